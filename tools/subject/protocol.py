@@ -1,0 +1,80 @@
+"""What a subject model must offer: tokens, readings of one neuron, embeddings. Adapters live beside this module."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+TokenArray = NDArray[np.int32]
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back, byte-exact where the vocabulary is byte-level."""
+
+    @property
+    def d_vocab(self) -> int:
+        """Number of token ids."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the vocabulary and merges."""
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of each text, without BOS."""
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of a run of token ids; bytes that are not UTF-8 become U+FFFD."""
+
+    def token_strings(self) -> list[str]:
+        """One string per token id, unique: the token's own characters, leading space and newline included.
+
+        A token that is not whole UTF-8 is written with `\\xNN` for each of its stray bytes.
+        """
+
+
+class SubjectModel(Protocol):
+    """The network being explained.
+
+    `tokens` below is always int32 [batch, pos] without BOS, right-padded with anything; `lengths` is int [batch]. BOS is
+    prepended inside and its position is not returned. Values at padded positions are 0.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name by which a result calls this model."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over configuration and weights."""
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers."""
+
+    @property
+    def d_mlp(self) -> int:
+        """Neurons per layer."""
+
+    @property
+    def d_model(self) -> int:
+        """Width of the residual stream."""
+
+    @property
+    def n_ctx(self) -> int:
+        """Most tokens of one text that can be read, BOS left out."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's own tokenizer."""
+
+    def mlp_input(self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int) -> FloatArray:
+        """What the MLP of `layer` gets as input, float32 [batch, pos, d_model]; computes no further than needed."""
+
+    def neuron_values(self, mlp_input: FloatArray, layer: int, index: int) -> FloatArray:
+        """Post-GELU values of one neuron, raw, for inputs [..., d_model] of its MLP. Shape [...]."""
+
+    def embeddings(self) -> FloatArray:
+        """The token embedding matrix W_E, float32 [d_vocab, d_model]."""
