@@ -1,0 +1,128 @@
+"""What a run found: the content of result.json and of `agent explain --json`. Any change needs a new RESULT_VERSION.
+
+Fields beyond the contract are allowed on a score and on the result, and are kept, provided that JSON can say them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+RESULT_VERSION: Literal[1] = 1
+
+Verdict = Literal["supported", "split", "unresolved", "noise", "dead"]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _extras_are_json(self) -> _Open:
+        for name, value in (self.__pydantic_extra__ or {}).items():
+            plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+            try:
+                json.dumps(plain, allow_nan=False)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name} cannot be written as JSON: {error}") from error
+        return self
+
+
+class Interval(_Open):
+    """A score with the bounds of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ScoreValue(Interval):
+    """A score, how it was measured, and on how many excerpts; `n_unscored` more could not be scored."""
+
+    protocol: str
+    split: str
+    n_excerpts: int
+    n_unscored: int = 0
+
+
+class NoScore(_Open):
+    """A score that could not be had, and why."""
+
+    value: None = None
+    reason: str = Field(min_length=1)
+
+
+Measured = ScoreValue | NoScore
+Compared = Interval | NoScore
+
+
+class Baselines(_Open):
+    """What an explanation must beat, on the same excerpts."""
+
+    token_lookup_30: Compared
+    token_lookup_full: Compared
+    null: Compared
+
+
+class Budget(_Closed):
+    """Units of the toolbox: what was allowed (None: no limit) and what was used."""
+
+    limit: Annotated[int, Field(ge=1)] | None
+    used: Annotated[int, Field(ge=0)]
+    unit: str = "tool call of at most 64 texts or 4096 subject tokens"
+
+
+class Cost(_Closed):
+    """What LLM calls cost: tokens in and out, and US dollars where the price is known."""
+
+    tokens: int = 0
+    usd: float | None = 0.0
+
+
+class Rival(_Open):
+    """A hypothesis that competed; `status` is how it ended (winner, survived, dropped, ...)."""
+
+    explanation: str
+    score: Measured | Interval
+    status: str
+
+
+class Corpus(_Closed):
+    """Which text: its name and the SHA-256 (hex) of its content."""
+
+    name: str
+    fingerprint: str
+
+
+class Result(_Open):
+    """The outcome of explaining one neuron. `explanation` is None where there is none (a dead neuron)."""
+
+    schema_version: Literal[1] = RESULT_VERSION
+    run_id: str
+    model: str
+    neuron: str
+    verdict: Verdict
+    explanation: str | None
+    stop_reason: str
+    score: Measured
+    development_score: Measured
+    baselines: Baselines
+    budget: Budget
+    seconds: float
+    cost: Cost = Cost()
+    rivals: list[Rival]
+    explainer: str
+    simulator: str
+    variant: str
+    seed: int
+    corpus: Corpus
+    trace: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract as plain JSON values; never NaN or an infinity."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,203 @@
+"""The folder of a run, and how it is found again.
+
+runs/<run_id>/run.json                                what the run was started with
+runs/<run_id>/neurons/<model>.L5N131/events.jsonl     see traces.store
+runs/<run_id>/neurons/<model>.L5N131/result.json      see tools.records.result
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tools.errors import BadInput, StorageError
+from tools.records.neuron import NeuronId
+from tools.records.result import Result
+from traces.events import canonical
+from traces.storage import replace_file, storage_errors
+
+_N_SUGGESTIONS = 3
+
+
+def safe_name(model: str) -> str:
+    """A model's name or path as a part of a file name: `openai-community/gpt2` becomes `openai-community--gpt2`.
+
+    Of a path on disk only the last part is used: whose home it lies in says nothing about the model.
+    """
+    if os.path.isabs(model) or model.startswith((".", "~")):
+        model = Path(model).name or model
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.replace("/", "--")).lstrip(".-")
+    return name[:80] or "model"
+
+
+def new_run_id(model: str, target: str) -> str:
+    """A run id that sorts by time, can be read, and is unique: `20260131T120102Z-gpt2-L5N131-3f9a1c`."""
+    when = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{when}-{safe_name(model)}-{safe_name(target)}-{os.urandom(3).hex()}"
+
+
+@dataclass(frozen=True)
+class NeuronFolder:
+    """The folder of one neuron's trace and result."""
+
+    path: Path
+
+    @property
+    def events(self) -> Path:
+        """The trace, see `traces.store.TraceWriter`."""
+        return self.path / "events.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """The result; absent until the run has ended with one."""
+        return self.path / "result.json"
+
+    def write_result(self, result: Result) -> None:
+        """Write result.json, whole or not at all.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        text = json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=2)
+        replace_file(self.result, text.encode() + b"\n")
+
+    def read_result(self) -> Result | None:
+        """The result, or None when there is none yet.
+
+        Raises:
+            StorageError: it cannot be read, or is not a result of this version.
+        """
+        if not self.result.is_file():
+            return None
+        with storage_errors("read", self.result):
+            data = self.result.read_bytes()
+        try:
+            return Result.model_validate_json(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "JSON"
+            raise StorageError(
+                f"{self.result} is damaged or from another version ({field}: {first['msg']}): delete it and resume the run."
+            ) from error
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`runs/<run_id>`. Made with `create` or found with `find`."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @classmethod
+    def create(cls, runs_dir: str | Path, run_id: str, manifest: dict[str, Any]) -> RunFolder:
+        """Make the folder of a new run and write `run.json`.
+
+        Args:
+            runs_dir: the folder of all runs; made if it does not exist.
+            run_id: from `new_run_id`.
+            manifest: config, seeds, versions, commit, fingerprints, prices; JSON values.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        folder = cls(Path(runs_dir) / run_id)
+        with storage_errors("create", folder.path):
+            folder.path.parent.mkdir(parents=True, exist_ok=True)
+            folder.path.mkdir()
+        text = json.dumps(canonical(manifest), ensure_ascii=False, indent=2)
+        replace_file(folder.path / "run.json", text.encode() + b"\n")
+        return folder
+
+    @classmethod
+    def find(cls, runs_dir: str | Path, run_id: str) -> RunFolder:
+        """The run with that id, or the only one whose id begins or ends with it; `last` is the latest.
+
+        Raises:
+            BadInput: there is none, or more than one; the message names the closest ids.
+            StorageError: the folder of runs cannot be read.
+        """
+        known = run_ids(runs_dir)
+        if run_id == "last" and known:
+            return cls(Path(runs_dir) / known[-1])
+        matches = [known_id for known_id in known if known_id == run_id] or [
+            known_id for known_id in known if run_id and (known_id.startswith(run_id) or known_id.endswith(run_id))
+        ]
+        if len(matches) == 1:
+            return cls(Path(runs_dir) / matches[0])
+        if matches:
+            shown = ", ".join(matches[:_N_SUGGESTIONS])
+            raise BadInput(f"{run_id!r} fits {len(matches)} runs in {runs_dir} ({shown}): write more of the id.")
+        if not known:
+            raise BadInput(
+                f"there is no run {run_id!r}: {runs_dir} holds no runs; name another folder with --runs-dir."
+            )
+        close = difflib.get_close_matches(run_id, known, n=_N_SUGGESTIONS, cutoff=0.0)
+        raise BadInput(
+            f"there is no run {run_id!r} in {runs_dir}; the closest: {', '.join(close)}. "
+            "`agent trace list` shows them all."
+        )
+
+    def manifest(self) -> dict[str, Any]:
+        """The content of `run.json`.
+
+        Raises:
+            StorageError: it cannot be read or is damaged.
+        """
+        path = self.path / "run.json"
+        with storage_errors("read", path):
+            data = path.read_bytes()
+        try:
+            manifest = json.loads(data)
+        except ValueError as error:
+            raise StorageError(f"{path} is damaged (not JSON): restore it, or start a new run.") from error
+        if not isinstance(manifest, dict):
+            raise StorageError(f"{path} is damaged (not an object): restore it, or start a new run.")
+        return manifest
+
+    def neuron(self, model: str, neuron: NeuronId) -> NeuronFolder:
+        """The folder of one neuron, made if it does not exist.
+
+        Raises:
+            StorageError: it cannot be made.
+        """
+        folder = NeuronFolder(self.path / "neurons" / f"{safe_name(model)}.{neuron}")
+        with storage_errors("create", folder.path):
+            folder.path.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def neurons(self) -> list[NeuronFolder]:
+        """The folders of all neurons of this run, by name.
+
+        Raises:
+            StorageError: they cannot be listed.
+        """
+        path = self.path / "neurons"
+        if not path.is_dir():
+            return []
+        with storage_errors("read", path):
+            return [NeuronFolder(child) for child in sorted(path.iterdir()) if child.is_dir()]
+
+
+def run_ids(runs_dir: str | Path) -> list[str]:
+    """The ids of all runs in a folder, oldest first; none when the folder does not exist.
+
+    Raises:
+        StorageError: the folder cannot be read.
+    """
+    path = Path(runs_dir)
+    if not path.exists():
+        return []
+    with storage_errors("read", path):
+        return sorted(child.name for child in path.iterdir() if (child / "run.json").is_file())

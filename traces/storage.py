@@ -1,0 +1,68 @@
+"""Files and folders: operating-system errors as one sentence, and writes that are whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tools.errors import StorageError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EFBIG: "the file is larger than is allowed here; raise the limit",
+    errno.EROFS: "the disk is read-only; choose another folder with --runs-dir",
+    errno.EACCES: "permission is denied; choose another folder with --runs-dir",
+    errno.EPERM: "permission is denied; choose another folder with --runs-dir",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder with --runs-dir",
+    errno.EEXIST: "something else has that name already; choose another folder with --runs-dir",
+    errno.EISDIR: "it is a folder, not a file",
+    errno.ENOENT: "it does not exist",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter folder with --runs-dir",
+}
+
+
+def storage_error(error: OSError, doing: str, path: Path) -> StorageError:
+    """The sentence for an operating-system error; `doing` is a verb, as in "cannot {doing} {path}"."""
+    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    return StorageError(f"cannot {doing} {path}: {reason}.")
+
+
+@contextmanager
+def storage_errors(doing: str, path: Path) -> Iterator[None]:
+    """Turns every OSError inside into a StorageError about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, doing, path) from error
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`, or raise the OSError that stopped it."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Give `path` the content `data`; whoever reads it, whenever, and whatever goes wrong, finds the old or the new.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with storage_errors("write", path):
+        try:
+            fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            try:
+                write_all(fd, data)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.replace(new, path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
