@@ -1,0 +1,399 @@
+"""Learn a rule from explore text: greedy forward selection of clauses with a price on length.
+
+A neuron adds up evidence and cuts at zero, and so does a rule; so clauses are found as in a regression. At each step
+every kind of condition is screened by its gain in explained variance, computed from sums per token of the residual,
+the best few are evaluated exactly, and the one with the largest gain less the price of its words enters. At the end
+strengths become whole numbers by coordinate descent on the correlation of what the sentence then predicts.
+
+What is maximised is a weighted correlation: weights are given per excerpt, so that the sample stands for the mix of
+top, quantile and random excerpts on which explanations are scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.rules.clauses import (
+    MAX_CLAUSES,
+    MAX_LISTED_TOKENS,
+    MAX_WORDS,
+    Affix,
+    After,
+    Clause,
+    Context,
+    Early,
+    Enclosure,
+    Inside,
+    Like,
+    Listed,
+    Relation,
+    Repeated,
+    Rule,
+    Spelled,
+    TokenClass,
+    Width,
+)
+from tools.rules.language import n_words, render
+from tools.rules.simulate import AMID_WINDOW, Batch
+from tools.rules.vocabulary import SPELLING, Vocabulary, ramp
+
+Form = Literal["tokens", "neighbourhoods", "context", "mixed"]
+
+PRICE_PER_WORD = 0.0006
+"""Share of the variance that a word of the sentence has to explain to be worth saying."""
+
+_SHORTLIST = 8
+_ANCHORS = 160
+_MOST_IN_SET = 12
+_RELATIONS: tuple[Relation, ...] = get_args(Relation)
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    clause: Clause
+    gain: float
+
+
+class _Slot:
+    """Pairs (position, token) such that a relation holds, for sums per token of anything given per position."""
+
+    def __init__(self, relation: Relation | None, positions: NDArray[np.int32], tokens: NDArray[np.int32], scale: float) -> None:
+        self.relation, self.positions, self.tokens, self.scale = relation, positions, tokens, scale
+
+    def sums(self, values: Vector, n_tokens: int) -> NDArray[np.float64]:
+        return np.bincount(self.tokens, weights=values[self.positions], minlength=n_tokens)
+
+
+class Learner:
+    """Learns rules of several forms for one neuron from one weighted sample of explore text.
+
+    Args:
+        tokens: int32 [n, pos], -1 past the end.
+        values: raw activations, float32 [n, pos].
+        weights: one weight per excerpt, float [n].
+        vocabulary: the subject model's.
+    """
+
+    def __init__(
+        self, tokens: NDArray[np.int32], values: Vector, weights: NDArray[np.float64], vocabulary: Vocabulary
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.batch = Batch(tokens, vocabulary)
+        mask = self.batch.mask
+        self.mask = mask
+        weight = np.broadcast_to(weights[:, None], tokens.shape)[mask].astype(np.float64)
+        self.weight = (weight / weight.sum()).astype(np.float32)
+        target = values[mask].astype(np.float32)
+        target = target - np.average(target, weights=self.weight)
+        self.target: Vector = target / max(float(np.sqrt(np.average(target**2, weights=self.weight))), 1e-9)
+        # Tokens that occur, renumbered: every sum below is over these alone.
+        self.present, local = np.unique(tokens[mask], return_inverse=True)
+        self.local = local.astype(np.int32)
+        self.slots = dict(self._make_slots())
+        self.classes = self._make_classes()
+        self.class_matrix = np.stack([vocabulary.vector(c)[self.present] for c in self.classes]).astype(np.float64)
+        self._cosines: dict[int, Vector] = {}
+        self._directions = vocabulary.directions[self.present]
+        self._features: dict[Clause, Vector] = {}
+
+    def _make_slots(self) -> Iterator[tuple[Relation | None, _Slot]]:
+        n, width = self.mask.shape
+        position = np.full((n, width), -1, dtype=np.int32)
+        position[self.mask] = np.arange(int(self.mask.sum()), dtype=np.int32)
+        token = np.full((n, width), -1, dtype=np.int32)
+        token[self.mask] = self.local
+        yield None, _Slot(None, position[self.mask], token[self.mask], 1)
+        # `upcoming` is where the same token comes next: a window holds a token once, by its latest occurrence.
+        upcoming = np.full((n, width), width, dtype=np.int32)
+        first = np.ones((n, width), dtype=bool)
+        for distance in range(width - 1, 0, -1):
+            same = token[:, distance:] == token[:, :-distance]
+            upcoming[:, :-distance][same] = (np.broadcast_to(np.arange(width - distance, dtype=np.int32), same.shape) + distance)[same]
+            first[:, distance:] &= ~same
+        newline = self.vocabulary.newline[self.batch.tokens] & self.mask
+        column = np.broadcast_to(np.arange(width, dtype=np.int32), (n, width))
+        line_start = np.maximum.accumulate(np.where(newline, column + 1, 0), 1)
+        line_start = np.concatenate([np.zeros((n, 1), np.int32), line_start[:, :-1]], 1).astype(np.int32)
+
+        def pairs(relation: Relation, reach: int, scale: float = 1) -> _Slot:
+            positions, tokens = [], []
+            for distance in range(1, reach + 1):
+                if distance >= width:
+                    break
+                here, there = np.s_[:, distance:], np.s_[:, :-distance]
+                holds = self.mask[here].copy()
+                if relation == "anywhere after":
+                    holds &= first[there]
+                elif relation == "on lines with":
+                    holds &= (column[there] >= line_start[here]) & (upcoming[there] >= column[here])
+                elif relation not in ("right after", "two after", "amid"):
+                    holds &= upcoming[there] >= column[here]
+                if relation == "two after" and distance == 1:
+                    continue
+                positions.append(position[here][holds])
+                tokens.append(token[there][holds])
+            return _Slot(relation, np.concatenate(positions), np.concatenate(tokens), scale)
+
+        for relation in _RELATIONS:
+            match relation:
+                case "right after":
+                    yield relation, pairs(relation, 1)
+                case "two after":
+                    yield relation, pairs(relation, 2)
+                case "within 4 after":
+                    yield relation, pairs(relation, 4)
+                case "within 16 after":
+                    yield relation, pairs(relation, 16)
+                case "on lines with":
+                    yield relation, pairs(relation, 40)
+                case "anywhere after":
+                    yield relation, pairs(relation, width)
+                case "amid":
+                    yield relation, pairs(relation, AMID_WINDOW, 4 / AMID_WINDOW)
+
+    def _make_classes(self) -> list[TokenClass]:
+        classes: list[TokenClass] = [Spelled(name) for name in SPELLING]
+        counts: dict[Affix, int] = {}
+        for token in self.present:
+            text = self.vocabulary.strings[token]
+            stem = text.lstrip(" ")
+            for length in (1, 2, 3, 4):
+                if len(stem) > length:
+                    for affix in (Affix("starting with", stem[:length]), Affix("ending with", stem[-length:])):
+                        counts[affix] = counts.get(affix, 0) + 1
+        frequent = sorted((a for a, n in counts.items() if n >= 4), key=lambda a: (-counts[a], a.kind, a.text))
+        return classes + frequent[:400]
+
+    def feature(self, clause: Clause) -> Vector:
+        """The clause's condition at every position of the sample, flat, in 0..1."""
+        bare = replace(clause, strength=1)
+        if bare not in self._features:
+            self._features[bare] = self.batch.clause(bare)[self.mask]
+        return self._features[bare]
+
+    def learn(
+        self,
+        form: Form,
+        start: Rule = Rule(()),
+        max_clauses: int = MAX_CLAUSES,
+        max_listed: int = MAX_LISTED_TOKENS,
+        max_words: int = MAX_WORDS,
+        price: float = PRICE_PER_WORD,
+    ) -> Rule:
+        """A rule of one form, grown from the clauses of `start`. May be empty: then nothing was worth saying."""
+        chosen = [replace(clause, strength=1) for clause in start.clauses]
+        for _ in range(max_clauses + 2):
+            residual, basis = self._residual(chosen)
+            rule = self._quantise(chosen, self._coefficients(chosen)) if chosen else Rule(())
+            words, listed = n_words(render(rule)), rule.listed()
+            if len(chosen) >= max_clauses - 1 or words >= max_words - 3:
+                break
+            best: _Candidate | None = None
+            for candidate in self._screen(form, chosen, residual, min(max_listed - listed, max_words - words - 2), price):
+                exact = self._exact_gain(candidate.clause, residual, basis)
+                cost = n_words(render(Rule((candidate.clause,)))) - 1
+                if words + cost <= max_words - 2 and (best is None or exact - price * cost > best.gain):
+                    best = _Candidate(candidate.clause, exact - price * cost)
+            if best is None or best.gain <= 0:
+                break
+            chosen.append(best.clause)
+        return self._polish(chosen, max_words)
+
+    def _residual(self, chosen: list[Clause]) -> tuple[Vector, Vector]:
+        """The residual of the weighted least-squares fit, and an orthonormal basis [k, n] of what is fitted."""
+        root = np.sqrt(self.weight)
+        columns = np.stack([root, *(root * self.feature(clause) for clause in chosen)])
+        basis, upper = np.linalg.qr(columns.T.astype(np.float64))
+        basis = basis[:, np.abs(np.diag(upper)) > 1e-9].T
+        scaled = root * self.target
+        rest = scaled - (basis @ scaled) @ basis
+        return (rest / np.maximum(root, 1e-12)).astype(np.float32), basis.astype(np.float32)
+
+    def _exact_gain(self, clause: Clause, residual: Vector, basis: Vector) -> float:
+        root = np.sqrt(self.weight)
+        column = root * self.feature(clause)
+        column = column - (basis @ column) @ basis
+        norm = float(column @ column)
+        return float(column @ (root * residual)) ** 2 / norm if norm > 1e-9 else 0.0
+
+    def _screen(
+        self, form: Form, chosen: list[Clause], residual: Vector, room: int, price: float
+    ) -> list[_Candidate]:
+        """The most promising clauses, by sums per token of the residual."""
+        found: list[_Candidate] = []
+        pull = self.weight * residual
+        if form != "context":
+            found += self._token_candidates(self.slots[None], None, pull, self.weight, form, room, price)
+        if form in ("context", "mixed"):
+            gates: list[Clause | None] = [None]
+            if form == "mixed":
+                seen = [Clause(1, clause.token) for clause in chosen if clause.token is not None]
+                gates += list(dict.fromkeys(seen))[:4]
+            for gate in gates:
+                value = self.feature(gate) if gate else None
+                g_pull = pull * value if value is not None else pull
+                g_weight = self.weight * value**2 if value is not None else self.weight
+                token = gate.token if gate else None
+                for relation in _RELATIONS:
+                    found += self._token_candidates(self.slots[relation], token, g_pull, g_weight, form, room, price)
+                for context in self._plain_contexts():
+                    feature = self.feature(Clause(1, None, context))
+                    top, bottom = float(g_pull @ feature), float(g_weight @ feature**2)
+                    found.append(_Candidate(Clause(1, token, context), top**2 / max(bottom, 1e-9) - 4 * price))
+        best: dict[Clause, float] = {}
+        for candidate in found:
+            best[candidate.clause] = max(candidate.gain, best.get(candidate.clause, 0))
+        taken = {replace(clause, strength=1) for clause in chosen}
+        ranked = sorted(best.items(), key=lambda item: -item[1])
+        return [_Candidate(clause, gain) for clause, gain in ranked if clause not in taken and gain > 0][:_SHORTLIST]
+
+    @staticmethod
+    def _plain_contexts() -> list[Context]:
+        inside: list[Context] = [Inside(what) for what in get_args(Enclosure)]
+        return [*inside, Early(1), Early(4), Early(16), Repeated(False), Repeated(True)]
+
+    def _token_candidates(
+        self, slot: _Slot, gate: TokenClass | None, pull: Vector, weight: Vector, form: Form, room: int, price: float
+    ) -> list[_Candidate]:
+        n = len(self.present)
+        top = slot.sums(pull, n) * slot.scale
+        bottom = slot.sums(weight, n) * slot.scale**2
+        out: list[_Candidate] = []
+
+        def add(tokens: TokenClass, gain: float, words: int) -> None:
+            if slot.relation is None:
+                out.append(_Candidate(Clause(1, tokens), gain - price * words))
+            else:
+                out.append(_Candidate(Clause(1, gate, After(slot.relation, tokens)), gain - price * (words + 2)))
+
+        if room < 1:
+            return out
+        strings = self.vocabulary.strings
+        if form != "neighbourhoods":
+            mean = top / (bottom + 2e-5)
+            for sign in (1, -1):
+                order = np.argsort(-sign * mean, kind="stable")[: min(room, _MOST_IN_SET)]
+                order = order[sign * top[order] > 0]
+                if len(order):
+                    gains = np.cumsum(top[order]) ** 2 / np.maximum(np.cumsum(bottom[order]), 1e-9)
+                    # Large sets of rare tokens and small ones of frequent tokens: also by what each adds alone.
+                    size = int(np.argmax(gains - price * np.arange(1, len(order) + 1))) + 1
+                    add(self._listed(order[:size]), float(gains[size - 1]), size + 2)
+                alone = np.where(sign * top > 0, top**2 / np.maximum(bottom, 1e-9), 0)
+                heavy = np.argsort(-alone, kind="stable")[: min(room, _MOST_IN_SET)]
+                heavy = heavy[alone[heavy] > 0]
+                if len(heavy):
+                    heavy = heavy[np.argsort(-sign * mean[heavy], kind="stable")]
+                    gains = np.cumsum(top[heavy]) ** 2 / np.maximum(np.cumsum(bottom[heavy]), 1e-9)
+                    size = int(np.argmax(gains - price * np.arange(1, len(heavy) + 1))) + 1
+                    add(self._listed(heavy[:size]), float(gains[size - 1]), size + 2)
+            gains = (self.class_matrix @ top) ** 2 / np.maximum(self.class_matrix**2 @ bottom, 1e-6)
+            for j in np.argsort(-gains)[:2]:
+                add(self.classes[j], float(gains[j]), 4)
+        if form != "tokens":
+            anchors = np.argsort(-(top**2 / (bottom + 1e-4)), kind="stable")[:_ANCHORS]
+            cosines = self._cosine(anchors)
+            for width in get_args(Width):
+                member = ramp(cosines, width).astype(np.float64)
+                gains = (member @ top) ** 2 / np.maximum(member**2 @ bottom, 1e-6)
+                best = int(np.argmax(gains))
+                tokens, gain = self._grow(anchors, cosines, best, width, top, bottom, min(room, 4), price)
+                add(Like(tuple(strings[self.present[a]] for a in tokens), width), gain, len(tokens) + 4)
+        return out
+
+    def _listed(self, local: NDArray[np.int64]) -> Listed:
+        return Listed(tuple(self.vocabulary.strings[token] for token in self.present[local]))
+
+    def _cosine(self, anchors: NDArray[np.int64]) -> Vector:
+        missing = [int(a) for a in anchors if int(a) not in self._cosines]
+        if missing:
+            for anchor, row in zip(missing, self._directions[missing] @ self._directions.T, strict=True):
+                self._cosines[anchor] = row
+        return np.stack([self._cosines[int(a)] for a in anchors])
+
+    def _grow(
+        self, anchors: NDArray[np.int64], cosines: Vector, first: int, width: Width, top: NDArray[np.float64],
+        bottom: NDArray[np.float64], room: int, price: float,
+    ) -> tuple[list[int], float]:  # fmt: skip
+        """Add anchors to a neighbourhood while the mean of them explains more than the word costs."""
+        chosen, total = [first], cosines[first].copy()
+        member = ramp(cosines[first], width).astype(np.float64)
+        gain = float((member @ top) ** 2 / max(member**2 @ bottom, 1e-6))
+        while len(chosen) < room:
+            # |a + b + c| from the pairwise cosines, so that candidates need no new product with the vocabulary.
+            inner = cosines[np.ix_(chosen, anchors[chosen])].sum()
+            norms = np.sqrt(np.maximum(inner + 1 + 2 * cosines[:, anchors[chosen]].sum(1), 1e-6))
+            mean = (total[None] + cosines) / norms[:, None]
+            members = ramp(mean.astype(np.float32), width).astype(np.float64)
+            gains = (members @ top) ** 2 / np.maximum(members**2 @ bottom, 1e-6)
+            gains[chosen] = 0
+            best = int(np.argmax(gains))
+            if gains[best] - gain <= price:
+                break
+            chosen.append(best)
+            total, gain = total + cosines[best], float(gains[best])
+        return [int(anchors[c]) for c in chosen], gain
+
+    def _coefficients(self, chosen: list[Clause]) -> NDArray[np.float64]:
+        """Weighted least-squares strengths, the intercept first."""
+        root = np.sqrt(self.weight)
+        columns = np.stack([root, *(root * self.feature(clause) for clause in chosen)]).astype(np.float64)
+        return np.linalg.lstsq(columns.T, root * self.target, rcond=None)[0]
+
+    def _quantise(self, chosen: list[Clause], coefficients: NDArray[np.float64]) -> Rule:
+        largest = max(float(np.abs(coefficients[1:]).max()), 1e-9)
+        strengths = np.clip(np.rint(coefficients[1:] * 10 / largest), -10, 10).astype(int)
+        return Rule(tuple(replace(c, strength=int(s)) for c, s in zip(chosen, strengths, strict=True) if s))
+
+    def _polish(self, chosen: list[Clause], max_words: int) -> Rule:
+        """Whole-number strengths by coordinate descent on the weighted correlation of the cut sum; zeros drop out."""
+        if not chosen:
+            return Rule(())
+        clauses = [*chosen, Clause(1)]
+        columns = np.stack([self.feature(clause) for clause in clauses])
+        coefficients = self._coefficients(chosen)
+        base = float(self.target.min())  # a silent token's value, which level 0 stands for
+        raw = np.append(coefficients[1:], coefficients[0] - base)
+        scales = [10 / max(float(np.abs(raw).max()), 1e-9), 10 / max(float(np.percentile(np.abs(raw), 75)), 1e-9)]
+        starts = [np.clip(np.rint(raw * scale), -10, 10) for scale in scales]
+        start = max(starts, key=lambda s: self._correlation(s @ columns))
+        strengths, best = self._descend(start, columns)
+        kept = [replace(c, strength=int(s)) for c, s in zip(clauses, strengths, strict=True) if s]
+        rule = Rule(tuple(sorted(kept, key=lambda clause: -clause.strength)))
+        while n_words(render(rule)) > max_words:
+            weakest = min(rule.clauses, key=lambda clause: abs(clause.strength))
+            rule = Rule(tuple(clause for clause in rule.clauses if clause is not weakest))
+        return rule if best > 0 else Rule(())
+
+    def _descend(self, start: Vector, columns: Vector) -> tuple[Vector, float]:
+        strengths = start.astype(np.float32)
+        total = strengths @ columns
+        best = self._correlation(total)
+        for _ in range(4):
+            improved = False
+            for k in range(len(strengths)):
+                for step in (-3, -1, 1, 3):
+                    value = float(np.clip(strengths[k] + step, -10, 10))
+                    if value == strengths[k]:
+                        continue
+                    trial = total + (value - strengths[k]) * columns[k]
+                    score = self._correlation(trial)
+                    if score > best + 1e-5:
+                        total, best, improved = trial, score, True
+                        strengths[k] = value
+            if not improved:
+                break
+        return strengths, best
+
+    def _correlation(self, total: Vector) -> float:
+        levels = np.clip(total, 0, 10)
+        mean = float(self.weight @ levels)
+        variance = float(self.weight @ levels**2) - mean**2
+        return float(self.weight @ (levels * self.target)) / np.sqrt(variance) if variance > 1e-9 else -1.0

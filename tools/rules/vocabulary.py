@@ -1,0 +1,120 @@
+"""The subject model's vocabulary as the rule language sees it: strings, spelling classes, embedding neighbourhoods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.errors import BadInput
+from tools.rules.clauses import Affix, Like, Listed, Spelled, TokenClass, Width
+
+SPELLING: dict[str, Callable[[str], bool]] = {
+    "numbers": lambda s: s.strip().isdigit(),
+    "punctuation": lambda s: bool(s.strip()) and not any(c.isalnum() for c in s),
+    "newlines": lambda s: "\n" in s,
+    "spaces": lambda s: bool(s) and not s.strip() and "\n" not in s,
+    "uppercase tokens": lambda s: len(s.strip()) > 1 and s.strip().isupper(),
+    "capitalised tokens": lambda s: s.strip()[:1].isupper() and not s.strip()[1:].isupper(),
+    "lowercase tokens": lambda s: s.strip().isalpha() and s.islower(),
+    "lowercase words": lambda s: s[:1] == " " and s[1:].isalpha() and s.islower(),
+    "word pieces": lambda s: s[:1].isalpha(),
+    "single letters": lambda s: len(s.strip()) == 1 and s.strip().isalpha(),
+    "opening brackets": lambda s: any(c in "([{" for c in s) and not any(c.isalnum() or c in ")]}" for c in s),
+    "closing brackets": lambda s: any(c in ")]}" for c in s) and not any(c.isalnum() or c in "([{" for c in s),
+    "quotation marks": lambda s: any(c in "'\"" for c in s),
+    "non-ascii tokens": lambda s: not s.isascii(),
+}
+"""Spelling classes by the name a sentence uses."""
+
+_RAMPS: dict[Width, tuple[float, float]] = {"very like": (0.45, 0.8), "like": (0.25, 0.65), "loosely like": (0.05, 0.5)}
+"""Cosine to the anchors' mean at which a neighbourhood begins to count and at which it counts in full."""
+
+BRACKETS = {"parentheses": "()", "brackets": "[]", "braces": "{}"}
+
+
+class Vocabulary:
+    """Token strings and embeddings of one subject model.
+
+    Args:
+        strings: one unique string per token id.
+        embeddings: float32 [d_vocab, d_model].
+    """
+
+    def __init__(self, strings: list[str], embeddings: NDArray[np.float32]) -> None:
+        self.strings = strings
+        self.ids = {string: token for token, string in enumerate(strings)}
+        centred = embeddings - embeddings.mean(0)
+        self.directions: NDArray[np.float32] = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+        self._vectors: dict[TokenClass, NDArray[np.float32]] = {}
+
+    def __len__(self) -> int:
+        return len(self.strings)
+
+    def id_of(self, token: str) -> int:
+        """The id of a token string.
+
+        Raises:
+            BadInput: the string is not one token of this vocabulary.
+        """
+        found = self.ids.get(token)
+        if found is None:
+            from tools.rules.language import quote
+
+            near = " " + token if " " + token in self.ids else token.strip()
+            hint = f"; did you mean {quote(near)}?" if near in self.ids else "."
+            raise BadInput(f"{quote(token)} is not one token of this model{hint}")
+        return found
+
+    def vector(self, tokens: TokenClass) -> NDArray[np.float32]:
+        """How far each token of the vocabulary belongs to the class, float32 [d_vocab] in 0..1."""
+        if tokens not in self._vectors:
+            if len(self._vectors) > 4096:
+                self._vectors.clear()
+            self._vectors[tokens] = self._vector(tokens)
+        return self._vectors[tokens]
+
+    def _vector(self, tokens: TokenClass) -> NDArray[np.float32]:
+        match tokens:
+            case Listed(listed):
+                out = np.zeros(len(self), dtype=np.float32)
+                out[[self.id_of(token) for token in listed]] = 1
+                return out
+            case Like(anchors, width):
+                mean = self.directions[[self.id_of(anchor) for anchor in anchors]].mean(0)
+                return ramp(self.directions @ (mean / max(float(np.linalg.norm(mean)), 1e-6)), width)
+            case Spelled(name):
+                return np.array([SPELLING[name](s) for s in self.strings], dtype=np.float32)
+            case Affix("starting with", text):
+                return np.array([s.lstrip(" ").startswith(text) for s in self.strings], dtype=np.float32)
+            case Affix("ending with", text):
+                return np.array([s.endswith(text) for s in self.strings], dtype=np.float32)
+            case Affix(_, text):
+                return np.array([text in s for s in self.strings], dtype=np.float32)
+
+    @cached_property
+    def newline(self) -> NDArray[np.bool_]:
+        """Tokens that hold a line break, [d_vocab]."""
+        return np.array(["\n" in s for s in self.strings])
+
+    @cached_property
+    def depth_change(self) -> dict[str, NDArray[np.int32]]:
+        """Per kind of bracket, openings minus closings in each token, [d_vocab]."""
+        return {
+            name: np.array([s.count(pair[0]) - s.count(pair[1]) for s in self.strings], dtype=np.int32)
+            for name, pair in BRACKETS.items()
+        }
+
+    @cached_property
+    def quote_marks(self) -> NDArray[np.int32]:
+        """Double quotes in each token, and apostrophes that do not stand inside a word, [d_vocab]."""
+        return np.array([s.count('"') + (s.count("'") if not s.strip().strip("'").isalpha() else 0) for s in self.strings],
+                        dtype=np.int32)  # fmt: skip
+
+
+def ramp(cosine: NDArray[np.float32], width: Width) -> NDArray[np.float32]:
+    """Membership in 0..1 from cosine similarity to the anchors."""
+    low, high = _RAMPS[width]
+    return np.clip((cosine - low) / (high - low), 0, 1).astype(np.float32)
