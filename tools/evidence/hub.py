@@ -1,0 +1,195 @@
+"""Text from the Hugging Face hub: GPT-2's default corpus, and datasets by name."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tools.errors import BadInput, NotAvailable
+from tools.evidence.progress import Progress
+
+SAMPLE_REPO = "stas/openwebtext-10k"
+# The dataset's own branch holds a loading script that no longer runs; the hub keeps this conversion beside it.
+SAMPLE_REVISION = "refs/convert/parquet"
+SAMPLE_FILES = "plain_text/train/*.parquet"
+
+REACH_S = 3.0
+MAX_CHARACTERS = 40_000_000
+
+_REMEDY = "run `agent fetch gpt2` where there is a network, or name your own text with --corpus FILE."
+
+
+def is_reachable() -> bool:
+    """Whether the hub (`$HF_ENDPOINT`) answers at all; says so within a little over three seconds."""
+    from huggingface_hub import constants, get_session
+
+    answers: list[int] = []
+
+    def ask() -> None:
+        try:
+            answers.append(get_session().head(constants.ENDPOINT, timeout=REACH_S).status_code)
+        except (
+            Exception
+        ):  # whatever is in the way (names, proxies, certificates, offline mode), the hub is out of reach
+            return
+
+    # a thread, because a dead name server blocks for longer than any time-out that can be given to the request
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(REACH_S + 0.5)
+    return bool(answers)
+
+
+def _cached_sample() -> list[Path]:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(
+            SAMPLE_REPO,
+            repo_type="dataset",
+            revision=SAMPLE_REVISION,
+            allow_patterns=SAMPLE_FILES,
+            local_files_only=True,
+        )
+    except LocalEntryNotFoundError:
+        return []
+    return sorted(Path(folder).glob(SAMPLE_FILES))
+
+
+def default_corpus_is_cached() -> bool:
+    """Whether GPT-2's default corpus is on this machine; asks no network."""
+    return bool(_cached_sample())
+
+
+def fetch_corpus(progress: Progress) -> None:
+    """Download GPT-2's default corpus into Hugging Face's cache, unless it is there; `progress` counts bytes.
+
+    Raises:
+        NotAvailable: the hub cannot be reached, or does not have it.
+    """
+    if default_corpus_is_cached():
+        return
+    if not is_reachable():
+        raise NotAvailable(f"the default corpus, a sample of OpenWebText, is not here and the hub is not: {_REMEDY}")
+    from huggingface_hub import HfApi, hf_hub_download
+
+    try:
+        tree = HfApi().list_repo_tree(
+            SAMPLE_REPO, str(Path(SAMPLE_FILES).parent), repo_type="dataset", revision=SAMPLE_REVISION
+        )
+        files = [entry for entry in tree if entry.path.endswith(".parquet")]
+        progress.start(sum(entry.size for entry in files), "fetching the sample of OpenWebText")
+        try:
+            for entry in files:
+                hf_hub_download(
+                    SAMPLE_REPO,
+                    entry.path,
+                    repo_type="dataset",
+                    revision=SAMPLE_REVISION,
+                    tqdm_class=_bar_for(progress),
+                )
+        finally:
+            progress.finish()
+    except Exception as error:  # the client raises its own, httpx's and the operating system's errors alike
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise NotAvailable(f"the default corpus could not be fetched ({reason}): {_REMEDY}") from error
+    if not default_corpus_is_cached():
+        raise NotAvailable(f"the hub has no {SAMPLE_FILES} in {SAMPLE_REPO}: {_REMEDY}")
+
+
+def _bar_for(progress: Progress) -> Any:
+    """A class in the shape of tqdm that passes downloaded bytes on to `progress`."""
+    from tqdm.auto import tqdm  # type: ignore[import-untyped, unused-ignore]
+
+    class Bar(tqdm):  # type: ignore[misc, unused-ignore]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+        def update(self, n: float | None = 1) -> bool | None:
+            progress.advance(int(n or 0))
+            return None
+
+    return Bar
+
+
+def sample_texts() -> list[tuple[str, str]]:
+    """(name, text) of GPT-2's default corpus.
+
+    Raises:
+        NotAvailable: it was not fetched yet.
+    """
+    files = _cached_sample()
+    if not files:
+        raise NotAvailable(f"the default corpus, a sample of OpenWebText, is not on this machine: {_REMEDY}")
+    try:
+        from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]
+    except ImportError as error:
+        raise NotAvailable("reading the default corpus needs pyarrow: pip install pyarrow.") from error
+    texts = [text for file in files for text in parquet.read_table(file, columns=["text"])["text"].to_pylist()]
+    return [(f"openwebtext/{number}", text) for number, text in enumerate(texts) if text.strip()]
+
+
+_DATASET = re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<split>[\w\[\]%:-]+))?")
+
+
+def looks_like_dataset(spec: str) -> bool:
+    """Whether `spec` is written like `hf:name`, `hf:owner/name:split` or `owner/name`."""
+    if spec.startswith("hf:"):
+        return True
+    return bool(re.fullmatch(r"[\w-]+/[\w.-]+(:\w+)?", spec)) and not spec.endswith((".txt", ".jsonl", ".md"))
+
+
+def dataset_texts(spec: str) -> list[tuple[str, str]]:
+    """(name, text) of a Hugging Face dataset's column "text", at most 40 million characters from its beginning.
+
+    Args:
+        spec: `[hf:]owner/name[:split]`; the split is "train" when none is named.
+
+    Raises:
+        BadInput: not a dataset's name, or it has no column "text".
+        NotAvailable: the package `datasets` or the dataset is not here and cannot be fetched.
+    """
+    found = _DATASET.fullmatch(spec.removeprefix("hf:"))
+    if not found:
+        raise BadInput(f"cannot read the corpus {spec!r}: write it as hf:owner/name or hf:owner/name:split.")
+    name, split = found["name"], found["split"] or "train"
+    try:
+        import datasets
+    except ImportError as error:
+        raise NotAvailable(
+            f"reading the dataset {name} needs the package datasets: pip install 'neuron-agent[datasets]'."
+        ) from error
+    online = is_reachable()
+    try:
+        if online:
+            rows = datasets.load_dataset(name, split=split, streaming=True)
+        else:
+            local = datasets.DownloadConfig(local_files_only=True)
+            rows = datasets.load_dataset(name, split=split, download_config=local)
+        return list(_rows_text(name, rows))
+    except BadInput:
+        raise
+    except Exception as error:  # the package raises errors of a dozen libraries
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        where = "the hub answers but" if online else "the hub cannot be reached and"
+        raise NotAvailable(
+            f"there is no file or folder {spec!r}, {where} the dataset {name} ({split}) cannot be read "
+            f"({reason.rstrip('.')}): check the name, or name a file with --corpus FILE."
+        ) from error
+
+
+def _rows_text(name: str, rows: Any) -> Iterator[tuple[str, str]]:
+    n_characters = 0
+    for number, row in enumerate(rows):
+        text = row.get("text")
+        if not isinstance(text, str):
+            raise BadInput(f'the dataset {name} has no text column "text"; it has {", ".join(sorted(row))}.')
+        if text.strip():
+            yield f"{name}/{number}", text
+        n_characters += len(text)
+        if n_characters > MAX_CHARACTERS:
+            return

@@ -1,0 +1,31 @@
+"""How a long job tells how far it is; the screen belongs to whoever implements this."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A bar, a log line, or nothing."""
+
+    def start(self, total: int, what: str) -> None:
+        """A job of `total` steps begins; `what` says in a few words what it is."""
+
+    def advance(self, n: int) -> None:
+        """`n` more steps are done."""
+
+    def finish(self) -> None:
+        """The job is over, done or not."""
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def start(self, total: int, what: str) -> None:
+        """Show nothing."""
+
+    def advance(self, n: int) -> None:
+        """Show nothing."""
+
+    def finish(self) -> None:
+        """Show nothing."""
