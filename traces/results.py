@@ -1,4 +1,4 @@
-"""`runs/results.sqlite`: which sealed folds were opened (primary), and an index of results (rebuilt from result.json)."""
+"""`runs/results.sqlite`: which sealed folds were opened (primary), and an index rebuilt from every result.json."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ class ResultsDatabase:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise StorageError(
-                f"{self.path} has format {version}, but this program knows up to {SCHEMA_VERSION}: upgrade the program, "
-                "or choose another --runs-dir."
+                f"{self.path} has format {version}, but this program knows up to {SCHEMA_VERSION}: "
+                "upgrade the program, or choose another --runs-dir."
             )
         if version == 0:
             for statement in _SCHEMA.split(";\n"):  # not executescript, which would end the transaction

@@ -85,7 +85,8 @@ class NeuronFolder:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "JSON"
             raise StorageError(
-                f"{self.result} is damaged or from another version ({field}: {first['msg']}): delete it and resume the run."
+                f"{self.result} is damaged or from another version ({field}: {first['msg']}): "
+                "delete it and resume the run."
             ) from error
 
 
