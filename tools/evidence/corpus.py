@@ -90,4 +90,4 @@ def _corpus(
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+    return hashlib.sha256(text.encode()).digest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,3 +34,11 @@ def run_hashes(tokens: NDArray[np.int32]) -> NDArray[np.uint64]:
     four = _joined(two[:-2], two[2:], 2)
     eight = _joined(four[:-4], four[4:], 4)
     return _mixed(_joined(eight[:-4], four[8:], 4))
+
+
+def is_in(values: NDArray[np.unsignedinteger[Any]], ordered: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.bool_]:
+    """Which of `values` are in `ordered`, which is sorted; quick when `values` are few and `ordered` is long."""
+    if not len(ordered):
+        return np.zeros(values.shape, dtype=bool)
+    found: NDArray[np.bool_] = ordered[np.searchsorted(ordered, values).clip(max=len(ordered) - 1)] == values
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from tools.errors import BadInput, StorageError
 
 MAX_REPLACED_SHARE = 0.05
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass
@@ -74,7 +77,7 @@ def _read_file(path: Path, name: str, repairs: Repairs) -> Iterator[tuple[str, s
     if not text.strip():
         repairs.n_empty += 1
     elif path.suffix == ".jsonl":
-        yield from _json_lines(text, path, name)
+        yield from _json_lines(text, path, name, repairs)
     else:
         yield name, text
 
@@ -93,7 +96,7 @@ def _decode(content: bytes, path: Path, repairs: Repairs) -> str:
         return text
 
 
-def _json_lines(content: str, path: Path, name: str) -> Iterator[tuple[str, str]]:
+def _json_lines(content: str, path: Path, name: str, repairs: Repairs) -> Iterator[tuple[str, str]]:
     # not splitlines: U+2028 and its like may stand unescaped inside a JSON string
     for number, line in enumerate(content.split("\n"), start=1):
         if not line.strip():
@@ -105,5 +108,8 @@ def _json_lines(content: str, path: Path, name: str) -> Iterator[tuple[str, str]
         text = record.get("text") if isinstance(record, dict) else None
         if not isinstance(text, str):
             raise BadInput(f'{path}, line {number:,}, is no JSON object with a string "text": mend that line.')
-        if text.strip():
-            yield f"{name}:{number}", text
+        # JSON can spell half of a surrogate pair, which no encoding of text can hold
+        whole, n_lone = _LONE_SURROGATE.subn("\ufffd", text)
+        repairs.n_replaced += n_lone
+        if whole.strip():
+            yield f"{name}:{number}", whole

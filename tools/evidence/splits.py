@@ -214,26 +214,26 @@ def _assign(documents: Documents, clusters: NDArray[np.int32]) -> NDArray[np.int
 def _without_shared_runs(excerpts: Excerpts, parts: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Which excerpts to keep, so that no run of 12 tokens stands in two parts; the earlier part keeps it."""
     n, width = excerpts.tokens.shape
-    # the padding (-1) is hashed like a token and its runs are masked out
-    hashes = run_hashes(excerpts.tokens.ravel())
-    hashes = np.append(hashes, np.zeros(n * width - len(hashes), dtype=np.uint64)).reshape(n, width)
-    whole = np.arange(width) <= excerpts.lengths[:, None] - RUN_TOKENS
+    row, start = np.nonzero(np.arange(width) <= excerpts.lengths[:, None] - RUN_TOKENS)
+    hashes = run_hashes(excerpts.tokens.ravel())[row * width + start]
+    order = np.argsort(hashes)
+    hashes, row = hashes[order], row[order]
+    first = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]])[: len(hashes)])
+    if not len(first):
+        return np.ones(n, dtype=bool)
+    part = parts[row]
+    in_two = np.minimum.reduceat(part, first) != np.maximum.reduceat(part, first)
+    run = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(hashes))))
+    disputed = in_two[run]
+    run, row, part = run[disputed], row[disputed], part[disputed]
+
     keep = np.ones(n, dtype=bool)
-    taken = np.empty(0, dtype=np.uint64)
-    for part in range(len(PARTS)):
-        rows = np.flatnonzero(parts == part)
-        shared = _is_in(hashes[rows], taken) & whole[rows]
-        keep[rows] = ~shared.any(axis=1)
-        kept = rows[keep[rows]]
-        taken = np.unique(np.concatenate([taken, hashes[kept][whole[kept]]]))
+    taken = np.zeros(len(first), dtype=bool)
+    for this in range(len(PARTS)):
+        runs, rows = run[part == this], row[part == this]
+        keep[rows[taken[runs]]] = False
+        taken[runs[keep[rows]]] = True
     return keep
-
-
-def _is_in(values: NDArray[np.uint64], ordered: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    if not len(ordered):
-        return np.zeros(values.shape, dtype=bool)
-    found: NDArray[np.bool_] = ordered[np.searchsorted(ordered, values).clip(max=len(ordered) - 1)] == values
-    return found
 
 
 def _check_enough(name: str, excerpts: Excerpts, parts: NDArray[np.int8], counts: SplitCounts) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import NotAvailable
-from tools.evidence.runs import run_hashes
+from tools.evidence.runs import is_in, run_hashes
 from tools.mini.text import texts_of
 
 SAMPLED_ONE_IN = 16
@@ -37,7 +37,7 @@ def fingerprint_runs(texts: Iterable[NDArray[np.int32]]) -> NDArray[np.uint32]:
 def share_seen(tokens: NDArray[np.int32], seen: NDArray[np.uint32]) -> float:
     """Fraction of a text's distinct sampled runs that are in `seen`; 0 for a text too short to have any."""
     runs = fingerprint_runs([tokens])
-    return float(np.isin(runs, seen).mean()) if len(runs) else 0.0
+    return float(is_in(runs, seen).mean()) if len(runs) else 0.0
 
 
 def load_seen(folder: Path = _WEIGHTS) -> NDArray[np.uint32]:
