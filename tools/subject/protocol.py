@@ -38,8 +38,8 @@ class Tokenizer(Protocol):
 class SubjectModel(Protocol):
     """The network being explained.
 
-    `tokens` below is always int32 [batch, pos] without BOS, right-padded with anything; `lengths` is int [batch]. BOS is
-    prepended inside and its position is not returned. Values at padded positions are 0.
+    `tokens` below is always int32 [batch, pos] without BOS, right-padded with anything; `lengths` is int [batch]. BOS
+    is prepended inside and its position is not returned. Values at padded positions are 0.
     """
 
     @property
@@ -78,3 +78,24 @@ class SubjectModel(Protocol):
 
     def embeddings(self) -> FloatArray:
         """The token embedding matrix W_E, float32 [d_vocab, d_model]."""
+
+
+class Interventions(Protocol):
+    """All that is more than reading: text from the model, and what a neuron does to its output."""
+
+    def generate(
+        self, prompt: str, n_texts: int, n_tokens: int, temperature: float, rng: np.random.Generator
+    ) -> list[str]:
+        """Sample `n_texts` continuations of `prompt` by `n_tokens` tokens each; the prompt is part of each text."""
+
+    def ablate(
+        self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int, index: int, replacement: FloatArray
+    ) -> FloatArray:
+        """Replace one neuron's values by `replacement` [batch, pos] and say how much the output changes.
+
+        Returns the Jensen-Shannon divergence in nats between the next-token distributions with and without the
+        replacement, float32 [batch, pos], 0 at padded positions.
+        """
+
+    def logit_effects(self, layer: int, index: int, k: int) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+        """The `k` tokens the neuron promotes most and the `k` it suppresses most, each with its direct weight."""

@@ -1,0 +1,260 @@
+"""The subject model in TransformerLens: readings for every architecture, and all that is more than reading.
+
+Importing this module takes seconds; the lean reader stands in for it wherever it can.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tools.errors import BadInput
+from tools.subject.batches import chunks, map_chunks
+from tools.subject.folder import ModelFolder, check_folder, fingerprint, read_json
+from tools.subject.protocol import FloatArray, TokenArray
+from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
+
+_TINY = torch.finfo(torch.float32).tiny
+
+
+class BridgeModel:
+    """Implements `SubjectModel` and `Interventions` of `tools.subject.protocol` over a TransformerBridge.
+
+    Raises:
+        BadInput: on construction, where the folder is damaged or TransformerLens cannot boot its architecture.
+    """
+
+    def __init__(self, folder: ModelFolder) -> None:
+        check_folder(folder.path)
+        self.folder = folder
+        self._tokenizer = load_tokenizer(folder.path)
+        self._bridge = _boot(folder)
+        self._bos = _bos_id(folder, self._tokenizer)
+        if not getattr(self._bridge.cfg, "d_mlp", None) or not hasattr(self._bridge, "blocks"):
+            raise BadInput(f"{folder.name} has no stack of MLP blocks, so it has no neurons to read.")
+
+    @property
+    def name(self) -> str:
+        """The name by which a result calls this model."""
+        return self.folder.name
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over configuration and weights; see `tools.subject.folder.fingerprint`."""
+        return fingerprint(self.folder.path)
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers."""
+        return int(self._bridge.cfg.n_layers)
+
+    @property
+    def d_mlp(self) -> int:
+        """Neurons per layer."""
+        return int(self._bridge.cfg.d_mlp)
+
+    @property
+    def d_model(self) -> int:
+        """Width of the residual stream."""
+        return int(self._bridge.cfg.d_model)
+
+    @property
+    def n_ctx(self) -> int:
+        """Most tokens of one text that can be read, BOS left out."""
+        return int(self._bridge.cfg.n_ctx) - 1
+
+    @property
+    def tokenizer(self) -> FolderTokenizer:
+        """The model's own tokenizer."""
+        return self._tokenizer
+
+    def mlp_input(self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int) -> FloatArray:
+        """What the MLP of `layer` gets as input, float32 [batch, pos, d_model], 0 at padded positions.
+
+        Raises:
+            BadInput: no such layer, a text longer than `n_ctx`, or a token id outside the vocabulary.
+        """
+        self._check(layer)
+        compute = partial(self._mlp_input, layer=layer)
+        return map_chunks(compute, tokens, lengths, (self.d_model,), **self._limits)
+
+    @torch.inference_mode()
+    def neuron_values(self, mlp_input: FloatArray, layer: int, index: int) -> FloatArray:
+        """What one neuron hands to the MLP's output map (post-GELU; gated where the MLP is), raw. Shape [...].
+
+        An all-zero input is padding (a norm never gives one) and its value is 0.
+
+        Raises:
+            BadInput: no such layer or neuron.
+        """
+        self._check(layer, index)
+        flat = torch.from_numpy(np.ascontiguousarray(mlp_input).reshape(-1, self.d_model))
+        kept: list[torch.Tensor] = []
+
+        def keep(value: torch.Tensor, hook: Any) -> torch.Tensor:
+            kept.append(value.reshape(-1, value.shape[-1])[:, index].clone())
+            return value
+
+        with self._bridge.hooks(fwd_hooks=[(f"blocks.{layer}.mlp.hook_post", keep)]):
+            for part in torch.split(flat, 2048):
+                self._bridge.blocks[layer].mlp(part[None])
+        values = torch.cat(kept) if kept else torch.zeros(0)
+        values[~flat.any(dim=1)] = 0
+        out: FloatArray = values.numpy().reshape(mlp_input.shape[:-1])
+        return out
+
+    def embeddings(self) -> FloatArray:
+        """The token embedding matrix W_E, float32 [d_vocab, d_model]."""
+        out: FloatArray = self._bridge.W_E.detach()[: self._tokenizer.d_vocab].numpy()
+        return out
+
+    @torch.inference_mode()
+    def generate(
+        self, prompt: str, n_texts: int, n_tokens: int, temperature: float, rng: np.random.Generator
+    ) -> list[str]:
+        """Sample `n_texts` continuations of `prompt` by `n_tokens` tokens each; the prompt is part of each text.
+
+        BOS is never sampled. All randomness comes from `rng`: one uniform draw per text and token.
+
+        Raises:
+            BadInput: the temperature is not positive, or prompt and continuation exceed `n_ctx`.
+        """
+        if not temperature > 0:
+            raise BadInput(f"the temperature must be above 0, not {temperature}.")
+        start = self._tokenizer.encode([prompt])[0]
+        if len(start) + n_tokens > self.n_ctx:
+            raise BadInput(f"{len(start)} + {n_tokens} tokens are too long: {self.name} reads at most {self.n_ctx}.")
+        ids = torch.tensor([[self._bos, *start]] * n_texts)
+        step, past = ids, None
+        for _ in range(n_tokens):
+            logits, past = self._bridge(step, return_type="logits_and_cache", past_key_values=past, use_cache=True)
+            logits = logits[:, -1, : self._tokenizer.d_vocab].double() / temperature
+            logits[:, self._bos] = -torch.inf
+            cumulative = logits.softmax(dim=-1).cumsum(dim=-1)
+            drawn = torch.from_numpy(rng.random(n_texts))[:, None] * cumulative[:, -1:]
+            step = torch.searchsorted(cumulative, drawn, right=True)
+            ids = torch.cat([ids, step], dim=1)
+        return [self._tokenizer.decode(row[1:]) for row in ids.tolist()]
+
+    @torch.inference_mode()
+    def ablate(
+        self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int, index: int, replacement: FloatArray
+    ) -> FloatArray:
+        """Replace one neuron's values by `replacement` [batch, pos] and say how much the output changes.
+
+        BOS's own value stays. Returns the Jensen-Shannon divergence in nats between the next-token distributions with
+        and without the replacement, float32 [batch, pos], 0 at padded positions.
+
+        Raises:
+            BadInput: no such neuron, `replacement` of another shape, or tokens that cannot be read.
+        """
+        self._check(layer, index)
+        if replacement.shape != tokens.shape:
+            raise BadInput(
+                f"replacement values of shape {replacement.shape} do not fit tokens of shape {tokens.shape}."
+            )
+        out = np.zeros(tokens.shape, dtype=np.float32)
+        for rows, ids in chunks(tokens, lengths, **self._limits):
+            width = ids.shape[1] - 1
+            values = torch.from_numpy(replacement[rows, :width])
+
+            def swap(value: torch.Tensor, hook: Any, values: torch.Tensor = values) -> torch.Tensor:
+                value = value.clone()
+                value[:, 1:, index] = values.to(value.dtype)
+                return value
+
+            batch = torch.from_numpy(ids)
+            original = self._bridge(batch)
+            ablated = self._bridge.run_with_hooks(batch, fwd_hooks=[(f"blocks.{layer}.mlp.hook_post", swap)])
+            for row, a, b, length in zip(rows, original, ablated, lengths[rows], strict=True):
+                out[row, :length] = _divergence(a[1 : 1 + length], b[1 : 1 + length]).numpy()
+        return out
+
+    @torch.inference_mode()
+    def logit_effects(self, layer: int, index: int, k: int) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+        """The `k` tokens the neuron promotes most and the `k` it suppresses most, each with its direct weight.
+
+        The weight of token t is `w_out[n] @ diag(ln_f.g) @ w_u[:, t]` (OpenAI's output weight): how its logit moves per
+        unit of the neuron, later layers and the final norm's division left out.
+
+        Raises:
+            BadInput: no such neuron.
+        """
+        self._check(layer, index)
+        direction = self._bridge.blocks[layer].mlp.W_out[index].float()
+        gain = getattr(self._bridge.ln_final, "weight", None)
+        if gain is not None:
+            direction = direction * (gain + 1 if getattr(self._bridge.cfg, "rmsnorm_uses_offset", False) else gain)
+        weights = (direction @ self._bridge.W_U.float())[: self._tokenizer.d_vocab].numpy()
+        strings = self._tokenizer.token_strings()
+        order = np.argsort(-weights, kind="stable")
+        return (
+            [(strings[i], float(weights[i])) for i in order[:k]],
+            [(strings[i], float(weights[i])) for i in order[::-1][:k]],
+        )
+
+    @property
+    def _limits(self) -> dict[str, int]:
+        return {"bos": self._bos, "d_vocab": self._tokenizer.d_vocab, "n_ctx": self.n_ctx}
+
+    @torch.inference_mode()
+    def _mlp_input(self, ids: NDArray[np.int64], layer: int) -> FloatArray:
+        kept: list[torch.Tensor] = []
+
+        def keep(value: torch.Tensor, hook: Any) -> torch.Tensor:
+            kept.append(value.reshape(*ids.shape, -1).clone())
+            return value
+
+        self._bridge.run_with_hooks(
+            torch.from_numpy(ids), fwd_hooks=[(f"blocks.{layer}.mlp.hook_in", keep)], stop_at_layer=layer + 1
+        )
+        out: FloatArray = kept[0].numpy()
+        return out
+
+    def _check(self, layer: int, index: int = 0) -> None:
+        if not (0 <= layer < self.n_layers and 0 <= index < self.d_mlp):
+            raise BadInput(
+                f"{self.name} has layers 0-{self.n_layers - 1} and neurons 0-{self.d_mlp - 1} a layer, "
+                f"not layer {layer} neuron {index}."
+            )
+
+
+def _boot(folder: ModelFolder) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the libraries say to their own developers
+        from transformer_lens.model_bridge import TransformerBridge
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
+        try:
+            return TransformerBridge.boot_transformers(str(folder.path), device="cpu", dtype=torch.float32)
+        except (ValueError, OSError, KeyError, RuntimeError, NotImplementedError, ImportError) as error:
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            raise BadInput(f"TransformerLens cannot load {folder.name} from {folder.path}: {first}") from error
+
+
+def _bos_id(folder: ModelFolder, tokenizer: FolderTokenizer) -> int:
+    """The model's BOS id, or its EOS id where it has none, as TransformerLens does."""
+    config = read_json(folder.path / "config.json")
+    for key in ("bos_token_id", "eos_token_id"):
+        value = config.get(key)
+        if isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, int) and 0 <= value < tokenizer.d_vocab:
+            return value
+    raise BadInput(f"{folder.path / 'config.json'} names no valid bos_token_id or eos_token_id: readings need one.")
+
+
+def _divergence(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Jensen-Shannon divergence in nats between the distributions of two sets of logits [pos, d_vocab]. Shape [pos]."""
+    p, q = a.double().softmax(dim=-1), b.double().softmax(dim=-1)
+    middle = ((p + q) / 2).clamp(min=_TINY).log()
+    halves = (torch.special.xlogy(x, x) - x * middle for x in (p, q))
+    total = torch.stack([half.sum(dim=-1) for half in halves]).sum(dim=0)
+    return (total / 2).clamp(min=0).float()

@@ -1,0 +1,184 @@
+"""Getting a subject model's weights from a Hugging Face hub, and saying at once when there is none to be had."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tools.errors import AgentError, BadInput, NotAvailable, StorageError
+from tools.subject.folder import INDEX, WEIGHTS, check_folder
+from tools.subject.names import hub_ids
+
+Progress = Callable[[int, int], None]
+"""Called with (bytes done, bytes in all) as a download goes on."""
+
+ANSWER_S = 4.0
+"""Seconds within which the hub must have answered, name look-up included; past them it counts as out of reach."""
+
+_SUFFIXES = (".json", ".txt", ".safetensors", ".model")
+
+
+def cached_folder(name: str) -> Path | None:
+    """The folder of `name` in the local Hugging Face cache, under any of its ids, or None. Never asks the network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    for repo in hub_ids(name):
+        try:
+            path = Path(snapshot_download(repo, local_files_only=True, allow_patterns=[f"*{s}" for s in _SUFFIXES[:3]]))
+        except LocalEntryNotFoundError as error:
+            path = Path(getattr(error, "snapshot_path", None) or "")
+        if (path / "config.json").is_file() and ((path / WEIGHTS).is_file() or (path / INDEX).is_file()):
+            return path
+    return None
+
+
+def fetch_model(name: str, progress: Progress | None = None) -> Path:
+    """Download what is missing of `name` into the Hugging Face cache and return its folder.
+
+    Honours HF_ENDPOINT, HF_HOME, HF_TOKEN, HF_HUB_OFFLINE and the proxy variables.
+
+    Raises:
+        BadInput: the hub has no such model, or it has no safetensors weights.
+        NotAvailable: the hub cannot be reached, refuses, breaks off, or sends a damaged file.
+        StorageError: the cache cannot be written.
+    """
+    import httpx2
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils import logging
+
+    info = _ask_hub(name)
+    files = {f.rfilename: f.size or 0 for f in info.siblings if _is_wanted(f.rfilename)}
+    if not any(file.endswith(".safetensors") for file in files):
+        raise BadInput(f"{info.id} offers no weights in safetensors format, so it cannot be read here.")
+    bar = _reporter(progress, sum(files.values()))
+    # A damaged file in the cache has the right name and would otherwise be taken for whole.
+    force = _is_damaged(cached_folder(name))
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        for file in sorted(files):
+            path = hf_hub_download(
+                info.id, file, endpoint=_endpoint(), etag_timeout=ANSWER_S, force_download=force, tqdm_class=bar
+            )
+    except (httpx2.HTTPError, ConnectionError) as error:
+        raise NotAvailable(
+            f"the download of {name} from {_host()} broke off ({_short(error)}): run `agent fetch {name}` again."
+        ) from error
+    except OSError as error:
+        if error.errno is None:
+            raise NotAvailable(
+                f"the download of {name} from {_host()} failed ({_short(error)}): run `agent fetch {name}` again."
+            ) from error
+        raise StorageError(
+            f"the Hugging Face cache cannot be written ({_short(error)}): free space or set HF_HOME."
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+    folder = Path(path).parent
+    try:
+        check_folder(folder)
+    except BadInput as error:
+        raise NotAvailable(f"{_host()} sent {name} damaged ({error})") from error
+    return folder
+
+
+def _ask_hub(name: str) -> Any:
+    """The hub's description of the first of `name`'s ids that it knows, within `ANSWER_S` seconds.
+
+    On a thread, because a name server that never answers cannot be timed out in Python.
+    """
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    outcome: list[Any] = []
+    api = HfApi(endpoint=_endpoint())
+
+    def ask() -> None:
+        for repo in hub_ids(name):
+            try:
+                outcome.append(api.model_info(repo, files_metadata=True, timeout=ANSWER_S))
+                return
+            except GatedRepoError as error:
+                outcome.append(
+                    NotAvailable(f"{repo} is gated: accept its terms on the hub and set HF_TOKEN. ({_short(error)})")
+                )
+                return
+            except RepositoryNotFoundError:
+                continue
+            except OfflineModeIsEnabled:
+                outcome.append(_missing(name, "HF_HUB_OFFLINE is set"))
+                return
+            except HfHubHTTPError as error:
+                outcome.append(_missing(name, f"{_host()} answered {error.response.status_code}"))
+                return
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, KeyError) as error:
+                outcome.append(_missing(name, f"{_host()} cannot be reached: {_short(error)}"))
+                return
+        outcome.append(BadInput(f"unknown model {name!r}: {_host()} has none called {' or '.join(hub_ids(name))}."))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(ANSWER_S)
+    answer = outcome[0] if outcome else _missing(name, f"{_host()} did not answer within {ANSWER_S:g} s")
+    if isinstance(answer, AgentError):
+        raise answer
+    return answer
+
+
+def _missing(name: str, why: str) -> NotAvailable:
+    return NotAvailable(
+        f"{name} is not on this machine and cannot be downloaded ({why}): with network access run "
+        f"`agent fetch {name}`, or use --model mini, which needs none."
+    )
+
+
+def _is_wanted(file: str) -> bool:
+    """Top-level configuration, tokenizer and weights; not other frameworks' exports in subfolders."""
+    return "/" not in file and file.endswith(_SUFFIXES) and not file.startswith("consolidated")
+
+
+def _is_damaged(folder: Path | None) -> bool:
+    if folder is None:
+        return False
+    try:
+        check_folder(folder)
+    except BadInput:
+        return True
+    return False
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+
+
+def _host() -> str:
+    return _endpoint() or "https://huggingface.co"
+
+
+def _short(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _reporter(progress: Progress | None, total: int) -> type:
+    """A silent tqdm class whose instances add what they are told to one running sum of bytes."""
+    from huggingface_hub.utils import tqdm
+
+    done = 0
+
+    class Reporter(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "disable": True})
+            self.update(kwargs.get("initial") or 0)
+
+        def update(self, n: float | None = 1) -> None:
+            nonlocal done
+            done += int(n or 0)
+            if progress:
+                progress(min(done, total), total)
+
+    return Reporter

@@ -1,0 +1,123 @@
+"""A folder in Hugging Face's format: its configuration, its weight files, whether they are whole, their fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.errors import BadInput
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt")
+
+_WHOLE_HASH_BYTES = 64 * 2**20
+_SAMPLES, _SAMPLE_BYTES = 64, 64 * 2**10
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A subject model on this machine.
+
+    Attributes:
+        path: the folder.
+        name: what results call the model.
+        fell_back: True when `auto` chose `mini` because GPT-2 or its corpus is not here; to be said loudly.
+    """
+
+    path: Path
+    name: str
+    fell_back: bool = False
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The JSON object in `file`.
+
+    Raises:
+        BadInput: there is no such file, it cannot be read, or it is not a JSON object.
+    """
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(
+            f"the model folder {file.parent} has no {file.name}: give a folder in Hugging Face's format."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file} cannot be read as JSON ({error}): fetch or save the model again.") from error
+    if not isinstance(value, dict):
+        raise BadInput(f"{file} is not a JSON object: fetch or save the model again.")
+    return value
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The safetensors files that hold the model's weights, one or several shards, in a fixed order.
+
+    Raises:
+        BadInput: none is there, or a shard named by the index is missing.
+    """
+    if (path / WEIGHTS).is_file():
+        return [path / WEIGHTS]
+    if not (path / INDEX).is_file():
+        raise BadInput(f"the model folder {path} has no {WEIGHTS}: only weights in safetensors format can be read.")
+    shards = read_json(path / INDEX).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
+        raise BadInput(f"{path / INDEX} names no weight files: fetch or save the model again.")
+    files = [path / name for name in sorted({str(name) for name in shards.values()})]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise BadInput(f"the model folder {path} lacks {', '.join(missing)}: fetch or save the model again.")
+    return files
+
+
+def check_folder(path: Path) -> None:
+    """Check that `path` holds a configuration, whole weight files and a tokenizer, without reading the weights.
+
+    Raises:
+        BadInput: something is missing or damaged; the message says which file.
+    """
+    read_json(path / "config.json")
+    for file in weight_files(path):
+        _check_safetensors(file)
+    if not any((path / name).is_file() for name in TOKENIZER_FILES):
+        raise BadInput(
+            f"the model folder {path} has no tokenizer.json or vocab.json with merges.txt: save its tokenizer there."
+        )
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 (hex) over config.json and the weights of the folder `path`.
+
+    Weight files up to 64 MiB are hashed whole. Of a larger one its size and 64 evenly spaced pieces of 64 KiB are
+    hashed, from its first byte (the header comes first) to its last: reading gigabytes to name a model costs too much.
+    """
+    digest = hashlib.sha256(json.dumps(read_json(path / "config.json"), sort_keys=True).encode())
+    for file in weight_files(path):
+        size = file.stat().st_size
+        digest.update(f"\n{file.name} {size}\n".encode())
+        with file.open("rb") as handle:
+            if size <= _WHOLE_HASH_BYTES:
+                digest.update(handle.read())
+                continue
+            for i in range(_SAMPLES):
+                handle.seek((size - _SAMPLE_BYTES) * i // (_SAMPLES - 1))
+                digest.update(handle.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
+def _check_safetensors(file: Path) -> None:
+    size = file.stat().st_size
+    with file.open("rb") as handle:
+        header_bytes = int.from_bytes(handle.read(8), "little")
+        if size < 8 or header_bytes > size - 8:
+            raise BadInput(f"{file} is damaged or cut short ({size} bytes): fetch or save the model again.")
+        try:
+            header = json.loads(handle.read(header_bytes))
+            end = max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise BadInput(f"{file} is not a safetensors file: fetch or save the model again.") from error
+    if 8 + header_bytes + end != size:
+        raise BadInput(
+            f"{file} should have {8 + header_bytes + end} bytes but has {size}: fetch or save the model again."
+        )

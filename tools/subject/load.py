@@ -1,0 +1,63 @@
+"""Which adapter serves which model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tools.errors import BadInput
+from tools.records.neuron import NeuronId
+from tools.subject.fetch import Progress
+from tools.subject.folder import ModelFolder, read_json
+from tools.subject.protocol import Interventions, SubjectModel
+from tools.subject.resolve import resolve
+
+if TYPE_CHECKING:
+    from tools.subject.bridge import BridgeModel
+    from tools.subject.lean import LeanGPT2
+
+
+def load_subject(
+    model: str, corpus_cached: Callable[[], bool] = lambda: False, progress: Progress | None = None
+) -> LeanGPT2 | BridgeModel:
+    """Resolve `model` (see `tools.subject.resolve.resolve`, also for the errors) and load it for reading."""
+    return open_subject(resolve(model, corpus_cached, progress))
+
+
+def open_subject(folder: ModelFolder) -> LeanGPT2 | BridgeModel:
+    """The subject model in `folder`: the lean reader for GPT-2's architecture, TransformerLens for every other.
+
+    Raises:
+        BadInput: the folder is damaged, or TransformerLens does not know the architecture.
+    """
+    from tools.subject.lean import LeanGPT2, can_read
+
+    if can_read(read_json(folder.path / "config.json")):
+        return LeanGPT2(folder)
+    return _bridge(folder)
+
+
+def interventions(subject: LeanGPT2 | BridgeModel) -> Interventions:
+    """Generation, ablation and logit effects for a loaded subject; boots TransformerLens on first use (seconds)."""
+    return _bridge(subject.folder)
+
+
+def check_neuron(subject: SubjectModel, neuron: NeuronId) -> None:
+    """Refuse a neuron that the model does not have.
+
+    Raises:
+        BadInput: the message states the range.
+    """
+    if not (0 <= neuron.layer < subject.n_layers and 0 <= neuron.index < subject.d_mlp):
+        raise BadInput(
+            f"there is no neuron {neuron}: {subject.name} has layers 0-{subject.n_layers - 1} "
+            f"and neurons 0-{subject.d_mlp - 1} a layer."
+        )
+
+
+@lru_cache(maxsize=1)
+def _bridge(folder: ModelFolder) -> BridgeModel:
+    from tools.subject.bridge import BridgeModel
+
+    return BridgeModel(folder)
