@@ -50,15 +50,15 @@ class ScoreValue(Interval):
     n_unscored: int = 0
 
 
-class NoScore(_Open):
+class Unscored(_Open):
     """A score that could not be had, and why."""
 
     value: None = None
     reason: str = Field(min_length=1)
 
 
-Measured = ScoreValue | NoScore
-Compared = Interval | NoScore
+Measured = ScoreValue | Unscored
+Compared = Interval | Unscored
 
 
 class Baselines(_Open):
