@@ -15,7 +15,7 @@ from tools.subject.names import hub_ids
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all) as a download goes on."""
 
-ANSWER_S = 4.0
+ANSWER_S = 3.0
 """Seconds within which the hub must have answered, name look-up included; past them it counts as out of reach."""
 
 _SUFFIXES = (".json", ".txt", ".safetensors", ".model")

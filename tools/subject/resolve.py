@@ -37,7 +37,7 @@ def resolve(
         return _checked(MINI, "mini")
     name = short_name(model)
     folder = Path(model).expanduser()
-    if name not in GPT2_FAMILY and folder.is_dir():
+    if model and name not in GPT2_FAMILY and folder.is_dir():
         return _checked(folder, folder.resolve().name)
     if folder.is_file():
         raise BadInput(f"{model} is a file: give the folder that holds config.json and model.safetensors.")

@@ -51,10 +51,15 @@ class FolderTokenizer:
         """
         try:
             return [list(e.ids) for e in self._raw.encode_batch(texts, add_special_tokens=False)]
-        except UnicodeEncodeError as error:
-            raise BadInput(
-                f"a text cannot be written as UTF-8 ({error.reason}): decode it with errors='replace'."
-            ) from error
+        except TypeError:  # all the package says of a string that it cannot take as UTF-8
+            for text in texts:
+                try:
+                    text.encode()
+                except UnicodeEncodeError as error:
+                    raise BadInput(
+                        f"a text cannot be written as UTF-8 ({error.reason}): decode it with errors='replace'."
+                    ) from error
+            raise
 
     def decode(self, ids: list[int]) -> str:
         """The text of a run of token ids; bytes that are not UTF-8 become U+FFFD.
@@ -121,7 +126,7 @@ def load_tokenizer(folder: Path) -> FolderTokenizer:
     except Exception as error:  # the package raises bare Exception for every fault of a file
         raise BadInput(f"the tokenizer in {folder} cannot be read ({error}): fetch or save the model again.") from error
     raise BadInput(
-        f"the model folder {folder} has no tokenizer.json and no vocab.json with merges.txt: save its tokenizer there."
+        f"the model folder {folder} has no tokenizer.json or vocab.json with merges.txt: save its tokenizer there."
     )
 
 
