@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PLAIN_PROGRESS_EVERY_S = 2.0
 _LIVE_REDRAW_EVERY_S = 0.1
+_N_SHOWN_BELIEFS = 5
 
 _What = ParamSpec("_What")
 
@@ -184,8 +185,9 @@ class PlainDisplay:
 
     @_never_fails
     def finish(self) -> None:
-        """Says how far it came."""
-        self._log.info(f"{self._what}: done, {self._done:,} of {self._total:,}")
+        """Says whether it got to its end."""
+        whole = self._done >= self._total
+        self._log.info(f"{self._what}: " + ("done" if whole else f"stopped at {self._done:,} of {self._total:,}"))
 
     def close(self) -> None:
         """Does nothing: every line is out already."""
@@ -201,6 +203,12 @@ def _plain_line(event: Event, run: RunSoFar) -> str | None:
             return f"{event.status}: fires above {event.theta:.3g}, {event.n_explore_excerpts:,} excerpts to explore"
         case "hypothesis_proposed":
             return f"hypothesis {event.hypothesis} ({event.form}): {one_line(event.sentence)}"
+        case "readings_revealed":
+            what = "exploratory readings" if event.exploratory else "predicted readings"
+            return f"{len(event.values)} {what}, {sum(event.fired)} fired"
+        case "belief_updated":
+            most = sorted(event.beliefs, key=lambda h: (-event.beliefs[h], h))[:_N_SHOWN_BELIEFS]
+            return "belief: " + ", ".join(f"{hypothesis} {event.beliefs[hypothesis]:.2f}" for hypothesis in most)
         case "scored":
             return f"score of {event.hypothesis} on {event.split}: {score_text(event.score)}"
         case "decided":
@@ -241,11 +249,9 @@ class LiveDisplay:
     def event(self, event: Event) -> None:
         """Redraws the block; what should stay on the screen is printed above it."""
         self._run.see(event)
-        if event.type in ("run_started", "note", "failed", "interrupted") or (
-            event.type == "decided" and event.action == "stop"
-        ):
-            line = _plain_line(event, self._run)
-            self._print(line or "")
+        line = _plain_line(event, self._run)
+        if line and event.type not in ("stage", "scored", "finished"):  # the block and the result say these
+            self._print(line)
         if event.type in ("finished", "failed", "interrupted"):
             self._stop()
         else:
@@ -324,7 +330,7 @@ class LiveDisplay:
 
         run = self._run
         head = [run.target, run.stage, f"round {run.round}" if run.round else "", budget_text(run.used, run.budget)]
-        parts: list[RenderableType] = [Text(self._say("  ".join(part for part in head if part)), style="bold")]
+        parts: list[RenderableType] = [Text(self._say(", ".join(part for part in head if part)), style="bold")]
         if run.best:
             _, hypothesis, score = run.best
             parts.append(Text(self._say(f"best so far on development: {score_text(score)}"), style="green"))

@@ -153,8 +153,8 @@ def _explanation(story: Story, width: int) -> Iterator[str]:
     yield from _section("Explanation")
     yield from _wrapped(str(result.get("explanation") or "none"), width)
     score = result.get("score") or {}
-    yield f"  score        {score_text(score)}{_how(score)}"
-    yield f"  development  {score_text(result.get('development_score'))}"
+    yield f"  {'score':<18} {score_text(score)}{_how(score)}"
+    yield f"  {'development':<18} {score_text(result.get('development_score'))}"
     for name, baseline in (result.get("baselines") or {}).items():
         yield f"  {name:<18} {score_text(baseline)}"
 
@@ -211,7 +211,7 @@ def _round(this: Round, story: Story, width: int) -> Iterator[str]:
         read = [trial for trial in tests if trial.fired is not None]
         listed = ", ".join(f"{name} {n}" for name, n in generators.most_common())
         yield f"  {len(tests)} experiments ({listed}); {len(read)} read, {sum(bool(t.fired) for t in read)} fired"
-        telling = sorted((t for t in read if t.predicted), key=lambda t: -t.disagreement)[:_N_TELLING]
+        telling = sorted((t for t in read if t.predicted), key=lambda t: -round(t.disagreement, 6))[:_N_TELLING]
         for trial in telling:
             yield from _trial(trial, story, width)
     if this.beliefs:
