@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from tools.errors import BadInput
 
 _TARGET = re.compile(r"(?:(?P<model>.+)/)?(?:[Ll](?P<l>\d+)[Nn](?P<n>\d+)|(?P<layer>\d+)/(?P<index>\d+))")
 
 
-class NeuronId(NamedTuple):
+@dataclass(frozen=True, order=True)
+class NeuronId:
     """A neuron by layer and index, both zero-based. `str()` gives `L5N131`."""
 
     layer: int

@@ -5,8 +5,8 @@ every kind of condition is screened by its gain in explained variance, computed 
 the best few are evaluated exactly, and the one with the largest gain less the price of its words enters. At the end
 strengths become whole numbers by coordinate descent on the correlation of what the sentence then predicts.
 
-What is maximised is a weighted correlation: weights are given per excerpt, so that the sample stands for the mix of
-top, quantile and random excerpts on which explanations are scored.
+What is maximised is a weighted correlation: the weights make the sample stand for the mix of top, quantile and random
+excerpts on which explanations are scored.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Learner:
     Args:
         tokens: int32 [n, pos], -1 past the end.
         values: raw activations, float32 [n, pos].
-        weights: one weight per excerpt, float [n].
+        weights: one weight per token, float [n, pos].
         vocabulary: the subject model's.
     """
 
@@ -88,7 +88,7 @@ class Learner:
         self.batch = Batch(tokens, vocabulary)
         mask = self.batch.mask
         self.mask = mask
-        weight = np.broadcast_to(weights[:, None], tokens.shape)[mask].astype(np.float64)
+        weight = weights[mask].astype(np.float64)
         self.weight = (weight / weight.sum()).astype(np.float32)
         target = values[mask].astype(np.float32)
         target = target - np.average(target, weights=self.weight)

@@ -1,0 +1,17 @@
+"""Everything that can be done to a neuron, as one list of typed tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools.bench import Bench
+from tools.catalogue.experiments import experiment_tools
+from tools.catalogue.hypotheses import hypothesis_tools
+from tools.catalogue.scores import score_tools
+from tools.catalogue.subject import subject_tools
+from tools.toolbox import Tool
+
+
+def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
+    """The registry for one neuron; the same list serves the loop and whoever else chooses tools."""
+    return [*hypothesis_tools(bench), *experiment_tools(bench), *score_tools(bench), *subject_tools(bench)]

@@ -1,0 +1,162 @@
+"""Tools that score sentences: on development text while the run goes on, on a sealed fold once at its end."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import BaseModel
+
+from tools.bench import Bench
+from tools.evidence.neighbours import explore_readings, similar_firing_rate
+from tools.records.excerpts import SealedReadings
+from tools.records.result import Interval, ScoreValue, Unscored
+from tools.scoring.calibration import fit
+from tools.scoring.metrics import Correlation, StratifiedSample
+from tools.scoring.sampling import only, scoring_sample, top_and_random_sample
+from tools.toolbox import Arguments, Outcome, Tool
+
+PROTOCOL = "simulation, correlation over top, quantile and random excerpts"
+MAX_NULL = 16
+
+
+class Score(Arguments):
+    """Sentences to score on development text, and one of them to which the others are compared."""
+
+    sentences: list[str]
+    reference: str | None = None
+
+
+class Scored(BaseModel):
+    """One sentence: its score, its paired gain over the reference, and its calibration (absent when unscored)."""
+
+    sentence: str
+    score: ScoreValue | Unscored
+    gain: Interval | None
+    table: list[float]
+
+
+class Scores(Outcome):
+    """One entry per sentence, in the order given."""
+
+    scores: list[Scored]
+
+
+class Null(Arguments):
+    """How many explanations of other neurons the matched null chooses among."""
+
+    n: int
+
+
+class NullChoice(Outcome):
+    """The null's best sentence on this neuron's development text; None when none of them could be scored."""
+
+    neurons: list[int]
+    sentence: str | None
+    n_scored: int
+
+
+class Confirm(Arguments):
+    """The explanation, the null's sentence if there is one, and the fold to open."""
+
+    sentence: str
+    null: str | None
+    fold: int
+
+
+class Confirmation(Outcome):
+    """Final scores on one sealed fold. `gains` are paired differences of the explanation to each baseline."""
+
+    score: ScoreValue | Unscored
+    openai_top_random: ScoreValue | Unscored
+    random_only: ScoreValue | Unscored
+    baselines: dict[str, Interval | Unscored]
+    gains: dict[str, Interval | Unscored]
+
+
+def measured(result: Correlation | Unscored, sample: StratifiedSample, split: str, protocol: str) -> ScoreValue | Unscored:
+    """A correlation with everything that a reader of the number needs."""
+    if isinstance(result, Unscored):
+        return result
+    interval = result.interval()
+    return ScoreValue(
+        value=interval.value, low=interval.low, high=interval.high, protocol=protocol, split=split,
+        n_excerpts=len(sample), n_unscored=0,
+    )  # fmt: skip
+
+
+def _tokens_of(sample: StratifiedSample) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    return sample.readings.excerpts.tokens
+
+
+def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoice] | Tool[Confirm, Confirmation]]:
+    """`score`, `null` and `confirm`, bound to one neuron."""
+    evidence = bench.evidence
+
+    def correlate(sentence: str, sample: StratifiedSample) -> Correlation | Unscored:
+        levels = bench.levels(sentence, _tokens_of(sample))
+        return levels if isinstance(levels, Unscored) else sample.correlation(levels)
+
+    def score(arguments: Score, rng: np.random.Generator) -> Scores:
+        sample = bench.development
+        mask = sample.readings.excerpts.mask
+        fired = sample.readings.values[mask] > evidence.theta
+        reference = correlate(arguments.reference, sample) if arguments.reference is not None else None
+        out = []
+        for sentence in arguments.sentences:
+            levels = bench.levels(sentence, _tokens_of(sample))
+            result = levels if isinstance(levels, Unscored) else sample.correlation(levels)
+            table = fit(np.zeros(len(fired), np.float32) if isinstance(levels, Unscored) else levels[mask], fired)
+            known = isinstance(reference, Correlation) and isinstance(result, Correlation)
+            gain = result.minus(reference) if known else None  # type: ignore[union-attr, arg-type]
+            out.append(
+                Scored(sentence=sentence, score=measured(result, sample, "development", PROTOCOL), gain=gain, table=table)
+            )
+        return Scores(scores=out)
+
+    def null(arguments: Null, rng: np.random.Generator) -> NullChoice:
+        neurons = similar_firing_rate(bench.scan, evidence.neuron.index, min(arguments.n, MAX_NULL), rng)
+        best, best_value, n_scored = None, -np.inf, 0
+        for neuron in neurons:
+            explore = explore_readings(bench.scan, neuron)
+            proposal = bench.explainer.propose_one(explore, bench.stratum_of(len(explore)), np.random.default_rng(neuron))
+            result = correlate(proposal.sentence, bench.development)
+            if isinstance(result, Unscored):
+                continue
+            n_scored += 1
+            if result.value > best_value:
+                best, best_value = proposal.sentence, result.value
+        return NullChoice(neurons=neurons, sentence=best, n_scored=n_scored)
+
+    def confirm(arguments: Confirm, rng: np.random.Generator) -> Confirmation:
+        fold: SealedReadings = evidence.sealed.open(arguments.fold, bench.ledger)
+        sample = scoring_sample(fold, bench.stratum, rng)
+        winner = correlate(arguments.sentence, sample)
+        tokens = _tokens_of(sample)
+        listed = bench.lookup_sentence
+        series: dict[str, Correlation | Unscored] = {
+            "token_lookup_30": correlate(listed, sample) if listed else Unscored(reason="no token stands out"),
+            "token_lookup_full": sample.correlation(bench.token_means.full(tokens)),
+            "null": correlate(arguments.null, sample) if arguments.null else Unscored(reason="no null could be scored"),
+        }
+        gains: dict[str, Interval | Unscored] = {}
+        for name, other in series.items():
+            if isinstance(winner, Unscored):
+                gains[name] = winner
+            else:
+                gains[name] = other if isinstance(other, Unscored) else winner.minus(other)
+        five = top_and_random_sample(fold, 5, rng)
+        random = only(sample, "random", rng)
+        return Confirmation(
+            score=measured(winner, sample, "sealed", PROTOCOL),
+            openai_top_random=measured(
+                correlate(arguments.sentence, five), five, "sealed", "OpenAI top-and-random, 5 + 5 excerpts"
+            ),
+            random_only=measured(correlate(arguments.sentence, random), random, "sealed", "random excerpts only"),
+            baselines={name: o if isinstance(o, Unscored) else o.interval() for name, o in series.items()},
+            gains=gains,
+        )
+
+    return [
+        Tool("score", "Score sentences on development text.", Score, Scores, score),
+        Tool("null", "The best of other neurons' explanations on this one.", Null, NullChoice, null, charged=False),
+        Tool("confirm", "Final scores on one sealed fold.", Confirm, Confirmation, confirm, charged=False),
+    ]

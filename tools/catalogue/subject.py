@@ -1,0 +1,170 @@
+"""Tools that use the subject model and the corpus freely: search, simulate, generate, ablate, logit effects.
+
+What they show is exploratory: it earns no hypothesis any evidence.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from tools.bench import Bench, padded
+from tools.errors import BadInput
+from tools.records.result import Unscored
+from tools.subject.protocol import Interventions
+from tools.toolbox import Arguments, Outcome, Tool
+
+
+class Search(Arguments):
+    """A sentence, and how many probe texts to find on which it predicts most."""
+
+    sentence: str
+    n: int = Field(default=8, ge=1, le=64)
+
+
+class FoundText(BaseModel):
+    """A probe text cut at the token where the sentence predicts most, and that level."""
+
+    text: str
+    tokens: list[int]
+    level: float
+
+
+class Found(Outcome):
+    """Texts, the highest prediction first. Nothing about the neuron's own activations is in them."""
+
+    texts: list[FoundText]
+
+
+class Simulate(Arguments):
+    """A sentence and texts to predict on."""
+
+    sentence: str
+    texts: list[str] = Field(min_length=1, max_length=64)
+
+
+class Simulated(Outcome):
+    """Predicted levels per token of each text."""
+
+    tokens: list[list[str]]
+    levels: list[list[float]]
+
+
+class Generate(Arguments):
+    """Sample continuations of a prompt from the subject model."""
+
+    prompt: str = ""
+    n_texts: int = Field(default=8, ge=1, le=64)
+    n_tokens: int = Field(default=32, ge=1, le=128)
+    temperature: float = Field(default=1.0, gt=0, le=5)
+
+    def size(self) -> tuple[int, int]:
+        """Every sampled token is one subject token."""
+        return self.n_texts, self.n_texts * self.n_tokens
+
+
+class Texts(Outcome):
+    """Sampled texts, the prompt included."""
+
+    texts: list[str]
+
+
+class Ablate(Arguments):
+    """Set the neuron to a constant raw value on these texts."""
+
+    texts: list[str] = Field(min_length=1, max_length=64)
+    value: float = 0.0
+
+
+class Ablated(Outcome):
+    """Jensen-Shannon divergence (nats) of the next-token distribution per token of each text."""
+
+    tokens: list[list[str]]
+    divergence: list[list[float]]
+
+
+class LogitEffects(Arguments):
+    """How many tokens of each side to list."""
+
+    k: int = Field(default=10, ge=1, le=100)
+
+
+class Effects(Outcome):
+    """Tokens that the neuron's output weights favour and disfavour, with the direct weight of each."""
+
+    promoted: list[tuple[str, float]]
+    suppressed: list[tuple[str, float]]
+
+
+def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
+    """`search_corpus`, `simulate`, `generate_text`, `ablate` and `logit_effects`, bound to one neuron."""
+    neuron, tokenizer, strings = bench.evidence.neuron, bench.subject.tokenizer, bench.vocabulary.strings
+
+    @cache
+    def full_model() -> Interventions:
+        from tools.subject.load import interventions
+
+        return interventions(bench.subject)
+
+    def encode(texts: list[str]) -> list[tuple[int, ...]]:
+        encoded = [tuple(ids) for ids in tokenizer.encode(texts)]
+        if not all(encoded):
+            raise BadInput("one of the texts is empty: give at least one token in each.")
+        return encoded
+
+    def search(arguments: Search, rng: np.random.Generator) -> Found:
+        probe, levels = bench.evidence.probe, bench.probe_levels(arguments.sentence)
+        peak = levels.argmax(1)
+        rows = np.argsort(-levels.max(1), kind="stable")[: arguments.n]
+        cuts = [[int(t) for t in probe.tokens[row, : peak[row] + 1]] for row in rows]
+        return Found(
+            texts=[
+                FoundText(text=tokenizer.decode(cut), tokens=cut, level=round(float(levels[row].max()), 4))
+                for row, cut in zip(rows, cuts, strict=True)
+            ]
+        )
+
+    def simulate(arguments: Simulate, rng: np.random.Generator) -> Simulated:
+        texts = encode(arguments.texts)
+        tokens, lengths = padded(texts)
+        levels = bench.levels(arguments.sentence, tokens)
+        if isinstance(levels, Unscored):
+            raise BadInput(levels.reason)
+        return Simulated(
+            tokens=[[strings[t] for t in text] for text in texts],
+            levels=[[round(float(v), 4) for v in row[:n]] for row, n in zip(levels, lengths, strict=True)],
+        )
+
+    def generate(arguments: Generate, rng: np.random.Generator) -> Texts:
+        made = full_model().generate(
+            arguments.prompt, arguments.n_texts, arguments.n_tokens, arguments.temperature, rng
+        )
+        return Texts(texts=made)
+
+    def ablate(arguments: Ablate, rng: np.random.Generator) -> Ablated:
+        texts = encode(arguments.texts)
+        tokens, lengths = padded(texts)
+        constant = np.full(tokens.shape, arguments.value, dtype=np.float32)
+        divergence = full_model().ablate(np.maximum(tokens, 0), lengths, neuron.layer, neuron.index, constant)
+        return Ablated(
+            tokens=[[strings[t] for t in text] for text in texts],
+            divergence=[[round(float(v), 7) for v in row[:n]] for row, n in zip(divergence, lengths, strict=True)],
+        )
+
+    def logit_effects(arguments: LogitEffects, rng: np.random.Generator) -> Effects:
+        promoted, suppressed = full_model().logit_effects(neuron.layer, neuron.index, arguments.k)
+        return Effects(
+            promoted=[(token, round(weight, 5)) for token, weight in promoted],
+            suppressed=[(token, round(weight, 5)) for token, weight in suppressed],
+        )
+
+    return [
+        Tool("search_corpus", "Find probe texts on which a sentence predicts firing.", Search, Found, search),
+        Tool("simulate", "Predict levels on any texts from a sentence.", Simulate, Simulated, simulate),
+        Tool("generate_text", "Sample text from the subject model.", Generate, Texts, generate),
+        Tool("ablate", "How much the model's output changes when the neuron is held constant.", Ablate, Ablated, ablate),
+        Tool("logit_effects", "Tokens that the neuron's output weights favour.", LogitEffects, Effects, logit_effects),
+    ]

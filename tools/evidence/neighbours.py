@@ -1,0 +1,41 @@
+"""Other neurons of the same layer that fire about as often: whose explanations a matched null is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tools.evidence.neuron import MIN_THETA, THETA_SHARE
+from tools.evidence.scan import LayerScan, _part_values
+from tools.records.excerpts import ExploreReadings
+
+N_DRAWN = 64
+_SAMPLE_TOKENS = 16_384
+_PERCENTILE = 99.9  # of a sample, where the 99.99th would hang on two tokens
+
+
+def explore_readings(scan: LayerScan, index: int) -> ExploreReadings:
+    """One neuron's explore readings, and nothing of the other splits."""
+    return ExploreReadings(scan.corpus.explore, _part_values(scan, "explore", index))
+
+
+def similar_firing_rate(scan: LayerScan, index: int, n: int, rng: np.random.Generator) -> list[int]:
+    """The `n` of 64 randomly drawn neurons of the layer whose firing rate on explore text is closest to this one's.
+
+    A rate is the share of sampled tokens above 0.3 times the neuron's own 99.9th percentile (at least 0.1). Neurons
+    that never fire on the sample are left out, so fewer than `n` may come back.
+    """
+    inputs = scan._inputs["explore"]
+    rows = np.sort(rng.choice(len(inputs), size=min(_SAMPLE_TOKENS, len(inputs)), replace=False))
+    sample = np.asarray(inputs[rows])
+
+    def rate(neuron: int) -> float:
+        values = scan.subject.neuron_values(sample, scan.layer, neuron)
+        theta = max(MIN_THETA, THETA_SHARE * float(np.percentile(values, _PERCENTILE)))
+        return float((values > theta).mean())
+
+    others = np.setdiff1d(np.arange(scan.subject.d_mlp), [index])
+    drawn = rng.choice(others, size=min(N_DRAWN, len(others)), replace=False)
+    own = np.log(max(rate(index), 1 / len(rows)))
+    rates = {int(neuron): rate(int(neuron)) for neuron in drawn}
+    firing = [neuron for neuron, value in rates.items() if value > 0]
+    return sorted(firing, key=lambda neuron: (abs(np.log(rates[neuron]) - own), neuron))[:n]

@@ -1,0 +1,98 @@
+"""The embedded explainer and simulator: they learn and read sentences of the rule language. No network, no key."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.errors import BadInput
+from tools.records.excerpts import EXCERPT_TOKENS, ExploreReadings
+from tools.records.result import Unscored
+from tools.roles import Proposal, Revealed
+from tools.rules.clauses import Rule
+from tools.rules.language import parse, render
+from tools.rules.learn import PRICE_PER_WORD, Form, Learner
+from tools.rules.simulate import Batch
+from tools.rules.vocabulary import Vocabulary
+from tools.scoring.sampling import learning_sample
+
+FORMS: tuple[Form, ...] = ("tokens", "neighbourhoods", "context", "mixed")
+
+REVEALED_SHARE = 0.1
+"""Weight of all revealed experiments together, beside 1 for each of the three strata."""
+
+
+class RulesExplainer:
+    """Implements `tools.roles.Explainer` by greedy rule learning."""
+
+    name = "rules"
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+
+    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> list[Proposal]:
+        """One rule of each form; forms that find nothing to say are left out."""
+        learner = self._learner(explore, size, rng, [])
+        return _proposals([(form, learner.learn(form)) for form in FORMS])
+
+    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal:
+        """The rule of the richest form alone."""
+        return Proposal("mixed", render(self._learner(explore, size, rng, []).learn("mixed")))
+
+    def revise(
+        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
+    ) -> list[Proposal]:
+        """Rules learnt anew on other excerpts and the revealed experiments: from nothing, and grown from the best."""
+        learner = self._learner(explore, size, rng, revealed)
+        half = [clause for clause in parse(best[0]).clauses if clause.strength > 0 and clause.token][:3] if best else []
+        return _proposals(
+            [
+                ("mixed, other excerpts", learner.learn("mixed")),
+                ("grown from the best", learner.learn("mixed", start=Rule(tuple(half)))),
+                ("mixed, terse", learner.learn("mixed", price=4 * PRICE_PER_WORD)),
+            ]
+        )
+
+    def _learner(
+        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed]
+    ) -> Learner:
+        sample, weights = learning_sample(explore, size, rng)
+        tokens, values = sample.excerpts.tokens, sample.values
+        per_token = np.broadcast_to(weights[:, None], tokens.shape)
+        if revealed:
+            extra_tokens = np.full((len(revealed), EXCERPT_TOKENS), -1, dtype=np.int32)
+            extra_values = np.zeros((len(revealed), EXCERPT_TOKENS), dtype=np.float32)
+            extra_weights = np.zeros((len(revealed), EXCERPT_TOKENS))
+            for row, experiment in enumerate(revealed):
+                n = len(experiment.tokens)
+                extra_tokens[row, :n] = experiment.tokens
+                extra_values[row, n - 1] = experiment.value
+                # Only the last token was predicted and read; the mean weight of a token times 64 is an excerpt's.
+                extra_weights[row, n - 1] = EXCERPT_TOKENS * REVEALED_SHARE / len(revealed)
+            tokens, values = np.concatenate([tokens, extra_tokens]), np.concatenate([values, extra_values])
+            per_token = np.concatenate([per_token, extra_weights])
+        return Learner(tokens, values, per_token, self.vocabulary)
+
+
+class RulesSimulator:
+    """Implements `tools.roles.Simulator`: the parsed sentence is what is simulated."""
+
+    name = "rules"
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+
+    def simulate(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
+        """Levels of the rule that the sentence means; `Unscored` when it is not of the rule language."""
+        try:
+            return Batch(tokens, self.vocabulary).levels(parse(sentence))
+        except BadInput as error:
+            return Unscored(reason=str(error))
+
+
+def _proposals(rules: list[tuple[str, Rule]]) -> list[Proposal]:
+    found: dict[str, Proposal] = {}
+    for form, rule in rules:
+        if rule.clauses:
+            found.setdefault(render(rule), Proposal(form, render(rule)))
+    return list(found.values())
