@@ -153,8 +153,7 @@ class PlainDisplay:
         self._what, self._total, self._done, self._said_at = "", 0, 0, 0.0
 
     def _render(self, _: Any, __: str, fields: Any) -> str:
-        line = f"{fields['timestamp']}  {fields['event']}"
-        return printable(line, self._encoding)
+        return f"{fields['timestamp']}  {printable(one_line(fields['event']), self._encoding)}"
 
     @_never_fails
     def event(self, event: Event) -> None:
@@ -167,12 +166,12 @@ class PlainDisplay:
     @_never_fails
     def note(self, message: str) -> None:
         """Says the message."""
-        self._log.info(one_line(message))
+        self._log.info(message)
 
     @_never_fails
     def start(self, total: int, what: str) -> None:
         """Says what begins."""
-        self._what, self._total, self._done, self._said_at = one_line(what), total, 0, time.monotonic()
+        self._what, self._total, self._done, self._said_at = what, total, 0, time.monotonic()
         self._log.info(f"{self._what}: 0 of {total:,}")
 
     @_never_fails
@@ -202,7 +201,7 @@ def _plain_line(event: Event, run: RunSoFar) -> str | None:
         case "gathered":
             return f"{event.status}: fires above {event.theta:.3g}, {event.n_explore_excerpts:,} excerpts to explore"
         case "hypothesis_proposed":
-            return f"hypothesis {event.hypothesis} ({event.form}): {one_line(event.sentence)}"
+            return f"hypothesis {event.hypothesis} ({event.form}): {event.sentence}"
         case "readings_revealed":
             what = "exploratory readings" if event.exploratory else "predicted readings"
             return f"{len(event.values)} {what}, {sum(event.fired)} fired"
@@ -213,20 +212,20 @@ def _plain_line(event: Event, run: RunSoFar) -> str | None:
             return f"score of {event.hypothesis} on {event.split}: {score_text(event.score)}"
         case "decided":
             about = f" {event.hypothesis}" if event.hypothesis else ""
-            return f"decision: {event.action}{about}: {one_line(event.reason)}"
+            return f"decision: {event.action}{about}: {event.reason}"
         case "sealed_opened":
             again = ", used before" if event.reused else ""
             return f"sealed fold {event.fold} opened (opening {event.opening}{again})"
         case "tool_call" if event.error:
-            return f"{event.tool} failed: {one_line(event.error.message)}"
+            return f"{event.tool} failed: {event.error.message}"
         case "note":
-            return f"{event.level}: {one_line(event.message)}"
+            return f"{event.level}: {event.message}"
         case "finished":
             return f"finished: {event.result.get('verdict', 'no verdict')}, {score_text(event.result.get('score'))}"
         case "interrupted":
-            return f"interrupted: {one_line(event.reason)}"
+            return f"interrupted: {event.reason}"
         case "failed":
-            return f"failed: {one_line(event.error.message)}"
+            return f"failed: {event.error.message}"
         case _:
             return None
 
@@ -260,7 +259,7 @@ class LiveDisplay:
     @_never_fails
     def note(self, message: str) -> None:
         """Prints the message above the block."""
-        self._print(one_line(message))
+        self._print(message)
 
     @_never_fails
     def start(self, total: int, what: str) -> None:
@@ -300,7 +299,7 @@ class LiveDisplay:
         return printable(one_line(text), self._encoding)
 
     def _print(self, line: str) -> None:
-        self._console.print(printable(line, self._encoding), soft_wrap=True)
+        self._console.print(self._say(line), soft_wrap=True)
 
     def _draw(self) -> None:
         from rich.live import Live

@@ -15,6 +15,8 @@ from traces.story import Round, Story, Trial, read_story
 from traces.text import one_line, score_text, shorten, visible
 
 _N_TELLING = 3
+_FEW_ROUNDS = 4
+_N_SHOWN_TROUBLE = 10
 _N_SHOWN_RIVALS = 8
 _N_SHOWN_PREDICTIONS = 4
 _CONTEXT_CHARACTERS = 48
@@ -42,7 +44,7 @@ def list_runs(runs_dir: str | Path, width: int = 100) -> str:
         explanation = story.result.get("explanation") or (story.trouble[-1] if story.trouble else "")
         if explanation:
             lines.append("    " + shorten(str(explanation), max(20, width - 4)))
-    return "\n".join(lines) + "\n"
+    return "\n".join(visible(line) for line in lines) + "\n"
 
 
 def _row(run_id: str, folder: NeuronFolder, story: Story) -> tuple[str, ...]:
@@ -88,7 +90,9 @@ def show_run(runs_dir: str | Path, run_id: str, neuron: str | None = None, width
         raise BadInput(f"run {run.run_id} has no neuron {neuron!r}; it has: {known}.")
     if not folders:
         return f"Run {run.run_id} stopped before it reached a neuron: `agent resume {run.run_id}` goes on with it.\n"
-    return "\n\n".join("\n".join(_story_lines(run.run_id, read_story(f.events), width)) for f in folders) + "\n"
+    stories = [_story_lines(run.run_id, read_story(folder.events), width) for folder in folders]
+    # Names, errors and text may hold anything, and a trace may come from elsewhere: no control character gets through.
+    return "\n\n".join("\n".join(visible(line) for line in story) for story in stories) + "\n"
 
 
 def _story_lines(run_id: str, story: Story, width: int) -> Iterator[str]:
@@ -97,12 +101,15 @@ def _story_lines(run_id: str, story: Story, width: int) -> Iterator[str]:
         yield from _explanation(story, width)
         yield from _rivals(story, width)
         for number in sorted(story.rounds):
-            yield from _round(story.rounds[number], story, width)
+            n_telling = _N_TELLING if len(story.rounds) <= _FEW_ROUNDS else 1
+            yield from _round(story.rounds[number], story, n_telling, width)
         yield from _end(story, width)
     if story.trouble:
         yield from _section("Trouble")
-        for sentence in story.trouble:
+        for sentence in story.trouble[-_N_SHOWN_TROUBLE:]:
             yield from _wrapped(sentence, width, "  - ")
+        if len(story.trouble) > _N_SHOWN_TROUBLE:
+            yield f"  and {len(story.trouble) - _N_SHOWN_TROUBLE} before these; the trace has them all: {story.path}"
     if story.state in ("interrupted", "failed"):
         yield ""
         yield f"Go on with it: agent resume {run_id}"
@@ -201,7 +208,7 @@ def _fate(name: str, story: Story) -> str:
     return "lost" if story.result else "in the running"
 
 
-def _round(this: Round, story: Story, width: int) -> Iterator[str]:
+def _round(this: Round, story: Story, n_telling: int, width: int) -> Iterator[str]:
     if not this.experiments and not this.decisions:
         return
     yield from _section(f"Round {this.number}")
@@ -211,7 +218,7 @@ def _round(this: Round, story: Story, width: int) -> Iterator[str]:
         read = [trial for trial in tests if trial.fired is not None]
         listed = ", ".join(f"{name} {n}" for name, n in generators.most_common())
         yield f"  {len(tests)} experiments ({listed}); {len(read)} read, {sum(bool(t.fired) for t in read)} fired"
-        telling = sorted((t for t in read if t.predicted), key=lambda t: -round(t.disagreement, 6))[:_N_TELLING]
+        telling = sorted((t for t in read if t.predicted), key=lambda t: -round(t.disagreement, 6))[:n_telling]
         for trial in telling:
             yield from _trial(trial, story, width)
     if this.beliefs:

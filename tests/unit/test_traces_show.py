@@ -80,3 +80,14 @@ def test_unknown_runs_and_neurons_name_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         list_runs(tmp_path / "file")
+
+
+def test_nothing_in_a_trace_reaches_the_terminal_as_a_control_character(tmp_path: Path) -> None:
+    nasty = "\x1b[2J\u202e\r\n"
+    events = sample_run()[:-1]
+    events[0] = events[0].model_copy(update={"model": nasty, "seed": 1, "config": {"variant": nasty}})
+    events[4] = events[4].model_copy(update={"form": nasty, "sentence": nasty})
+    make_run(tmp_path, [*events, Failed(error=CallError(kind=nasty, message=nasty))])
+    for text in (show_run(tmp_path, "last"), list_runs(tmp_path)):
+        assert not set("\x1b\u202e\r") & set(text)
+        assert "\\x1b[2J" in text
