@@ -37,8 +37,8 @@ def remove(path: Path) -> None:
     """Remove a file or a folder with all that is in it; nothing happens when it is not there."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()
 
 
 @contextmanager

@@ -44,7 +44,8 @@ class LayerScan:
         self.layer = layer
         self.folder = folder
         self.notes = notes
-        self._inputs: dict[str, FloatArray] = {part: np.load(_file(folder, part), mmap_mode="r") for part in PARTS}
+        # copy-on-write, since torch warns of arrays that it could not write to
+        self._inputs: dict[str, FloatArray] = {part: np.load(_file(folder, part), mmap_mode="c") for part in PARTS}
 
 
 def scan_layer(
@@ -63,11 +64,11 @@ def scan_layer(
     if folder.exists():
         if _is_whole(folder, manifest):
             return LayerScan(subject, corpus, layer, folder, notes)
-        remove(folder)
         notes = (f"the cached scan in {folder} was damaged and has been written anew.",)
     progress.start(sum(len(_excerpts(corpus, part)) for part in PARTS), f"reading layer {layer}")
     try:
         with written_whole(folder) as partial:
+            remove(folder)
             partial.mkdir()
             _check_space(partial, sum(manifest["bytes"].values()))
             for part in PARTS:

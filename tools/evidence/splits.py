@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.evidence.cache import remove, written_whole
+from tools.evidence.cache import written_whole
 from tools.evidence.corpus import Corpus
 from tools.evidence.documents import (
     BOILERPLATE_DOCUMENTS,
@@ -262,17 +262,15 @@ def _save(
 
 
 def _load(path: Path, corpus: Corpus) -> SplitCorpus | None:
-    """What `_save` wrote; None, and the file removed, when it is not whole."""
+    """What `_save` wrote; None when it is not there or not whole."""
     try:
-        with np.load(path) as saved:
+        # opened here, because numpy leaves a damaged file open
+        with path.open("rb") as file, np.load(file) as saved:
             about = json.loads(saved["about"].tobytes())
             excerpts = Excerpts(*(saved[name] for name in ("tokens", "lengths", "documents", "ids")))
             parts = saved["parts"]
         counts = SplitCounts(**about["counts"])
-    except FileNotFoundError:
-        return None
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-        remove(path)
         return None
     return _assembled(corpus, about["fingerprint"], excerpts, parts, about["names"], counts)
 

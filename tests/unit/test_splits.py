@@ -1,0 +1,260 @@
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tools.errors import BadInput, StorageError
+from tools.evidence import documents as documents_module
+from tools.evidence.corpus import Corpus, _corpus
+from tools.evidence.documents import GAP_TOKENS, SECTION_TOKENS, cluster_documents, read_documents
+from tools.evidence.progress import NoProgress
+from tools.evidence.runs import RUN_TOKENS, run_hashes
+from tools.evidence.splits import PARTS, SplitCorpus, split_corpus
+from tools.mini.seen import fingerprint_runs
+from tools.records.excerpts import Excerpts
+
+
+class WordTokenizer:
+    """One token per word "t<number>"."""
+
+    d_vocab = 5000
+    fingerprint = "words"
+
+    def __init__(self):
+        self.n_encoded = 0
+
+    def encode(self, texts):
+        self.n_encoded += len(texts)
+        return [[int(word[1:]) for word in text.split() if word[1:]] for text in texts]
+
+    def decode(self, ids):
+        return " ".join(f"t{i}" for i in ids)
+
+    def token_strings(self):
+        return [f"t{i}" for i in range(self.d_vocab)]
+
+
+def corpus_of(token_lists, seen=None) -> Corpus:
+    return _corpus("made up", [(f"text {i}", WordTokenizer().decode(t)) for i, t in enumerate(token_lists)], seen)
+
+
+def split(token_lists, folder, max_tokens=10**9, seen=None) -> SplitCorpus:
+    return split_corpus(corpus_of(token_lists, seen), WordTokenizer(), max_tokens, folder, NoProgress())
+
+
+def by_part(corpus: SplitCorpus) -> dict[str, Excerpts]:
+    folds = [corpus.sealed.open(fold) for fold in range(corpus.sealed.n_folds)]
+    return dict(zip(PARTS, [corpus.explore, corpus.probe, corpus.development, *folds], strict=True))
+
+
+def runs(excerpts: Excerpts) -> set[tuple[int, ...]]:
+    rows = [row[:n].tolist() for row, n in zip(excerpts.tokens, excerpts.lengths, strict=True)]
+    return {tuple(row[i : i + RUN_TOKENS]) for row in rows for i in range(len(row) - RUN_TOKENS + 1)}
+
+
+def assert_disjoint(corpus: SplitCorpus) -> None:
+    parts = list(by_part(corpus).values())
+    for i, one in enumerate(parts):
+        for other in parts[i + 1 :]:
+            assert not set(one.documents.tolist()) & set(other.documents.tolist())
+            assert not set(one.ids.tolist()) & set(other.ids.tolist())
+            assert not runs(one) & runs(other)
+
+
+def random_texts(rng, n, length, n_tokens=4000):
+    return [rng.integers(0, n_tokens, size=length).tolist() for _ in range(n)]
+
+
+def test_equal_runs_have_equal_hashes_and_others_do_not():
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, 3, size=3000).astype(np.int32)
+    hashes = run_hashes(tokens)
+    spelled = [tuple(tokens[i : i + RUN_TOKENS].tolist()) for i in range(len(hashes))]
+    assert len(hashes) == 3000 - RUN_TOKENS + 1
+    assert len(set(spelled)) == len(np.unique(hashes)) == len(set(zip(spelled, hashes.tolist(), strict=True)))
+    assert len(run_hashes(tokens[:11])) == 0
+
+
+# few tokens, copied pieces and common headers make every kind of overlap likely
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n_texts=st.integers(30, 120),
+    n_copies=st.integers(0, 60),
+    n_tokens=st.sampled_from([3, 30, 3000]),
+)
+def test_no_document_and_no_run_stands_in_two_splits(tmp_path_factory, seed, n_texts, n_copies, n_tokens):
+    rng = np.random.default_rng(seed)
+    texts = [rng.integers(0, n_tokens, size=rng.integers(5, 1500)).tolist() for _ in range(n_texts)]
+    header = rng.integers(0, n_tokens, size=20).tolist()
+    for _ in range(n_copies):
+        source, target = rng.integers(0, n_texts, size=2)
+        at = int(rng.integers(0, len(texts[source])))
+        texts[target] = texts[target][:at] + texts[source][at : at + 40] + texts[target][at:]
+        texts[int(rng.integers(0, n_texts))][:0] = header
+    try:
+        corpus = split(texts, tmp_path_factory.mktemp("cache"))
+    except BadInput as error:
+        assert "repeats itself too much" in str(error) or "too short" in str(error)  # noqa: PT017
+        return
+    assert_disjoint(corpus)
+
+
+def test_splits_have_their_shares_and_excerpts_their_lengths(tmp_path):
+    corpus = split(random_texts(np.random.default_rng(1), 300, 400), tmp_path)
+    parts = by_part(corpus)
+    total = sum(int(part.lengths.sum()) for part in parts.values())
+    shares = {name: int(part.lengths.sum()) / total for name, part in parts.items()}
+    expected = {"explore": 0.4, "probe": 0.15, "development": 0.15, "sealed-0": 0.1, "sealed-1": 0.1, "sealed-2": 0.1}
+    assert shares == pytest.approx(expected, abs=0.01)
+    assert corpus.sealed.sizes == [len(parts[f"sealed-{fold}"]) for fold in range(3)]
+    for part in parts.values():
+        assert ((part.lengths >= 16) & (part.lengths <= 64)).all()
+        assert (part.mask.sum(axis=1) == part.lengths).all()
+        assert (part.mask == (np.arange(64) < part.lengths[:, None])).all()
+    assert_disjoint(corpus)
+
+
+def test_excerpts_are_the_consecutive_tokens_of_their_document(tmp_path):
+    rng = np.random.default_rng(11)
+    texts = [rng.permutation(4999)[:n].tolist() for n in [140, 150, 70, 12, 8, 7] * 60]
+    corpus = split(texts, tmp_path)
+    pieces: dict[int, list[list[int]]] = {}
+    for part in by_part(corpus).values():
+        for row, n, document in zip(part.tokens, part.lengths, part.documents, strict=True):
+            pieces.setdefault(int(document), []).append(row[:n].tolist())
+    lengths = {tuple(map(len, found)) for found in pieces.values()}
+    assert lengths == {(64, 64), (64, 64, 22), (64,), (12,), (8,)}  # tails of 12 and 6 fall; documents of 12 and 8 stay
+    originals = {tuple(text[:64]) for text in texts}
+    assert {tuple(found[0]) for found in pieces.values()} <= originals
+
+
+def test_a_near_duplicate_pair_falls_into_one_split(tmp_path):
+    rng = np.random.default_rng(2)
+    for trial in range(10):
+        texts = random_texts(rng, 120, 300)
+        edited = list(texts[0])
+        edited[150] = 4999
+        corpus = split([*texts, edited], tmp_path / str(trial))
+        names = corpus.document_names
+        home = {names[d]: name for name, part in by_part(corpus).items() for d in part.documents}
+        assert home["text 0"] == home["text 120"]
+        assert sum(corpus.counts.n_dropped.values()) == 0
+
+
+def test_boilerplate_joins_nothing_and_is_dropped_from_later_splits(tmp_path):
+    rng = np.random.default_rng(3)
+    header = rng.integers(0, 4000, size=16).tolist()
+    texts = [header + text if i < 60 else text for i, text in enumerate(random_texts(rng, 200, 300))]
+    corpus = split(texts, tmp_path)
+    assert corpus.counts.n_clusters == 200
+    assert sum(corpus.counts.n_dropped.values()) > 20
+    assert corpus.counts.n_dropped["explore"] == 0
+    assert_disjoint(corpus)
+
+
+def test_a_single_long_text_is_cut_into_sections_with_gaps(tmp_path):
+    tokens = np.random.default_rng(4).integers(0, 4000, size=60_000).tolist()
+    documents = read_documents(corpus_of([tokens]), WordTokenizer(), 10**9, lambda n: None)
+    assert documents.lengths.max() <= SECTION_TOKENS
+    assert np.ptp(documents.lengths) <= 1
+    assert documents.lengths.sum() + GAP_TOKENS * (len(documents) - 1) == 60_000
+    assert documents.names[0] == f"text 0 (1 of {len(documents)})"
+    position = {t: i for i, t in enumerate(zip(*(tokens[k:] for k in range(4)), strict=False))}
+    for i in range(len(documents) - 1):
+        end = documents.tokens[documents.starts[i + 1] - 4 : documents.starts[i + 1]]
+        start = documents.tokens[documents.starts[i + 1] : documents.starts[i + 1] + 4]
+        assert position[tuple(start.tolist())] - (position[tuple(end.tolist())] + 4) == GAP_TOKENS
+    corpus = split([tokens], tmp_path)
+    assert_disjoint(corpus)
+    assert len(np.unique(corpus.explore.documents)) > 30
+
+
+def test_sections_of_a_text_that_is_a_small_part_stay_together():
+    rng = np.random.default_rng(5)
+    documents = read_documents(corpus_of(random_texts(rng, 80, 1500)), WordTokenizer(), 10**9, lambda n: None)
+    clusters = cluster_documents(documents)
+    assert len(documents) == 240
+    assert all(len(set(clusters[documents.texts == text])) == 1 for text in range(80))
+    assert len(set(clusters)) == 80
+
+
+def test_weak_ties_make_no_cluster_above_the_cap(tmp_path):
+    rng = np.random.default_rng(6)
+    texts = random_texts(rng, 150, 300)
+    for i in range(149):
+        texts[i + 1][:14] = texts[i][-14:]  # a chain through the whole corpus
+    corpus = split(texts, tmp_path)
+    assert corpus.counts.n_clusters < 100
+    assert corpus.counts.largest_cluster <= 0.05
+    assert_disjoint(corpus)
+
+
+def test_the_order_in_which_texts_come_does_not_matter(tmp_path):
+    texts = random_texts(np.random.default_rng(7), 150, 200)
+    one, other = split(texts, tmp_path / "a", 20_000), split(texts[::-1], tmp_path / "b", 20_000)
+    assert one.fingerprint == other.fingerprint
+    assert (one.explore.tokens == other.explore.tokens).all()
+    assert one.counts == other.counts
+
+
+def test_no_more_is_read_than_asked_for(tmp_path):
+    tokenizer = WordTokenizer()
+    texts = random_texts(np.random.default_rng(8), 2000, 100)
+    corpus = split_corpus(corpus_of(texts), tokenizer, 25_050, tmp_path, NoProgress())
+    assert corpus.n_tokens == 25_050
+    assert tokenizer.n_encoded < 300
+
+
+def test_texts_that_the_model_trained_on_are_left_out(tmp_path):
+    texts = random_texts(np.random.default_rng(9), 150, 300)
+    seen = fingerprint_runs(np.array(text, dtype=np.int32) for text in texts[:40])
+    corpus = split(texts, tmp_path, seen=seen)
+    assert corpus.counts.n_seen_texts == 40
+    assert corpus.n_tokens == 110 * 300
+    assert not {f"text {i}" for i in range(40)} & set(corpus.document_names)
+
+
+@pytest.mark.parametrize(("n", "length"), [(1, 3), (3, 100), (40, 30)])
+def test_a_corpus_too_short_to_split_says_how_much_is_needed(tmp_path, n, length):
+    with pytest.raises(BadInput, match=rf"too short to split: it has {n * length if length > 7 else 0:,} tokens"):
+        split(random_texts(np.random.default_rng(0), n, length), tmp_path)
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_a_corpus_that_repeats_itself_is_refused(tmp_path):
+    page = np.random.default_rng(0).integers(0, 4000, size=64).tolist()
+    with pytest.raises(BadInput, match="repeats itself too much"):
+        split([[*page * 8, i] for i in range(60)], tmp_path)
+
+
+def test_a_split_is_read_back_from_the_cache_and_a_damaged_cache_is_written_anew(tmp_path, monkeypatch):
+    texts = random_texts(np.random.default_rng(10), 100, 300)
+    first = split(texts, tmp_path)
+    (file,) = tmp_path.rglob("*.npz")
+    content = file.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(documents_module, "run_hashes", None)  # nothing is computed again
+        again = split(texts, tmp_path)
+    assert (again.fingerprint, again.counts, again.document_names) == (
+        first.fingerprint,
+        first.counts,
+        first.document_names,
+    )
+    for name, part in by_part(first).items():
+        assert (part.tokens == by_part(again)[name].tokens).all()
+        assert part.tokens.dtype == by_part(again)[name].tokens.dtype == np.int32
+    for damaged in (content[: len(content) // 2], b"", content.replace(b"explore", b"exqlore"), b"x" * 100):
+        file.write_bytes(damaged)
+        assert split(texts, tmp_path).fingerprint == first.fingerprint
+        assert hashlib.sha256(file.read_bytes()).digest() == hashlib.sha256(content).digest()
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_cache_that_cannot_be_written_is_a_storage_error(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(StorageError, match=str(blocked)):
+        split(random_texts(np.random.default_rng(0), 100, 300), blocked)
