@@ -177,6 +177,13 @@ def test_a_file_that_cannot_be_had(code: int, hub: Hub) -> None:
         fetch_model("gpt2")
 
 
+def test_an_empty_endpoint_is_the_default_one(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(NotAvailable, match="HF_HUB_OFFLINE is set"):
+        fetch_model("gpt2")
+
+
 def test_a_hub_that_dies_halfway_and_comes_back(hub: Hub) -> None:
     hub.cut = "model.safetensors"
     with pytest.raises(NotAvailable, match=r"the download of gpt2 from .*`agent fetch gpt2` again"):

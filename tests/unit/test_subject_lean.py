@@ -135,6 +135,8 @@ def test_bos_stands_before_every_text_and_padding_reads_zero(save_gpt2: Any, tmp
     assert not inputs[padded].any()
     assert not values[padded].any()
     assert values[~padded].all()
+    inputs.setflags(write=False)  # as a memory-mapped cache gives them
+    np.testing.assert_array_equal(subject.neuron_values(inputs, 1, 3), values)
     # the first token's reading depends on nothing but BOS and itself
     alone = subject.mlp_input(tokens[:1, :1], np.array([1]), 1)
     np.testing.assert_allclose(alone[0, 0], inputs[0, 0], atol=TOLERANCE)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tools.errors import BadInput
 from tools.subject.batches import chunks, map_chunks
 from tools.subject.folder import ModelFolder, check_folder, fingerprint, read_json
+from tools.subject.lean import rows_of
 from tools.subject.protocol import FloatArray, TokenArray
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
 
@@ -93,7 +94,7 @@ class BridgeModel:
             BadInput: no such layer or neuron.
         """
         self._check(layer, index)
-        flat = torch.from_numpy(np.ascontiguousarray(mlp_input).reshape(-1, self.d_model))
+        flat = rows_of(mlp_input)
         kept: list[torch.Tensor] = []
 
         def keep(value: torch.Tensor, hook: Any) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.errors import AgentError, BadInput, NotAvailable, StorageError
-from tools.subject.folder import INDEX, WEIGHTS, check_folder
+from tools.subject.folder import check_folder, weight_files
 from tools.subject.names import hub_ids
 
 Progress = Callable[[int, int], None]
@@ -18,20 +18,22 @@ Progress = Callable[[int, int], None]
 ANSWER_S = 3.0
 """Seconds within which the hub must have answered, name look-up included; past them it counts as out of reach."""
 
-_SUFFIXES = (".json", ".txt", ".safetensors", ".model")
+_SUFFIXES = (".json", ".txt", ".safetensors")
 
 
 def cached_folder(name: str) -> Path | None:
     """The folder of `name` in the local Hugging Face cache, under any of its ids, or None. Never asks the network."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 
     for repo in hub_ids(name):
         try:
-            path = Path(snapshot_download(repo, local_files_only=True, allow_patterns=[f"*{s}" for s in _SUFFIXES[:3]]))
-        except LocalEntryNotFoundError as error:
-            path = Path(getattr(error, "snapshot_path", None) or "")
-        if (path / "config.json").is_file() and ((path / WEIGHTS).is_file() or (path / INDEX).is_file()):
+            path = Path(snapshot_download(repo, local_files_only=True, allow_patterns=[f"*{s}" for s in _SUFFIXES]))
+        except IncompleteSnapshotError as error:  # what it misses may be nothing that is needed here
+            path = Path(error.snapshot_path)
+        except LocalEntryNotFoundError:
+            continue
+        if _has_weights(path):
             return path
     return None
 
@@ -60,11 +62,12 @@ def fetch_model(name: str, progress: Progress | None = None) -> Path:
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        for file in sorted(files):
+        # Weights last: a folder that has them has everything.
+        for file in sorted(files, key=lambda name: (name.endswith(".safetensors"), name)):
             path = hf_hub_download(
-                info.id, file, endpoint=_endpoint(), etag_timeout=ANSWER_S, force_download=force, tqdm_class=bar
+                info.id, file, endpoint=_host(), etag_timeout=ANSWER_S, force_download=force, tqdm_class=bar
             )
-    except (httpx2.HTTPError, ConnectionError) as error:
+    except (httpx2.HTTPError, ConnectionError, RuntimeError) as error:  # RuntimeError: the hub's own Xet transport
         raise NotAvailable(
             f"the download of {name} from {_host()} broke off ({_short(error)}): run `agent fetch {name}` again."
         ) from error
@@ -96,7 +99,7 @@ def _ask_hub(name: str) -> Any:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     outcome: list[Any] = []
-    api = HfApi(endpoint=_endpoint())
+    api = HfApi(endpoint=_host())
 
     def ask() -> None:
         for repo in hub_ids(name):
@@ -142,6 +145,13 @@ def _is_wanted(file: str) -> bool:
     return "/" not in file and file.endswith(_SUFFIXES) and not file.startswith("consolidated")
 
 
+def _has_weights(path: Path) -> bool:
+    try:
+        return bool(weight_files(path)) and (path / "config.json").is_file()
+    except BadInput:
+        return False
+
+
 def _is_damaged(folder: Path | None) -> bool:
     if folder is None:
         return False
@@ -152,12 +162,8 @@ def _is_damaged(folder: Path | None) -> bool:
     return False
 
 
-def _endpoint() -> str | None:
-    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
-
-
 def _host() -> str:
-    return _endpoint() or "https://huggingface.co"
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
 
 
 def _short(error: BaseException) -> str:
@@ -180,5 +186,10 @@ def _reporter(progress: Progress | None, total: int) -> type:
             done += int(n or 0)
             if progress:
                 progress(min(done, total), total)
+
+        # With these two the hub's Xet transport keeps to one bar, instead of counting every byte twice.
+        def update_transfer(self, n: float | None = 1) -> None: ...
+
+        def set_transfer_postfix_str(self, postfix: str, refresh: bool = False) -> None: ...
 
     return Reporter

@@ -11,7 +11,7 @@ from typing import Any
 from tools.errors import BadInput
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
 
 _WHOLE_HASH_BYTES = 64 * 2**20
 _SAMPLES, _SAMPLE_BYTES = 64, 64 * 2**10

@@ -6,6 +6,7 @@ The same text read in a batch of another shape may differ in the last bits.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -41,6 +42,14 @@ def can_read(config: dict[str, Any]) -> bool:
         and config.get("activation_function", "gelu_new") in ACTIVATIONS
         and not config.get("add_cross_attention", False)
     )
+
+
+def rows_of(mlp_input: FloatArray) -> torch.Tensor:
+    """`mlp_input` [..., d_model] as a tensor [n, d_model], uncopied where possible; not to be written to."""
+    rows = np.ascontiguousarray(mlp_input, dtype=np.float32).reshape(-1, mlp_input.shape[-1])
+    with warnings.catch_warnings():  # a memory-mapped array is read-only, which torch warns of
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(rows)
 
 
 class LeanGPT2:
@@ -132,7 +141,7 @@ class LeanGPT2:
         if not 0 <= index < self._d_mlp:
             raise BadInput(f"{self.name} has neurons 0-{self._d_mlp - 1} a layer, not {index}.")
         weight, bias = self._block(layer).c_fc
-        flat = torch.from_numpy(np.ascontiguousarray(mlp_input).reshape(-1, self._d_model))
+        flat = rows_of(mlp_input)
         values = self._activation(torch.addmv(bias[index], flat, weight[:, index].contiguous()))
         values[~flat.any(dim=1)] = 0
         out: FloatArray = values.numpy().reshape(mlp_input.shape[:-1])
