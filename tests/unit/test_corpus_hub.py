@@ -12,7 +12,7 @@ from json import dumps
 
 import pytest
 
-from tools.errors import NotAvailable
+from tools.errors import NotAvailable, StorageError
 from tools.evidence import hub
 from tools.evidence.corpus import load_texts
 from tools.evidence.progress import NoProgress
@@ -136,6 +136,14 @@ def test_the_default_corpus_is_fetched_with_progress_and_then_read_offline(serve
     ]
     said = "openwebtext-10k first text second text\n"
     assert outputs == [["True", str(size), str(size), "True", said], ["True", "0", "0", "False", said]]
+
+
+def test_a_damaged_default_corpus_is_a_storage_error(tmp_path, monkeypatch):
+    file = tmp_path / "0000.parquet"
+    file.write_bytes(b"PAR1 and then nothing")
+    monkeypatch.setattr(hub, "_cached_sample", lambda: [file])
+    with pytest.raises(StorageError, match=r"0000\.parquet cannot be read or is damaged"):
+        load_texts(None, "gpt2")
 
 
 def test_a_dataset_that_cannot_be_had_is_not_available(offline):

@@ -172,6 +172,15 @@ def test_a_single_long_text_is_cut_into_sections_with_gaps(tmp_path):
     assert len(np.unique(corpus.explore.documents)) > 30
 
 
+def test_a_long_text_that_repeats_a_chapter_keeps_both_in_one_split(tmp_path):
+    tokens = np.random.default_rng(12).integers(0, 4000, size=60 * 576 - 64).tolist()
+    tokens[40 * 576 : 42 * 576] = tokens[3 * 576 : 5 * 576]
+    corpus = split([tokens], tmp_path)
+    assert corpus.counts.n_clusters == 58
+    assert sum(corpus.counts.n_dropped.values()) == 0
+    assert_disjoint(corpus)
+
+
 def test_sections_of_a_text_that_is_a_small_part_stay_together():
     rng = np.random.default_rng(5)
     documents = read_documents(corpus_of(random_texts(rng, 80, 1500)), WordTokenizer(), 10**9, lambda n: None)

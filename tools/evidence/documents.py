@@ -179,8 +179,9 @@ def _edges(documents: Documents) -> list[tuple[int, int, bool]]:
         pairs.append(document[:-step][same] * n + document[step:][same])
     pair, strength = np.unique(np.concatenate(pairs), return_counts=True)
     a, b = pair // max(n, 1), pair % max(n, 1)
-    same_text = documents.texts[a] == documents.texts[b]
-    a, b, strength = a[~same_text], b[~same_text], strength[~same_text]
     always = strength > SAME_CONTAINMENT * np.minimum(n_runs[a], n_runs[b])
+    # a long text that often repeats its own phrases is parted all the same, or it could not be split at all
+    kept = always | (documents.texts[a] != documents.texts[b])
+    a, b, strength, always = a[kept], b[kept], strength[kept], always[kept]
     order = np.lexsort((b, a, -strength, ~always))
     return list(zip(a[order].tolist(), b[order].tolist(), always[order].tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tools.errors import BadInput, NotAvailable
+from tools.errors import BadInput, NotAvailable, StorageError
 from tools.evidence.progress import Progress
 
 SAMPLE_REPO = "stas/openwebtext-10k"
@@ -95,11 +96,20 @@ def fetch_corpus(progress: Progress) -> None:
                 )
         finally:
             progress.finish()
-    except Exception as error:  # the client raises its own, httpx's and the operating system's errors alike
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise NotAvailable(f"the default corpus could not be fetched ({reason}): {_REMEDY}") from error
+    except Exception as error:  # the client raises its own, its transport's and the operating system's errors alike
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise StorageError(
+                f"the default corpus cannot be stored in Hugging Face's cache ({error.strerror}): "
+                "free some space there or name another folder with HF_HOME."
+            ) from error
+        raise NotAvailable(f"the default corpus could not be fetched ({_reason(error)}): {_REMEDY}") from error
     if not default_corpus_is_cached():
         raise NotAvailable(f"the hub has no {SAMPLE_FILES} in {SAMPLE_REPO}: {_REMEDY}")
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error's message, without its full stop."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _bar_for(progress: Progress) -> Any:
@@ -127,10 +137,17 @@ def sample_texts() -> list[tuple[str, str]]:
     if not files:
         raise NotAvailable(f"the default corpus, a sample of OpenWebText, is not on this machine: {_REMEDY}")
     try:
-        from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]
+        from pyarrow import ArrowException, parquet  # type: ignore[import-untyped, unused-ignore]
     except ImportError as error:
         raise NotAvailable("reading the default corpus needs pyarrow: pip install pyarrow.") from error
-    texts = [text for file in files for text in parquet.read_table(file, columns=["text"])["text"].to_pylist()]
+    texts: list[str] = []
+    for file in files:
+        try:
+            texts += parquet.read_table(file, columns=["text"])["text"].to_pylist()
+        except (OSError, ArrowException) as error:
+            raise StorageError(
+                f"{file} cannot be read or is damaged: delete it and run `agent fetch gpt2` again."
+            ) from error
     return [(f"openwebtext/{number}", text) for number, text in enumerate(texts) if text.strip()]
 
 
@@ -173,11 +190,10 @@ def dataset_texts(spec: str) -> list[tuple[str, str]]:
     except BadInput:
         raise
     except Exception as error:  # the package raises errors of a dozen libraries
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         where = "the hub answers but" if online else "the hub cannot be reached and"
         raise NotAvailable(
             f"there is no file or folder {spec!r}, {where} the dataset {name} ({split}) cannot be read "
-            f"({reason.rstrip('.')}): check the name, or name a file with --corpus FILE."
+            f"({_reason(error)}): check the name, or name a file with --corpus FILE."
         ) from error
 
 
