@@ -1,0 +1,24 @@
+"""Explain neurons of language models by testing rival hypotheses.
+
+    from agent import explain, read, load_trace
+    result = explain("L5N131", model="mini", budget=20)
+
+The names below load what they need when they are first used, so that importing `agent` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent.api import explain, load_trace, read, resume, score_sentence, top
+
+__all__ = ["explain", "load_trace", "read", "resume", "score_sentence", "top"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from agent import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'agent' has no attribute {name!r}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.errors import BadInput
 from tools.evidence.neuron import Ledger, NeuronEvidence
 from tools.records.result import Unscored
 from tools.roles import Explainer, Revealed, Simulator
@@ -91,6 +92,16 @@ class Bench:
         """The 30-token lookup as a sentence; None when no token stands out."""
         rule = self.token_means.listed(self.vocabulary.strings)
         return render(rule) if rule.clauses else None
+
+    def check_sentence(self, sentence: str) -> None:
+        """Refuse a sentence that the simulator cannot read.
+
+        Raises:
+            BadInput: says where reading stopped, or which token there is not.
+        """
+        found = self.levels(sentence, self.evidence.probe.tokens[:1])
+        if isinstance(found, Unscored):
+            raise BadInput(found.reason)
 
     def levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
         """What a sentence predicts, [n, pos]."""

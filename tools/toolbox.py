@@ -149,7 +149,7 @@ class Toolbox:
         served = self.recorder.recorded(call_id)
         started = time.perf_counter()
         result, error, seconds = None, None, 0.0
-        if served is not None and served.tool == name and served.arguments == plain:
+        if served is not None:  # with other arguments it is no longer this run: the recorder refuses it below
             result, error, seconds = served.result, served.error, served.seconds
         else:
             try:

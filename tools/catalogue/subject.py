@@ -107,7 +107,7 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
     def full_model() -> Interventions:
         from tools.subject.load import interventions
 
-        return interventions(bench.subject)
+        return interventions(bench.subject)  # type: ignore[arg-type]
 
     def encode(texts: list[str]) -> list[tuple[int, ...]]:
         encoded = [tuple(ids) for ids in tokenizer.encode(texts)]

@@ -1,0 +1,203 @@
+"""The Python API, for a notebook and for the command line alike. Everything returns typed records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.config import RunConfig
+from agent.opening import open_bench, open_subject_for
+from agent.runner import resume_run, start_run
+from tools.catalogue.scores import PROTOCOL, measured
+from tools.errors import BadInput
+from tools.records.neuron import NeuronId, parse_target
+from tools.records.result import Interval, Result, ScoreValue, Unscored
+from tools.rules.language import parse, render
+from tools.scoring.metrics import Correlation
+from traces.console import Display, QuietDisplay
+from traces.runs import RunFolder
+from traces.store import Trace
+from traces.store import load_trace as load_events
+
+__all__ = ["explain", "load_trace", "read", "resume", "score_sentence", "top"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One neuron on one text: token strings, and the raw post-GELU value at each; BOS is not among them."""
+
+    model: str
+    neuron: NeuronId
+    tokens: list[str]
+    values: list[float]
+
+
+@dataclass(frozen=True)
+class TopExcerpts:
+    """The excerpts of explore text on which a neuron's largest value is highest, best first.
+
+    `theta` is the raw value above which the neuron fires; `status` is firing, sparse or dead.
+    """
+
+    model: str
+    corpus: str
+    neuron: NeuronId
+    theta: float
+    status: str
+    excerpts: list[Reading]
+
+
+@dataclass(frozen=True)
+class SentenceScore:
+    """A person's own sentence, scored on development text; `gain` is over the 30-token lookup on the same excerpts."""
+
+    model: str
+    corpus: str
+    neuron: NeuronId
+    sentence: str
+    score: ScoreValue | Unscored
+    token_lookup_30: ScoreValue | Unscored
+    gain: Interval | None
+
+
+def explain(
+    target: str,
+    *,
+    model: str = "auto",
+    corpus: str | None = None,
+    corpus_tokens: int | None = None,
+    budget: int = 20,
+    max_seconds: float | None = None,
+    seed: int = 0,
+    rivals: Sequence[str] = (),
+    runs_dir: str | Path = "runs",
+    display: Display | None = None,
+) -> Result:
+    """Explain one neuron; see `agent explain --help` for the arguments.
+
+    Args:
+        target: such as `L5N131` or `gpt2-xl/L5N131`.
+        model: used when the target names none.
+        corpus: a file, a folder, a dataset; None for the model's default.
+        corpus_tokens: read at most so many tokens of it; None for a default by the size of the model.
+        budget: units of the toolbox, at least 1.
+        max_seconds: time for tool calls.
+        seed: same seed, same trace.
+        rivals: sentences of the rule language that compete with what the explainer writes.
+        runs_dir: where the run's folder goes.
+        display: shows progress; None shows nothing.
+
+    Raises:
+        BadInput, NotAvailable, StorageError, Interrupted: see `tools.errors`.
+    """
+    config = RunConfig.checked(
+        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, budget=budget,
+        max_seconds=max_seconds, seed=seed, rivals=tuple(rivals),
+    )  # fmt: skip
+    return start_run(config, Path(runs_dir), display or QuietDisplay())
+
+
+def resume(run: str, *, runs_dir: str | Path = "runs", display: Display | None = None) -> Result:
+    """Go on with an interrupted run: it ends as it would have ended undisturbed, and repeats no recorded call."""
+    return resume_run(run, Path(runs_dir), display or QuietDisplay())
+
+
+def read(target: str, text: str, *, model: str = "auto", display: Display | None = None) -> Reading:
+    """One neuron's values on any text.
+
+    Raises:
+        BadInput: the text is empty or longer than the model reads, or there is no such neuron.
+    """
+    subject, neuron = open_subject_for(target, model, display or QuietDisplay())
+    ids = subject.tokenizer.encode([text])[0]
+    if not ids:
+        raise BadInput("the text is empty: give at least one character.")
+    tokens = np.array([ids], dtype=np.int32)
+    inputs = subject.mlp_input(tokens, np.array([len(ids)]), neuron.layer)
+    values = subject.neuron_values(inputs, neuron.layer, neuron.index)[0]
+    strings = subject.tokenizer.token_strings()
+    return Reading(subject.name, neuron, [strings[i] for i in ids], [float(v) for v in values])
+
+
+def top(
+    target: str,
+    n: int = 10,
+    *,
+    model: str = "auto",
+    corpus: str | None = None,
+    corpus_tokens: int | None = None,
+    display: Display | None = None,
+) -> TopExcerpts:
+    """The `n` top-activating excerpts of explore text."""
+    if n < 1:
+        raise BadInput(f"the number of excerpts must be at least 1, not {n}.")
+    config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens)
+    bench = open_bench(config, display or QuietDisplay())
+    explore = bench.evidence.explore
+    order = np.argsort(-explore.values.max(1), kind="stable")[:n]
+    strings = bench.vocabulary.strings
+
+    def reading(row: int) -> Reading:
+        length = int(explore.excerpts.lengths[row])
+        tokens: NDArray[np.int32] = explore.excerpts.tokens[row, :length]
+        return Reading(
+            bench.subject.name,
+            bench.evidence.neuron,
+            [strings[t] for t in tokens],
+            [float(v) for v in explore.values[row, :length]],
+        )
+
+    return TopExcerpts(
+        bench.subject.name, bench.scan.corpus.name, bench.evidence.neuron, bench.evidence.theta, bench.evidence.status,
+        [reading(int(row)) for row in order],
+    )  # fmt: skip
+
+
+def score_sentence(
+    target: str,
+    sentence: str,
+    *,
+    model: str = "auto",
+    corpus: str | None = None,
+    corpus_tokens: int | None = None,
+    seed: int = 0,
+    display: Display | None = None,
+) -> SentenceScore:
+    """Score a sentence of the rule language on development text, beside the 30-token lookup.
+
+    Raises:
+        BadInput: the sentence is not of the rule language, or names what is not a token of this model.
+    """
+    rule = parse(sentence)
+    config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed)
+    bench = open_bench(config, display or QuietDisplay())
+    bench.check_sentence(render(rule))
+    sample = bench.development
+
+    def correlate(text: str | None) -> Correlation | Unscored:
+        if text is None:
+            return Unscored(reason="no token stands out")
+        levels = bench.levels(text, sample.readings.excerpts.tokens)
+        return levels if isinstance(levels, Unscored) else sample.correlation(levels)
+
+    own, lookup = correlate(render(rule)), correlate(bench.lookup_sentence)
+    gain = None if isinstance(own, Unscored) or isinstance(lookup, Unscored) else own.minus(lookup)
+    return SentenceScore(
+        bench.subject.name, bench.scan.corpus.name, bench.evidence.neuron, render(rule),
+        measured(own, sample, "development", PROTOCOL),
+        measured(lookup, sample, "development", PROTOCOL),
+        gain,
+    )  # fmt: skip
+
+
+def load_trace(run: str, *, runs_dir: str | Path = "runs") -> Trace:
+    """The events of a run, also of one that is still going or was killed; `run` may be an id, its end, or `last`."""
+    folder = RunFolder.find(runs_dir, run)
+    neurons = folder.neurons()
+    if not neurons:
+        raise BadInput(f"the run {folder.run_id} has no trace yet.")
+    return load_events(neurons[0].events)

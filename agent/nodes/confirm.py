@@ -1,0 +1,114 @@
+"""The end: the best explanation on a sealed fold beside the baselines, and what the run may claim."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from agent import policy
+from agent.state import BASE_RATE, Hypothesis, Investigation, LoopState
+from tools.catalogue.scores import Confirm, Confirmation, Null, NullChoice
+from tools.records.result import Baselines, Budget, Corpus, Measured, Result, Rival, ScoreValue, Unscored, Verdict
+from tools.rules.language import n_words
+from traces.events import Confirmed, SealedOpened, Stage
+
+
+def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
+    """Open one sealed fold and score the winner once, beside the baselines and a null matched in tries."""
+    run = runtime.context
+    run.trace.emit(Stage(stage="confirm", round=state["round"]))
+    winner = run.best()
+    null: NullChoice = run.toolbox.call("null", Null(n=max(1, run.n_candidates())))
+    opening = run.results.next_fold(
+        run.bench.subject.fingerprint,
+        str(run.bench.evidence.neuron),
+        run.bench.scan.corpus.fingerprint,
+        run.bench.evidence.sealed.n_folds,
+        run.run_id,
+    )
+    run.trace.emit(SealedOpened(fold=opening.fold, opening=opening.number, reused=opening.reused))
+    final: Confirmation = run.toolbox.call(
+        "confirm", Confirm(sentence=winner.sentence, null=null.sentence, fold=opening.fold)
+    )
+    run.trace.emit(Confirmed(scores=final.model_dump(mode="json")))
+    tests = _tests(winner)
+    verdict, why = policy.verdict(final.score, final.gains, final.baselines["token_lookup_full"], tests)
+    details: dict[str, Any] = {
+        **final.model_dump(mode="json", include={"openai_top_random", "random_only", "gains"}),
+        "sealed_fold": opening.fold,
+        "sealed_opening": opening.number,
+        "sealed_reused": opening.reused,
+        "null_tries": null.n_scored,
+        "tests": {kind: {"passed": t.passed, "failed": t.failed} for kind, t in tests.items()},
+    }
+    if isinstance(final.score, ScoreValue) and isinstance(winner.score, ScoreValue):
+        details["optimism_gap"] = round(winner.score.value - final.score.value, 6)
+    baselines = Baselines(**final.baselines)
+    explanation = None if winner.name == BASE_RATE else winner
+    run.result = _result(run, state, verdict, why, explanation, final.score, baselines, details)
+
+
+def conclude(state: LoopState, runtime: Runtime[Investigation]) -> None:
+    """The verdict on a neuron that never fires: there is nothing to score."""
+    nothing = Unscored(reason="the neuron is dead: it never goes above theta on this corpus")
+    baselines = Baselines(token_lookup_30=nothing, token_lookup_full=nothing, null=nothing)
+    run = runtime.context
+    why = "the neuron never goes above theta on any split"
+    run.result = _result(run, state, "dead", why, None, nothing, baselines, {})
+
+
+def _tests(hypothesis: Hypothesis) -> dict[policy.Kind, policy.Tests]:
+    """Per kind, how many carriers bore the predictions out: a carrier passes when most of its texts do."""
+    out = {}
+    for kind, carriers in hypothesis.outcomes.items():
+        passed = sum(2 * sum(came_true) > len(came_true) for came_true in carriers.values())
+        out[kind] = policy.Tests(passed, len(carriers) - passed)
+    return out
+
+
+def _result(
+    run: Investigation, state: LoopState, verdict: Verdict, why: str, winner: Hypothesis | None, score: Measured,
+    baselines: Baselines, details: dict[str, Any],
+) -> Result:  # fmt: skip
+    corpus = run.bench.scan.corpus
+    result = Result(
+        run_id=run.run_id,
+        model=run.bench.subject.name,
+        neuron=str(run.bench.evidence.neuron),
+        verdict=verdict,
+        explanation=winner.sentence if winner else None,
+        stop_reason=state["stop"] or "error",
+        score=score,
+        development_score=winner.score if winner else Unscored(reason="there is no explanation to score"),
+        baselines=baselines,
+        budget=Budget(limit=run.config.budget, used=run.toolbox.used),
+        seconds=0,
+        rivals=[
+            Rival.model_validate(
+                {
+                    "explanation": h.sentence,
+                    "score": h.score,
+                    "status": "winner" if h is winner else h.status,
+                    "name": h.name,
+                    "form": h.form,
+                }
+            )
+            for h in run.hypotheses.values()
+        ],
+        explainer=run.bench.explainer.name,
+        simulator=run.bench.simulator.name,
+        variant=run.config.variant,
+        seed=run.config.seed,
+        corpus=Corpus(name=corpus.name, fingerprint=corpus.fingerprint),
+        trace=run.trace_name,
+    )
+    more = {
+        "reason": why,
+        "words": n_words(winner.sentence) if winner else 0,
+        "theta": round(run.bench.evidence.theta, 6),
+        "status": run.bench.evidence.status,
+        "n_tokens": corpus.n_tokens,
+        **details,
+    }
+    return Result.model_validate({**dict(result), **more})

@@ -1,0 +1,116 @@
+"""A round of experiments: design, predict, then look."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from agent import belief
+from agent.policy import Kind
+from agent.state import Investigation, LoopState
+from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
+from tools.errors import BudgetSpent
+from tools.roles import Revealed
+from traces.events import (
+    BeliefUpdated,
+    Decided,
+    ExperimentsDesigned,
+    PlannedExperiment,
+    PredictionsRegistered,
+    ReadingsRevealed,
+    Stage,
+)
+
+
+def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["measure", "confirm"]]:
+    """Choose experiments on which believed rivals disagree, and put every rival's prediction on record."""
+    run, round_ = runtime.context, state["round"]
+    run.trace.emit(Stage(stage="design", round=round_))
+    rivals = run.competing()
+    arguments = Design(
+        rivals=[Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in rivals]
+    )
+    try:
+        designed: Designed = run.toolbox.call("design_experiments", arguments)
+    except BudgetSpent as spent:
+        return _stop(run, round_, f"budget: {spent}")
+    if not designed.experiments:
+        return _stop(run, round_, "budget: no text is left that was not read before")
+    run.designed = designed
+    names = _names(round_, designed.experiments)
+    run.trace.emit(
+        ExperimentsDesigned(
+            round=round_,
+            experiments=[_planned(run, name, e) for name, e in zip(names, designed.experiments, strict=True)],
+        )
+    )
+    run.trace.emit(Stage(stage="predict", round=round_))
+    predictions = {h.name: row for h, row in zip(rivals, designed.predictions, strict=True)}
+    run.trace.emit(PredictionsRegistered(round=round_, experiment_ids=names, predictions=predictions))
+    run.bench.register([tuple(e.tokens) for e in designed.experiments])
+    return Command(goto="measure")
+
+
+def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["refine", "confirm"]]:
+    """Read the neuron on the experiments, and move belief by how well each rival had predicted."""
+    run, round_ = runtime.context, state["round"]
+    assert run.designed is not None
+    experiments = run.designed.experiments
+    run.trace.emit(Stage(stage="measure", round=round_))
+    try:
+        read: Values = run.toolbox.call("read_activations", Read(texts=[e.tokens for e in experiments]))
+    except BudgetSpent as spent:
+        return _stop(run, round_, f"budget: {spent}")
+    values = [row[-1] for row in read.values]
+    fired = [value > run.bench.evidence.theta for value in values]
+    names = _names(round_, experiments)
+    run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
+    run.bench.revealed += [Revealed(tuple(e.tokens), v) for e, v in zip(experiments, values, strict=True)]
+    rivals = run.competing()
+    predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
+    scores = belief.log_scores(predictions, fired, [e.carrier for e in experiments])
+    run.beliefs = belief.updated(run.beliefs, scores)
+    for hypothesis in rivals:
+        for experiment, p, fires in zip(experiments, predictions[hypothesis.name], fired, strict=True):
+            for kind in kinds_of(experiment, p, run.bench.evidence.theta):
+                came_true = (p >= 0.5) == fires
+                hypothesis.outcomes[kind].setdefault(experiment.carrier, []).append(came_true)
+    run.trace.emit(BeliefUpdated(round=round_, beliefs=run.beliefs, log_scores=scores))
+    return Command(goto="refine")
+
+
+def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Kind]:
+    """The kinds of test that an experiment is for a rival that gave it this probability of firing.
+
+    A minimal pair tests a rival that says the change silences a neuron which fired before it.
+    """
+    kinds: list[Kind] = ["predicted positive" if probability >= 0.5 else "predicted negative"]
+    fired_before = experiment.original is not None and experiment.original > theta
+    if experiment.generator == "minimal_pair" and fired_before and probability < 0.5:
+        kinds.append("minimal pair")
+    return kinds
+
+
+def _names(round_: int, experiments: list[Planned]) -> list[str]:
+    return [f"r{round_}e{i}" for i in range(len(experiments))]
+
+
+def _planned(run: Investigation, name: str, experiment: Planned) -> PlannedExperiment:
+    strings = run.bench.vocabulary.strings
+    return PlannedExperiment(
+        id=name,
+        generator=experiment.generator,
+        purpose=experiment.purpose,
+        carrier=experiment.carrier,
+        text=run.bench.subject.tokenizer.decode(experiment.tokens),
+        tokens=[strings[token] for token in experiment.tokens],
+        position=len(experiment.tokens) - 1,
+        expectations={} if experiment.original is None else {"before_the_change": experiment.original},
+    )
+
+
+def _stop(run: Investigation, round_: int, reason: str) -> Command[Any]:
+    run.trace.emit(Decided(action="stop", reason=reason, round=round_))
+    return Command(goto="confirm", update={"stop": "budget"})

@@ -1,0 +1,36 @@
+"""The start: what is known of the neuron, and whether there is anything to explain."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from agent.state import Investigation, LoopState
+from tools.catalogue.hypotheses import Gather
+from traces.events import Decided, Gathered, Stage
+
+
+def gather(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["propose", "conclude"]]:
+    """Record threshold, firing status and amounts of text; a dead neuron goes straight to its verdict."""
+    run = runtime.context
+    run.trace.emit(Stage(stage="gather"))
+    known = run.toolbox.call("gather", Gather())
+    run.trace.emit(
+        Gathered(
+            theta=known.theta,
+            status=known.status,
+            n_explore_excerpts=known.n_explore,
+            counts={
+                "probe": known.n_probe,
+                "development": known.n_development,
+                "sealed_folds": known.sealed_sizes,
+                "firing_rate": known.firing_rate,
+            },
+        )
+    )
+    if known.status == "dead":
+        run.trace.emit(Decided(action="stop", reason="dead: the neuron never goes above theta on any split"))
+        return Command(goto="conclude", update={"stop": "dead"})
+    return Command(goto="propose")

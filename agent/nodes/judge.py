@@ -1,0 +1,33 @@
+"""The judge: applies the policy to what is on record."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from agent import belief, policy
+from agent.nodes.propose import ROUND_COST
+from agent.state import BASE_RATE, LOOKUP, Investigation, LoopState
+from traces.events import Decided, Stage
+
+
+def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["design", "confirm"]]:
+    """Drop what is refuted, then stop or go on."""
+    run, round_ = runtime.context, state["round"]
+    run.trace.emit(Stage(stage="judge", round=round_))
+    scores = {h.name: h.score for h in run.competing()}
+    for name, reason in policy.to_drop(run.beliefs, scores, frozenset({BASE_RATE, LOOKUP})):
+        run.hypotheses[name].status = "dropped"
+        run.beliefs = belief.without(run.beliefs, name)
+        run.trace.emit(Decided(action="drop", reason=reason, hypothesis=name, round=round_))
+    best = run.best()
+    standing = policy.Standing(best.score, run.gain, round_, run.config.patience, run.toolbox.left, ROUND_COST)
+    stop = policy.should_stop(standing)
+    if stop:
+        run.trace.emit(Decided(action="stop", reason=f"{stop[0]}: {stop[1]}", hypothesis=best.name, round=round_))
+        return Command(goto="confirm", update={"stop": stop[0]})
+    reason = f"{best.name} leads on development text; another round may tell rivals apart"
+    run.trace.emit(Decided(action="refine", reason=reason, hypothesis=best.name, round=round_))
+    return Command(goto="design", update={"round": round_ + 1})

@@ -1,0 +1,83 @@
+"""Rivals enter: first of several forms beside the two baselines that always compete, later in the light of experiments."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from agent.state import BASE_RATE, LOOKUP, Hypothesis, Investigation, LoopState
+from tools.catalogue.hypotheses import Proposals, Propose, Revise
+from tools.catalogue.scores import Score, Scores
+from tools.errors import BudgetSpent
+from tools.rules.clauses import Rule
+from tools.rules.language import render
+from traces.events import Decided, Scored, Stage
+
+ROUND_COST = 4
+"""Units of a full round: design, read, revise, score."""
+
+_SHOWN = 4
+
+
+def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["design", "confirm"]]:
+    """The first rivals, scored on development text."""
+    run = runtime.context
+    run.trace.emit(Stage(stage="propose"))
+    lookup: Proposals = run.toolbox.call("lookup", Propose())
+    rivals = [(BASE_RATE, render(Rule(())), "always competes")]
+    rivals += [(LOOKUP, p.sentence, "always competes") for p in lookup.proposals]
+    rivals += [("own words", sentence, "user") for sentence in run.config.rivals]
+    try:
+        proposed: Proposals = run.toolbox.call("propose", Propose())
+        rivals += [(p.form, p.sentence, run.bench.explainer.name) for p in proposed.proposals]
+        new = run.enter(rivals, 0)
+        _score(run, new, 0, None)
+    except BudgetSpent as spent:
+        if not run.hypotheses:
+            run.enter(rivals, 0)
+        return _out_of_budget(run, 0, spent)
+    return Command(goto="design", update={"round": 1})
+
+
+def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["judge", "confirm"]]:
+    """New hypotheses from explore text and revealed experiments, scored beside the best so far."""
+    run, round_ = runtime.context, state["round"]
+    run.trace.emit(Stage(stage="propose", round=round_))
+    best = [h.sentence for h in run.ranked() if h.name not in (BASE_RATE, LOOKUP)][:_SHOWN]
+    try:
+        revised: Proposals = run.toolbox.call("revise", Revise(best=best, n_revealed=len(run.bench.revealed)))
+        new = run.enter([(p.form, p.sentence, "revised") for p in revised.proposals], round_)
+        _score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
+    except BudgetSpent as spent:
+        return _out_of_budget(run, round_, spent)
+    return Command(goto="judge")
+
+
+def _score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> None:
+    """Score newcomers on development text, and the best of all against what was best `patience` rounds ago."""
+    before = run.best() if run.bests else None
+    entrants = [*new, before] if before is not None and before not in new else list(new)
+    reference = run.hypotheses[since].sentence if since is not None else None
+    scores: Scores = run.toolbox.call("score", Score(sentences=[h.sentence for h in entrants], reference=reference))
+    run.take_scores(entrants, scores.scores)
+    for hypothesis in new:
+        run.trace.emit(
+            Scored(
+                hypothesis=hypothesis.name,
+                split="development",
+                protocol=getattr(hypothesis.score, "protocol", ""),
+                score=hypothesis.score.model_dump(mode="json"),
+                round=round_,
+            )
+        )
+    best = run.best()
+    run.bests.append(best.name)
+    gains = {entry.sentence: entry.gain for entry in scores.scores}
+    run.gain = gains.get(best.sentence)
+
+
+def _out_of_budget(run: Investigation, round_: int, spent: BudgetSpent) -> Command[Any]:
+    run.trace.emit(Decided(action="stop", reason=f"budget: {spent}", round=round_))
+    return Command(goto="confirm", update={"stop": "budget"})

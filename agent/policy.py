@@ -1,0 +1,132 @@
+"""Who stays, when to stop, and what the run may claim: pure functions of what is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.belief import FLOOR
+from tools.records.result import Interval, ScoreValue, Unscored, Verdict
+
+Kind = Literal["predicted positive", "predicted negative", "minimal pair"]
+KINDS: tuple[Kind, ...] = ("predicted positive", "predicted negative", "minimal pair")
+StopReason = Literal["plateau", "budget", "perfect", "dead"]
+
+PLATEAU = 0.01
+PERFECT = 0.99
+MIN_TESTS = 5
+MIN_PASS_RATE = 0.6
+MOST_ALIVE = 8
+NOTHING = 0.15
+"""A sealed correlation whose upper bound is below this is no explanation of anything."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the run is, for the judge.
+
+    Attributes:
+        best: the best development score.
+        gain: paired gain of the best over what was best `patience` rounds ago; None before there is one.
+        rounds: rounds finished.
+        patience: rounds without gain before the loop stops.
+        left: units of budget left.
+        round_cost: units that another round needs at least.
+    """
+
+    best: ScoreValue | Unscored
+    gain: Interval | None
+    rounds: int
+    patience: int
+    left: float
+    round_cost: int
+
+
+def should_stop(standing: Standing) -> tuple[StopReason, str] | None:
+    """Why to stop now, as a reason and a sentence; None to go on."""
+    if isinstance(standing.best, ScoreValue) and standing.best.low > PERFECT:
+        return "perfect", f"the development score is above {PERFECT} with its whole interval"
+    if standing.rounds >= standing.patience and standing.gain is not None and standing.gain.high < PLATEAU:
+        return "plateau", (
+            f"over the last {standing.patience} rounds the development score gained at most "
+            f"{standing.gain.high:.3f} (upper bound), under {PLATEAU}"
+        )
+    if standing.left < standing.round_cost:
+        return "budget", f"{standing.left:g} units are left and another round needs {standing.round_cost}"
+    return None
+
+
+def to_drop(
+    beliefs: Mapping[str, float], scores: Mapping[str, ScoreValue | Unscored], kept: frozenset[str]
+) -> list[tuple[str, str]]:
+    """Rivals to drop, each with the reason; those in `kept` always compete.
+
+    A rival goes when it is at the floor of belief and its development interval lies below the best one's, or when
+    there are more than eight and its development score is the lowest.
+    """
+    values = {name: score.value for name, score in scores.items() if isinstance(score, ScoreValue)}
+    if not values:
+        return []
+    best = scores[max(values, key=lambda name: values[name])]
+    out: list[tuple[str, str]] = []
+    candidates = sorted((n for n in beliefs if n not in kept), key=lambda n: (values.get(n, -1.0), n))
+    alive = len(candidates)
+    for name in candidates:
+        score = scores.get(name)
+        if isinstance(score, ScoreValue) and isinstance(best, ScoreValue):
+            if score is best:
+                continue
+            refuted = beliefs[name] <= 1.5 * FLOOR and score.high < best.low
+        else:
+            refuted = True
+        if refuted:
+            out.append((name, "refuted by experiments and below the best on development text"))
+        elif alive > MOST_ALIVE:
+            out.append((name, f"the lowest development score of more than {MOST_ALIVE} rivals"))
+        else:
+            continue
+        alive -= 1
+    return out
+
+
+@dataclass(frozen=True)
+class Tests:
+    """How the winner's registered predictions of one kind turned out, counted by carrier."""
+
+    passed: int
+    failed: int
+
+    @property
+    def enough(self) -> bool:
+        """At least five passed, and not fewer than 60 % of all."""
+        return self.passed >= MIN_TESTS and self.passed >= MIN_PASS_RATE * (self.passed + self.failed)
+
+
+def verdict(
+    score: ScoreValue | Unscored,
+    gains: Mapping[str, Interval | Unscored],
+    lookup_full: Interval | Unscored,
+    tests: Mapping[Kind, Tests],
+) -> tuple[Verdict, str]:
+    """What the run may claim of a neuron that is not dead, and why.
+
+    *supported*: beats null and token-lookup-30 with intervals that exclude zero and has passed enough tests of each
+    kind. *noise*: neither the explanation nor the full lookup predicts anything on sealed text. Else *unresolved*.
+    """
+    missing = []
+    for name in ("null", "token_lookup_30"):
+        gain = gains.get(name)
+        if not isinstance(gain, Interval):
+            missing.append(f"no comparison with {name}")
+        elif gain.low <= 0:
+            missing.append(f"not above {name} beyond doubt")
+    missing += [f"too few passed tests: {kind}" for kind in KINDS if not tests.get(kind, Tests(0, 0)).enough]
+    if isinstance(score, ScoreValue) and not missing:
+        return "supported", "beats null and token-lookup-30 on sealed text and passed every kind of test"
+    weak = isinstance(score, Unscored) or score.high < NOTHING
+    if weak and isinstance(lookup_full, Interval) and lookup_full.high < NOTHING:
+        return "noise", "the neuron fires, and neither the explanation nor the full token lookup predicts when"
+    if isinstance(score, Unscored):
+        missing.insert(0, score.reason)
+    return "unresolved", "; ".join(missing)

@@ -1,0 +1,157 @@
+"""Runs one neuron from a config, or goes on with a run: owns the trace, the toolbox and what is left behind."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from agent.config import RunConfig
+from agent.graph import build_graph, recursion_limit
+from agent.opening import open_bench
+from agent.state import Investigation, LoopState
+from tools.bench import Bench
+from tools.catalogue import all_tools
+from tools.errors import AgentError, BadInput, Interrupted, StorageError
+from tools.records.result import Result
+from tools.toolbox import Toolbox
+from traces.console import Display
+from traces.events import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
+from traces.events import Interrupted as InterruptedEvent
+from traces.recorder import TraceRecorder
+from traces.results import ResultsDatabase
+from traces.runs import NeuronFolder, RunFolder, new_run_id
+from traces.store import TraceWriter
+
+_VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
+
+
+class _Ledger:
+    """Lets a fold be opened only after the results database has counted it, which `confirm` does first."""
+
+    def record_opening(self, fold: int) -> int:
+        """The database has the count; the tool call is on record."""
+        return 0
+
+
+def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
+    """Explain one neuron and leave its run behind. See `agent.api.explain`."""
+    started = time.monotonic()
+    bench = open_bench(config, display, _Ledger())
+    for sentence in config.rivals:
+        bench.check_sentence(sentence)
+    target = str(bench.evidence.neuron)
+    run_id = new_run_id(bench.subject.name, target)
+    manifest = {
+        "config": config.model_dump(mode="json"),
+        "seed": config.seed,
+        "versions": _versions(),
+        "commit": _commit(),
+        "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
+        "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
+        "prices": {},
+    }
+    folder = RunFolder.create(runs_dir, run_id, manifest)
+    neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
+    return _run(folder, neuron, bench, config, manifest, display, started, resume=False)
+
+
+def resume_run(run: str, runs_dir: Path, display: Display) -> Result:
+    """Go on with a run. See `agent.api.resume`."""
+    started = time.monotonic()
+    folder = RunFolder.find(runs_dir, run)
+    manifest = folder.manifest()
+    try:
+        config = RunConfig.checked(**manifest["config"])
+    except (KeyError, TypeError, BadInput) as error:
+        raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error
+    bench = open_bench(config, display, _Ledger())
+    neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
+    done = neuron.read_result()
+    if done is not None:
+        display.note(f"the run {folder.run_id} has finished already; this is its result.")
+        return done
+    return _run(folder, neuron, bench, config, manifest, display, started, resume=True)
+
+
+def _run(
+    folder: RunFolder, neuron: NeuronFolder, bench: Bench, config: RunConfig, manifest: dict[str, Any], display: Display,
+    started: float, resume: bool,
+) -> Result:  # fmt: skip
+    with TraceWriter(neuron.events, resume=resume, listeners=[display.event]) as trace:
+        earlier = sum(e.seconds for e in trace.recorded if isinstance(e, ToolCall))
+        try:
+            trace.emit(
+                RunStarted(
+                    run_id=folder.run_id,
+                    model=bench.subject.name,
+                    neuron=str(bench.evidence.neuron),
+                    config=manifest["config"],
+                    seed=config.seed,
+                    versions=manifest["versions"],
+                    model_fingerprint=bench.subject.fingerprint,
+                    corpus=CorpusName(name=bench.scan.corpus.name, fingerprint=bench.scan.corpus.fingerprint),
+                    commit=manifest["commit"],
+                )
+            )
+            for note in bench.scan.corpus.notes:
+                trace.emit(Note(message=note))
+            toolbox = Toolbox(
+                all_tools(bench), TraceRecorder(trace), config.seed, config.budget, config.max_seconds
+            )
+            results = ResultsDatabase(folder.path.parent)
+            run = Investigation(
+                folder.run_id, config, bench, toolbox, trace, results, str(neuron.events)
+            )
+            build_graph().invoke(
+                LoopState(round=0, stop=None), {"recursion_limit": recursion_limit(config.budget)}, context=run
+            )
+            assert run.result is not None
+            seconds = round(earlier + time.monotonic() - started, 2)
+            result = run.result.model_copy(update={"seconds": seconds})
+            trace.emit(Finished(result=result.to_json()))
+            neuron.write_result(result)
+            results.add_result(result)
+            return result
+        except KeyboardInterrupt as stopped:
+            trace.emit(InterruptedEvent(reason="stopped by the user"))
+            raise Interrupted(
+                f"stopped; everything so far is saved. `agent resume {folder.run_id}` goes on where it was."
+            ) from stopped
+        except AgentError as error:
+            _leave(trace, error)
+            raise
+        except Exception as error:
+            _leave(trace, error)
+            raise
+
+
+def _leave(trace: TraceWriter, error: Exception) -> None:
+    """Put the failure into the trace, unless the trace itself is what failed."""
+    if isinstance(error, StorageError):
+        return
+    trace.emit(Failed(error=CallError(kind=type(error).__name__, message=str(error))))
+
+
+def _versions() -> dict[str, str]:
+    out = {"python": platform.python_version()}
+    for package in _VERSIONED:
+        try:
+            out[package] = version(package)
+        except PackageNotFoundError:
+            out[package] = "not installed as a package"
+    return out
+
+
+def _commit() -> str | None:
+    """The commit of this program where it runs from a git checkout, with `+` when files have changed since."""
+    here = Path(__file__).parent
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5)
+        state = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head.stdout.strip() + ("+" if state.stdout.strip() else "") if head.returncode == 0 else None

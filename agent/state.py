@@ -1,0 +1,129 @@
+"""What a run knows while it runs. The graph's state holds only where the loop is; everything bulky is here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from agent import belief
+from agent.config import RunConfig
+from agent.policy import KINDS, Kind, StopReason
+from tools.bench import Bench
+from tools.catalogue.experiments import Designed
+from tools.catalogue.scores import Scored
+from tools.records.result import Interval, Result, ScoreValue, Unscored
+from tools.toolbox import Toolbox
+from traces.events import HypothesisProposed
+from traces.results import ResultsDatabase
+from traces.store import TraceWriter
+
+BASE_RATE = "base-rate"
+LOOKUP = "token-lookup-30"
+
+
+class LoopState(TypedDict):
+    """Where the loop is: rounds begun, and why it stops once that is known."""
+
+    round: int
+    stop: StopReason | None
+
+
+@dataclass
+class Hypothesis:
+    """A sentence that competes.
+
+    Attributes:
+        name: such as `H3`, or the form of a baseline that always competes.
+        form: what kind of hypothesis it is.
+        sentence: what is scored.
+        score: on development text.
+        table: probability of firing at levels 0 to 10.
+        status: competing or dropped.
+        outcomes: per kind of test and carrier, whether each registered prediction came true.
+    """
+
+    name: str
+    form: str
+    sentence: str
+    score: ScoreValue | Unscored = Unscored(reason="not scored yet")
+    table: list[float] = field(default_factory=list)
+    status: str = "competing"
+    outcomes: dict[Kind, dict[str, list[bool]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+
+
+@dataclass
+class Investigation:
+    """One run on one neuron.
+
+    Attributes:
+        run_id: names the run.
+        config: its settings.
+        bench: the neuron.
+        toolbox: the door to everything.
+        trace: where events go.
+        results: counts sealed openings.
+        hypotheses: by name, in the order in which they entered.
+        beliefs: of those that compete.
+        bests: the best hypothesis after each scoring, the first one before any round.
+        gain: paired development gain of the best over what was best `patience` rounds ago.
+        designed: the experiments of this round.
+        result: at the end.
+    """
+
+    run_id: str
+    config: RunConfig
+    bench: Bench
+    toolbox: Toolbox
+    trace: TraceWriter
+    results: ResultsDatabase
+    trace_name: str
+    hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
+    beliefs: dict[str, float] = field(default_factory=dict)
+    bests: list[str] = field(default_factory=list)
+    gain: Interval | None = None
+    designed: Designed | None = None
+    result: Result | None = None
+
+    def enter(self, proposals: list[tuple[str, str, str]], round_: int) -> list[Hypothesis]:
+        """Let (form, sentence, origin) compete; sentences that are known already are passed over."""
+        known = {h.sentence for h in self.hypotheses.values()}
+        new = []
+        for form, sentence, origin in proposals:
+            if sentence in known:
+                continue
+            known.add(sentence)
+            n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
+            hypothesis = Hypothesis(form if form in (BASE_RATE, LOOKUP) else f"H{n}", form, sentence)
+            self.hypotheses[hypothesis.name] = hypothesis
+            new.append(hypothesis)
+            self.trace.emit(
+                HypothesisProposed(
+                    hypothesis=hypothesis.name, form=form, sentence=sentence, words=len(sentence.split()),
+                    parent=self.bests[-1] if self.bests and origin == "revised" else None, round=round_, origin=origin,
+                )
+            )  # fmt: skip
+        self.beliefs = belief.joined(self.beliefs, [h.name for h in new])
+        return new
+
+    def competing(self) -> list[Hypothesis]:
+        """Those still believed in, in order of entry."""
+        return [self.hypotheses[name] for name in self.beliefs]
+
+    def take_scores(self, hypotheses: list[Hypothesis], scored: list[Scored]) -> None:
+        """Note development scores and calibrations."""
+        for hypothesis, entry in zip(hypotheses, scored, strict=True):
+            hypothesis.score, hypothesis.table = entry.score, entry.table
+
+    def best(self) -> Hypothesis:
+        """The highest development score among all that compete, earlier ones first on ties; base rate if none has one."""
+        ranked = self.ranked()
+        return ranked[0] if ranked else self.hypotheses[BASE_RATE]
+
+    def ranked(self) -> list[Hypothesis]:
+        """Those that compete and have a development score, the highest first."""
+        scored = [(h.score.value, h) for h in self.competing() if isinstance(h.score, ScoreValue)]
+        return [h for _, h in sorted(scored, key=lambda pair: -pair[0])]
+
+    def n_candidates(self) -> int:
+        """How many candidates of the explainer this run has scored: what a matched null must match."""
+        return sum(h.name.startswith("H") for h in self.hypotheses.values())
