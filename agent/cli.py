@@ -1,0 +1,230 @@
+"""The command line: what can be typed, and how an error becomes one sentence and an exit code.
+
+Nothing heavy is imported here: a command's module is loaded when that command runs, so that `agent --help` answers at
+once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, NoReturn
+
+from tools.errors import AgentError
+
+_ENVIRONMENT = {
+    # Read when torch is imported: with spinning OpenMP threads a small read takes 40 times as long on a busy machine.
+    "OMP_WAIT_POLICY": "passive",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    # Said either way, so that tokenizers does not warn when a process is started after it was used.
+    "TOKENIZERS_PARALLELISM": "true",
+}
+
+_EXIT_CODES = """\
+exit codes:
+  0 a result, whatever the verdict     4 no LLM available
+  1 unexpected                         5 storage cannot be read or written
+  2 usage or bad input               130 interrupted, state saved
+  3 model or corpus not available
+
+environment:
+  AGENT_LOG=debug|info|warning|error   what is logged to stderr (default: warning)
+  AGENT_DEBUG=1                        show the traceback of an error
+  NEURON_AGENT_CACHE                   where evidence is kept (default: ~/.cache/neuron-agent)
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `argv` is without the program's name, `sys.argv` unless given."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    try:
+        from agent.logs import set_up_logging
+
+        set_up_logging()
+        module, function = arguments.run
+        getattr(import_module(module), function)(arguments)
+    except AgentError as error:
+        return _failed(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _failed("interrupted: what was done is saved, and `agent trace list` shows the runs.", 130)
+    except BrokenPipeError:
+        # Whoever reads has had enough. Stdout is flushed once more at exit, which must not fail then.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        what = " ".join(str(error).split()) or "no message"
+        return _failed(f"unexpected {type(error).__name__}: {what} (AGENT_DEBUG=1 shows the traceback).", 1)
+    return 0
+
+
+def _failed(sentence: str, exit_code: int) -> int:
+    with suppress(OSError, ValueError):  # nobody listens on stderr
+        if os.environ.get("AGENT_DEBUG") == "1":
+            import traceback
+
+            traceback.print_exc()
+        print(f"agent: {sentence}", file=sys.stderr, flush=True)
+    return exit_code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage in front."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message.removeprefix('argument ').rstrip('.')}; see `{self.prog} --help`.\n")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        parser.exit(0, f"agent {version('neuron-agent')}\n")
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, not {text!r}")
+        return value
+
+    return whole_number
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="agent",
+        description="Find out what makes a neuron fire, how well that is known, and how it was found out.",
+        epilog=f"{_EXIT_CODES}\nexample:\n  agent explain L5N131 --budget 20 --model mini",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    output = _part()
+    output.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    output.add_argument("--quiet", action="store_true", help="show no progress")
+    neuron = _part()
+    neuron.add_argument("target", metavar="TARGET", help="the neuron: L5N131, 5/131 or gpt2-xl/L5N131")
+    neuron.add_argument(
+        "--model",
+        default="auto",
+        help="mini, gpt2, gpt2-medium, gpt2-large, gpt2-xl, a Hugging Face id, a folder in Hugging Face's format, or "
+        "auto (the default): gpt2 when it is on this machine, else mini",
+    )
+    corpus = _part()
+    corpus.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the model's own)")
+    corpus.add_argument("--corpus-tokens", type=_whole(1), metavar="N", help="read at most N tokens of the corpus")
+    runs = _part()
+    runs.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
+
+    def command(
+        group: Any, name: str, run: str, about: str, example: str, parents: Sequence[argparse.ArgumentParser] = ()
+    ) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = group.add_parser(
+            name, help=about, description=about, epilog=f"example:\n  {example}", parents=list(parents)
+        )
+        made.set_defaults(run=run.split(":"))
+        return made
+
+    explain = command(
+        commands, "explain", "agent.commands.runs:explain",
+        "Explain a neuron: rival hypotheses, experiments, and a score on text that the search never saw.",
+        "agent explain L5N131 --budget 20 --model mini", [neuron, corpus, runs, output],
+    )  # fmt: skip
+    explain.add_argument(
+        "--budget", type=_whole(1), default=20, metavar="N",
+        help="units of work; one is a tool call of at most 64 texts or 4,096 tokens (default: 20)",
+    )  # fmt: skip
+    explain.add_argument("--max-seconds", type=_seconds, metavar="S", help="time for tool calls (default: no limit)")
+    explain.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
+    explain.add_argument(
+        "--rival", action="append", default=[], metavar="SENTENCE",
+        help="a sentence of the rule language that competes; may be given several times",
+    )  # fmt: skip
+
+    resume = command(
+        commands, "resume", "agent.commands.runs:resume",
+        "Go on with an interrupted run; no recorded tool call is repeated.",
+        "agent resume last", [runs, output],
+    )  # fmt: skip
+    resume.add_argument("name", metavar="RUN", help="the run's id, its beginning or end, or last")
+
+    read = command(
+        commands, "read", "agent.commands.readings:read",
+        "Show a neuron's value at every token of a text.",
+        'agent read L5N131 "for line in open(path):" --model mini', [neuron, output],
+    )  # fmt: skip
+    read.add_argument("text", metavar="TEXT", help="any text, or - for stdin")
+
+    top = command(
+        commands, "top", "agent.commands.readings:top",
+        "List the excerpts of the corpus on which a neuron fires most.",
+        "agent top L5N131 -n 10 --model mini", [neuron, corpus, output],
+    )  # fmt: skip
+    top.add_argument("-n", type=_whole(1), default=10, metavar="N", help="how many (default: 10)")
+
+    score = command(
+        commands, "test", "agent.commands.readings:score",
+        "Score your own sentence about a neuron on development text, beside a list of 30 tokens.",
+        "agent test L5N131 'Fires on `␣import`, `␣from` (9); inside quotes (-4).' --model mini",
+        [neuron, corpus, output],
+    )  # fmt: skip
+    score.add_argument("sentence", metavar="SENTENCE", help="in the rule language, see the README")
+
+    fetch = command(
+        commands, "fetch", "agent.commands.fetch:fetch",
+        "Download a model's weights and its default corpus.", "agent fetch gpt2",
+    )  # fmt: skip
+    fetch.add_argument("name", metavar="NAME", help="gpt2, gpt2-medium, gpt2-large, gpt2-xl or a Hugging Face id")
+    fetch.add_argument("--quiet", action="store_true", help="show no progress")
+
+    trace = commands.add_parser(
+        "trace", help="Look at runs.", description="Look at runs.", epilog="example:\n  agent trace show last"
+    )
+    traces = trace.add_subparsers(metavar="COMMAND", required=True)
+    command(
+        traces, "list", "agent.commands.trace:list_all",
+        "List all runs with their verdicts and scores.", "agent trace list", [runs],
+    )  # fmt: skip
+    show = command(
+        traces, "show", "agent.commands.trace:show",
+        "Tell the story of a run: explanation, rivals, experiments, decisions.", "agent trace show last", [runs],
+    )  # fmt: skip
+    show.add_argument("name", metavar="RUN", help="the run's id, its beginning or end, or last")
+    return parser
+
+
+def _part() -> argparse.ArgumentParser:
+    """Options that several commands share."""
+    return argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""What a command prints on stdout, and where progress goes meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from traces.console import Display, make_display
+from traces.storage import storage_error
+from traces.text import printable
+
+
+def say(text: str) -> None:
+    """Print `text` on stdout, in what its encoding can say.
+
+    Raises:
+        StorageError: it cannot be written, as on a full disk.
+        BrokenPipeError: nobody reads it any more.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        print("\n".join(printable(line, encoding) for line in text.split("\n")), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _forget_what_is_buffered()
+        raise storage_error(error, "write to", Path("stdout")) from error
+
+
+def say_json(value: Any) -> None:
+    """Print one JSON document; characters beyond ASCII as they are where stdout can say them."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    say(text if printable(text, encoding) == text else json.dumps(value, allow_nan=False, indent=2))
+
+
+def _forget_what_is_buffered() -> None:
+    """Or the flush at exit fails again, with a traceback and an exit code of its own."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stdout.close()
+
+
+def width() -> int:
+    """Characters per line of the terminal; 100 where there is none."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+@contextlib.contextmanager
+def progress(*, quiet: bool, budget: int | None = None) -> Iterator[Display]:
+    """A display on stderr; inside, what libraries print on stdout goes to stderr, since stdout is for the result."""
+    display = make_display(quiet=quiet, budget=budget)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield display
+    finally:
+        display.close()

@@ -1,0 +1,108 @@
+"""The small tools by hand: `agent read`, `agent top` and `agent test`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from agent import api
+from agent.commands.output import progress, say, say_json
+from tools.errors import BadInput
+from traces.text import score_text, visible
+from traces.tokens import render_tokens, render_tokens_plain
+
+_BEFORE, _AFTER = 60, 30
+
+
+def read(arguments: argparse.Namespace) -> None:
+    """Print a neuron's value at every token of a text: coloured on a terminal, one line a token elsewhere."""
+    text = _text(arguments.text)
+    with progress(quiet=arguments.quiet) as display:
+        reading = api.read(arguments.target, text, model=arguments.model, display=display)
+    if arguments.json:
+        say_json(_plain(reading))
+        return
+    say(f"{reading.model}/{reading.neuron}")
+    if sys.stdout is not None and sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(markup=False, emoji=False, highlight=False).print(render_tokens(reading.tokens, reading.values))
+    else:
+        say(render_tokens_plain(reading.tokens, reading.values))
+
+
+def _text(given: str) -> str:
+    if given != "-":
+        if any("\ud800" <= c <= "\udfff" for c in given):  # how Python hands over bytes that it could not decode
+            raise BadInput("the text is not UTF-8: convert it first.")
+        return given
+    data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"the text on stdin is not UTF-8 from byte {error.start:,} on: convert it first.") from error
+
+
+def top(arguments: argparse.Namespace) -> None:
+    """Print the excerpts on which a neuron fires most, one a line, the tokens on which it fires between guillemets."""
+    with progress(quiet=arguments.quiet) as display:
+        found = api.top(
+            arguments.target,
+            arguments.n,
+            model=arguments.model,
+            corpus=arguments.corpus,
+            corpus_tokens=arguments.corpus_tokens,
+            display=display,
+        )
+    if arguments.json:
+        say_json(_plain(found) | {"excerpts": [_plain(excerpt) for excerpt in found.excerpts]})
+        return
+    say(f"{found.model}/{found.neuron} on {found.corpus}: {found.status}, fires above {found.theta:.3g}\n")
+    for excerpt in found.excerpts:
+        say(f"{max(excerpt.values):8.3f}  {_around_peak(excerpt, found.theta)}")
+
+
+def _around_peak(reading: api.Reading, theta: float) -> str:
+    """The text around the largest value, on one line, what fires between guillemets."""
+    at = reading.values.index(max(reading.values))
+    shown = [
+        f"«{visible(token)}»" if value > theta else visible(token)
+        for token, value in zip(reading.tokens, reading.values, strict=True)
+    ]
+    before, after = "".join(shown[:at]), "".join(shown[at + 1 :])
+    if len(before) > _BEFORE:
+        before = "…" + before[-_BEFORE:]
+    if len(after) > _AFTER:
+        after = after[:_AFTER] + "…"
+    return before + shown[at] + after
+
+
+def score(arguments: argparse.Namespace) -> None:
+    """Print how a person's own sentence scores on development text."""
+    with progress(quiet=arguments.quiet) as display:
+        found = api.score_sentence(
+            arguments.target,
+            arguments.sentence,
+            model=arguments.model,
+            corpus=arguments.corpus,
+            corpus_tokens=arguments.corpus_tokens,
+            display=display,
+        )
+    if arguments.json:
+        models = {"score": found.score, "token_lookup_30": found.token_lookup_30, "gain": found.gain}
+        say_json(_plain(found) | {name: value and value.model_dump(mode="json") for name, value in models.items()})
+        return
+    gain = score_text(found.gain.model_dump()) if found.gain else "no score (one of the two has none)"
+    say(
+        f"{found.model}/{found.neuron} on {found.corpus}, development text\n\n"
+        f"  {found.sentence}\n\n"
+        f"  score            {score_text(found.score.model_dump())}\n"
+        f"  token-lookup-30  {score_text(found.token_lookup_30.model_dump())}\n"
+        f"  gain             {gain}"
+    )
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return asdict(record) | {"neuron": str(record.neuron)}

@@ -1,0 +1,42 @@
+"""`agent explain` and `agent resume`."""
+
+from __future__ import annotations
+
+import argparse
+
+from agent import api
+from agent.commands.output import progress, say, say_json, width
+from agent.summary import summary
+from tools.records.result import Result
+
+
+def explain(arguments: argparse.Namespace) -> None:
+    """Explain a neuron and print the result."""
+    with progress(quiet=arguments.quiet, budget=arguments.budget) as display:
+        result = api.explain(
+            arguments.target,
+            model=arguments.model,
+            corpus=arguments.corpus,
+            corpus_tokens=arguments.corpus_tokens,
+            budget=arguments.budget,
+            max_seconds=arguments.max_seconds,
+            seed=arguments.seed,
+            rivals=arguments.rival,
+            runs_dir=arguments.runs_dir,
+            display=display,
+        )
+    _say_result(result, arguments)
+
+
+def resume(arguments: argparse.Namespace) -> None:
+    """Go on with a run and print the result."""
+    with progress(quiet=arguments.quiet) as display:
+        result = api.resume(arguments.name, runs_dir=arguments.runs_dir, display=display)
+    _say_result(result, arguments)
+
+
+def _say_result(result: Result, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        say_json(result.to_json())
+    else:
+        say(summary(result, arguments.runs_dir, width()))
