@@ -97,10 +97,18 @@ class Clause:
     context: Context | None = None
     unless: bool = False
 
+    def __post_init__(self) -> None:
+        if not 1 <= abs(self.strength) <= 10:
+            raise ValueError(f"a strength is 1 to 10 or -1 to -10, not {self.strength}")
+        if self.unless and self.context is None:
+            raise ValueError("'unless' needs a context")
+
     def listed(self) -> int:
         """How many tokens this clause lists by name, anchors included."""
         named = [self.token, self.context.tokens if isinstance(self.context, After) else None]
-        return sum(len(c.tokens) if isinstance(c, Listed) else len(c.anchors) if isinstance(c, Like) else 0 for c in named)
+        return sum(
+            len(c.tokens) if isinstance(c, Listed) else len(c.anchors) if isinstance(c, Like) else 0 for c in named
+        )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import get_args
+from typing import TypeVar, get_args
 
 from tools.errors import BadInput
 from tools.rules.clauses import (
@@ -36,28 +36,37 @@ from tools.rules.vocabulary import SPELLING
 _OPENING = "Fires "
 _SILENT = "Never fires."
 _ESCAPES = {" ": "␣", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", "`": "\\`"}
-_UNESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "`": "`"}
-_QUOTED = r"`(?:[^`\\]|\\.)*`"
-_LEXEME = re.compile(rf"\s*({_QUOTED}|\([+-]?\d+\)|;|,|[^\s;,`()]+)")
+_UNESCAPES = {written: meant for meant, written in _ESCAPES.items()}
+# The code of any character: 0 to 10ffff. An escape that is none of these is refused, not guessed at.
+_ESCAPE = r"\\(?:[ntr\\`]|u\{(?:10|[0-9a-f])?[0-9a-f]{1,4}\})"
+# Half of a surrogate pair can come in from a command line, and out to no file.
+_QUOTED = rf"`(?:[^`\\\ud800-\udfff]|{_ESCAPE})*`"
+_LEXEME = re.compile(rf"\s*({_QUOTED}|\([+-]?[0-9]{{1,3}}\)|[;,]|[^\s;,`()\ud800-\udfff]+)")
+_SHOWN = 30
+
+Phrase = TypeVar("Phrase", bound=str)
+
 _EXAMPLE = "Fires on `␣import`, `␣from` (9); on tokens like `␣error` right after `␣raise` (6); inside quotes (-4)."
 
 
 def quote(token: str) -> str:
     """A token in backquotes, free of white space, so that a sentence can be counted in words."""
-    return "`" + "".join(_ESCAPES.get(c) or (c if c.isprintable() and c != "␣" else f"\\u{{{ord(c):x}}}") for c in token) + "`"
+
+    def written(character: str) -> str:
+        plain = character.isprintable() and character != "␣"
+        return _ESCAPES.get(character) or (character if plain else f"\\u{{{ord(character):x}}}")
+
+    return "`" + "".join(map(written, token)) + "`"
 
 
 def unquote(text: str) -> str:
     """The token that `quote` wrote."""
 
-    def replace(found: re.Match[str]) -> str:
-        if found[0] == "␣":
-            return " "
-        if found["code"]:
-            return chr(int(found["code"], 16))
-        return _UNESCAPES.get(found["letter"], found["letter"])
+    def meant(found: re.Match[str]) -> str:
+        written = found[0]
+        return chr(int(written[3:-1], 16)) if written.startswith("\\u") else _UNESCAPES[written]
 
-    return re.sub(r"␣|\\u\{(?P<code>[0-9a-f]{1,5})\}|\\(?P<letter>.)", replace, text[1:-1], flags=re.DOTALL)
+    return re.sub(f"␣|{_ESCAPE}", meant, text[1:-1])
 
 
 def n_words(sentence: str) -> int:
@@ -115,32 +124,30 @@ def parse(sentence: str) -> Rule:
     Raises:
         BadInput: the sentence is not of the language; the message says where reading stopped.
     """
-    text = sentence.strip()
-    if text.rstrip(".").lower() == _SILENT.rstrip(".").lower():
-        return Rule(())
-    return _Reader(text).rule()
+    return _Reader(sentence.strip()).rule()
 
 
 class _Reader:
     """A recursive descent over the lexemes of one sentence."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
         self.lexemes: list[str] = []
-        at = 0
-        body = text[:-1] if text.endswith(".") else text
+        self.at = 0
+        body, at = text.removesuffix(".").rstrip(), 0
         while at < len(body):
             found = _LEXEME.match(body, at)
             if not found:
-                if not body[at:].strip():
-                    break
-                raise self._error(f"cannot read {body[at:].strip()[:30]!r}")
+                raise self._error(f"cannot read {body[at:].strip()[:_SHOWN]!r}")
             self.lexemes.append(found[1])
             at = found.end()
-        self.at = 0
 
     def _error(self, what: str) -> BadInput:
-        return BadInput(f"this is not a sentence of the rule language: {what}. Example: {_EXAMPLE}")
+        return BadInput(f"this is not a sentence of the rule language: {what}; write it like this one: {_EXAMPLE}")
+
+    def _expected(self, what: str) -> BadInput:
+        found = self._next()
+        shown = repr(found if len(found) <= _SHOWN else found[:_SHOWN] + "...") if found else "the end"
+        return self._error(f"expected {what} and found {shown}")
 
     def _next(self) -> str:
         return self.lexemes[self.at] if self.at < len(self.lexemes) else ""
@@ -153,21 +160,25 @@ class _Reader:
         self.at += len(words)
         return True
 
-    def _one_of(self, phrases: Iterable[str]) -> str | None:
+    def _one_of(self, phrases: Iterable[Phrase]) -> Phrase | None:
         return next((phrase for phrase in phrases if self._take(phrase)), None)
 
     def rule(self) -> Rule:
-        if not self._take("fires"):
-            raise self._error("it does not begin with 'Fires'")
-        clauses = [self._clause()]
-        while self._take(";"):
+        clauses = []
+        if not self._take("never fires"):
+            if not self._take("fires"):
+                raise self._error("it does not begin with 'Fires'")
             clauses.append(self._clause())
+            while self._take(";"):
+                clauses.append(self._clause())
         if self.at < len(self.lexemes):
-            raise self._error(f"unexpected {self._next()!r} after a strength")
+            raise self._expected("the end" if not clauses else "';' or the end after a strength")
         return Rule(tuple(clauses))
 
     def _clause(self) -> Clause:
-        token, context, unless = None, None, False
+        token: TokenClass | None = None
+        context: Context | None = None
+        unless = False
         if not self._take("everywhere"):
             if self._take("on lines with"):
                 context = After("on lines with", self._tokens())
@@ -176,9 +187,9 @@ class _Reader:
             if context is None:
                 unless = self._take("unless")
                 context = self._context(required=unless or token is None)
-        strength = re.fullmatch(r"\(([+-]?\d+)\)", self._next())
+        strength = re.fullmatch(r"\(([+-]?[0-9]+)\)", self._next())
         if not strength:
-            raise self._error(f"expected a strength such as (7) and found {self._next() or 'the end'!r}")
+            raise self._expected("a strength such as (7)")
         value = int(strength[1])
         if not 1 <= abs(value) <= 10:
             raise self._error(f"a strength is 1 to 10 or -1 to -10, not {value}")
@@ -186,16 +197,17 @@ class _Reader:
         return Clause(value, token, context, unless)
 
     def _quoted(self) -> tuple[str, ...]:
-        found = []
-        while self._next().startswith("`"):
-            found.append(unquote(self._next()))
-            self.at += 1
-            if not (self._next() == "," and self.lexemes[self.at + 1 : self.at + 2][0:1] and self.lexemes[self.at + 1].startswith("`")):
-                break
-            self.at += 1
-        if not found or "" in found:
-            raise self._error(f"expected tokens in backquotes and found {self._next() or 'the end'!r}")
+        found = [self._one_quoted()]
+        while self._take(","):
+            found.append(self._one_quoted())
         return tuple(found)
+
+    def _one_quoted(self) -> str:
+        quoted = self._next()
+        if not quoted.startswith("`") or quoted == "``":
+            raise self._expected("a token in backquotes")
+        self.at += 1
+        return unquote(quoted)
 
     def _tokens(self) -> TokenClass:
         if self._next().startswith("`"):
@@ -204,31 +216,32 @@ class _Reader:
             return Spelled(name)
         if self._take("tokens"):
             if width := self._one_of(get_args(Width)):
-                return Like(self._quoted(), width)  # type: ignore[arg-type]
+                return Like(self._quoted(), width)
             if kind := self._one_of(get_args(AffixKind)):
                 quoted = self._quoted()
                 if len(quoted) != 1:
                     raise self._error(f"'{kind}' takes one string in backquotes")
-                return Affix(kind, quoted[0])  # type: ignore[arg-type]
-        raise self._error(f"expected tokens and found {self._next() or 'the end'!r}; classes are {', '.join(SPELLING)}")
+                return Affix(kind, quoted[0])
+        raise self._expected(f"tokens in backquotes or a class of tokens ({', '.join(SPELLING)})")
 
     def _context(self, required: bool) -> Context | None:
-        if relation := self._one_of(get_args(Relation)):
-            return After(relation, self._tokens())  # type: ignore[arg-type]
+        relation: Relation | None = self._one_of(get_args(Relation))
+        if relation:
+            return After(relation, self._tokens())
         if self._take("among the first"):
-            if not re.fullmatch(r"[1-9]\d{0,3}", self._next()):
-                raise self._error(f"expected a number of tokens and found {self._next() or 'the end'!r}")
+            if not re.fullmatch("[1-9][0-9]{0,3}", self._next()):
+                raise self._expected("a number of tokens")
             self.at += 1
             return Early(int(self.lexemes[self.at - 1]))
         if self._take("inside"):
-            what = self._one_of(get_args(Enclosure))
+            what: Enclosure | None = self._one_of(get_args(Enclosure))
             if what is None:
-                raise self._error(f"'inside' takes one of {', '.join(get_args(Enclosure))}")
-            return Inside(what)  # type: ignore[arg-type]
+                raise self._expected(f"one of {', '.join(get_args(Enclosure))} after 'inside'")
+            return Inside(what)
         if self._take("when continuing a repetition"):
             return Repeated(continuing=True)
         if self._take("when repeated"):
             return Repeated(continuing=False)
         if required:
-            raise self._error(f"expected a condition and found {self._next() or 'the end'!r}")
+            raise self._expected("a condition")
         return None
