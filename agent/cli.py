@@ -92,7 +92,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from importlib.metadata import version
 
-        parser.exit(0, f"agent {version('neuron-agent')}\n")
+        print(f"agent {version('neuron-agent')}")
+        parser.exit()
 
 
 def _whole(least: int) -> Callable[[str], int]:

@@ -32,8 +32,8 @@ def set_up_logging() -> None:
     ]
     colours = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        # Filtered here and not by the wrapper class, which the progress display would take over.
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     handler = logging.StreamHandler(sys.stderr)

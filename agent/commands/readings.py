@@ -76,7 +76,7 @@ def _around_peak(reading: api.Reading, theta: float) -> str:
         before = "…" + before[-_BEFORE:]
     if len(after) > _AFTER:
         after = after[:_AFTER] + "…"
-    return before + shown[at] + after
+    return (before + shown[at] + after).replace("»«", "")  # neighbours that fire share one pair
 
 
 def score(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,252 @@
+import errno
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from importlib import import_module
+
+import pytest
+
+from agent.cli import main
+from tools import errors
+from tools.errors import AgentError
+
+HEAVY = ("torch", "transformers", "transformer_lens", "langgraph", "numpy", "pydantic", "structlog", "rich")
+COMMANDS = [
+    ["explain"], ["resume"], ["read"], ["top"], ["test"], ["fetch"], ["trace"], ["trace", "list"], ["trace", "show"],
+]  # fmt: skip
+
+
+def heavy_imports_of(code: str) -> list[str]:
+    """Which heavy packages a new process has loaded after running `code`."""
+    report = f"import sys; print('loaded', *(m for m in {HEAVY!r} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1].split()[1:]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["explain", "--help"], ["trace", "show", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy(arguments):
+    assert heavy_imports_of(f"from agent.cli import main\nassert main({arguments!r}) == 0") == []
+
+
+def test_the_test_of_imports_can_fail():
+    found = heavy_imports_of("import agent.commands.output, rich, numpy")
+    assert {"numpy", "rich", "pydantic"} <= set(found)
+
+
+def test_help_is_there_at_once():
+    def seconds() -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "agent.cli", "--help"], capture_output=True, check=True)
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(5)) < 0.3
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
+def test_every_help_ends_in_an_example_that_can_be_copied(command, capsys):
+    from agent.cli import _parser
+
+    assert main([*command, "--help"]) == 0
+    out = capsys.readouterr().out
+    example = out.rstrip().splitlines()[-1].strip()
+    assert example.startswith(" ".join(["agent", *command]))
+    assert _parser().parse_args(shlex.split(example)[1:]).run
+
+
+def test_every_command_exists():
+    from agent.cli import _parser
+
+    lines = ("explain x", "resume x", "read x y", "top x", "test x y", "fetch x", "trace list", "trace show x")
+    for line in lines:
+        module, function = _parser().parse_args(line.split()).run
+        assert callable(getattr(import_module(module), function))
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"agent \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "agent: the following arguments are required: COMMAND; see `agent --help`."),
+        (["explain"], "agent explain: the following arguments are required: TARGET; see `agent explain --help`."),
+        (
+            ["explain", "L1N1", "--budget", "0"],
+            "agent explain: --budget: must be a whole number of at least 1, not '0'; see `agent explain --help`.",
+        ),
+        (
+            ["explain", "L1N1", "--budget", "-5"],
+            "agent explain: --budget: must be a whole number of at least 1, not '-5'; see `agent explain --help`.",
+        ),
+        (
+            ["explain", "L1N1", "--budget", "abc"],
+            "agent explain: --budget: must be a whole number of at least 1, not 'abc'; see `agent explain --help`.",
+        ),
+        (
+            ["explain", "L1N1", "--max-seconds", "nan"],
+            "agent explain: --max-seconds: must be a number of seconds above 0, not 'nan'; see `agent explain --help`.",
+        ),
+        (
+            ["explain", "L1N1", "--seed", "-1"],
+            "agent explain: --seed: must be a whole number of at least 0, not '-1'; see `agent explain --help`.",
+        ),
+        (
+            ["top", "L1N1", "-n", "0"],
+            "agent top: -n: must be a whole number of at least 1, not '0'; see `agent top --help`.",
+        ),
+        (["explain", "L1N1", "--bud", "3"], "agent: unrecognized arguments: --bud 3; see `agent --help`."),
+    ],
+)
+def test_usage_errors_are_one_sentence(arguments, sentence, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr() == ("", sentence + "\n")
+
+
+def raising(error):
+    def run(*args, **kwargs):
+        raise error
+
+    return run
+
+
+ALL_ERRORS = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, AgentError)]
+
+
+@pytest.mark.parametrize("error", ALL_ERRORS, ids=lambda e: e.__name__)
+def test_each_error_has_its_exit_code_and_prints_one_sentence(error, monkeypatch, capsys):
+    monkeypatch.setattr("traces.show.list_runs", raising(error("it broke: mend it.")))
+    monkeypatch.setattr("agent.commands.trace.list_runs", raising(error("it broke: mend it.")))
+    assert main(["trace", "list"]) == error.exit_code
+    assert capsys.readouterr() == ("", "agent: it broke: mend it.\n")
+
+
+def test_exit_codes_are_the_documented_ones():
+    assert {e.__name__: e.exit_code for e in ALL_ERRORS} == {
+        "AgentError": 1, "BadInput": 2, "NotAvailable": 3, "LLMNotAvailable": 4, "StorageError": 5, "Interrupted": 130,
+    }  # fmt: skip
+
+
+def test_the_unexpected_is_one_line_and_a_traceback_only_when_asked_for(monkeypatch, capsys):
+    monkeypatch.setattr("agent.commands.trace.list_runs", raising(ZeroDivisionError("division\nby zero")))
+    assert main(["trace", "list"]) == 1
+    expected = "agent: unexpected ZeroDivisionError: division by zero (AGENT_DEBUG=1 shows the traceback).\n"
+    assert capsys.readouterr() == ("", expected)
+    monkeypatch.setenv("AGENT_DEBUG", "1")
+    assert main(["trace", "list"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_anything_began(monkeypatch, capsys):
+    monkeypatch.setattr("agent.commands.trace.list_runs", raising(KeyboardInterrupt()))
+    assert main(["trace", "list"]) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("agent: interrupted: ")
+
+
+def run_agent(arguments, **options):
+    return subprocess.run([sys.executable, "-m", "agent.cli", *arguments], text=True, check=False, **options)
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        done = run_agent(["trace", "list"], stdout=gone, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_under_stdout():
+    with open("/dev/full", "w") as full:
+        done = run_agent(["trace", "list"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 5
+    assert done.stderr == "agent: cannot write to stdout: the disk is full; free some space.\n"
+
+
+def test_closed_output_streams_are_no_error():
+    # closed by the shell, as in `agent trace list >&- 2>&-`
+    command = f"{sys.executable} -m agent.cli trace list >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
+
+
+def test_an_encoding_that_cannot_say_it():
+    code = "from agent.commands.output import say, say_json; say('␣⏎ é'); say_json({'a': 'é␣'})"
+    env = os.environ | {"PYTHONIOENCODING": "ascii"}
+    out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+    first, rest = out.split("\n", 1)
+    assert first.isascii()
+    assert json.loads(rest) == {"a": "é␣"}
+
+
+def test_json_is_readable_where_it_can_be(capsys):
+    from agent.commands.output import say_json
+
+    say_json({"a": "é␣"})
+    assert capsys.readouterr().out == '{\n  "a": "é␣"\n}\n'
+
+
+def test_what_libraries_print_does_not_reach_stdout(capsys):
+    from agent.commands.output import progress
+
+    with progress(quiet=True):
+        print("Loaded pretrained model gpt2 into HookedTransformer")
+    assert capsys.readouterr().out == ""
+
+
+def test_log_levels(monkeypatch, capsys):
+    import logging
+
+    import structlog
+
+    from traces.console import make_display
+
+    for level, said in ((None, {"warning"}), ("info", {"info", "warning"}), ("error", set())):
+        monkeypatch.setenv("AGENT_LOG", level or "")
+        assert main(["trace", "list"]) == 0
+        capsys.readouterr()
+        structlog.get_logger("ours").info("ours info")
+        structlog.get_logger("ours").warning("ours warning")
+        logging.getLogger("theirs").info("theirs info")
+        logging.getLogger("theirs").warning("theirs warning")
+        err = capsys.readouterr().err
+        assert {word for who in ("ours", "theirs") for word in ("info", "warning") if f"{who} {word}" in err} == said
+        make_display().note("progress is not a log message")
+        assert "progress is not a log message" in capsys.readouterr().err
+    monkeypatch.setenv("AGENT_LOG", "loud")
+    assert main(["trace", "list"]) == 2
+    assert "AGENT_LOG cannot be 'loud': set it to debug, info, warning, error" in capsys.readouterr().err
+
+
+def test_settings_for_libraries_are_made_before_they_are_imported_and_can_be_overruled():
+    code = (
+        "import os, sys; os.environ['TOKENIZERS_PARALLELISM'] = 'false'; os.environ.pop('OMP_WAIT_POLICY', None)\n"
+        "from agent.cli import main; main(['--version'])\n"
+        "assert 'torch' not in sys.modules\n"
+        "print(os.environ['OMP_WAIT_POLICY'], os.environ['TOKENIZERS_PARALLELISM'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "passive false"
+
+
+def test_a_disk_that_fills_while_printing_is_a_storage_error(monkeypatch):
+    from agent.commands import output
+
+    class Full:
+        encoding = "utf-8"
+
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def flush(self): ...
+        def close(self): ...
+
+    monkeypatch.setattr("sys.stdout", Full())
+    with pytest.raises(errors.StorageError, match="the disk is full"):
+        output.say("x")
