@@ -11,7 +11,7 @@ excerpts on which explanations are scored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -22,7 +22,6 @@ from tools.rules.clauses import (
     MAX_CLAUSES,
     MAX_LISTED_TOKENS,
     MAX_WORDS,
-    Affix,
     After,
     Clause,
     Context,
@@ -34,41 +33,68 @@ from tools.rules.clauses import (
     Relation,
     Repeated,
     Rule,
-    Spelled,
     TokenClass,
     Width,
 )
 from tools.rules.language import n_words, render
 from tools.rules.simulate import AMID_WINDOW, Batch
-from tools.rules.vocabulary import SPELLING, Vocabulary, ramp
+from tools.rules.vocabulary import Vocabulary, ramp
 
 Form = Literal["tokens", "neighbourhoods", "context", "mixed"]
 
-PRICE_PER_WORD = 0.0006
+PRICE_PER_WORD = 0.001
 """Share of the variance that a word of the sentence has to explain to be worth saying."""
 
-_SHORTLIST = 8
-_ANCHORS = 160
+NOTHING = Rule(())
+"""The rule that never fires, from which learning starts."""
+
+_SHORTLIST = 24
+_THINNED = 3
+_ANCHORS = 96
 _MOST_IN_SET = 12
 _RELATIONS: tuple[Relation, ...] = get_args(Relation)
 
 Vector = NDArray[np.float32]
+Sums = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A clause that may be worth saying. One with anchors may `grow` more of them, which is done for the best only."""
+
     clause: Clause
     gain: float
+    words: int
+    grow: Callable[[], Clause] | None = None
+
+    def worth(self, price: float) -> float:
+        return self.gain - price * self.words
 
 
 class _Slot:
     """Pairs (position, token) such that a relation holds, for sums per token of anything given per position."""
 
-    def __init__(self, relation: Relation | None, positions: NDArray[np.int32], tokens: NDArray[np.int32], scale: float) -> None:
-        self.relation, self.positions, self.tokens, self.scale = relation, positions, tokens, scale
+    def __init__(
+        self,
+        relation: Relation | None,
+        positions: NDArray[np.int32],
+        tokens: NDArray[np.int32],
+        scale: float,
+        thin: int,
+    ) -> None:
+        self.relation, self.positions, self.tokens, self.scale, self.thin = relation, positions, tokens, scale, thin
+        self._weights: dict[TokenClass | None, Sums] = {}
 
-    def sums(self, values: Vector, n_tokens: int) -> NDArray[np.float64]:
-        return np.bincount(self.tokens, weights=values[self.positions], minlength=n_tokens)
+    def sums(self, values: Vector, n_tokens: int) -> Sums:
+        """Per token, the sum of `values` over the positions where the relation holds to it."""
+        found = np.bincount(self.tokens, weights=values[self.positions], minlength=n_tokens)
+        return np.asarray(found * (self.scale * self.thin), dtype=np.float64)
+
+    def weights(self, gate: TokenClass | None, values: Vector, n_tokens: int) -> Sums:
+        """The same for weights that depend on the gate alone, so that they are summed once."""
+        if gate not in self._weights:
+            self._weights[gate] = self.sums(values, n_tokens) * self.scale
+        return self._weights[gate]
 
 
 class Learner:
@@ -97,8 +123,7 @@ class Learner:
         self.present, local = np.unique(tokens[mask], return_inverse=True)
         self.local = local.astype(np.int32)
         self.slots = dict(self._make_slots())
-        self.classes = self._make_classes()
-        self.class_matrix = np.stack([vocabulary.vector(c)[self.present] for c in self.classes]).astype(np.float64)
+        self.class_matrix = vocabulary.class_matrix[:, self.present].astype(np.float64)
         self._cosines: dict[int, Vector] = {}
         self._directions = vocabulary.directions[self.present]
         self._features: dict[Clause, Vector] = {}
@@ -109,13 +134,15 @@ class Learner:
         position[self.mask] = np.arange(int(self.mask.sum()), dtype=np.int32)
         token = np.full((n, width), -1, dtype=np.int32)
         token[self.mask] = self.local
-        yield None, _Slot(None, position[self.mask], token[self.mask], 1)
+        yield None, _Slot(None, position[self.mask], token[self.mask], 1, 1)
         # `upcoming` is where the same token comes next: a window holds a token once, by its latest occurrence.
         upcoming = np.full((n, width), width, dtype=np.int32)
         first = np.ones((n, width), dtype=bool)
         for distance in range(width - 1, 0, -1):
             same = token[:, distance:] == token[:, :-distance]
-            upcoming[:, :-distance][same] = (np.broadcast_to(np.arange(width - distance, dtype=np.int32), same.shape) + distance)[same]
+            upcoming[:, :-distance][same] = (
+                np.broadcast_to(np.arange(width - distance, dtype=np.int32), same.shape) + distance
+            )[same]
             first[:, distance:] &= ~same
         newline = self.vocabulary.newline[self.batch.tokens] & self.mask
         column = np.broadcast_to(np.arange(width, dtype=np.int32), (n, width))
@@ -124,10 +151,11 @@ class Learner:
 
         def pairs(relation: Relation, reach: int, scale: float = 1) -> _Slot:
             positions, tokens = [], []
-            for distance in range(1, reach + 1):
-                if distance >= width:
-                    break
-                here, there = np.s_[:, distance:], np.s_[:, :-distance]
+            thin = _THINNED if reach > 4 else 1
+            for distance in range(1, min(reach + 1, width)):
+                # A long reach makes many pairs: every third position is enough to screen by.
+                first_column = distance + (-distance) % thin
+                here, there = np.s_[:, first_column::thin], np.s_[:, first_column - distance : width - distance : thin]
                 holds = self.mask[here].copy()
                 if relation == "anywhere after":
                     holds &= first[there]
@@ -139,7 +167,7 @@ class Learner:
                     continue
                 positions.append(position[here][holds])
                 tokens.append(token[there][holds])
-            return _Slot(relation, np.concatenate(positions), np.concatenate(tokens), scale)
+            return _Slot(relation, np.concatenate(positions), np.concatenate(tokens), scale, thin)
 
         for relation in _RELATIONS:
             match relation:
@@ -158,19 +186,6 @@ class Learner:
                 case "amid":
                     yield relation, pairs(relation, AMID_WINDOW, 4 / AMID_WINDOW)
 
-    def _make_classes(self) -> list[TokenClass]:
-        classes: list[TokenClass] = [Spelled(name) for name in SPELLING]
-        counts: dict[Affix, int] = {}
-        for token in self.present:
-            text = self.vocabulary.strings[token]
-            stem = text.lstrip(" ")
-            for length in (1, 2, 3, 4):
-                if len(stem) > length:
-                    for affix in (Affix("starting with", stem[:length]), Affix("ending with", stem[-length:])):
-                        counts[affix] = counts.get(affix, 0) + 1
-        frequent = sorted((a for a, n in counts.items() if n >= 4), key=lambda a: (-counts[a], a.kind, a.text))
-        return classes + frequent[:400]
-
     def feature(self, clause: Clause) -> Vector:
         """The clause's condition at every position of the sample, flat, in 0..1."""
         bare = replace(clause, strength=1)
@@ -181,7 +196,7 @@ class Learner:
     def learn(
         self,
         form: Form,
-        start: Rule = Rule(()),
+        start: Rule = NOTHING,
         max_clauses: int = MAX_CLAUSES,
         max_listed: int = MAX_LISTED_TOKENS,
         max_words: int = MAX_WORDS,
@@ -195,13 +210,15 @@ class Learner:
             words, listed = n_words(render(rule)), rule.listed()
             if len(chosen) >= max_clauses - 1 or words >= max_words - 3:
                 break
+            room = min(max_listed - listed, max_words - words - 2)
             best: _Candidate | None = None
-            for candidate in self._screen(form, chosen, residual, min(max_listed - listed, max_words - words - 2), price):
-                exact = self._exact_gain(candidate.clause, residual, basis)
-                cost = n_words(render(Rule((candidate.clause,)))) - 1
-                if words + cost <= max_words - 2 and (best is None or exact - price * cost > best.gain):
-                    best = _Candidate(candidate.clause, exact - price * cost)
-            if best is None or best.gain <= 0:
+            for found in self._screen(form, chosen, residual, room, price):
+                clause = found.grow() if found.grow else found.clause
+                cost = n_words(render(Rule((clause,)))) - 1
+                exact = _Candidate(clause, self._exact_gain(clause, residual, basis), cost)
+                if words + cost <= max_words - 2 and exact.worth(price) > (best.worth(price) if best else 0):
+                    best = exact
+            if best is None:
                 break
             chosen.append(best.clause)
         return self._polish(chosen, max_words)
@@ -223,9 +240,7 @@ class Learner:
         norm = float(column @ column)
         return float(column @ (root * residual)) ** 2 / norm if norm > 1e-9 else 0.0
 
-    def _screen(
-        self, form: Form, chosen: list[Clause], residual: Vector, room: int, price: float
-    ) -> list[_Candidate]:
+    def _screen(self, form: Form, chosen: list[Clause], residual: Vector, room: int, price: float) -> list[_Candidate]:
         """The most promising clauses, by sums per token of the residual."""
         found: list[_Candidate] = []
         pull = self.weight * residual
@@ -246,13 +261,13 @@ class Learner:
                 for context in self._plain_contexts():
                     feature = self.feature(Clause(1, None, context))
                     top, bottom = float(g_pull @ feature), float(g_weight @ feature**2)
-                    found.append(_Candidate(Clause(1, token, context), top**2 / max(bottom, 1e-9) - 4 * price))
-        best: dict[Clause, float] = {}
-        for candidate in found:
-            best[candidate.clause] = max(candidate.gain, best.get(candidate.clause, 0))
+                    found.append(_Candidate(Clause(1, token, context), top**2 / max(bottom, 1e-9), 4))
+        best: dict[Clause, _Candidate] = {}
         taken = {replace(clause, strength=1) for clause in chosen}
-        ranked = sorted(best.items(), key=lambda item: -item[1])
-        return [_Candidate(clause, gain) for clause, gain in ranked if clause not in taken and gain > 0][:_SHORTLIST]
+        for candidate in sorted(found, key=lambda c: -c.worth(price)):
+            if candidate.clause not in taken:
+                best.setdefault(candidate.clause, candidate)
+        return list(best.values())[:_SHORTLIST]
 
     @staticmethod
     def _plain_contexts() -> list[Context]:
@@ -263,15 +278,14 @@ class Learner:
         self, slot: _Slot, gate: TokenClass | None, pull: Vector, weight: Vector, form: Form, room: int, price: float
     ) -> list[_Candidate]:
         n = len(self.present)
-        top = slot.sums(pull, n) * slot.scale
-        bottom = slot.sums(weight, n) * slot.scale**2
+        top, bottom = slot.sums(pull, n), slot.weights(gate, weight, n)
         out: list[_Candidate] = []
 
-        def add(tokens: TokenClass, gain: float, words: int) -> None:
-            if slot.relation is None:
-                out.append(_Candidate(Clause(1, tokens), gain - price * words))
-            else:
-                out.append(_Candidate(Clause(1, gate, After(slot.relation, tokens)), gain - price * (words + 2)))
+        def clause_of(tokens: TokenClass) -> Clause:
+            return Clause(1, tokens) if slot.relation is None else Clause(1, gate, After(slot.relation, tokens))
+
+        def add(tokens: TokenClass, gain: float, words: int, grow: Callable[[], Clause] | None = None) -> None:
+            out.append(_Candidate(clause_of(tokens), gain, words + (0 if slot.relation is None else 2), grow))
 
         if room < 1:
             return out
@@ -296,7 +310,7 @@ class Learner:
                     add(self._listed(heavy[:size]), float(gains[size - 1]), size + 2)
             gains = (self.class_matrix @ top) ** 2 / np.maximum(self.class_matrix**2 @ bottom, 1e-6)
             for j in np.argsort(-gains)[:2]:
-                add(self.classes[j], float(gains[j]), 4)
+                add(self.vocabulary.classes[j], float(gains[j]), 4)
         if form != "tokens":
             anchors = np.argsort(-(top**2 / (bottom + 1e-4)), kind="stable")[:_ANCHORS]
             cosines = self._cosine(anchors)
@@ -304,8 +318,12 @@ class Learner:
                 member = ramp(cosines, width).astype(np.float64)
                 gains = (member @ top) ** 2 / np.maximum(member**2 @ bottom, 1e-6)
                 best = int(np.argmax(gains))
-                tokens, gain = self._grow(anchors, cosines, best, width, top, bottom, min(room, 4), price)
-                add(Like(tuple(strings[self.present[a]] for a in tokens), width), gain, len(tokens) + 4)
+
+                def grow(first: int = best, width: Width = width) -> Clause:
+                    tokens = self._grow(anchors, cosines, first, width, top, bottom, min(room, 4), price)
+                    return clause_of(Like(tuple(strings[self.present[a]] for a in tokens), width))
+
+                add(Like((strings[self.present[anchors[best]]],), width), float(gains[best]), 5, grow)
         return out
 
     def _listed(self, local: NDArray[np.int64]) -> Listed:
@@ -321,14 +339,14 @@ class Learner:
     def _grow(
         self, anchors: NDArray[np.int64], cosines: Vector, first: int, width: Width, top: NDArray[np.float64],
         bottom: NDArray[np.float64], room: int, price: float,
-    ) -> tuple[list[int], float]:  # fmt: skip
+    ) -> list[int]:  # fmt: skip
         """Add anchors to a neighbourhood while the mean of them explains more than the word costs."""
         chosen, total = [first], cosines[first].copy()
         member = ramp(cosines[first], width).astype(np.float64)
-        gain = float((member @ top) ** 2 / max(member**2 @ bottom, 1e-6))
+        gain = float((member @ top) ** 2 / np.maximum(member**2 @ bottom, 1e-6))
         while len(chosen) < room:
             # |a + b + c| from the pairwise cosines, so that candidates need no new product with the vocabulary.
-            inner = cosines[np.ix_(chosen, anchors[chosen])].sum()
+            inner = cosines[chosen][:, anchors[chosen]].sum()
             norms = np.sqrt(np.maximum(inner + 1 + 2 * cosines[:, anchors[chosen]].sum(1), 1e-6))
             mean = (total[None] + cosines) / norms[:, None]
             members = ramp(mean.astype(np.float32), width).astype(np.float64)
@@ -339,13 +357,13 @@ class Learner:
                 break
             chosen.append(best)
             total, gain = total + cosines[best], float(gains[best])
-        return [int(anchors[c]) for c in chosen], gain
+        return [int(anchors[c]) for c in chosen]
 
     def _coefficients(self, chosen: list[Clause]) -> NDArray[np.float64]:
         """Weighted least-squares strengths, the intercept first."""
         root = np.sqrt(self.weight)
         columns = np.stack([root, *(root * self.feature(clause) for clause in chosen)]).astype(np.float64)
-        return np.linalg.lstsq(columns.T, root * self.target, rcond=None)[0]
+        return np.asarray(np.linalg.lstsq(columns.T, root * self.target, rcond=None)[0])
 
     def _quantise(self, chosen: list[Clause], coefficients: NDArray[np.float64]) -> Rule:
         largest = max(float(np.abs(coefficients[1:]).max()), 1e-9)

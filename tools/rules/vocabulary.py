@@ -32,6 +32,8 @@ SPELLING: dict[str, Callable[[str], bool]] = {
 _RAMPS: dict[Width, tuple[float, float]] = {"very like": (0.45, 0.8), "like": (0.25, 0.65), "loosely like": (0.05, 0.5)}
 """Cosine to the anchors' mean at which a neighbourhood begins to count and at which it counts in full."""
 
+_N_AFFIXES, _LONGEST_AFFIX = 400, 4
+
 BRACKETS = {"parentheses": "()", "brackets": "[]", "braces": "{}"}
 
 
@@ -47,7 +49,9 @@ class Vocabulary:
         self.strings = strings
         self.ids = {string: token for token, string in enumerate(strings)}
         centred = embeddings - embeddings.mean(0)
-        self.directions: NDArray[np.float32] = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+        self.directions: NDArray[np.float32] = centred / np.maximum(
+            np.linalg.norm(centred, axis=1, keepdims=True), 1e-6
+        )
         self._vectors: dict[TokenClass, NDArray[np.float32]] = {}
 
     def __len__(self) -> int:
@@ -95,6 +99,32 @@ class Vocabulary:
                 return np.array([text in s for s in self.strings], dtype=np.float32)
 
     @cached_property
+    def classes(self) -> list[TokenClass]:
+        """The spelling classes, and the 400 beginnings and endings of up to four characters that most tokens share."""
+        return [*(Spelled(name) for name in SPELLING), *self._affixes]
+
+    @cached_property
+    def class_matrix(self) -> NDArray[np.float32]:
+        """Membership of every token in each of `classes`, float32 [n_classes, d_vocab]."""
+        spelled = np.stack([self.vector(Spelled(name)) for name in SPELLING])
+        affixes = np.zeros((len(self._affixes), len(self)), dtype=np.float32)
+        for row, tokens in zip(affixes, self._affixes.values(), strict=True):
+            row[tokens] = 1
+        return np.concatenate([spelled, affixes])
+
+    @cached_property
+    def _affixes(self) -> dict[Affix, list[int]]:
+        """Frequent beginnings and endings with the tokens that have them, longer than the affix itself."""
+        found: dict[Affix, list[int]] = {}
+        for token, string in enumerate(self.strings):
+            stem = string.lstrip(" ")
+            for length in range(1, min(_LONGEST_AFFIX, len(stem) - 1) + 1):
+                found.setdefault(Affix("starting with", stem[:length]), []).append(token)
+                found.setdefault(Affix("ending with", stem[-length:]), []).append(token)
+        common = sorted(found, key=lambda affix: (-len(found[affix]), affix.kind, affix.text))[:_N_AFFIXES]
+        return {affix: found[affix] for affix in common}
+
+    @cached_property
     def newline(self) -> NDArray[np.bool_]:
         """Tokens that hold a line break, [d_vocab]."""
         return np.array(["\n" in s for s in self.strings])
@@ -110,11 +140,15 @@ class Vocabulary:
     @cached_property
     def quote_marks(self) -> NDArray[np.int32]:
         """Double quotes in each token, and apostrophes that do not stand inside a word, [d_vocab]."""
-        return np.array([s.count('"') + (s.count("'") if not s.strip().strip("'").isalpha() else 0) for s in self.strings],
-                        dtype=np.int32)  # fmt: skip
+
+        def marks(string: str) -> int:
+            inside_a_word = string.strip().strip("'").isalpha()
+            return string.count('"') + (0 if inside_a_word else string.count("'"))
+
+        return np.array([marks(string) for string in self.strings], dtype=np.int32)
 
 
 def ramp(cosine: NDArray[np.float32], width: Width) -> NDArray[np.float32]:
     """Membership in 0..1 from cosine similarity to the anchors."""
     low, high = _RAMPS[width]
-    return np.clip((cosine - low) / (high - low), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((cosine - low) / (high - low), 0, 1), dtype=np.float32)
