@@ -54,7 +54,8 @@ class Batch:
                 return np.broadcast_to(np.arange(self.tokens.shape[1]) < n, self.tokens.shape).astype(np.float32)
             case Inside("quotes"):
                 marks = self.vocabulary.quote_marks[self.tokens]
-                return ((np.cumsum(marks, 1) - marks) % 2 == 1).astype(np.float32)
+                before: NDArray[np.int64] = np.cumsum(marks, 1) - marks
+                return (before % 2).astype(np.float32)
             case Inside(what):
                 change = self.vocabulary.depth_change[what][self.tokens]
                 # A bracket closed before any was opened in this text must not count against a later opening.
@@ -75,7 +76,7 @@ class Batch:
             case "amid":
                 total = np.cumsum(member, 1)
                 recent = total - _shift(total, AMID_WINDOW)
-                return np.minimum(_shift(recent, 1) * (4 / AMID_WINDOW), 1)
+                return (_shift(recent, 1) * (4 / AMID_WINDOW)).clip(max=1)
             case "on lines with":
                 out = np.zeros_like(member)
                 newline = self.vocabulary.newline[self.tokens]
@@ -94,7 +95,7 @@ class Batch:
         total = np.zeros(self.tokens.shape, dtype=np.float32)
         for clause in rule.clauses:
             total += clause.strength * self.clause(clause)
-        return np.clip(total, 0, 10)
+        return total.clip(0, 10)
 
 
 def _shift(values: NDArray[np.float32], by: int) -> NDArray[np.float32]:

@@ -17,27 +17,27 @@ def fit(levels: NDArray[np.float32], fired: NDArray[np.bool_]) -> list[float]:
         levels: predicted levels in 0..10, flat.
         fired: whether the neuron fired, flat.
 
-    Adjacent levels that would fall are pooled (isotonic regression); a level that never occurs takes its neighbours'.
+    Of the levels that occur, neighbours that would fall are pooled (isotonic regression). A level that does not occur
+    is read between its neighbours; below the lowest and above the highest that occur, it is as probable as that one.
     """
-    nearest = np.rint(levels).astype(int)
-    n = np.bincount(nearest, minlength=11).astype(float)
-    k = np.bincount(nearest, weights=fired, minlength=11)
+    nearest = np.rint(levels).astype(np.int64)
+    counts = np.bincount(nearest, minlength=11).astype(float)
+    n_fired = np.bincount(nearest, weights=fired, minlength=11)
     base = float(fired.mean()) if len(fired) else 0.0
+    occurring = np.flatnonzero(counts)
+    if not len(occurring):
+        return [LOWEST] * len(KNOTS)
     blocks: list[tuple[float, float, int]] = []  # (fired, count, how many levels)
-    for level in range(11):
-        block = (k[level] + _PRIOR * base, n[level] + _PRIOR, 1) if n[level] else (0.0, 0.0, 1)
-        blocks.append(block)
-        while len(blocks) > 1 and _rate(blocks[-2]) >= _rate(blocks[-1]):
+    for level in occurring:
+        blocks.append((n_fired[level] + _PRIOR * base, counts[level] + _PRIOR, 1))
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
             last, before = blocks.pop(), blocks.pop()
             blocks.append((before[0] + last[0], before[1] + last[1], before[2] + last[2]))
-    table = [rate for fires, count, size in blocks for rate in [_rate((fires, count, size))] * size]
-    return [round(float(np.clip(rate if rate >= 0 else base, LOWEST, HIGHEST)), 5) for rate in table]
-
-
-def _rate(block: tuple[float, float, int]) -> float:
-    return block[0] / block[1] if block[1] else -1.0
+    rates = np.concatenate([np.full(size, n / count) for n, count, size in blocks])
+    table = np.interp(KNOTS, occurring, rates).clip(LOWEST, HIGHEST)
+    return [round(float(rate), 5) for rate in table]
 
 
 def probabilities(table: list[float], levels: NDArray[np.float32]) -> NDArray[np.float64]:
     """The table read between its knots, same shape as `levels`."""
-    return np.interp(levels, KNOTS, np.array(table))
+    return np.asarray(np.interp(levels, KNOTS, np.array(table)), dtype=np.float64)

@@ -17,7 +17,9 @@ from tools.records.result import Interval, Unscored
 
 N_RESAMPLES = 1000
 _TOO_MANY_UNDEFINED = 0.05
+_ROUNDING = 1e-12
 
+Series = NDArray[np.float64]
 Sums = NDArray[np.float64]
 
 
@@ -53,37 +55,30 @@ class StratifiedSample:
         return len(self.readings)
 
     @cached_property
-    def _truth(self) -> NDArray[np.float64]:
-        """True activations, centred, flat over the tokens."""
-        true = self.readings.values[self.readings.excerpts.mask].astype(np.float64)
-        return true - true.mean()
+    def _truth(self) -> Series | None:
+        return _standardised(self.readings.values[self.readings.excerpts.mask])
 
     @cached_property
     def _token_units(self) -> NDArray[np.int64]:
         return np.repeat(self.units, self.readings.excerpts.lengths)
 
-    def _sums(self, levels: NDArray[np.float32]) -> Sums:
-        """Per unit: n, sum a, sum s, sum aa, sum ss, sum as, with both series centred first. [n_units, 6]."""
-        true = self._truth
-        simulated = levels[self.readings.excerpts.mask].astype(np.float64)
-        simulated = simulated - simulated.mean()
-        parts = (np.ones_like(true), true, simulated, true**2, simulated**2, true * simulated)
-        n_units = self.weights.shape[1]
-        return np.stack([np.bincount(self._token_units, weights=part, minlength=n_units) for part in parts], axis=1)
-
     def correlation(self, levels: NDArray[np.float32]) -> Correlation | Unscored:
         """Pearson correlation of the true activations with simulated levels [n, pos], and its resamples."""
         if len(self) == 0:
             return Unscored(reason="there is no excerpt to score on")
-        sums = self._sums(levels)
-        value = _correlation(sums.sum(0))
-        if not np.isfinite(value):
-            which = "the simulation" if float(sums[:, 4].sum()) <= 1e-12 * max(1.0, float(sums[:, 0].sum())) else "the neuron"
+        if self.weights.shape[1] == len(set(self.strata)):
+            return Unscored(reason="no stratum has more than one document, so there is nothing to resample")
+        true, simulated = self._truth, _standardised(levels[self.readings.excerpts.mask])
+        if true is None or simulated is None:
+            which = "the neuron" if true is None else "the simulation"
             return Unscored(reason=f"{which} is constant on the scored excerpts, so a correlation does not exist")
+        parts = (np.ones_like(true), true, simulated, true**2, simulated**2, true * simulated)
+        n_units = self.weights.shape[1]
+        sums = np.stack([np.bincount(self._token_units, weights=part, minlength=n_units) for part in parts], axis=1)
         replicates = _correlation(self.weights @ sums)
         if np.mean(~np.isfinite(replicates)) > _TOO_MANY_UNDEFINED:
             return Unscored(reason="too few documents vary for an interval: resamples have no correlation")
-        return Correlation(float(value), replicates)
+        return Correlation(float(_correlation(sums.sum(0))), replicates)
 
 
 @dataclass(frozen=True)
@@ -108,13 +103,23 @@ def _interval(value: float, replicates: NDArray[np.float64]) -> Interval:
     return Interval(value=round(value, 6), low=round(float(low), 6), high=round(float(high), 6))
 
 
+def _standardised(values: NDArray[np.float32]) -> Series | None:
+    """`values` with mean 0 and variance 1; None when they are constant."""
+    series = values.astype(np.float64)
+    if series.max() == series.min():
+        return None
+    series -= series.mean()
+    return series / float(np.sqrt(np.mean(series**2)))
+
+
 def _correlation(sums: Sums) -> Sums:
+    """Correlations from n, sum a, sum s, sum aa, sum ss, sum as of standardised series, [..., 6]; NaN without one."""
     n, a, s, aa, ss, a_s = np.moveaxis(sums, -1, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        covariance = a_s - a * s / n
-        variances = (aa - a * a / n) * (ss - s * s / n)
-        tiny = 1e-12 * n * n
-        return np.where(variances > tiny, covariance / np.sqrt(np.maximum(variances, tiny)), np.nan)
+    # Variances beside 1 for the whole sample: what is left of a constant resample is rounding.
+    variance_a, variance_s = aa / n - (a / n) ** 2, ss / n - (s / n) ** 2
+    vary = (variance_a > _ROUNDING) & (variance_s > _ROUNDING)
+    product = np.where(vary, variance_a * variance_s, 1)
+    return np.where(vary, ((a_s / n - a * s / n**2) / np.sqrt(product)).clip(-1, 1), np.nan)
 
 
 def r_squared(true: NDArray[np.float32], simulated: NDArray[np.float32]) -> float | Unscored:

@@ -1,0 +1,313 @@
+"""Scores held against hand-computed cases, against numpy, and against what an interval must do."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings
+from tools.records.result import Unscored
+from tools.rules.clauses import Clause, Listed, Rule
+from tools.scoring.calibration import HIGHEST, KNOTS, LOWEST, fit, probabilities
+from tools.scoring.lookup import SHRINKAGE, TokenMeans
+from tools.scoring.metrics import (
+    N_RESAMPLES,
+    Correlation,
+    StratifiedSample,
+    absolute_deviation_explained,
+    r_squared,
+)
+from tools.scoring.sampling import learning_sample, only, scoring_sample, stratum_size, top_and_random_sample
+
+WIDTH = 64
+
+
+def excerpts(lengths, documents=None, tokens=None) -> Excerpts:
+    lengths = np.array(lengths, dtype=np.int64)
+    n = len(lengths)
+    out = np.full((n, WIDTH), -1, dtype=np.int32)
+    for row, length in enumerate(lengths):
+        out[row, :length] = 0 if tokens is None else tokens[row]
+    documents = range(n) if documents is None else documents
+    return Excerpts(out, lengths, np.array(documents, dtype=np.int32), np.arange(n, dtype=np.int32))
+
+
+def padded(rows) -> np.ndarray:
+    out = np.zeros((len(rows), WIDTH), dtype=np.float32)
+    for row, values in enumerate(rows):
+        out[row, : len(values)] = values
+    return out
+
+
+def sample_of(rows, documents=None, strata=None, seed=0) -> StratifiedSample:
+    readings = DevelopmentReadings(excerpts([len(row) for row in rows], documents), padded(rows))
+    return StratifiedSample.draw(readings, strata or ["random"] * len(rows), np.random.default_rng(seed))
+
+
+def random_sample(rng, n=40, scale=1.0, noise=1.0) -> tuple[StratifiedSample, np.ndarray]:
+    rows = [rng.normal(size=rng.integers(1, WIDTH)) * scale for _ in range(n)]
+    strata = [("top", "quantile", "random")[i % 3] for i in range(n)]
+    sample = sample_of(rows, [i // 2 for i in range(n)], strata, seed=1)
+    simulated = padded([row / scale + noise * rng.normal(size=len(row)) for row in rows])
+    return sample, simulated
+
+
+class TestCorrelation:
+    def test_by_hand(self) -> None:
+        sample = sample_of([[1, 2], [3, 4]])
+        found = sample.correlation(padded([[2, 4], [6, 8]]))
+        assert isinstance(found, Correlation)
+        assert found.value == pytest.approx(1)
+        # deviations of 1 2 3 4: -1.5 -.5 .5 1.5; of 2 1 4 3: -.5 -1.5 1.5 .5; their product sums to 3, squares to 5
+        found = sample.correlation(padded([[2, 1], [4, 3]]))
+        assert isinstance(found, Correlation)
+        assert found.value == pytest.approx(3 / 5)
+
+    @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1, 1e6])
+    def test_is_numpys_at_any_scale_and_padding_counts_for_nothing(self, scale) -> None:
+        rng = np.random.default_rng(3)
+        sample, simulated = random_sample(rng, scale=scale)
+        mask = sample.readings.excerpts.mask
+        simulated[~mask] = rng.normal(size=int((~mask).sum()))
+        true = np.corrcoef(sample.readings.values[mask].astype(float), simulated[mask].astype(float))[0, 1]
+        for factor in (1e-6, 1, 1e6):
+            found = sample.correlation((factor * simulated).astype(np.float32))
+            assert isinstance(found, Correlation)
+            assert found.value == pytest.approx(true, abs=1e-6)
+
+    def test_every_replicate_is_numpys_on_the_resampled_documents(self) -> None:
+        sample, simulated = random_sample(np.random.default_rng(4), n=12)
+        found = sample.correlation(simulated)
+        assert isinstance(found, Correlation)
+        mask = sample.readings.excerpts.mask
+        for k in (0, 1, 500):
+            times = sample.weights[k][sample.units].astype(int)
+            rows = np.repeat(np.arange(len(times)), times)
+            pair = (
+                np.concatenate([sample.readings.values[r][mask[r]] for r in rows]),
+                np.concatenate([simulated[r][mask[r]] for r in rows]),
+            )
+            assert found.replicates[k] == pytest.approx(np.corrcoef(*pair)[0, 1], abs=1e-9)
+
+    def test_documents_are_resampled_within_strata(self) -> None:
+        strata = ["top"] * 4 + ["random"] * 6
+        sample = sample_of([[1.0, 2.0]] * 10, [0, 0, 1, 1, 0, 0, 2, 3, 3, 3], strata)
+        assert sample.weights.shape == (N_RESAMPLES, 5)  # top: 0, 1; random: 0, 2, 3
+        assert sample.units.tolist() == [0, 0, 1, 1, 2, 2, 3, 4, 4, 4]
+        assert (sample.weights[:, :2].sum(1) == 2).all()
+        assert (sample.weights[:, 2:].sum(1) == 3).all()
+        assert sample.weights.mean(0) == pytest.approx(np.ones(5), abs=0.15)
+
+    @pytest.mark.parametrize(
+        ("true", "simulated", "who"),
+        [
+            ([[0, 0], [0]], [[1, 2], [3]], "the neuron is constant"),
+            ([[0.1] * 7, [0.1] * 5], [[1] * 7, [2] * 5], "the neuron is constant"),
+            ([[1, 2], [3]], [[0.3, 0.3], [0.3]], "the simulation is constant"),
+            ([], [], "there is no excerpt"),
+        ],
+    )
+    def test_where_there_is_none_it_says_so(self, true, simulated, who) -> None:
+        found = sample_of(true).correlation(padded(simulated))
+        assert isinstance(found, Unscored)
+        assert who in found.reason
+        assert json.loads(found.model_dump_json())["value"] is None
+
+    def test_too_few_documents_that_vary(self) -> None:
+        rows = [[0.0] * 8 for _ in range(10)]
+        rows[0][3] = 1
+        found = sample_of(rows).correlation(padded(rows))  # a third of the resamples lack the only excerpt that fires
+        assert isinstance(found, Unscored)
+        assert "too few documents" in found.reason
+
+    def test_one_document_says_nothing_of_how_much_a_score_varies(self) -> None:
+        for strata in (["top", "top"], ["top", "random"]):
+            found = sample_of([[1, 2, 3], [3, 4]], [0, 0], strata).correlation(padded([[2, 4, 6], [6, 7]]))
+            assert isinstance(found, Unscored)
+            assert "more than one document" in found.reason
+
+    def test_rare_resamples_without_a_correlation_are_left_out_never_nan(self) -> None:
+        rows = [[0.0] * 8 for _ in range(10)]
+        for row in rows[:4]:
+            row[3] = 1
+        found = sample_of(rows).correlation(padded([[0, 0, 0, 1, 0, 0, 1, 0]] * 10))
+        assert isinstance(found, Correlation)
+        assert 0 < np.isnan(found.replicates).sum() < 50
+        for interval in (found.interval(), found.minus(found)):
+            json.loads(interval.model_dump_json(), parse_constant=pytest.fail)
+
+    def test_same_generator_same_interval(self) -> None:
+        first, simulated = random_sample(np.random.default_rng(5))
+        second, _ = random_sample(np.random.default_rng(5))
+        assert (first.weights == second.weights).all()
+        assert first.correlation(simulated).interval() == second.correlation(simulated).interval()
+
+    def test_the_same_sentence_gains_exactly_nothing(self) -> None:
+        sample, simulated = random_sample(np.random.default_rng(6))
+        one, two = sample.correlation(simulated), sample.correlation(simulated.copy())
+        gain = one.minus(two)
+        assert (gain.value, gain.low, gain.high) == (0, 0, 0)
+        twice = one.minus(sample.correlation(2 * simulated))
+        assert (twice.value, twice.low, twice.high) == (0, 0, 0)
+
+    def test_a_better_sentence_gains_and_the_gain_is_the_difference(self) -> None:
+        rng = np.random.default_rng(7)
+        sample, good = random_sample(rng, n=60, noise=0.5)
+        bad = good + 2 * rng.normal(size=good.shape).astype(np.float32)
+        one, two = sample.correlation(good), sample.correlation(bad)
+        gain = one.minus(two)
+        assert gain.low > 0
+        assert gain.value == pytest.approx(one.value - two.value, abs=1e-6)
+        assert two.minus(one).high == -gain.low
+
+    def test_the_interval_covers(self) -> None:
+        """Documents with a mean of their own: an interval over tokens would cover far less often."""
+        rng = np.random.default_rng(8)
+        truth, covered, n_worlds = 0.5, 0, 120
+        for seed in range(n_worlds):
+            shared = rng.normal(size=(40, 1)) + 0.3 * rng.normal(size=(40, 10))
+            other = rng.normal(size=(40, 1)) + 0.3 * rng.normal(size=(40, 10))
+            simulated = truth * shared + np.sqrt(1 - truth**2) * other
+            found = sample_of(list(shared), seed=seed).correlation(padded(list(simulated))).interval()
+            covered += found.low <= truth <= found.high
+        assert covered / n_worlds > 0.86
+
+    @given(hnp.arrays(np.float32, (6, 5), elements=st.floats(-1e6, 1e6, width=32)), st.integers(0, 5))
+    def test_bounds_and_order_of_excerpts(self, values, turn) -> None:
+        levels = padded(np.random.default_rng(1).integers(0, 11, size=(6, 5)).astype(np.float32))
+        found = sample_of(list(values)).correlation(levels)
+        turned = sample_of(list(np.roll(values, turn, axis=0))).correlation(np.roll(levels, turn, axis=0))
+        if isinstance(found, Unscored) or isinstance(turned, Unscored):
+            return
+        interval = found.interval()
+        assert -1 <= interval.low <= interval.high <= 1
+        assert turned.value == pytest.approx(found.value, abs=1e-9)
+
+
+def test_openais_other_scores_by_hand() -> None:
+    true, simulated = np.array([0, 1, 2], np.float32), np.array([0, 1, 1], np.float32)
+    assert r_squared(true, simulated) == pytest.approx(1 - 1 / 5)
+    assert absolute_deviation_explained(true, simulated) == pytest.approx(1 - 1 / 3)
+    for score in (r_squared, absolute_deviation_explained):
+        assert isinstance(score(np.zeros(3, np.float32), simulated), Unscored)
+        assert isinstance(score(np.zeros(0, np.float32), np.zeros(0, np.float32)), Unscored)
+
+
+class TestCalibration:
+    @given(st.lists(st.tuples(st.floats(0, 10, width=32), st.booleans()), max_size=60))
+    def test_a_table_rises_and_is_clipped(self, pairs) -> None:
+        levels = np.array([level for level, _ in pairs], dtype=np.float32)
+        fired = np.array([fires for _, fires in pairs], dtype=bool)
+        table = fit(levels, fired)
+        assert len(table) == 11
+        assert all(LOWEST <= p <= HIGHEST for p in table)
+        assert table == sorted(table)
+
+    def test_by_hand(self) -> None:
+        levels = np.repeat(np.array([0, 5, 10], np.float32), [100, 40, 10])
+        fired = np.repeat([False, True, False, True, False], [100, 10, 30, 9, 1])
+        base = 19 / 150
+        at = {0: 2 * base / 102, 5: (10 + 2 * base) / 42, 10: (9 + 2 * base) / 12}
+        table = fit(levels, fired)
+        assert table == pytest.approx([max(LOWEST, p) for p in np.interp(KNOTS, list(at), list(at.values()))], abs=1e-5)
+
+    def test_levels_that_fall_are_pooled(self) -> None:
+        levels = np.repeat(np.array([2, 7], np.float32), [50, 50])
+        fired = np.repeat([True, False, True, False], [40, 10, 10, 40])
+        assert fit(levels, fired) == [0.5] * 11
+
+    def test_levels_that_never_occur(self) -> None:
+        """Below the lowest that occurs a level is as probable as that one, however often the neuron fires overall."""
+        levels = np.repeat(np.array([4, 8], np.float32), [100, 300])
+        table = fit(levels, levels == 8)
+        assert table[:5] == [LOWEST] * 5
+        assert table[8:] == [HIGHEST] * 3
+        assert table[6] == pytest.approx((LOWEST + HIGHEST) / 2, abs=0.01)
+
+    def test_read_between_the_knots(self) -> None:
+        table = [0.1 * k for k in range(11)]
+        assert probabilities(table, np.array([[0, 2.5], [10, 9.99]], np.float32)) == pytest.approx(
+            np.array([[0, 0.25], [1, 0.999]]), abs=1e-6
+        )
+
+
+class TestTokenLookup:
+    STRINGS = tuple(f"t{i}" for i in range(50))
+
+    def explore(self, pairs) -> ExploreReadings:
+        """One excerpt per (token, values at it)."""
+        tokens = [[token] * len(values) for token, values in pairs]
+        texts = excerpts([len(row) for row in tokens], tokens=[np.array(row) for row in tokens])
+        return ExploreReadings(texts, padded([values for _, values in pairs]))
+
+    def test_means_by_hand(self) -> None:
+        means = TokenMeans.of(self.explore([(3, [2.0, 4.0]), (7, [0.0] * 4), (3, [3.0])]), 50)
+        overall = 9 / 7
+        assert means.overall == pytest.approx(overall)
+        assert means.counts[[3, 7, 8]].tolist() == [3, 4, 0]
+        assert means.means[3] == pytest.approx((9 + SHRINKAGE * overall) / (3 + SHRINKAGE))
+        assert means.means[7] == pytest.approx((0 + SHRINKAGE * overall) / (4 + SHRINKAGE))
+        assert means.means[8] == pytest.approx(overall)
+        tokens = np.array([[3, 8, -1]], dtype=np.int32)
+        assert means.full(tokens)[0, :2] == pytest.approx([means.means[3], overall], rel=1e-6)
+
+    def test_levels_by_hand(self) -> None:
+        counts = np.full(50, 10)
+        values = np.zeros(50)
+        values[[4, 9, 11]] = [1.0, 0.52, 0.5]
+        rule = TokenMeans(counts, values, float(values.mean())).listed(list(self.STRINGS), n=3)
+        assert rule == Rule((Clause(10, Listed(("t4",))), Clause(5, Listed(("t9", "t11")))))
+
+    def test_a_common_level_is_said_and_the_others_are_relative_to_it(self) -> None:
+        values = np.full(50, 0.4)
+        values[4], values[5] = 1.0, 0.0
+        rule = TokenMeans(np.full(50, 10), values, float(values.mean())).listed(list(self.STRINGS), n=2)
+        assert rule == Rule((Clause(6, Listed(("t4",))), Clause(-4, Listed(("t5",))), Clause(4)))
+
+    def test_which_tokens_are_listed(self) -> None:
+        rng = np.random.default_rng(0)
+        counts, values = rng.integers(0, 30, size=50), rng.random(50)
+        overall = float((counts * values).sum() / counts.sum())
+        rule = TokenMeans(counts, values, overall).listed(list(self.STRINGS))
+        named = {token for clause in rule.clauses if isinstance(clause.token, Listed) for token in clause.token.tokens}
+        pull = counts * (values - overall) ** 2
+        most = {f"t{i}" for i in np.argsort(-pull)[:30]}
+        assert named <= most
+        assert rule.listed() == len(named) >= 25  # those at the common level need no naming
+
+    def test_nothing_stands_out(self) -> None:
+        assert TokenMeans(np.full(5, 3), np.zeros(5), 0.0).listed(list("abcde")) == Rule(())
+        assert TokenMeans(np.full(5, 3), np.full(5, -0.1), -0.1).listed(list("abcde")) == Rule(())
+
+
+class TestSamples:
+    def readings(self, kind, n=300):
+        rng = np.random.default_rng(2)
+        values = np.where(rng.random((n, WIDTH)) < 0.01, rng.random((n, WIDTH)), 0).astype(np.float32)
+        return kind(excerpts([WIDTH] * n, [i // 3 for i in range(n)]), values)
+
+    def test_three_strata_of_one_size_without_overlap(self) -> None:
+        sample = scoring_sample(self.readings(DevelopmentReadings), 67, np.random.default_rng(0))
+        assert [sample.strata.count(name) for name in ("top", "quantile", "random")] == [67, 67, 67]
+        assert len(set(sample.readings.excerpts.ids.tolist())) == len(sample) == 201
+
+    def test_openais_five_and_five(self) -> None:
+        sample = top_and_random_sample(self.readings(DevelopmentReadings), 5, np.random.default_rng(0))
+        assert sample.strata == ("top",) * 5 + ("random",) * 5
+        part = only(sample, "random", np.random.default_rng(0))
+        assert part.readings.excerpts.ids.tolist() == sample.readings.excerpts.ids[5:].tolist()
+
+    def test_strata_weigh_the_same_when_learning(self) -> None:
+        explore, weights = learning_sample(self.readings(ExploreReadings), 40, np.random.default_rng(0))
+        assert len(explore) == len(weights) == 160
+        assert sorted({round(float(w), 6) for w in weights}) == pytest.approx([1 / 80, 1 / 40])
+        assert weights.sum() == pytest.approx(3)
+
+    @pytest.mark.parametrize(
+        ("n", "fold", "size"), [(1000, 1000, 75), (300, 300, 67), (100, 100, 33), (10**6, 10**6, 400), (1, 1, 1)]
+    )
+    def test_how_large_a_stratum_is(self, n, fold, size) -> None:
+        assert stratum_size(n, fold) == size
