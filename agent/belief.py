@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 FLOOR = 0.01
-"""Nobody is believed less than this: no text kills a hypothesis for good."""
+"""Nobody is believed less than this, as long as there are fewer than a hundred: no text kills a hypothesis for good."""
 
 
-def log_scores(predictions: Mapping[str, Sequence[float]], fired: Sequence[bool], carriers: Sequence[str]) -> dict[str, float]:
+def log_scores(
+    predictions: Mapping[str, Sequence[float]], fired: Sequence[bool], carriers: Sequence[str]
+) -> dict[str, float]:
     """Each rival's log score (nats): averaged over the texts of a carrier, summed over carriers."""
     outcome = np.array(fired)
     names = {carrier: i for i, carrier in enumerate(dict.fromkeys(carriers))}
@@ -44,5 +46,6 @@ def without(beliefs: Mapping[str, float], dropped: str) -> dict[str, float]:
 
 
 def _floored(names: list[str], weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str, float]:
-    weights = np.maximum(weights / weights.sum(), FLOOR)
-    return {name: round(float(w), 6) for name, w in zip(names, weights / weights.sum(), strict=True)}
+    floor = min(FLOOR, 1 / max(len(names), 1))
+    weights = floor + (1 - len(names) * floor) * weights / weights.sum()
+    return {name: round(float(w), 6) for name, w in zip(names, weights, strict=True)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from agent.belief import FLOOR
@@ -62,25 +63,26 @@ def to_drop(
 ) -> list[tuple[str, str]]:
     """Rivals to drop, each with the reason; those in `kept` always compete.
 
-    A rival goes when it is at the floor of belief and its development interval lies below the best one's, or when
-    there are more than eight and its development score is the lowest.
+    A rival goes when it has no development score though another has one, when it is at the floor of belief and its
+    development interval lies below the best one's, or when there are more than eight and its score is the lowest.
     """
-    values = {name: score.value for name, score in scores.items() if isinstance(score, ScoreValue)}
-    if not values:
+    scored = {name: score for name, score in scores.items() if isinstance(score, ScoreValue)}
+    if not scored:
         return []
-    best = scores[max(values, key=lambda name: values[name])]
+    best = max(scored.values(), key=lambda score: score.value)
     out: list[tuple[str, str]] = []
-    candidates = sorted((n for n in beliefs if n not in kept), key=lambda n: (values.get(n, -1.0), n))
+    candidates = sorted(
+        (name for name in beliefs if name not in kept),
+        key=lambda name: scored[name].value if name in scored else -inf,
+    )
     alive = len(candidates)
     for name in candidates:
-        score = scores.get(name)
-        if isinstance(score, ScoreValue) and isinstance(best, ScoreValue):
-            if score is best:
-                continue
-            refuted = beliefs[name] <= 1.5 * FLOOR and score.high < best.low
-        else:
-            refuted = True
-        if refuted:
+        score = scores[name]
+        if score is best:
+            continue
+        if isinstance(score, Unscored):
+            out.append((name, f"no development score: {score.reason}"))
+        elif beliefs[name] <= 1.5 * FLOOR and score.high < best.low:
             out.append((name, "refuted by experiments and below the best on development text"))
         elif alive > MOST_ALIVE:
             out.append((name, f"the lowest development score of more than {MOST_ALIVE} rivals"))

@@ -15,7 +15,7 @@ from agent.opening import open_bench
 from agent.state import Investigation, LoopState
 from tools.bench import Bench
 from tools.catalogue import all_tools
-from tools.errors import AgentError, BadInput, Interrupted, StorageError
+from tools.errors import BadInput, Interrupted, StorageError
 from tools.records.result import Result
 from tools.toolbox import Toolbox
 from traces.console import Display
@@ -43,8 +43,9 @@ def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
     bench = open_bench(config, display, _Ledger())
     for sentence in config.rivals:
         bench.check_sentence(sentence)
-    target = str(bench.evidence.neuron)
-    run_id = new_run_id(bench.subject.name, target)
+    if config.model == "auto":  # what it means may be something else by the time the run is resumed
+        config = config.model_copy(update={"model": bench.subject.name})
+    run_id = new_run_id(bench.subject.name, str(bench.evidence.neuron))
     manifest = {
         "config": config.model_dump(mode="json"),
         "seed": config.seed,
@@ -66,9 +67,14 @@ def resume_run(run: str, runs_dir: Path, display: Display) -> Result:
     manifest = folder.manifest()
     try:
         config = RunConfig.checked(**manifest["config"])
+        model, fingerprint = manifest["model"]["name"], manifest["model"]["fingerprint"]
     except (KeyError, TypeError, BadInput) as error:
         raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error
     bench = open_bench(config, display, _Ledger())
+    if bench.subject.fingerprint != fingerprint:
+        raise BadInput(
+            f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
+        )
     neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
     done = neuron.read_result()
     if done is not None:
@@ -78,9 +84,15 @@ def resume_run(run: str, runs_dir: Path, display: Display) -> Result:
 
 
 def _run(
-    folder: RunFolder, neuron: NeuronFolder, bench: Bench, config: RunConfig, manifest: dict[str, Any], display: Display,
-    started: float, resume: bool,
-) -> Result:  # fmt: skip
+    folder: RunFolder,
+    neuron: NeuronFolder,
+    bench: Bench,
+    config: RunConfig,
+    manifest: dict[str, Any],
+    display: Display,
+    started: float,
+    resume: bool,
+) -> Result:
     with TraceWriter(neuron.events, resume=resume, listeners=[display.event]) as trace:
         earlier = sum(e.seconds for e in trace.recorded if isinstance(e, ToolCall))
         try:
@@ -99,13 +111,9 @@ def _run(
             )
             for note in bench.scan.corpus.notes:
                 trace.emit(Note(message=note))
-            toolbox = Toolbox(
-                all_tools(bench), TraceRecorder(trace), config.seed, config.budget, config.max_seconds
-            )
+            toolbox = Toolbox(all_tools(bench), TraceRecorder(trace), config.seed, config.budget, config.max_seconds)
             results = ResultsDatabase(folder.path.parent)
-            run = Investigation(
-                folder.run_id, config, bench, toolbox, trace, results, str(neuron.events)
-            )
+            run = Investigation(folder.run_id, config, bench, toolbox, trace, results, str(neuron.events))
             build_graph().invoke(
                 LoopState(round=0, stop=None), {"recursion_limit": recursion_limit(config.budget)}, context=run
             )
@@ -121,19 +129,11 @@ def _run(
             raise Interrupted(
                 f"stopped; everything so far is saved. `agent resume {folder.run_id}` goes on where it was."
             ) from stopped
-        except AgentError as error:
-            _leave(trace, error)
+        except StorageError:  # the trace itself may be what failed
             raise
         except Exception as error:
-            _leave(trace, error)
+            trace.emit(Failed(error=CallError(kind=type(error).__name__, message=str(error))))
             raise
-
-
-def _leave(trace: TraceWriter, error: Exception) -> None:
-    """Put the failure into the trace, unless the trace itself is what failed."""
-    if isinstance(error, StorageError):
-        return
-    trace.emit(Failed(error=CallError(kind=type(error).__name__, message=str(error))))
 
 
 def _versions() -> dict[str, str]:
@@ -151,7 +151,9 @@ def _commit() -> str | None:
     here = Path(__file__).parent
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5)
-        state = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, timeout=5)
+        state = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, timeout=5
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return head.stdout.strip() + ("+" if state.stdout.strip() else "") if head.returncode == 0 else None

@@ -19,6 +19,7 @@ from traces.store import TraceWriter
 
 BASE_RATE = "base-rate"
 LOOKUP = "token-lookup-30"
+NOT_SCORED = Unscored(reason="not scored yet")
 
 
 class LoopState(TypedDict):
@@ -45,7 +46,7 @@ class Hypothesis:
     name: str
     form: str
     sentence: str
-    score: ScoreValue | Unscored = Unscored(reason="not scored yet")
+    score: ScoreValue | Unscored = NOT_SCORED
     table: list[float] = field(default_factory=list)
     status: str = "competing"
     outcomes: dict[Kind, dict[str, list[bool]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
@@ -61,11 +62,13 @@ class Investigation:
         bench: the neuron.
         toolbox: the door to everything.
         trace: where events go.
+        trace_name: what the result calls the trace.
         results: counts sealed openings.
         hypotheses: by name, in the order in which they entered.
         beliefs: of those that compete.
         bests: the best hypothesis after each scoring, the first one before any round.
         gain: paired development gain of the best over what was best `patience` rounds ago.
+        theta: the raw value above which the neuron fires, as it stands in the trace.
         designed: the experiments of this round.
         result: at the end.
     """
@@ -81,6 +84,7 @@ class Investigation:
     beliefs: dict[str, float] = field(default_factory=dict)
     bests: list[str] = field(default_factory=list)
     gain: Interval | None = None
+    theta: float = 0.0
     designed: Designed | None = None
     result: Result | None = None
 
@@ -115,7 +119,7 @@ class Investigation:
             hypothesis.score, hypothesis.table = entry.score, entry.table
 
     def best(self) -> Hypothesis:
-        """The highest development score among all that compete, earlier ones first on ties; base rate if none has one."""
+        """The highest development score of those that compete, the earlier on ties; base rate if none has one."""
         ranked = self.ranked()
         return ranked[0] if ranked else self.hypotheses[BASE_RATE]
 

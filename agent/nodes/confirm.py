@@ -106,7 +106,7 @@ def _result(
     more = {
         "reason": why,
         "words": n_words(winner.sentence) if winner else 0,
-        "theta": round(run.bench.evidence.theta, 6),
+        "theta": run.theta,
         "status": run.bench.evidence.status,
         "n_tokens": corpus.n_tokens,
         **details,

@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent import belief
-from agent.policy import Kind
+from agent.policy import Kind, StopReason
 from agent.state import Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
 from tools.errors import BudgetSpent
@@ -29,15 +29,13 @@ def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     run, round_ = runtime.context, state["round"]
     run.trace.emit(Stage(stage="design", round=round_))
     rivals = run.competing()
-    arguments = Design(
-        rivals=[Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in rivals]
-    )
+    arguments = Design(rivals=[Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in rivals])
     try:
         designed: Designed = run.toolbox.call("design_experiments", arguments)
     except BudgetSpent as spent:
-        return _stop(run, round_, f"budget: {spent}")
+        return _stop(run, round_, "budget", str(spent))
     if not designed.experiments:
-        return _stop(run, round_, "budget: no text is left that was not read before")
+        return _stop(run, round_, "plateau", "no text is left that was not read before")
     run.designed = designed
     names = _names(round_, designed.experiments)
     run.trace.emit(
@@ -62,9 +60,9 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     try:
         read: Values = run.toolbox.call("read_activations", Read(texts=[e.tokens for e in experiments]))
     except BudgetSpent as spent:
-        return _stop(run, round_, f"budget: {spent}")
+        return _stop(run, round_, "budget", str(spent))
     values = [row[-1] for row in read.values]
-    fired = [value > run.bench.evidence.theta for value in values]
+    fired = [value > run.theta for value in values]
     names = _names(round_, experiments)
     run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
     run.bench.revealed += [Revealed(tuple(e.tokens), v) for e, v in zip(experiments, values, strict=True)]
@@ -74,7 +72,7 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     run.beliefs = belief.updated(run.beliefs, scores)
     for hypothesis in rivals:
         for experiment, p, fires in zip(experiments, predictions[hypothesis.name], fired, strict=True):
-            for kind in kinds_of(experiment, p, run.bench.evidence.theta):
+            for kind in kinds_of(experiment, p, run.theta):
                 came_true = (p >= 0.5) == fires
                 hypothesis.outcomes[kind].setdefault(experiment.carrier, []).append(came_true)
     run.trace.emit(BeliefUpdated(round=round_, beliefs=run.beliefs, log_scores=scores))
@@ -111,6 +109,6 @@ def _planned(run: Investigation, name: str, experiment: Planned) -> PlannedExper
     )
 
 
-def _stop(run: Investigation, round_: int, reason: str) -> Command[Any]:
-    run.trace.emit(Decided(action="stop", reason=reason, round=round_))
-    return Command(goto="confirm", update={"stop": "budget"})
+def _stop(run: Investigation, round_: int, why: StopReason, said: str) -> Command[Any]:
+    run.trace.emit(Decided(action="stop", reason=f"{why}: {said}", round=round_))
+    return Command(goto="confirm", update={"stop": why})

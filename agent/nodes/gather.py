@@ -9,6 +9,7 @@ from langgraph.types import Command
 
 from agent.state import Investigation, LoopState
 from tools.catalogue.hypotheses import Gather
+from tools.catalogue.hypotheses import Gathered as Known
 from traces.events import Decided, Gathered, Stage
 
 
@@ -16,7 +17,8 @@ def gather(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     """Record threshold, firing status and amounts of text; a dead neuron goes straight to its verdict."""
     run = runtime.context
     run.trace.emit(Stage(stage="gather"))
-    known = run.toolbox.call("gather", Gather())
+    known: Known = run.toolbox.call("gather", Gather())
+    run.theta = known.theta
     run.trace.emit(
         Gathered(
             theta=known.theta,

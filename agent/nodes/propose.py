@@ -1,4 +1,4 @@
-"""Rivals enter: first of several forms beside the two baselines that always compete, later in the light of experiments."""
+"""Rivals enter: first of several forms beside the baselines that always compete, later in the light of experiments."""
 
 from __future__ import annotations
 
