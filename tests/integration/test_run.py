@@ -1,0 +1,268 @@
+"""One whole run on a small model: what must stand in the trace, in which order, and what must not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import agent
+from agent.config import RunConfig
+from agent.opening import open_bench
+from agent.policy import NOTHING
+from tools.bench import Bench
+from tools.errors import BadInput
+from tools.records.result import Result, ScoreValue, Unscored
+from tools.rules.clauses import MAX_CLAUSES, MAX_LISTED_TOKENS, MAX_WORDS
+from tools.rules.language import n_words, parse
+from traces.console import QuietDisplay
+from traces.events import (
+    Decided,
+    Event,
+    ExperimentsDesigned,
+    Finished,
+    Gathered,
+    HypothesisProposed,
+    PredictionsRegistered,
+    ReadingsRevealed,
+    SealedOpened,
+    Stage,
+    ToolCall,
+    canonical,
+    without_clock,
+)
+
+TARGET, TOKENS, BUDGET, SEED = "L1N3", 30_000, 10, 3
+OWN = "Fires on `e` (4); on `B` (9)."
+
+
+def settings(world: Any) -> dict[str, Any]:
+    return {"model": str(world.model), "corpus": str(world.corpus), "corpus_tokens": TOKENS, "seed": SEED}
+
+
+class Run:
+    """A finished run, with its bench opened anew to know what the run was not allowed to tell."""
+
+    def __init__(self, world: Any, runs: Path) -> None:
+        self.result: Result = agent.explain(TARGET, **settings(world), budget=BUDGET, rivals=[OWN], runs_dir=runs)
+        self.runs = runs
+        self.events: list[Event] = agent.load_trace("last", runs_dir=runs).events
+        self.bench: Bench = open_bench(RunConfig(target=TARGET, **settings(world)), QuietDisplay())
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def calls(self, tool: str) -> list[ToolCall]:
+        return [call for call in self.of(ToolCall) if call.tool == tool]
+
+
+@pytest.fixture(scope="module")
+def run(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEURON_AGENT_CACHE", str(tmp_path_factory.getbasetemp() / "evidence"))
+        return Run(world, tmp_path_factory.mktemp("runs"))
+
+
+def test_stages_in_order(run: Run) -> None:
+    stages = [event.stage for event in run.of(Stage)]
+    rounds = max(event.round for event in run.of(Stage))
+    assert rounds >= 2
+    one = ["design", "predict", "measure", "propose", "judge"]
+    assert stages == ["gather", "propose", *one * rounds, "confirm"]
+    assert run.events[0].type == "run_started"
+    assert run.events[-1].type == "finished"
+
+
+def test_predictions_stand_before_readings(run: Run) -> None:
+    at = {id(event): i for i, event in enumerate(run.events)}
+    for designed, registered, read, revealed in zip(
+        run.of(ExperimentsDesigned), run.of(PredictionsRegistered), run.calls("read_activations"),
+        run.of(ReadingsRevealed), strict=True,
+    ):  # fmt: skip
+        order = [at[id(event)] for event in (designed, registered, read, revealed)]
+        assert order == sorted(order)
+        assert [e.id for e in designed.experiments] == registered.experiment_ids == revealed.experiment_ids
+        competing = set(registered.predictions)
+        assert {"base-rate", "token-lookup-30"} < competing
+        assert len(competing) >= 5
+        for given in registered.predictions.values():
+            assert min(given) >= 0.02
+            assert max(given) <= 0.98
+
+
+def test_texts_are_new_and_of_every_kind(run: Run) -> None:
+    seen: set[tuple[str, ...]] = set()
+    for designed in run.of(ExperimentsDesigned):
+        texts = [tuple(e.tokens) for e in designed.experiments]
+        assert len(set(texts)) == len(texts) <= 64
+        assert not seen & set(texts)
+        seen |= set(texts)
+        assert {e.generator for e in designed.experiments} == {"minimal_pair", "vocabulary_sweep", "retrieval"}
+        assert all(e.position == len(e.tokens) - 1 for e in designed.experiments)
+
+
+def test_readings_are_the_neurons(run: Run) -> None:
+    """The value revealed for a text is what the model gives on that text alone."""
+    bench = run.bench
+    neuron = bench.evidence.neuron
+    (gathered,) = run.of(Gathered)
+    for call, revealed in zip(run.calls("read_activations"), run.of(ReadingsRevealed), strict=True):
+        for text, value, fired in list(zip(call.arguments["texts"], revealed.values, revealed.fired, strict=True))[::9]:
+            inputs = bench.subject.mlp_input(np.array([text], np.int32), np.array([len(text)]), neuron.layer)
+            alone = bench.subject.neuron_values(inputs, neuron.layer, neuron.index)[0, -1]
+            assert value == pytest.approx(float(alone), abs=2e-5)
+            assert fired == (value > gathered.theta)
+
+
+def test_the_sealed_split_is_opened_once_at_the_end(run: Run) -> None:
+    (opened,) = run.of(SealedOpened)
+    (confirmed,) = run.calls("confirm")
+    (stop,) = [event for event in run.of(Decided) if event.action == "stop"]
+    assert stop.seq < opened.seq < confirmed.seq
+    assert (opened.fold, opened.opening, opened.reused) == (0, 1, False)
+    for event in run.events:
+        if event.seq < opened.seq and event.type not in ("run_started", "gathered"):
+            assert "sealed" not in json.dumps(event.model_dump(mode="json")).replace("sealed_sizes", "")
+
+
+def test_nothing_about_probe_or_sealed_text_is_told_too_early(run: Run) -> None:
+    """No result before confirmation holds a number that is the neuron's value on probe or sealed text."""
+    from tools.evidence.scan import _part_values
+
+    scan, index = run.bench.scan, run.bench.evidence.neuron.index
+    known = {round(float(v), 5) for part in (run.bench.evidence.explore, run.bench.evidence.development)
+             for v in part.values.ravel()}  # fmt: skip
+    secret = {
+        round(float(v), 5)
+        for part in ("probe", "sealed-0", "sealed-1", "sealed-2")
+        for v in _part_values(scan, part, index).ravel()
+        if v > 0.2
+    } - known
+    assert len(secret) > 1000
+
+    def numbers(value: Any) -> set[float]:
+        if isinstance(value, dict):
+            return set().union(*map(numbers, value.values()))
+        if isinstance(value, list):
+            return set().union(*map(numbers, value))
+        return {round(value, 5)} if isinstance(value, float) else set()
+
+    for call in run.of(ToolCall):
+        if call.tool not in ("read_activations", "confirm"):
+            assert len(numbers(call.result) & secret) <= 2, call.tool  # two may be chance: scores have 6 digits
+
+
+def test_the_budget(run: Run) -> None:
+    used = 0
+    for call in run.of(ToolCall):
+        assert call.outcome == "ok"
+        used += call.units
+        assert call.budget_used == used <= BUDGET
+        assert call.charged == (call.units > 0)
+        assert call.charged == (call.tool not in ("gather", "lookup", "null", "confirm"))
+    assert run.result.budget.used == used
+    assert run.result.budget.limit == BUDGET
+
+
+def test_the_result(run: Run) -> None:
+    (finished,) = run.of(Finished)
+    assert finished.result == run.result.to_json()
+    files = list(run.runs.glob("*/neurons/*/result.json"))
+    assert len(files) == 1
+    written = json.loads(files[0].read_text(), parse_constant=pytest.fail)
+    assert without_clock(written) == without_clock(finished.result)
+    result = Result.model_validate(written)
+    assert isinstance(result.score, ScoreValue)
+    assert result.score.low <= result.score.value <= result.score.high
+    assert result.score.split == "sealed"
+    assert result.score.value > NOTHING
+    assert isinstance(result.development_score, ScoreValue)
+    assert written["optimism_gap"] == pytest.approx(result.development_score.value - result.score.value, abs=1e-6)
+    assert result.run_id in result.trace
+    assert written["null_tries"] == len([h for h in run.of(HypothesisProposed) if h.hypothesis.startswith("H")])
+
+
+def test_the_best_on_development_text_wins_and_is_within_the_limits(run: Run) -> None:
+    statuses = [rival.status for rival in run.result.rivals]
+    assert statuses.count("winner") == 1
+    winner = run.result.rivals[statuses.index("winner")]
+    assert winner.explanation == run.result.explanation
+    standing = [r.score.value for r in run.result.rivals if r.status != "dropped" and isinstance(r.score, ScoreValue)]
+    assert winner.score.value == max(standing)
+    for rival in run.result.rivals:
+        rule = parse(rival.explanation)
+        if rival.model_dump()["name"].startswith("H"):
+            assert len(rule.clauses) <= MAX_CLAUSES
+            assert rule.listed() <= MAX_LISTED_TOKENS
+            assert n_words(rival.explanation) <= MAX_WORDS
+
+
+def test_a_users_own_rival_competes(run: Run) -> None:
+    (own,) = [event for event in run.of(HypothesisProposed) if event.origin == "user"]
+    assert (own.sentence, own.form, own.round) == (OWN, "own words", 0)
+    assert own.hypothesis in run.of(PredictionsRegistered)[0].predictions
+    (rival,) = [r for r in run.result.rivals if r.explanation == OWN]
+    assert isinstance(rival.score, ScoreValue)
+
+
+def test_every_event_is_canonical(run: Run) -> None:
+    for event in run.events:
+        plain = event.model_dump(mode="json")
+        assert canonical(plain) == plain
+
+
+def test_the_same_seed_gives_the_same_events_and_a_second_run_a_fresh_fold(run: Run, world: Any) -> None:
+    again = agent.explain(TARGET, **settings(world), budget=BUDGET, rivals=[OWN], runs_dir=run.runs)
+    events = agent.load_trace("last", runs_dir=run.runs).events
+    (opened,) = [event for event in events if isinstance(event, SealedOpened)]
+    assert (opened.fold, opened.opening, opened.reused) == (1, 2, False)
+    until = opened.seq
+    assert [without_clock(e) for e in events[1:until]] == [without_clock(e) for e in run.events[1:until]]
+    assert again.explanation == run.result.explanation
+
+
+def explained(world: Any, target: str, **more: Any) -> tuple[Result, list[Event]]:
+    result = agent.explain(target, **(settings(world) | more), runs_dir="runs")
+    return result, agent.load_trace("last", runs_dir="runs").events
+
+
+def test_a_dead_neuron_has_a_verdict_and_no_score(world: Any) -> None:
+    result, events = explained(world, "L0N7")
+    assert (result.verdict, result.stop_reason, result.explanation) == ("dead", "dead", None)
+    assert isinstance(result.score, Unscored)
+    assert "dead" in result.score.reason
+    assert result.budget.used == 0
+    assert not [event for event in events if isinstance(event, SealedOpened)]
+
+
+def test_a_sparse_neuron_ends_in_order(world: Any) -> None:
+    result, events = explained(world, "L1N48", budget=6)
+    (gathered,) = [event for event in events if isinstance(event, Gathered)]
+    assert gathered.status == "sparse"
+    assert result.verdict in ("unresolved", "noise")
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3])
+def test_a_budget_too_small_for_a_round(world: Any, budget: int) -> None:
+    result, _ = explained(world, TARGET, budget=budget)
+    assert result.stop_reason == "budget"
+    assert result.budget.used <= budget
+    assert result.verdict == "unresolved"
+    assert isinstance(result.score, ScoreValue) == (budget >= 2)
+
+
+def test_time_that_is_up_before_anything_can_be_done(world: Any) -> None:
+    result, events = explained(world, TARGET, max_seconds=1e-9)
+    assert result.stop_reason == "budget"
+    assert result.budget.used == 0
+    assert {call.tool for call in events if isinstance(call, ToolCall)} == {"gather", "lookup", "null", "confirm"}
+
+
+@pytest.mark.parametrize("rival", ["verbs", "Fires on `no such token` (3).", "Fires on `e` (3)\udcff."])
+def test_a_rival_that_cannot_be_read_stops_the_run_before_it_begins(world: Any, rival: str) -> None:
+    with pytest.raises(BadInput, match=r"rule language|not one token"):
+        explained(world, TARGET, rivals=[rival])
+    assert not Path("runs").exists()
