@@ -51,11 +51,11 @@ def test_the_summary_holds_what_matters(finished, monkeypatch, capsys):
     assert main(["resume", result["run_id"], "--runs-dir", str(runs), "--quiet"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.startswith(f"model/L1N3: {result['verdict']} (")
+    assert out.startswith(f"model/L1N3: {result['verdict']}\n  ({result['reason'].split()[0]} ")
     assert " ".join(result["explanation"].split()) in " ".join(out.split())
     for name in ("sealed score", "token-lookup-30", "token-lookup-full", "null"):
         assert re.search(rf"^  {name} +(-?\d\.\d{{3}} \[|no score \()", out, re.MULTILINE), name
-    assert "sealed split, " in out
+    assert f"sealed split, {result['score']['n_excerpts']} excerpts" in out
     assert f"budget {result['budget']['used']} of 3 used, " in out
     assert result["trace"] in out
     assert f"agent trace show {result['run_id']} --runs-dir {runs}" in out
