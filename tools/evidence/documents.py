@@ -18,8 +18,9 @@ SECTION_TOKENS = 512
 GAP_TOKENS = 64
 MIN_DOCUMENT_TOKENS = 8
 BOILERPLATE_DOCUMENTS = 20
+LONG_TEXT_TOKENS = 2048
 LONG_TEXT_SHARE = 0.02
-MAX_CLUSTER_SHARE = 0.05
+MAX_CLUSTER_SHARE = 0.02
 SAME_CONTAINMENT = 0.5
 
 _ENCODE_TEXTS = 32
@@ -111,12 +112,12 @@ def _sections(tokens: NDArray[np.int32]) -> list[NDArray[np.int32]]:
 def cluster_documents(documents: Documents) -> NDArray[np.int32]:
     """Number of the cluster of each document, int32 [n_documents].
 
-    Sections of one text stay together unless that text is more than 2 % of the corpus. Documents that share runs of 12
+    Sections of one text stay together unless it is long: more than 2,048 tokens, or than 2 % of the corpus. Documents that share runs of 12
     tokens are joined, strongest first; a run common to more than 20 documents joins none. Where one of the two
-    holds more than half of the other's runs they are always joined; otherwise never into more than 5 % of the corpus.
+    holds more than half of the other's runs they are always joined; otherwise never into more than 2 % of the corpus.
     """
     clusters = _Clusters(documents.lengths, max_size=MAX_CLUSTER_SHARE * documents.lengths.sum())
-    whole = documents.text_tokens <= LONG_TEXT_SHARE * documents.text_tokens.sum()
+    whole = documents.text_tokens <= min(LONG_TEXT_TOKENS, LONG_TEXT_SHARE * documents.text_tokens.sum())
     same_text = np.flatnonzero((documents.texts[1:] == documents.texts[:-1]) & whole[documents.texts[1:]])
     for first in same_text:
         clusters.join(int(first), int(first) + 1, always=True)
