@@ -24,7 +24,7 @@ from traces.events import Interrupted as InterruptedEvent
 from traces.recorder import TraceRecorder
 from traces.results import ResultsDatabase
 from traces.runs import NeuronFolder, RunFolder, new_run_id
-from traces.store import TraceWriter
+from traces.store import TraceWriter, load_trace
 
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
 
@@ -64,6 +64,10 @@ def resume_run(run: str, runs_dir: Path, display: Display) -> Result:
     """Go on with a run. See `agent.api.resume`."""
     started = time.monotonic()
     folder = RunFolder.find(runs_dir, run)
+    done = _finished(folder)
+    if done is not None:
+        display.note(f"the run {folder.run_id} has finished already; this is its result.")
+        return done
     manifest = folder.manifest()
     try:
         config = RunConfig.checked(**manifest["config"])
@@ -76,11 +80,22 @@ def resume_run(run: str, runs_dir: Path, display: Display) -> Result:
             f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
         )
     neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
-    done = neuron.read_result()
-    if done is not None:
-        display.note(f"the run {folder.run_id} has finished already; this is its result.")
-        return done
     return _run(folder, neuron, bench, config, manifest, display, started, resume=True)
+
+
+def _finished(folder: RunFolder) -> Result | None:
+    """The result of a run that has ended, also of one that was killed between its last event and result.json."""
+    for neuron in folder.neurons():
+        done = neuron.read_result()
+        if done is not None:
+            return done
+        events = load_trace(neuron.events).events if neuron.events.is_file() else []
+        if events and isinstance(events[-1], Finished):
+            done = Result.model_validate(events[-1].result)
+            neuron.write_result(done)
+            ResultsDatabase(folder.path.parent).add_result(done)
+            return done
+    return None
 
 
 def _run(
