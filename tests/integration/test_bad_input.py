@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from tools.mini.text import texts_of
 
 USAGE, NOT_AVAILABLE, STORAGE = 2, 3, 5
 
@@ -122,9 +121,10 @@ def test_a_corpus_too_short_to_split(world, tmp_path, refused):
 
 
 def test_a_few_stray_bytes_in_a_corpus_are_said_and_survived(world, tmp_path, capsys):
-    text = "".join(text for _, text in zip(range(12), (t for _, t in texts_of("corpus")), strict=False))
-    (tmp_path / "stray.txt").write_bytes(text.encode()[:90_000] + b"\xff\xfe" + text.encode()[90_000:120_000])
-    assert main(["top", "L1N3", "--model", str(world.model), "--corpus", str(tmp_path / "stray.txt")]) == 0
+    shutil.copytree(world.corpus, tmp_path / "stray")
+    first = min((tmp_path / "stray").iterdir())
+    first.write_bytes(b"\xff\xfe" + first.read_bytes())
+    assert main(["top", "L1N3", "--model", str(world.model), "--corpus", str(tmp_path / "stray")]) == 0
     assert "characters that are not UTF-8 were replaced" in capsys.readouterr().err
 
 

@@ -32,7 +32,7 @@ def test_json_is_one_document_and_the_contract(finished):
     assert (result.model, result.neuron, result.budget.limit) == ("model", "L1N3", 3)
     folder = runs.parent / result.trace
     assert json.loads((folder.parent / "result.json").read_text()) == json.loads(done.stdout)
-    assert "reading layer 1" in done.stderr
+    assert "model/L1N3 on " in done.stderr
     assert "score of" in done.stderr
 
 
