@@ -123,7 +123,7 @@ class Learner:
         self.present, local = np.unique(tokens[mask], return_inverse=True)
         self.local = local.astype(np.int32)
         self.slots = dict(self._make_slots())
-        self.class_matrix = vocabulary.class_matrix[:, self.present].astype(np.float64)
+        self.class_matrix = vocabulary.class_matrix[:, self.present]
         self._cosines: dict[int, Vector] = {}
         self._directions = vocabulary.directions[self.present]
         self._features: dict[Clause, Vector] = {}
@@ -279,6 +279,7 @@ class Learner:
     ) -> list[_Candidate]:
         n = len(self.present)
         top, bottom = slot.sums(pull, n), slot.weights(gate, weight, n)
+        both = np.stack([top, bottom], axis=1).astype(np.float32)
         out: list[_Candidate] = []
 
         def clause_of(tokens: TokenClass) -> Clause:
@@ -308,22 +309,22 @@ class Learner:
                     gains = np.cumsum(top[heavy]) ** 2 / np.maximum(np.cumsum(bottom[heavy]), 1e-9)
                     size = int(np.argmax(gains - price * np.arange(1, len(heavy) + 1))) + 1
                     add(self._listed(heavy[:size]), float(gains[size - 1]), size + 2)
-            gains = (self.class_matrix @ top) ** 2 / np.maximum(self.class_matrix**2 @ bottom, 1e-6)
-            for j in np.argsort(-gains)[:2]:
-                add(self.vocabulary.classes[j], float(gains[j]), 4)
+            spelled = _gains(self.class_matrix, self.class_matrix, both)  # membership is 0 or 1: its own square
+            for j in np.argsort(-spelled, kind="stable")[:2]:
+                add(self.vocabulary.classes[j], float(spelled[j]), 4)
         if form != "tokens":
             anchors = np.argsort(-(top**2 / (bottom + 1e-4)), kind="stable")[:_ANCHORS]
             cosines = self._cosine(anchors)
             for width in get_args(Width):
-                member = ramp(cosines, width).astype(np.float64)
-                gains = (member @ top) ** 2 / np.maximum(member**2 @ bottom, 1e-6)
-                best = int(np.argmax(gains))
+                member = ramp(cosines, width)
+                near = _gains(member, member**2, both)
+                best = int(np.argmax(near))
 
                 def grow(first: int = best, width: Width = width) -> Clause:
-                    tokens = self._grow(anchors, cosines, first, width, top, bottom, min(room, 4), price)
+                    tokens = self._grow(anchors, cosines, first, width, both, min(room, 4), price)
                     return clause_of(Like(tuple(strings[self.present[a]] for a in tokens), width))
 
-                add(Like((strings[self.present[anchors[best]]],), width), float(gains[best]), 5, grow)
+                add(Like((strings[self.present[anchors[best]]],), width), float(near[best]), 5, grow)
         return out
 
     def _listed(self, local: NDArray[np.int64]) -> Listed:
@@ -337,20 +338,25 @@ class Learner:
         return np.stack([self._cosines[int(a)] for a in anchors])
 
     def _grow(
-        self, anchors: NDArray[np.int64], cosines: Vector, first: int, width: Width, top: NDArray[np.float64],
-        bottom: NDArray[np.float64], room: int, price: float,
-    ) -> list[int]:  # fmt: skip
+        self,
+        anchors: NDArray[np.int64],
+        cosines: Vector,
+        first: int,
+        width: Width,
+        both: Vector,
+        room: int,
+        price: float,
+    ) -> list[int]:
         """Add anchors to a neighbourhood while the mean of them explains more than the word costs."""
         chosen, total = [first], cosines[first].copy()
-        member = ramp(cosines[first], width).astype(np.float64)
-        gain = float((member @ top) ** 2 / np.maximum(member**2 @ bottom, 1e-6))
+        member = ramp(cosines[first], width)[None]
+        gain = float(_gains(member, member**2, both)[0])
         while len(chosen) < room:
             # |a + b + c| from the pairwise cosines, so that candidates need no new product with the vocabulary.
             inner = cosines[chosen][:, anchors[chosen]].sum()
             norms = np.sqrt(np.maximum(inner + 1 + 2 * cosines[:, anchors[chosen]].sum(1), 1e-6))
-            mean = (total[None] + cosines) / norms[:, None]
-            members = ramp(mean.astype(np.float32), width).astype(np.float64)
-            gains = (members @ top) ** 2 / np.maximum(members**2 @ bottom, 1e-6)
+            members = ramp((total[None] + cosines) / norms[:, None], width)
+            gains = _gains(members, members**2, both)
             gains[chosen] = 0
             best = int(np.argmax(gains))
             if gains[best] - gain <= price:
@@ -415,3 +421,8 @@ class Learner:
         mean = float(self.weight @ levels)
         variance = float(self.weight @ levels**2) - mean**2
         return float(self.weight @ (levels * self.target)) / np.sqrt(variance) if variance > 1e-9 else -1.0
+
+
+def _gains(members: Vector, squares: Vector, both: Vector) -> Vector:
+    """Explained variance per class, from memberships [n, tokens] and per token (pull, weight) [tokens, 2]."""
+    return np.asarray((members @ both[:, 0]) ** 2 / np.maximum(squares @ both[:, 1], 1e-6))
