@@ -19,6 +19,8 @@ from tools.errors import AgentError
 _ENVIRONMENT = {
     # Read when torch is imported: with spinning OpenMP threads a small read takes 40 times as long on a busy machine.
     "OMP_WAIT_POLICY": "passive",
+    # Read when numpy is imported: its own threads spin too, and the arrays of rule learning are too small for them.
+    "OPENBLAS_NUM_THREADS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     # Said either way, so that tokenizers does not warn when a process is started after it was used.
@@ -219,6 +221,20 @@ def _parser() -> argparse.ArgumentParser:
         "Tell the story of a run: explanation, rivals, experiments, decisions.", "agent trace show last", [runs],
     )  # fmt: skip
     show.add_argument("name", metavar="RUN", help="the run's id, its beginning or end, or last")
+
+    evaluate = commands.add_parser(
+        "eval", help="Measure the agent.", description="Measure the agent.", epilog="example:\n  agent eval sample"
+    )
+    evaluations = evaluate.add_subparsers(metavar="COMMAND", required=True)
+    sample = command(
+        evaluations, "sample", "evals.hash_sample:sample",
+        "Explain the firing neurons with the smallest SHA-256 of layer:neuron, and compare with the baselines.",
+        "agent eval sample --model mini --neurons 40 --budget 20 --runs-dir runs/sample", [corpus, runs],
+    )  # fmt: skip
+    sample.add_argument("--model", default="mini", help="the subject model (default: mini)")
+    sample.add_argument("--neurons", type=_whole(1), default=40, metavar="N", help="how many (default: 40)")
+    sample.add_argument("--budget", type=_whole(1), default=20, metavar="N", help="for each neuron (default: 20)")
+    sample.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of every run (default: 0)")
     return parser
 
 

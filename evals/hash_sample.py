@@ -1,6 +1,6 @@
 """Does the agent beat a table of its own length? The firing neurons with the smallest SHA-256 of "layer:neuron".
 
-    python -m evals.hash_sample --model mini --neurons 40 --budget 20 --runs-dir runs/hash-sample
+    agent eval sample --model mini --neurons 40 --budget 20 --runs-dir runs/sample
 
 Runs the agent on each neuron, prints a line per neuron and the paired differences to every baseline with a bootstrap
 interval over neurons. Neurons that are finished in the folder of runs are not run again; Ctrl-C loses nothing.
@@ -20,10 +20,9 @@ import numpy as np
 from agent import explain
 from agent.config import RunConfig
 from agent.opening import open_bench, open_subject_for
-from tools.errors import AgentError
 from tools.records.neuron import NeuronId
 from tools.records.result import Interval, Result
-from traces.console import Display, QuietDisplay, make_display
+from traces.console import QuietDisplay
 from traces.runs import RunFolder, run_ids
 
 BASELINES = ("token_lookup_30", "token_lookup_full", "null")
@@ -36,14 +35,14 @@ def hash_order(n_layers: int, d_mlp: int) -> list[NeuronId]:
     return sorted(everything, key=lambda n: hashlib.sha256(f"{n.layer}:{n.index}".encode()).hexdigest())
 
 
-def firing_neurons(settings: argparse.Namespace, display: Display) -> Iterator[NeuronId]:
+def firing_neurons(settings: argparse.Namespace) -> Iterator[NeuronId]:
     """Firing neurons in hash order."""
     subject, _ = open_subject_for("L0N0", settings.model, QuietDisplay())
     for neuron in hash_order(subject.n_layers, subject.d_mlp):
         config = RunConfig.checked(
             target=str(neuron), model=settings.model, corpus=settings.corpus, corpus_tokens=settings.corpus_tokens
         )
-        if open_bench(config, display).evidence.status == "firing":
+        if open_bench(config, QuietDisplay()).evidence.status == "firing":
             yield neuron
 
 
@@ -115,56 +114,30 @@ def _shown(interval: Interval) -> str:
     return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
-def parse_arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="mini")
-    parser.add_argument("--corpus", default=None)
-    parser.add_argument("--corpus-tokens", type=int, default=None)
-    parser.add_argument("--neurons", type=int, default=40)
-    parser.add_argument("--budget", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs/hash-sample"))
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Run what is not finished yet, and print the table."""
-    settings = parse_arguments()
-    display = make_display()
-    results = []
-    started = time.monotonic()
-    try:
-        known = finished(settings.runs_dir, settings)
-        for neuron in firing_neurons(settings, QuietDisplay()):
-            result = known.get(str(neuron)) or explain(
+def sample(settings: argparse.Namespace) -> None:
+    """Run what is not finished yet, a line each, then print the comparison."""
+    runs_dir = Path(settings.runs_dir)
+    known = finished(runs_dir, settings)
+    results: list[Result] = []
+    started, fresh = time.monotonic(), 0
+    print("   neuron   winner lookup30 lookup-full   null     time units verdict, explanation")
+    for neuron in firing_neurons(settings):
+        result = known.get(str(neuron))
+        if result is None:
+            fresh += 1
+            result = explain(
                 str(neuron),
                 model=settings.model,
                 corpus=settings.corpus,
                 corpus_tokens=settings.corpus_tokens,
                 budget=settings.budget,
                 seed=settings.seed,
-                runs_dir=settings.runs_dir,
+                runs_dir=runs_dir,
             )
-            results.append(result)
-            if len(results) == 1:
-                print("   neuron   winner lookup30 lookup-full   null   time units verdict, explanation")
-            print(line(result), flush=True)
-            left = (time.monotonic() - started) / len(results) * (settings.neurons - len(results))
-            display.note(f"{len(results)} of {settings.neurons} neurons, about {left / 60:.0f} minutes left")
-            if len(results) == settings.neurons:
-                break
-    except AgentError as error:
-        display.close()
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on where it was.", file=sys.stderr)
-        return 130
-    display.close()
+        results.append(result)
+        print(line(result), flush=True)
+        left = (time.monotonic() - started) / max(fresh, 1) * (settings.neurons - len(results)) / 60
+        print(f"{len(results)} of {settings.neurons} neurons, about {left:.0f} minutes left", file=sys.stderr)
+        if len(results) == settings.neurons:
+            break
     print(report(results, settings.seed))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
