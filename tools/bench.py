@@ -99,21 +99,31 @@ class Bench:
         Raises:
             BadInput: says where reading stopped, or which token there is not.
         """
-        found = self.levels(sentence, self.evidence.probe.tokens[:1])
-        if isinstance(found, Unscored):
-            raise BadInput(found.reason)
+        self.certain_levels(sentence, self.evidence.probe.tokens[:1])
 
     def levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
         """What a sentence predicts, [n, pos]."""
         return self.simulator.simulate(sentence, tokens)
 
+    def certain_levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
+        """What a sentence predicts, [n, pos], where nothing can be done without it.
+
+        Raises:
+            BadInput: the sentence cannot be simulated; the message is the simulator's reason.
+        """
+        found = self.levels(sentence, tokens)
+        if isinstance(found, Unscored):
+            raise BadInput(found.reason)
+        return found
+
     def probe_levels(self, sentence: str) -> NDArray[np.float32]:
-        """What a sentence predicts on the probe pool, [n, 64]; zeros when it cannot be simulated."""
+        """What a sentence predicts on the probe pool, [n, 64].
+
+        Raises:
+            BadInput: the sentence cannot be simulated.
+        """
         if sentence not in self._probe_levels:
-            levels = self.levels(sentence, self.evidence.probe.tokens)
-            self._probe_levels[sentence] = (
-                np.zeros(self.evidence.probe.tokens.shape, np.float32) if isinstance(levels, Unscored) else levels
-            )
+            self._probe_levels[sentence] = self.certain_levels(sentence, self.evidence.probe.tokens)
         return self._probe_levels[sentence]
 
     def known_texts(self) -> set[Tokens]:

@@ -28,10 +28,6 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    def size(self) -> tuple[int, int]:
-        """(texts, subject tokens) that the call will put through a model."""
-        return 0, 0
-
 
 class Outcome(BaseModel):
     """Base of every tool's result; JSON values only, so that a replay gets exactly the same."""
@@ -54,6 +50,7 @@ class Tool(Generic[A, R]):
         result: the type of its result.
         run: does it; the generator is the call's own, a function of the seed and the call's number.
         charged: whether it counts against the budget.
+        size: (texts, subject tokens) that a call with these arguments puts through a model.
     """
 
     name: str
@@ -62,6 +59,7 @@ class Tool(Generic[A, R]):
     result: type[R]
     run: Callable[[A, np.random.Generator], R]
     charged: bool = True
+    size: Callable[[A], tuple[int, int]] = lambda _: (0, 0)
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ class Toolbox:
         tool = self.tools.get(name)
         if tool is None:
             raise BadInput(f"there is no tool {name!r}; there are {', '.join(sorted(self.tools))}.")
-        texts, tokens = arguments.size()
+        texts, tokens = tool.size(arguments)
         units = units_of(texts, tokens) if tool.charged else 0
         if tool.charged and units > self.left:
             raise BudgetSpent(f"{name} needs {units} units and {self.left:g} are left")

@@ -9,7 +9,6 @@ from tools.bench import Bench, padded, texts_sha256
 from tools.errors import BadInput
 from tools.experiments.candidates import Candidate, Generator, minimal_pairs, retrieval, vocabulary_sweep
 from tools.experiments.choose import choose, disagreement
-from tools.records.result import Unscored
 from tools.scoring.calibration import probabilities
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
 
@@ -54,10 +53,6 @@ class Read(Arguments):
     texts: list[list[int]]
     exploratory: bool = False
 
-    def size(self) -> tuple[int, int]:
-        """Every text and every token goes through the subject model."""
-        return len(self.texts), sum(map(len, self.texts))
-
 
 class Values(Outcome):
     """The neuron's raw value at each token of each text."""
@@ -73,11 +68,8 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
         tokens, lengths = padded([candidate.tokens for candidate in candidates])
         out = np.empty((len(rivals), len(candidates)))
         for i, rival in enumerate(rivals):
-            levels = bench.levels(rival.sentence, tokens)
-            last = np.zeros(len(candidates), np.float32)
-            if not isinstance(levels, Unscored):
-                last = levels[np.arange(len(candidates)), lengths - 1]
-            out[i] = probabilities(rival.table, last)
+            levels = bench.certain_levels(rival.sentence, tokens)
+            out[i] = probabilities(rival.table, levels[np.arange(len(candidates)), lengths - 1])
         return out
 
     def design(arguments: Design, rng: np.random.Generator) -> Designed:
@@ -111,18 +103,25 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
                 chosen.append(pool[row])
                 predictions.append(expected[:, row])
         planned = [
-            Planned(tokens=list(c.tokens), generator=c.generator, purpose=c.purpose, carrier=c.carrier, original=c.original)
+            Planned(
+                tokens=list(c.tokens), generator=c.generator, purpose=c.purpose, carrier=c.carrier, original=c.original
+            )
             for c in chosen[:UNIT_TEXTS]
         ]
         by_rival = np.array(predictions[:UNIT_TEXTS]).T if predictions else np.empty((len(rivals), 0))
         return Designed(experiments=planned, predictions=[[round(float(p), 5) for p in row] for row in by_rival])
+
+    def size_of_reading(arguments: Read) -> tuple[int, int]:
+        return len(arguments.texts), sum(map(len, arguments.texts))
 
     def read(arguments: Read, rng: np.random.Generator) -> Values:
         texts = [tuple(text) for text in arguments.texts]
         if not texts or not all(texts):
             raise BadInput("there is nothing to read: give at least one text of at least one token.")
         if not arguments.exploratory and texts_sha256(texts) not in bench.registered:
-            raise BadInput("no predictions are registered for these texts: register them first, or read as exploratory.")
+            raise BadInput(
+                "no predictions are registered for these texts: register them first, or read as exploratory."
+            )
         tokens, lengths = padded(texts)
         inputs = bench.subject.mlp_input(tokens, lengths, evidence.neuron.layer)
         values = bench.subject.neuron_values(inputs, evidence.neuron.layer, evidence.neuron.index)
@@ -130,5 +129,5 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
 
     return [
         Tool("design_experiments", "Choose texts that tell rivals apart, unread so far.", Design, Designed, design),
-        Tool("read_activations", "Read the neuron on any token texts.", Read, Values, read),
+        Tool("read_activations", "Read the neuron on any token texts.", Read, Values, read, size=size_of_reading),
     ]

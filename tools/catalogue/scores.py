@@ -72,7 +72,9 @@ class Confirmation(Outcome):
     gains: dict[str, Interval | Unscored]
 
 
-def measured(result: Correlation | Unscored, sample: StratifiedSample, split: str, protocol: str) -> ScoreValue | Unscored:
+def measured(
+    result: Correlation | Unscored, sample: StratifiedSample, split: str, protocol: str
+) -> ScoreValue | Unscored:
     """A correlation with everything that a reader of the number needs."""
     if isinstance(result, Unscored):
         return result
@@ -108,7 +110,9 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
             known = isinstance(reference, Correlation) and isinstance(result, Correlation)
             gain = result.minus(reference) if known else None  # type: ignore[union-attr, arg-type]
             out.append(
-                Scored(sentence=sentence, score=measured(result, sample, "development", PROTOCOL), gain=gain, table=table)
+                Scored(
+                    sentence=sentence, score=measured(result, sample, "development", PROTOCOL), gain=gain, table=table
+                )
             )
         return Scores(scores=out)
 
@@ -117,7 +121,9 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
         best, best_value, n_scored = None, -np.inf, 0
         for neuron in neurons:
             explore = explore_readings(bench.scan, neuron)
-            proposal = bench.explainer.propose_one(explore, bench.stratum_of(len(explore)), np.random.default_rng(neuron))
+            proposal = bench.explainer.propose_one(
+                explore, bench.stratum_of(len(explore)), np.random.default_rng(neuron)
+            )
             result = correlate(proposal.sentence, bench.development)
             if isinstance(result, Unscored):
                 continue

@@ -13,7 +13,6 @@ from pydantic import BaseModel, Field
 
 from tools.bench import Bench, padded
 from tools.errors import BadInput
-from tools.records.result import Unscored
 from tools.subject.protocol import Interventions
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -60,10 +59,6 @@ class Generate(Arguments):
     n_texts: int = Field(default=8, ge=1, le=64)
     n_tokens: int = Field(default=32, ge=1, le=128)
     temperature: float = Field(default=1.0, gt=0, le=5)
-
-    def size(self) -> tuple[int, int]:
-        """Every sampled token is one subject token."""
-        return self.n_texts, self.n_texts * self.n_tokens
 
 
 class Texts(Outcome):
@@ -130,13 +125,17 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
     def simulate(arguments: Simulate, rng: np.random.Generator) -> Simulated:
         texts = encode(arguments.texts)
         tokens, lengths = padded(texts)
-        levels = bench.levels(arguments.sentence, tokens)
-        if isinstance(levels, Unscored):
-            raise BadInput(levels.reason)
+        levels = bench.certain_levels(arguments.sentence, tokens)
         return Simulated(
             tokens=[[strings[t] for t in text] for text in texts],
             levels=[[round(float(v), 4) for v in row[:n]] for row, n in zip(levels, lengths, strict=True)],
         )
+
+    def size_of_sampling(arguments: Generate) -> tuple[int, int]:
+        return arguments.n_texts, arguments.n_texts * arguments.n_tokens
+
+    def size_of_texts(arguments: Ablate) -> tuple[int, int]:
+        return len(arguments.texts), sum(map(len, tokenizer.encode(arguments.texts)))
 
     def generate(arguments: Generate, rng: np.random.Generator) -> Texts:
         made = full_model().generate(
@@ -164,7 +163,14 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
     return [
         Tool("search_corpus", "Find probe texts on which a sentence predicts firing.", Search, Found, search),
         Tool("simulate", "Predict levels on any texts from a sentence.", Simulate, Simulated, simulate),
-        Tool("generate_text", "Sample text from the subject model.", Generate, Texts, generate),
-        Tool("ablate", "How much the model's output changes when the neuron is held constant.", Ablate, Ablated, ablate),
+        Tool("generate_text", "Sample text from the subject model.", Generate, Texts, generate, size=size_of_sampling),
+        Tool(
+            "ablate",
+            "How much the model's output changes when the neuron is held constant.",
+            Ablate,
+            Ablated,
+            ablate,
+            size=size_of_texts,
+        ),
         Tool("logit_effects", "Tokens that the neuron's output weights favour.", LogitEffects, Effects, logit_effects),
     ]

@@ -81,7 +81,9 @@ def minimal_pairs(
     for carrier in _firing_carriers(explore, theta, N_CARRIERS, rng):
         tokens = carrier.tokens
         last = int(tokens[-1])
-        near = np.argsort(-(vocabulary.directions[common] @ vocabulary.directions[last]), kind="stable")[1 : N_NEIGHBOURS + 1]
+        near = np.argsort(-(vocabulary.directions[common] @ vocabulary.directions[last]), kind="stable")[
+            1 : N_NEIGHBOURS + 1
+        ]
         for token in [int(common[rng.choice(near)]), int(common[rng.choice(near)]), int(rng.choice(common))]:
             if token != last:
                 swapped = tokens.copy()
@@ -122,7 +124,9 @@ def vocabulary_sweep(
         anywhere = rng.choice(common, size=min(N_SWEEP_TOKENS // 2, len(common)), replace=False)
         for token in dict.fromkeys(int(t) for t in [*near, *anywhere]):
             made = (*(int(t) for t in carrier.tokens[:-1]), token)
-            purpose = f"{quote(vocabulary.strings[token])} where {quote(vocabulary.strings[int(carrier.tokens[-1])])} fired"
+            purpose = (
+                f"{quote(vocabulary.strings[token])} where {quote(vocabulary.strings[int(carrier.tokens[-1])])} fired"
+            )
             out.append(Candidate(made, "vocabulary_sweep", purpose, carrier.name, round(carrier.value, 5)))
     return out
 

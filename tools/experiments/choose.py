@@ -26,7 +26,9 @@ def disagreement(probabilities: NDArray[np.float64], beliefs: NDArray[np.float64
     return total
 
 
-def choose(candidates: list[Candidate], scores: NDArray[np.float64], quota: int, known: set[tuple[int, ...]]) -> list[int]:
+def choose(
+    candidates: list[Candidate], scores: NDArray[np.float64], quota: int, known: set[tuple[int, ...]]
+) -> list[int]:
     """Rows of at most `quota` candidates, greedily by score per unit of cost; no text twice, few of one carrier."""
     cost = np.array([_FIXED_COST + len(candidate.tokens) for candidate in candidates])
     chosen: list[int] = []
