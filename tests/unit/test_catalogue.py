@@ -1,0 +1,306 @@
+"""The tools on a subject whose neurons are known: what they may tell, and when they refuse."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from tools.bench import Bench, padded, texts_sha256
+from tools.catalogue import all_tools
+from tools.catalogue.experiments import QUOTAS, Design, Read, Rival
+from tools.catalogue.hypotheses import Gather, Propose, Revise
+from tools.catalogue.scores import MAX_NULL, Confirm, Null, Score
+from tools.catalogue.subject import Ablate, Generate, Search, Simulate
+from tools.errors import BadInput
+from tools.evidence.corpus import _corpus
+from tools.evidence.neuron import neuron_evidence
+from tools.evidence.progress import NoProgress
+from tools.evidence.scan import scan_layer
+from tools.evidence.splits import split_corpus
+from tools.records.result import Interval, ScoreValue, Unscored
+from tools.roles import Revealed
+from tools.rules.explainer import RulesExplainer, RulesSimulator
+from tools.rules.vocabulary import Vocabulary
+from tools.toolbox import Toolbox, ToolFailed, units_of
+
+N_TOKENS, D_MODEL, D_MLP = 300, 12, 24
+PLANTED = [3, 4, 5]
+TRUTH = "Fires on `w3`, `w4`, `w5` (10)."
+WRONG = "Fires on `w100`, `w101` (10)."
+NEVER = "Never fires."
+
+
+class Words:
+    d_vocab, fingerprint = N_TOKENS, "words"
+
+    def encode(self, texts):
+        return [[int(word[1:]) for word in text.split()] for text in texts]
+
+    def decode(self, ids):
+        return " ".join(f"w{i}" for i in ids)
+
+    def token_strings(self):
+        return [f"w{i}" for i in range(N_TOKENS)]
+
+
+class Planted:
+    """Neuron 0 fires on three tokens; the others on random directions of embedding space."""
+
+    name, fingerprint, n_layers, d_mlp, d_model, n_ctx = "planted", "p" * 64, 1, D_MLP, D_MODEL, 64
+    tokenizer = Words()
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.embedding = rng.normal(size=(N_TOKENS, D_MODEL)).astype(np.float32)
+        self.embedding[:, 0] = 0
+        self.embedding[PLANTED, 0] = 2
+        self.weights = rng.normal(size=(D_MODEL, D_MLP)).astype(np.float32)
+        self.weights[:, 0] = np.eye(D_MODEL)[0]
+        self.n_read = 0
+
+    def mlp_input(self, tokens, lengths, layer):
+        self.n_read += len(tokens)
+        keep = np.arange(tokens.shape[1]) < lengths[:, None]
+        return np.where(keep[..., None], self.embedding[np.maximum(tokens, 0)], 0)
+
+    def neuron_values(self, mlp_input, layer, index):
+        return np.maximum(mlp_input @ self.weights[:, index] - (2 if index else 0), 0).astype(np.float32)
+
+    def embeddings(self):
+        return self.embedding
+
+
+class Ledger:
+    def __init__(self):
+        self.opened = []
+
+    def record_opening(self, fold):
+        self.opened.append(fold)
+        return 0
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    rng = np.random.default_rng(1)
+    texts = []
+    for i in range(300):
+        tokens = rng.integers(10, N_TOKENS, size=rng.integers(100, 250))
+        for token in PLANTED:
+            tokens[rng.integers(len(tokens), size=3)] = token
+        texts.append((f"text {i}", " ".join(f"w{t}" for t in tokens)))
+    subject = Planted()
+    folder = tmp_path_factory.mktemp("planted")
+    corpus = split_corpus(_corpus("made up", texts), subject.tokenizer, 10**9, folder, NoProgress())
+    return scan_layer(subject, corpus, 0, folder, NoProgress())
+
+
+@pytest.fixture
+def bench(scan) -> Bench:
+    vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
+    return Bench(
+        subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, 0), vocabulary=vocabulary,
+        explainer=RulesExplainer(vocabulary), simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def box(bench):
+    recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
+    return Toolbox(all_tools(bench), recorder, 4, None, None)
+
+
+def table(low=0.02, high=0.98):
+    return [round(float(p), 5) for p in np.linspace(low, high, 11)]
+
+
+def rivals(*sentences):
+    return [Rival(sentence=s, belief=1 / len(sentences), table=table()) for s in sentences]
+
+
+def test_every_tool_says_what_it_is_for(bench):
+    tools = all_tools(bench)
+    assert len({tool.name for tool in tools}) == len(tools)
+    for tool in tools:
+        assert tool.about.endswith(".")
+        assert tool.arguments.model_json_schema()["type"] == "object"
+        assert tool.arguments.__doc__
+
+
+def test_gather(box, bench):
+    known = box.call("gather", Gather())
+    assert known.status == "firing"
+    assert known.theta == pytest.approx(0.6, abs=1e-6)
+    explore = bench.evidence.explore
+    share = np.isin(explore.excerpts.tokens, PLANTED).sum() / explore.excerpts.mask.sum()
+    assert known.firing_rate == pytest.approx(float(share), abs=1e-6)
+
+
+def test_the_lookup_names_the_planted_tokens(box):
+    (lookup,) = box.call("lookup", Propose()).proposals
+    assert lookup.form == "token-lookup-30"
+    assert set(PLANTED) <= {int(word) for word in lookup.sentence.split("(10)")[0].replace("`w", "").replace("`", "")
+                            .removeprefix("Fires on ").replace(",", " ").split()}  # fmt: skip
+
+
+def test_proposals_find_the_planted_tokens(box):
+    proposals = box.call("propose", Propose()).proposals
+    scores = box.call("score", Score(sentences=[p.sentence for p in proposals])).scores
+    assert len({p.sentence for p in proposals}) == len(proposals)
+    assert max(s.score.value for s in scores if isinstance(s.score, ScoreValue)) > 0.99
+
+
+def test_true_above_false_and_what_cannot_be_scored(box):
+    true, wrong, never, garbled = box.call(
+        "score", Score(sentences=[TRUTH, WRONG, NEVER, "It likes verbs."], reference=TRUTH)
+    ).scores
+    assert true.score.value == pytest.approx(1)
+    assert (true.gain.value, true.gain.low, true.gain.high) == (0, 0, 0)
+    assert wrong.score.value < 0.05
+    assert wrong.gain.high < -0.9
+    for entry, why in ((never, "the simulation is constant"), (garbled, "not a sentence of the rule language")):
+        assert isinstance(entry.score, Unscored)
+        assert why in entry.score.reason
+        assert entry.gain is None
+    assert true.table[0] == 0.02
+    assert true.table[10] == 0.98
+    assert len(set(never.table)) == len(set(garbled.table)) == 1
+
+
+def test_experiments_tell_rivals_apart_and_are_new(box, bench):
+    arguments = Design(rivals=rivals(TRUTH, WRONG, NEVER))
+    designed = box.call("design_experiments", arguments)
+    texts = [tuple(e.tokens) for e in designed.experiments]
+    assert len(set(texts)) == len(texts) <= 64
+    assert all(1 <= len(text) <= 64 for text in texts)
+    by_kind = {kind: sum(e.generator == kind for e in designed.experiments) for kind in QUOTAS}
+    assert all(0 < by_kind[kind] <= QUOTAS[kind] for kind in QUOTAS)
+    true, wrong, never = designed.predictions
+    for text, p, q, n in zip(texts, true, wrong, never, strict=True):
+        assert p == (0.98 if text[-1] in PLANTED else 0.02)
+        assert q == (0.98 if text[-1] in (100, 101) else 0.02)
+        assert n == 0.02
+    assert np.mean(np.array(true) != np.array(wrong)) > 0.4
+    bench.revealed += [Revealed(text, 0.0) for text in texts]
+    again = box.call("design_experiments", arguments)
+    assert not set(texts) & {tuple(e.tokens) for e in again.experiments}
+
+
+def test_one_carrier_gives_few_texts(box):
+    designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG)))
+    for kind in QUOTAS:
+        carriers = [e.carrier for e in designed.experiments if e.generator == kind]
+        assert max(carriers.count(carrier) for carrier in carriers) <= 6
+
+
+def test_design_refuses_a_rival_that_predicts_nothing(box):
+    with pytest.raises(ToolFailed, match="not a sentence of the rule language"):
+        box.call("design_experiments", Design(rivals=rivals(TRUTH, "It likes verbs.")))
+
+
+def test_reading_needs_registered_predictions_for_exactly_these_texts(box, bench):
+    texts = [[11, 3], [12]]
+    n_read = bench.subject.n_read
+    with pytest.raises(ToolFailed, match="no predictions are registered for these texts"):
+        box.call("read_activations", Read(texts=texts))
+    bench.register([(11, 3)])
+    with pytest.raises(ToolFailed, match="no predictions are registered"):
+        box.call("read_activations", Read(texts=texts))
+    assert bench.subject.n_read == n_read
+    bench.register([(11, 3), (12,)])
+    assert box.call("read_activations", Read(texts=texts)).values == [[0, 2], [0]]
+    with pytest.raises(ToolFailed, match="no predictions are registered"):
+        box.call("read_activations", Read(texts=texts[::-1]))
+    assert box.call("read_activations", Read(texts=[[4]], exploratory=True)).values == [[2]]
+
+
+@pytest.mark.parametrize("texts", [[], [[]], [[1], []]])
+def test_nothing_to_read(texts, box):
+    with pytest.raises(ToolFailed, match="there is nothing to read"):
+        box.call("read_activations", Read(texts=texts, exploratory=True))
+
+
+def test_sizes(box):
+    def size(name, arguments):
+        return box.tools[name].size(arguments)
+
+    assert size("read_activations", Read(texts=[[1, 2], [3]])) == (2, 3)
+    assert size("generate_text", Generate(n_texts=64, n_tokens=128)) == (64, 8192)
+    assert size("ablate", Ablate(texts=["w1 w2 w3", "w4"])) == (2, 4)
+    assert units_of(*size("ablate", Ablate(texts=["w1 " * 100] * 64))) == 2
+    assert size("score", Score(sentences=[TRUTH] * 99)) == (0, 0)
+
+
+def test_search_shows_text_and_nothing_of_the_neuron(box, bench):
+    found = box.call("search_corpus", Search(sentence="Fires on `w3` (4).", n=5)).texts
+    probe = {tuple(t[t >= 0]) for t in bench.evidence.probe.tokens}
+    assert len(found) == 5
+    for text in found:
+        assert (text.tokens[-1], text.level) == (3, 4)
+        assert text.text == bench.subject.tokenizer.decode(text.tokens)
+        assert any(row[: len(text.tokens)] == tuple(text.tokens) for row in probe)
+    with pytest.raises(ToolFailed, match="rule language"):
+        box.call("search_corpus", Search(sentence="verbs"))
+
+
+def test_simulate(box):
+    made = box.call("simulate", Simulate(sentence=TRUTH, texts=["w1 w3", "w4"]))
+    assert made.tokens == [["w1", "w3"], ["w4"]]
+    assert made.levels == [[0, 10], [10]]
+    for bad in ("verbs", "Fires on `x` (3)."):
+        with pytest.raises(ToolFailed):
+            box.call("simulate", Simulate(sentence=bad, texts=["w1"]))
+    with pytest.raises(ToolFailed, match="empty"):
+        box.call("simulate", Simulate(sentence=TRUTH, texts=["w1", ""]))
+    with pytest.raises(ValidationError):
+        Simulate(sentence=TRUTH, texts=[])
+
+
+def test_the_null_is_of_other_neurons_and_worse_than_the_truth(box, bench):
+    null = box.call("null", Null(n=4))
+    assert len(null.neurons) == 4 >= null.n_scored > 0
+    assert 0 not in null.neurons
+    assert len(box.call("null", Null(n=99)).neurons) <= MAX_NULL
+    assert bench.ledger.opened == []
+
+
+def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, bench):
+    final = box.call("confirm", Confirm(sentence=TRUTH, null=WRONG, fold=1))
+    assert bench.ledger.opened == [1]
+    assert final.score.value == pytest.approx(1)
+    assert (final.score.split, final.openai_top_random.n_excerpts) == ("sealed", 10)
+    assert isinstance(final.random_only, ScoreValue)
+    assert set(final.baselines) == set(final.gains) == {"token_lookup_30", "token_lookup_full", "null"}
+    for name, baseline in final.baselines.items():
+        assert isinstance(baseline, Interval)
+        assert final.gains[name].value == pytest.approx(final.score.value - baseline.value, abs=2e-6)
+    assert final.gains["null"].low > 0.9
+    without = box.call("confirm", Confirm(sentence=NEVER, null=None, fold=0))
+    assert isinstance(without.score, Unscored)
+    assert all(isinstance(gain, Unscored) for gain in without.gains.values())
+    with pytest.raises(ToolFailed, match="no sealed fold 9"):
+        box.call("confirm", Confirm(sentence=TRUTH, null=None, fold=9))
+
+
+def test_revising_uses_what_was_revealed(box, bench):
+    texts = [(11, 200)] * 30
+    bench.revealed += [Revealed(text, 0.0) for text in texts]
+    found = box.call("revise", Revise(best=[TRUTH], n_revealed=30)).proposals
+    assert found
+    for proposal in found:
+        bench.check_sentence(proposal.sentence)
+
+
+def test_a_sentence_is_checked_before_a_run(bench):
+    bench.check_sentence(TRUTH)
+    for bad in ("verbs", "Fires on `w999` (3)."):
+        with pytest.raises(BadInput):
+            bench.check_sentence(bad)
+
+
+def test_padding_and_hashes():
+    tokens, lengths = padded([(1, 2, 3), (4,)])
+    assert tokens.tolist() == [[1, 2, 3], [4, -1, -1]]
+    assert lengths.tolist() == [3, 1]
+    assert padded([])[0].shape == (0, 1)
+    assert texts_sha256([(1, 2), (3,)]) != texts_sha256([(1,), (2, 3)])
