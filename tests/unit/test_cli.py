@@ -17,6 +17,7 @@ from tools.errors import AgentError
 HEAVY = ("torch", "transformers", "transformer_lens", "langgraph", "numpy", "pydantic", "structlog", "rich")
 COMMANDS = [
     ["explain"], ["resume"], ["read"], ["top"], ["test"], ["fetch"], ["trace"], ["trace", "list"], ["trace", "show"],
+    ["eval"], ["eval", "sample"],
 ]  # fmt: skip
 
 
@@ -60,7 +61,8 @@ def test_every_help_ends_in_an_example_that_can_be_copied(command, capsys):
 def test_every_command_exists():
     from agent.cli import _parser
 
-    lines = ("explain x", "resume x", "read x y", "top x", "test x y", "fetch x", "trace list", "trace show x")
+    lines = ("explain x", "resume x", "read x y", "top x", "test x y", "fetch x", "trace list", "trace show x",
+             "eval sample")  # fmt: skip
     for line in lines:
         module, function = _parser().parse_args(line.split()).run
         assert callable(getattr(import_module(module), function))
