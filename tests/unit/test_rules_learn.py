@@ -86,7 +86,9 @@ def test_a_neighbourhood_is_called_one(vocabulary: Vocabulary) -> None:
     assert {vocabulary.ids[anchor] % N_GROUPS for anchor in found.clauses[0].token.anchors} == {3}
 
 
-over_limit = pytest.mark.xfail(strict=True, reason="clauses that round to 0 are not counted and come back in _polish")
+over_limit = pytest.mark.xfail(
+    strict=True, reason="30 listed tokens: a gate listed again is not counted, nor what rounds to 0"
+)
 
 
 @pytest.mark.parametrize("form", [pytest.param(f, marks=over_limit) if f in ("tokens", "mixed") else f for f in FORMS])
@@ -96,7 +98,7 @@ def test_forms_keep_to_their_own_and_to_the_limits(form, vocabulary: Vocabulary)
         tokens = texts(seed, n=120)
         rng = np.random.default_rng(seed)
         values = (rng.gamma(0.3, size=N_TOKENS)[tokens] * rng.random(tokens.shape)).astype(np.float32)
-        found = Learner(tokens, values, np.ones(tokens.shape), vocabulary).learn(form)
+        found = Learner(tokens, values, np.ones(tokens.shape), vocabulary).learn(form, price=0.0004)
         check_limits(found)
         for clause in found.clauses:
             if form in ("tokens", "neighbourhoods"):
@@ -154,4 +156,5 @@ def test_the_sentence_of_one_token_is_that_token_at_any_scale(scale, vocabulary:
     truth = parse(planted(vocabulary)["a token"])
     tokens = texts(1)
     values = (scale * Batch(tokens, vocabulary).levels(truth)).astype(np.float32)
-    assert Learner(tokens, values, np.ones(tokens.shape), vocabulary).learn("mixed") == truth
+    found = Learner(tokens, values, np.ones(tokens.shape), vocabulary).learn("mixed")
+    assert [(clause.token, clause.context) for clause in found.clauses] == [(truth.clauses[0].token, None)]
