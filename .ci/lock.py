@@ -1,6 +1,6 @@
 """Write constraints.txt: the versions, as installed and tested here, of all that the project and its extras need.
 
-    make lock
+make lock
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ def needed() -> dict[str, str]:
     extras = project["project"]["optional-dependencies"].values()
     waiting = [
         (Requirement(text), "")
-        for text in [*project["build-system"]["requires"], *project["project"]["dependencies"], *sum(extras, [])]
+        for text in [
+            *project["build-system"]["requires"],
+            *project["project"]["dependencies"],
+            *(need for extra in extras for need in extra),
+        ]
     ]
     found: dict[str, str] = {}
     seen = set()

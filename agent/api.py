@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from agent.config import RunConfig
 from agent.opening import open_bench, open_subject_for
-from agent.runner import resume_run, start_run
 from tools.catalogue.scores import PROTOCOL, measured
 from tools.errors import BadInput
-from tools.records.neuron import NeuronId, parse_target
+from tools.records.neuron import NeuronId
 from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.rules.language import parse, render
 from tools.scoring.metrics import Correlation
@@ -98,11 +97,15 @@ def explain(
         target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, budget=budget,
         max_seconds=max_seconds, seed=seed, rivals=tuple(rivals),
     )  # fmt: skip
+    from agent.runner import start_run  # LangGraph takes half a second that reading does not need
+
     return start_run(config, Path(runs_dir), display or QuietDisplay())
 
 
 def resume(run: str, *, runs_dir: str | Path = "runs", display: Display | None = None) -> Result:
     """Go on with an interrupted run: it ends as it would have ended undisturbed, and repeats no recorded call."""
+    from agent.runner import resume_run
+
     return resume_run(run, Path(runs_dir), display or QuietDisplay())
 
 

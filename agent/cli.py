@@ -177,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         "Go on with an interrupted run; no recorded tool call is repeated.",
         "agent resume last", [runs, output],
     )  # fmt: skip
-    resume.add_argument("name", metavar="RUN", help="the run's id, its beginning or end, or last")
+    resume.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
 
     read = command(
         commands, "read", "agent.commands.readings:read",
@@ -220,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
         traces, "show", "agent.commands.trace:show",
         "Tell the story of a run: explanation, rivals, experiments, decisions.", "agent trace show last", [runs],
     )  # fmt: skip
-    show.add_argument("name", metavar="RUN", help="the run's id, its beginning or end, or last")
+    show.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
 
     evaluate = commands.add_parser(
         "eval", help="Measure the agent.", description="Measure the agent.", epilog="example:\n  agent eval sample"

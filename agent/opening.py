@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.config import RunConfig
+from agent.download import DownloadBar
 from tools.bench import Bench
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
@@ -36,23 +37,6 @@ class NoOpenings:
         raise BadInput("the sealed split may only be opened by a run that counts its openings.")
 
 
-class _Download:
-    """Shows a download, told of as (bytes done, bytes in all), on a display that counts steps."""
-
-    def __init__(self, display: Display) -> None:
-        self._display = display
-        self._done = -1
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._done < 0:
-            self._display.start(total, "fetching the model (bytes)")
-            self._done = 0
-        self._display.advance(done - self._done)
-        self._done = done
-        if done >= total:
-            self._display.finish()
-
-
 def open_subject_for(target: str, model: str, display: Display) -> tuple[LeanGPT2 | BridgeModel, NeuronId]:
     """The subject model that a target means, and the neuron, checked to exist.
 
@@ -61,7 +45,8 @@ def open_subject_for(target: str, model: str, display: Display) -> tuple[LeanGPT
         NotAvailable: the model is not here and cannot be fetched.
     """
     named, neuron = parse_target(target)
-    folder = resolve(named or model, default_corpus_is_cached, _Download(display))
+    with DownloadBar(display, f"fetching {named or model}") as bar:
+        folder = resolve(named or model, default_corpus_is_cached, bar)
     if folder.fell_back:
         display.note(
             f"GPT-2 is not on this machine, so {neuron} below is a neuron of the bundled model `mini`, not of GPT-2. "
@@ -73,7 +58,7 @@ def open_subject_for(target: str, model: str, display: Display) -> tuple[LeanGPT
 
 
 def default_corpus_tokens(subject: LeanGPT2 | BridgeModel) -> int:
-    """How much of a corpus to read when nothing is said: what a small model reads in about half a minute on two cores."""
+    """How much of a corpus to read when nothing is said: about half a minute's worth for a small model on two cores."""
     weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
     return _TOKENS_SMALL if weights < _SMALL_MODEL else _TOKENS_LARGE
 

@@ -105,6 +105,11 @@ class Tests:
         return self.passed >= MIN_TESTS and self.passed >= MIN_PASS_RATE * (self.passed + self.failed)
 
 
+def is_tested(tests: Mapping[Kind, Tests]) -> bool:
+    """Whether predictions of every kind have been put to the test at least five times."""
+    return all(tests[kind].passed + tests[kind].failed >= MIN_TESTS for kind in KINDS)
+
+
 def verdict(
     score: ScoreValue | Unscored,
     gains: Mapping[str, Interval | Unscored],

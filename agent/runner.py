@@ -137,7 +137,10 @@ def _run(
             result = run.result.model_copy(update={"seconds": seconds})
             trace.emit(Finished(result=result.to_json()))
             neuron.write_result(result)
-            results.add_result(result)
+            try:
+                results.add_result(result)
+            except StorageError as error:  # the index can be rebuilt; the result is safe and is shown
+                display.note(str(error))
             return result
         except KeyboardInterrupt as stopped:
             trace.emit(InterruptedEvent(reason="stopped by the user"))

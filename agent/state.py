@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from agent import belief
 from agent.config import RunConfig
-from agent.policy import KINDS, Kind, StopReason
+from agent.policy import KINDS, Kind, StopReason, Tests
 from tools.bench import Bench
 from tools.catalogue.experiments import Designed
 from tools.catalogue.scores import Scored
@@ -50,6 +50,14 @@ class Hypothesis:
     table: list[float] = field(default_factory=list)
     status: str = "competing"
     outcomes: dict[Kind, dict[str, list[bool]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+
+    def tests(self) -> dict[Kind, Tests]:
+        """Per kind, how many carriers bore the predictions out: a carrier passes when most of its texts do."""
+        out = {}
+        for kind, carriers in self.outcomes.items():
+            passed = sum(2 * sum(came_true) > len(came_true) for came_true in carriers.values())
+            out[kind] = Tests(passed, len(carriers) - passed)
+        return out
 
 
 @dataclass

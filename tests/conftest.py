@@ -18,6 +18,7 @@ os.environ |= {
     "HF_HUB_OFFLINE": "1",
     "HF_HOME": f"{_HOME}/huggingface",
     "XDG_CACHE_HOME": f"{_HOME}/cache",
+    "NEURON_AGENT_CACHE": f"{_HOME}/evidence",
     "OMP_WAIT_POLICY": "passive",
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",

@@ -123,7 +123,7 @@ class RunFolder:
 
     @classmethod
     def find(cls, runs_dir: str | Path, run_id: str) -> RunFolder:
-        """The run with that id, or the only one whose id begins or ends with it; `last` is the latest.
+        """The run with that id, or the only one whose id holds it; `last` is the latest.
 
         Raises:
             BadInput: there is none, or more than one; the message names the closest ids.
@@ -133,7 +133,7 @@ class RunFolder:
         if run_id == "last" and known:
             return cls(Path(runs_dir) / known[-1])
         matches = [known_id for known_id in known if known_id == run_id] or [
-            known_id for known_id in known if run_id and (known_id.startswith(run_id) or known_id.endswith(run_id))
+            known_id for known_id in known if run_id and run_id in known_id
         ]
         if len(matches) == 1:
             return cls(Path(runs_dir) / matches[0])

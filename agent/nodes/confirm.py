@@ -32,7 +32,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         "confirm", Confirm(sentence=winner.sentence, null=null.sentence, fold=opening.fold)
     )
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json")))
-    tests = _tests(winner)
+    tests = winner.tests()
     verdict, why = policy.verdict(final.score, final.gains, final.baselines["token_lookup_full"], tests)
     details: dict[str, Any] = {
         **final.model_dump(mode="json", include={"openai_top_random", "random_only", "gains"}),
@@ -58,15 +58,6 @@ def conclude(state: LoopState, runtime: Runtime[Investigation]) -> None:
     run.result = _result(run, state, "dead", why, None, nothing, baselines, {})
 
 
-def _tests(hypothesis: Hypothesis) -> dict[policy.Kind, policy.Tests]:
-    """Per kind, how many carriers bore the predictions out: a carrier passes when most of its texts do."""
-    out = {}
-    for kind, carriers in hypothesis.outcomes.items():
-        passed = sum(2 * sum(came_true) > len(came_true) for came_true in carriers.values())
-        out[kind] = policy.Tests(passed, len(carriers) - passed)
-    return out
-
-
 def _result(
     run: Investigation, state: LoopState, verdict: Verdict, why: str, winner: Hypothesis | None, score: Measured,
     baselines: Baselines, details: dict[str, Any],
@@ -89,7 +80,7 @@ def _result(
                 {
                     "explanation": h.sentence,
                     "score": h.score,
-                    "status": "winner" if h is winner else h.status,
+                    "status": "winner" if h is winner else "survived" if h.status == "competing" else h.status,
                     "name": h.name,
                     "form": h.form,
                 }

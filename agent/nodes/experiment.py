@@ -29,13 +29,16 @@ def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     run, round_ = runtime.context, state["round"]
     run.trace.emit(Stage(stage="design", round=round_))
     rivals = run.competing()
-    arguments = Design(rivals=[Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in rivals])
+    arguments = Design(
+        rivals=[Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in rivals],
+        leader=rivals.index(run.best()),
+    )
     try:
         designed: Designed = run.toolbox.call("design_experiments", arguments)
     except BudgetSpent as spent:
-        return _stop(run, round_, "budget", str(spent))
+        return _stop(run, state, "budget", str(spent))
     if not designed.experiments:
-        return _stop(run, round_, "plateau", "no text is left that was not read before")
+        return _stop(run, state, "plateau", "no text is left that was not read before")
     run.designed = designed
     names = _names(round_, designed.experiments)
     run.trace.emit(
@@ -60,7 +63,7 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     try:
         read: Values = run.toolbox.call("read_activations", Read(texts=[e.tokens for e in experiments]))
     except BudgetSpent as spent:
-        return _stop(run, round_, "budget", str(spent))
+        return _stop(run, state, "budget", str(spent))
     values = [row[-1] for row in read.values]
     fired = [value > run.theta for value in values]
     names = _names(round_, experiments)
@@ -76,7 +79,7 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
                 came_true = (p >= 0.5) == fires
                 hypothesis.outcomes[kind].setdefault(experiment.carrier, []).append(came_true)
     run.trace.emit(BeliefUpdated(round=round_, beliefs=run.beliefs, log_scores=scores))
-    return Command(goto="refine")
+    return Command(goto="refine" if state["stop"] is None else "confirm")
 
 
 def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Kind]:
@@ -109,6 +112,7 @@ def _planned(run: Investigation, name: str, experiment: Planned) -> PlannedExper
     )
 
 
-def _stop(run: Investigation, round_: int, why: StopReason, said: str) -> Command[Any]:
-    run.trace.emit(Decided(action="stop", reason=f"{why}: {said}", round=round_))
-    return Command(goto="confirm", update={"stop": why})
+def _stop(run: Investigation, state: LoopState, why: StopReason, said: str) -> Command[Any]:
+    """End the loop; a reason that was decided before, when only a last test was missing, stays the reason."""
+    run.trace.emit(Decided(action="stop", reason=f"{why}: {said}", round=state["round"]))
+    return Command(goto="confirm", update={"stop": state["stop"] or why})

@@ -8,13 +8,13 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent import belief, policy
-from agent.nodes.propose import ROUND_COST
+from agent.nodes.propose import ROUND_COST, TEST_COST
 from agent.state import BASE_RATE, LOOKUP, Investigation, LoopState
 from traces.events import Decided, Stage
 
 
 def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["design", "confirm"]]:
-    """Drop what is refuted, then stop or go on."""
+    """Drop what is refuted, then stop or go on; a winner that was never tested is tested before the end."""
     run, round_ = runtime.context, state["round"]
     run.trace.emit(Stage(stage="judge", round=round_))
     scores = {h.name: h.score for h in run.competing()}
@@ -23,11 +23,16 @@ def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
         run.beliefs = belief.without(run.beliefs, name)
         run.trace.emit(Decided(action="drop", reason=reason, hypothesis=name, round=round_))
     best = run.best()
-    standing = policy.Standing(best.score, run.gain, round_, run.config.patience, run.toolbox.left, ROUND_COST)
+    standing = policy.Standing(
+        best.score, run.gain, round_, run.config.patience, run.toolbox.left, ROUND_COST + TEST_COST
+    )
     stop = policy.should_stop(standing)
     if stop:
         run.trace.emit(Decided(action="stop", reason=f"{stop[0]}: {stop[1]}", hypothesis=best.name, round=round_))
-        return Command(goto="confirm", update={"stop": stop[0]})
+        if policy.is_tested(best.tests()) or run.toolbox.left < TEST_COST:
+            return Command(goto="confirm", update={"stop": stop[0]})
+        # What was written in the last round has predicted nothing yet: it is tested once before it is claimed.
+        return Command(goto="design", update={"stop": stop[0], "round": round_ + 1})
     reason = f"{best.name} leads on development text; another round may tell rivals apart"
     run.trace.emit(Decided(action="refine", reason=reason, hypothesis=best.name, round=round_))
     return Command(goto="design", update={"round": round_ + 1})

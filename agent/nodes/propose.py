@@ -18,6 +18,9 @@ from traces.events import Decided, Scored, Stage
 ROUND_COST = 4
 """Units of a full round: design, read, revise, score."""
 
+TEST_COST = 2
+"""Units to test the winner once more: design, read."""
+
 _SHOWN = 4
 
 

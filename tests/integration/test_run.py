@@ -68,10 +68,12 @@ def run(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_stages_in_order(run: Run) -> None:
     stages = [event.stage for event in run.of(Stage)]
-    rounds = max(event.round for event in run.of(Stage))
-    assert rounds >= 2
-    one = ["design", "predict", "measure", "propose", "judge"]
-    assert stages == ["gather", "propose", *one * rounds, "confirm"]
+    n_rounds = stages.count("judge")
+    assert n_rounds >= 1
+    test = ["design", "predict", "measure"]
+    one = [*test, "propose", "judge"]
+    last = test if stages.count("design") > n_rounds else []  # of a winner that was never tested
+    assert stages == ["gather", "propose", *one * n_rounds, *last, "confirm"]
     assert run.events[0].type == "run_started"
     assert run.events[-1].type == "finished"
 
@@ -120,7 +122,7 @@ def test_readings_are_the_neurons(run: Run) -> None:
 def test_the_sealed_split_is_opened_once_at_the_end(run: Run) -> None:
     (opened,) = run.of(SealedOpened)
     (confirmed,) = run.calls("confirm")
-    (stop,) = [event for event in run.of(Decided) if event.action == "stop"]
+    *_, stop = [event for event in run.of(Decided) if event.action == "stop"]
     assert stop.seq < opened.seq < confirmed.seq
     assert (opened.fold, opened.opening, opened.reused) == (0, 1, False)
     for event in run.events:

@@ -51,7 +51,12 @@ def test_a_tool_result_is_the_same_live_and_replayed(value: object) -> None:
 
 def test_canonical_takes_numpy_and_our_records() -> None:
     values = {"a": np.float32(0.1), "b": np.arange(3), "c": (np.bool_(True), None), 4: NeuronId(5, 131)}
-    assert e.canonical(values) == {"a": float(np.float32(0.1)), "b": [0, 1, 2], "c": [True, None], "4": [5, 131]}
+    assert e.canonical(values) == {
+        "a": float(np.float32(0.1)),
+        "b": [0, 1, 2],
+        "c": [True, None],
+        "4": {"layer": 5, "index": 131},
+    }
     assert e.ReadingsRevealed(
         round=1, experiment_ids=["x"], values=np.array([0.1], np.float32), fired=np.array([True])
     ).values == [float(np.float32(0.1))]

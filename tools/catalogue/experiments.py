@@ -25,9 +25,10 @@ class Rival(BaseModel):
 
 
 class Design(Arguments):
-    """The rivals that experiments should tell apart."""
+    """The rivals that experiments should tell apart, and which of them leads: the one that must be tried hardest."""
 
     rivals: list[Rival]
+    leader: int = 0
 
 
 class Planned(BaseModel):
@@ -76,7 +77,7 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
         rivals = arguments.rivals
         beliefs = np.array([rival.belief for rival in rivals])
         on_probe = np.stack([probabilities(r.table, bench.probe_levels(r.sentence)) for r in rivals])
-        leader = int(beliefs.argmax())
+        leader = arguments.leader
         pools = {
             "minimal_pair": minimal_pairs(evidence.explore, evidence.theta, vocabulary, rng),
             "vocabulary_sweep": vocabulary_sweep(evidence.explore, evidence.theta, vocabulary, rng),
@@ -94,10 +95,13 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
             if not pool:
                 continue
             expected = predict(rivals, pool)
-            # A generator's texts are half for telling rivals apart and half for trying the leader where it is surest.
-            differ = choose(pool, disagreement(expected, beliefs), quota - quota // 4, known)
+            # Most texts are for telling rivals apart, the rest for trying the leader where it is surest: an edit that
+            # must silence, a token or a text that must fire.
+            n_surest = quota // 3
+            differ = choose(pool, disagreement(expected, beliefs), quota - n_surest, known)
             known |= {pool[row].tokens for row in differ}
-            surest = choose(pool, np.abs(expected[leader] - expected.mean()), quota // 4, known)
+            sure = 1 - expected[leader] if generator == "minimal_pair" else expected[leader]
+            surest = choose(pool, sure, n_surest, known)
             known |= {pool[row].tokens for row in surest}
             for row in [*differ, *surest]:
                 chosen.append(pool[row])

@@ -112,9 +112,10 @@ def _sections(tokens: NDArray[np.int32]) -> list[NDArray[np.int32]]:
 def cluster_documents(documents: Documents) -> NDArray[np.int32]:
     """Number of the cluster of each document, int32 [n_documents].
 
-    Sections of one text stay together unless it is long: more than 2,048 tokens, or than 2 % of the corpus. Documents that share runs of 12
-    tokens are joined, strongest first; a run common to more than 20 documents joins none. Where one of the two
-    holds more than half of the other's runs they are always joined; otherwise never into more than 2 % of the corpus.
+    Sections of one text stay together unless it is long: more than 2,048 tokens, or than 2 % of the corpus. Documents
+    that share runs of 12 tokens are joined, strongest first; a run common to more than 20 documents joins none. Where
+    one of the two holds more than half of the other's runs they are always joined; otherwise never into more than 2 %
+    of the corpus.
     """
     clusters = _Clusters(documents.lengths, max_size=MAX_CLUSTER_SHARE * documents.lengths.sum())
     whole = documents.text_tokens <= min(LONG_TEXT_TOKENS, LONG_TEXT_SHARE * documents.text_tokens.sum())

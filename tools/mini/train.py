@@ -121,6 +121,7 @@ def learning_rate(tokens: int, limit: int, peak: float, step: int) -> float:
 
 
 def parse_arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and tokenizer")
     parser.add_argument("--tokens", type=float, default=30e6, help="training tokens in all")
@@ -132,6 +133,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
+    """Train, or go on training, and write the best checkpoint."""
     args = parse_arguments()
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -177,7 +179,7 @@ def main() -> None:
             group["lr"] = learning_rate(tokens, limit, args.lr, step)
         loss = loss_of(model, windows(train, BATCH, rng), args.device)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         tokens += BATCH * (N_POSITIONS - 1)

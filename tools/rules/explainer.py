@@ -49,7 +49,7 @@ class RulesExplainer:
             [
                 ("mixed, other excerpts", learner.learn("mixed")),
                 ("grown from the best", learner.learn("mixed", start=Rule(tuple(half)))),
-                ("mixed, terse", learner.learn("mixed", price=4 * PRICE_PER_WORD)),
+                ("mixed, terse", learner.learn("mixed", price=2 * PRICE_PER_WORD)),
             ]
         )
 

@@ -42,12 +42,14 @@ from tools.rules.vocabulary import Vocabulary, ramp
 
 Form = Literal["tokens", "neighbourhoods", "context", "mixed"]
 
-PRICE_PER_WORD = 0.001
+PRICE_PER_WORD = 0.002
 """Share of the variance that a word of the sentence has to explain to be worth saying."""
 
 NOTHING = Rule(())
 """The rule that never fires, from which learning starts."""
 
+_EVERYWHERE_WORDS = 2
+_LEAST_GAIN = 1e-4
 _SHORTLIST = 24
 _THINNED = 3
 _ANCHORS = 96
@@ -204,19 +206,17 @@ class Learner:
     ) -> Rule:
         """A rule of one form, grown from the clauses of `start`. May be empty: then nothing was worth saying."""
         chosen = [replace(clause, strength=1) for clause in start.clauses]
-        for _ in range(max_clauses + 2):
+        while len(chosen) < max_clauses - 1:  # the last clause is `everywhere`, which polishing may add
             residual, basis = self._residual(chosen)
-            rule = self._quantise(chosen, self._coefficients(chosen)) if chosen else Rule(())
-            words, listed = n_words(render(rule)), rule.listed()
-            if len(chosen) >= max_clauses - 1 or words >= max_words - 3:
-                break
-            room = min(max_listed - listed, max_words - words - 2)
+            listed = max_listed - Rule(tuple(chosen)).listed()
+            words = max_words - n_words(render(Rule(tuple(chosen)))) - _EVERYWHERE_WORDS
             best: _Candidate | None = None
-            for found in self._screen(form, chosen, residual, room, price):
+            for found in self._screen(form, chosen, residual, min(listed, words), price):
                 clause = found.grow() if found.grow else found.clause
                 cost = n_words(render(Rule((clause,)))) - 1
                 exact = _Candidate(clause, self._exact_gain(clause, residual, basis), cost)
-                if words + cost <= max_words - 2 and exact.worth(price) > (best.worth(price) if best else 0):
+                fits = cost <= words and clause.listed() <= listed
+                if fits and exact.worth(price) > (best.worth(price) if best else 0):
                     best = exact
             if best is None:
                 break
@@ -371,11 +371,6 @@ class Learner:
         columns = np.stack([root, *(root * self.feature(clause) for clause in chosen)]).astype(np.float64)
         return np.asarray(np.linalg.lstsq(columns.T, root * self.target, rcond=None)[0])
 
-    def _quantise(self, chosen: list[Clause], coefficients: NDArray[np.float64]) -> Rule:
-        largest = max(float(np.abs(coefficients[1:]).max()), 1e-9)
-        strengths = np.clip(np.rint(coefficients[1:] * 10 / largest), -10, 10).astype(int)
-        return Rule(tuple(replace(c, strength=int(s)) for c, s in zip(chosen, strengths, strict=True) if s))
-
     def _polish(self, chosen: list[Clause], max_words: int) -> Rule:
         """Whole-number strengths by coordinate descent on the weighted correlation of the cut sum; zeros drop out."""
         if not chosen:
@@ -409,7 +404,7 @@ class Learner:
                         continue
                     trial = total + (value - strengths[k]) * columns[k]
                     score = self._correlation(trial)
-                    if score > best + 1e-5:
+                    if score > best + _LEAST_GAIN:
                         total, best, improved = trial, score, True
                         strengths[k] = value
             if not improved:
@@ -418,9 +413,9 @@ class Learner:
 
     def _correlation(self, total: Vector) -> float:
         levels = np.clip(total, 0, 10)
-        mean = float(self.weight @ levels)
-        variance = float(self.weight @ levels**2) - mean**2
-        return float(self.weight @ (levels * self.target)) / np.sqrt(variance) if variance > 1e-9 else -1.0
+        levels -= self.weight @ levels
+        covariance, variance = float(self.weight @ (levels * self.target)), float(self.weight @ levels**2)
+        return covariance / np.sqrt(variance) if variance > 1e-9 else -1.0
 
 
 def _gains(members: Vector, squares: Vector, both: Vector) -> Vector:
