@@ -115,6 +115,36 @@ def ngram_losses(train: list[NDArray[np.int64]], held_out: NDArray[np.int64]) ->
     return float(-np.log(p_unigram[current]).mean()), float(-np.log(p_bigram).mean())
 
 
+def model_card(facts: dict[str, Any]) -> str:
+    """The README.md beside the weights, from what `training.json` holds."""
+    return f"""# mini
+
+A GPT-2-architecture language model of Python's own standard library, small enough to ship: {N_LAYERS} layers, width
+{D_MODEL}, {4 * D_MODEL} neurons a layer, {N_HEADS} heads, {N_POSITIONS} positions, a byte-level BPE vocabulary of {VOCAB}
+tokens of its own, weights in 16 bits. It exists so that the agent can be tried and tested without a network.
+
+| | |
+|---|---|
+| Text | non-test modules and help topics of Python {facts["python"]}'s standard library |
+| Trained on | the texts whose SHA-256 begins with an even byte: {facts["training_tokens"]:,} tokens |
+| Held out, and the default corpus | the other texts |
+| Tokens seen | {facts["tokens_seen"]:,} |
+| Held-out loss, nats per token | **{facts["held_out_loss"]:.3f}** |
+| Bigram on the same text (Witten-Bell) | {facts["bigram_loss"]:.3f} |
+| Unigram on the same text | {facts["unigram_loss"]:.3f} |
+| Seed, peak learning rate | {facts["seed"]}, {facts["lr"]} |
+
+Held-out loss is measured on {HELD_OUT_WINDOWS} fixed windows of {N_POSITIONS} tokens; `training.json` has the whole curve.
+`seen.npy` holds hashed runs of 12 tokens of the training text, so that texts much like it are left out of the default
+corpus on every version of Python.
+
+Train it again, and hash what it saw:
+
+    python -m tools.mini.train --out tools/mini/weights --tokens {facts["tokens_seen"] / 1e6:.0f}e6
+    python -m tools.mini.seen --out tools/mini/weights
+"""
+
+
 def learning_rate(tokens: int, limit: int, peak: float, step: int) -> float:
     """Warm up, hold at `peak`, fall linearly to zero over the last fifth of `limit` tokens."""
     return peak * min(1.0, (step + 1) / WARMUP_STEPS, max(0.0, (limit - tokens) / (0.2 * limit)))
@@ -202,6 +232,7 @@ def main() -> None:
                     "history": history,
                 }  # fmt: skip
                 (args.out / "training.json").write_text(json.dumps(card, indent=1) + "\n")
+                (args.out / "README.md").write_text(model_card(card))
             torch.save(
                 {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "rng": rng.bit_generator.state,
                  "torch_rng": torch.get_rng_state(), "tokens": tokens, "step": step, "best": best, "history": history},
