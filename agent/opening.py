@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from agent.config import RunConfig
 from agent.download import DownloadBar
+from agent.openings import CountedOpenings
 from tools.bench import Bench
-from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import load_texts
 from tools.evidence.hub import default_corpus_is_cached
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 
 _SMALL_MODEL = 10_000_000
 _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000
-
-
-class NoOpenings:
-    """A ledger for work that never opens the sealed split."""
-
-    def record_opening(self, fold: int) -> int:
-        """Refuse."""
-        raise BadInput("the sealed split may only be opened by a run that counts its openings.")
 
 
 def open_subject_for(target: str, model: str, display: Display) -> tuple[LeanGPT2 | BridgeModel, NeuronId]:
@@ -94,5 +86,5 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
         explainer=RulesExplainer(vocabulary),
         simulator=RulesSimulator(vocabulary),
         seed=config.seed,
-        ledger=ledger or NoOpenings(),
+        ledger=ledger or CountedOpenings(),
     )

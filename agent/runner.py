@@ -12,6 +12,7 @@ from typing import Any
 from agent.config import RunConfig
 from agent.graph import build_graph, recursion_limit
 from agent.opening import open_bench
+from agent.openings import CountedOpenings
 from agent.state import Investigation, LoopState
 from tools.bench import Bench
 from tools.catalogue import all_tools
@@ -29,18 +30,11 @@ from traces.store import TraceWriter, load_trace
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
 
 
-class _Ledger:
-    """Lets a fold be opened only after the results database has counted it, which `confirm` does first."""
-
-    def record_opening(self, fold: int) -> int:
-        """The database has the count; the tool call is on record."""
-        return 0
-
-
 def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
     """Explain one neuron and leave its run behind. See `agent.api.explain`."""
     started = time.monotonic()
-    bench = open_bench(config, display, _Ledger())
+    openings = CountedOpenings()
+    bench = open_bench(config, display, openings)
     for sentence in config.rivals:
         bench.check_sentence(sentence)
     if config.model == "auto":  # what it means may be something else by the time the run is resumed
@@ -57,7 +51,7 @@ def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
     }
     folder = RunFolder.create(runs_dir, run_id, manifest)
     neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
-    return _run(folder, neuron, bench, config, manifest, display, started, resume=False)
+    return _run(folder, neuron, bench, openings, config, manifest, display, started, resume=False)
 
 
 def resume_run(run: str, runs_dir: Path, display: Display) -> Result:
@@ -74,13 +68,14 @@ def resume_run(run: str, runs_dir: Path, display: Display) -> Result:
         model, fingerprint = manifest["model"]["name"], manifest["model"]["fingerprint"]
     except (KeyError, TypeError, BadInput) as error:
         raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error
-    bench = open_bench(config, display, _Ledger())
+    openings = CountedOpenings()
+    bench = open_bench(config, display, openings)
     if bench.subject.fingerprint != fingerprint:
         raise BadInput(
             f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
         )
     neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
-    return _run(folder, neuron, bench, config, manifest, display, started, resume=True)
+    return _run(folder, neuron, bench, openings, config, manifest, display, started, resume=True)
 
 
 def _finished(folder: RunFolder) -> Result | None:
@@ -102,6 +97,7 @@ def _run(
     folder: RunFolder,
     neuron: NeuronFolder,
     bench: Bench,
+    openings: CountedOpenings,
     config: RunConfig,
     manifest: dict[str, Any],
     display: Display,
@@ -128,7 +124,7 @@ def _run(
                 trace.emit(Note(message=note))
             toolbox = Toolbox(all_tools(bench), TraceRecorder(trace), config.seed, config.budget, config.max_seconds)
             results = ResultsDatabase(folder.path.parent)
-            run = Investigation(folder.run_id, config, bench, toolbox, trace, results, str(neuron.events))
+            run = Investigation(folder.run_id, config, bench, openings, toolbox, trace, results, str(neuron.events))
             build_graph().invoke(
                 LoopState(round=0, stop=None), {"recursion_limit": recursion_limit(config.budget)}, context=run
             )

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from agent import belief
 from agent.config import RunConfig
+from agent.openings import CountedOpenings
 from agent.policy import KINDS, Kind, StopReason, Tests
 from tools.bench import Bench
 from tools.catalogue.experiments import Designed
@@ -68,6 +69,7 @@ class Investigation:
         run_id: names the run.
         config: its settings.
         bench: the neuron.
+        openings: lets the bench open a sealed fold once its opening is counted.
         toolbox: the door to everything.
         trace: where events go.
         trace_name: what the result calls the trace.
@@ -84,6 +86,7 @@ class Investigation:
     run_id: str
     config: RunConfig
     bench: Bench
+    openings: CountedOpenings
     toolbox: Toolbox
     trace: TraceWriter
     results: ResultsDatabase

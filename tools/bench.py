@@ -47,6 +47,7 @@ class Bench:
         seed: of the run.
         ledger: counts the openings of the sealed split.
         revealed: experiments read so far.
+        carriers: excerpts that they were cut from; each has been a witness once.
         registered: hashes of the texts for which predictions stand in the trace.
     """
 
@@ -59,6 +60,7 @@ class Bench:
     seed: int
     ledger: Ledger
     revealed: list[Revealed] = field(default_factory=list)
+    carriers: set[str] = field(default_factory=set)
     registered: set[str] = field(default_factory=set)
     _probe_levels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 

@@ -35,6 +35,10 @@ class Explainer(Protocol):
     def name(self) -> str:
         """How a result calls it."""
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of whatever decides what it would say."""
+
     def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> list[Proposal]:
         """Several rivals of different form.
 

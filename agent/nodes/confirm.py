@@ -27,6 +27,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         run.bench.evidence.sealed.n_folds,
         run.run_id,
     )
+    run.openings.count(opening.fold, opening.number)
     run.trace.emit(SealedOpened(fold=opening.fold, opening=opening.number, reused=opening.reused))
     final: Confirmation = run.toolbox.call(
         "confirm", Confirm(sentence=winner.sentence, null=null.sentence, fold=opening.fold)

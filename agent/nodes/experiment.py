@@ -69,6 +69,7 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     names = _names(round_, experiments)
     run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
     run.bench.revealed += [Revealed(tuple(e.tokens), v) for e, v in zip(experiments, values, strict=True)]
+    run.bench.carriers |= {e.carrier for e in experiments}
     rivals = run.competing()
     predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
     scores = belief.log_scores(predictions, fired, [e.carrier for e in experiments])

@@ -21,6 +21,7 @@ ROUND_COST = 4
 TEST_COST = 2
 """Units to test the winner once more: design, read."""
 
+_START_COST = 2
 _SHOWN = 4
 
 
@@ -33,8 +34,9 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     rivals += [(LOOKUP, p.sentence, "always competes") for p in lookup.proposals]
     rivals += [("own words", sentence, "user") for sentence in run.config.rivals]
     try:
-        proposed: Proposals = run.toolbox.call("propose", Propose())
-        rivals += [(p.form, p.sentence, run.bench.explainer.name) for p in proposed.proposals]
+        if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
+            proposed: Proposals = run.toolbox.call("propose", Propose())
+            rivals += [(p.form, p.sentence, run.bench.explainer.name) for p in proposed.proposals]
         new = run.enter(rivals, 0)
         _score(run, new, 0, None)
     except BudgetSpent as spent:

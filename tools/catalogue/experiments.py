@@ -78,6 +78,8 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
         beliefs = np.array([rival.belief for rival in rivals])
         on_probe = np.stack([probabilities(r.table, bench.probe_levels(r.sentence)) for r in rivals])
         leader = arguments.leader
+        if not 0 <= leader < len(rivals):
+            raise BadInput(f"the leader must be one of the {len(rivals)} rivals, not number {leader}.")
         pools = {
             "minimal_pair": minimal_pairs(evidence.explore, evidence.theta, vocabulary, rng),
             "vocabulary_sweep": vocabulary_sweep(evidence.explore, evidence.theta, vocabulary, rng),
@@ -91,7 +93,8 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
         predictions: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
         known = bench.known_texts()
         for generator, quota in QUOTAS.items():
-            pool = pools[generator]
+            # An excerpt is a witness once in a run, not once a round.
+            pool = [candidate for candidate in pools[generator] if candidate.carrier not in bench.carriers]
             if not pool:
                 continue
             expected = predict(rivals, pool)

@@ -6,11 +6,12 @@ import numpy as np
 from pydantic import BaseModel
 
 from tools.bench import Bench
-from tools.evidence.neighbours import explore_readings, similar_firing_rate
+from tools.evidence.neighbours import similar_firing_rate
 from tools.records.excerpts import SealedReadings
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.calibration import fit
 from tools.scoring.metrics import Correlation, StratifiedSample
+from tools.scoring.null import explanation_of
 from tools.scoring.sampling import only, scoring_sample, top_and_random_sample
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -120,16 +121,13 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
         neurons = similar_firing_rate(bench.scan, evidence.neuron.index, min(arguments.n, MAX_NULL), rng)
         best, best_value, n_scored = None, -np.inf, 0
         for neuron in neurons:
-            explore = explore_readings(bench.scan, neuron)
-            proposal = bench.explainer.propose_one(
-                explore, bench.stratum_of(len(explore)), np.random.default_rng(neuron)
-            )
-            result = correlate(proposal.sentence, bench.development)
+            sentence = explanation_of(bench.scan, neuron, bench.explainer, bench.stratum_of(len(evidence.explore)))
+            result = correlate(sentence, bench.development)
             if isinstance(result, Unscored):
                 continue
             n_scored += 1
             if result.value > best_value:
-                best, best_value = proposal.sentence, result.value
+                best, best_value = sentence, result.value
         return NullChoice(neurons=neurons, sentence=best, n_scored=n_scored)
 
     def confirm(arguments: Confirm, rng: np.random.Generator) -> Confirmation:

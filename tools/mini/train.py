@@ -119,9 +119,9 @@ def model_card(facts: dict[str, Any]) -> str:
     """The README.md beside the weights, from what `training.json` holds."""
     return f"""# mini
 
-A GPT-2-architecture language model of Python's own standard library, small enough to ship: {N_LAYERS} layers, width
-{D_MODEL}, {4 * D_MODEL} neurons a layer, {N_HEADS} heads, {N_POSITIONS} positions, a byte-level BPE vocabulary of {VOCAB}
-tokens of its own, weights in 16 bits. It exists so that the agent can be tried and tested without a network.
+A GPT-2-architecture language model of Python's own standard library, small enough to ship: {N_LAYERS} layers,
+width {D_MODEL}, {4 * D_MODEL} neurons a layer, {N_HEADS} heads, {N_POSITIONS} positions, a byte-level BPE vocabulary of
+{VOCAB} tokens of its own, weights in 16 bits. It exists so that the agent can be tried and tested without a network.
 
 | | |
 |---|---|
@@ -134,7 +134,7 @@ tokens of its own, weights in 16 bits. It exists so that the agent can be tried 
 | Unigram on the same text | {facts["unigram_loss"]:.3f} |
 | Seed, peak learning rate | {facts["seed"]}, {facts["lr"]} |
 
-Held-out loss is measured on {HELD_OUT_WINDOWS} fixed windows of {N_POSITIONS} tokens; `training.json` has the whole curve.
+Held-out loss is measured on {HELD_OUT_WINDOWS} fixed windows of {N_POSITIONS} tokens; `training.json` has the curve.
 `seen.npy` holds hashed runs of 12 tokens of the training text, so that texts much like it are left out of the default
 corpus on every version of Python.
 

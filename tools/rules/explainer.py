@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +33,14 @@ class RulesExplainer:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the source of this package: other code may learn another rule."""
+        digest = hashlib.sha256()
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
 
     def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> list[Proposal]:
         """One rule of each form; forms that find nothing to say are left out."""

@@ -1,0 +1,26 @@
+"""Who may open the sealed split: only what has been counted."""
+
+from __future__ import annotations
+
+from tools.errors import BadInput
+
+
+class CountedOpenings:
+    """Lets only those folds of the sealed split be opened whose opening has been counted; a fresh one lets none."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+
+    def count(self, fold: int, number: int) -> None:
+        """Note that opening `fold` stands in the results database, as the `number`-th for this neuron and corpus."""
+        self._counts[fold] = number
+
+    def record_opening(self, fold: int) -> int:
+        """How often folds were opened before this one.
+
+        Raises:
+            BadInput: the opening of this fold was not counted.
+        """
+        if fold not in self._counts:
+            raise BadInput(f"sealed fold {fold} may only be opened by a run that has counted the opening.")
+        return self._counts[fold] - 1

@@ -1,0 +1,39 @@
+"""What the same explainer says of other neurons of the layer: the material of the matched null.
+
+An explanation of one neuron is the same whoever asks for it, so it is kept beside the scan of the layer and made once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+
+import numpy as np
+
+from tools.errors import StorageError
+from tools.evidence.cache import written_whole
+from tools.evidence.neighbours import explore_readings
+from tools.evidence.scan import LayerScan
+from tools.roles import Explainer
+
+
+def explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: int) -> str:
+    """The sentence that `explainer` would bet on for another neuron of the layer, from explore text alone.
+
+    Args:
+        scan: the layer.
+        neuron: its index.
+        explainer: who explains.
+        size: excerpts per stratum to learn from.
+    """
+    key = hashlib.sha256(f"{explainer.fingerprint} {size} {neuron}".encode()).hexdigest()[:32]
+    path = scan.folder / "explanations" / f"{key}.txt"
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        explore = explore_readings(scan, neuron)
+        sentence = explainer.propose_one(explore, size, np.random.default_rng(neuron)).sentence
+    # It is only kept to save time: a full disk must not end a run that has its answer.
+    with suppress(StorageError), written_whole(path) as partial:
+        partial.write_text(sentence, encoding="utf-8")
+    return sentence
