@@ -253,7 +253,7 @@ def test_a_budget_too_small_for_a_round(world: Any, budget: int) -> None:
     assert result.stop_reason == "budget"
     assert result.budget.used <= budget
     assert result.verdict == "unresolved"
-    assert isinstance(result.score, ScoreValue) == (budget >= 2)
+    assert isinstance(result.score, ScoreValue)  # with one unit, of the lookup that always competes
 
 
 def test_time_that_is_up_before_anything_can_be_done(world: Any) -> None:
