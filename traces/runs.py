@@ -39,8 +39,9 @@ def safe_name(model: str) -> str:
 
 
 def new_run_id(model: str, target: str) -> str:
-    """A run id that sorts by time, can be read, and is unique: `20260131T120102Z-gpt2-L5N131-3f9a1c`."""
-    when = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    """A run id that sorts by time, can be read, and is unique: `20260131T120102.345Z-gpt2-L5N131-3f9a1c`."""
+    now = datetime.now(UTC)
+    when = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z"
     return f"{when}-{safe_name(model)}-{safe_name(target)}-{os.urandom(3).hex()}"
 
 
