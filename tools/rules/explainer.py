@@ -22,6 +22,9 @@ from tools.scoring.sampling import learning_sample
 
 FORMS: tuple[Form, ...] = ("tokens", "neighbourhoods", "context", "mixed")
 
+PRICES: dict[Form, float] = dict.fromkeys(FORMS, PRICE_PER_WORD) | {"neighbourhoods": PRICE_PER_WORD / 2}
+"""Price of a word by form; a neighbourhood needs more words to be named than a token does."""
+
 REVEALED_SHARE = 0.1
 """Weight of all revealed experiments together, beside 1 for each of the three strata."""
 
@@ -45,7 +48,7 @@ class RulesExplainer:
     def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> list[Proposal]:
         """One rule of each form; forms that find nothing to say are left out."""
         learner = self._learner(explore, size, rng, [])
-        return _proposals([(form, learner.learn(form)) for form in FORMS])
+        return _proposals([(form, learner.learn(form, price=PRICES[form])) for form in FORMS])
 
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal:
         """The rule of the richest form alone."""
@@ -54,14 +57,14 @@ class RulesExplainer:
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
     ) -> list[Proposal]:
-        """Rules learnt anew on other excerpts and the revealed experiments: from nothing, and grown from the best."""
-        learner = self._learner(explore, size, rng, revealed)
-        half = [clause for clause in parse(best[0]).clauses if clause.strength > 0 and clause.token][:3] if best else []
+        """Rules learnt anew on other excerpts and the revealed experiments: twice from nothing, once from the best."""
+        first, second = (self._learner(explore, size, rng, revealed) for _ in range(2))
+        core = [clause for clause in parse(best[0]).clauses if clause.strength > 0 and clause.token][:3] if best else []
         return _proposals(
             [
-                ("mixed, other excerpts", learner.learn("mixed")),
-                ("grown from the best", learner.learn("mixed", start=Rule(tuple(half)))),
-                ("mixed, terse", learner.learn("mixed", price=2 * PRICE_PER_WORD)),
+                ("mixed, other excerpts", first.learn("mixed")),
+                ("mixed, other excerpts", second.learn("mixed")),
+                ("grown from the best", second.learn("mixed", start=Rule(tuple(core)))),
             ]
         )
 
