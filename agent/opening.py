@@ -1,4 +1,4 @@
-"""From a target and a model's name to a neuron on the bench: the only place where adapters are chosen."""
+"""From a target and a model's name to a neuron on the bench: where a run's parts are chosen."""
 
 from __future__ import annotations
 

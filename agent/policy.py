@@ -17,7 +17,8 @@ StopReason = Literal["plateau", "budget", "perfect", "dead"]
 PLATEAU = 0.01
 PERFECT = 0.99
 MIN_TESTS = 5
-MIN_PASS_RATE = 0.6
+MIN_PASS_RATE = 0.5
+"""Experiments are chosen where rivals disagree, so most of them are hard: half is far from what easy texts would give."""
 MOST_ALIVE = 8
 NOTHING = 0.15
 """A sealed correlation whose upper bound is below this is no explanation of anything."""
@@ -101,7 +102,7 @@ class Tests:
 
     @property
     def enough(self) -> bool:
-        """At least five passed, and not fewer than 60 % of all."""
+        """At least five passed, and not fewer than half of all."""
         return self.passed >= MIN_TESTS and self.passed >= MIN_PASS_RATE * (self.passed + self.failed)
 
 
@@ -115,6 +116,7 @@ def verdict(
     gains: Mapping[str, Interval | Unscored],
     lookup_full: Interval | Unscored,
     tests: Mapping[Kind, Tests],
+    has_explanation: bool = True,
 ) -> tuple[Verdict, str]:
     """What the run may claim of a neuron that is not dead, and why.
 
@@ -131,7 +133,7 @@ def verdict(
     missing += [f"too few passed tests: {kind}" for kind in KINDS if not tests.get(kind, Tests(0, 0)).enough]
     if isinstance(score, ScoreValue) and not missing:
         return "supported", "beats null and token-lookup-30 on sealed text and passed every kind of test"
-    weak = isinstance(score, Unscored) or score.high < NOTHING
+    weak = has_explanation is False or (isinstance(score, ScoreValue) and score.high < NOTHING)
     if weak and isinstance(lookup_full, Interval) and lookup_full.high < NOTHING:
         return "noise", "the neuron fires, and neither the explanation nor the full token lookup predicts when"
     if isinstance(score, Unscored):

@@ -17,7 +17,9 @@ from agent.state import Investigation, LoopState
 from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import BadInput, Interrupted, StorageError
+from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.result import Result
+from tools.rules.language import check_limits, parse
 from tools.toolbox import Toolbox
 from traces.console import Display
 from traces.events import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
@@ -37,6 +39,7 @@ def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
     bench = open_bench(config, display, openings)
     for sentence in config.rivals:
         bench.check_sentence(sentence)
+        check_limits(parse(sentence))
     if config.model == "auto":  # what it means may be something else by the time the run is resumed
         config = config.model_copy(update={"model": bench.subject.name})
     run_id = new_run_id(bench.subject.name, str(bench.evidence.neuron))
@@ -47,6 +50,11 @@ def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
         "commit": _commit(),
         "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
         "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
+        "reading": {
+            "bos": "prepended, its position left out",
+            "excerpt_tokens": EXCERPT_TOKENS,
+            "values": "post-activation MLP neurons, raw, float32, weights not folded",
+        },
         "prices": {},
     }
     folder = RunFolder.create(runs_dir, run_id, manifest)

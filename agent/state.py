@@ -14,7 +14,7 @@ from tools.catalogue.experiments import Designed
 from tools.catalogue.scores import Scored
 from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.toolbox import Toolbox
-from traces.events import HypothesisProposed
+from traces.events import Decided, HypothesisProposed
 from traces.results import ResultsDatabase
 from traces.store import TraceWriter
 
@@ -120,6 +120,12 @@ class Investigation:
         self.beliefs = belief.joined(self.beliefs, [h.name for h in new])
         return new
 
+    def drop(self, name: str, reason: str, round_: int) -> None:
+        """Let a hypothesis compete no more."""
+        self.hypotheses[name].status = "dropped"
+        self.beliefs = belief.without(self.beliefs, name)
+        self.trace.emit(Decided(action="drop", reason=reason, hypothesis=name, round=round_))
+
     def competing(self) -> list[Hypothesis]:
         """Those still believed in, in order of entry."""
         return [self.hypotheses[name] for name in self.beliefs]
@@ -141,4 +147,4 @@ class Investigation:
 
     def n_candidates(self) -> int:
         """How many candidates of the explainer this run has scored: what a matched null must match."""
-        return sum(h.name.startswith("H") for h in self.hypotheses.values())
+        return sum(h.name.startswith("H") and h.score is not NOT_SCORED for h in self.hypotheses.values())

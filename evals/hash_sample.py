@@ -3,7 +3,7 @@
     agent eval sample --model mini --neurons 40 --budget 20 --runs-dir runs/sample
 
 Runs the agent on each neuron, prints a line per neuron and the paired differences to every baseline with a bootstrap
-interval over neurons. Neurons that are finished in the folder of runs are not run again; Ctrl-C loses nothing.
+interval over neurons. Neurons that are finished in the folder of runs are not run again.
 """
 
 from __future__ import annotations
@@ -46,12 +46,15 @@ def firing_neurons(settings: argparse.Namespace) -> Iterator[NeuronId]:
             yield neuron
 
 
-def finished(runs_dir: Path, settings: argparse.Namespace) -> dict[str, Result]:
-    """Results in the folder that were reached with these settings, by neuron."""
+def finished(runs_dir: Path, settings: argparse.Namespace, model: str) -> dict[str, Result]:
+    """Results in the folder that were reached with these settings on the model of that fingerprint, by neuron."""
     found = {}
     for run_id in run_ids(runs_dir):
         folder = RunFolder(runs_dir / run_id)
-        config = folder.manifest()["config"]
+        manifest = folder.manifest()
+        config = manifest["config"]
+        if manifest["model"]["fingerprint"] != model:
+            continue
         wanted = {name: getattr(settings, name) for name in ("model", "corpus", "corpus_tokens", "budget", "seed")}
         if all(config.get(name) == value for name, value in wanted.items()):
             for neuron in folder.neurons():
@@ -105,6 +108,8 @@ def report(results: list[Result], seed: int) -> str:
     ]
     if gaps:
         out.append(f"optimism gap (development - sealed) {_shown(mean_interval(gaps, rng))}")
+    layers = [int(result.neuron[1:].split("N")[0]) for result in results]
+    out.append("neurons by layer: " + ", ".join(f"{layers.count(layer)} in {layer}" for layer in sorted(set(layers))))
     verdicts = [result.verdict for result in results]
     out.append("verdicts: " + ", ".join(f"{verdicts.count(v)} {v}" for v in sorted(set(verdicts))))
     return "\n".join(out)
@@ -117,7 +122,8 @@ def _shown(interval: Interval) -> str:
 def sample(settings: argparse.Namespace) -> None:
     """Run what is not finished yet, a line each, then print the comparison."""
     runs_dir = Path(settings.runs_dir)
-    known = finished(runs_dir, settings)
+    subject, _ = open_subject_for("L0N0", settings.model, QuietDisplay())
+    known = finished(runs_dir, settings, subject.fingerprint)
     results: list[Result] = []
     started, fresh = time.monotonic(), 0
     print("   neuron   winner lookup30 lookup-full   null     time units verdict, explanation")

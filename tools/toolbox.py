@@ -4,7 +4,7 @@ A tool is a function with typed arguments and a typed result. Every call goes th
 budget, records the event, serves a recorded result instead of calling again, and turns errors into typed outcomes.
 
 One unit of budget is one call of at most 64 texts or 4,096 subject tokens; a larger call costs proportionally more,
-rounded up. Evidence scans and the confirmation that the protocol requires are recorded, not charged.
+rounded up. Calls that the protocol itself requires, such as the confirmation, are recorded and not charged.
 """
 
 from __future__ import annotations

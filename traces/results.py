@@ -139,6 +139,20 @@ class ResultsDatabase:
             )
             return opening
 
+    def explanation_of_opening(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
+        """(run id, explanation) of the run that made the `number`-th opening; None when it left no explanation.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        with self._transaction() as connection:
+            found = connection.execute(
+                "SELECT results.run_id, explanation FROM sealed_openings JOIN results USING (run_id, neuron) "
+                "WHERE sealed_openings.model = ? AND neuron = ? AND sealed_openings.corpus = ? AND opening = ?",
+                (model, neuron, corpus, number),
+            ).fetchone()
+        return (found[0], found[1]) if found and found[1] else None
+
     def add_result(self, result: Result) -> None:
         """Put a result into the index, in place of what the same run said about the same neuron before.
 

@@ -138,7 +138,7 @@ def _tell(story: Story, event: Event) -> None:
             story.beliefs = story.round(event.round).beliefs = event.beliefs
         case "scored":
             story.scores[event.hypothesis, event.split] = event.score
-            if event.score.get("value") is None:
+            if event.score.get("value") is None and event.hypothesis != "base-rate":  # constant by its nature
                 reason = event.score.get("reason", "no reason given")
                 story.trouble.append(f"{event.hypothesis} has no score on {event.split}: {reason}")
         case "decided":

@@ -27,14 +27,28 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         run.bench.evidence.sealed.n_folds,
         run.run_id,
     )
+    before = run.results.explanation_of_opening(
+        run.bench.subject.fingerprint,
+        str(run.bench.evidence.neuron),
+        run.bench.scan.corpus.fingerprint,
+        opening.number - 1,
+    )
     run.openings.count(opening.fold, opening.number)
     run.trace.emit(SealedOpened(fold=opening.fold, opening=opening.number, reused=opening.reused))
     final: Confirmation = run.toolbox.call(
-        "confirm", Confirm(sentence=winner.sentence, null=null.sentence, fold=opening.fold)
+        "confirm",
+        Confirm(
+            sentence=winner.sentence,
+            null=null.sentence,
+            previous=before[1] if before else None,
+            fold=opening.fold,
+        ),
     )
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json")))
     tests = winner.tests()
-    verdict, why = policy.verdict(final.score, final.gains, final.baselines["token_lookup_full"], tests)
+    verdict, why = policy.verdict(
+        final.score, final.gains, final.baselines["token_lookup_full"], tests, has_explanation=winner.name != BASE_RATE
+    )
     details: dict[str, Any] = {
         **final.model_dump(mode="json", include={"openai_top_random", "random_only", "gains"}),
         "sealed_fold": opening.fold,
@@ -43,6 +57,12 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         "null_tries": null.n_scored,
         "tests": {kind: {"passed": t.passed, "failed": t.failed} for kind, t in tests.items()},
     }
+    if before and final.previous:  # another run's explanation, on a fold that neither had seen
+        details["previous"] = {
+            "run_id": before[0],
+            "explanation": before[1],
+            "score": final.previous.model_dump(mode="json"),
+        }
     if isinstance(final.score, ScoreValue) and isinstance(winner.score, ScoreValue):
         details["optimism_gap"] = round(winner.score.value - final.score.value, 6)
     baselines = Baselines(**final.baselines)

@@ -7,7 +7,7 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from agent import belief, policy
+from agent import policy
 from agent.nodes.propose import ROUND_COST, TEST_COST
 from agent.state import BASE_RATE, LOOKUP, Investigation, LoopState
 from traces.events import Decided, Stage
@@ -19,9 +19,7 @@ def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
     run.trace.emit(Stage(stage="judge", round=round_))
     scores = {h.name: h.score for h in run.competing()}
     for name, reason in policy.to_drop(run.beliefs, scores, frozenset({BASE_RATE, LOOKUP})):
-        run.hypotheses[name].status = "dropped"
-        run.beliefs = belief.without(run.beliefs, name)
-        run.trace.emit(Decided(action="drop", reason=reason, hypothesis=name, round=round_))
+        run.drop(name, reason, round_)
     best = run.best()
     standing = policy.Standing(
         best.score, run.gain, round_, run.config.patience, run.toolbox.left, ROUND_COST + TEST_COST

@@ -52,6 +52,8 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     run.trace.emit(Stage(stage="propose", round=round_))
     best = [h.sentence for h in run.ranked() if h.name not in (BASE_RATE, LOOKUP)][:_SHOWN]
     try:
+        if run.toolbox.left < _START_COST:
+            raise BudgetSpent(f"a revision needs {_START_COST} units and {run.toolbox.left:g} are left")
         revised: Proposals = run.toolbox.call("revise", Revise(best=best, n_revealed=len(run.bench.revealed)))
         new = run.enter([(p.form, p.sentence, "revised") for p in revised.proposals], round_)
         _score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
@@ -77,6 +79,8 @@ def _score(run: Investigation, new: list[Hypothesis], round_: int, since: str | 
                 round=round_,
             )
         )
+        if not hypothesis.table:  # it predicts nothing, so no experiment can speak for it or against it
+            run.drop(hypothesis.name, f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}", round_)
     best = run.best()
     run.bests.append(best.name)
     gains = {entry.sentence: entry.gain for entry in scores.scores}

@@ -86,8 +86,14 @@ def test_retrieval_cuts_where_the_score_is_highest() -> None:
     found = retrieval(probe, differ, leader)
     assert len({c.carrier for c in found}) == len(found) <= N_RETRIEVED
     rows = {f"probe-{int(i)}": row for row, i in enumerate(probe.ids)}
+    surest = np.argsort(-np.where(probe.mask, leader, -1).max(1), kind="stable")[:N_RETRIEVED]
+    positive = set(probe.tokens[surest, np.where(probe.mask, leader, -1).argmax(1)[surest]].tolist())
     for candidate in found:
         row = rows[candidate.carrier]
+        if candidate.purpose.startswith("looks alike"):
+            silent = leader[row, len(candidate.tokens) - 1]
+            assert silent == min(p for p, t in zip(leader[row], probe.tokens[row], strict=True) if t in positive)
+            continue
         scores = differ if candidate.purpose == "rivals disagree" else leader
         at = int(np.where(probe.mask[row], scores[row], -1).argmax())
         assert candidate.tokens == tuple(int(t) for t in probe.tokens[row, : at + 1])

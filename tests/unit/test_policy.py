@@ -105,7 +105,7 @@ ABOVE = {"null": gain(0.01, 0.2), "token_lookup_30": gain(0.001, 0.2)}
             "tests: minimal pair",
         ),
         (score(0.05), {}, gain(0.0, 0.1), {}, "noise", "neither"),
-        (NOT, {}, gain(0.0, 0.1), {}, "noise", "neither"),
+        (NOT, {}, gain(0.0, 0.1), {}, "unresolved", "constant; no comparison"),
         (score(0.05), {}, gain(0.0, 0.2), {}, "unresolved", "no comparison"),
         (score(0.2), {}, gain(0.0, 0.1), {}, "unresolved", "no comparison"),
         (NOT, {}, NOT, {}, "unresolved", "constant; no comparison"),

@@ -56,10 +56,11 @@ class NullChoice(Outcome):
 
 
 class Confirm(Arguments):
-    """The explanation, the null's sentence if there is one, and the fold to open."""
+    """The explanation, the null's sentence and an earlier run's explanation if there are any, and the fold to open."""
 
     sentence: str
     null: str | None
+    previous: str | None = None
     fold: int
 
 
@@ -71,6 +72,7 @@ class Confirmation(Outcome):
     random_only: ScoreValue | Unscored
     baselines: dict[str, Interval | Unscored]
     gains: dict[str, Interval | Unscored]
+    previous: ScoreValue | Unscored | None = None
 
 
 def measured(
@@ -107,7 +109,7 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
         for sentence in arguments.sentences:
             levels = bench.levels(sentence, _tokens_of(sample))
             result = levels if isinstance(levels, Unscored) else sample.correlation(levels)
-            table = fit(np.zeros(len(fired), np.float32) if isinstance(levels, Unscored) else levels[mask], fired)
+            table = [] if isinstance(levels, Unscored) else fit(levels[mask], fired)
             known = isinstance(reference, Correlation) and isinstance(result, Correlation)
             gain = result.minus(reference) if known else None  # type: ignore[union-attr, arg-type]
             out.append(
@@ -141,8 +143,9 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
             "token_lookup_full": sample.correlation(bench.token_means.full(tokens)),
             "null": correlate(arguments.null, sample) if arguments.null else Unscored(reason="no null could be scored"),
         }
+        before = correlate(arguments.previous, sample) if arguments.previous else None
         gains: dict[str, Interval | Unscored] = {}
-        for name, other in series.items():
+        for name, other in (series | ({"previous": before} if before else {})).items():
             if isinstance(winner, Unscored):
                 gains[name] = winner
             else:
@@ -157,6 +160,7 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
             random_only=measured(correlate(arguments.sentence, random), random, "sealed", "random excerpts only"),
             baselines={name: o if isinstance(o, Unscored) else o.interval() for name, o in series.items()},
             gains=gains,
+            previous=measured(before, sample, "sealed", PROTOCOL) if before else None,
         )
 
     return [

@@ -67,9 +67,8 @@ class NeuronEvidence:
     Attributes:
         neuron: layer and index.
         theta: the raw value above which the neuron fires: 0.3 times the 99.99th percentile on explore, at least 0.1.
-        status: "firing" when it goes above theta in at least 20 documents of each split (half of the documents of a
-            split that has fewer than 40; the sealed folds count as one split), "dead" when it does in none, else
-            "sparse".
+        status: "firing" when it goes above theta in at least 20 documents of each split (the sealed folds count as one
+            split), "dead" when it does in none, else "sparse".
         explore: shown to the explainer.
         probe: texts only; how the neuron behaves on them is found out by experiments.
         development: drives the loop through scores.
@@ -132,5 +131,5 @@ def _firing_documents(excerpts: Excerpts, values: FloatArray, theta: float) -> t
 def _status(firing_and_all: list[tuple[int, int]]) -> Status:
     if all(firing == 0 for firing, _ in firing_and_all):
         return "dead"
-    enough = all(firing >= min(MIN_FIRING_DOCUMENTS, -(-n // 2)) for firing, n in firing_and_all)
+    enough = all(firing >= MIN_FIRING_DOCUMENTS for firing, _ in firing_and_all)
     return "firing" if enough else "sparse"

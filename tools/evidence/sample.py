@@ -24,7 +24,7 @@ def stratified_rows(
 
     *top* are the rows with the largest maxima (ties: the earlier row); *quantile* are drawn evenly from five bins of
     equal size, by rank, of the remaining rows whose maximum is above 0; *random* are drawn from what then remains.
-    Each stratum is smaller than asked for when there are too few rows for it.
+    What the quantiles lack is drawn at random instead; a stratum is smaller when there are too few rows for it.
 
     Args:
         values: raw values of one neuron, float32 [n, pos].
@@ -48,6 +48,7 @@ def stratified_rows(
     )
 
     remaining = np.setdiff1d(rest, quantile)
+    n_random += n_quantile - len(quantile)
     random = np.sort(rng.choice(remaining, size=min(n_random, len(remaining)), replace=False))
     labels: list[Stratum] = []
     labels += ["top"] * len(top)

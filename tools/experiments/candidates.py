@@ -71,7 +71,8 @@ def minimal_pairs(
 ) -> list[Candidate]:
     """One-token changes of texts on which the neuron fires: swap, delete, mask; and context cut short."""
     strings = vocabulary.strings
-    common = np.unique(explore.excerpts.tokens[explore.excerpts.mask])
+    common, counts = np.unique(explore.excerpts.tokens[explore.excerpts.mask], return_counts=True)
+    commonest = int(common[counts.argmax()])
     out: list[Candidate] = []
 
     def add(tokens: NDArray[np.int32], purpose: str, carrier: _Carrier) -> None:
@@ -96,8 +97,8 @@ def minimal_pairs(
             if action == 0:
                 add(np.delete(tokens, at), f"delete {quote(strings[gone])}, {back} back", carrier)
                 continue
-            # A masked token is a common one without meaning of its own here; a swapped one is drawn from the text.
-            token = int(rng.choice(common)) if action == 1 else int(tokens[0])
+            # To mask is to write the commonest token of all text there; to swap, any token of it.
+            token = int(rng.choice(common)) if action == 1 else commonest
             if token != gone:
                 changed = tokens.copy()
                 changed[at] = token
@@ -132,7 +133,9 @@ def vocabulary_sweep(
 
 
 def retrieval(probe: Excerpts, disagreement: NDArray[np.float32], leader: NDArray[np.float32]) -> list[Candidate]:
-    """Probe texts cut where rivals disagree most, and where the leading rival is surest that it must fire.
+    """Probe texts cut where rivals disagree, where the leading rival must fire, and at look-alikes that must not.
+
+    A look-alike is a token at which the leader is sure of firing in one text, in another where it says silence.
 
     Args:
         probe: the pool.
@@ -141,12 +144,21 @@ def retrieval(probe: Excerpts, disagreement: NDArray[np.float32], leader: NDArra
     """
     out: list[Candidate] = []
     taken: set[int] = set()
-    for why, scores in (("rivals disagree", disagreement), ("must fire for the leading rival", leader)):
+    inside = np.where(probe.mask, leader, -1)
+    surest = np.argsort(-inside.max(1), kind="stable")[:N_RETRIEVED]
+    positive = np.unique(probe.tokens[surest, inside[surest].argmax(1)])
+    alike = np.where(np.isin(probe.tokens, positive), 1 - leader, -1)
+    questions = (
+        ("rivals disagree", disagreement),
+        ("must fire for the leading rival", leader),
+        ("looks alike and must not fire for the leading rival", alike),
+    )
+    for why, scores in questions:
         masked = np.where(probe.mask, scores, -1)
         best = masked.argmax(1)
         order = np.argsort(-masked[np.arange(len(probe)), best], kind="stable")
-        for row in order[: N_RETRIEVED // 2]:
-            if int(row) not in taken:
+        for row in order[: N_RETRIEVED // len(questions)]:
+            if int(row) not in taken and masked[row, best[row]] >= 0:
                 taken.add(int(row))
                 cut = tuple(int(t) for t in probe.tokens[row, : best[row] + 1])
                 out.append(Candidate(cut, "retrieval", why, f"probe-{int(probe.ids[row])}"))

@@ -44,7 +44,7 @@ class Spelled:
 
 @dataclass(frozen=True)
 class Affix:
-    """Tokens whose characters, leading space aside, start with, end with or contain `text`."""
+    """Tokens that start with (leading space aside), end with or contain `text`."""
 
     kind: AffixKind
     text: str
@@ -73,7 +73,8 @@ class Early:
 
 @dataclass(frozen=True)
 class Inside:
-    """More of these were opened than closed so far; for quotes, an odd number of quote characters."""
+    """More of these were opened than closed so far; for quotes, an odd number of quotation
+    marks, apostrophes inside words not counted."""
 
     what: Enclosure
 

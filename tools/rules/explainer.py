@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
+from tools.evidence import sample
 from tools.records.excerpts import EXCERPT_TOKENS, ExploreReadings
 from tools.records.result import Unscored
 from tools.roles import Proposal, Revealed
@@ -18,6 +19,7 @@ from tools.rules.language import parse, render
 from tools.rules.learn import PRICE_PER_WORD, Form, Learner
 from tools.rules.simulate import Batch
 from tools.rules.vocabulary import Vocabulary
+from tools.scoring import sampling
 from tools.scoring.sampling import learning_sample
 
 FORMS: tuple[Form, ...] = ("tokens", "neighbourhoods", "context", "mixed")
@@ -39,9 +41,9 @@ class RulesExplainer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over the source of this package: other code may learn another rule."""
-        digest = hashlib.sha256()
-        for path in sorted(Path(__file__).parent.glob("*.py")):
+        """SHA-256 (hex) over numpy's version and all source that decides what is learnt."""
+        digest = hashlib.sha256(np.__version__.encode())
+        for path in [*sorted(Path(__file__).parent.glob("*.py")), *map(Path, (sampling.__file__, sample.__file__))]:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -71,8 +73,8 @@ class RulesExplainer:
     def _learner(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed]
     ) -> Learner:
-        sample, weights = learning_sample(explore, size, rng)
-        tokens, values = sample.excerpts.tokens, sample.values
+        drawn, weights = learning_sample(explore, size, rng)
+        tokens, values = drawn.excerpts.tokens, drawn.values
         per_token = np.broadcast_to(weights[:, None], tokens.shape)
         if revealed:
             extra_tokens = np.full((len(revealed), EXCERPT_TOKENS), -1, dtype=np.int32)

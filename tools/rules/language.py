@@ -14,6 +14,9 @@ from typing import TypeVar, get_args
 
 from tools.errors import BadInput
 from tools.rules.clauses import (
+    MAX_CLAUSES,
+    MAX_LISTED_TOKENS,
+    MAX_WORDS,
     Affix,
     AffixKind,
     After,
@@ -72,6 +75,22 @@ def unquote(text: str) -> str:
 def n_words(sentence: str) -> int:
     """Words of a sentence as white space separates them; a quoted token is one word."""
     return len(sentence.split())
+
+
+def check_limits(rule: Rule) -> None:
+    """Refuse a rule that is longer than an explanation may be.
+
+    Raises:
+        BadInput: names what it has too much of.
+    """
+    sizes = (
+        (len(rule.clauses), MAX_CLAUSES, "clauses"),
+        (rule.listed(), MAX_LISTED_TOKENS, "listed tokens"),
+        (n_words(render(rule)), MAX_WORDS, "words"),
+    )
+    for size, most, what in sizes:
+        if size > most:
+            raise BadInput(f"an explanation has at most {most} {what}, and this one has {size}: shorten it.")
 
 
 def render(rule: Rule) -> str:

@@ -50,10 +50,13 @@ NOTHING = Rule(())
 
 _EVERYWHERE_WORDS = 2
 _LEAST_GAIN = 1e-4
-_SHORTLIST = 24
+_SHORTLIST = 64
 _THINNED = 3
 _ANCHORS = 96
 _MOST_IN_SET = 12
+_MOST_ADDED = 4
+_MOST_ANCHORS = 6
+_HOPELESS = 0.7
 _RELATIONS: tuple[Relation, ...] = get_args(Relation)
 
 Vector = NDArray[np.float32]
@@ -84,13 +87,19 @@ class _Slot:
         scale: float,
         thin: int,
     ) -> None:
-        self.relation, self.positions, self.tokens, self.scale, self.thin = relation, positions, tokens, scale, thin
+        self.relation, self.scale, self.thin = relation, scale, thin
+        order = np.argsort(tokens, kind="stable")
+        self._positions = positions[order]
+        self._tokens, self._starts = np.unique(tokens[order], return_index=True)
         self._weights: dict[TokenClass | None, Sums] = {}
 
     def sums(self, values: Vector, n_tokens: int) -> Sums:
         """Per token, the sum of `values` over the positions where the relation holds to it."""
-        found = np.bincount(self.tokens, weights=values[self.positions], minlength=n_tokens)
-        return np.asarray(found * (self.scale * self.thin), dtype=np.float64)
+        found = np.zeros(n_tokens)
+        if len(self._positions):
+            summed = np.add.reduceat(values.astype(np.float64)[self._positions], self._starts)
+            found[self._tokens] = summed * (self.scale * self.thin)
+        return found
 
     def weights(self, gate: TokenClass | None, values: Vector, n_tokens: int) -> Sums:
         """The same for weights that depend on the gate alone, so that they are summed once."""
@@ -206,22 +215,62 @@ class Learner:
     ) -> Rule:
         """A rule of one form, grown from the clauses of `start`. May be empty: then nothing was worth saying."""
         chosen = [replace(clause, strength=1) for clause in start.clauses]
-        while len(chosen) < max_clauses - 1:  # the last clause is `everywhere`, which polishing may add
+        while True:
             residual, basis = self._residual(chosen)
             listed = max_listed - Rule(tuple(chosen)).listed()
             words = max_words - n_words(render(Rule(tuple(chosen)))) - _EVERYWHERE_WORDS
-            best: _Candidate | None = None
-            for found in self._screen(form, chosen, residual, min(listed, words), price):
+            best, worth = self._extended(chosen, residual, min(listed, words), price)
+            # The last clause is `everywhere`, which polishing may add.
+            screened = (
+                self._screen(form, chosen, residual, min(listed, words), price) if len(chosen) < max_clauses - 1 else []
+            )
+            for found in screened:
+                if not found.grow and found.worth(price) < _HOPELESS * worth:
+                    continue  # exact evaluation does not help that much; more anchors may
                 clause = found.grow() if found.grow else found.clause
                 cost = n_words(render(Rule((clause,)))) - 1
                 exact = _Candidate(clause, self._exact_gain(clause, residual, basis), cost)
-                fits = cost <= words and clause.listed() <= listed
-                if fits and exact.worth(price) > (best.worth(price) if best else 0):
-                    best = exact
-            if best is None:
+                if cost <= words and clause.listed() <= listed and exact.worth(price) > worth:
+                    best, worth = [*chosen, clause], exact.worth(price)
+            if worth <= 0:
                 break
-            chosen.append(best.clause)
+            chosen = best
         return self._polish(chosen, max_words)
+
+    def _extended(self, chosen: list[Clause], residual: Vector, room: int, price: float) -> tuple[list[Clause], float]:
+        """`chosen` with tokens added to one of its lists, and what that is worth: a token costs one word there.
+
+        A token is added where its own mean residual asks for about the strength that the clause has already.
+        """
+        best, worth = chosen, 0.0
+        if not chosen or room < 1:
+            return best, worth
+        n = len(self.present)
+        for k, strength in enumerate(self._coefficients(chosen)[1:]):
+            clause = chosen[k]
+            match clause:
+                case Clause(token=Listed() as tokens, context=context):
+                    slot, gate = self.slots[None], Clause(1, None, context, clause.unless) if context else None
+                case Clause(
+                    token=token,
+                    context=After("right after" | "two after" as relation, Listed() as tokens),
+                    unless=False,
+                ):
+                    slot, gate = self.slots[relation], Clause(1, token) if token else None
+                case _:
+                    continue
+            held = self.feature(gate) if gate else np.ones_like(residual)
+            top = slot.sums(self.weight * residual * held, n)
+            gains = 2 * strength * top - strength**2 * slot.sums(self.weight * held**2, n) - price
+            gains[np.isin(self.present, [self.vocabulary.ids[token] for token in tokens.tokens])] = 0
+            order = _largest(gains, min(room, _MOST_ADDED))
+            order = order[gains[order] > 0]
+            if float(gains[order].sum()) > worth:
+                longer = Listed((*tokens.tokens, *self._listed(order).tokens))
+                after = replace(clause.context, tokens=longer) if isinstance(clause.context, After) else None
+                grown = replace(clause, context=after) if slot.relation else replace(clause, token=longer)
+                best, worth = [*chosen[:k], grown, *chosen[k + 1 :]], float(gains[order].sum())
+        return best, worth
 
     def _residual(self, chosen: list[Clause]) -> tuple[Vector, Vector]:
         """The residual of the weighted least-squares fit, and an orthonormal basis [k, n] of what is fitted."""
@@ -294,7 +343,7 @@ class Learner:
         if form != "neighbourhoods":
             mean = top / (bottom + 2e-5)
             for sign in (1, -1):
-                order = np.argsort(-sign * mean, kind="stable")[: min(room, _MOST_IN_SET)]
+                order = _largest(sign * mean, min(room, _MOST_IN_SET))
                 order = order[sign * top[order] > 0]
                 if len(order):
                     gains = np.cumsum(top[order]) ** 2 / np.maximum(np.cumsum(bottom[order]), 1e-9)
@@ -302,7 +351,7 @@ class Learner:
                     size = int(np.argmax(gains - price * np.arange(1, len(order) + 1))) + 1
                     add(self._listed(order[:size]), float(gains[size - 1]), size + 2)
                 alone = np.where(sign * top > 0, top**2 / np.maximum(bottom, 1e-9), 0)
-                heavy = np.argsort(-alone, kind="stable")[: min(room, _MOST_IN_SET)]
+                heavy = _largest(alone, min(room, _MOST_IN_SET))
                 heavy = heavy[alone[heavy] > 0]
                 if len(heavy):
                     heavy = heavy[np.argsort(-sign * mean[heavy], kind="stable")]
@@ -310,10 +359,10 @@ class Learner:
                     size = int(np.argmax(gains - price * np.arange(1, len(heavy) + 1))) + 1
                     add(self._listed(heavy[:size]), float(gains[size - 1]), size + 2)
             spelled = _gains(self.class_matrix, self.class_matrix, both)  # membership is 0 or 1: its own square
-            for j in np.argsort(-spelled, kind="stable")[:2]:
+            for j in _largest(spelled, 2):
                 add(self.vocabulary.classes[j], float(spelled[j]), 4)
         if form != "tokens":
-            anchors = np.argsort(-(top**2 / (bottom + 1e-4)), kind="stable")[:_ANCHORS]
+            anchors = _largest(top**2 / (bottom + 1e-4), _ANCHORS)
             cosines = self._cosine(anchors)
             for width in get_args(Width):
                 member = ramp(cosines, width)
@@ -321,7 +370,7 @@ class Learner:
                 best = int(np.argmax(near))
 
                 def grow(first: int = best, width: Width = width) -> Clause:
-                    tokens = self._grow(anchors, cosines, first, width, both, min(room, 4), price)
+                    tokens = self._grow(anchors, cosines, first, width, both, min(room, _MOST_ANCHORS), price)
                     return clause_of(Like(tuple(strings[self.present[a]] for a in tokens), width))
 
                 add(Like((strings[self.present[anchors[best]]],), width), float(near[best]), 5, grow)
@@ -421,3 +470,11 @@ class Learner:
 def _gains(members: Vector, squares: Vector, both: Vector) -> Vector:
     """Explained variance per class, from memberships [n, tokens] and per token (pull, weight) [tokens, 2]."""
     return np.asarray((members @ both[:, 0]) ** 2 / np.maximum(squares @ both[:, 1], 1e-6))
+
+
+def _largest(values: NDArray[np.floating], n: int) -> NDArray[np.int64]:
+    """Where the `n` largest values are, the largest first."""
+    if n < len(values):
+        some = np.argpartition(-values, n)[:n]
+        return np.asarray(some[np.argsort(-values[some], kind="stable")], dtype=np.int64)
+    return np.asarray(np.argsort(-values, kind="stable"), dtype=np.int64)

@@ -114,11 +114,11 @@ class Vocabulary:
 
     @cached_property
     def _affixes(self) -> dict[Affix, list[int]]:
-        """Frequent beginnings and endings with the tokens that have them, longer than the affix itself."""
+        """Frequent beginnings and endings with the tokens that have them."""
         found: dict[Affix, list[int]] = {}
         for token, string in enumerate(self.strings):
             stem = string.lstrip(" ")
-            for length in range(1, min(_LONGEST_AFFIX, len(stem) - 1) + 1):
+            for length in range(1, min(_LONGEST_AFFIX, len(stem)) + 1):
                 found.setdefault(Affix("starting with", stem[:length]), []).append(token)
                 found.setdefault(Affix("ending with", stem[-length:]), []).append(token)
         common = sorted(found, key=lambda affix: (-len(found[affix]), affix.kind, affix.text))[:_N_AFFIXES]
@@ -151,4 +151,5 @@ class Vocabulary:
 def ramp(cosine: NDArray[np.float32], width: Width) -> NDArray[np.float32]:
     """Membership in 0..1 from cosine similarity to the anchors."""
     low, high = _RAMPS[width]
-    return np.asarray(np.clip((cosine - low) / (high - low), 0, 1), dtype=np.float32)
+    # minimum and maximum take a third of the time of clip, and this is where learning spends much of its own
+    return np.asarray(np.minimum(np.maximum((cosine - low) * np.float32(1 / (high - low)), 0), 1), dtype=np.float32)
