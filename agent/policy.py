@@ -18,7 +18,7 @@ PLATEAU = 0.01
 PERFECT = 0.99
 MIN_TESTS = 5
 MIN_PASS_RATE = 0.5
-"""Experiments are chosen where rivals disagree, so most of them are hard: half is far from what easy texts would give."""
+"""Experiments are chosen where rivals disagree, so most of them are hard: to pass half of them is not little."""
 MOST_ALIVE = 8
 NOTHING = 0.15
 """A sealed correlation whose upper bound is below this is no explanation of anything."""

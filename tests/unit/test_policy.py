@@ -77,7 +77,7 @@ def test_a_kept_baseline_may_lead() -> None:
 
 
 @pytest.mark.parametrize(
-    ("passed", "failed", "enough"), [(5, 0, True), (4, 0, False), (6, 4, True), (5, 4, False), (59, 41, False)]
+    ("passed", "failed", "enough"), [(5, 0, True), (4, 0, False), (5, 5, True), (5, 6, False), (49, 51, False)]
 )
 def test_enough_passed_tests(passed, failed, enough) -> None:
     assert policy.Tests(passed, failed).enough == enough

@@ -11,7 +11,7 @@ from tools.records.excerpts import SealedReadings
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.calibration import fit
 from tools.scoring.metrics import Correlation, StratifiedSample
-from tools.scoring.null import explanation_of
+from tools.scoring.null import explanations_of
 from tools.scoring.sampling import only, scoring_sample, top_and_random_sample
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -122,8 +122,8 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
     def null(arguments: Null, rng: np.random.Generator) -> NullChoice:
         neurons = similar_firing_rate(bench.scan, evidence.neuron.index, min(arguments.n, MAX_NULL), rng)
         best, best_value, n_scored = None, -np.inf, 0
-        for neuron in neurons:
-            sentence = explanation_of(bench.scan, neuron, bench.explainer, bench.stratum_of(len(evidence.explore)))
+        size = bench.stratum_of(len(evidence.explore))
+        for sentence in explanations_of(bench.scan, neurons, bench.explainer, size):
             result = correlate(sentence, bench.development)
             if isinstance(result, Unscored):
                 continue

@@ -59,14 +59,13 @@ class RulesExplainer:
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
     ) -> list[Proposal]:
-        """Rules learnt anew on other excerpts and the revealed experiments: twice from nothing, once from the best."""
-        first, second = (self._learner(explore, size, rng, revealed) for _ in range(2))
+        """Rules learnt on other excerpts and the revealed experiments: one from nothing, one grown from the best."""
+        learner = self._learner(explore, size, rng, revealed)
         core = [clause for clause in parse(best[0]).clauses if clause.strength > 0 and clause.token][:3] if best else []
         return _proposals(
             [
-                ("mixed, other excerpts", first.learn("mixed")),
-                ("mixed, other excerpts", second.learn("mixed")),
-                ("grown from the best", second.learn("mixed", start=Rule(tuple(core)))),
+                ("mixed, other excerpts", learner.learn("mixed")),
+                ("grown from the best", learner.learn("mixed", start=Rule(tuple(core)))),
             ]
         )
 

@@ -57,6 +57,7 @@ _MOST_IN_SET = 12
 _MOST_ADDED = 4
 _MOST_ANCHORS = 6
 _HOPELESS = 0.7
+_HOPELESS_GROWING = 0.3
 _RELATIONS: tuple[Relation, ...] = get_args(Relation)
 
 Vector = NDArray[np.float32]
@@ -225,8 +226,8 @@ class Learner:
                 self._screen(form, chosen, residual, min(listed, words), price) if len(chosen) < max_clauses - 1 else []
             )
             for found in screened:
-                if not found.grow and found.worth(price) < _HOPELESS * worth:
-                    continue  # exact evaluation does not help that much; more anchors may
+                if found.worth(price) < (_HOPELESS_GROWING if found.grow else _HOPELESS) * worth:
+                    continue  # exact evaluation does not help that much
                 clause = found.grow() if found.grow else found.clause
                 cost = n_words(render(Rule((clause,)))) - 1
                 exact = _Candidate(clause, self._exact_gain(clause, residual, basis), cost)
@@ -364,7 +365,12 @@ class Learner:
         if form != "tokens":
             anchors = _largest(top**2 / (bottom + 1e-4), _ANCHORS)
             cosines = self._cosine(anchors)
+            # What several anchors together could reach: the direction in which the residual pulls the embedding.
+            pull_direction = top.astype(np.float32) @ self._directions
+            along = self._directions @ (pull_direction / max(float(np.linalg.norm(pull_direction)), 1e-9))
             for width in get_args(Width):
+                reach = np.stack([ramp(along, width), ramp(-along, width)])
+                potential = float(_gains(reach, reach**2, both).max())
                 member = ramp(cosines, width)
                 near = _gains(member, member**2, both)
                 best = int(np.argmax(near))
@@ -373,7 +379,7 @@ class Learner:
                     tokens = self._grow(anchors, cosines, first, width, both, min(room, _MOST_ANCHORS), price)
                     return clause_of(Like(tuple(strings[self.present[a]] for a in tokens), width))
 
-                add(Like((strings[self.present[anchors[best]]],), width), float(near[best]), 5, grow)
+                add(Like((strings[self.present[anchors[best]]],), width), max(potential, float(near[best])), 5, grow)
         return out
 
     def _listed(self, local: NDArray[np.int64]) -> Listed:

@@ -74,11 +74,15 @@ class Vocabulary:
 
     def vector(self, tokens: TokenClass) -> NDArray[np.float32]:
         """How far each token of the vocabulary belongs to the class, float32 [d_vocab] in 0..1."""
-        if tokens not in self._vectors:
-            if len(self._vectors) > 4096:
+        found = self._vectors.get(tokens)
+        if found is None:
+            found = self._vector(tokens)
+            if (
+                len(self._vectors) > 4096
+            ):  # learners on several threads share this: nothing is read back after it is set
                 self._vectors.clear()
-            self._vectors[tokens] = self._vector(tokens)
-        return self._vectors[tokens]
+            self._vectors[tokens] = found
+        return found
 
     def _vector(self, tokens: TokenClass) -> NDArray[np.float32]:
         match tokens:

@@ -6,6 +6,7 @@ An explanation of one neuron is the same whoever asks for it, so it is kept besi
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -16,16 +17,25 @@ from tools.evidence.neighbours import explore_readings
 from tools.evidence.scan import LayerScan
 from tools.roles import Explainer
 
+_AT_ONCE = 2
 
-def explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: int) -> str:
-    """The sentence that `explainer` would bet on for another neuron of the layer, from explore text alone.
+
+def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, size: int) -> list[str]:
+    """The sentence that `explainer` would bet on for each of other neurons of the layer, from explore text alone.
+
+    Two at a time, since most of learning is in numpy, which lets go of the interpreter; the order is that of `neurons`.
 
     Args:
         scan: the layer.
-        neuron: its index.
+        neurons: their indices.
         explainer: who explains.
         size: excerpts per stratum to learn from.
     """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda neuron: _explanation_of(scan, neuron, explainer, size), neurons))
+
+
+def _explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: int) -> str:
     key = hashlib.sha256(f"{explainer.fingerprint} {size} {neuron}".encode()).hexdigest()[:32]
     path = scan.folder / "explanations" / f"{key}.txt"
     try:
