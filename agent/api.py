@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from agent.config import RunConfig
 from agent.opening import open_bench, open_subject_for
+from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, measured
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
@@ -139,7 +140,7 @@ def top(
     if n < 1:
         raise BadInput(f"the number of excerpts must be at least 1, not {n}.")
     config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens)
-    bench = open_bench(config, display or QuietDisplay())
+    bench = _open(config, display or QuietDisplay())
     explore = bench.evidence.explore
     order = np.argsort(-explore.values.max(1), kind="stable")[:n]
     strings = bench.vocabulary.strings
@@ -177,7 +178,7 @@ def score_sentence(
     """
     rule = parse(sentence)
     config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed)
-    bench = open_bench(config, display or QuietDisplay())
+    bench = _open(config, display or QuietDisplay())
     bench.check_sentence(render(rule))
     sample = bench.development
 
@@ -195,6 +196,14 @@ def score_sentence(
         measured(lookup, sample, "development", PROTOCOL),
         gain,
     )  # fmt: skip
+
+
+def _open(config: RunConfig, display: Display) -> Bench:
+    """The bench for a question that leaves no trace: what there is to know about the corpus is said on the screen."""
+    bench = open_bench(config, display)
+    for note in bench.scan.corpus.notes:
+        display.note(note)
+    return bench
 
 
 def load_trace(run: str, *, runs_dir: str | Path = "runs") -> Trace:

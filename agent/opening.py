@@ -68,8 +68,6 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
     most = config.corpus_tokens or default_corpus_tokens(subject)
     cache = default_cache_dir()
     corpus = split_corpus(texts, subject.tokenizer, most, cache, display)
-    for note in corpus.notes:
-        display.note(note)
     display.note(
         f"{subject.name}/{neuron} on {corpus.n_tokens:,} tokens of {corpus.name} "
         f"({'--corpus-tokens' if config.corpus_tokens else 'the default; --corpus-tokens changes it'})."

@@ -17,8 +17,6 @@ from tools.scoring.metrics import (
     N_RESAMPLES,
     Correlation,
     StratifiedSample,
-    absolute_deviation_explained,
-    r_squared,
 )
 from tools.scoring.sampling import learning_sample, only, scoring_sample, stratum_size, top_and_random_sample
 
@@ -185,15 +183,6 @@ class TestCorrelation:
         interval = found.interval()
         assert -1 <= interval.low <= interval.high <= 1
         assert turned.value == pytest.approx(found.value, abs=1e-9)
-
-
-def test_openais_other_scores_by_hand() -> None:
-    true, simulated = np.array([0, 1, 2], np.float32), np.array([0, 1, 1], np.float32)
-    assert r_squared(true, simulated) == pytest.approx(1 - 1 / 5)
-    assert absolute_deviation_explained(true, simulated) == pytest.approx(1 - 1 / 3)
-    for score in (r_squared, absolute_deviation_explained):
-        assert isinstance(score(np.zeros(3, np.float32), simulated), Unscored)
-        assert isinstance(score(np.zeros(0, np.float32), np.zeros(0, np.float32)), Unscored)
 
 
 class TestCalibration:

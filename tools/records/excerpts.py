@@ -7,12 +7,9 @@ until predictions are registered; development drives the loop through scores; se
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-Split = Literal["explore", "probe", "development", "sealed"]
 
 EXCERPT_TOKENS = 64
 

@@ -120,19 +120,3 @@ def _correlation(sums: Sums) -> Sums:
     vary = (variance_a > _ROUNDING) & (variance_s > _ROUNDING)
     product = np.where(vary, variance_a * variance_s, 1)
     return np.where(vary, ((a_s / n - a * s / n**2) / np.sqrt(product)).clip(-1, 1), np.nan)
-
-
-def r_squared(true: NDArray[np.float32], simulated: NDArray[np.float32]) -> float | Unscored:
-    """OpenAI's `rsquared_score`: 1 - mean((a-s)^2) / mean(a^2). Its denominator is the raw second moment."""
-    moment = float(np.mean(np.square(true, dtype=np.float64))) if true.size else 0.0
-    if moment == 0:
-        return Unscored(reason="the neuron is zero on all scored tokens")
-    return 1 - float(np.mean(np.square(true.astype(np.float64) - simulated))) / moment
-
-
-def absolute_deviation_explained(true: NDArray[np.float32], simulated: NDArray[np.float32]) -> float | Unscored:
-    """OpenAI's `absolute_dev_explained_score`: 1 - mean(|a-s|) / mean(|a|)."""
-    size = float(np.mean(np.abs(true, dtype=np.float64))) if true.size else 0.0
-    if size == 0:
-        return Unscored(reason="the neuron is zero on all scored tokens")
-    return 1 - float(np.mean(np.abs(true.astype(np.float64) - simulated))) / size
