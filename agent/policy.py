@@ -45,6 +45,23 @@ class Standing:
     round_cost: int
 
 
+def leader(values: Mapping[str, float], beliefs: Mapping[str, float]) -> str | None:
+    """Who leads: of those within 0.01 of the best development score, the one that experiments speak for most.
+
+    Args:
+        values: development scores of those that have one.
+        beliefs: of all that compete.
+
+    Returns:
+        A name, the better score first where beliefs are equal; None when nothing has a score.
+    """
+    if not values:
+        return None
+    best = max(values.values())
+    close = [name for name, value in values.items() if value > best - PLATEAU]
+    return max(close, key=lambda name: (beliefs[name], values[name]))
+
+
 def should_stop(standing: Standing) -> tuple[StopReason, str] | None:
     """Why to stop now, as a reason and a sentence; None to go on."""
     if isinstance(standing.best, ScoreValue) and standing.best.low > PERFECT:

@@ -8,7 +8,7 @@ from typing import TypedDict
 from agent import belief
 from agent.config import RunConfig
 from agent.openings import CountedOpenings
-from agent.policy import KINDS, Kind, StopReason, Tests
+from agent.policy import KINDS, Kind, StopReason, Tests, leader
 from tools.bench import Bench
 from tools.catalogue.experiments import Designed
 from tools.catalogue.scores import Scored
@@ -136,9 +136,10 @@ class Investigation:
             hypothesis.score, hypothesis.table = entry.score, entry.table
 
     def best(self) -> Hypothesis:
-        """The highest development score of those that compete, the earlier on ties; base rate if none has one."""
-        ranked = self.ranked()
-        return ranked[0] if ranked else self.hypotheses[BASE_RATE]
+        """The leader; see `agent.policy.leader`. Base rate when nothing has a development score."""
+        values = {h.name: h.score.value for h in self.ranked() if isinstance(h.score, ScoreValue)}
+        name = leader(values, self.beliefs)
+        return self.hypotheses[name if name is not None else BASE_RATE]
 
     def ranked(self) -> list[Hypothesis]:
         """Those that compete and have a development score, the highest first."""

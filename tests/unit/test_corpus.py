@@ -54,7 +54,7 @@ def test_a_folder_is_read_recursively_and_counts_what_it_skips(tmp_path):
     assert corpus.notes == (
         "1 files that are not text were skipped.",
         "1 empty files were skipped.",
-        "1 texts that repeat another word for word were left out.",
+        "left out because they repeat another word for word: 1 texts.",
     )
 
 

@@ -116,3 +116,10 @@ def test_verdicts(final, gains, full, tests, expected, why) -> None:
     found, said = verdict(final, gains, full, tests)
     assert found == expected
     assert why in said
+
+
+def test_the_leader_is_the_most_believed_of_those_that_development_text_cannot_tell_apart() -> None:
+    values = {"H1": 0.60, "H2": 0.595, "H3": 0.55}
+    assert policy.leader(values, {"H1": 0.1, "H2": 0.3, "H3": 0.6}) == "H2"
+    assert policy.leader(values, dict.fromkeys(values, 1 / 3)) == "H1"
+    assert policy.leader({}, {"base-rate": 1.0}) is None

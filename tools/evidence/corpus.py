@@ -85,7 +85,7 @@ def _corpus(
     if not distinct:
         raise BadInput(f"the corpus {name} is empty: {' '.join(notes) or 'there is no text in it.'}")
     if len(distinct) < len(texts):
-        notes = (*notes, f"{len(texts) - len(distinct):,} texts that repeat another word for word were left out.")
+        notes = (*notes, f"left out because they repeat another word for word: {len(texts) - len(distinct):,} texts.")
     return Corpus(name, [distinct[key] for key in sorted(distinct)], seen, notes)
 
 
