@@ -16,7 +16,7 @@ from tools.catalogue.scores import PROTOCOL, measured
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.records.result import Interval, Result, ScoreValue, Unscored
-from tools.rules.language import parse, render
+from tools.rules.language import check_limits, parse, render
 from tools.scoring.metrics import Correlation
 from traces.console import Display, QuietDisplay
 from traces.runs import RunFolder
@@ -180,6 +180,10 @@ def score_sentence(
     config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed)
     bench = _open(config, display or QuietDisplay())
     bench.check_sentence(render(rule))
+    try:
+        check_limits(rule)
+    except BadInput as long:
+        (display or QuietDisplay()).note(f"{long} It is scored all the same, but not on equal terms with 30 tokens.")
     sample = bench.development
 
     def correlate(text: str | None) -> Correlation | Unscored:

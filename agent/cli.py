@@ -58,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AgentError as error:
         return _failed(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _failed("interrupted: what was done is saved, and `agent trace list` shows the runs.", 130)
+        return _failed(
+            "interrupted: a run that had begun is saved, see `agent trace list`; otherwise type the command again.", 130
+        )
     except BrokenPipeError:
         # Whoever reads has had enough. Stdout is flushed once more at exit, which must not fail then.
         with suppress(OSError, ValueError):

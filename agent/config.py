@@ -33,7 +33,7 @@ class RunConfig(BaseModel):
     corpus_tokens: int | None = Field(default=None, ge=1)
     budget: int = Field(default=20, ge=1)
     max_seconds: float | None = Field(default=None, gt=0)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     rivals: tuple[str, ...] = ()
     patience: int = Field(default=2, ge=1)
     variant: str = "tournament"

@@ -8,6 +8,7 @@ from agent.config import RunConfig
 from agent.download import DownloadBar
 from agent.openings import CountedOpenings
 from tools.bench import Bench
+from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import load_texts
 from tools.evidence.hub import default_corpus_is_cached
@@ -18,6 +19,7 @@ from tools.records.neuron import NeuronId, parse_target
 from tools.rules.explainer import RulesExplainer, RulesSimulator
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.load import check_neuron, open_subject
+from tools.subject.names import short_name
 from tools.subject.resolve import resolve
 from traces.console import Display
 
@@ -37,6 +39,8 @@ def open_subject_for(target: str, model: str, display: Display) -> tuple[LeanGPT
         NotAvailable: the model is not here and cannot be fetched.
     """
     named, neuron = parse_target(target)
+    if named and model not in ("auto", named) and short_name(named) != short_name(model):
+        raise BadInput(f"the target names the model {named} and --model names {model}: give one of them.")
     with DownloadBar(display, f"fetching {named or model}") as bar:
         folder = resolve(named or model, default_corpus_is_cached, bar)
     if folder.fell_back:

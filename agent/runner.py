@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import subprocess
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +19,7 @@ from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import BadInput, Interrupted, StorageError
 from tools.records.excerpts import EXCERPT_TOKENS
+from tools.records.neuron import parse_target
 from tools.records.result import Result
 from tools.rules.language import check_limits, parse
 from tools.toolbox import Toolbox
@@ -40,7 +42,9 @@ def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
     for sentence in config.rivals:
         bench.check_sentence(sentence)
         check_limits(parse(sentence))
-    if config.model == "auto":  # what it means may be something else by the time the run is resumed
+    if (
+        config.model == "auto" and parse_target(config.target)[0] is None
+    ):  # what it means may be something else by the time the run is resumed
         config = config.model_copy(update={"model": bench.subject.name})
     run_id = new_run_id(bench.subject.name, str(bench.evidence.neuron))
     manifest = {
@@ -132,6 +136,7 @@ def _run(
                 trace.emit(Note(message=note))
             toolbox = Toolbox(all_tools(bench), TraceRecorder(trace), config.seed, config.budget, config.max_seconds)
             results = ResultsDatabase(folder.path.parent)
+            results.check()  # better found out now than when the sealed split is to be opened
             run = Investigation(folder.run_id, config, bench, openings, toolbox, trace, results, str(neuron.events))
             build_graph().invoke(
                 LoopState(round=0, stop=None), {"recursion_limit": recursion_limit(config.budget)}, context=run
@@ -148,14 +153,19 @@ def _run(
             return result
         except KeyboardInterrupt as stopped:
             trace.emit(InterruptedEvent(reason="stopped by the user"))
-            raise Interrupted(
-                f"stopped; everything so far is saved. `agent resume {folder.run_id}` goes on where it was."
-            ) from stopped
+            command = f"agent resume {folder.run_id}{_where(folder)}"
+            raise Interrupted(f"stopped; everything so far is saved. `{command}` goes on where it was.") from stopped
         except StorageError:  # the trace itself may be what failed
             raise
         except Exception as error:
             trace.emit(Failed(error=CallError(kind=type(error).__name__, message=str(error))))
             raise
+
+
+def _where(folder: RunFolder) -> str:
+    """The option that finds the run again, where its folder is not the default one."""
+    parent = str(folder.path.parent)
+    return "" if parent == "runs" else f" --runs-dir {shlex.quote(parent)}"
 
 
 def _versions() -> dict[str, str]:

@@ -102,6 +102,15 @@ class ResultsDatabase:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
+    def check(self) -> None:
+        """Make sure that the database can be used.
+
+        Raises:
+            StorageError: it is damaged, from a newer version, or cannot be written.
+        """
+        with self._transaction():
+            pass
+
     def next_fold(self, model: str, neuron: str, corpus: str, n_folds: int, run_id: str) -> Opening:
         """Open a fold of the sealed split for a run: the smallest unopened one, else the least opened, as reused.
 

@@ -180,7 +180,7 @@ def test_ctrl_c_and_resume(runs: World, tmp_path: Path, executed: list[str], mon
 
     with monkeypatch.context() as patch:
         patch.setattr(agent.runner, "all_tools", interrupted_once)
-        with pytest.raises(Interrupted, match=r"`agent resume \S+` goes on where it was"):
+        with pytest.raises(Interrupted, match=r"`agent resume \S+ --runs-dir \S+` goes on where it was"):
             agent.explain(TARGET, **runs.settings, runs_dir=tmp_path / "r")
     stopped = agent.load_trace("last", runs_dir=tmp_path / "r")
     assert stopped.events[-1].type == "interrupted"

@@ -228,7 +228,9 @@ def test_texts_that_the_model_trained_on_are_left_out(tmp_path):
 
 @pytest.mark.parametrize(("n", "length"), [(1, 3), (3, 100), (40, 30)])
 def test_a_corpus_too_short_to_split_says_how_much_is_needed(tmp_path, n, length):
-    with pytest.raises(BadInput, match=rf"too short to split: it has {n * length if length > 7 else 0:,} tokens"):
+    with pytest.raises(
+        BadInput, match=rf"too short to split: it has {n * length if length > 7 else 0:,} usable tokens"
+    ):
         split(random_texts(np.random.default_rng(0), n, length), tmp_path)
     assert not list(tmp_path.rglob("*.npz"))
 

@@ -64,6 +64,8 @@ def load_texts(spec: str | None, model_name: str) -> Corpus:
             name = f"standard library of Python {platform.python_version()}"
             return _corpus(name, list(texts_of("corpus")), seen=load_seen())
         return _corpus("openwebtext-10k", sample_texts())
+    if not spec:
+        raise BadInput("--corpus is empty: give a file, a folder, or a dataset as hf:owner/name.")
     path = Path(spec).expanduser()
     if path.exists():
         repairs = Repairs()

@@ -103,8 +103,9 @@ def _json_lines(content: str, path: Path, name: str, repairs: Repairs) -> Iterat
             continue
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise BadInput(f"{path}, line {number:,}, is not JSON ({error.msg}): mend or remove that line.") from error
+        except (ValueError, RecursionError) as error:  # beside bad JSON: numbers of thousands of digits, deep nesting
+            said = getattr(error, "msg", None) or "it cannot be read"
+            raise BadInput(f"{path}, line {number:,}, is not JSON ({said}): mend or remove that line.") from error
         text = record.get("text") if isinstance(record, dict) else None
         if not isinstance(text, str):
             raise BadInput(f'{path}, line {number:,}, is no JSON object with a string "text": mend that line.')

@@ -245,7 +245,7 @@ def _check_enough(name: str, excerpts: Excerpts, parts: NDArray[np.int8], counts
     seen = f" ({counts.n_seen_texts:,} texts that the model trained on left out)" if counts.n_seen_texts else ""
     if counts.n_tokens < ENOUGH_TOKENS:
         raise BadInput(
-            f"the corpus {name} is too short to split: it has {counts.n_tokens:,} tokens{seen} and about "
+            f"the corpus {name} is too short to split: it has {counts.n_tokens:,} usable tokens{seen} and about "
             f"{ENOUGH_TOKENS:,} are needed; give more text or raise --corpus-tokens."
         )
     raise BadInput(

@@ -55,7 +55,18 @@ def map_chunks(
         values = compute(ids)[:, 1:]
         values[np.arange(width) >= lengths[rows, None]] = 0
         out[rows, :width] = values
+    check_finite(out, "the model")
     return out
+
+
+def check_finite(values: FloatArray, model: str) -> None:
+    """Refuse readings that are NaN or infinite: they are a failure of the model, not a value.
+
+    Raises:
+        BadInput: there is one.
+    """
+    if not np.isfinite(values).all():
+        raise BadInput(f"{model} computes values that are not finite: its weights are damaged, fetch or save it again.")
 
 
 def _check(tokens: TokenArray, lengths: NDArray[np.int64], *, d_vocab: int, n_ctx: int) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
 
 from tools.errors import BadInput
-from tools.subject.batches import chunks, map_chunks
-from tools.subject.folder import ModelFolder, check_folder, fingerprint, read_json
+from tools.subject.batches import check_finite, chunks, map_chunks
+from tools.subject.folder import ModelFolder, check_folder, fingerprint, read_json, weight_files
 from tools.subject.lean import rows_of
 from tools.subject.protocol import FloatArray, TokenArray
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
@@ -107,6 +108,7 @@ class BridgeModel:
         values = torch.cat(kept) if kept else torch.zeros(0)
         values[~flat.any(dim=1)] = 0
         out: FloatArray = values.numpy().reshape(mlp_input.shape[:-1])
+        check_finite(out, self.name)
         return out
 
     def embeddings(self) -> FloatArray:
@@ -234,10 +236,42 @@ def _boot(folder: ModelFolder) -> Any:
         logging.disable_progress_bar()
         logging.set_verbosity_error()
         try:
+            _check_tensors(folder)
             return TransformerBridge.boot_transformers(str(folder.path), device="cpu", dtype=torch.float32)
         except (ValueError, OSError, KeyError, RuntimeError, NotImplementedError, ImportError) as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise BadInput(f"TransformerLens cannot load {folder.name} from {folder.path}: {first}") from error
+
+
+def _check_tensors(folder: ModelFolder) -> None:
+    """Refuse weights of another architecture: what is missing would be filled with random numbers, without a word.
+
+    Names are compared with and without the prefix of the base model. A loader may rename some, so only a folder that
+    lacks most of what its configuration asks for is refused, and one whose shapes differ.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder.path))
+    prefix = f"{model.base_model_prefix}."
+    found: dict[str, list[int]] = {}
+    for file in weight_files(folder.path):
+        with safe_open(str(file), framework="pt") as handle:
+            for name in handle.keys():  # noqa: SIM118 (not a dict)
+                found[name.removeprefix(prefix)] = list(handle.get_slice(name).get_shape())
+    expected = {name.removeprefix(prefix): list(tensor.shape) for name, tensor in model.state_dict().items()}
+    both = expected.keys() & found.keys()
+    if len(both) < 0.3 * len(expected):
+        missing = next(name for name in expected if name not in found)
+        raise BadInput(
+            f"the weights in {folder.path} are not of the architecture that config.json names: "
+            f"{len(expected) - len(both)} of {len(expected)} tensors are missing, such as {missing}."
+        )
+    for name in sorted(both):
+        if expected[name] != found[name]:
+            raise BadInput(
+                f"{folder.path}: the tensor {name} has shape {found[name]}, config.json says {expected[name]}."
+            )
 
 
 def _bos_id(folder: ModelFolder, tokenizer: FolderTokenizer) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from tools.errors import BadInput
-from tools.subject.batches import map_chunks
+from tools.subject.batches import check_finite, map_chunks
 from tools.subject.folder import ModelFolder, fingerprint, read_json, weight_files
 from tools.subject.protocol import FloatArray, TokenArray
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
@@ -68,6 +68,8 @@ class LeanGPT2:
             self._eps = float(config.get("layer_norm_epsilon", 1e-5))
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"{folder.path / 'config.json'} does not describe a GPT-2 model: {error}.") from error
+        if self._n_heads < 1:
+            raise BadInput(f"{folder.path / 'config.json'} says that the model has {self._n_heads} attention heads.")
         self._d_mlp = int(config.get("n_inner") or 4 * self._d_model)
         self._activation = ACTIVATIONS[config.get("activation_function", "gelu_new")]
         self._scales = _attention_scales(config, self._n_layers, self._d_model // self._n_heads)
@@ -145,6 +147,7 @@ class LeanGPT2:
         values = self._activation(torch.addmv(bias[index], flat, weight[:, index].contiguous()))
         values[~flat.any(dim=1)] = 0
         out: FloatArray = values.numpy().reshape(mlp_input.shape[:-1])
+        check_finite(out, self.name)
         return out
 
     def embeddings(self) -> FloatArray:
