@@ -11,7 +11,7 @@ excerpts on which explanations are scored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -30,14 +30,14 @@ from tools.rules.clauses import (
     Inside,
     Like,
     Listed,
-    Relation,
     Repeated,
     Rule,
     TokenClass,
     Width,
 )
 from tools.rules.language import n_words, render
-from tools.rules.simulate import AMID_WINDOW, Batch
+from tools.rules.simulate import Batch
+from tools.rules.slots import RELATIONS, Slot, Vector, make_slots
 from tools.rules.vocabulary import Vocabulary, ramp
 
 Form = Literal["tokens", "neighbourhoods", "context", "mixed"]
@@ -51,17 +51,12 @@ NOTHING = Rule(())
 _EVERYWHERE_WORDS = 2
 _LEAST_GAIN = 1e-4
 _SHORTLIST = 64
-_THINNED = 3
 _ANCHORS = 96
 _MOST_IN_SET = 12
 _MOST_ADDED = 4
 _MOST_ANCHORS = 6
 _HOPELESS = 0.7
 _HOPELESS_GROWING = 0.3
-_RELATIONS: tuple[Relation, ...] = get_args(Relation)
-
-Vector = NDArray[np.float32]
-Sums = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -75,38 +70,6 @@ class _Candidate:
 
     def worth(self, price: float) -> float:
         return self.gain - price * self.words
-
-
-class _Slot:
-    """Pairs (position, token) such that a relation holds, for sums per token of anything given per position."""
-
-    def __init__(
-        self,
-        relation: Relation | None,
-        positions: NDArray[np.int32],
-        tokens: NDArray[np.int32],
-        scale: float,
-        thin: int,
-    ) -> None:
-        self.relation, self.scale, self.thin = relation, scale, thin
-        order = np.argsort(tokens, kind="stable")
-        self._positions = positions[order]
-        self._tokens, self._starts = np.unique(tokens[order], return_index=True)
-        self._weights: dict[TokenClass | None, Sums] = {}
-
-    def sums(self, values: Vector, n_tokens: int) -> Sums:
-        """Per token, the sum of `values` over the positions where the relation holds to it."""
-        found = np.zeros(n_tokens)
-        if len(self._positions):
-            summed = np.add.reduceat(values.astype(np.float64)[self._positions], self._starts)
-            found[self._tokens] = summed * (self.scale * self.thin)
-        return found
-
-    def weights(self, gate: TokenClass | None, values: Vector, n_tokens: int) -> Sums:
-        """The same for weights that depend on the gate alone, so that they are summed once."""
-        if gate not in self._weights:
-            self._weights[gate] = self.sums(values, n_tokens) * self.scale
-        return self._weights[gate]
 
 
 class Learner:
@@ -134,69 +97,11 @@ class Learner:
         # Tokens that occur, renumbered: every sum below is over these alone.
         self.present, local = np.unique(tokens[mask], return_inverse=True)
         self.local = local.astype(np.int32)
-        self.slots = dict(self._make_slots())
+        self.slots = dict(make_slots(self.batch, self.local))
         self.class_matrix = vocabulary.class_matrix[:, self.present]
         self._cosines: dict[int, Vector] = {}
         self._directions = vocabulary.directions[self.present]
         self._features: dict[Clause, Vector] = {}
-
-    def _make_slots(self) -> Iterator[tuple[Relation | None, _Slot]]:
-        n, width = self.mask.shape
-        position = np.full((n, width), -1, dtype=np.int32)
-        position[self.mask] = np.arange(int(self.mask.sum()), dtype=np.int32)
-        token = np.full((n, width), -1, dtype=np.int32)
-        token[self.mask] = self.local
-        yield None, _Slot(None, position[self.mask], token[self.mask], 1, 1)
-        # `upcoming` is where the same token comes next: a window holds a token once, by its latest occurrence.
-        upcoming = np.full((n, width), width, dtype=np.int32)
-        first = np.ones((n, width), dtype=bool)
-        for distance in range(width - 1, 0, -1):
-            same = token[:, distance:] == token[:, :-distance]
-            upcoming[:, :-distance][same] = (
-                np.broadcast_to(np.arange(width - distance, dtype=np.int32), same.shape) + distance
-            )[same]
-            first[:, distance:] &= ~same
-        newline = self.vocabulary.newline[self.batch.tokens] & self.mask
-        column = np.broadcast_to(np.arange(width, dtype=np.int32), (n, width))
-        line_start = np.maximum.accumulate(np.where(newline, column + 1, 0), 1)
-        line_start = np.concatenate([np.zeros((n, 1), np.int32), line_start[:, :-1]], 1).astype(np.int32)
-
-        def pairs(relation: Relation, reach: int, scale: float = 1) -> _Slot:
-            positions, tokens = [], []
-            thin = _THINNED if reach > 4 else 1
-            for distance in range(1, min(reach + 1, width)):
-                # A long reach makes many pairs: every third position is enough to screen by.
-                first_column = distance + (-distance) % thin
-                here, there = np.s_[:, first_column::thin], np.s_[:, first_column - distance : width - distance : thin]
-                holds = self.mask[here].copy()
-                if relation == "anywhere after":
-                    holds &= first[there]
-                elif relation == "on lines with":
-                    holds &= (column[there] >= line_start[here]) & (upcoming[there] >= column[here])
-                elif relation not in ("right after", "two after", "amid"):
-                    holds &= upcoming[there] >= column[here]
-                if relation == "two after" and distance == 1:
-                    continue
-                positions.append(position[here][holds])
-                tokens.append(token[there][holds])
-            return _Slot(relation, np.concatenate(positions), np.concatenate(tokens), scale, thin)
-
-        for relation in _RELATIONS:
-            match relation:
-                case "right after":
-                    yield relation, pairs(relation, 1)
-                case "two after":
-                    yield relation, pairs(relation, 2)
-                case "within 4 after":
-                    yield relation, pairs(relation, 4)
-                case "within 16 after":
-                    yield relation, pairs(relation, 16)
-                case "on lines with":
-                    yield relation, pairs(relation, 40)
-                case "anywhere after":
-                    yield relation, pairs(relation, width)
-                case "amid":
-                    yield relation, pairs(relation, AMID_WINDOW, 4 / AMID_WINDOW)
 
     def feature(self, clause: Clause) -> Vector:
         """The clause's condition at every position of the sample, flat, in 0..1."""
@@ -306,7 +211,7 @@ class Learner:
                 g_pull = pull * value if value is not None else pull
                 g_weight = self.weight * value**2 if value is not None else self.weight
                 token = gate.token if gate else None
-                for relation in _RELATIONS:
+                for relation in RELATIONS:
                     found += self._token_candidates(self.slots[relation], token, g_pull, g_weight, form, room, price)
                 for context in self._plain_contexts():
                     feature = self.feature(Clause(1, None, context))
@@ -325,7 +230,7 @@ class Learner:
         return [*inside, Early(1), Early(4), Early(16), Repeated(False), Repeated(True)]
 
     def _token_candidates(
-        self, slot: _Slot, gate: TokenClass | None, pull: Vector, weight: Vector, form: Form, room: int, price: float
+        self, slot: Slot, gate: TokenClass | None, pull: Vector, weight: Vector, form: Form, room: int, price: float
     ) -> list[_Candidate]:
         n = len(self.present)
         top, bottom = slot.sums(pull, n), slot.weights(gate, weight, n)
