@@ -1,0 +1,186 @@
+"""What an evaluation is made of and leaves behind, as it stands on disk. Any change needs a new EVAL_VERSION.
+
+eval.json          Manifest: what was asked of which agent
+neurons.jsonl      NeuronRecord: one line per neuron of the suite, the same for every variant
+results.jsonl      CellResult: one line per suite x variant x neuron x seed (x half)
+simulations/       what each explanation predicts on probe text, for stability
+runs/VARIANT/...   the runs with their traces
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.records.result import Baselines, Budget, Compared, Cost, Measured, Verdict
+
+EVAL_VERSION: Literal[1] = 1
+
+Kind = Literal["real", "truth", "nothing", "puzzle"]
+"""A neuron of a real model; planted with a truth to find; planted with nothing to find; a puzzle with given texts."""
+
+Difficulty = Literal["easy", "medium", "hard"]
+
+
+class Record(BaseModel):
+    """Base of what is written: closed, frozen, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ScoredClaim(Record):
+    """A sentence about a neuron and how it scores."""
+
+    sentence: str
+    score: Measured
+
+
+class ScorerCheck(Record):
+    """Whether our scorer ranks the true sentence first, each claim simulated by its own function where it has one."""
+
+    true: ScoredClaim
+    false: list[ScoredClaim]
+
+    @property
+    def ranks_truth_first(self) -> bool | None:
+        """Whether the true sentence outscores every false one; None when one of them could not be scored."""
+        values = [claim.score.value for claim in (self.true, *self.false)]
+        numbers = [value for value in values if value is not None]
+        return None if len(numbers) < len(values) or not self.false else numbers[0] > max(numbers[1:])
+
+
+class NeuronRecord(Record):
+    """A neuron of a suite, and what is measured of it once, whatever the variant.
+
+    Attributes:
+        name: unique in the suite: `L5N131`, or what a planted neuron is called.
+        kind: see `Kind`.
+        target: as a run is told, such as `L5N131`.
+        family: of planted neurons.
+        difficulty: of planted neurons.
+        noise: spread of the noise beside the typical firing value of a planted neuron.
+        truth: what a planted neuron means, in words.
+        status: firing, sparse or dead on this corpus; None for puzzles.
+        ceiling: score of what local context can predict, by sealed fold; empty when it was not asked for.
+        scorer: for those with a truth.
+    """
+
+    name: str
+    kind: Kind
+    target: str
+    family: str = ""
+    difficulty: Difficulty | None = None
+    noise: float = 0.0
+    truth: str | None = None
+    status: str | None = None
+    ceiling: list[Measured] = []
+    scorer: ScorerCheck | None = None
+
+
+class AnytimePoint(Record):
+    """The leader once `used` units of budget were spent, scored on development text then and on the sealed fold at
+    the end."""
+
+    used: int
+    development: Measured
+    sealed: Measured
+
+
+class Registered(Record):
+    """Predictions of the final explanation that were on record before the reading: probability of firing, outcome.
+
+    `chosen` are the agent's own experiments, `probe` the fixed probe set, of which about half fire by design.
+    """
+
+    chosen: list[tuple[float, bool]] = []
+    probe: list[tuple[float, bool]] = []
+
+
+class CellError(Record):
+    """Why a cell has no result."""
+
+    kind: str
+    message: str
+
+
+class CellResult(Record):
+    """One suite x variant x neuron x seed.
+
+    Attributes:
+        half: 0 or 1 when only that half of the explore and development text was used; None for all of it.
+        trace: the run's events.jsonl, relative to the evaluation's folder; empty when the run never began.
+        score: on the sealed fold.
+        recovery: agreement of the explanation with the noiseless truth on sealed text; None where there is no truth.
+        probe_skill: skill of registered predictions against base rate on the fixed probe set; 1 is perfect, 0 is
+            base rate.
+        optimism_gap: development minus sealed score; None when one of them is missing.
+        fold: which sealed fold was opened.
+        calls: tool calls.
+        error: set when the run failed; then every score is Unscored with that reason.
+    """
+
+    schema_version: Literal[1] = EVAL_VERSION
+    suite: str
+    variant: str
+    neuron: str
+    kind: Kind
+    seed: int
+    half: Literal[0, 1] | None = None
+    run_id: str = ""
+    trace: str = ""
+    model: str = ""
+    verdict: Verdict | None = None
+    reason: str = ""
+    explanation: str | None = None
+    words: int = 0
+    stop_reason: str = ""
+    score: Measured
+    development_score: Measured
+    baselines: Baselines
+    gains: dict[str, Compared] = {}
+    recovery: Measured | None = None
+    probe_skill: Measured | None = None
+    optimism_gap: float | None = None
+    registered: Registered = Registered()
+    anytime: list[AnytimePoint] = []
+    fold: int | None = None
+    budget: Budget
+    calls: int = 0
+    seconds: float = 0.0
+    cost: Cost = Cost()
+    error: CellError | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int, int | None]:
+        """(variant, neuron, seed, half): unique in an evaluation."""
+        return self.variant, self.neuron, self.seed, self.half
+
+
+class Manifest(Record):
+    """What was asked: everything that must be the same for results to stand in one table.
+
+    Attributes:
+        suite: its name.
+        suite_sha256: SHA-256 (hex) over the suite file.
+        variants: settings of each, by name.
+        seeds: how many.
+        halves: whether every neuron is also explained from each half of the text.
+        model, corpus: as the suite says.
+        model_fingerprint, corpus_fingerprint: SHA-256 (hex) of their content.
+        code: SHA-256 (hex) over the source of tools, traces and agent.
+        commit: of the program, where it runs from a git checkout.
+    """
+
+    schema_version: Literal[1] = EVAL_VERSION
+    suite: str
+    suite_sha256: str
+    variants: dict[str, dict[str, Any]]
+    seeds: int = Field(ge=1)
+    halves: bool = False
+    model: str
+    corpus: str
+    model_fingerprint: str
+    corpus_fingerprint: str
+    code: str
+    commit: str | None = None
