@@ -1,0 +1,137 @@
+"""How alike the explanations of one neuron are: agreement of what they predict on common probe text.
+
+DIR/simulations/<variant>/<neuron>.s<seed>.npy          predicted levels, uint8 [n_tokens], tenths of 0-10
+DIR/simulations/<variant>/<neuron>.s<seed>.h<half>.npy  of an explanation from one half of the text
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.folder import EvalFolder
+from evals.records import CellResult, Record
+from evals.statistics import mean_by_neuron, mean_interval
+from tools.errors import StorageError
+from tools.records.result import Compared, Unscored
+from traces.runs import safe_name
+from traces.storage import storage_errors
+
+CellKey = tuple[str, str, int, int | None]
+"""(variant, neuron, seed, half), see `CellResult.key`."""
+
+_STEPS_PER_LEVEL = 10
+
+
+class Agreement(Record):
+    """Mean correlation of pairs of simulations of one neuron, its interval clustered by neuron.
+
+    Attributes:
+        mean: over neurons, each the mean over its pairs.
+        n_neurons, n_pairs: that have a correlation.
+        unscored: how many pairs have none, by reason.
+    """
+
+    mean: Compared
+    n_neurons: int
+    n_pairs: int
+    unscored: dict[str, int]
+
+
+class Stability(Record):
+    """How alike explanations are over seeds and over the two halves of the text; None where no pair was asked for."""
+
+    seeds: Agreement | None = None
+    halves: Agreement | None = None
+
+
+def save_simulation(folder: Path, cell_key: CellKey, levels: NDArray[np.floating]) -> None:
+    """Keep what the explanation of a cell predicts on the probe text of its evaluation.
+
+    Args:
+        folder: of the evaluation.
+        levels: within 0-10, one per token, [n_tokens]; the same texts for all cells.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    path = _path(folder, cell_key)
+    steps = np.rint(np.clip(levels, 0, 10) * _STEPS_PER_LEVEL).astype(np.uint8)
+    with storage_errors("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        with new.open("wb") as file:
+            np.save(file, steps)
+        new.replace(path)
+
+
+def _path(folder: Path, key: CellKey) -> Path:
+    variant, neuron, seed, half = key
+    part = "" if half is None else f".h{half}"
+    return folder / "simulations" / safe_name(variant) / f"{safe_name(neuron)}.s{seed}{part}.npy"
+
+
+def stability(folder: EvalFolder, cells: Sequence[CellResult], rng: np.random.Generator) -> dict[str, Stability]:
+    """The agreement over seeds and over halves of each variant.
+
+    Args:
+        folder: where the simulations are.
+        cells: of that folder, under the names they have there.
+        rng: draws the resamples of the intervals.
+
+    Raises:
+        StorageError: a simulation cannot be read or is damaged.
+    """
+    out = {}
+    for variant in dict.fromkeys(cell.variant for cell in cells):
+        own = sorted((cell for cell in cells if cell.variant == variant), key=lambda cell: cell.seed)
+        pairs = list(combinations(own, 2))
+        seeds = [(a, b) for a, b in pairs if a.neuron == b.neuron and a.half is None and b.half is None]
+        halves = [(a, b) for a, b in pairs if (a.neuron, a.seed) == (b.neuron, b.seed) and {a.half, b.half} == {0, 1}]
+        out[variant] = Stability(seeds=_agreement(folder.path, seeds, rng), halves=_agreement(folder.path, halves, rng))
+    return out
+
+
+def _agreement(
+    folder: Path, pairs: Iterable[tuple[CellResult, CellResult]], rng: np.random.Generator
+) -> Agreement | None:
+    found: list[tuple[str, float]] = []
+    unscored: Counter[str] = Counter()
+    for a, b in pairs:
+        one = _correlation(_read(_path(folder, a.key)), _read(_path(folder, b.key)))
+        if isinstance(one, Unscored):
+            unscored[one.reason] += 1
+        else:
+            found.append((a.neuron, one))
+    if not found and not unscored:
+        return None
+    means = mean_by_neuron(found)
+    return Agreement(
+        mean=mean_interval(means.values(), rng), n_neurons=len(means), n_pairs=len(found), unscored=dict(unscored)
+    )
+
+
+def _read(path: Path) -> NDArray[np.float64] | None:
+    if not path.is_file():
+        return None
+    with storage_errors("read", path):
+        try:
+            steps = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise StorageError(f"{path} is damaged: delete it, and leave it out or run its cell again.") from error
+    return np.asarray(steps, dtype=np.float64)
+
+
+def _correlation(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> float | Unscored:
+    if a is None or b is None:
+        return Unscored(reason="a simulation is missing")
+    if a.shape != b.shape:
+        return Unscored(reason="the simulations are of different texts")
+    if not len(a) or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return Unscored(reason="a simulation is constant")
+    return float(np.corrcoef(a, b)[0, 1])

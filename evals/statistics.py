@@ -1,0 +1,143 @@
+"""How sure a mean over neurons is: intervals, a test, and a correction for many tests. Plain functions of arrays.
+
+The neuron is the unit: seeds of a neuron are averaged first, and neurons are resampled or have their sign flipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.records.result import Compared, Interval, Unscored
+
+N_RESAMPLES = 10_000
+N_FLIPS = 9_999
+ALPHA = 0.05
+
+_MOST_NEURONS_ENUMERATED = 14
+_N_ROWS_AT_ONCE = 256
+_ROUNDING = 1e-9
+_Z = NormalDist().inv_cdf(1 - ALPHA / 2)
+
+Floats = NDArray[np.float64]
+
+
+def mean_by_neuron(values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """The mean over seeds of (neuron, value), in the order in which neurons come first."""
+    seen: dict[str, list[float]] = {}
+    for neuron, value in values:
+        seen.setdefault(neuron, []).append(value)
+    return {neuron: sum(numbers) / len(numbers) for neuron, numbers in seen.items()}
+
+
+def mean_interval(values: Iterable[float], rng: np.random.Generator) -> Compared:
+    """The mean of one finite value per neuron with its 95 % bootstrap interval, see `ratio_of_means`."""
+    numbers = np.fromiter(values, dtype=np.float64)
+    return ratio_of_means(numbers, np.ones_like(numbers), rng)
+
+
+def ratio_of_means(numerators: Floats, denominators: Floats, rng: np.random.Generator) -> Compared:
+    """mean(numerators) / mean(denominators) over neurons with a 95 % bootstrap interval, neurons resampled in pairs.
+
+    The interval is the percentile one, its percentiles moved out so that for a symmetric spread it is as wide as
+    Student's. At 10 neurons the plain one holds the truth in 84-90 % instead of 95 %, this one in 88-94 %, as does
+    BCa at most. Bootstrap-t holds it in 92-95 %, but has no end where several values are equal, and contradicts
+    `permutation_p` up to three times as often.
+
+    Args:
+        numerators, denominators: finite, one of each per neuron, [n].
+        rng: draws the resamples.
+
+    Returns:
+        Unscored for fewer than two neurons, or where the mean denominator could as well be zero.
+    """
+    n = len(numerators)
+    if n < 2:
+        return Unscored(
+            reason=f"only one neuron ({numerators[0] / denominators[0]:.3f}), so there is no interval"
+            if n and denominators[0]
+            else "no neuron has a value"
+        )
+    weights = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES) / n
+    resampled = weights @ denominators
+    if resampled.min() <= 0 <= resampled.max():
+        return Unscored(reason="the mean to divide by could as well be zero")
+    widened = NormalDist().cdf(-_students(n - 1) * (n / (n - 1)) ** 0.5)
+    low, high = np.quantile(weights @ numerators / resampled, [widened, 1 - widened])
+    value = numerators.mean() / denominators.mean()
+    return Interval(value=round(float(value), 6), low=round(float(low), 6), high=round(float(high), 6))
+
+
+def _students(freedom: int) -> float:
+    """The 97.5th percentile of Student's t as a series in 1/freedom, within 0.01 from 4 degrees of freedom on."""
+    z, f = _Z, freedom
+    return (
+        z
+        + (z**3 + z) / (4 * f)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * f**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * f**3)
+    )
+
+
+def wilson(count: float, total: float) -> Compared:
+    """The share count / total with its 95 % Wilson interval; `total` may be smaller than what was counted, where
+    counts come in clusters."""
+    if total <= 0:
+        return Unscored(reason="there is nothing to count")
+    share, shrink = count / total, _Z**2 / total
+    middle = (share + shrink / 2) / (1 + shrink)
+    half = _Z / (1 + shrink) * (share * (1 - share) / total + shrink / total / 4) ** 0.5
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return Interval(value=round(share, 6), low=round(min(low, share), 6), high=round(max(high, share), 6))
+
+
+def permutation_p(differences: Iterable[float], rng: np.random.Generator) -> float:
+    """Two-sided p-value of paired differences, one per neuron, see `permutation_ps`."""
+    row = np.fromiter(differences, dtype=np.float64)
+    return float(permutation_ps(row[None], rng)[0])
+
+
+def permutation_ps(differences: Floats, rng: np.random.Generator) -> Floats:
+    """Two-sided p-values under "which of the two variants is which is chance": the sign of each neuron is flipped.
+
+    All flips are enumerated for up to 14 neurons; beyond that it is (k + 1) / (m + 1) over m = 9,999 random flips, the
+    same for all rows. A difference of zero stays zero under either sign, and so tells nothing.
+
+    Args:
+        differences: finite, one row per test, [n_tests, n_neurons].
+        rng: draws the flips where they are not enumerated.
+
+    Returns:
+        [n_tests]; 1 where there is no neuron or no difference.
+    """
+    n_tests, n = differences.shape
+    if n == 0:
+        return np.ones(n_tests)
+    exact = n <= _MOST_NEURONS_ENUMERATED
+    signs = _half_of_all_signs(n) if exact else rng.choice([-1.0, 1.0], size=(N_FLIPS, n))
+    # Sums that are equal on paper differ by rounding.
+    reached = np.abs(differences.sum(1)) - _ROUNDING * np.abs(differences).sum(1)
+    counts = np.empty(n_tests)
+    for start in range(0, n_tests, _N_ROWS_AT_ONCE):
+        rows = slice(start, start + _N_ROWS_AT_ONCE)
+        counts[rows] = (np.abs(differences[rows] @ signs.T) >= reached[rows, None]).sum(1)
+    return counts / len(signs) if exact else (counts + 1) / (len(signs) + 1)
+
+
+def _half_of_all_signs(n: int) -> Floats:
+    """[2 ** (n - 1), n]; the other half are their mirror images, whose sums are as large."""
+    numbers = np.arange(2 ** (n - 1))
+    return np.where((numbers[:, None] >> np.arange(n)) & 1, 1.0, -1.0)
+
+
+def adjusted(p_values: Iterable[float]) -> list[float]:
+    """Benjamini-Hochberg: the smallest false discovery rate at which each would be rejected, in the order given."""
+    p = np.fromiter(p_values, dtype=np.float64)
+    order = np.argsort(p)[::-1]
+    ranks = np.arange(len(p), 0, -1)
+    out = np.empty_like(p)
+    out[order] = np.minimum.accumulate(np.minimum(p[order] * len(p) / ranks, 1.0))
+    return [float(value) for value in out]
