@@ -1,0 +1,110 @@
+"""What a token is by itself and in its word, and how marks are put together.
+
+Subject models cut words into pieces, and a reader that sees earlier tokens only knows a word as far as it has come:
+`op` + `en` + `ing` reads `op`, `open`, `opening`. So a word is met at the piece that completes it, and met even when
+the word then goes on.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from evals.planted.claims import Marks
+
+
+@lru_cache(maxsize=1 << 16)
+def _letters(token: str) -> tuple[bool, str]:
+    """Whether the token is nothing but letters, and the letters that it ends in."""
+    start = len(token)
+    while start and token[start - 1].isalpha():
+        start -= 1
+    return not start, token[start:]
+
+
+def words(tokens: list[str]) -> list[str]:
+    """The word as far as it has come at each token; empty where a token does not end in a letter."""
+    out = []
+    word = ""
+    for token in tokens:
+        goes_on, letters = _letters(token)
+        word = word + letters if goes_on else letters
+        out.append(word)
+    return out
+
+
+def spelled(listed: str) -> frozenset[str]:
+    """The listed words, each as it stands and with a capital first letter."""
+    given = listed.split()
+    return frozenset(given + [word[0].upper() + word[1:] for word in given])
+
+
+def word_in(listed: str) -> Marks:
+    """Tokens that complete one of the listed words, as it stands or with a capital first letter."""
+    wanted = spelled(listed)
+    return lambda tokens: [word in wanted for word in words(tokens)]
+
+
+def exactly_word(listed: str) -> Marks:
+    """Tokens that complete one of the listed words, as it stands."""
+    wanted = frozenset(listed.split())
+    return lambda tokens: [word in wanted for word in words(tokens)]
+
+
+def word_ending(*endings: str, least: int = 1) -> Marks:
+    """Tokens that complete a word of at least `least` letters with one of these endings."""
+    return lambda tokens: [len(word) >= least and word.endswith(endings) for word in words(tokens)]
+
+
+def symbol_in(listed: str) -> Marks:
+    """Tokens that are one of the listed ones, spaces around them set aside."""
+    wanted = frozenset(listed.split())
+    return lambda tokens: [token.strip() in wanted for token in tokens]
+
+
+def holding(*parts: str) -> Marks:
+    """Tokens with one of these strings in them."""
+    if len(parts) == 1:
+        part = parts[0]
+        return lambda tokens: [part in token for token in tokens]
+    return lambda tokens: [any(part in token for part in parts) for token in tokens]
+
+
+def is_word(tokens: list[str]) -> list[bool]:
+    """Tokens that end in a letter."""
+    return [bool(_letters(token)[1]) for token in tokens]
+
+
+def everywhere(tokens: list[str]) -> list[bool]:
+    """Every token."""
+    return [True] * len(tokens)
+
+
+def both(one: Marks, other: Marks) -> Marks:
+    """Where both hold."""
+    return lambda tokens: [a and b for a, b in zip(one(tokens), other(tokens), strict=True)]
+
+
+def either(*marks: Marks) -> Marks:
+    """Where at least one holds."""
+    return lambda tokens: [any(several) for several in zip(*(mark(tokens) for mark in marks), strict=True)]
+
+
+def but_not(one: Marks, other: Marks) -> Marks:
+    """Where the first holds and the second does not."""
+    return lambda tokens: [a and not b for a, b in zip(one(tokens), other(tokens), strict=True)]
+
+
+def right_after(marks: Marks) -> Marks:
+    """The token right after one where the marks hold."""
+    return lambda tokens: [False, *marks(tokens)][: len(tokens)]
+
+
+def seen_before(marks: Marks, at_least: int = 1) -> Marks:
+    """Tokens that follow, at a distance of `at_least` tokens or more, one where the marks hold."""
+
+    def seen(tokens: list[str]) -> list[bool]:
+        found = marks(tokens)
+        first = found.index(True) if True in found else len(found)
+        return [position >= first + at_least for position in range(len(tokens))]
+
+    return seen
