@@ -90,9 +90,9 @@ def load(paths: Sequence[str | Path], rng: np.random.Generator) -> Evaluations:
         records = folder.neurons()
         if not own:
             raise BadInput(f"{path} holds no results yet: `agent eval run` makes them.")
-        expected = len(manifest.variants) * len(records) * manifest.seeds * (3 if manifest.halves else 1)
-        if len(own) < expected:
-            notes.append(f"{path} has {len(own)} of {expected} results: `agent eval run` goes on where it stopped.")
+        done, expected = sum(c.half is None for c in own), len(manifest.variants) * len(records) * manifest.seeds
+        if done < expected:
+            notes.append(f"{path} has {done} of {expected} results: `agent eval run` goes on where it stopped.")
         neurons = {record.name: record for record in records} | neurons
         place = path.resolve().name if len({other.resolve().name for other in chosen}) == len(chosen) else str(path)
         label = {cell.variant: cell.variant for cell in own}

@@ -43,9 +43,9 @@ def ratio_of_means(numerators: Floats, denominators: Floats, rng: np.random.Gene
     """mean(numerators) / mean(denominators) over neurons with a 95 % bootstrap interval, neurons resampled in pairs.
 
     The interval is the percentile one, its percentiles moved out so that for a symmetric spread it is as wide as
-    Student's. At 10 neurons the plain one holds the truth in 84-90 % instead of 95 %, this one in 88-94 %, as does
-    BCa at most. Bootstrap-t holds it in 92-95 %, but has no end where several values are equal, and contradicts
-    `permutation_p` up to three times as often.
+    Student's. Simulated with 10 neurons and seven spreads from normal to very lopsided, the plain percentiles hold the
+    truth in 79-90 %, as BCa does, and this one in 82-94 %. Bootstrap-t holds it in 84-95 %, but contradicts
+    `permutation_p` about twice as often, and has no end where many values are equal.
 
     Args:
         numerators, denominators: finite, one of each per neuron, [n].

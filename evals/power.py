@@ -1,0 +1,126 @@
+"""`agent eval power`: has a comparison teeth? Repeats of an evaluation simulated from the spread that one has shown."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from agent.commands.output import say, say_json
+from evals.compare import checked_metric, load
+from evals.statistics import ALPHA, Floats, permutation_ps
+from evals.summaries import METRICS, compare
+from tools.errors import BadInput
+from traces.text import one_line
+
+_FEWEST_NEURONS = 5
+
+
+@dataclass(frozen=True)
+class Power:
+    """How often the test of `evals.compare` rejects (p < 0.05, before any correction), as shares of the repeats.
+
+    Attributes:
+        spread: standard deviation over neurons of the paired differences.
+        skew: their skewness; far from 0 the test is only about right for differences of mean zero.
+        n_neurons: in each repeat.
+        repeats: how many.
+        difference: the true mean difference of `with_difference`.
+        exchangeable: rejected when which of the two variants is which is chance (the test's own hypothesis).
+        no_difference: rejected when the mean difference is zero and the spread as lopsided as seen.
+        with_difference: rejected when the true mean difference is `difference`.
+        detectable: the smallest true difference found in 80 % of repeats, for a normal spread.
+    """
+
+    spread: float
+    skew: float
+    n_neurons: int
+    repeats: int
+    difference: float
+    exchangeable: float
+    no_difference: float
+    with_difference: float
+    detectable: float
+
+
+def power(
+    differences: Iterable[float], difference: float, n_neurons: int, repeats: int, rng: np.random.Generator
+) -> Power:
+    """Simulate `repeats` evaluations of `n_neurons` whose paired differences are drawn from those seen, centred.
+
+    Args:
+        differences: seen, one per neuron; at least two, not all equal.
+        difference: the true mean difference to find.
+        n_neurons: of each simulated evaluation.
+        repeats: how many evaluations.
+        rng: draws everything.
+    """
+    seen = np.fromiter(differences, dtype=np.float64)
+    n = len(seen)
+    # Draws from a sample spread a little less than what it was drawn from.
+    centred = (seen - seen.mean()) * (n / (n - 1)) ** 0.5
+    spread = float(seen.std(ddof=1))
+    drawn = centred[rng.integers(n, size=(repeats, n_neurons))]
+    return Power(
+        spread=spread,
+        skew=float(np.mean((seen - seen.mean()) ** 3) / seen.std() ** 3),
+        n_neurons=n_neurons,
+        repeats=repeats,
+        difference=difference,
+        exchangeable=rejected(drawn * rng.choice([-1.0, 1.0], size=drawn.shape), rng),
+        no_difference=rejected(drawn, rng),
+        with_difference=rejected(drawn + difference, rng),
+        detectable=(1.96 + 0.84) * spread / n_neurons**0.5,
+    )
+
+
+def rejected(differences: Floats, rng: np.random.Generator) -> float:
+    """The share of evaluations, [n_repeats, n_neurons], in which the paired differences have p < 0.05."""
+    return float(np.mean(permutation_ps(differences, rng) < ALPHA))
+
+
+def power_command(arguments: argparse.Namespace) -> None:
+    """Print how often each pair of variants would be told apart.
+
+    Args:
+        arguments: `folders` (list of paths, may be empty), `metric` (a key of `METRICS`), `difference` (float),
+            `repeats`, `neurons` (None: as many as were compared), `json`.
+
+    Raises:
+        BadInput: there is no pair of variants with enough neurons to judge a spread from.
+    """
+    metric = checked_metric(arguments.metric)
+    if not -1 <= arguments.difference <= 1:
+        raise BadInput(f"--difference must be a difference of scores between -1 and 1, not {arguments.difference:g}.")
+    rng = np.random.default_rng(0)
+    found = load(arguments.folders, rng)
+    results = {}
+    for pair in compare(found.cells, metric, rng):
+        seen = list(pair.by_neuron.values())
+        if len(seen) >= _FEWEST_NEURONS and len(set(seen)) > 1:
+            results[pair.a, pair.b] = power(
+                seen, arguments.difference, arguments.neurons or len(seen), arguments.repeats, rng
+            )
+    if not results:
+        raise BadInput(
+            f"no two variants in {', '.join(map(str, found.folders))} differ in their {METRICS[metric]} on at least "
+            f"{_FEWEST_NEURONS} neurons that both have it for, so there is no spread to simulate from."
+        )
+    if arguments.json:
+        say_json([{"a": a, "b": b, "metric": metric} | asdict(one) for (a, b), one in results.items()])
+        return
+    for (a, b), one in results.items():
+        say(f"{one_line(a)} minus {one_line(b)}, {METRICS[metric]}: {_told(one)}\n")
+
+
+def _told(one: Power) -> str:
+    return (
+        f"spread over neurons {one.spread:.3f}, skewness {one.skew:+.1f}\n"
+        f"of {one.repeats:,} simulated evaluations with {one.n_neurons} neurons, p < {ALPHA:g} in\n"
+        f"  {one.exchangeable:6.1%}  when which variant is which is chance (the test promises 5 %)\n"
+        f"  {one.no_difference:6.1%}  when the true mean difference is 0 and the spread as lopsided as here\n"
+        f"  {one.with_difference:6.1%}  when the true mean difference is {one.difference:g}\n"
+        f"the smallest difference found in 80 %: about {one.detectable:.3f}"
+    )
