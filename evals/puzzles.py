@@ -1,0 +1,198 @@
+"""Puzzles: texts with given activations, a true explanation and false ones, in the format of OpenAI's neuron-explainer.
+
+A file is a JSON object: name -> {"name", "explanation", "sentences", "false_explanations"}; a sentence is a list whose
+items are "token" (activation 0) or ["token", activation]. The format is that of `neuron_explainer/puzzles.json` in the
+repository openai/automated-interpretability. A simulator that cannot rank the true explanation above the false ones
+cannot grade an agent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.records import CellResult, NeuronRecord, ScoredClaim, ScorerCheck
+from tools.errors import BadInput
+from tools.records.result import Baselines, Budget, Measured, ScoreValue, Unscored
+from tools.roles import Simulator
+from tools.rules.explainer import RulesSimulator
+from tools.rules.vocabulary import Vocabulary
+
+PROTOCOL = "the true explanation of a puzzle: correlation over all tokens of its sentences"
+N_RESAMPLES = 1000
+
+_KEYS = ("name", "explanation", "sentences", "false_explanations")
+_IGNORED = "dataclass_name"
+_TOO_MANY_UNDEFINED = 0.05
+
+MakeSimulator = Callable[[Vocabulary], Simulator]
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """Texts and what is true of them.
+
+    Attributes:
+        name: unique in its file.
+        explanation: the true one.
+        sentences: each a tuple of (token, activation); activations are at least 0.
+        false_explanations: each plausible and wrong.
+    """
+
+    name: str
+    explanation: str
+    sentences: tuple[tuple[tuple[str, float], ...], ...]
+    false_explanations: tuple[str, ...]
+
+
+def read_puzzles(source: str, data: bytes) -> list[Puzzle]:
+    """The puzzles of a file, in its order.
+
+    Raises:
+        BadInput: it is not of the format; the message names file, puzzle and place.
+    """
+    try:
+        found = json.loads(data, object_pairs_hook=lambda pairs: _once(source, pairs))
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{source} is not JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise BadInput(f"{source} holds a {_kind(found)}: puzzles are a JSON object, name -> puzzle.")
+    return [_puzzle(source, name, value) for name, value in found.items()]
+
+
+def puzzle_check(puzzle: Puzzle, make_simulator: MakeSimulator, rng: np.random.Generator) -> ScorerCheck:
+    """Simulate every explanation on the puzzle's sentences and correlate over all tokens, the sentences concatenated.
+
+    The simulator is made for a vocabulary of the puzzle's own tokens, each as like to the others as any. Intervals are
+    95 % bootstrap over sentences, and -1 to 1 where too few of them vary.
+    """
+    strings = list(dict.fromkeys(token for sentence in puzzle.sentences for token, _ in sentence))
+    simulator = make_simulator(Vocabulary(strings, np.eye(len(strings), dtype=np.float32)))
+    ids = {string: i for i, string in enumerate(strings)}
+    shape = len(puzzle.sentences), max(len(sentence) for sentence in puzzle.sentences)
+    tokens, values = np.full(shape, -1, dtype=np.int32), np.zeros(shape)
+    for row, sentence in enumerate(puzzle.sentences):
+        tokens[row, : len(sentence)] = [ids[token] for token, _ in sentence]
+        values[row, : len(sentence)] = [value for _, value in sentence]
+    drawn = rng.multinomial(len(puzzle.sentences), np.full(shape[0], 1 / shape[0]), size=N_RESAMPLES)
+
+    def scored(explanation: str) -> ScoredClaim:
+        levels = simulator.simulate(explanation, tokens)
+        score = levels if isinstance(levels, Unscored) else _score(values, levels, tokens >= 0, drawn)
+        return ScoredClaim(sentence=explanation, score=score)
+
+    return ScorerCheck(true=scored(puzzle.explanation), false=[scored(text) for text in puzzle.false_explanations])
+
+
+def puzzle_record(puzzle: Puzzle) -> NeuronRecord:
+    """What is measured of a puzzle once: whether our simulator ranks its true explanation first."""
+    check = puzzle_check(puzzle, RulesSimulator, np.random.default_rng(0))
+    return NeuronRecord(name=puzzle.name, kind="puzzle", target="", truth=puzzle.explanation, scorer=check)
+
+
+def puzzle_cell(puzzle: Puzzle, suite: str, variant: str) -> CellResult:
+    """How the true explanation scores. No agent runs, so there is one for a variant, whatever the seeds."""
+    score = puzzle_check(puzzle, RulesSimulator, np.random.default_rng(0)).true.score
+    nothing = Unscored(reason="a puzzle has no corpus and no agent runs on it")
+    return CellResult(
+        suite=suite, variant=variant, neuron=puzzle.name, kind="puzzle", seed=0, explanation=puzzle.explanation,
+        words=len(puzzle.explanation.split()), score=score, development_score=nothing,
+        baselines=Baselines(token_lookup_30=nothing, token_lookup_full=nothing, null=nothing),
+        budget=Budget(limit=None, used=0),
+    )  # fmt: skip
+
+
+def _score(
+    values: NDArray[np.float64], levels: NDArray[np.float32], mask: NDArray[np.bool_], drawn: NDArray[np.int64]
+) -> Measured:
+    true, simulated = values[mask], levels[mask].astype(np.float64)
+    for series, what in ((true, "the puzzle"), (simulated, "the simulation")):
+        if series.max() == series.min():
+            return Unscored(reason=f"{what} is constant on the sentences, so a correlation does not exist")
+    a, s = np.where(mask, values - true.mean(), 0), np.where(mask, levels - simulated.mean(), 0)
+    # Per sentence: n, sum a, sum s, sum aa, sum ss, sum as; a resample is a weighted sum of these.
+    sums = np.stack([mask.sum(1), a.sum(1), s.sum(1), (a * a).sum(1), (s * s).sum(1), (a * s).sum(1)], axis=1)
+    replicates = _correlation(drawn @ sums)
+    finite = replicates[np.isfinite(replicates)]
+    enough = len(finite) >= (1 - _TOO_MANY_UNDEFINED) * len(replicates)
+    low, high = np.percentile(finite, [2.5, 97.5]) if enough else (-1.0, 1.0)
+    return ScoreValue(
+        value=round(float(_correlation(sums.sum(0))), 6), low=round(float(low), 6), high=round(float(high), 6),
+        protocol=PROTOCOL, split="puzzle", n_excerpts=len(values),
+    )  # fmt: skip
+
+
+def _correlation(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    n, a, s, aa, ss, a_s = np.moveaxis(sums, -1, 0)
+    n = np.maximum(n, 1)
+    product = (aa / n - (a / n) ** 2) * (ss / n - (s / n) ** 2)
+    return np.where(product > 1e-12, (a_s / n - a * s / n**2) / np.sqrt(np.maximum(product, 1e-12)), np.nan)
+
+
+def _once(source: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise BadInput(f"{source} has {key!r} twice: every name must be unique.")
+        found[key] = value
+    return found
+
+
+def _puzzle(source: str, name: str, value: Any) -> Puzzle:
+    where = f"{source}, puzzle {name!r}"
+    if not name.strip():
+        raise BadInput(f"{source} has a puzzle without a name.")
+    if not isinstance(value, dict):
+        raise BadInput(f"{where} is a {_kind(value)}: a puzzle is an object with {', '.join(_KEYS)}.")
+    for key in value:
+        if key not in (*_KEYS, _IGNORED):
+            raise BadInput(f"{where} has an unknown key {key}: allowed are {', '.join(_KEYS)}.")
+    for key in _KEYS[1:]:
+        if key not in value:
+            raise BadInput(f"{where} lacks the key {key}.")
+    if value.get("name", name) != name:
+        raise BadInput(f"{where} calls itself {value['name']!r}: use one name.")
+    explanation, false = value["explanation"], value["false_explanations"]
+    if not isinstance(explanation, str) or not explanation.strip():
+        raise BadInput(f"{where}: explanation must be a sentence.")
+    if not isinstance(false, list) or not all(isinstance(text, str) and text.strip() for text in false):
+        raise BadInput(f"{where}: false_explanations must be a list of sentences.")
+    if explanation in false:
+        raise BadInput(f"{where}: the true explanation is also among the false ones.")
+    sentences = value["sentences"]
+    if not isinstance(sentences, list) or not sentences:
+        raise BadInput(f"{where}: sentences must be a list of at least one sentence.")
+    read = tuple(_sentence(f"{where}, sentence {number}", given) for number, given in enumerate(sentences, 1))
+    return Puzzle(name, explanation, read, tuple(false))
+
+
+def _sentence(where: str, given: Any) -> tuple[tuple[str, float], ...]:
+    if not isinstance(given, list) or not given:
+        raise BadInput(f"{where} must be a list of at least one token.")
+    return tuple(_token(f"{where}, item {number}", item) for number, item in enumerate(given, 1))
+
+
+def _token(where: str, item: Any) -> tuple[str, float]:
+    match item:
+        case str(token):
+            value: Any = 0
+        case [str(token), value]:
+            pass
+        case _:
+            raise BadInput(f'{where} is {json.dumps(item)[:60]}: write "token" or ["token", activation].')
+    if not token:
+        raise BadInput(f"{where} is an empty token.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise BadInput(f"{where} has the activation {json.dumps(value)[:60]}: give a number of at least 0.")
+    return token, float(value)
+
+
+def _kind(value: Any) -> str:
+    names = {list: "list", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    return names.get(type(value), "JSON object")
