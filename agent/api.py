@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from agent.config import RunConfig
 from agent.opening import open_bench, open_subject_for
+from agent.variants.load import load_variant
 from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, measured
 from tools.errors import BadInput
@@ -74,6 +75,8 @@ def explain(
     max_seconds: float | None = None,
     seed: int = 0,
     rivals: Sequence[str] = (),
+    variant: str = "tournament",
+    planted: Sequence[str] = (),
     runs_dir: str | Path = "runs",
     display: Display | None = None,
 ) -> Result:
@@ -88,15 +91,17 @@ def explain(
         max_seconds: time for tool calls.
         seed: same seed, same trace.
         rivals: sentences of the rule language that compete with what the explainer writes.
+        variant: a shipped variant or a file with one; its settings come after the arguments given here.
+        planted: functions of text, `module:function`, served as neurons L0N0, L0N1, ... on top of the model.
         runs_dir: where the run's folder goes.
         display: shows progress; None shows nothing.
 
     Raises:
         BadInput, NotAvailable, StorageError, Interrupted: see `tools.errors`.
     """
-    config = RunConfig.checked(
+    config = load_variant(variant).config(
         target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, budget=budget,
-        max_seconds=max_seconds, seed=seed, rivals=tuple(rivals),
+        max_seconds=max_seconds, seed=seed, rivals=tuple(rivals), planted=tuple(planted),
     )  # fmt: skip
     from agent.runner import start_run  # LangGraph takes half a second that reading does not need
 

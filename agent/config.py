@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tools.errors import BadInput
+from tools.experiments.candidates import Generator
+from tools.toolbox import UNIT_TEXTS
+
+
+class Quotas(BaseModel):
+    """Texts of each generator in a round of experiments; together at most one unit of budget."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minimal_pair: int = Field(default=24, ge=0)
+    vocabulary_sweep: int = Field(default=16, ge=0)
+    retrieval: int = Field(default=24, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Quotas:
+        total = self.minimal_pair + self.vocabulary_sweep + self.retrieval
+        if not 0 < total <= UNIT_TEXTS:
+            raise ValueError(f"quotas must add up to 1-{UNIT_TEXTS} texts, not {total}")
+        return self
+
+    def by_generator(self) -> dict[Generator, int]:
+        """The same as a mapping."""
+        return {
+            "minimal_pair": self.minimal_pair,
+            "vocabulary_sweep": self.vocabulary_sweep,
+            "retrieval": self.retrieval,
+        }
 
 
 class RunConfig(BaseModel):
@@ -22,7 +49,18 @@ class RunConfig(BaseModel):
         seed: of every random choice.
         rivals: a person's own sentences, which compete.
         patience: rounds without gain before the loop stops.
-        variant: the name of this way of deciding.
+        variant: the name of this way of deciding; the settings below are what variants differ in.
+        planted: functions of text (`module:function`) that are served as neurons L0N0, L0N1, ... on top of `model`.
+        explainer: who writes hypotheses: learnt rules, or a table of tokens.
+        n_rivals: hypotheses written at first; 1 is the one that the explainer would bet on.
+        lookup_competes: whether the 30-token lookup is itself a rival.
+        neighbourhoods: whether rules may name tokens by neighbourhoods in the subject model's embedding.
+        max_rounds: rounds of experiments; 0 for none, None for no limit but the budget.
+        revision: whether hypotheses are written anew after experiments.
+        choice: how experiments are chosen among candidates.
+        quotas: texts of each generator in a round.
+        half: use only this half of the explore and development documents; None for all.
+        sealed_fold: the fold to confirm on; None for the one opened least often.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -37,6 +75,17 @@ class RunConfig(BaseModel):
     rivals: tuple[str, ...] = ()
     patience: int = Field(default=2, ge=1)
     variant: str = "tournament"
+    planted: tuple[str, ...] = ()
+    explainer: Literal["rules", "token-lookup-30", "token-lookup-full"] = "rules"
+    n_rivals: int = Field(default=4, ge=1, le=4)
+    lookup_competes: bool = True
+    neighbourhoods: bool = True
+    max_rounds: int | None = Field(default=None, ge=0)
+    revision: bool = True
+    choice: Literal["disagreement", "random"] = "disagreement"
+    quotas: Quotas = Quotas()
+    half: Literal[0, 1] | None = None
+    sealed_fold: int | None = Field(default=None, ge=0)
 
     @classmethod
     def checked(cls, **settings: Any) -> RunConfig:

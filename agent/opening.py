@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agent.config import RunConfig
 from agent.download import DownloadBar
@@ -12,14 +16,18 @@ from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import load_texts
 from tools.evidence.hub import default_corpus_is_cached
-from tools.evidence.neuron import Ledger, neuron_evidence
-from tools.evidence.scan import scan_layer
-from tools.evidence.splits import split_corpus
+from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
+from tools.evidence.scan import LayerScan, scan_layer
+from tools.evidence.splits import SplitCorpus, split_corpus
+from tools.records.excerpts import Excerpts
 from tools.records.neuron import NeuronId, parse_target
+from tools.roles import Explainer
 from tools.rules.explainer import RulesExplainer, RulesSimulator
+from tools.rules.tables import AllTokens, ListedTokens
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.load import check_neuron, open_subject
 from tools.subject.names import short_name
+from tools.subject.planted import PlantedModel
 from tools.subject.resolve import resolve
 from traces.console import Display
 
@@ -27,11 +35,83 @@ if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
     from tools.subject.lean import LeanGPT2
 
+    Subject = LeanGPT2 | BridgeModel | PlantedModel
+
 _SMALL_MODEL = 10_000_000
 _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000
 
 
-def open_subject_for(target: str, model: str, display: Display) -> tuple[LeanGPT2 | BridgeModel, NeuronId]:
+@dataclass
+class Shelf:
+    """What several neurons share and is opened once: subject models, split corpora, scans of layers, vocabularies.
+
+    Whoever keeps one trusts that models and corpora do not change on disk meanwhile.
+    """
+
+    subjects: dict[tuple[str, tuple[str, ...]], Subject] = field(default_factory=dict)
+    corpora: dict[tuple[str, str | None, int], SplitCorpus] = field(default_factory=dict)
+    scans: dict[tuple[str, str, int], LayerScan] = field(default_factory=dict)
+    vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
+
+    def subject(self, model: str, planted: tuple[str, ...], display: Display) -> Subject:
+        """The subject model of that name, with functions planted on top of it if there are any.
+
+        Raises:
+            BadInput: the model or a function cannot be used.
+            NotAvailable: the model is not here and cannot be fetched.
+        """
+        key = model, planted
+        if key not in self.subjects:
+            with DownloadBar(display, f"fetching {model}") as bar:
+                folder = resolve(model, default_corpus_is_cached, bar)
+            if folder.fell_back:
+                display.note(
+                    "GPT-2 is not on this machine, so the neuron below is one of the bundled model `mini`, not of "
+                    "GPT-2. `agent fetch gpt2` gets GPT-2; `--model mini` silences this line."
+                )
+            base = open_subject(folder)
+            self.subjects[key] = PlantedModel(base, planted) if planted else base
+        return self.subjects[key]
+
+    def corpus(self, subject: Subject, spec: str | None, tokens: int | None, display: Display) -> SplitCorpus:
+        """A corpus in its four splits.
+
+        Raises:
+            BadInput, NotAvailable, StorageError: see `tools.evidence.corpus.load_texts`.
+        """
+        base = subject.base if isinstance(subject, PlantedModel) else subject
+        most = tokens or default_corpus_tokens(base)
+        key = base.fingerprint, spec, most
+        if key not in self.corpora:
+            texts = load_texts(spec, base.name)
+            self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display)
+        return self.corpora[key]
+
+    def scan(self, subject: Subject, corpus: SplitCorpus, layer: int, display: Display) -> LayerScan:
+        """A layer read over a corpus.
+
+        Raises:
+            BadInput: a planted function fails on one of the texts.
+            StorageError: the cache cannot be written.
+        """
+        key = subject.fingerprint, corpus.fingerprint, layer
+        if key not in self.scans:
+            self.scans[key] = scan_layer(subject, corpus, layer, default_cache_dir(), display)
+            for note in self.scans[key].notes:
+                display.note(note)
+        return self.scans[key]
+
+    def vocabulary(self, subject: Subject) -> Vocabulary:
+        """The tokens of a subject model as rules see them."""
+        if subject.fingerprint not in self.vocabularies:
+            made = Vocabulary(subject.tokenizer.token_strings(), subject.embeddings())
+            self.vocabularies[subject.fingerprint] = made
+        return self.vocabularies[subject.fingerprint]
+
+
+def open_subject_for(
+    target: str, model: str, display: Display, planted: tuple[str, ...] = (), shelf: Shelf | None = None
+) -> tuple[Subject, NeuronId]:
     """The subject model that a target means, and the neuron, checked to exist.
 
     Raises:
@@ -41,14 +121,7 @@ def open_subject_for(target: str, model: str, display: Display) -> tuple[LeanGPT
     named, neuron = parse_target(target)
     if named and model not in ("auto", named) and short_name(named) != short_name(model):
         raise BadInput(f"the target names the model {named} and --model names {model}: give one of them.")
-    with DownloadBar(display, f"fetching {named or model}") as bar:
-        folder = resolve(named or model, default_corpus_is_cached, bar)
-    if folder.fell_back:
-        display.note(
-            f"GPT-2 is not on this machine, so {neuron} below is a neuron of the bundled model `mini`, not of GPT-2. "
-            "`agent fetch gpt2` gets GPT-2; `--model mini` silences this line."
-        )
-    subject = open_subject(folder)
+    subject = (shelf or Shelf()).subject(named or model, planted, display)
     check_neuron(subject, neuron)
     return subject, neuron
 
@@ -59,7 +132,7 @@ def default_corpus_tokens(subject: LeanGPT2 | BridgeModel) -> int:
     return _TOKENS_SMALL if weights < _SMALL_MODEL else _TOKENS_LARGE
 
 
-def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None) -> Bench:
+def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None, shelf: Shelf | None = None) -> Bench:
     """Everything that is known of a neuron before the run begins; reads the layer over the corpus when not cached.
 
     Raises:
@@ -67,26 +140,46 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
         NotAvailable: a model or corpus is not here and cannot be fetched.
         StorageError: the cache cannot be written.
     """
-    subject, neuron = open_subject_for(config.target, config.model, display)
-    texts = load_texts(config.corpus, subject.name)
-    most = config.corpus_tokens or default_corpus_tokens(subject)
-    cache = default_cache_dir()
-    corpus = split_corpus(texts, subject.tokenizer, most, cache, display)
+    shelf = shelf or Shelf()
+    subject, neuron = open_subject_for(config.target, config.model, display, config.planted, shelf)
+    corpus = shelf.corpus(subject, config.corpus, config.corpus_tokens, display)
     display.note(
         f"{subject.name}/{neuron} on {corpus.n_tokens:,} tokens of {corpus.name} "
         f"({'--corpus-tokens' if config.corpus_tokens else 'the default; --corpus-tokens changes it'})."
     )
-    scan = scan_layer(subject, corpus, neuron.layer, cache, display)
-    for note in scan.notes:
-        display.note(note)
-    vocabulary = Vocabulary(subject.tokenizer.token_strings(), subject.embeddings())
+    scan = shelf.scan(subject, corpus, neuron.layer, display)
+    evidence = neuron_evidence(scan, neuron.index)
+    vocabulary = shelf.vocabulary(subject)
     return Bench(
         subject=subject,
         scan=scan,
-        evidence=neuron_evidence(scan, neuron.index),
+        evidence=evidence if config.half is None else _half_of(evidence, config.half),
         vocabulary=vocabulary,
-        explainer=RulesExplainer(vocabulary),
+        explainer=_explainer(config, vocabulary),
         simulator=RulesSimulator(vocabulary),
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
+    )
+
+
+def _explainer(config: RunConfig, vocabulary: Vocabulary) -> Explainer:
+    match config.explainer:
+        case "rules":
+            return RulesExplainer(vocabulary, config.neighbourhoods)
+        case "token-lookup-30":
+            return ListedTokens(vocabulary)
+        case "token-lookup-full":
+            return AllTokens()
+
+
+def _half_of(evidence: NeuronEvidence, half: int) -> NeuronEvidence:
+    """Every other document of explore and development; threshold, probe and sealed text stay the same."""
+
+    def rows(excerpts: Excerpts) -> NDArray[np.int64]:
+        return np.flatnonzero(excerpts.documents % 2 == half)
+
+    return replace(
+        evidence,
+        explore=evidence.explore.take(rows(evidence.explore.excerpts)),
+        development=evidence.development.take(rows(evidence.development.excerpts)),
     )

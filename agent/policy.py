@@ -12,7 +12,7 @@ from tools.records.result import Interval, ScoreValue, Unscored, Verdict
 
 Kind = Literal["predicted positive", "predicted negative", "minimal pair"]
 KINDS: tuple[Kind, ...] = ("predicted positive", "predicted negative", "minimal pair")
-StopReason = Literal["plateau", "budget", "perfect", "dead"]
+StopReason = Literal["plateau", "budget", "perfect", "rounds", "dead"]
 
 PLATEAU = 0.01
 PERFECT = 0.99
@@ -33,6 +33,7 @@ class Standing:
         gain: paired gain of the best over what was best `patience` rounds ago; None before there is one.
         rounds: rounds finished.
         patience: rounds without gain before the loop stops.
+        max_rounds: rounds allowed; None for any number.
         left: units of budget left.
         round_cost: units that another round needs at least.
     """
@@ -41,6 +42,7 @@ class Standing:
     gain: Interval | None
     rounds: int
     patience: int
+    max_rounds: int | None
     left: float
     round_cost: int
 
@@ -71,6 +73,8 @@ def should_stop(standing: Standing) -> tuple[StopReason, str] | None:
             f"over the last {standing.patience} rounds the development score gained at most "
             f"{standing.gain.high:.3f} (upper bound), under {PLATEAU}"
         )
+    if standing.max_rounds is not None and standing.rounds >= standing.max_rounds:
+        return "rounds", f"{standing.max_rounds} rounds were asked for"
     if standing.left < standing.round_cost:
         return "budget", f"{standing.left:g} units are left and another round needs {standing.round_cost}"
     return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.config import RunConfig
 from agent.graph import build_graph, recursion_limit
-from agent.opening import open_bench
+from agent.opening import Shelf, open_bench
 from agent.openings import CountedOpenings
 from agent.state import Investigation, LoopState
 from tools.bench import Bench
@@ -34,11 +34,21 @@ from traces.store import TraceWriter, load_trace
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
 
 
-def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
-    """Explain one neuron and leave its run behind. See `agent.api.explain`."""
+def start_run(
+    config: RunConfig, runs_dir: Path, display: Display, shelf: Shelf | None = None, run_id: str | None = None
+) -> Result:
+    """Explain one neuron and leave its run behind. See `agent.api.explain`.
+
+    Args:
+        config: what to do.
+        runs_dir: the folder of all runs.
+        display: shows progress.
+        shelf: what was opened before.
+        run_id: names the run; made up when left out.
+    """
     started = time.monotonic()
     openings = CountedOpenings()
-    bench = open_bench(config, display, openings)
+    bench = open_bench(config, display, openings, shelf)
     for sentence in config.rivals:
         bench.check_sentence(sentence)
         check_limits(parse(sentence))
@@ -46,7 +56,7 @@ def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
         config.model == "auto" and parse_target(config.target)[0] is None
     ):  # what it means may be something else by the time the run is resumed
         config = config.model_copy(update={"model": bench.subject.name})
-    run_id = new_run_id(bench.subject.name, str(bench.evidence.neuron))
+    run_id = run_id or new_run_id(bench.subject.name, str(bench.evidence.neuron))
     manifest = {
         "config": config.model_dump(mode="json"),
         "seed": config.seed,
@@ -66,7 +76,7 @@ def start_run(config: RunConfig, runs_dir: Path, display: Display) -> Result:
     return _run(folder, neuron, bench, openings, config, manifest, display, started, resume=False)
 
 
-def resume_run(run: str, runs_dir: Path, display: Display) -> Result:
+def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None = None) -> Result:
     """Go on with a run. See `agent.api.resume`."""
     started = time.monotonic()
     folder = RunFolder.find(runs_dir, run)
@@ -81,7 +91,7 @@ def resume_run(run: str, runs_dir: Path, display: Display) -> Result:
     except (KeyError, TypeError, BadInput) as error:
         raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error
     openings = CountedOpenings()
-    bench = open_bench(config, display, openings)
+    bench = open_bench(config, display, openings, shelf)
     if bench.subject.fingerprint != fingerprint:
         raise BadInput(
             f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."

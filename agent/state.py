@@ -41,6 +41,7 @@ class Hypothesis:
         score: on development text.
         table: probability of firing at levels 0 to 10.
         status: competing or dropped.
+        predicted: registered probabilities of firing of the run's own experiments, and what the neuron did.
         outcomes: per kind of test and carrier, whether each registered prediction came true.
     """
 
@@ -50,6 +51,7 @@ class Hypothesis:
     score: ScoreValue | Unscored = NOT_SCORED
     table: list[float] = field(default_factory=list)
     status: str = "competing"
+    predicted: list[tuple[float, bool]] = field(default_factory=list)
     outcomes: dict[Kind, dict[str, list[bool]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def tests(self) -> dict[Kind, Tests]:
@@ -77,6 +79,7 @@ class Investigation:
         hypotheses: by name, in the order in which they entered.
         beliefs: of those that compete.
         bests: the best hypothesis after each scoring, the first one before any round.
+        leaders: (units used, hypothesis) whenever the lead may have changed.
         gain: paired development gain of the best over what was best `patience` rounds ago.
         theta: the raw value above which the neuron fires, as it stands in the trace.
         designed: the experiments of this round.
@@ -94,6 +97,7 @@ class Investigation:
     hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
     beliefs: dict[str, float] = field(default_factory=dict)
     bests: list[str] = field(default_factory=list)
+    leaders: list[tuple[int, Hypothesis]] = field(default_factory=list)
     gain: Interval | None = None
     theta: float = 0.0
     designed: Designed | None = None
@@ -140,6 +144,12 @@ class Investigation:
         values = {h.name: h.score.value for h in self.ranked() if isinstance(h.score, ScoreValue)}
         name = leader(values, self.beliefs)
         return self.hypotheses[name if name is not None else BASE_RATE]
+
+    def note_leader(self) -> Hypothesis:
+        """The leader, noted beside the budget used so far."""
+        best = self.best()
+        self.leaders.append((self.toolbox.used, best))
+        return best
 
     def ranked(self) -> list[Hypothesis]:
         """Those that compete and have a development score, the highest first."""

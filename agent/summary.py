@@ -34,6 +34,10 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
         parts += ["sealed reused"] if extra.get("sealed_reused") else []
         lines += _wrapped(", ".join(parts), width)
 
+    if extra.get("probe_skill"):
+        skill = score_text(extra["probe_skill"])
+        lines += _wrapped(f"skill of its predictions on texts it did not choose: {skill}", width)
+
     limit = "" if result.budget.limit is None else f" of {result.budget.limit}"
     where = "" if runs_dir == "runs" else f" --runs-dir {shlex.quote(runs_dir)}"
     lines += [

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from tools.errors import BadInput
 from tools.evidence.neuron import Ledger, NeuronEvidence
+from tools.evidence.probe_set import fixed_probe_positions
 from tools.records.result import Unscored
 from tools.roles import Explainer, Revealed, Simulator
 from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
-from tools.scoring.lookup import TokenMeans
+from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.sampling import scoring_sample, stratum_size
 
@@ -64,6 +65,13 @@ class Bench:
     registered: set[str] = field(default_factory=set)
     _probe_levels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
+    @cached_property
+    def fixed_probe(self) -> list[tuple[int, Tokens]]:
+        """The fixed probe set: (row of the probe split, text up to the token in question)."""
+        rows, ends = fixed_probe_positions(self.scan, self.evidence.neuron.index, self.evidence.theta)
+        tokens = self.evidence.probe.tokens
+        return [(int(r), tuple(int(t) for t in tokens[r, : end + 1])) for r, end in zip(rows, ends, strict=True)]
+
     def register(self, texts: list[Tokens]) -> None:
         """Note that predictions for these texts are on record; only then may they be read as evidence."""
         self.registered.add(texts_sha256(texts))
@@ -105,6 +113,8 @@ class Bench:
 
     def levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
         """What a sentence predicts, [n, pos]."""
+        if sentence == FULL_LOOKUP:
+            return self.token_means.levels(tokens)
         return self.simulator.simulate(sentence, tokens)
 
     def certain_levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -39,17 +39,21 @@ class Explainer(Protocol):
     def fingerprint(self) -> str:
         """SHA-256 (hex) of whatever decides what it would say."""
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> list[Proposal]:
-        """Several rivals of different form.
+    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
+        """At most `n` rivals of different form; when `n` is 1, the one that this explainer would bet on.
 
         Args:
             explore: what the neuron does on explore text.
             size: excerpts per stratum to learn from.
             rng: draws the excerpts.
+            n: how many.
         """
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal:
-        """The one hypothesis that this explainer would bet on; what matched nulls are made of."""
+    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+        """The one hypothesis that this explainer would bet on; what matched nulls are made of.
+
+        None when what it says of one neuron means nothing for another, so that there is no null.
+        """
 
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]

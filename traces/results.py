@@ -111,7 +111,9 @@ class ResultsDatabase:
         with self._transaction():
             pass
 
-    def next_fold(self, model: str, neuron: str, corpus: str, n_folds: int, run_id: str) -> Opening:
+    def next_fold(
+        self, model: str, neuron: str, corpus: str, n_folds: int, run_id: str, wanted: int | None = None
+    ) -> Opening:
         """Open a fold of the sealed split for a run: the smallest unopened one, else the least opened, as reused.
 
         A run that has opened one before gets the same again and is not counted twice.
@@ -122,6 +124,7 @@ class ResultsDatabase:
             corpus: the corpus's fingerprint.
             n_folds: how many folds the sealed split has, at least 1.
             run_id: who opens it.
+            wanted: this fold and no other, as evaluations ask for, which compare runs on the same text.
 
         Raises:
             StorageError: the database cannot be used.
@@ -140,7 +143,7 @@ class ResultsDatabase:
                 n_all += 1
                 if fold < n_folds:
                     n_opened[fold] += 1
-            fold = min(range(n_folds), key=n_opened.__getitem__)
+            fold = min(range(n_folds), key=n_opened.__getitem__) if wanted is None else wanted
             opening = Opening(fold, n_all + 1, reused=n_opened[fold] > 0)
             connection.execute(
                 "INSERT INTO sealed_openings VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -211,8 +211,9 @@ def _fate(name: str, story: Story) -> str:
 def _round(this: Round, story: Story, n_telling: int, width: int) -> Iterator[str]:
     if not this.experiments and not this.decisions:
         return
-    yield from _section(f"Round {this.number}")
     tests = list(this.experiments.values())
+    is_fixed = bool(tests) and all(trial.experiment.generator == "fixed_probe" for trial in tests)
+    yield from _section("Fixed probe set" if is_fixed else f"Round {this.number}")
     if tests:
         generators = Counter(trial.experiment.generator for trial in tests)
         read = [trial for trial in tests if trial.fired is not None]
@@ -260,7 +261,10 @@ def _end(story: Story, width: int) -> Iterator[str]:
         again = "; it had been used before" if story.opened.reused else ""
         yield f"  sealed fold {story.opened.fold}, opening {story.opened.opening} for this neuron and corpus{again}"
     for name, value in story.confirmed.items():
-        yield from _wrapped(f"{name}: {_confirmed_text(value)}", width)
+        if value not in (None, []):
+            yield from _wrapped(f"{name}: {_confirmed_text(value)}", width)
+    if story.result.get("probe_skill"):
+        yield from _wrapped(f"probe skill: {_confirmed_text(story.result['probe_skill'])}", width)
     if story.calls:
         yield from _section("Cost")
         tools = Counter(call.tool for call in story.calls)
@@ -281,4 +285,6 @@ def _confirmed_text(value: Any) -> str:
             if "value" in value
             else ", ".join(f"{key} {_confirmed_text(item)}" for key, item in value.items())
         )
+    if isinstance(value, list):
+        return "; ".join(_confirmed_text(item) for item in value)
     return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from langgraph.runtime import Runtime
 
 from agent import policy
+from agent.nodes.experiment import names_of, register
 from agent.state import BASE_RATE, Hypothesis, Investigation, LoopState
+from tools.catalogue.experiments import Designed, ProbeSet, Read, Values
 from tools.catalogue.scores import Confirm, Confirmation, Null, NullChoice
 from tools.records.result import Baselines, Budget, Corpus, Measured, Result, Rival, ScoreValue, Unscored, Verdict
 from tools.rules.language import n_words
-from traces.events import Confirmed, SealedOpened, Stage
+from tools.scoring.skill import probe_skill
+from traces.events import Confirmed, ReadingsRevealed, SealedOpened, Stage
 
 
 def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     """Open one sealed fold and score the winner once, beside the baselines and a null matched in tries."""
     run = runtime.context
     run.trace.emit(Stage(stage="confirm", round=state["round"]))
-    winner = run.best()
+    winner = run.note_leader()
+    skill, on_probe = probe(run, state["round"] + 1, winner)
     null: NullChoice = run.toolbox.call("null", Null(n=max(1, run.n_candidates())))
     opening = run.results.next_fold(
         run.bench.subject.fingerprint,
@@ -26,6 +31,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         run.bench.scan.corpus.fingerprint,
         run.bench.evidence.sealed.n_folds,
         run.run_id,
+        run.config.sealed_fold,
     )
     before = run.results.explanation_of_opening(
         run.bench.subject.fingerprint,
@@ -35,12 +41,14 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     )
     run.openings.count(opening.fold, opening.number)
     run.trace.emit(SealedOpened(fold=opening.fold, opening=opening.number, reused=opening.reused))
+    led = list(dict.fromkeys(h.sentence for _, h in run.leaders))
     final: Confirmation = run.toolbox.call(
         "confirm",
         Confirm(
             sentence=winner.sentence,
             null=null.sentence,
             previous=before[1] if before else None,
+            leaders=led,
             fold=opening.fold,
         ),
     )
@@ -55,6 +63,9 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         "sealed_opening": opening.number,
         "sealed_reused": opening.reused,
         "null_tries": null.n_scored,
+        "probe_skill": skill.model_dump(mode="json"),
+        "registered": {"chosen": [list(pair) for pair in winner.predicted], "probe": [list(pair) for pair in on_probe]},
+        "anytime": _anytime(run.leaders, dict(zip(led, final.leaders, strict=True))),
         "tests": {kind: {"passed": t.passed, "failed": t.failed} for kind, t in tests.items()},
     }
     if before and final.previous:  # another run's explanation, on a fold that neither had seen
@@ -68,6 +79,41 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     baselines = Baselines(**final.baselines)
     explanation = None if winner.name == BASE_RATE else winner
     run.result = _result(run, state, verdict, why, explanation, final.score, baselines, details)
+
+
+def probe(
+    run: Investigation, round_: int, winner: Hypothesis
+) -> tuple[ScoreValue | Unscored, list[tuple[float, bool]]]:
+    """The fixed probe set, predicted by all that compete and then read: the winner's skill, and its predictions."""
+    rivals = [h for h in run.competing() if h.table]
+    if winner not in rivals:
+        return Unscored(reason="the explanation cannot be simulated, so it predicted nothing"), []
+    designed: Designed = run.toolbox.call("design_probe_set", ProbeSet(sentences=[h.sentence for h in rivals]))
+    fired: list[bool] = []
+    predicted: list[float] = []
+    if designed.experiments:
+        register(run, round_, designed, rivals)
+        read: Values = run.toolbox.call("read_probe_set", Read(texts=[e.tokens for e in designed.experiments]))
+        values = [row[-1] for row in read.values]
+        fired = [value > run.theta for value in values]
+        names = names_of(round_, designed.experiments)
+        run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
+        predicted = designed.predictions[rivals.index(winner)]
+    skill = probe_skill(predicted, fired, np.random.default_rng(run.config.seed))
+    return skill, list(zip(predicted, fired, strict=True))
+
+
+def _anytime(leaders: list[tuple[int, Hypothesis]], sealed: dict[str, ScoreValue | Unscored]) -> list[dict[str, Any]]:
+    """What the run would have scored had it stopped at each budget: the last leader at that many units."""
+    at = dict(leaders)
+    return [
+        {
+            "used": used,
+            "development": h.score.model_dump(mode="json"),
+            "sealed": sealed[h.sentence].model_dump(mode="json"),
+        }
+        for used, h in sorted(at.items())
+    ]
 
 
 def conclude(state: LoopState, runtime: Runtime[Investigation]) -> None:

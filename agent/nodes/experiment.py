@@ -9,7 +9,7 @@ from langgraph.types import Command
 
 from agent import belief
 from agent.policy import Kind, StopReason
-from agent.state import Investigation, LoopState
+from agent.state import Hypothesis, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
 from tools.errors import BudgetSpent
 from tools.roles import Revealed
@@ -32,6 +32,8 @@ def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     arguments = Design(
         rivals=[Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in rivals],
         leader=rivals.index(run.best()),
+        quotas=run.config.quotas.by_generator(),
+        choice=run.config.choice,
     )
     try:
         designed: Designed = run.toolbox.call("design_experiments", arguments)
@@ -40,7 +42,13 @@ def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     if not designed.experiments:
         return _stop(run, state, "plateau", "no text is left that was not read before")
     run.designed = designed
-    names = _names(round_, designed.experiments)
+    register(run, round_, designed, rivals)
+    return Command(goto="measure")
+
+
+def register(run: Investigation, round_: int, designed: Designed, rivals: list[Hypothesis]) -> None:
+    """Put experiments and every rival's predictions on record; from then on they may be read."""
+    names = names_of(round_, designed.experiments)
     run.trace.emit(
         ExperimentsDesigned(
             round=round_,
@@ -51,7 +59,6 @@ def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     predictions = {h.name: row for h, row in zip(rivals, designed.predictions, strict=True)}
     run.trace.emit(PredictionsRegistered(round=round_, experiment_ids=names, predictions=predictions))
     run.bench.register([tuple(e.tokens) for e in designed.experiments])
-    return Command(goto="measure")
 
 
 def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["refine", "confirm"]]:
@@ -66,7 +73,7 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
         return _stop(run, state, "budget", str(spent))
     values = [row[-1] for row in read.values]
     fired = [value > run.theta for value in values]
-    names = _names(round_, experiments)
+    names = names_of(round_, experiments)
     run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
     run.bench.revealed += [Revealed(tuple(e.tokens), v) for e, v in zip(experiments, values, strict=True)]
     run.bench.carriers |= {e.carrier for e in experiments}
@@ -75,6 +82,7 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     scores = belief.log_scores(predictions, fired, [e.carrier for e in experiments])
     run.beliefs = belief.updated(run.beliefs, scores)
     for hypothesis in rivals:
+        hypothesis.predicted += zip(predictions[hypothesis.name], fired, strict=True)
         for experiment, p, fires in zip(experiments, predictions[hypothesis.name], fired, strict=True):
             for kind in kinds_of(experiment, p, run.theta):
                 came_true = (p >= 0.5) == fires
@@ -95,7 +103,8 @@ def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Kind
     return kinds
 
 
-def _names(round_: int, experiments: list[Planned]) -> list[str]:
+def names_of(round_: int, experiments: list[Planned]) -> list[str]:
+    """What the trace calls the experiments of a round."""
     return [f"r{round_}e{i}" for i in range(len(experiments))]
 
 

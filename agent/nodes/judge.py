@@ -20,14 +20,16 @@ def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
     scores = {h.name: h.score for h in run.competing()}
     for name, reason in policy.to_drop(run.beliefs, scores, frozenset({BASE_RATE, LOOKUP})):
         run.drop(name, reason, round_)
-    best = run.best()
+    best = run.note_leader()
     standing = policy.Standing(
-        best.score, run.gain, round_, run.config.patience, run.toolbox.left, ROUND_COST + TEST_COST
-    )
+        best.score, run.gain, round_, run.config.patience, run.config.max_rounds, run.toolbox.left,
+        ROUND_COST + TEST_COST,
+    )  # fmt: skip
     stop = policy.should_stop(standing)
     if stop:
         run.trace.emit(Decided(action="stop", reason=f"{stop[0]}: {stop[1]}", hypothesis=best.name, round=round_))
-        if policy.is_tested(best.tests()) or run.toolbox.left < TEST_COST:
+        last = stop[0] == "rounds" or policy.is_tested(best.tests())
+        if last or run.toolbox.left < TEST_COST:
             return Command(goto="confirm", update={"stop": stop[0]})
         # What was written in the last round has predicted nothing yet: it is tested once before it is claimed.
         return Command(goto="design", update={"stop": stop[0], "round": round_ + 1})

@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent.state import BASE_RATE, LOOKUP, Hypothesis, Investigation, LoopState
-from tools.catalogue.hypotheses import Proposals, Propose, Revise
+from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.scores import Score, Scores
 from tools.errors import BudgetSpent
 from tools.rules.clauses import Rule
@@ -29,13 +29,14 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     """The first rivals, scored on development text."""
     run = runtime.context
     run.trace.emit(Stage(stage="propose"))
-    lookup: Proposals = run.toolbox.call("lookup", Propose())
     rivals = [(BASE_RATE, render(Rule(())), "always competes")]
-    rivals += [(LOOKUP, p.sentence, "always competes") for p in lookup.proposals]
+    if run.config.lookup_competes:
+        lookup: Proposals = run.toolbox.call("lookup", Lookup())
+        rivals += [(LOOKUP, p.sentence, "always competes") for p in lookup.proposals]
     rivals += [("own words", sentence, "user") for sentence in run.config.rivals]
     try:
         if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
-            proposed: Proposals = run.toolbox.call("propose", Propose())
+            proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
             rivals += [(p.form, p.sentence, run.bench.explainer.name) for p in proposed.proposals]
         new = run.enter(rivals, 0)
         _score(run, new, 0, None)
@@ -43,6 +44,9 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
         if not run.hypotheses:
             run.enter(rivals, 0)
         return _out_of_budget(run, 0, spent)
+    if run.config.max_rounds == 0:
+        run.trace.emit(Decided(action="stop", reason="rounds: no experiments were asked for"))
+        return Command(goto="confirm", update={"stop": "rounds"})
     return Command(goto="design", update={"round": 1})
 
 
@@ -54,8 +58,10 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     try:
         if run.toolbox.left < _START_COST:
             raise BudgetSpent(f"a revision needs {_START_COST} units and {run.toolbox.left:g} are left")
-        revised: Proposals = run.toolbox.call("revise", Revise(best=best, n_revealed=len(run.bench.revealed)))
-        new = run.enter([(p.form, p.sentence, "revised") for p in revised.proposals], round_)
+        new: list[Hypothesis] = []
+        if run.config.revision:
+            revised: Proposals = run.toolbox.call("revise", Revise(best=best, n_revealed=len(run.bench.revealed)))
+            new = run.enter([(p.form, p.sentence, "revised") for p in revised.proposals], round_)
         _score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
     except BudgetSpent as spent:
         return _out_of_budget(run, round_, spent)
@@ -81,7 +87,7 @@ def _score(run: Investigation, new: list[Hypothesis], round_: int, since: str | 
         )
         if not hypothesis.table:  # it predicts nothing, so no experiment can speak for it or against it
             run.drop(hypothesis.name, f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}", round_)
-    best = run.best()
+    best = run.note_leader()
     run.bests.append(best.name)
     gains = {entry.sentence: entry.gain for entry in scores.scores}
     run.gain = gains.get(best.sentence)

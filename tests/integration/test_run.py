@@ -164,7 +164,9 @@ def test_the_budget(run: Run) -> None:
         used += call.units
         assert call.budget_used == used <= BUDGET
         assert call.charged == (call.units > 0)
-        assert call.charged == (call.tool not in ("gather", "lookup", "null", "confirm"))
+        assert call.charged == (
+            call.tool not in ("gather", "lookup", "null", "confirm", "design_probe_set", "read_probe_set")
+        )
     assert run.result.budget.used == used
     assert run.result.budget.limit == BUDGET
 

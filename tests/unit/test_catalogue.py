@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from agent.config import Quotas
 from tools.bench import Bench, padded, texts_sha256
 from tools.catalogue import all_tools
-from tools.catalogue.experiments import QUOTAS, Design, Read, Rival
+from tools.catalogue.experiments import Design, Read, Rival
 from tools.catalogue.hypotheses import Gather, Propose, Revise
 from tools.catalogue.scores import MAX_NULL, Confirm, Null, Score
 from tools.catalogue.subject import Ablate, Generate, Search, Simulate
@@ -25,6 +26,7 @@ from tools.rules.vocabulary import Vocabulary
 from tools.toolbox import Toolbox, ToolFailed, units_of
 
 N_TOKENS, D_MODEL, D_MLP = 300, 12, 24
+QUOTAS = Quotas().by_generator()
 PLANTED = [3, 4, 5]
 TRUTH = "Fires on `w3`, `w4`, `w5` (10)."
 WRONG = "Fires on `w100`, `w101` (10)."
@@ -63,6 +65,9 @@ class Planted:
         self.n_read += len(tokens)
         keep = np.arange(tokens.shape[1]) < lengths[:, None]
         return np.where(keep[..., None], self.embedding[np.maximum(tokens, 0)], 0)
+
+    def null_neurons(self):
+        return range(self.d_mlp)
 
     def neuron_values(self, mlp_input, layer, index):
         return np.maximum(mlp_input @ self.weights[:, index] - (2 if index else 0), 0).astype(np.float32)
@@ -168,7 +173,7 @@ def test_true_above_false_and_what_cannot_be_scored(box):
 
 
 def test_experiments_tell_rivals_apart_and_are_new(box, bench):
-    arguments = Design(rivals=rivals(TRUTH, WRONG, NEVER))
+    arguments = Design(rivals=rivals(TRUTH, WRONG, NEVER), quotas=QUOTAS)
     designed = box.call("design_experiments", arguments)
     texts = [tuple(e.tokens) for e in designed.experiments]
     assert len(set(texts)) == len(texts) <= 64
@@ -187,7 +192,7 @@ def test_experiments_tell_rivals_apart_and_are_new(box, bench):
 
 
 def test_one_carrier_gives_few_texts(box):
-    designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG)))
+    designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS))
     for kind in QUOTAS:
         carriers = [e.carrier for e in designed.experiments if e.generator == kind]
         assert max(carriers.count(carrier) for carrier in carriers) <= 6
@@ -195,7 +200,7 @@ def test_one_carrier_gives_few_texts(box):
 
 def test_design_refuses_a_rival_that_predicts_nothing(box):
     with pytest.raises(ToolFailed, match="not a sentence of the rule language"):
-        box.call("design_experiments", Design(rivals=rivals(TRUTH, "It likes verbs.")))
+        box.call("design_experiments", Design(rivals=rivals(TRUTH, "It likes verbs."), quotas=QUOTAS))
 
 
 def test_reading_needs_registered_predictions_for_exactly_these_texts(box, bench):

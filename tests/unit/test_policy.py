@@ -40,7 +40,7 @@ def gain(low: float, high: float) -> Interval:
     ],
 )
 def test_when_to_stop(best, gained, rounds, left, why) -> None:
-    found = should_stop(Standing(best, gained, rounds, patience=2, left=left, round_cost=4))
+    found = should_stop(Standing(best, gained, rounds, patience=2, max_rounds=None, left=left, round_cost=4))
     assert (found and found[0]) == why
 
 

@@ -62,6 +62,9 @@ class CountingSubject:
         mixed = (here + 0.5 * before) * (layer + 1)
         return np.where((np.arange(tokens.shape[1]) < lengths[:, None])[..., None], mixed, 0)
 
+    def null_neurons(self):
+        return range(self.d_mlp)
+
     def neuron_values(self, mlp_input, layer, index):
         return np.maximum(mlp_input @ self.weights[:, index], 0)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tools.errors import BadInput
 from tools.subject.folder import ModelFolder
-from tools.subject.load import interventions, open_subject
+from tools.subject.load import open_subject
 
 TOKENS = np.random.default_rng(1).integers(1, 250, (3, 12)).astype(np.int32)
 LENGTHS = np.array([12, 5, 9], dtype=np.int64)
@@ -20,7 +20,7 @@ def gpt2(save_gpt2: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any,
     folder = tmp_path_factory.mktemp("gpt2")
     model = save_gpt2(folder, initializer_range=0.3)
     subject = open_subject(ModelFolder(folder, "tiny"))
-    return model, subject, interventions(subject)
+    return model, subject, subject.interventions()
 
 
 @pytest.mark.parametrize("kind", ["Llama", "GPTNeoX"])

@@ -11,7 +11,7 @@ import pytest
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.subject.folder import ModelFolder
-from tools.subject.load import check_neuron, interventions, open_subject
+from tools.subject.load import check_neuron, open_subject
 from tools.subject.resolve import MINI
 
 TOLERANCE = 1e-5
@@ -78,7 +78,7 @@ def test_both_adapters_agree_with_hugging_face_on_mini() -> None:
     subject = open_subject(ModelFolder(MINI, "mini"))
     assert type(subject).__name__ == "LeanGPT2"
     assert_agrees(subject, model, [0, 131, 511], pos=64)
-    assert_agrees(interventions(subject), model, [131], pos=64)
+    assert_agrees(subject.interventions(), model, [131], pos=64)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
 from pydantic import BaseModel
 
@@ -9,11 +11,8 @@ from tools.bench import Bench, padded, texts_sha256
 from tools.errors import BadInput
 from tools.experiments.candidates import Candidate, Generator, minimal_pairs, retrieval, vocabulary_sweep
 from tools.experiments.choose import choose, disagreement
-from tools.scoring.calibration import probabilities
+from tools.scoring.calibration import fit_balanced, probabilities
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
-
-QUOTAS: dict[Generator, int] = {"minimal_pair": 24, "vocabulary_sweep": 16, "retrieval": 24}
-"""Texts of each kind in a round; together one unit of budget."""
 
 
 class Rival(BaseModel):
@@ -25,20 +24,31 @@ class Rival(BaseModel):
 
 
 class Design(Arguments):
-    """The rivals that experiments should tell apart, and which of them leads: the one that must be tried hardest."""
+    """The rivals that experiments should tell apart, and which of them leads: the one that must be tried hardest.
+
+    `quotas` are texts of each generator; `choice` is how they are chosen among the candidates.
+    """
 
     rivals: list[Rival]
     leader: int = 0
+    quotas: dict[Generator, int]
+    choice: Literal["disagreement", "random"] = "disagreement"
 
 
 class Planned(BaseModel):
     """An experiment: does the neuron fire at the last of `tokens`? See `tools.experiments.candidates.Candidate`."""
 
     tokens: list[int]
-    generator: Generator
+    generator: Generator | Literal["fixed_probe"]
     purpose: str
     carrier: str
     original: float | None
+
+
+class ProbeSet(Arguments):
+    """The rivals that predict the fixed probe set; their tables are not used, since half of its texts fire."""
+
+    sentences: list[str]
 
 
 class Designed(Outcome):
@@ -61,8 +71,8 @@ class Values(Outcome):
     values: list[list[float]]
 
 
-def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, Values]]:
-    """`design_experiments` and `read_activations`, bound to one neuron."""
+def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
+    """`design_experiments`, `design_probe_set` and the two that read, bound to one neuron."""
     evidence, vocabulary = bench.evidence, bench.vocabulary
 
     def predict(rivals: list[Rival], candidates: list[Candidate]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -92,12 +102,19 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
         chosen: list[Candidate] = []
         predictions: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
         known = bench.known_texts()
-        for generator, quota in QUOTAS.items():
+        kept_apart = {f"probe-{int(evidence.probe.ids[row])}" for row, _ in bench.fixed_probe}
+        for generator, quota in arguments.quotas.items():
             # An excerpt is a witness once in a run, not once a round.
-            pool = [candidate for candidate in pools[generator] if candidate.carrier not in bench.carriers]
-            if not pool:
+            pool = [c for c in pools[generator] if c.carrier not in bench.carriers | kept_apart]
+            if not pool or not quota:
                 continue
             expected = predict(rivals, pool)
+            if arguments.choice == "random":
+                rows = choose(pool, rng.random(len(pool)), quota, known)
+                known |= {pool[row].tokens for row in rows}
+                chosen += [pool[row] for row in rows]
+                predictions += [expected[:, row] for row in rows]
+                continue
             # Most texts are for telling rivals apart, the rest for trying the leader where it is surest: an edit that
             # must silence, a token or a text that must fire.
             n_surest = quota // 3
@@ -118,6 +135,26 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
         by_rival = np.array(predictions[:UNIT_TEXTS]).T if predictions else np.empty((len(rivals), 0))
         return Designed(experiments=planned, predictions=[[round(float(p), 5) for p in row] for row in by_rival])
 
+    def design_probe_set(arguments: ProbeSet, rng: np.random.Generator) -> Designed:
+        texts = [text for _, text in bench.fixed_probe]
+        tokens, lengths = padded(texts)
+        sample = bench.development.readings
+        mask = sample.excerpts.mask
+        fired = sample.values[mask] > evidence.theta
+        predictions = []
+        for sentence in arguments.sentences if texts else []:
+            table = fit_balanced(bench.certain_levels(sentence, sample.excerpts.tokens)[mask], fired)
+            levels = bench.certain_levels(sentence, tokens)[np.arange(len(texts)), lengths - 1]
+            predictions.append([round(float(p), 5) for p in probabilities(table, levels)])
+        planned = [
+            Planned(
+                tokens=list(text), generator="fixed_probe", purpose="not chosen by the agent; half of these fire",
+                carrier=f"probe-{int(evidence.probe.ids[row])}", original=None,
+            )
+            for row, text in bench.fixed_probe
+        ]  # fmt: skip
+        return Designed(experiments=planned, predictions=predictions)
+
     def size_of_reading(arguments: Read) -> tuple[int, int]:
         return len(arguments.texts), sum(map(len, arguments.texts))
 
@@ -134,7 +171,31 @@ def experiment_tools(bench: Bench) -> list[Tool[Design, Designed] | Tool[Read, V
         values = bench.subject.neuron_values(inputs, evidence.neuron.layer, evidence.neuron.index)
         return Values(values=[[round(float(v), 5) for v in row[:n]] for row, n in zip(values, lengths, strict=True)])
 
+    def read_probe_set(arguments: Read, rng: np.random.Generator) -> Values:
+        if arguments.exploratory or [tuple(text) for text in arguments.texts] != [
+            text for _, text in bench.fixed_probe
+        ]:
+            raise BadInput("these are not the texts of the fixed probe set: design_probe_set gives them.")
+        return read(arguments, rng)
+
     return [
         Tool("design_experiments", "Choose texts that tell rivals apart, unread so far.", Design, Designed, design),
         Tool("read_activations", "Read the neuron on any token texts.", Read, Values, read, size=size_of_reading),
+        Tool(
+            "design_probe_set",
+            "The fixed probe set with predictions; half of its texts fire.",
+            ProbeSet,
+            Designed,
+            design_probe_set,
+            charged=False,
+        ),
+        Tool(
+            "read_probe_set",
+            "Read the neuron on the fixed probe set, once predictions for it are registered.",
+            Read,
+            Values,
+            read_probe_set,
+            charged=False,
+            size=size_of_reading,
+        ),
     ]

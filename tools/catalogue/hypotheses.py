@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tools.bench import Bench
 from tools.toolbox import Arguments, Outcome, Tool
@@ -25,8 +27,14 @@ class Gathered(Outcome):
     firing_rate: float
 
 
-class Propose(Arguments):
+class Lookup(Arguments):
     """Takes nothing."""
+
+
+class Propose(Arguments):
+    """How many rivals to write."""
+
+    n: int = Field(default=4, ge=1, le=4)
 
 
 class Revise(Arguments):
@@ -49,7 +57,7 @@ class Proposals(Outcome):
     proposals: list[Proposed]
 
 
-def hypothesis_tools(bench: Bench) -> list[Tool[Gather, Gathered] | Tool[Propose, Proposals] | Tool[Revise, Proposals]]:
+def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """`gather`, `lookup`, `propose` and `revise`, bound to one neuron."""
     evidence = bench.evidence
 
@@ -65,12 +73,12 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Gather, Gathered] | Tool[Propose
             firing_rate=round(float((evidence.explore.values[mask] > evidence.theta).mean()), 8),
         )
 
-    def lookup(_: Propose, rng: np.random.Generator) -> Proposals:
+    def lookup(_: Lookup, rng: np.random.Generator) -> Proposals:
         sentence = bench.lookup_sentence
         return Proposals(proposals=[Proposed(form="token-lookup-30", sentence=sentence)] if sentence else [])
 
-    def propose(_: Propose, rng: np.random.Generator) -> Proposals:
-        found = bench.explainer.propose(evidence.explore, bench.stratum_of(len(evidence.explore)), rng)
+    def propose(arguments: Propose, rng: np.random.Generator) -> Proposals:
+        found = bench.explainer.propose(evidence.explore, bench.stratum_of(len(evidence.explore)), rng, arguments.n)
         return Proposals(proposals=[Proposed(form=p.form, sentence=p.sentence) for p in found])
 
     def revise(arguments: Revise, rng: np.random.Generator) -> Proposals:
@@ -81,7 +89,7 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Gather, Gathered] | Tool[Propose
 
     return [
         Tool("gather", "What is known of the neuron at the start.", Gather, Gathered, gather, charged=False),
-        Tool("lookup", "The 30-token lookup that always competes.", Propose, Proposals, lookup, charged=False),
+        Tool("lookup", "The 30-token lookup that always competes.", Lookup, Proposals, lookup, charged=False),
         Tool("propose", "Write rival hypotheses from explore text.", Propose, Proposals, propose),
         Tool("revise", "Write new hypotheses from explore text and revealed experiments.", Revise, Proposals, revise),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tools.bench import Bench
 from tools.evidence.neighbours import similar_firing_rate
@@ -12,7 +12,7 @@ from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.calibration import fit
 from tools.scoring.metrics import Correlation, StratifiedSample
 from tools.scoring.null import explanations_of
-from tools.scoring.sampling import only, scoring_sample, top_and_random_sample
+from tools.scoring.sampling import only, sealed_sample, top_and_random_sample
 from tools.toolbox import Arguments, Outcome, Tool
 
 PROTOCOL = "simulation, correlation over top, quantile and random excerpts"
@@ -56,11 +56,15 @@ class NullChoice(Outcome):
 
 
 class Confirm(Arguments):
-    """The explanation, the null's sentence and an earlier run's explanation if there are any, and the fold to open."""
+    """The explanation, the null's sentence and an earlier run's explanation if there are any, and the fold to open.
+
+    `leaders` are the sentences that led on the way, for the score that the run would have had at each budget.
+    """
 
     sentence: str
     null: str | None
     previous: str | None = None
+    leaders: list[str] = Field(default_factory=list)
     fold: int
 
 
@@ -73,6 +77,7 @@ class Confirmation(Outcome):
     baselines: dict[str, Interval | Unscored]
     gains: dict[str, Interval | Unscored]
     previous: ScoreValue | Unscored | None = None
+    leaders: list[ScoreValue | Unscored] = Field(default_factory=list)
 
 
 def measured(
@@ -134,7 +139,7 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
 
     def confirm(arguments: Confirm, rng: np.random.Generator) -> Confirmation:
         fold: SealedReadings = evidence.sealed.open(arguments.fold, bench.ledger)
-        sample = scoring_sample(fold, bench.stratum, rng)
+        sample = sealed_sample(fold, bench.stratum, evidence.neuron, arguments.fold)
         winner = correlate(arguments.sentence, sample)
         tokens = _tokens_of(sample)
         listed = bench.lookup_sentence
@@ -161,6 +166,7 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
             baselines={name: o if isinstance(o, Unscored) else o.interval() for name, o in series.items()},
             gains=gains,
             previous=measured(before, sample, "sealed", PROTOCOL) if before else None,
+            leaders=[measured(correlate(s, sample), sample, "sealed", PROTOCOL) for s in arguments.leaders],
         )
 
     return [

@@ -5,7 +5,6 @@ What they show is exploratory: it earns no hypothesis any evidence.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from pydantic import BaseModel, Field
 
 from tools.bench import Bench, padded
 from tools.errors import BadInput
-from tools.subject.protocol import Interventions
 from tools.toolbox import Arguments, Outcome, Tool
 
 
@@ -98,12 +96,6 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """`search_corpus`, `simulate`, `generate_text`, `ablate` and `logit_effects`, bound to one neuron."""
     neuron, tokenizer, strings = bench.evidence.neuron, bench.subject.tokenizer, bench.vocabulary.strings
 
-    @cache
-    def full_model() -> Interventions:
-        from tools.subject.load import interventions
-
-        return interventions(bench.subject)  # type: ignore[arg-type]
-
     def encode(texts: list[str]) -> list[tuple[int, ...]]:
         encoded = [tuple(ids) for ids in tokenizer.encode(texts)]
         if not all(encoded):
@@ -138,7 +130,7 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return len(arguments.texts), sum(map(len, tokenizer.encode(arguments.texts)))
 
     def generate(arguments: Generate, rng: np.random.Generator) -> Texts:
-        made = full_model().generate(
+        made = bench.subject.interventions().generate(
             arguments.prompt, arguments.n_texts, arguments.n_tokens, arguments.temperature, rng
         )
         return Texts(texts=made)
@@ -147,14 +139,15 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
         texts = encode(arguments.texts)
         tokens, lengths = padded(texts)
         constant = np.full(tokens.shape, arguments.value, dtype=np.float32)
-        divergence = full_model().ablate(np.maximum(tokens, 0), lengths, neuron.layer, neuron.index, constant)
+        whole = bench.subject.interventions()
+        divergence = whole.ablate(np.maximum(tokens, 0), lengths, neuron.layer, neuron.index, constant)
         return Ablated(
             tokens=[[strings[t] for t in text] for text in texts],
             divergence=[[round(float(v), 7) for v in row[:n]] for row, n in zip(divergence, lengths, strict=True)],
         )
 
     def logit_effects(arguments: LogitEffects, rng: np.random.Generator) -> Effects:
-        promoted, suppressed = full_model().logit_effects(neuron.layer, neuron.index, arguments.k)
+        promoted, suppressed = bench.subject.interventions().logit_effects(neuron.layer, neuron.index, arguments.k)
         return Effects(
             promoted=[(token, round(weight, 5)) for token, weight in promoted],
             suppressed=[(token, round(weight, 5)) for token, weight in suppressed],

@@ -33,7 +33,7 @@ def similar_firing_rate(scan: LayerScan, index: int, n: int, rng: np.random.Gene
         theta = max(MIN_THETA, THETA_SHARE * float(np.percentile(values, _PERCENTILE)))
         return float((values > theta).mean())
 
-    others = np.setdiff1d(np.arange(scan.subject.d_mlp), [index])
+    others = np.setdiff1d(scan.subject.null_neurons(), [index])
     drawn = rng.choice(others, size=min(N_DRAWN, len(others)), replace=False)
     own = np.log(max(rate(index), 1 / len(rows)))
     rates = {int(neuron): rate(int(neuron)) for neuron in drawn}

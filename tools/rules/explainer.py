@@ -24,6 +24,8 @@ from tools.scoring.sampling import learning_sample
 
 FORMS: tuple[Form, ...] = ("tokens", "neighbourhoods", "context", "mixed")
 
+RICHEST_FIRST: tuple[Form, ...] = ("mixed", "context", "tokens", "neighbourhoods")
+
 PRICES: dict[Form, float] = dict.fromkeys(FORMS, PRICE_PER_WORD) | {"neighbourhoods": PRICE_PER_WORD / 2}
 """Price of a word by form; a neighbourhood needs more words to be named than a token does."""
 
@@ -32,25 +34,34 @@ REVEALED_SHARE = 0.1
 
 
 class RulesExplainer:
-    """Implements `tools.roles.Explainer` by greedy rule learning."""
+    """Implements `tools.roles.Explainer` by greedy rule learning.
+
+    Args:
+        vocabulary: the subject model's.
+        neighbourhoods: whether tokens may be named by closeness in the subject model's embedding.
+    """
 
     name = "rules"
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, neighbourhoods: bool = True) -> None:
         self.vocabulary = vocabulary
+        self.neighbourhoods = neighbourhoods
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over numpy's version and all source that decides what is learnt."""
-        digest = hashlib.sha256(np.__version__.encode())
+        digest = hashlib.sha256(f"{np.__version__} {self.neighbourhoods}".encode())
         for path in [*sorted(Path(__file__).parent.glob("*.py")), *map(Path, (sampling.__file__, sample.__file__))]:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> list[Proposal]:
-        """One rule of each form; forms that find nothing to say are left out."""
+    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Proposal]:
+        """Rules of the `n` richest forms; forms that find nothing to say are left out."""
         learner = self._learner(explore, size, rng, [])
-        return _proposals([(form, learner.learn(form, price=PRICES[form])) for form in FORMS])
+        forms = [form for form in FORMS if form in RICHEST_FIRST[:n]]
+        if not self.neighbourhoods:
+            forms = [form for form in forms if form != "neighbourhoods"]
+        return _proposals([(form, learner.learn(form, price=PRICES[form])) for form in forms])
 
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal:
         """The rule of the richest form alone."""
@@ -87,7 +98,7 @@ class RulesExplainer:
                 extra_weights[row, n - 1] = EXCERPT_TOKENS * REVEALED_SHARE / len(revealed)
             tokens, values = np.concatenate([tokens, extra_tokens]), np.concatenate([values, extra_values])
             per_token = np.concatenate([per_token, extra_weights])
-        return Learner(tokens, values, per_token, self.vocabulary)
+        return Learner(tokens, values, per_token, self.vocabulary, self.neighbourhoods)
 
 
 class RulesSimulator:

@@ -80,12 +80,19 @@ class Learner:
         values: raw activations, float32 [n, pos].
         weights: one weight per token, float [n, pos].
         vocabulary: the subject model's.
+        neighbourhoods: whether tokens may be named by closeness in the embedding.
     """
 
     def __init__(
-        self, tokens: NDArray[np.int32], values: Vector, weights: NDArray[np.float64], vocabulary: Vocabulary
+        self,
+        tokens: NDArray[np.int32],
+        values: Vector,
+        weights: NDArray[np.float64],
+        vocabulary: Vocabulary,
+        neighbourhoods: bool = True,
     ) -> None:
         self.vocabulary = vocabulary
+        self.neighbourhoods = neighbourhoods
         self.batch = Batch(tokens, vocabulary)
         mask = self.batch.mask
         self.mask = mask
@@ -267,7 +274,7 @@ class Learner:
             spelled = _gains(self.class_matrix, self.class_matrix, both)  # membership is 0 or 1: its own square
             for j in _largest(spelled, 2):
                 add(self.vocabulary.classes[j], float(spelled[j]), 4)
-        if form != "tokens":
+        if form != "tokens" and self.neighbourhoods:
             anchors = _largest(top**2 / (bottom + 1e-4), _ANCHORS)
             cosines = self._cosine(anchors)
             # What several anchors together could reach: the direction in which the residual pulls the embedding.

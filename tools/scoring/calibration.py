@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 LOWEST, HIGHEST = 0.02, 0.98
 KNOTS = np.arange(11, dtype=np.float64)
 _PRIOR = 2.0
+_SURELY_RARE = 1e-4
 
 
 def fit(levels: NDArray[np.float32], fired: NDArray[np.bool_]) -> list[float]:
@@ -20,13 +21,24 @@ def fit(levels: NDArray[np.float32], fired: NDArray[np.bool_]) -> list[float]:
     Of the levels that occur, neighbours that would fall are pooled (isotonic regression). A level that does not occur
     is read between its neighbours; below the lowest and above the highest that occur, it is as probable as that one.
     """
+    return _clipped(_rates(levels, fired))
+
+
+def fit_balanced(levels: NDArray[np.float32], fired: NDArray[np.bool_]) -> list[float]:
+    """The same for tokens drawn such that half of them fire: odds as they would be with that base rate."""
+    rates, base = _rates(levels, fired), min(max(float(fired.mean()), _SURELY_RARE), 1 - _SURELY_RARE)
+    weighted = rates / base
+    return _clipped(weighted / (weighted + (1 - rates) / (1 - base)))
+
+
+def _rates(levels: NDArray[np.float32], fired: NDArray[np.bool_]) -> NDArray[np.float64]:
     nearest = np.rint(levels).astype(np.int64)
     counts = np.bincount(nearest, minlength=11).astype(float)
     n_fired = np.bincount(nearest, weights=fired, minlength=11)
     base = float(fired.mean()) if len(fired) else 0.0
     occurring = np.flatnonzero(counts)
     if not len(occurring):
-        return [LOWEST] * len(KNOTS)
+        return np.zeros(len(KNOTS))
     blocks: list[tuple[float, float, int]] = []  # (fired, count, how many levels)
     for level in occurring:
         blocks.append((n_fired[level] + _PRIOR * base, counts[level] + _PRIOR, 1))
@@ -34,8 +46,11 @@ def fit(levels: NDArray[np.float32], fired: NDArray[np.bool_]) -> list[float]:
             last, before = blocks.pop(), blocks.pop()
             blocks.append((before[0] + last[0], before[1] + last[1], before[2] + last[2]))
     rates = np.concatenate([np.full(size, n / count) for n, count, size in blocks])
-    table = np.interp(KNOTS, occurring, rates).clip(LOWEST, HIGHEST)
-    return [round(float(rate), 5) for rate in table]
+    return np.asarray(np.interp(KNOTS, occurring, rates))
+
+
+def _clipped(rates: NDArray[np.float64]) -> list[float]:
+    return [round(float(rate), 5) for rate in rates.clip(LOWEST, HIGHEST)]
 
 
 def probabilities(table: list[float], levels: NDArray[np.float32]) -> NDArray[np.float64]:

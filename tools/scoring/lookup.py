@@ -16,6 +16,10 @@ from tools.records.excerpts import ExploreReadings
 from tools.rules.clauses import Clause, Listed, Rule
 
 N_LISTED = 30
+
+FULL_LOOKUP = "Each token fires as it does on average on explore text (a table of all tokens)."
+"""What the full lookup says; the bench knows the table that it stands for."""
+
 SHRINKAGE = 4.0
 """A token's mean counts as if this many more of its readings had been the overall mean."""
 
@@ -41,6 +45,11 @@ class TokenMeans:
     def full(self, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
         """The full lookup's prediction, raw activation, float32 [n, pos]."""
         return self.means[np.maximum(tokens, 0)].astype(np.float32)
+
+    def levels(self, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The full lookup's prediction on the scale of levels, 0 to 10, float32 [n, pos]; correlates as `full` does."""
+        low, high = float(self.means.min()), float(self.means.max())
+        return ((self.full(tokens) - low) * (10 / max(high - low, 1e-12))).astype(np.float32)
 
     def listed(self, strings: list[str], n: int = N_LISTED) -> Rule:
         """The lookup of `n` tokens as a rule; without a clause when no token stands out."""

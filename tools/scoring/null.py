@@ -32,17 +32,21 @@ def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, s
         size: excerpts per stratum to learn from.
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda neuron: _explanation_of(scan, neuron, explainer, size), neurons))
+        found = pool.map(lambda neuron: _explanation_of(scan, neuron, explainer, size), neurons)
+        return [sentence for sentence in found if sentence is not None]
 
 
-def _explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: int) -> str:
+def _explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: int) -> str | None:
     key = hashlib.sha256(f"{explainer.fingerprint} {size} {neuron}".encode()).hexdigest()[:32]
     path = scan.folder / "explanations" / f"{key}.txt"
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         explore = explore_readings(scan, neuron)
-        sentence = explainer.propose_one(explore, size, np.random.default_rng(neuron)).sentence
+        proposal = explainer.propose_one(explore, size, np.random.default_rng(neuron))
+        if proposal is None:
+            return None
+        sentence = proposal.sentence
     # It is only kept to save time: a full disk must not end a run that has its answer.
     with suppress(StorageError), written_whole(path) as partial:
         partial.write_text(sentence, encoding="utf-8")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tools.evidence.sample import stratified_rows
 from tools.records.excerpts import DevelopmentReadings, ExploreReadings, Readings, SealedReadings
+from tools.records.neuron import NeuronId
 from tools.scoring.metrics import StratifiedSample
 
 STRATUM_SHARE = 0.075
@@ -34,6 +35,14 @@ def scoring_sample(readings: Scoreable, size: int, rng: np.random.Generator) -> 
     """`size` excerpts each of top, quantile and random, with resamples drawn."""
     rows, strata = stratified_rows(readings.values, readings.excerpts.mask, size, size, size, rng)
     return StratifiedSample.draw(readings.take(rows), list(strata), rng)
+
+
+def sealed_sample(fold: SealedReadings, size: int, neuron: NeuronId, number: int) -> StratifiedSample:
+    """The excerpts of a sealed fold on which every explanation of a neuron is scored.
+
+    They depend on neuron and fold alone, so that scores of different runs can be compared excerpt by excerpt.
+    """
+    return scoring_sample(fold, size, np.random.default_rng([neuron.layer, neuron.index, number]))
 
 
 def top_and_random_sample(readings: Scoreable, n: int, rng: np.random.Generator) -> StratifiedSample:

@@ -6,7 +6,7 @@ Importing this module takes seconds; the lean reader stands in for it wherever i
 from __future__ import annotations
 
 import warnings
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,14 @@ class BridgeModel:
         """The token embedding matrix W_E, float32 [d_vocab, d_model]."""
         out: FloatArray = self._bridge.W_E.detach()[: self._tokenizer.d_vocab].numpy()
         return out
+
+    def null_neurons(self) -> range:
+        """Every neuron of a layer may serve a matched null."""
+        return range(self.d_mlp)
+
+    def interventions(self) -> BridgeModel:
+        """This model."""
+        return self
 
     @torch.inference_mode()
     def generate(
@@ -225,6 +233,12 @@ class BridgeModel:
                 f"{self.name} has layers 0-{self.n_layers - 1} and neurons 0-{self.d_mlp - 1} a layer, "
                 f"not layer {layer} neuron {index}."
             )
+
+
+@lru_cache(maxsize=1)
+def open_bridge(folder: ModelFolder) -> BridgeModel:
+    """The model in `folder`, booted once."""
+    return BridgeModel(folder)
 
 
 def _boot(folder: ModelFolder) -> Any:

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from tools.errors import BadInput
 from tools.subject.batches import check_finite, map_chunks
 from tools.subject.folder import ModelFolder, fingerprint, read_json, weight_files
-from tools.subject.protocol import FloatArray, TokenArray
+from tools.subject.protocol import FloatArray, Interventions, TokenArray
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
 
 Map = Callable[[torch.Tensor], torch.Tensor]
@@ -154,6 +154,16 @@ class LeanGPT2:
         """The token embedding matrix W_E, float32 [d_vocab, d_model]."""
         out: FloatArray = self._tensors["wte.weight"][: self._tokenizer.d_vocab].float().numpy()
         return out
+
+    def null_neurons(self) -> range:
+        """Every neuron of a layer may serve a matched null."""
+        return range(self.d_mlp)
+
+    def interventions(self) -> Interventions:
+        """TransformerLens on the same folder, booted on first use (seconds)."""
+        from tools.subject.bridge import open_bridge
+
+        return open_bridge(self.folder)
 
     @torch.inference_mode()
     def _forward(self, ids: NDArray[np.int64], layer: int) -> FloatArray:

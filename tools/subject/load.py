@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.subject.fetch import Progress
 from tools.subject.folder import ModelFolder, read_json
-from tools.subject.protocol import Interventions, SubjectModel
+from tools.subject.protocol import SubjectModel
 from tools.subject.resolve import resolve
 
 if TYPE_CHECKING:
@@ -35,12 +34,9 @@ def open_subject(folder: ModelFolder) -> LeanGPT2 | BridgeModel:
 
     if can_read(read_json(folder.path / "config.json")):
         return LeanGPT2(folder)
-    return _bridge(folder)
+    from tools.subject.bridge import open_bridge
 
-
-def interventions(subject: LeanGPT2 | BridgeModel) -> Interventions:
-    """Generation, ablation and logit effects for a loaded subject; boots TransformerLens on first use (seconds)."""
-    return _bridge(subject.folder)
+    return open_bridge(folder)
 
 
 def check_neuron(subject: SubjectModel, neuron: NeuronId) -> None:
@@ -54,10 +50,3 @@ def check_neuron(subject: SubjectModel, neuron: NeuronId) -> None:
             f"there is no neuron {neuron}: {subject.name} has layers 0-{subject.n_layers - 1} "
             f"and neurons 0-{subject.d_mlp - 1} a layer."
         )
-
-
-@lru_cache(maxsize=1)
-def _bridge(folder: ModelFolder) -> BridgeModel:
-    from tools.subject.bridge import BridgeModel
-
-    return BridgeModel(folder)

@@ -77,7 +77,13 @@ class SubjectModel(Protocol):
         """Post-GELU values of one neuron, raw, for inputs [..., d_model] of its MLP. Shape [...]."""
 
     def embeddings(self) -> FloatArray:
-        """The token embedding matrix W_E, float32 [d_vocab, d_model]."""
+        """The token embedding matrix W_E, float32 [d_vocab, d_embedding]."""
+
+    def null_neurons(self) -> range:
+        """The neurons of a layer whose explanations a matched null may be made of."""
+
+    def interventions(self) -> Interventions:
+        """Generation, ablation and logit effects; the first use may take seconds."""
 
 
 class Interventions(Protocol):

@@ -1,0 +1,61 @@
+"""Tables of tokens as explainers: the baselines, run as agents of their own."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from tools.records.excerpts import ExploreReadings
+from tools.roles import Proposal, Revealed
+from tools.rules.language import render
+from tools.rules.vocabulary import Vocabulary
+from tools.scoring import lookup
+from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
+
+
+class ListedTokens:
+    """Implements `tools.roles.Explainer`: the 30-token lookup, and nothing else."""
+
+    name = "token-lookup-30"
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.fingerprint = hashlib.sha256(Path(lookup.__file__).read_bytes() + self.name.encode()).hexdigest()
+
+    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
+        """The lookup; nothing when no token stands out."""
+        rule = TokenMeans.of(explore, len(self.vocabulary)).listed(self.vocabulary.strings)
+        return [Proposal(self.name, render(rule))] if rule.clauses else []
+
+    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+        """The lookup; None when no token stands out."""
+        found = self.propose(explore, size, rng, 1)
+        return found[0] if found else None
+
+    def revise(
+        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
+    ) -> list[Proposal]:
+        """Nothing: a table of averages has no second thoughts."""
+        return []
+
+
+class AllTokens:
+    """Implements `tools.roles.Explainer`: the full lookup, which nobody can read; for reference."""
+
+    name = "token-lookup-full"
+    fingerprint = "full"
+
+    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
+        """The sentence that stands for the table."""
+        return [Proposal(self.name, FULL_LOOKUP)]
+
+    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> None:
+        """None: the sentence means another table for every neuron, so it can be no null."""
+
+    def revise(
+        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
+    ) -> list[Proposal]:
+        """Nothing."""
+        return []

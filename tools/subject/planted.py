@@ -1,0 +1,233 @@
+"""Planted neurons: plain functions of text, served behind the interface of a subject model.
+
+A planted model has one layer. Its first neurons are functions `list[str] -> list[float]`, named as `module:function`,
+which get the token strings of a text without BOS and give one value per token; the rest are real neurons of layer 0 of
+the model underneath, since a matched null needs other neurons whose explanations mean something. Tokenizer, embeddings
+and generated text are those of the model underneath.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.errors import BadInput
+from tools.subject.protocol import FloatArray, Interventions, TokenArray
+
+if TYPE_CHECKING:
+    from tools.subject.bridge import BridgeModel
+    from tools.subject.lean import LeanGPT2
+    from tools.subject.tokenizer import FolderTokenizer
+
+Function = Callable[[list[str]], Sequence[float]]
+
+N_REAL = 64
+"""Real neurons beside the planted ones."""
+
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class PlantedFunction:
+    """A function by the name under which a config knows it."""
+
+    entry: str
+    function: Function
+
+    def values(self, tokens: list[str]) -> FloatArray:
+        """Its values on a text, float32 [n].
+
+        Raises:
+            BadInput: the function raises, or gives the wrong number of values, or something that is no finite number.
+        """
+        where = f"the planted neuron {self.entry} on the text {''.join(tokens)[:_SHOWN]!r}"
+        try:
+            given = self.function(list(tokens))
+        except Exception as error:
+            raise BadInput(f"{where} raises {type(error).__name__}: {error}.") from error
+        try:
+            values = np.asarray(given, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"{where} gives {type(given).__name__} instead of a list of numbers: {error}.") from error
+        if values.shape != (len(tokens),):
+            shape = f"{len(values)} values" if values.ndim == 1 else f"values of shape {values.shape}"
+            raise BadInput(f"{where} gives {shape} for {len(tokens)} tokens: give one number a token.")
+        if not np.isfinite(values).all():
+            at = int(np.argmin(np.isfinite(values)))
+            raise BadInput(f"{where} gives {values[at]} at token {at}: give finite numbers.")
+        return values
+
+
+def planted_function(entry: str) -> PlantedFunction:
+    """Import `module:name`: an attribute of the module, or a key of its `NEURONS`.
+
+    Modules are looked for where Python looks, and in the current folder.
+
+    Raises:
+        BadInput: there is no such module or name, or it cannot be called.
+    """
+    module, _, name = entry.partition(":")
+    if not (module and name):
+        raise BadInput(f"cannot read the planted neuron {entry!r}: write it as package.module:function.")
+    found = _imported(entry, module)
+    function = getattr(found, name, None)
+    if function is None:
+        neuron = getattr(found, "NEURONS", {}).get(name)
+        function = getattr(neuron, "function", None)
+    if function is None:
+        raise BadInput(f"there is no planted neuron {entry!r}: the module {module} has no {name}.")
+    if not callable(function):
+        raise BadInput(f"the planted neuron {entry!r} is a {type(function).__name__}: it must be a function.")
+    return PlantedFunction(entry, function)
+
+
+class PlantedModel:
+    """Implements `tools.subject.protocol.SubjectModel` and `Interventions`, the latter as far as functions allow.
+
+    Args:
+        base: the model underneath.
+        entries: names of functions; the i-th is neuron L0N<i>.
+
+    Raises:
+        BadInput: a function cannot be imported, or the model underneath is itself planted.
+    """
+
+    def __init__(self, base: LeanGPT2 | BridgeModel, entries: Sequence[str]) -> None:
+        self.base = base
+        self.functions = [planted_function(entry) for entry in entries]
+        order = sorted(range(base.d_mlp), key=lambda i: hashlib.sha256(f"0:{i}".encode()).hexdigest())
+        self._real = order[:N_REAL]
+        self._strings = base.tokenizer.token_strings()
+
+    @property
+    def name(self) -> str:
+        """The name by which a result calls this model."""
+        return f"planted-{self.base.name}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the model underneath, the names, and the source of the modules or packages they are in."""
+        digest = hashlib.sha256(self.base.fingerprint.encode())
+        for planted in self.functions:
+            digest.update(planted.entry.encode() + b"\0")
+        for path in sorted({path for planted in self.functions for path in _sources(planted.entry)}):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    @property
+    def n_layers(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def d_mlp(self) -> int:
+        """Planted neurons and the real ones beside them."""
+        return len(self.functions) + len(self._real)
+
+    @property
+    def d_model(self) -> int:
+        """Width of what `mlp_input` gives: one value per neuron."""
+        return self.d_mlp
+
+    @property
+    def n_ctx(self) -> int:
+        """Most tokens of one text that can be read, BOS left out."""
+        return self.base.n_ctx
+
+    @property
+    def tokenizer(self) -> FolderTokenizer:
+        """The tokenizer of the model underneath."""
+        return self.base.tokenizer
+
+    def embeddings(self) -> FloatArray:
+        """The token embeddings of the model underneath."""
+        return self.base.embeddings()
+
+    def null_neurons(self) -> range:
+        """The real neurons: another planted one may mean nearly the same."""
+        return range(len(self.functions), self.d_mlp)
+
+    def interventions(self) -> Interventions:
+        """This model: it generates text, and refuses what needs weights."""
+        return self
+
+    def mlp_input(self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int) -> FloatArray:
+        """The values of all neurons, float32 [batch, pos, d_mlp], 0 at padded positions.
+
+        Raises:
+            BadInput: a function fails (see `PlantedFunction.values`), or as the model underneath says.
+        """
+        below = self.base.mlp_input(tokens, lengths, 0)
+        out = np.zeros((*below.shape[:2], self.d_mlp), dtype=np.float32)
+        for row, length in enumerate(lengths):
+            text = [self._strings[token] for token in tokens[row, :length]]
+            for i, planted in enumerate(self.functions):
+                out[row, :length, i] = planted.values(text)
+        for i, index in enumerate(self._real, len(self.functions)):
+            out[..., i] = self.base.neuron_values(below, 0, index)
+        return out
+
+    def neuron_values(self, mlp_input: FloatArray, layer: int, index: int) -> FloatArray:
+        """One neuron's values, raw, from what `mlp_input` gave."""
+        return np.ascontiguousarray(mlp_input[..., index])
+
+    def generate(
+        self, prompt: str, n_texts: int, n_tokens: int, temperature: float, rng: np.random.Generator
+    ) -> list[str]:
+        """Text from the model underneath."""
+        return self.base.interventions().generate(prompt, n_texts, n_tokens, temperature, rng)
+
+    def ablate(
+        self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int, index: int, replacement: FloatArray
+    ) -> FloatArray:
+        """Raises BadInput."""
+        raise BadInput("a planted neuron is a function of text, wired to no output: it cannot be ablated.")
+
+    def logit_effects(self, layer: int, index: int, k: int) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+        """Raises BadInput."""
+        raise BadInput("a planted neuron is a function of text: it has no output weights.")
+
+
+def _imported(entry: str, module: str) -> ModuleType:
+    with _current_folder_importable():
+        try:
+            return importlib.import_module(module)
+        except Exception as error:  # a user's module may raise anything
+            raise BadInput(
+                f"cannot import the planted neuron {entry!r}: {type(error).__name__}: {error}. It is looked for where "
+                "Python finds modules and in the current folder."
+            ) from error
+
+
+@contextmanager
+def _current_folder_importable() -> Iterator[None]:
+    here = os.getcwd()
+    added = here not in sys.path
+    if added:
+        sys.path.append(here)
+    try:
+        yield
+    finally:
+        if added:
+            sys.path.remove(here)
+
+
+def _sources(entry: str) -> list[Path]:
+    """The files whose change may change what a function says: its package's modules, or the one it is in."""
+    module = _imported(entry, entry.partition(":")[0])
+    if not module.__file__:
+        return []
+    path = Path(module.__file__)
+    return list(path.parent.glob("*.py")) if module.__package__ else [path]
