@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from agent.variants.load import PLAIN_NAME, closest, read_toml
 from evals.planted.claims import Planted
@@ -74,13 +74,18 @@ class NeuronSection(_Section):
     planted: str | None = None
     target: str | None = None
     truth: Annotated[str, Field(min_length=1)] | None = None
-    false: list[Annotated[str, Field(min_length=1)] | ClaimSection] = []
+    false: list[ClaimSection] = []
     clean: str | None = None
     family: str = "own"
     difficulty: Difficulty | None = None
     noise: float = Field(default=0.0, ge=0)
     name: Annotated[str, Field(pattern=f"^{PLAIN_NAME.pattern}$")] | None = None
     nothing: bool = False
+
+    @field_validator("false", mode="before")
+    @classmethod
+    def _sentences(cls, given: Any) -> Any:
+        return [{"sentence": g} if isinstance(g, str) else g for g in given] if isinstance(given, list) else given
 
     @model_validator(mode="after")
     def _fits(self) -> NeuronSection:
@@ -307,7 +312,7 @@ def _dealt(
     """One of each family in turn, until there are enough."""
     by_family: dict[str, list[str]] = {}
     for name, entry in entries.items():
-        by_family.setdefault(entry.family, []).append(name)
+        by_family.setdefault(entry.family.removeprefix("noise-"), []).append(name)
     for family in families or ():
         if family not in by_family:
             raise BadInput(
@@ -329,7 +334,7 @@ def _own(suite: Suite) -> Iterator[SuiteNeuron]:
     for section in suite.sections.neuron:
         if section.planted is None:
             continue
-        claims = [SuiteClaim(f) if isinstance(f, str) else SuiteClaim(f.sentence, f.function) for f in section.false]
+        claims = [SuiteClaim(claim.sentence, claim.function) for claim in section.false]
         clean = None if section.nothing else section.clean or section.planted
         for entry in dict.fromkeys([section.planted, clean, *(claim.function for claim in claims)]):
             if entry is not None:
@@ -433,7 +438,7 @@ def _checked(source: str, data: dict[str, Any]) -> _File:
         return _File.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        *place, key = [str(part) for part in first["loc"] if part not in ("ClaimSection", "constrained-str")] or [""]
+        *place, key = [str(part) for part in first["loc"]]
         where = f"{source}, {_place(place)}" if place else source
         if first["type"] == "extra_forbidden":
             allowed = _keys(place)
