@@ -121,9 +121,9 @@ def on_line(first: int, last: int) -> Marks:
         out = []
         number = last + 1
         for token in tokens:
+            if "\n" in token:
+                number = 0
             if token.isspace():
-                if "\n" in token:
-                    number = 0
                 out.append(False)
             else:
                 number += 1

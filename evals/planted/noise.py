@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from evals.planted.claims import QUIET, Function, Planted
 
 Floats = NDArray[np.float64]
-_POSITIONS = 64
+_QUARTER = 16
 _MOST_TREND = 0.15
 
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -113,33 +113,33 @@ def bursty(seed: int) -> Function:
 
 
 def by_position(seed: int) -> Function:
-    """Values by position alone, the same for every text, from the first 64 positions on again and again.
+    """Values by position alone, the same for every text; after 64 positions they begin again.
 
-    Every other seed gives values at all positions, the rest at 4 to 16 of the 64. Draws are repeated until no
-    "among the first N" correlates with them by 0.15 or more.
+    Every other seed gives values at all positions, the rest at 4 to 16 of the 64. Each quarter holds the same values
+    in another order, drawn again until no "among the first N" correlates with them by 0.15 or more.
     """
     rng = np.random.default_rng([4, seed])
-    table = _draw_table(rng, seed % 2 == 0)
+    if seed % 2 == 0:
+        raw = rng.normal(size=_QUARTER)
+        pool = np.where(raw > 0, raw, 0.1 * raw)
+    else:
+        pool = np.where(np.arange(_QUARTER) < rng.integers(1, 5), 1.0, QUIET)
+    table = _shuffled_quarters(pool, rng)
     while _trend(table) >= _MOST_TREND:
-        table = _draw_table(rng, seed % 2 == 0)
+        table = _shuffled_quarters(pool, rng)
     values = _as_list(table)
-    return lambda tokens: [values[position % _POSITIONS] for position in range(len(tokens))]
+    return lambda tokens: [values[position % len(values)] for position in range(len(tokens))]
 
 
-def _draw_table(rng: np.random.Generator, everywhere: bool) -> Floats:
-    if everywhere:
-        raw = rng.normal(size=_POSITIONS)
-        return np.where(raw > 0, raw, 0.1 * raw)
-    table = np.full(_POSITIONS, QUIET)
-    table[rng.choice(_POSITIONS, size=rng.integers(4, 17), replace=False)] = 1.0
-    return table
+def _shuffled_quarters(pool: Floats, rng: np.random.Generator) -> Floats:
+    return np.concatenate([rng.permutation(pool) for _ in range(4)])
 
 
 def _trend(table: Floats) -> float:
     """The largest correlation, by size, of the values with being among the first N positions, over N."""
     n = np.arange(1, len(table))
     sums = np.cumsum(table - table.mean())[:-1]
-    return float(np.abs(sums / np.sqrt(n * (len(table) - n)) / (table.std() * np.sqrt(len(table)))).max())
+    return float(np.abs(sums / np.sqrt(n * (len(table) - n)) / table.std()).max())
 
 
 def _constant(value: float) -> Function:

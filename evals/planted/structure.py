@@ -27,11 +27,21 @@ _function_words = word_in(FUNCTION_WORDS)
 
 
 def graded_indent(tokens: list[str]) -> list[float]:
-    """On line breaks: 0.2 for the first level of indentation up to 1 for the fifth."""
+    """On the white space that begins a line: 0.2 for the first level of indentation up to 1 for the fifth.
+
+    A level is four spaces, of which the last often belongs to the word after them.
+    """
     out = []
+    width = -1
     for token in tokens:
-        depth = (len(token) - token.rfind("\n")) // 4 if "\n" in token and token.isspace() else 0
-        out.append(min(5, depth) / 5 if depth else QUIET)
+        if not token.isspace():
+            width = -1
+        elif "\n" in token:
+            width = len(token) - token.rfind("\n") - 1
+        elif width >= 0:
+            width += len(token)
+        levels = (width + 1) // 4
+        out.append(min(levels, 5) / 5 if levels else QUIET)
     return out
 
 
@@ -171,12 +181,13 @@ NEURONS = (
         "graded strength",
         "medium",
         Claim(
-            "Fires on line breaks before indented lines, the stronger the deeper the next line is indented.",
+            "Fires on the white space that indents a line, the stronger the deeper the line.",
             graded_indent,
         ),
         claim("Fires on line breaks.", _line_break),
         Claim(
-            "Fires on line breaks before indented lines, the weaker the deeper.", reversed_grades(graded_indent, 1.2)
+            "Fires on the white space that indents a line, the weaker the deeper the line.",
+            reversed_grades(graded_indent, 1.2),
         ),
         claim("Fires on the first word of deeply indented lines.", both(on_line(1, 1), indented(8))),
     ),
