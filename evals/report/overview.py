@@ -1,0 +1,193 @@
+"""The head of the page, and the tables of `agent eval compare`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from evals.records import Manifest
+from evals.report.page import Entry, Section, Table, count, measured, number
+from evals.report.study import Study
+from evals.statistics import ALPHA
+from evals.summaries import METRICS, RECOVERED, TIE, Comparison, CostPerCell, VariantSummary
+from tools.records.result import Interval, Unscored
+
+_COSTS = {"calls": "tool calls", "units": "budget units", "seconds": "seconds", "tokens": "LLM tokens",
+          "usd": "US dollars"}  # fmt: skip
+_GROUPS = {"neurons": "", "puzzles": " on puzzles"}
+
+
+def alarms(summaries: Sequence[VariantSummary]) -> list[str]:
+    """A sentence for each variant that does not beat its matched null, or of which that is not known."""
+    said = []
+    for summary in summaries:
+        gain, group = summary.null_gain, _GROUPS[summary.group]
+        if isinstance(gain, Interval) and not summary.beats_null:
+            said.append(f"{summary.variant} does not beat its matched null{group}: gain {measured(gain).text}.")
+        elif isinstance(gain, Unscored) and summary.n_to_find:
+            said.append(
+                f"Whether {summary.variant} beats its matched null{group} is not known: {gain.reason} (gain on "
+                f"{summary.n_to_find} cells)."
+            )
+    return said
+
+
+def facts(study: Study) -> list[tuple[str, str]]:
+    """Name and value of what the results are of; differing values of several evaluations beside each other."""
+    cells = study.cells
+    to_score = [cell for cell in study.whole if cell.kind != "nothing"]
+
+    def said(of: Callable[[Manifest], str]) -> str:
+        return ", ".join(dict.fromkeys(of(manifest) for manifest in study.manifests))
+
+    errors = sum(cell.error is not None for cell in cells)
+    unscored = sum(isinstance(cell.score, Unscored) and cell.error is None for cell in to_score)
+    kinds = Counter[str](record.kind for record in study.neurons.values())
+    words = {"real": "real", "truth": "planted with a truth", "nothing": "with nothing to find", "puzzle": "puzzles"}
+    return [
+        ("suite", said(lambda m: m.suite)),
+        ("model", said(lambda m: m.model)),
+        ("corpus", said(lambda m: m.corpus)),
+        ("variants", ", ".join(study.variants) or "none"),
+        ("seeds", said(lambda m: str(m.seeds) + (", and both halves of the text" if m.halves else ""))),
+        ("neurons", ", ".join(f"{kinds[kind]} {words[kind]}" for kind in words if kinds[kind]) or "none"),
+        ("cells", f"{len(cells):,}"),
+        ("unscored, with something to find", f"{unscored:,}"),
+        ("errors", f"{errors:,}"),
+        ("commit", said(lambda m: m.commit[:12] if m.commit else "unknown")),
+        ("code", said(lambda m: m.code[:12])),
+        ("suite file", said(lambda m: m.suite_sha256[:12])),
+    ]
+
+
+def variants_section(study: Study) -> Section:
+    """What each variant reaches, and what it costs."""
+    tables = []
+    for group in dict.fromkeys(summary.group for summary in study.summaries):
+        own = [summary for summary in study.summaries if summary.group == group]
+        columns = [_column(summary) for summary in own]
+        rows = [
+            [Entry(name), *(column[name] for column in columns)]
+            for name in columns[0]
+            if any(column[name].text != "–" for column in columns)
+        ]
+        caption = (
+            f"Each variant{_GROUPS[group]}: means over neurons, after the mean over seeds, with 95 % bootstrap "
+            f"intervals over neurons; shares with Wilson intervals at as many witnesses as neurons. Neurons with "
+            f"nothing to find count for false confidence only."
+        )
+        tables.append(Table(caption, ["", *(summary.variant for summary in own)], rows))
+    return Section("variants", "Variants", [] if tables else ["There are no results yet."], tables)
+
+
+def _column(s: VariantSummary) -> dict[str, Entry]:
+    gain = measured(s.null_gain)
+    if s.beats_null is False:
+        gain = Entry(f"{gain.text}: does not beat its matched null", "bad")
+    excerpts = "" if s.n_excerpts is None else "–".join(dict.fromkeys(map(str, s.n_excerpts)))
+    hit, with_recovery, with_truth = s.n_recovered
+    confident, ended = s.n_confident
+    return {
+        "cells": count(s.n_cells),
+        "neurons with something to find": count(s.n_neurons),
+        "neurons with nothing to find": count(s.n_nothing),
+        "errors": _counts(s.errors),
+        "cells scored": Entry(f"{s.n_scored:,} of {s.n_to_find:,}", "number"),
+        "unscored": _counts(s.unscored),
+        "measured on": Entry(f"{s.split} split, {excerpts} excerpts, {s.protocol}") if s.n_scored else measured(None),
+        "sealed score": measured(s.score),
+        "gain over matched null": gain,
+        "optimism gap": measured(s.optimism_gap, signed=True),
+        "share of the ceiling": measured(s.ceiling_share),
+        "skill on the probe set": measured(s.probe_skill),
+        "recovery of the truth": measured(s.recovery),
+        f"recovered (at least {RECOVERED:g})": measured(s.recovered, share=True),
+        "recovered, cells": measured(None)
+        if s.recovered is None
+        else Entry(f"{hit} of {with_recovery}, {with_truth - with_recovery} unscored", "number"),
+        "false confidence": measured(s.false_confidence, share=True),
+        "supported or split, cells": measured(None)
+        if s.false_confidence is None
+        else Entry(f"{confident} of {ended}", "number"),
+        "verdicts": Entry(", ".join(f"{n} {verdict}" for verdict, n in sorted(s.verdicts.items())) or "none"),
+        **{f"{said} a cell": _cost(s.cost, name, "") for name, said in _COSTS.items()},
+    }
+
+
+def _counts(reasons: dict[str, int]) -> Entry:
+    if not reasons:
+        return count(0)
+    most = sorted(reasons, key=lambda reason: -reasons[reason])
+    return Entry(f"{sum(reasons.values())}: " + "; ".join(f"{reasons[reason]} {reason}" for reason in most))
+
+
+def _cost(cost: CostPerCell, name: str, sign: str) -> Entry:
+    value = getattr(cost, name)
+    if value is None:
+        return Entry("unknown", "muted")
+    form = {"tokens": ",.0f", "usd": ".4f"}.get(name, ",.1f")
+    return Entry(f"{value:{sign}{form}}".replace("-", "−"), "number")
+
+
+def comparisons_section(study: Study) -> Section:
+    """The paired comparisons, a table a metric, and the difference in cost."""
+    title = "Paired comparisons"
+    if not study.comparisons:
+        return Section("comparisons", title, ["There are not two variants, so there is nothing to compare."])
+    notes = [
+        f"Same neurons and seeds; p by flipping the signs of the neurons' differences, two-sided, corrected after "
+        f"Benjamini-Hochberg over the comparisons of a table; a tie is less than {TIE:g} apart."
+    ]
+    tables = []
+    for metric in dict.fromkeys(pair.metric for pair in study.comparisons):
+        own = [pair for pair in study.comparisons if pair.metric == metric]
+        head = ["pair", "difference [95 %]", "p", "p (corrected)", "wins", "losses", "ties", "neurons",
+                "left out as unscored", "run by one only", "pairs on different folds"]  # fmt: skip
+        caption = f"Paired difference in {METRICS[metric]}, first minus second, mean over neurons."
+        tables.append(Table(caption, head, [_comparison(pair) for pair in own]))
+    pairs = [pair for pair in study.comparisons if pair.metric == study.comparisons[0].metric]
+    cost = [[_pair(pair), *(_cost(pair.cost, name, "+") for name in _COSTS)] for pair in pairs]
+    caption = "Difference in cost a cell, first minus second, over the pairs of cells that both ran."
+    tables.append(Table(caption, ["pair", *_COSTS.values()], cost))
+    return Section("comparisons", title, notes, tables)
+
+
+def _comparison(pair: Comparison) -> list[Entry]:
+    significant = pair.p_adjusted is not None and pair.p_adjusted < ALPHA
+    counts = (pair.wins, pair.losses, pair.ties, pair.n_neurons, pair.n_left_out, pair.n_unmatched, pair.n_other_fold)
+    return [
+        _pair(pair), measured(pair.difference, signed=True), _p(pair.p),
+        Entry(_p(pair.p_adjusted).text, "strong") if significant else _p(pair.p_adjusted), *map(count, counts),
+    ]  # fmt: skip
+
+
+def _pair(pair: Comparison) -> Entry:
+    return Entry(f"{pair.a} minus {pair.b}{_GROUPS[pair.group]}")
+
+
+def _p(p: float | None) -> Entry:
+    return Entry("< 0.001", "number") if p is not None and p < 0.001 else number(p)
+
+
+def stability_section(study: Study) -> Section:
+    """How alike explanations of one neuron are, over seeds and over halves of the text."""
+    title = "Stability"
+    rows = []
+    for summary in study.summaries:
+        alike = summary.stability
+        pairs = (("seeds", alike.seeds), ("halves of the text", alike.halves)) if alike else ()
+        for over, found in pairs:
+            if found is not None:
+                rows.append(
+                    [Entry(summary.variant), Entry(over), count(found.n_neurons), count(found.n_pairs),
+                     _counts(found.unscored), measured(found.mean)]
+                )  # fmt: skip
+    if not rows:
+        why = "One seed and no halves were asked for, or no simulations were kept, so there is nothing to compare."
+        return Section("stability", title, [why])
+    caption = (
+        "Agreement of the explanations of one neuron: correlation of what two of them predict on the probe text, mean "
+        "over neurons with its 95 % interval; 1 is the same prediction everywhere."
+    )
+    head = ["variant", "over", "neurons", "pairs", "pairs unscored", "mean correlation"]
+    return Section("stability", title, [], [Table(caption, head, rows)])
