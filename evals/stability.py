@@ -77,7 +77,7 @@ def _path(folder: Path, key: CellKey) -> Path:
 
 
 def stability(folder: EvalFolder, cells: Sequence[CellResult], rng: np.random.Generator) -> dict[str, Stability]:
-    """The agreement over seeds and over halves of each variant.
+    """The agreement over seeds and over halves of each variant, on neurons with something to find.
 
     Args:
         folder: where the simulations are.
@@ -89,7 +89,7 @@ def stability(folder: EvalFolder, cells: Sequence[CellResult], rng: np.random.Ge
     """
     out = {}
     for variant in dict.fromkeys(cell.variant for cell in cells):
-        own = sorted((cell for cell in cells if cell.variant == variant), key=lambda cell: cell.seed)
+        own = sorted((c for c in cells if c.variant == variant and c.kind != "nothing"), key=lambda cell: cell.seed)
         pairs = list(combinations(own, 2))
         seeds = [(a, b) for a, b in pairs if a.neuron == b.neuron and a.half is None and b.half is None]
         halves = [(a, b) for a, b in pairs if (a.neuron, a.seed) == (b.neuron, b.seed) and {a.half, b.half} == {0, 1}]

@@ -114,6 +114,7 @@ class Comparison(Record):
         wins, losses, ties: neurons on which `a` is better, `b` is, or neither by as much as `TIE`.
         by_neuron: the difference on each neuron compared.
         n_left_out: neurons that both were run on and that have no seed at which both have a value.
+        n_runs_left_out: pairs of runs of which at least one has no value, those of `n_left_out` among them.
         n_unmatched: neurons that only one of them was run on at the same seed.
         n_other_fold: pairs of cells scored on different sealed folds.
         cost: difference of the means per cell, over the pairs of cells that both ran.
@@ -131,6 +132,7 @@ class Comparison(Record):
     ties: int
     by_neuron: dict[str, float]
     n_left_out: int
+    n_runs_left_out: int
     n_unmatched: int
     n_other_fold: int
     cost: CostPerCell
@@ -333,14 +335,14 @@ def _compare_pair(
         {(cell.suite, cell.neuron, cell.seed): cell for cell in cells if cell.variant == variant} for variant in (a, b)
     ]
     both = [(sides[0][key], sides[1][key]) for key in sides[0] if key in sides[1]]
-    differences, left_out, n_other_fold = [], set(), 0
+    differences, left_out, n_other_fold = [], [], 0
     for one, other in both:
         x, y = value_of(one, metric), value_of(other, metric)
         if isinstance(x, float) and isinstance(y, float):
             differences.append((one.neuron, x - y))
             n_other_fold += one.fold != other.fold
         elif x is not None:
-            left_out.add(one.neuron)
+            left_out.append(one.neuron)
     by_neuron = mean_by_neuron(differences)
     ran = [pair for pair in both if all(cell.error is None for cell in pair)]
     costs = {name: [_mean_cost(side, name) for side in zip(*ran, strict=True)] for name in _COSTS} if ran else {}
@@ -357,7 +359,8 @@ def _compare_pair(
         losses=sum(d <= -TIE for d in by_neuron.values()),
         ties=sum(abs(d) < TIE for d in by_neuron.values()),
         by_neuron=by_neuron,
-        n_left_out=len(left_out - by_neuron.keys()),
+        n_left_out=len(set(left_out) - by_neuron.keys()),
+        n_runs_left_out=len(left_out),
         n_unmatched=len(applies - {one.neuron for one, _ in both}),
         n_other_fold=n_other_fold,
         cost=CostPerCell(

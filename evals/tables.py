@@ -17,9 +17,10 @@ from traces.text import one_line, shorten
 
 NOT_BETTER_THAN_NULL = "does not beat its matched null"
 
-_LABEL_WIDTH, _VARIANT_WIDTH = 24, 25
+_LABEL_WIDTH, _VARIANT_WIDTH = 22, 23
 _N_REASONS = 3
 _UNKNOWN = "unknown"
+_RED = "bold red"
 
 
 def screen(
@@ -40,6 +41,9 @@ def screen(
         own = [summary for summary in summaries if summary.group == group]
         at_once = max(1, (width - _LABEL_WIDTH - 2) // (_VARIANT_WIDTH + 2))
         parts += [_variants(own[start : start + at_once]) for start in range(0, len(own), at_once)]
+        worse = [f"{one_line(s.variant)} {NOT_BETTER_THAN_NULL}." for s in own if s.beats_null is False]
+        if worse:
+            parts.append(Text("\n".join(worse), style=_RED))
         pairs = [pair for pair in comparisons if pair.group == group]
         if pairs:
             parts += [_differences(pairs), _costs(pairs), Text(_how_compared(pairs))]
@@ -73,9 +77,7 @@ def _variants(summaries: Sequence[VariantSummary]) -> Table:
 def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
     """A label and a cell for each row; None where the row does not apply to this variant."""
     nothing = f" + {s.n_nothing} with nothing to find" if s.n_nothing else ""
-    gain = Text(_estimate(s.null_gain))
-    if s.beats_null is False:
-        gain.append(f"\n{NOT_BETTER_THAN_NULL}", style="bold red")
+    gain = Text(_estimate(s.null_gain), style=_RED if s.beats_null is False else "")
     excerpts = "" if s.n_excerpts is None else "-".join(dict.fromkeys(map(str, s.n_excerpts)))
     recovered, confident = s.n_recovered, s.n_confident
     alike = s.stability
@@ -92,7 +94,7 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
         ("probe skill", _estimate(s.probe_skill)),
         ("recovery of the truth", _if_any(s.recovery)),
         (
-            f"recovered (at least {RECOVERED:g})",
+            f"recovered ({RECOVERED:g} or more)",
             None if s.recovered is None else f"{_estimate(s.recovered, share=True)}\n"
             f"{recovered[0]} of {recovered[1]} cells, {recovered[2] - recovered[1]} Unscored",
         ),
@@ -123,6 +125,8 @@ def _reasons(reasons: dict[str, int]) -> str:
     if not reasons:
         return ""
     most = sorted(reasons, key=lambda reason: -reasons[reason])
+    if len(most) == 1:
+        return f": {shorten(most[0], 70)}"
     shown = [f"{reasons[reason]} {shorten(reason, 70)}" for reason in most[:_N_REASONS]]
     rest = sum(reasons[reason] for reason in most[_N_REASONS:])
     return ": " + "; ".join([*shown, *([f"{rest} for other reasons"] if rest else [])])
@@ -138,7 +142,7 @@ def _agreement(found: Agreement | None) -> str | None:
 
 def _cost_texts(cost: CostPerCell, sign: str) -> dict[str, str]:
     def text(value: float | None, form: str) -> str:
-        return _UNKNOWN if value is None else f"{value:{sign}{form}}"
+        return _UNKNOWN if value is None else f"{value:{sign}z{form}}"
 
     return {
         "tool calls": text(cost.calls, ",.1f"),
@@ -150,14 +154,14 @@ def _cost_texts(cost: CostPerCell, sign: str) -> dict[str, str]:
 
 
 def _pair(pair: Comparison) -> str:
-    return f"{one_line(pair.a)}\n  minus {one_line(pair.b)}"
+    return f"{one_line(pair.a)}\nminus {one_line(pair.b)}"
 
 
 def _differences(pairs: Sequence[Comparison]) -> Table:
     table = _table(f"Paired differences: {METRICS[pairs[0].metric]}")
-    table.add_column("", overflow="fold")
-    for name in ("difference [95 %]", "p", "p (BH)", "higher/lower/tie", "neurons", "left out"):
-        table.add_column(name, justify="right")
+    table.add_column("", overflow="fold", min_width=16)
+    for name in ("difference [95 %]", "p", "p (BH)", "W/L/T", "neurons", "left out"):
+        table.add_column(name, justify="right", no_wrap=True)
     for pair in pairs:
         table.add_row(
             Text(_pair(pair)),
@@ -166,7 +170,7 @@ def _differences(pairs: Sequence[Comparison]) -> Table:
             Text(_p(pair.p_adjusted), style="bold" if pair.p_adjusted is not None and pair.p_adjusted < ALPHA else ""),
             f"{pair.wins}/{pair.losses}/{pair.ties}",
             str(pair.n_neurons),
-            str(pair.n_left_out),
+            f"{pair.n_left_out}, {pair.n_runs_left_out} runs",
         )
     return table
 
@@ -177,7 +181,7 @@ def _p(value: float | None) -> str:
 
 def _costs(pairs: Sequence[Comparison]) -> Table:
     table = _table("Difference in cost, a cell")
-    table.add_column("", overflow="fold")
+    table.add_column("", overflow="fold", min_width=16)
     for name in _cost_texts(CostPerCell(), ""):
         table.add_column(name, justify="right")
     for pair in pairs:
@@ -188,8 +192,9 @@ def _costs(pairs: Sequence[Comparison]) -> Table:
 def _how_compared(pairs: Sequence[Comparison]) -> str:
     said = [
         "Same neurons, same seeds; seeds of a neuron are averaged, neurons resampled. p: signs of the neurons' "
-        f"differences flipped, two-sided; p (BH): Benjamini-Hochberg over these comparisons. Tie: less than {TIE:g} "
-        "apart. Left out: neurons Unscored for one of the two."
+        "differences flipped, two-sided; p (BH): Benjamini-Hochberg over these comparisons. W/L/T: neurons on which "
+        f"the first is higher, the second is, or neither by {TIE:g}. Left out: neurons with no seed at which both have "
+        "a number, and all pairs of runs in which one of the two is Unscored."
     ]
     for pair in pairs:
         if pair.n_unmatched:
