@@ -75,7 +75,7 @@ def test_nothing_to_compare_is_not_a_number() -> None:
 
 
 def test_a_summary_counts_everything_once() -> None:
-    failed = {"error": {"kind": "StorageError", "message": "disk"}, "verdict": None, "calls": 0}
+    failed: dict[str, Any] = {"error": {"kind": "StorageError", "message": "disk"}, "verdict": None, "calls": 0}
     cells = [
         cell("a", "L0N1", 0.6), cell("a", "L0N2", 0.8), cell("a", "L0N3", None),
         cell("a", "L0N4", None, **failed),
@@ -113,7 +113,7 @@ def test_a_metric_says_why_it_has_no_value() -> None:
     assert value_of(cell("a", "L0N1", 0.5, kind="nothing"), "score") is None
     assert value_of(cell("a", "p", 0.5, kind="truth"), "recovery") == "the run has no recovery of the truth"
     assert value_of(cell("a", "L0N1", 0.5), "gain") == pytest.approx(0.4)
-    error = {"error": {"kind": "BadInput", "message": "m"}}
+    error: dict[str, Any] = {"error": {"kind": "BadInput", "message": "m"}}
     assert value_of(cell("a", "L0N1", None, **error), "score") == "the run failed (BadInput)"
 
 
