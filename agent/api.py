@@ -71,7 +71,7 @@ def explain(
     model: str = "auto",
     corpus: str | None = None,
     corpus_tokens: int | None = None,
-    budget: int = 20,
+    budget: int | None = None,
     max_seconds: float | None = None,
     seed: int = 0,
     rivals: Sequence[str] = (),
@@ -87,8 +87,8 @@ def explain(
         model: used when the target names none.
         corpus: a file, a folder, a dataset; None for the model's default.
         corpus_tokens: read at most so many tokens of it; None for a default by the size of the model.
-        budget: units of the toolbox, at least 1.
-        max_seconds: time for tool calls.
+        budget: units of the toolbox, at least 1; None for the variant's, which is 20 unless it says otherwise.
+        max_seconds: time for tool calls; None for the variant's, which is no limit unless it says otherwise.
         seed: same seed, same trace.
         rivals: sentences of the rule language that compete with what the explainer writes.
         variant: a shipped variant or a file with one; its settings come after the arguments given here.
@@ -99,9 +99,10 @@ def explain(
     Raises:
         BadInput, NotAvailable, StorageError, Interrupted: see `tools.errors`.
     """
+    limits = {"budget": budget, "max_seconds": max_seconds}
     config = load_variant(variant).config(
-        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, budget=budget,
-        max_seconds=max_seconds, seed=seed, rivals=tuple(rivals), planted=tuple(planted),
+        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed, rivals=tuple(rivals),
+        planted=tuple(planted), **{name: value for name, value in limits.items() if value is not None},
     )  # fmt: skip
     from agent.runner import start_run  # LangGraph takes half a second that reading does not need
 

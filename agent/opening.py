@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
     from tools.subject.lean import LeanGPT2
 
-    Subject = LeanGPT2 | BridgeModel | PlantedModel
+Subject: TypeAlias = "LeanGPT2 | BridgeModel | PlantedModel"
 
 _SMALL_MODEL = 10_000_000
 _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000

@@ -119,7 +119,7 @@ class Toolbox:
         self.max_seconds = max_seconds
         self.used = 0
         self.seconds = 0.0
-        self._n_calls = 0
+        self.n_calls = 0
 
     @property
     def left(self) -> float:
@@ -142,7 +142,7 @@ class Toolbox:
         units = units_of(texts, tokens) if tool.charged else 0
         if tool.charged and units > self.left:
             raise BudgetSpent(f"{name} needs {units} units and {self.left:g} are left")
-        call_id = f"{self._n_calls:04d}-{name}"
+        call_id = f"{self.n_calls:04d}-{name}"
         plain = arguments.model_dump(mode="json")
         served = self.recorder.recorded(call_id)
         started = time.perf_counter()
@@ -151,12 +151,12 @@ class Toolbox:
             result, error, seconds = served.result, served.error, served.seconds
         else:
             try:
-                answer = tool.run(arguments, np.random.default_rng([self.seed, self._n_calls]))
+                answer = tool.run(arguments, np.random.default_rng([self.seed, self.n_calls]))
                 result = json.loads(json.dumps(answer.model_dump(mode="json"), allow_nan=False))
             except BadInput as refused:
                 error = (type(refused).__name__, str(refused))
             seconds = round(time.perf_counter() - started, 4)
-        self._n_calls += 1
+        self.n_calls += 1
         self.used += units
         self.seconds += seconds
         self.recorder.record(

@@ -167,6 +167,7 @@ def _result(
         "theta": run.theta,
         "status": run.bench.evidence.status,
         "n_tokens": corpus.n_tokens,
+        "tool_calls": run.toolbox.n_calls,
         **details,
     }
     return Result.model_validate({**dict(result), **more})

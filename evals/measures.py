@@ -1,0 +1,97 @@
+"""What can be measured where the truth is known: is it recovered, and does our scorer know it from false claims?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.records import ScoredClaim, ScorerCheck
+from tools.bench import Bench
+from tools.catalogue.scores import measured
+from tools.evidence.splits import SplitCorpus
+from tools.records.excerpts import Excerpts, SealedReadings
+from tools.records.neuron import NeuronId
+from tools.records.result import Measured, Unscored
+from tools.scoring.sampling import scoring_sample, sealed_sample
+from tools.subject.planted import Function, PlantedFunction
+
+RECOVERY = "agreement with the noiseless truth: correlation over top, quantile and random excerpts of the truth"
+SCORER = "a sentence as its function, scored as explanations are: correlation over top, quantile and random excerpts"
+
+Simulate = Callable[[str, NDArray[np.int32]], NDArray[np.float32] | Unscored]
+
+
+def values_on(function: PlantedFunction, excerpts: Excerpts, strings: Sequence[str]) -> NDArray[np.float32]:
+    """A function's values on excerpts, float32 [n, 64], 0 past the end.
+
+    Raises:
+        BadInput: the function fails on one of them.
+    """
+    values = np.zeros(excerpts.tokens.shape, dtype=np.float32)
+    for row, length in enumerate(excerpts.lengths):
+        values[row, :length] = function.values([strings[token] for token in excerpts.tokens[row, :length]])
+    return values
+
+
+def recovery(
+    explanation: str | None,
+    truth: PlantedFunction,
+    corpus: SplitCorpus,
+    fold: int,
+    stratum: int,
+    neuron: NeuronId,
+    strings: Sequence[str],
+    simulate: Simulate,
+) -> Measured:
+    """How well an explanation agrees with the noiseless truth on a sealed fold, over firing and silent tokens.
+
+    Args:
+        explanation: None when the run found none.
+        truth: the noiseless function.
+        corpus: in its splits.
+        fold: the sealed fold that the run was confirmed on.
+        stratum: excerpts per stratum.
+        neuron: with the fold, it decides which excerpts are drawn.
+        strings: of the tokens.
+        simulate: what a sentence predicts.
+
+    Raises:
+        BadInput: the function fails on one of the texts.
+    """
+    if explanation is None:
+        return Unscored(reason="there is no explanation")
+    excerpts = corpus.sealed.open(fold)
+    readings = SealedReadings(excerpts, values_on(truth, excerpts, strings))
+    sample = sealed_sample(readings, stratum, neuron, fold)
+    levels = simulate(explanation, sample.readings.excerpts.tokens)
+    found = levels if isinstance(levels, Unscored) else sample.correlation(levels)
+    return measured(found, sample, "sealed", RECOVERY)
+
+
+def scorer_check(
+    bench: Bench, truth: tuple[str, PlantedFunction | None], false: Sequence[tuple[str, PlantedFunction | None]]
+) -> ScorerCheck:
+    """Score the true and the false sentences of a planted neuron on its development text, as explanations are scored.
+
+    A claim with a function is simulated by it, any other by the bench's simulator.
+
+    Raises:
+        BadInput: a function fails on one of the texts.
+    """
+    size = bench.stratum_of(len(bench.evidence.development))
+    sample = scoring_sample(bench.evidence.development, size, np.random.default_rng(0))
+    excerpts, strings = sample.readings.excerpts, bench.vocabulary.strings
+
+    def scored(sentence: str, function: PlantedFunction | None) -> ScoredClaim:
+        levels = values_on(function, excerpts, strings) if function else bench.levels(sentence, excerpts.tokens)
+        found = levels if isinstance(levels, Unscored) else sample.correlation(levels)
+        return ScoredClaim(sentence=sentence, score=measured(found, sample, "development", SCORER))
+
+    return ScorerCheck(true=scored(*truth), false=[scored(*claim) for claim in false])
+
+
+def named(function: Function | None, name: str) -> PlantedFunction | None:
+    """A function under a name for its errors."""
+    return PlantedFunction(name, function) if function else None

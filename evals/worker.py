@@ -1,0 +1,260 @@
+"""The work of one process of an evaluation: a cell at a time, with models, corpora and scans opened once."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.config import RunConfig
+from agent.opening import Shelf, Subject, open_bench
+from agent.runner import resume_run, start_run
+from agent.variants.load import Variant
+from evals.measures import named, recovery, scorer_check
+from evals.puzzles import puzzle_cell, puzzle_record
+from evals.records import AnytimePoint, CellError, CellResult, NeuronRecord, Registered
+from evals.stability import save_simulation
+from evals.suite import SuiteNeuron
+from tools.bench import Bench
+from tools.catalogue.scores import PROTOCOL, measured
+from tools.errors import Interrupted
+from tools.evidence.splits import N_FOLDS
+from tools.records.neuron import NeuronId
+from tools.records.result import Baselines, Budget, Interval, Measured, Result, ScoreValue, Unscored
+from tools.rules.explainer import RulesSimulator
+from tools.scoring.lookup import FULL_LOOKUP
+from tools.scoring.sampling import sealed_sample
+from tools.subject.planted import PlantedFunction
+from traces.console import Display, QuietDisplay
+from traces.events import Failed
+from traces.runs import RunFolder, safe_name
+from traces.store import load_trace
+
+CEILING = f"trees on the last 8 tokens, never below the full lookup; {PROTOCOL}"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is the same for all cells; can be sent to another process.
+
+    Attributes:
+        suite_name: the suite.
+        out: the evaluation's folder.
+        model, corpus, corpus_tokens: see `RunConfig`.
+        planted: functions of the suite, in the order of their neurons.
+        budget: units for each run; None for each variant's own.
+        ceiling: whether the ceiling of local context is measured for real neurons.
+    """
+
+    suite_name: str
+    out: Path
+    model: str
+    planted: tuple[str, ...]
+    corpus: str | None
+    corpus_tokens: int | None
+    budget: int | None
+    ceiling: bool
+
+
+_SHELF = Shelf()
+
+
+class _Openings:
+    """Lets an evaluation read sealed text for what no agent ever sees."""
+
+    def record_opening(self, fold: int) -> int:
+        return 0
+
+
+def start() -> None:
+    """To be called first in a worker process: Ctrl-C is for the main process, and each worker has one core."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def fingerprints(setting: Setting) -> tuple[str, str, str]:
+    """The model's name, and the fingerprints of model (planted functions included) and corpus."""
+    subject = _subject(setting, bool(setting.planted))
+    corpus = _SHELF.corpus(subject, setting.corpus, setting.corpus_tokens, QuietDisplay())
+    return subject.name, subject.fingerprint, corpus.fingerprint
+
+
+def shape(setting: Setting) -> tuple[int, int]:
+    """Layers and neurons per layer of the real model."""
+    subject = _subject(setting, planted=False)
+    return subject.n_layers, subject.d_mlp
+
+
+def scan(setting: Setting, layer: int, planted: bool, display: Display) -> None:
+    """Make sure that a layer of the planted or of the real model has been read over the corpus.
+
+    Raises:
+        BadInput: a planted function fails on one of the texts.
+        StorageError: the cache cannot be written.
+    """
+    subject = _subject(setting, planted)
+    corpus = _SHELF.corpus(subject, setting.corpus, setting.corpus_tokens, display)
+    _SHELF.scan(subject, corpus, layer, display)
+
+
+def is_firing(setting: Setting, neuron: NeuronId) -> bool:
+    """Whether a real neuron fires in enough documents of every split."""
+    config = RunConfig.checked(
+        target=str(neuron), model=setting.model, corpus=setting.corpus, corpus_tokens=setting.corpus_tokens
+    )
+    return open_bench(config, QuietDisplay(), shelf=_SHELF).evidence.status == "firing"
+
+
+def survey(setting: Setting, neuron: SuiteNeuron, n_folds: int) -> NeuronRecord:
+    """What is measured of a neuron once: its status, the ceiling on the first folds, the check of our scorer."""
+    if neuron.puzzle is not None:
+        return puzzle_record(neuron.puzzle)
+    bench = open_bench(_config(setting, neuron, Variant("survey"), 0, None), QuietDisplay(), _Openings(), _SHELF)
+    check = None
+    if neuron.truth is not None:
+        true, false = neuron.claim_functions()
+        names = [f"{neuron.name}, false sentence {i}" for i in range(1, len(false) + 1)]
+        check = scorer_check(
+            bench,
+            (neuron.truth, named(true, f"{neuron.name}, true sentence")),
+            [(claim.sentence, named(f, name)) for claim, f, name in zip(neuron.false, false, names, strict=True)],
+        )
+    return NeuronRecord(
+        name=neuron.name, kind=neuron.kind, target=neuron.target, family=neuron.family, difficulty=neuron.difficulty,
+        noise=neuron.noise, truth=neuron.truth, status=bench.evidence.status, scorer=check,
+        ceiling=_ceiling(bench, min(n_folds, N_FOLDS)) if setting.ceiling and neuron.kind == "real" else [],
+    )  # fmt: skip
+
+
+def _ceiling(bench: Bench, n_folds: int) -> list[Measured]:
+    from evals.ceiling import ceiling  # scikit-learn takes a second that planted neurons do not need
+
+    folds = [bench.evidence.sealed.open(fold, bench.ledger) for fold in range(n_folds)]
+    samples = [sealed_sample(f, bench.stratum, bench.evidence.neuron, i) for i, f in enumerate(folds)]
+    found = ceiling(bench.evidence.explore, bench.subject.embeddings(), samples, bench.token_means)
+    return [measured(c, sample, "sealed", CEILING) for c, sample in zip(found, samples, strict=True)]
+
+
+def run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None) -> CellResult:
+    """Run one variant on one neuron and measure the result. An error becomes a result with an error."""
+    try:
+        if neuron.puzzle is not None:
+            return puzzle_cell(neuron.puzzle, setting.suite_name, variant.name)
+        return _run_cell(setting, neuron, variant, seed, half)
+    except Interrupted:
+        raise
+    except Exception as error:  # one neuron's failure is recorded and costs nothing else
+        return failed_cell(setting.suite_name, neuron, variant, seed, half, type(error).__name__, str(error))
+
+
+def failed_cell(
+    suite: str, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None, kind: str, message: str
+) -> CellResult:
+    """The result of a cell that came to nothing."""
+    nothing = Unscored(reason=f"the run failed: {kind}: {message}")
+    return CellResult.model_validate(
+        {
+            "suite": suite, "variant": variant.name, "neuron": neuron.name, "kind": neuron.kind, "seed": seed,
+            "half": half, "score": nothing, "development_score": nothing,
+            "baselines": Baselines(token_lookup_30=nothing, token_lookup_full=nothing, null=nothing),
+            "recovery": nothing if neuron.kind == "truth" else None, "probe_skill": nothing,
+            "budget": Budget(limit=None, used=0), "error": CellError(kind=kind, message=message),
+        }
+    )  # fmt: skip
+
+
+def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None) -> CellResult:
+    config = _config(setting, neuron, variant, seed, half)
+    part = f"seed-{seed}" if half is None else f"seed-{seed}-half-{half}"
+    # A folder of runs for each variant and seed: each run is the first to open its fold, whatever ran before.
+    runs_dir = setting.out / "runs" / safe_name(variant.name) / part
+    result = _result(config, runs_dir, safe_name(neuron.name))
+    cell = _cell(setting, neuron, variant, half, result)
+    subject = _SHELF.subject(config.model, config.planted, QuietDisplay())
+    corpus = _SHELF.corpus(subject, config.corpus, config.corpus_tokens, QuietDisplay())
+    simulate = _simulate(config, subject)
+    recovered: Measured | None = None
+    true, _ = neuron.claim_functions()
+    if true is not None and cell.fold is not None:
+        bench = open_bench(config, QuietDisplay(), shelf=_SHELF)
+        recovered = recovery(
+            result.explanation, PlantedFunction(neuron.name, true), corpus, cell.fold, bench.stratum,
+            bench.evidence.neuron, bench.vocabulary.strings, simulate,
+        )  # fmt: skip
+    if result.explanation is not None:
+        levels = simulate(result.explanation, corpus.probe.tokens)
+        if not isinstance(levels, Unscored):
+            save_simulation(setting.out, cell.key, levels[corpus.probe.mask])
+    return cell.model_copy(update={"recovery": recovered})
+
+
+def _result(config: RunConfig, runs_dir: Path, run_id: str) -> Result:
+    """Run, go on with a run that was killed, or do a failed one again."""
+    folder = RunFolder(runs_dir / run_id)
+    if (folder.path / "run.json").is_file():
+        if not any(_has_failed(neuron.events) for neuron in folder.neurons()):
+            return resume_run(run_id, runs_dir, QuietDisplay(), _SHELF)
+        shutil.rmtree(folder.path)
+    elif folder.path.exists():  # killed before it was begun
+        shutil.rmtree(folder.path)
+    return start_run(config, runs_dir, QuietDisplay(), _SHELF, run_id)
+
+
+def _has_failed(events: Path) -> bool:
+    found = load_trace(events).events if events.is_file() else []
+    return bool(found) and isinstance(found[-1], Failed)
+
+
+def _simulate(
+    config: RunConfig, subject: Subject
+) -> Callable[[str, NDArray[np.int32]], NDArray[np.float32] | Unscored]:
+    simulator = RulesSimulator(_SHELF.vocabulary(subject))
+
+    def simulate(sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
+        if sentence == FULL_LOOKUP:
+            return open_bench(config, QuietDisplay(), shelf=_SHELF).levels(sentence, tokens)
+        return simulator.simulate(sentence, tokens)
+
+    return simulate
+
+
+def _cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, half: int | None, result: Result) -> CellResult:
+    extra: dict[str, Any] = result.model_extra or {}
+    scored = isinstance(result.score, ScoreValue) and isinstance(result.development_score, Interval)
+    return CellResult.model_validate(
+        {
+            "suite": setting.suite_name, "variant": variant.name, "neuron": neuron.name, "kind": neuron.kind,
+            "seed": result.seed, "half": half, "run_id": result.run_id,
+            "trace": str(Path(result.trace).resolve().relative_to(setting.out.resolve())), "model": result.model,
+            "verdict": result.verdict, "reason": extra.get("reason", ""), "explanation": result.explanation,
+            "words": extra.get("words", 0), "stop_reason": result.stop_reason, "score": result.score,
+            "development_score": result.development_score, "baselines": result.baselines,
+            "gains": extra.get("gains", {}), "probe_skill": extra.get("probe_skill"),
+            "optimism_gap": extra.get("optimism_gap") if scored else None,
+            "registered": extra.get("registered", Registered()), "fold": extra.get("sealed_fold"),
+            "anytime": [AnytimePoint.model_validate(point) for point in extra.get("anytime", [])],
+            "budget": result.budget, "calls": extra.get("tool_calls", 0), "seconds": result.seconds,
+            "cost": result.cost,
+        }
+    )  # fmt: skip
+
+
+def _config(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None) -> RunConfig:
+    fixed = {} if setting.budget is None else {"budget": setting.budget}
+    return variant.config(
+        target=neuron.target, model=setting.model,
+        planted=setting.planted if neuron.planted else (), corpus=setting.corpus,
+        corpus_tokens=setting.corpus_tokens, seed=seed, half=half, sealed_fold=seed % N_FOLDS, **fixed,
+    )  # fmt: skip
+
+
+def _subject(setting: Setting, planted: bool) -> Subject:
+    return _SHELF.subject(setting.model, setting.planted if planted else (), QuietDisplay())
