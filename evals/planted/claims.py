@@ -16,6 +16,8 @@ Marks = Callable[[list[str]], list[bool]]
 """For each token whether something holds there, seen from there: it looks at that token and earlier ones only."""
 
 Difficulty = Literal["easy", "medium", "hard"]
+"""How hard the meaning is to find out: the token or an obvious place tells; near context, or a class of words that one
+must know, tells; several conditions or something far back tell."""
 
 QUIET = -0.03
 """The value of a silent neuron: below zero, as GELU leaves it."""
@@ -39,7 +41,7 @@ class Planted:
         function: what is read, noise included.
         truth: what it means, without noise; None when there is nothing to find.
         false: plausible errors of an explainer, each with its own function; empty when there is nothing to find.
-        difficulty: how hard the meaning is to find out from text.
+        difficulty: see `Difficulty`.
         noise: standard deviation of the noise, beside a typical firing value of 1.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evals.planted.claims import claim, planted
-from evals.planted.contexts import in_comment, in_prose, in_string, indented, inside, on_line_after
+from evals.planted.contexts import in_comment, in_prose, in_string, indented, inside, on_line, on_line_after
 from evals.planted.lexical import is_capitalised
 from evals.planted.tokens import (
     both,
@@ -28,6 +28,7 @@ _self = exactly_word("self")
 _after_self_dot = right_after(both(_dots, right_after(_self)))
 _in_parentheses = inside("(", ")")
 _opening = holding("(")
+_comma = holding(",")
 _equals = symbol_in("=")
 _leaving = word_in("return raise")
 _private = both(holding("_"), right_after(_self))
@@ -94,7 +95,7 @@ NEURONS = (
     planted(
         "gated-def-name",
         "context-gated",
-        "easy",
+        "medium",
         claim("Fires on the name of a function where it is defined, after `def`.", is_defined_name),
         claim("Fires on the word `def`.", word_in("def")),
         claim("Fires on the names of classes where they are defined.", is_class_name),
@@ -129,7 +130,7 @@ NEURONS = (
     planted(
         "gated-keyword-argument",
         "context-gated",
-        "medium",
+        "easy",
         claim("Fires on `=` inside parentheses.", both(_equals, _in_parentheses)),
         claim("Fires on `=`.", _equals),
         claim("Fires on `=` outside parentheses.", but_not(_equals, _in_parentheses)),
@@ -137,14 +138,29 @@ NEURONS = (
         claim("Fires on the value after `=` inside parentheses.", both(right_after(_equals), _in_parentheses)),
     ),
     planted(
-        "conj-private-self",
+        "gated-def-comma",
+        "context-gated",
+        "medium",
+        claim("Fires on commas after `def` on the same line.", both(_comma, on_line_after(word_in("def")))),
+        claim("Fires on commas.", _comma),
+        claim("Fires on commas inside parentheses.", both(_comma, _in_parentheses)),
+        claim("Fires on the word `def`.", word_in("def")),
+        claim(
+            "Fires on opening parentheses after `def` on the same line.", both(_opening, on_line_after(word_in("def")))
+        ),
+    ),
+    planted(
+        "conj-leading-self",
         "conjunction",
         "medium",
-        claim("Fires on a token that has an underscore and stands right after `self`.", _private),
-        claim("Fires on tokens with an underscore.", holding("_")),
-        claim("Fires right after `self`.", right_after(_self)),
-        claim("Fires on a dot glued to an underscore.", symbol_in("._")),
-        claim("Fires on double underscores right after `self`.", both(holding("__"), right_after(_self))),
+        claim("Fires on `self` where it is the first word of a line.", both(_self, on_line(1, 1))),
+        claim("Fires on `self`.", _self),
+        claim("Fires on the first word of a line.", on_line(1, 1)),
+        claim("Fires on `self` right after an opening parenthesis.", both(_self, right_after(_opening))),
+        claim(
+            "Fires on a dot after a `self` that is the first word of a line.",
+            both(_dots, right_after(both(_self, on_line(1, 1)))),
+        ),
     ),
     planted(
         "conj-deep-return",
@@ -194,7 +210,7 @@ NEURONS = (
     planted(
         "except-self",
         "exception",
-        "medium",
+        "easy",
         claim(
             "Fires on `self` unless it comes right after an opening parenthesis.", but_not(_self, right_after(_opening))
         ),

@@ -99,7 +99,7 @@ NEURONS = (
     planted(
         "set-comparison",
         "token set",
-        "medium",
+        "easy",
         claim("Fires on comparison signs: ==, !=, <, >, <=, >=.", symbol_in("== != < > <= >=")),
         claim("Fires on tests of equality, `==`.", symbol_in("==")),
         claim("Fires on signs of order: <, >, <=, >=.", symbol_in("< > <= >=")),

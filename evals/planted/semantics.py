@@ -95,7 +95,7 @@ NEURONS = (
     planted(
         "mean-builtins",
         "semantic class",
-        "hard",
+        "medium",
         claim(
             "Fires on the names of Python's built-in functions, such as len, isinstance, print.", exactly_word(BUILTINS)
         ),
@@ -121,7 +121,7 @@ NEURONS = (
     planted(
         "mean-file-handling",
         "semantic class",
-        "hard",
+        "medium",
         claim(
             "Fires on verbs of file handling, such as open, read, write, close, and on words for files and folders.",
             word_in(f"{FILE_VERBS} {FILE_NOUNS}"),
@@ -137,7 +137,7 @@ NEURONS = (
     planted(
         "mean-text",
         "semantic class",
-        "hard",
+        "medium",
         claim("Fires on words about text and characters, such as string, line, unicode, encode.", word_in(TEXT)),
         claim("Fires on the words string and str.", word_in("string strings str")),
         claim("Fires on the names of Python's built-in types.", exactly_word(TYPES)),
@@ -149,7 +149,7 @@ NEURONS = (
     planted(
         "mean-quantity",
         "semantic class",
-        "hard",
+        "medium",
         claim("Fires on words of quantity, such as all, any, each, one, first, only, other.", word_in(QUANTITIES)),
         claim("Fires on number words: one, two, three, first, second.", word_in("one two three first second single")),
         claim("Fires on all and any.", word_in("all any")),

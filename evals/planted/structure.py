@@ -203,7 +203,7 @@ NEURONS = (
     planted(
         "graded-obligation",
         "graded strength",
-        "hard",
+        "medium",
         Claim(
             "Fires on modal verbs by how much they oblige: must, then should, will, can, and least on may.",
             graded_obligation,
@@ -215,7 +215,7 @@ NEURONS = (
     planted(
         "graded-nesting",
         "graded strength",
-        "hard",
+        "medium",
         Claim("Fires on opening parentheses, the stronger the deeper they are nested.", graded_nesting),
         claim("Fires right after an opening parenthesis.", right_after(holding("("))),
         Claim(
@@ -254,7 +254,7 @@ NEURONS = (
     planted(
         "inside-square",
         "inside brackets or quotes",
-        "easy",
+        "medium",
         claim("Fires on everything inside square brackets.", inside("[", "]")),
         claim("Fires on opening square brackets.", holding("[")),
         claim("Fires on everything inside round or square brackets.", either(inside("[", "]"), _in_parentheses)),
