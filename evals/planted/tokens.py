@@ -61,12 +61,13 @@ def symbol_in(listed: str) -> Marks:
     return lambda tokens: [token.strip() in wanted for token in tokens]
 
 
-def holding(*parts: str) -> Marks:
+def holding(first: str, *others: str) -> Marks:
     """Tokens with one of these strings in them."""
-    if len(parts) == 1:
-        part = parts[0]
-        return lambda tokens: [part in token for token in tokens]
-    return lambda tokens: [any(part in token for part in parts) for token in tokens]
+
+    def alone(tokens: list[str]) -> list[bool]:
+        return [first in token for token in tokens]
+
+    return either(alone, holding(*others)) if others else alone
 
 
 def is_word(tokens: list[str]) -> list[bool]:
@@ -86,7 +87,7 @@ def both(one: Marks, other: Marks) -> Marks:
 
 def either(*marks: Marks) -> Marks:
     """Where at least one holds."""
-    return lambda tokens: [any(several) for several in zip(*(mark(tokens) for mark in marks), strict=True)]
+    return lambda tokens: [True in several for several in zip(*(mark(tokens) for mark in marks), strict=True)]
 
 
 def but_not(one: Marks, other: Marks) -> Marks:
