@@ -62,29 +62,31 @@ def section(study: Study, rng: np.random.Generator) -> Section:
         (index, name, cells, curve(cells, budgets, rng)) for index, name, cells in study.by_variant(study.to_find)
     ]
 
+    end = 1.05 * max(last, 1)  # so that the last step shows
+
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         for index, name, cells, points in curves:
             if not points:
                 continue
             full = max(point.n_cells for point in points)
-            x = [point.used for point in points] + [max(last, 1)]
+            x = [*(point.used for point in points), end]
             y = [point.mean for point in points]
             y.append(y[-1])
-            partly = [point for point in points if point.n_cells < full]
-            axes.step(x, y, where="post", color=colour(index), zorder=3, linestyle=":" if partly else "-")
-            solid = len(partly)
+            solid = next(i for i, point in enumerate(points) if point.n_cells == full)
+            if solid:
+                axes.step(x[: solid + 1], y[: solid + 1], where="post", color=colour(index), zorder=3, linestyle=":")
             axes.step(x[solid:], y[solid:], where="post", color=colour(index), zorder=3)
             flat = not any(cell.anytime for cell in cells)
             axes.plot(
-                x[0], y[0], marker=marker(index), color=colour(index), markersize=7, zorder=4,
+                x[0], y[0], marker=marker(index), color=colour(index), markersize=7, zorder=4, clip_on=False,
                 label=label(name) + (" (at its end)" if flat else ""),
             )  # fmt: skip
             band = [(p.used, p.interval.low, p.interval.high) for p in points if isinstance(p.interval, Interval)]
             if band:
-                edges, low, high = zip(*band, (max(last, 1), *band[-1][1:]), strict=True)
+                edges, low, high = zip(*band, (end, *band[-1][1:]), strict=True)
                 axes.fill_between(edges, low, high, step="post", color=colour(index), alpha=0.16, linewidth=0)
-        axes.set_xlim(0, max(last, 1))
+        axes.set_xlim(0, end)
         axes.set_xlabel("units of budget spent")
         axes.set_ylabel("sealed score of the leader")
         axes.grid(axis="y")
@@ -110,7 +112,7 @@ def _scores(cell: CellResult) -> list[Measured]:
 def _table(curves: list[tuple[int, str, list[CellResult], list[Point]]]) -> Table:
     rows = []
     for _, name, cells, points in curves:
-        values = [score for cell in cells for _, score in steps(cell)]
+        values = [score for cell in cells if cell.error is None for _, score in steps(cell)]
         first, final = (points[0], points[-1]) if points else (None, None)
         complete = next((p.used for p in points if final and p.n_cells == final.n_cells), None)
         rows.append(

@@ -75,7 +75,7 @@ def ceiling_section(study: Study, rng: np.random.Generator) -> Section:
         f"({basis(cell.score for cell in usable)})."
     )
     said = "; ".join(f"{row[0].text}: share {row[8].text}" for row in rows_)
-    plot = Plot(draw("ceiling", 6.0, 6.0, paint), caption, f"Scatter of sealed score against ceiling. {said}.")
+    plot = Plot(draw("ceiling", 5.6, 5.6, paint), caption, f"Scatter of sealed score against ceiling. {said}.")
     return Section("ceiling", title, [], [plot, table])
 
 

@@ -51,7 +51,7 @@ def _plot(study: Study, metric: str, found: list[Comparison]) -> Plot:
             axes.set_xlim(0.2, len(values) + 0.8)
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="y")
-        panels[-1].set_xlabel("neurons, from worst to best")
+        panels[-1].set_xlabel("neurons, sorted by difference")
 
     most = max(comparison.n_neurons for comparison in found)
     on = "puzzle" if all(comparison.group == "puzzles" for comparison in found) else "neuron"

@@ -63,9 +63,10 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """A plot as two files: SVG and PNG, on white."""
+    """A plot as two files, SVG and PNG, on white, `width` inches wide."""
 
     name: str
+    width: float
     svg: bytes
     png: bytes
 
@@ -81,7 +82,7 @@ class Drawing:
         opening = re.sub(r'\s(?:width|height|version|xmlns(?::xlink)?)="[^"]*"', "", opening)
         for colour, variable in _ON_THE_PAGE.items():
             rest = rest.replace(colour, f"var({variable})")
-        return f'{opening} aria-hidden="true" focusable="false">{rest}'.strip()
+        return f'{opening} style="max-width: {8 * self.width:g}rem" aria-hidden="true">{rest}'.strip()
 
 
 def draw(name: str, width: float, height: float, paint: Callable[[Figure], None]) -> Drawing:
@@ -94,7 +95,7 @@ def draw(name: str, width: float, height: float, paint: Callable[[Figure], None]
         svg, png = io.BytesIO(), io.BytesIO()
         figure.savefig(svg, format="svg", metadata={"Date": None})
         figure.savefig(png, format="png", dpi=160, metadata={"Software": None})
-    return Drawing(name, svg.getvalue(), png.getvalue())
+    return Drawing(name, width, svg.getvalue(), png.getvalue())
 
 
 def label(text: str, width: int = 32) -> str:
@@ -116,9 +117,9 @@ def whisker(axes: Axes, found: Compared, at: float, index: int, name: str | None
     """A mean with its interval at height `at`; nothing where there is none."""
     if not isinstance(found, Interval):
         return
-    axes.plot([found.low, found.high], [at, at], color=colour(index), linewidth=2.2, zorder=4)
+    axes.plot([found.low, found.high], [at, at], color=colour(index), linewidth=4, alpha=0.4, zorder=2)
     axes.plot(
-        found.value, at, marker=marker(index), markersize=8, color=colour(index), markeredgecolor=SURFACE,
+        found.value, at, marker=marker(index), markersize=9, color=colour(index), markeredgecolor=SURFACE,
         markeredgewidth=1.2, linestyle="none", zorder=5, label=name,
     )  # fmt: skip
 

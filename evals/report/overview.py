@@ -117,6 +117,9 @@ def _column(s: VariantSummary) -> dict[str, Entry]:
 def _counts(reasons: dict[str, int]) -> Entry:
     if not reasons:
         return count(0)
+    if len(reasons) == 1:
+        ((reason, n),) = reasons.items()
+        return Entry(f"{n}: {reason}")
     most = sorted(reasons, key=lambda reason: -reasons[reason])
     return Entry(f"{sum(reasons.values())}: " + "; ".join(f"{reasons[reason]} {reason}" for reason in most))
 
@@ -157,7 +160,7 @@ def _comparison(pair: Comparison) -> list[Entry]:
     counts = (pair.wins, pair.losses, pair.ties, pair.n_neurons, pair.n_left_out, pair.n_unmatched, pair.n_other_fold)
     return [
         _pair(pair), measured(pair.difference, signed=True), _p(pair.p),
-        Entry(_p(pair.p_adjusted).text, "strong") if significant else _p(pair.p_adjusted), *map(count, counts),
+        Entry(_p(pair.p_adjusted).text, "number strong") if significant else _p(pair.p_adjusted), *map(count, counts),
     ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from evals.report.drawing import Drawing
 from tools.records.result import Interval, Unscored
 from traces.text import one_line, visible
 
-CellKind = Literal["text", "number", "bad", "strong", "muted", "sentence"]
+CellKind = Literal["text", "number", "bad", "number bad", "number strong", "muted", "sentence"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Table:
     @property
     def numeric(self) -> list[bool]:
         """Which columns hold numbers."""
-        return [any(row[i].kind == "number" for row in self.rows) for i in range(len(self.head))]
+        return [any(row[i].kind.startswith("number") for row in self.rows) for i in range(len(self.head))]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Page:
             loader=FunctionLoader(_resource), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             lstrip_blocks=True, keep_trailing_newline=True,
         )  # fmt: skip
-        environment.filters.update(visible=visible, one_line=one_line)
+        environment.filters.update(visible=visible, one_line=lambda text: one_line(text).replace(" %", "\u00a0%"))
         script = _resource("script.html").removeprefix("<script>").removesuffix("</script>\n")
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         return environment.get_template("page.html").render(page=self, script=script, script_sha256=digest)

@@ -64,8 +64,8 @@ def _recovery_plot(study: Study, groups: Groups, name: str, by: str, rng: np.ran
                 at = row + _lane(index, len(study.variants))
                 means = metric_means(own, "recovery")
                 axes.plot(
-                    list(means.values()), [at] * len(means), marker(index), color=colour(index), alpha=0.4,
-                    markersize=4.5, markeredgewidth=0, linestyle="none",
+                    list(means.values()), [at] * len(means), marker(index), color=colour(index), alpha=0.6,
+                    markersize=4.5, markeredgewidth=0, linestyle="none", zorder=3,
                 )  # fmt: skip
                 if means:
                     _mean(axes, metric_interval(own, "recovery", rng), means, at, index, label(variant))
@@ -172,7 +172,7 @@ def nothing_section(study: Study) -> Section:
                 [
                     Entry(group), Entry(variant), count(neurons_in(own)), count(len(own)), count(len(ended)),
                     count(sum(cell.error is not None for cell in own)),
-                    Entry(f"{n_confident}", "bad" if n_confident else "number"),
+                    Entry(f"{n_confident}", "number bad" if n_confident else "number"),
                     measured(share, share=True),
                 ]
             )  # fmt: skip
@@ -209,7 +209,7 @@ def scorer_section(study: Study) -> Section:
         tally.append(
             [
                 Entry("none" if level == 0 else f"{level:g}"), count(len(own)), count(len(own) - len(ranked)),
-                count(sum(ranked)), Entry(str(len(ranked) - sum(ranked)), "number" if all(ranked) else "bad"),
+                count(sum(ranked)), Entry(str(len(ranked) - sum(ranked)), "number" if all(ranked) else "number bad"),
                 measured(wilson(sum(ranked), len(ranked)), share=True),
             ]
         )  # fmt: skip
