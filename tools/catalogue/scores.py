@@ -125,17 +125,26 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
         return Scores(scores=out)
 
     def null(arguments: Null, rng: np.random.Generator) -> NullChoice:
-        neurons = similar_firing_rate(bench.scan, evidence.neuron.index, min(arguments.n, MAX_NULL), rng)
+        wanted = min(arguments.n, MAX_NULL)
+        waiting = similar_firing_rate(bench.scan, evidence.neuron.index, rng)
+        asked: list[int] = []
         best, best_value, n_scored = None, -np.inf, 0
         size = bench.stratum_of(len(evidence.explore))
-        for sentence in explanations_of(bench.scan, neurons, bench.explainer, size):
-            result = correlate(sentence, bench.development)
-            if isinstance(result, Unscored):
-                continue
-            n_scored += 1
-            if result.value > best_value:
-                best, best_value = sentence, result.value
-        return NullChoice(neurons=neurons, sentence=best, n_scored=n_scored)
+        # An explanation that says the same of every token of this text is no try: the next neuron takes its place.
+        while n_scored < wanted and waiting:
+            now, waiting = waiting[: wanted - n_scored], waiting[wanted - n_scored :]
+            asked += now
+            sentences = explanations_of(bench.scan, now, bench.explainer, size)
+            if not sentences:
+                break  # this explainer has nothing to say that could be a null
+            for sentence in sentences:
+                result = correlate(sentence, bench.development)
+                if isinstance(result, Unscored):
+                    continue
+                n_scored += 1
+                if result.value > best_value:
+                    best, best_value = sentence, result.value
+        return NullChoice(neurons=asked, sentence=best, n_scored=n_scored)
 
     def confirm(arguments: Confirm, rng: np.random.Generator) -> Confirmation:
         fold: SealedReadings = evidence.sealed.open(arguments.fold, bench.ledger)

@@ -18,11 +18,11 @@ def explore_readings(scan: LayerScan, index: int) -> ExploreReadings:
     return ExploreReadings(scan.corpus.explore, _part_values(scan, "explore", index))
 
 
-def similar_firing_rate(scan: LayerScan, index: int, n: int, rng: np.random.Generator) -> list[int]:
-    """The `n` of 64 randomly drawn neurons of the layer whose firing rate on explore text is closest to this one's.
+def similar_firing_rate(scan: LayerScan, index: int, rng: np.random.Generator) -> list[int]:
+    """64 randomly drawn neurons of the layer, the one whose firing rate on explore text is closest to this one's first.
 
     A rate is the share of sampled tokens above 0.3 times the neuron's own 99.9th percentile (at least 0.1). Neurons
-    that never fire on the sample are left out, so fewer than `n` may come back.
+    that never fire on the sample are left out, so fewer may come back.
     """
     inputs = scan._inputs["explore"]
     rows = np.sort(rng.choice(len(inputs), size=min(_SAMPLE_TOKENS, len(inputs)), replace=False))
@@ -38,4 +38,4 @@ def similar_firing_rate(scan: LayerScan, index: int, n: int, rng: np.random.Gene
     own = np.log(max(rate(index), 1 / len(rows)))
     rates = {int(neuron): rate(int(neuron)) for neuron in drawn}
     firing = [neuron for neuron, value in rates.items() if value > 0]
-    return sorted(firing, key=lambda neuron: (abs(np.log(rates[neuron]) - own), neuron))[:n]
+    return sorted(firing, key=lambda neuron: (abs(np.log(rates[neuron]) - own), neuron))

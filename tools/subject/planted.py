@@ -227,7 +227,7 @@ def _current_folder_importable() -> Iterator[None]:
 def _sources(entry: str) -> list[Path]:
     """The files whose change may change what a function says: its package's modules, or the one it is in."""
     module = _imported(entry, entry.partition(":")[0])
-    if not module.__file__:
+    file = getattr(module, "__file__", None)
+    if file is None:
         return []
-    path = Path(module.__file__)
-    return list(path.parent.glob("*.py")) if module.__package__ else [path]
+    return list(Path(file).parent.glob("*.py")) if module.__package__ else [Path(file)]
