@@ -164,14 +164,27 @@ def _parser() -> argparse.ArgumentParser:
         "agent explain L5N131 --budget 20 --model mini", [neuron, corpus, runs, output],
     )  # fmt: skip
     explain.add_argument(
-        "--budget", type=_whole(1), default=20, metavar="N",
-        help="units of work; one is a tool call of at most 64 texts or 4,096 tokens (default: 20)",
+        "--budget", type=_whole(1), metavar="N",
+        help="units of work; one is a tool call of at most 64 texts or 4,096 tokens (default: the variant's, 20)",
     )  # fmt: skip
-    explain.add_argument("--max-seconds", type=_seconds, metavar="S", help="time for tool calls (default: no limit)")
+    explain.add_argument(
+        "--max-seconds",
+        type=_seconds,
+        metavar="S",
+        help="time for tool calls (default: the variant's, none)",
+    )
     explain.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
     explain.add_argument(
         "--rival", action="append", default=[], metavar="SENTENCE",
         help="a sentence of the rule language that competes; may be given several times",
+    )  # fmt: skip
+    explain.add_argument(
+        "--variant", default="tournament", metavar="NAME_OR_FILE",
+        help="a way of deciding: one that `agent eval list` names, or a .toml file (default: tournament)",
+    )  # fmt: skip
+    explain.add_argument(
+        "--planted", action="append", default=[], metavar="MODULE:FUNCTION",
+        help="a function of token strings, explained as L0N0, the second one given as L0N1, and so on",
     )  # fmt: skip
 
     resume = command(
@@ -224,20 +237,73 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     show.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
 
-    evaluate = commands.add_parser(
-        "eval", help="Measure the agent.", description="Measure the agent.", epilog="example:\n  agent eval sample"
-    )
-    evaluations = evaluate.add_subparsers(metavar="COMMAND", required=True)
-    sample = command(
-        evaluations, "sample", "evals.hash_sample:sample",
-        "Explain the firing neurons with the smallest SHA-256 of layer:neuron, and compare with the baselines.",
-        "agent eval sample --model mini --neurons 40 --budget 20 --runs-dir runs/sample", [corpus, runs],
-    )  # fmt: skip
-    sample.add_argument("--model", default="mini", help="the subject model (default: mini)")
-    sample.add_argument("--neurons", type=_whole(1), default=40, metavar="N", help="how many (default: 40)")
-    sample.add_argument("--budget", type=_whole(1), default=20, metavar="N", help="for each neuron (default: 20)")
-    sample.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of every run (default: 0)")
+    _add_evaluations(commands, command)
     return parser
+
+
+def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    evaluate = commands.add_parser(
+        "eval", help="Measure which way of deciding is better.", description="Measure which way of deciding is better.",
+        epilog="example:\n  agent eval run planted --variant token-lookup-30 --variant tournament --seeds 3",
+    )  # fmt: skip
+    evaluations = evaluate.add_subparsers(metavar="COMMAND", required=True)
+
+    run = command(
+        evaluations, "run", "evals.run:run_command",
+        "Run variants of the agent on every neuron of a suite; the same command goes on after an interruption.",
+        "agent eval run planted --variant token-lookup-30 --variant tournament --seeds 3 --budget 20",
+    )  # fmt: skip
+    run.add_argument("suite", metavar="SUITE", help="one that `agent eval list` names, or a .toml file")
+    run.add_argument(
+        "--variant", action="append", metavar="NAME_OR_FILE",
+        help="a shipped variant or a .toml file; may be given several times (default: tournament)",
+    )  # fmt: skip
+    run.add_argument("--seeds", type=_whole(1), default=1, metavar="N", help="seeds 0 to N-1 (default: 1)")
+    run.add_argument("--budget", type=_whole(1), metavar="N", help="of every run (default: the variants' own)")
+    run.add_argument(
+        "--halves", action="store_true", help="explain each neuron also from either half of the text, for stability"
+    )
+    run.add_argument("--out", metavar="DIR", help="the folder of results (default: evaluations/SUITE)")
+    run.add_argument("--jobs", type=_whole(1), metavar="N", help="processes (default: one per processor)")
+    run.add_argument("--model", help="the subject model (default: the suite's)")
+    run.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the suite's)")
+    run.add_argument("--corpus-tokens", type=_whole(1), metavar="N", help="read at most N tokens of the corpus")
+    run.add_argument("--quiet", action="store_true", help="show no progress")
+
+    folders = _part()
+    folders.add_argument(
+        "folders", nargs="*", metavar="DIR", help="folders of results (default: the latest under evaluations)"
+    )
+    measured = _part()
+    measured.add_argument(
+        "--metric", default="score",
+        help="score, recovery, gain, gain-lookup, development, probe-skill or optimism-gap (default: score)",
+    )  # fmt: skip
+    measured.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    command(
+        evaluations, "compare", "evals.compare:compare_command",
+        "Compare variants: paired differences with intervals, p-values, and what they cost.",
+        "agent eval compare evaluations/planted --metric recovery", [folders, measured],
+    )  # fmt: skip
+    report = command(
+        evaluations, "report", "evals.report.command:report_command",
+        "Write a page with tables and plots.", "agent eval report evaluations/planted", [folders],
+    )  # fmt: skip
+    report.add_argument("--out", metavar="DIR", help="where the page goes (default: into the folder of results)")
+    power = command(
+        evaluations, "power", "evals.power:power_command",
+        "How often would a comparison like this one find a difference, or one that is not there?",
+        "agent eval power evaluations/mini-40 --difference 0.05 --neurons 40", [folders, measured],
+    )  # fmt: skip
+    power.add_argument(
+        "--difference", type=float, default=0.05, metavar="D", help="true mean difference of scores (default: 0.05)"
+    )
+    power.add_argument("--repeats", type=_whole(1), default=1000, metavar="N", help="simulated studies (default: 1000)")
+    power.add_argument("--neurons", type=_whole(2), metavar="N", help="in each (default: as many as were compared)")
+    command(
+        evaluations, "list", "evals.run:list_command",
+        "List the suites and variants that ship.", "agent eval list",
+    )  # fmt: skip
 
 
 def _part() -> argparse.ArgumentParser:

@@ -96,12 +96,12 @@ def puzzle_record(puzzle: Puzzle) -> NeuronRecord:
     return NeuronRecord(name=puzzle.name, kind="puzzle", target="", truth=puzzle.explanation, scorer=check)
 
 
-def puzzle_cell(puzzle: Puzzle, suite: str, variant: str) -> CellResult:
-    """How the true explanation scores. No agent runs, so there is one for a variant, whatever the seeds."""
+def puzzle_cell(puzzle: Puzzle, suite: str, variant: str, seed: int = 0) -> CellResult:
+    """How the true explanation scores. No agent runs, so it is the same for every variant and seed."""
     score = puzzle_check(puzzle, RulesSimulator, np.random.default_rng(0)).true.score
     nothing = Unscored(reason="a puzzle has no corpus and no agent runs on it")
     return CellResult(
-        suite=suite, variant=variant, neuron=puzzle.name, kind="puzzle", seed=0, explanation=puzzle.explanation,
+        suite=suite, variant=variant, neuron=puzzle.name, kind="puzzle", seed=seed, explanation=puzzle.explanation,
         words=len(puzzle.explanation.split()), score=score, development_score=nothing,
         baselines=Baselines(token_lookup_30=nothing, token_lookup_full=nothing, null=nothing),
         budget=Budget(limit=None, used=0),

@@ -191,6 +191,9 @@ class SuiteNeuron:
     clean: str | None = None
     puzzle: Puzzle | None = None
 
+    def __str__(self) -> str:
+        return self.name
+
     def claim_functions(self) -> tuple[Function | None, list[Function | None]]:
         """The noiseless truth, and what each of `false` means; None where there is no function."""
         if self.planted is not None and self.planted.startswith(f"{LIBRARY}:"):

@@ -22,6 +22,8 @@ def explain(arguments: argparse.Namespace) -> None:
             max_seconds=arguments.max_seconds,
             seed=arguments.seed,
             rivals=arguments.rival,
+            variant=arguments.variant,
+            planted=arguments.planted,
             runs_dir=arguments.runs_dir,
             display=display,
         )

@@ -1,0 +1,58 @@
+"""What an evaluation was asked for: whether a folder that was begun may go on with what is asked now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import agent
+from evals.records import Manifest
+from tools.errors import BadInput
+
+_SAME = {
+    "suite": "it is of the suite {old}, not {new}",
+    "suite_sha256": "its suite file, or a puzzle file of it, was another",
+    "model": "its model is {old}, not {new}",
+    "corpus": "its text is {old}, not {new}",
+    "code": "the source of tools, traces or agent has changed since",
+    "model_fingerprint": "its model had other weights, or its planted functions another source",
+    "corpus_fingerprint": "its text has changed",
+}
+
+
+def code_sha256() -> str:
+    """SHA-256 (hex) over the names and the content of every module of tools, traces and agent."""
+    root = Path(agent.__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(path for part in ("tools", "traces", "agent") for path in (root / part).rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def refuse_another(folder: Path, old: Manifest, asked: Mapping[str, Any]) -> None:
+    """Refuse to add to a folder what cannot stand in one table with what is there.
+
+    Args:
+        folder: where the evaluation was begun.
+        old: what was asked for then.
+        asked: fields of a manifest; not all need be known yet.
+
+    Raises:
+        BadInput: says what differs.
+    """
+    for field, what in _SAME.items():
+        if field in asked and asked[field] != getattr(old, field):
+            raise _another(folder, what.format(old=getattr(old, field), new=asked[field]))
+    if asked["seeds"] < old.seeds:
+        raise _another(folder, f"it has {old.seeds} seeds, and fewer are asked for now ({asked['seeds']})")
+    for name, settings in asked["variants"].items():
+        before = old.variants.get(name, settings)
+        for key in sorted({*before, *settings}):
+            if before.get(key) != settings.get(key):
+                raise _another(folder, f"its variant {name} has {key} = {before.get(key)!r}, not {settings.get(key)!r}")
+
+
+def _another(folder: Path, what: str) -> BadInput:
+    return BadInput(f"{folder} holds another evaluation: {what}. Give another folder with --out.")

@@ -1,0 +1,216 @@
+"""`agent eval run`: every variant on every neuron of a suite with every seed, over processes, resumable."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.commands.output import progress, say
+from agent.variants.load import Variant, load_variant, shipped_variants
+from evals.asked import code_sha256, refuse_another
+from evals.clock import Clock, duration
+from evals.folder import EvalFolder
+from evals.pool import run_jobs
+from evals.records import CellResult, Manifest, NeuronRecord
+from evals.suite import Suite, SuiteNeuron, expand, load_suite, shipped_suites
+from evals.tasks import Task, came_to_nothing, kind_of_work, plan, work_on
+from tools.errors import BadInput, Interrupted
+from tools.evidence.splits import N_FOLDS
+from tools.records.neuron import NeuronId, parse_target
+from traces.console import Display
+
+if TYPE_CHECKING:
+    from evals.worker import Setting
+
+EVALUATIONS = Path("evaluations")
+WORKER = "evals.worker"
+
+
+def _commit() -> str | None:
+    from agent.runner import _commit as commit  # heavy
+
+    return commit()
+
+
+def evaluate(
+    suite: Suite,
+    variants: Sequence[Variant],
+    *,
+    seeds: int,
+    halves: bool,
+    budget: int | None,
+    out: Path,
+    jobs: int,
+    display: Display,
+    worker: str = WORKER,
+) -> list[CellResult]:
+    """Run what is not in the folder yet, and return the results that have an error.
+
+    Args:
+        suite: with model and corpus as they are to be used.
+        variants: with different names.
+        seeds: seeds 0, 1, ... of each variant on each neuron.
+        halves: whether each neuron is also explained from each half of the text.
+        budget: of every run; None for the variants' own.
+        out: the folder of the evaluation.
+        jobs: processes.
+        display: shows progress.
+        worker: name of the module that does what needs a model, as `evals.worker` does.
+
+    Raises:
+        BadInput: the suite, a variant or the folder cannot be used so.
+        Interrupted: stopped by Ctrl-C; what was done is in the folder.
+        NotAvailable, StorageError: see `tools.errors`.
+    """
+    try:
+        return _evaluate(suite, variants, seeds, halves, budget, out, jobs, display, worker)
+    except KeyboardInterrupt as stopped:
+        raise Interrupted(
+            f"stopped; every finished result is in {out}. The same command goes on where it was."
+        ) from stopped
+
+
+def _evaluate(
+    suite: Suite,
+    variants: Sequence[Variant],
+    seeds: int,
+    halves: bool,
+    budget: int | None,
+    out: Path,
+    jobs: int,
+    display: Display,
+    worker: str,
+) -> list[CellResult]:
+    names = [variant.name for variant in variants]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"there are two variants called {name}: give one of the files another name.")
+    fixed = {} if budget is None else {"budget": budget}
+    asked: dict[str, Any] = {
+        "suite": suite.name, "suite_sha256": suite.sha256, "seeds": seeds, "code": code_sha256(), "model": suite.model,
+        "corpus": suite.corpus or "the model's own",
+        "variants": {variant.name: variant.effective(**fixed) for variant in variants},
+    }  # fmt: skip
+    folder = EvalFolder(out)
+    old = folder.manifest() if folder.exists else None
+    if old is not None:
+        refuse_another(out, old, asked)
+
+    work: Any = import_module(worker)
+    setting = work.Setting(
+        suite_name=suite.name, out=out, model=suite.model, planted=(), corpus=suite.corpus,
+        corpus_tokens=suite.corpus_tokens, budget=budget, ceiling=suite.ceiling,
+    )  # fmt: skip
+    neurons = _neurons(suite, setting, work, display)
+    setting = replace(setting, planted=tuple(neuron.planted for neuron in neurons if neuron.planted))
+    asked |= {"model_fingerprint": "", "corpus_fingerprint": ""}
+    if any(neuron.target for neuron in neurons):
+        _, asked["model_fingerprint"], asked["corpus_fingerprint"] = work.fingerprints(setting)
+    if old is not None:
+        refuse_another(out, old, asked)
+        asked["variants"] = old.variants | asked["variants"]
+    asked["halves"] = halves or (old is not None and old.halves)
+    folder.write_manifest(Manifest(**asked, commit=_commit()))
+
+    done = {cell.key: cell for cell in folder.cells()}
+    cells = [cell for cell in plan(neurons, variants, seeds, halves) if cell.key not in done or done[cell.key].error]
+    known = {record.name: record for record in folder.neurons()}
+    surveys = [neuron for neuron in neurons if not _is_surveyed(known.get(neuron.name), neuron, suite, seeds)]
+    if done:
+        display.note(f"{out} holds {len(done):,} results already; {len(cells):,} are to be made.")
+    if cells or surveys:
+        for layer, planted in sorted({(_layer(n), n.planted is not None) for n in neurons if n.target}):
+            work.scan(setting, layer, planted, display)
+        _run(folder, worker, setting, [*surveys, *cells], min(seeds, N_FOLDS), jobs, display)
+    return [cell for cell in folder.cells() if cell.error is not None]
+
+
+def _neurons(suite: Suite, setting: Setting, work: Any, display: Display) -> list[SuiteNeuron]:
+    """Those of the suite, by layer: a process keeps what it has opened of a layer."""
+    scanned: set[int] = set()
+
+    def is_firing(neuron: NeuronId) -> bool:
+        if neuron.layer not in scanned:
+            work.scan(setting, neuron.layer, False, display)
+            scanned.add(neuron.layer)
+        return bool(work.is_firing(setting, neuron))
+
+    return sorted(expand(suite, work.shape(setting) if suite.has_real else (0, 0), is_firing), key=_layer)
+
+
+def _layer(neuron: SuiteNeuron) -> int:
+    return parse_target(neuron.target)[1].layer if neuron.target else -1
+
+
+def _is_surveyed(record: NeuronRecord | None, neuron: SuiteNeuron, suite: Suite, seeds: int) -> bool:
+    if record is None or neuron.kind == "puzzle":
+        return record is not None
+    n_ceilings = min(seeds, N_FOLDS) if suite.ceiling and neuron.kind == "real" else 0
+    return record.status is not None and len(record.ceiling) >= n_ceilings
+
+
+def _run(
+    folder: EvalFolder, worker: str, setting: Setting, tasks: Sequence[Task], n_folds: int, jobs: int, display: Display
+) -> None:
+    clock, n_done = Clock([kind_of_work(task) for task in tasks], jobs), 0
+    display.start(len(tasks), "evaluating")
+    try:
+        with closing(run_jobs(work_on, [(worker, setting, task, n_folds) for task in tasks], jobs)) as outcomes:
+            for number, done in outcomes:
+                if isinstance(done, Exception):
+                    done = came_to_nothing(worker, setting, tasks[number], done)
+                if isinstance(done.record, CellResult):
+                    folder.add_cell(done.record)
+                else:
+                    folder.add_neurons([done.record])
+                n_done += 1
+                clock.done(kind_of_work(tasks[number]), done.seconds)
+                left = f"; about {duration(clock.left())} left" if n_done < len(tasks) else ""
+                display.note(f"{n_done:,}/{len(tasks):,} {tasks[number]}: {done.said}{left}")
+                display.advance(1)
+    finally:
+        display.finish()
+
+
+def run_command(arguments: argparse.Namespace) -> None:
+    """Evaluate, then print the table of `agent eval compare`.
+
+    Args:
+        arguments: `suite`, `variant` (list), `seeds`, `budget`, `halves`, `out`, `jobs`, `model`, `corpus`,
+            `corpus_tokens`, `quiet`; None where nothing was said.
+    """
+    suite = load_suite(arguments.suite)
+    given = {name: getattr(arguments, name) for name in ("model", "corpus", "corpus_tokens")}
+    suite = replace(suite, **{name: value for name, value in given.items() if value is not None})
+    variants = [load_variant(name) for name in arguments.variant or ["tournament"]]
+    out = EVALUATIONS / suite.name if arguments.out is None else Path(arguments.out)
+    with progress(quiet=arguments.quiet) as display:
+        failed = evaluate(
+            suite, variants, seeds=arguments.seeds, halves=arguments.halves, budget=arguments.budget, out=out,
+            jobs=arguments.jobs or os.cpu_count() or 1, display=display,
+        )  # fmt: skip
+    from evals.compare import compare_command
+
+    compare_command(argparse.Namespace(folders=[out], metric="score", json=False))
+    if failed and failed[0].error:
+        say(
+            f"\n{len(failed)} results failed and are Unscored above; the first, {failed[0].variant} on "
+            f"{failed[0].neuron}: {failed[0].error.message} The same command tries them again."
+        )
+    say(f"\nagent eval compare {shlex.quote(str(out))}\nagent eval report {shlex.quote(str(out))}")
+
+
+def list_command(arguments: argparse.Namespace) -> None:
+    """Print the suites and variants that ship, each with what it is for."""
+    for title, found in (
+        ("suites", {name: load_suite(name).about for name in shipped_suites()}),
+        ("variants", {name: load_variant(name).about for name in shipped_variants()}),
+    ):
+        say("\n".join([f"{title}:", *(f"  {name:<18} {about}" for name, about in found.items())]))

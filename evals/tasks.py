@@ -1,0 +1,124 @@
+"""What an evaluation has to do, piece by piece, and how a piece is done in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from agent.variants.load import Variant
+from evals.puzzles import puzzle_cell, puzzle_record
+from evals.records import CellResult, NeuronRecord
+from evals.suite import SuiteNeuron
+
+if TYPE_CHECKING:
+    from evals.worker import Setting
+
+Half = Literal[0, 1]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run to do."""
+
+    variant: Variant
+    neuron: SuiteNeuron
+    seed: int
+    half: Half | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int, int | None]:
+        """As `CellResult.key`."""
+        return self.variant.name, self.neuron.name, self.seed, self.half
+
+    def __str__(self) -> str:
+        half = "" if self.half is None else f", half {self.half}"
+        return f"{self.variant.name}, {self.neuron.name}, seed {self.seed}{half}"
+
+
+Task = SuiteNeuron | Cell
+"""A neuron to be measured once, or a run."""
+
+
+def plan(neurons: Sequence[SuiteNeuron], variants: Sequence[Variant], seeds: int, halves: bool) -> list[Cell]:
+    """Every cell. What belongs to one neuron comes together; with halves, each is also explained from either half of
+    the text, with seed 0."""
+    cells = []
+    for neuron in neurons:
+        cells += [Cell(variant, neuron, seed) for seed in range(seeds) for variant in variants]
+        if halves and neuron.kind != "puzzle":
+            cells += [Cell(variant, neuron, 0, half) for half in (0, 1) for variant in variants]
+    return cells
+
+
+def kind_of_work(task: Task) -> str:
+    """Tasks that take about as long have the same."""
+    neuron = task if isinstance(task, SuiteNeuron) else task.neuron
+    if neuron.kind == "puzzle":
+        return "a puzzle"
+    return "measuring" if isinstance(task, SuiteNeuron) else task.variant.name
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a task, the same in a few words, and how many seconds it took."""
+
+    record: CellResult | NeuronRecord
+    said: str
+    seconds: float = 0.0
+
+
+def work_on(worker: str, setting: Setting, task: Task, n_folds: int) -> Done:
+    """Do one task, in a process of its own.
+
+    Args:
+        worker: name of the module that does what needs a model, as `evals.worker` does.
+        setting: what is the same for all tasks.
+        task: a neuron to be measured, or a run.
+        n_folds: sealed folds that the ceiling is measured on.
+    """
+    started = time.monotonic()
+    try:
+        record = _record(import_module(worker), setting, task, n_folds)
+        done = Done(record, _said(record))
+    except Exception as error:  # whatever it is, it costs this task only
+        done = came_to_nothing(worker, setting, task, error)
+    return replace(done, seconds=time.monotonic() - started)
+
+
+def came_to_nothing(worker: str, setting: Setting, task: Task, error: Exception) -> Done:
+    """What stands in the place of a result that could not be had."""
+    kind, message = type(error).__name__, " ".join(str(error).split())
+    if isinstance(task, Cell):
+        cell = import_module(worker).failed_cell(
+            setting.suite_name, task.neuron, task.variant, task.seed, task.half, kind, message
+        )
+        return Done(cell, _said(cell))
+    record = NeuronRecord(
+        name=task.name, kind=task.kind, target=task.target, family=task.family, difficulty=task.difficulty,
+        noise=task.noise, truth=task.truth,
+    )  # fmt: skip
+    return Done(record, f"failed: {kind}: {message}")
+
+
+def _record(work: Any, setting: Setting, task: Task, n_folds: int) -> CellResult | NeuronRecord:
+    found: CellResult | NeuronRecord
+    if isinstance(task, SuiteNeuron):
+        found = puzzle_record(task.puzzle) if task.puzzle else work.survey(setting, task, n_folds)
+    elif task.neuron.puzzle:
+        found = puzzle_cell(task.neuron.puzzle, setting.suite_name, task.variant.name, task.seed)
+    else:
+        found = work.run_cell(setting, task.neuron, task.variant, task.seed, task.half)
+    return found
+
+
+def _said(record: CellResult | NeuronRecord) -> str:
+    if isinstance(record, NeuronRecord):
+        return f"measured, {record.status or record.kind}"
+    if record.error is not None:
+        return f"failed: {record.error.kind}: {record.error.message}"
+    return (
+        f"{record.verdict or record.kind}, {'unscored' if record.score.value is None else f'{record.score.value:.3f}'}"
+    )
