@@ -18,7 +18,7 @@ from evals.report.drawing import Drawing
 from tools.records.result import Interval, Unscored
 from traces.text import one_line, visible
 
-CellKind = Literal["text", "number", "bad", "number bad", "number strong", "muted", "sentence"]
+CellKind = Literal["text", "number", "bad", "number bad", "number strong", "number muted", "muted", "sentence"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ class Table:
     @property
     def numeric(self) -> list[bool]:
         """Which columns hold numbers."""
-        return [any(row[i].kind.startswith("number") for row in self.rows) for i in range(len(self.head))]
+        return [
+            any(row[i].kind.startswith("number") and row[i].text != "–" for row in self.rows)
+            for i in range(len(self.head))
+        ]
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def _resource(name: str) -> str:
 
 def number(value: float | None, digits: int = 3) -> Entry:
     """A number, or a dash where there is none."""
-    return Entry("–", "muted") if value is None else Entry(f"{value:.{digits}f}".replace("-", "−"), "number")
+    return Entry("–", "number muted") if value is None else Entry(f"{value:.{digits}f}".replace("-", "−"), "number")
 
 
 def count(value: int) -> Entry:
@@ -108,7 +111,7 @@ def count(value: int) -> Entry:
 def measured(found: Interval | Unscored | None, *, share: bool = False, signed: bool = False) -> Entry:
     """`0.512 [0.470, 0.551]`; the reason where there is no number; a dash where none was asked for."""
     if found is None:
-        return Entry("–", "muted")
+        return Entry("–", "number muted")
     if isinstance(found, Unscored):
         return Entry(f"unscored: {found.reason}", "muted")
     form = ".0%" if share else "+.3f" if signed else ".3f"

@@ -102,7 +102,9 @@ def everything(path: Path, n: int = 12) -> EvalFolder:
     for i in range(n):
         truth = float(rng.uniform(0.55, 0.95))
         name, family = f"planted-{i}", families[i % len(families)]
-        claim = [ScoredClaim(sentence=f"claim {k} of {name}", score=score(v)) for k, v in enumerate((truth, truth - 0.2))]
+        claim = [
+            ScoredClaim(sentence=f"claim {k} of {name}", score=score(v)) for k, v in enumerate((truth, truth - 0.2))
+        ]
         wrong = [ScoredClaim(sentence="too good", score=score(0.99)), ScoredClaim(
             sentence="unread", score=Unscored(reason="no such token"))] if i == 3 else claim[1:]  # fmt: skip
         neurons.append(
@@ -160,3 +162,343 @@ def _cells(
     verdict = "dead" if shape == "dead" else "supported" if i == 1 and better >= 0 else "noise"
     out.append(cell(variant, f"nothing-{i}", seed, None, kind="nothing", verdict=verdict, explanation=None))
     return out
+
+
+class Reader(HTMLParser):
+    """Tables (by section, as lists of rows of texts), links, alarms and tag balance of a page."""
+
+    VOID = ("meta", "input", "img", "br")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.tables: dict[str, list[list[list[str]]]] = {}
+        self.notes: dict[str, list[str]] = {}
+        self.alarms: list[str] = []
+        self.section = ""
+        self.in_alarms = False
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "section":
+            self.section = dict(attrs)["id"] or ""
+        if tag == "table":
+            self.tables.setdefault(self.section, []).append([])
+        if tag == "tr":
+            self.tables[self.section][-1].append([])
+        if tag in ("th", "td"):
+            self.tables[self.section][-1][-1].append("")
+        if tag == "p" and "section" in self.open:
+            self.notes.setdefault(self.section, []).append("")
+        if tag == "div":
+            self.in_alarms = dict(attrs).get("class") == "alarm"
+        if tag == "p" and self.in_alarms:
+            self.alarms.append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self.in_alarms = self.in_alarms and tag != "div"
+
+    def handle_data(self, data: str) -> None:
+        data = data.replace("\u00a0", " ")
+        if {"th", "td"} & set(self.open):
+            self.tables[self.section][-1][-1][-1] += data
+        elif "p" in self.open and "section" in self.open:
+            self.notes[self.section][-1] += data
+        elif "p" in self.open and self.in_alarms:
+            self.alarms[-1] += data
+
+
+def run(folders: list[Path], out: Path | None = None) -> None:
+    report_command(argparse.Namespace(folders=[str(f) for f in folders], out=None if out is None else str(out)))
+
+
+def read(path: Path) -> Reader:
+    return Reader(path.read_text(encoding="utf-8"))
+
+
+def by_head(table: list[list[str]], row: int) -> dict[str, str]:
+    return dict(zip(table[0], table[row], strict=True))
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("evaluation")
+    everything(path, 4)
+    run([path])
+    return path
+
+
+def test_the_page_and_its_plots_are_there(full: Path) -> None:
+    out = full / "report"
+    names = {path.stem for path in out.glob("*.svg")}
+    assert names == {path.stem for path in out.glob("*.png")} == {
+        "anytime", "differences-score", "differences-recovery", "calibration-chosen", "calibration-probe",
+        "recovery-family", "recovery-difficulty", "recovery-noise", "false-confidence", "ceiling", "optimism",
+    }  # fmt: skip
+    text, page = (out / "index.html").read_text(), read(out / "index.html")
+    plots = [attrs for _, attrs in page.tags if attrs.get("role") == "img"]
+    assert len(plots) == text.count("<svg") == len(names)
+    assert all(plot["aria-label"] for plot in plots)
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    stability = [by_head(page.tables["stability"][0], i) for i in (1, 2)]
+    assert [(row["over"], row["neurons"], row["pairs"]) for row in stability] == [
+        ("seeds", "8", "8"), ("halves of the text", "4", "8"),
+    ]  # fmt: skip
+    assert [row[:5] for row in page.tables["scorer"][0][1:]] == [
+        ["none", "3", "1", "2", "0"],
+        ["0.5", "1", "0", "1", "0"],
+    ]
+    assert [row[0] for row in page.tables["scorer"][1][1:]] == ["planted-3"]
+    shares = {(row[0], row[1]): row[6] for row in page.tables["nothing"][0][1:]}
+    assert shares["sparse noise", "tournament"] == "2"
+    assert shares["all", "token-lookup-30"] == "0"
+
+
+def test_nothing_on_the_page_is_loaded_from_elsewhere(full: Path) -> None:
+    for tag, attrs in read(full / "report" / "index.html").tags:
+        assert tag not in ("link", "img", "iframe", "object")
+        assert "src" not in attrs
+        for name in ("href", "xlink:href"):
+            assert re.match(r"#|\./", attrs.get(name) or "#"), (tag, attrs)
+
+
+def test_numbers_on_the_page_are_those_given(tmp_path: Path) -> None:
+    cells = [cell("tournament", f"L0N{i}", s, 0.5 + i / 10) for i in range(3) for s in range(2)]
+    cells += [cell("one-shot", f"L0N{i}", s, 0.4 + i / 10, gain=-0.2) for i in range(3) for s in range(2)]
+    cells += [cell("tournament", "L0N9", 0, None), failed("one-shot", "L0N9")]
+    evaluation(tmp_path, cells, [neuron(f"L0N{i}", ceiling=[score(0.8)]) for i in (0, 1, 2, 9)])
+    run([tmp_path])
+    page = read(tmp_path / "report" / "index.html")
+    assert page.alarms == ["one-shot does not beat its matched null: gain −0.200 [−0.200, −0.200]."]
+    # Variants are shown in the order of the manifest.
+    table = {row[0]: row[1:] for row in page.tables["variants"][0]}
+    assert table[""] == ["tournament", "one-shot"]
+    assert table["cells"] == ["7", "7"]
+    assert table["cells scored"] == ["6 of 7", "6 of 7"]
+    assert table["unscored"] == ["1: the neuron is constant", "0"]
+    assert table["errors"] == ["0", "1: StorageError"]
+    assert [text.split(" ")[0] for text in table["sealed score"]] == ["0.600", "0.500"]
+    assert [text.split(" ")[0] for text in table["share of the ceiling"]] == ["0.750", "0.625"]
+    pair = by_head(page.tables["comparisons"][0], 1)
+    assert pair["pair"] == "tournament minus one-shot"
+    assert pair["difference [95 %]"] == "+0.100 [+0.100, +0.100]"
+    assert (pair["wins"], pair["losses"], pair["ties"], pair["neurons"]) == ("3", "0", "0", "3")
+    assert pair["p"] == "0.250"  # two of the eight ways to sign three equal differences are as extreme
+    ceilings = by_head(page.tables["ceiling"][0], 2)
+    assert (ceilings["with both"], ceilings["score unscored"], ceilings["errors"]) == ("6", "0", "1")
+    assert ceilings["share of the ceiling"].startswith("0.625")
+    rows = page.tables["results"][0]
+    assert len(rows) == 1 + len(cells)
+    first = by_head(rows, 1)
+    assert (first["neuron"], first["score"]) == ("L0N0", "0.500 [0.450, 0.550]")
+    assert (first["units"], first["seconds"], first["explanation"]) == ("10", "3.2", "Fires on `a` (5).")
+    assert any("StorageError: the disk is full" in row for row in rows)
+
+
+def test_results_link_to_their_traces_relative_to_the_page(tmp_path: Path) -> None:
+    name = "runs/a b:c/events#1.jsonl"
+    evaluation(tmp_path / "e", [cell(trace=name), cell(seed=1, trace="runs/gone.jsonl")], [neuron("L0N1")])
+    (tmp_path / "e" / name).parent.mkdir(parents=True)
+    (tmp_path / "e" / name).write_text("")
+    for out, href in ((None, "../runs"), (tmp_path / "page", "../e/runs")):
+        run([tmp_path / "e"], out)
+        page = read((out or tmp_path / "e" / "report") / "index.html")
+        links = [attrs["href"] for tag, attrs in page.tags if tag == "a" and not (attrs["href"] or "").startswith("#")]
+        assert links == [f"./{href}/a%20b%3Ac/events%231.jsonl"]
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    one = {"explanation": HOSTILE, "reason": HOSTILE, "kind": "truth", "recovery": score(0.7)}
+    bad = Unscored(reason=HOSTILE)
+    cells = [
+        cell(f"{variant}{HOSTILE}", f"{i}{HOSTILE}", 0, 0.5, **one)  # type: ignore[arg-type]
+        for i in range(3)
+        for variant in "ab"
+    ]
+    cells += [cell(f"a{HOSTILE}", "x", 0, None, score=bad, gain=None), failed(f"b{HOSTILE}", "x", 0, HOSTILE)]
+    claim = ScoredClaim(sentence=HOSTILE, score=bad)
+    neurons = [
+        neuron(f"{i}{HOSTILE}", "truth", family=HOSTILE, truth=HOSTILE, scorer=ScorerCheck(true=claim, false=[claim]))
+        for i in range(3)
+    ]
+    evaluation(tmp_path, cells, neurons, suite=HOSTILE, model=HOSTILE, corpus=HOSTILE, commit=HOSTILE)
+    run([tmp_path])
+    text = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    page = Reader(text)
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert not [attrs for tag, attrs in page.tags if tag == "img" or "onerror" in attrs]
+    assert "{{7*7}}" in text  # not evaluated
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert html.escape("<script>alert(1)</script>") in text
+    for path in (tmp_path / "report").glob("*.svg"):
+        assert "<script" not in path.read_text()
+
+
+def test_lone_surrogates_do_not_stop_it(tmp_path: Path) -> None:
+    page = Page("t", [("a", "\ud800")], [], sections=[Section("s", "S", [], [Table("c", ["h"], [[Entry("\udfff")]])])])
+    assert "\\udfff" in page.to_html()
+
+
+EMPTY = {
+    "anytime": "no curve", "differences": "one variant", "calibration": "No prediction was registered",
+    "stability": "nothing to compare",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "absent"),
+    [
+        ([cell("a", "L0N1", 0, None), cell("a", "L0N2", 0, None)], {**EMPTY, "ceiling": "No neuron has both"}),
+        ([failed("a", "L0N1"), failed("a", "L0N2")], {**EMPTY, "optimism": "No cell has both"}),
+        ([cell("a", "n", 0, None, kind="nothing", verdict="noise")], {**EMPTY, "recovery": "no planted neurons"}),
+        ([cell("a", "L0N1", 0, 0.5)], {"recovery": "no planted neurons", "nothing": "nothing to find"}),
+        ([cell("a", "p", 0, 0.5, kind="truth", recovery=score(0.8))], {"ceiling": "no neurons of a real model"}),
+        ([cell("a", "p", 0, 0.5, kind="truth", recovery=Unscored(reason="x"))], {"recovery": "No cell has a recovery"}),
+        ([cell("a", "q", 0, 0.5, kind="puzzle")], {"scorer": "No neuron of this suite"}),
+        ([cell("a", "L0N1", 0, 0.5, half=0)], {"variants": "no results yet"}),
+    ],
+    ids=["unscored", "errors", "nothing", "one-real", "one-planted", "no-recovery", "puzzle", "half"],
+)
+def test_sections_without_data_say_why(tmp_path: Path, cells: list[CellResult], absent: dict[str, str]) -> None:
+    evaluation(tmp_path, cells, [neuron(c.neuron, c.kind) for c in cells])
+    run([tmp_path])
+    page = read(tmp_path / "report" / "index.html")
+    for section, words in absent.items():
+        assert words in " ".join(page.notes[section]), section
+    for path in (tmp_path / "report" / "index.html", *(tmp_path / "report").glob("*.svg")):
+        assert not re.search(r"\bnan\b", path.read_text(), re.IGNORECASE)
+
+
+def test_no_results_at_all(tmp_path: Path) -> None:
+    study = Study([manifest(["a"])], [], {}, [], [])
+    page = report(study, tmp_path, ["nothing ran."], np.random.default_rng(0))
+    assert page.drawings == []
+    assert "Note: nothing ran." in page.to_html()
+    evaluation(tmp_path / "e", [], [])
+    with pytest.raises(BadInput, match="no results yet"):
+        run([tmp_path / "e"])
+    with pytest.raises(BadInput, match="no evaluation"):
+        run([tmp_path / "none"])
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    evaluation(tmp_path / "e", [cell()], [neuron("L0N1")])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="file"):
+        run([tmp_path / "e"], tmp_path / "file")
+
+
+def test_two_folders_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in (("old", 0.4), ("new", 0.6)):
+        evaluation(
+            tmp_path / name, [cell("a", f"L0N{i}", 0, value) for i in range(2)], [neuron("L0N0"), neuron("L0N1")]
+        )
+    for out in ("out", "again"):
+        run([tmp_path / "old", tmp_path / "new"], tmp_path / out)
+    assert capsys.readouterr().out.splitlines()[0] == str(tmp_path / "out" / "index.html")
+    for path in (tmp_path / "out").iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+    page = read(tmp_path / "out" / "index.html")
+    assert page.tables["variants"][0][0] == ["", "a@old", "a@new"]
+    assert by_head(page.tables["comparisons"][0], 1)["difference [95 %]"].startswith("−0.200")
+
+
+def test_an_unknown_null_is_said_too(tmp_path: Path) -> None:
+    evaluation(tmp_path, [cell("a", gain=None), cell("a", "L0N2", gain=None)], [neuron("L0N1"), neuron("L0N2")])
+    run([tmp_path])
+    assert read(tmp_path / "report" / "index.html").alarms == [
+        "Whether a beats its matched null is not known: no neuron has a value (gain on 2 cells)."
+    ]
+
+
+def points(*pairs: tuple[int, float | None]) -> list[AnytimePoint]:
+    missing = Unscored(reason="constant")
+    return [
+        AnytimePoint(used=used, development=missing, sealed=missing if value is None else score(value))
+        for used, value in pairs
+    ]
+
+
+def test_anytime_takes_the_last_point_at_or_before() -> None:
+    stepped = cell(anytime=points((9, 0.5), (2, 0.2), (5, None)))
+    assert [anytime.score_at(stepped, used) for used in (0, 2, 4, 5, 9, 30)] == [None, 0.2, 0.2, None, 0.5, 0.5]
+    flat = cell(value=0.6, budget=Budget(limit=20, used=7))
+    assert [anytime.score_at(flat, used) for used in (6, 7, 8)] == [None, 0.6, 0.6]
+
+
+def test_a_curve_is_the_mean_over_neurons_of_the_mean_over_seeds() -> None:
+    cells = [
+        cell(neuron="a", seed=0, anytime=points((1, 0.2), (4, 0.4))),
+        cell(neuron="a", seed=1, anytime=points((1, 0.4))),
+        cell(neuron="b", seed=0, anytime=points((4, 0.8))),
+    ]
+    found = anytime.curve(cells, [0, 1, 4], np.random.default_rng(0))
+    assert [(p.used, p.n_cells) for p in found] == [(1, 2), (4, 3)]
+    assert [p.mean for p in found] == [pytest.approx(0.3), pytest.approx((0.4 + 0.8) / 2)]
+    assert isinstance(found[0].interval, Unscored)
+    assert isinstance(found[1].interval, Interval)
+    assert 0.0 <= found[1].interval.low <= found[1].mean <= found[1].interval.high <= 1.0
+
+
+def test_bins_and_scores_of_predictions() -> None:
+    predictions = [(0.05, False), (0.08, True), (0.95, True), (1.0, True)]
+    low, high = calibration.bins(predictions)
+    assert (low.n, low.predicted, low.observed.value) == (2, pytest.approx(0.065), 0.5)
+    assert (high.n, high.predicted, high.observed.value) == (2, pytest.approx(0.975), 1.0)
+    assert sum(b.n for b in calibration.bins([(k / 100, True) for k in range(101)])) == 101
+    even = [(0.8, True), (0.2, False)]
+    assert calibration.log_score(even) == pytest.approx(math.log(0.8))
+    assert calibration.skill(even) == pytest.approx(1 - math.log(0.8) / math.log(0.5))
+    assert calibration.skill([(0.5, True), (0.5, False)]) == pytest.approx(0)
+    for found in (
+        calibration.log_score([]), calibration.skill([]), calibration.skill([(0.9, True)]),
+        calibration.log_score([(0.0, True)]),
+    ):  # fmt: skip
+        assert isinstance(found, Unscored)
+
+
+def test_the_ceiling_is_that_of_the_fold() -> None:
+    record = neuron("L0N1", ceiling=[score(0.7), Unscored(reason="constant"), score(0.9)])
+    study = Study([], [], {"L0N1": record}, [], [])
+    found = [ceiling.ceiling_of(study, cell(fold=fold)) for fold in (0, 1, 2, 3, None)]
+    assert found == [0.7, None, 0.9, None, None]
+    assert ceiling.ceiling_of(study, cell(neuron="L9N9")) is None
+
+
+def test_captions_say_what_scores_rest_on() -> None:
+    wide = score(0.5).model_copy(update={"n_excerpts": 1200})
+    assert basis([score(0.1), wide, None, Unscored(reason="r")]) == (
+        "sealed split, 201 to 1,200 excerpts a neuron, protocol: simulation"
+    )
+    assert basis([Unscored(reason="r")]) == "no score exists"
+
+
+def test_numbers_as_they_are_said() -> None:
+    found = Interval(value=-0.0456, low=-0.1, high=0.5)
+    assert measured(found).text == "−0.046 [−0.100, 0.500]"
+    assert measured(found, signed=True).text == "−0.046 [−0.100, +0.500]"
+    assert measured(Interval(value=0.5, low=0, high=1), share=True).text == "50% [0%, 100%]"
+    assert measured(Unscored(reason="why")).text == "unscored: why"
+    assert measured(None).text == "–"
+
+
+def test_drawing_leaves_matplotlib_as_it_was_and_repeats_itself() -> None:
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    one, two = (draw("d", 3, 2, lambda figure: figure.subplots().set_title(label(HOSTILE))) for _ in range(2))
+    assert (one.svg, one.png) == (two.svg, two.png)
+    assert dict(mpl.rcParams) == before
+    assert one.png.startswith(b"\x89PNG")
+    assert overview.alarms([]) == []
