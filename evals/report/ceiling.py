@@ -29,7 +29,11 @@ def ceiling_section(study: Study, rng: np.random.Generator) -> Section:
     cells = [cell for cell in study.whole if cell.kind == "real"]
     if not cells:
         return Section("ceiling", title, ["This suite has no neurons of a real model."])
-    usable = [c for c in cells if value(c, "score") is not None and ceiling_of(study, c) is not None]
+
+    def has_both(cell: CellResult) -> bool:
+        return value(cell, "score") is not None and ceiling_of(study, cell) is not None
+
+    usable = list(filter(has_both, cells))
     if not usable:
         return Section("ceiling", title, ["No neuron has both a sealed score and a measured ceiling."])
 
@@ -50,7 +54,7 @@ def ceiling_section(study: Study, rng: np.random.Generator) -> Section:
 
     rows_ = []
     for _, variant, own in study.by_variant(cells):
-        both = [cell for cell in own if cell in usable]
+        both = list(filter(has_both, own))
         limits, scores = _pairs(study, both)
         rows_.append(
             [

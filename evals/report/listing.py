@@ -37,7 +37,8 @@ def _row(study: Study, cell: CellResult, out: Path) -> list[Entry]:
     truth = record.truth if record else None
     missing = Entry("–", "muted")
     return [
-        Entry(cell.neuron), Entry(cell.variant), count(cell.seed), number(None) if cell.half is None else count(cell.half),
+        Entry(cell.neuron), Entry(cell.variant), count(cell.seed),
+        number(None) if cell.half is None else count(cell.half),
         Entry(cell.verdict or "–", "text" if cell.verdict else "muted"), _score(cell.score), _score(cell.recovery),
         count(cell.budget.used), number(cell.seconds, 1), _trace(cell, out),
         Entry(cell.explanation, "sentence") if cell.explanation else missing,
