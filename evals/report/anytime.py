@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from evals.records import CellResult
 from evals.report.drawing import INK, colour, draw, label, legend_above, marker
@@ -87,6 +88,7 @@ def section(study: Study, rng: np.random.Generator) -> Section:
                 edges, low, high = zip(*band, (end, *band[-1][1:]), strict=True)
                 axes.fill_between(edges, low, high, step="post", color=colour(index), alpha=0.16, linewidth=0)
         axes.set_xlim(0, end)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("units of budget spent")
         axes.set_ylabel("sealed score of the leader")
         axes.grid(axis="y")

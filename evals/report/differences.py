@@ -3,66 +3,69 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from evals.report.drawing import INK, MUTED, colour, draw, label, marker
 from evals.report.page import Plot, Section, counted
 from evals.report.study import Study, basis
-from evals.summaries import METRICS, Comparison
+from evals.summaries import METRICS, Comparison, Group
 from tools.records.result import Interval
 
 
 def section(study: Study) -> Section:
-    """A plot for each metric that was compared, one panel per pair."""
+    """A plot for each metric that was compared, of neurons and of puzzles, one panel per pair."""
     parts, notes = [], []
-    for metric in dict.fromkeys(comparison.metric for comparison in study.comparisons):
-        found = [c for c in study.comparisons if c.metric == metric and c.by_neuron]
+    for metric, group in dict.fromkeys((comparison.metric, comparison.group) for comparison in study.comparisons):
+        found = [c for c in study.comparisons if (c.metric, c.group) == (metric, group) and c.by_neuron]
         if found:
-            parts.append(_plot(study, metric, found))
+            parts.append(_plot(study, metric, group, found))
         else:
-            notes.append(f"No neuron has a {METRICS[metric]} under two variants.")
+            notes.append(f"None of the {group} has a {METRICS[metric]} under two variants.")
     if len(study.variants) < 2:
         notes = ["There is one variant, so there is nothing to compare it with."]
     return Section("differences", "Paired differences by neuron", notes, parts)
 
 
-def _plot(study: Study, metric: str, found: list[Comparison]) -> Plot:
+def _plot(study: Study, metric: str, group: Group, found: list[Comparison]) -> Plot:
     def paint(figure: Figure) -> None:
         panels = figure.subplots(len(found), 1, squeeze=False, sharey=True)[:, 0]
         for axes, comparison in zip(panels, found, strict=True):
             values = sorted(comparison.by_neuron.values())
             x = range(1, len(values) + 1)
-            for name, is_first in ((comparison.a, True), (comparison.b, False)):
-                own = [(i, v) for i, v in zip(x, values, strict=True) if (v > 0) == is_first]
-                index = study.variants.index(name)
+            for variant, sign in ((comparison.a, 1), (comparison.b, -1)):
+                own = [(i, v) for i, v in zip(x, values, strict=True) if v * sign > 0]
+                index = study.variants.index(variant)
                 if own:
                     places, heights = zip(*own, strict=True)
                     axes.vlines(places, 0, heights, color=colour(index), linewidth=1.4, alpha=0.6)
                     axes.plot(places, heights, marker(index), color=colour(index), markersize=5, linestyle="none")
+            same = [i for i, v in zip(x, values, strict=True) if v == 0]
+            axes.plot(same, [0] * len(same), "o", color=MUTED, markersize=4, linestyle="none")
             axes.axhline(0, color=INK, linewidth=1)
             mean = comparison.difference
             if isinstance(mean, Interval):
                 axes.axhspan(mean.low, mean.high, color=MUTED, alpha=0.22, linewidth=0)
                 axes.axhline(mean.value, color=MUTED, linewidth=1.4, linestyle="--")
-            axes.set_title(
-                f"{label(comparison.a)} minus {label(comparison.b)}"
-                + (" (puzzles)" if comparison.group == "puzzles" else "")
-            )
+            axes.set_title(f"{label(comparison.a)} minus {label(comparison.b)}")
             axes.set_ylabel("difference")
             axes.set_xlim(0.2, len(values) + 0.8)
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(axis="y")
-        panels[-1].set_xlabel("neurons, sorted by difference")
+        panels[-1].set_xlabel(f"{group}, sorted by difference")
 
     most = max(comparison.n_neurons for comparison in found)
-    on = "puzzle" if all(comparison.group == "puzzles" for comparison in found) else "neuron"
+    on = group.removesuffix("s")
+    cells = [cell for cell in study.whole if cell.kind != "nothing" and (cell.kind == "puzzle") == (on == "puzzle")]
+    measured_on = basis(cell.recovery if metric == "recovery" else cell.score for cell in cells)
     caption = (
         f"Difference in {METRICS[metric]} between two variants on each of up to {counted(most, on)}, sorted, the mean "
-        f"over seeds at which both have a value, in the colour of the better one; dashed the mean over neurons, shaded "
-        f"its 95 % interval" + (f" ({basis(cell.score for cell in study.to_find)})." if metric == "score" else ".")
+        f"over seeds at which both have a value, in the colour of the better one; dashed the mean over all, shaded "
+        f"its 95 % interval ({measured_on})."
     )
     said = "; ".join(
-        f"{c.a} minus {c.b}: {c.wins} wins, {c.losses} losses, {c.ties} ties over {counted(c.n_neurons, 'neuron')}"
+        f"{c.a} minus {c.b}: {c.wins} wins, {c.losses} losses, {c.ties} ties over {counted(c.n_neurons, on)}"
         for c in found
     )
-    drawing = draw(f"differences-{metric}", 8.2, 0.6 + 2.5 * len(found), paint)
+    name = f"differences-{metric}" + ("-puzzles" if on == "puzzle" else "")
+    drawing = draw(name, 8.2, 0.6 + 2.5 * len(found), paint)
     return Plot(drawing, caption, f"Sorted paired differences in {METRICS[metric]}. {said}.")

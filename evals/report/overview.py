@@ -24,9 +24,9 @@ def alarms(summaries: Sequence[VariantSummary]) -> list[str]:
         gain, group = summary.null_gain, _GROUPS[summary.group]
         if isinstance(gain, Interval) and not summary.beats_null:
             said.append(f"{summary.variant} does not beat its matched null{group}: gain {measured(gain).text}.")
-        elif isinstance(gain, Unscored) and summary.n_to_find:
+        elif isinstance(gain, Unscored) and summary.n_to_find and summary.group == "neurons":  # puzzles have no null
             said.append(
-                f"Whether {summary.variant} beats its matched null{group} is not known: {gain.reason} (gain on "
+                f"Whether {summary.variant} beats its matched null is not known: {gain.reason} (gain on "
                 f"{summary.n_to_find} cells)."
             )
     return said
@@ -145,7 +145,8 @@ def comparisons_section(study: Study) -> Section:
     for metric in dict.fromkeys(pair.metric for pair in study.comparisons):
         own = [pair for pair in study.comparisons if pair.metric == metric]
         head = ["pair", "difference [95 %]", "p", "p (corrected)", "wins", "losses", "ties", "neurons",
-                "left out as unscored", "run by one only", "pairs on different folds"]  # fmt: skip
+                "left out as unscored", "pairs of runs left out", "run by one only",
+                "pairs on different folds"]  # fmt: skip
         caption = f"Paired difference in {METRICS[metric]}, first minus second, mean over neurons."
         tables.append(Table(caption, head, [_comparison(pair) for pair in own]))
     pairs = [pair for pair in study.comparisons if pair.metric == study.comparisons[0].metric]
@@ -157,7 +158,8 @@ def comparisons_section(study: Study) -> Section:
 
 def _comparison(pair: Comparison) -> list[Entry]:
     significant = pair.p_adjusted is not None and pair.p_adjusted < ALPHA
-    counts = (pair.wins, pair.losses, pair.ties, pair.n_neurons, pair.n_left_out, pair.n_unmatched, pair.n_other_fold)
+    counts = (pair.wins, pair.losses, pair.ties, pair.n_neurons, pair.n_left_out,
+              pair.n_runs_left_out, pair.n_unmatched, pair.n_other_fold)  # fmt: skip
     return [
         _pair(pair), measured(pair.difference, signed=True), _p(pair.p),
         Entry(_p(pair.p_adjusted).text, "number strong") if significant else _p(pair.p_adjusted), *map(count, counts),
