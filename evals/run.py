@@ -171,10 +171,10 @@ def _run(
                 else:
                     folder.add_neurons([done.record])
                 n_done += 1
+                display.advance(1)
                 clock.done(kind_of_work(tasks[number]), done.seconds)
                 left = f"; about {duration(clock.left())} left" if n_done < len(tasks) else ""
                 display.note(f"{n_done:,}/{len(tasks):,} {tasks[number]}: {done.said}{left}")
-                display.advance(1)
     finally:
         display.finish()
 
