@@ -7,6 +7,8 @@ from typing import Any
 from tools.bench import Bench
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.hypotheses import hypothesis_tools
+from tools.catalogue.meanings import meaning_tools
+from tools.catalogue.predictions import prediction_tools
 from tools.catalogue.scores import score_tools
 from tools.catalogue.subject import subject_tools
 from tools.toolbox import Tool
@@ -14,4 +16,11 @@ from tools.toolbox import Tool
 
 def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """The registry for one neuron; the same list serves the loop and whoever else chooses tools."""
-    return [*hypothesis_tools(bench), *experiment_tools(bench), *score_tools(bench), *subject_tools(bench)]
+    return [
+        *hypothesis_tools(bench),
+        *experiment_tools(bench),
+        *prediction_tools(bench),
+        *score_tools(bench),
+        *meaning_tools(bench),
+        *subject_tools(bench),
+    ]
