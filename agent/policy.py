@@ -31,6 +31,9 @@ MIN_SHARE = 0.2
 NEARLY_ALL = 0.9
 """A sealed correlation whose lower bound is above this leaves nothing for a longer explanation to say."""
 
+SHORT = 30
+"""Words: half of what an explanation may have."""
+
 NO_WORSE = 0.02
 """A paired loss whose bound is below this is no loss that matters."""
 
@@ -235,15 +238,15 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
 
     Where a neuron is a set of few tokens, the lookup is the truth, and no true sentence can beat it. An explanation is
     compared with a list of tokens to show that it says more than such a list does. So it also passes when it is no
-    worse than the list, no longer than the list as a sentence, and the list leaves nothing to be said: the lower bound
-    of the sealed score is above 0.9. Then that list is the explanation, and the reason says so. A neuron about which a
-    list of tokens tells half has to be told better than that.
+    worse than the list, short (30 words, or no longer than the list as a sentence), and leaves nothing to be said: the
+    lower bound of its sealed score is above 0.9. The reason says which of the two it was. A neuron of which a list of
+    tokens tells half has to be told better than that.
     """
     missing = []
     if not _is_above(found.gains.get("null")):
         missing.append(_not_above("null", found.gains.get("null")))
     beyond_lookup = _is_above(found.gains.get("token_lookup_30"))
-    if not beyond_lookup and not _is_the_list(found):
+    if not beyond_lookup and not _is_as_good_as_a_list(found):
         missing.append(_not_above("token_lookup_30", found.gains.get("token_lookup_30")))
     tests = {kind: found.tests.get(kind, Tests(0, 0)) for kind in KINDS}
     missing += [
@@ -253,8 +256,8 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     if isinstance(found.score, ScoreValue) and found.has_explanation and not missing:
         why = (
             "beats null and token-lookup-30 on sealed text and passed every kind of test" if beyond_lookup else
-            "is a list of tokens that predicts nearly everything: beats null, no worse and no longer than "
-            "token-lookup-30 on sealed text, and passed every kind of test"
+            "predicts nearly everything, as a list of tokens does: beats null on sealed text, is short and no worse than "
+            "token-lookup-30, and passed every kind of test"
         )  # fmt: skip
         own = [meaning for meaning in found.meanings if meaning.share >= MIN_SHARE and meaning.enough]
         if len(own) > 1:
@@ -277,10 +280,10 @@ def _not_above(name: str, gain: Interval | Unscored | None) -> str:
     return f"not above {name} beyond doubt" if isinstance(gain, Interval) else f"no comparison with {name}"
 
 
-def _is_the_list(found: Findings) -> bool:
+def _is_as_good_as_a_list(found: Findings) -> bool:
     gain = found.gains.get("token_lookup_30")
     return (
         isinstance(gain, Interval) and gain.low > -NO_WORSE
         and isinstance(found.score, ScoreValue) and found.score.low > NEARLY_ALL
-        and found.lookup_words is not None and found.words <= found.lookup_words
+        and found.words <= max(SHORT, found.lookup_words or 0)
     )  # fmt: skip
