@@ -256,8 +256,8 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     if isinstance(found.score, ScoreValue) and found.has_explanation and not missing:
         why = (
             "beats null and token-lookup-30 on sealed text and passed every kind of test" if beyond_lookup else
-            "predicts nearly everything, as a list of tokens does: beats null on sealed text, is short and no worse than "
-            "token-lookup-30, and passed every kind of test"
+            "predicts nearly everything, as a list of tokens does: beats null on sealed text, is short and no worse "
+            "than token-lookup-30, and passed every kind of test"
         )  # fmt: skip
         own = [meaning for meaning in found.meanings if meaning.share >= MIN_SHARE and meaning.enough]
         if len(own) > 1:

@@ -90,7 +90,7 @@ class Investigation:
         designed: the experiments of this round.
         before: for each rival of this round, what it says of its experiments' texts as they were before the change.
         separated: hypotheses of which each meaning has entered as a rival.
-        wanting: when the loop is over but for tests: the leader and how many tests of the wanting kinds it had before.
+        tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
         test_rounds: rounds spent on nothing but tests.
         result: at the end.
     """
@@ -112,7 +112,7 @@ class Investigation:
     designed: Designed | None = None
     before: list[list[float | None]] = field(default_factory=list)
     separated: set[str] = field(default_factory=set)
-    wanting: tuple[str, int] | None = None
+    tested: dict[str, dict[str, int]] = field(default_factory=dict)
     test_rounds: int = 0
     result: Result | None = None
 

@@ -78,10 +78,13 @@ def _test_again(run: Investigation, best: Hypothesis, round_: int) -> bool:
         _separate(run, best, found, round_)
     elif not kinds and not unsure:
         return False
-    n = sum(tests[kind].passed + tests[kind].failed for kind in kinds) + (n_own_tests(found) if unsure else 0)
-    if run.wanting is not None and run.wanting[0] == best.name and n <= run.wanting[1]:
+    counts = {kind: tests[kind].passed + tests[kind].failed for kind in kinds} | (
+        {"own": n_own_tests(found)} if unsure else {}
+    )
+    before = run.tested.get(best.name)
+    if before is not None and all(n <= before.get(what, -1) for what, n in counts.items()):
         return False
-    run.wanting = best.name, n
+    run.tested[best.name] = counts
     run.test_rounds += 1
     return True
 
