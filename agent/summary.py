@@ -23,8 +23,8 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
     for number, meaning in enumerate(extra.get("meanings", []) if result.verdict == "split" else [], 1):
         fired, silenced = meaning["predicted_positive"]["passed"], meaning["minimal_pair"]["passed"]
         tests = f"{fired} predictions and {silenced} minimal pairs passed"
-        said = f"meaning {number}, {meaning['share']:.0%} of the firing, {tests}: {meaning['sentence']}"
-        lines += _wrapped(said, width)
+        line = f"meaning {number}, {meaning['share']:.0%} of the firing, {tests}: {meaning['sentence']}"
+        lines += _wrapped(line, width)
     if result.verdict == "split":
         lines.append("")
 
