@@ -232,8 +232,8 @@ class Findings:
 def verdict(found: Findings) -> tuple[Verdict, str]:
     """What the run may claim of a neuron that is not dead, and why.
 
-    *supported*: beats null and token-lookup-30 with intervals that exclude zero and has passed enough tests of each
-    kind. *split*: supported, with two or more meanings, each at least a fifth of the firing and with its own passed
+    *supported*: a score beyond doubt above 0.15, beats null and token-lookup-30 with intervals that exclude zero, and
+    has passed enough tests of each kind. *split*: supported, with two or more meanings, each at least a fifth of the firing and with its own passed
     tests. *noise*: neither the explanation nor the full lookup predicts anything on sealed text. Else *unresolved*.
 
     Where a neuron is a set of few tokens, the lookup is the truth, and no true sentence can beat it. An explanation is
@@ -243,6 +243,8 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     tokens tells half has to be told better than that.
     """
     missing = []
+    if isinstance(found.score, ScoreValue) and found.score.low <= NOTHING:
+        missing.append(f"the sealed score may be below {NOTHING}, which explains nothing")
     if not _is_above(found.gains.get("null")):
         missing.append(_not_above("null", found.gains.get("null")))
     beyond_lookup = _is_above(found.gains.get("token_lookup_30"))

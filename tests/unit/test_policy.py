@@ -148,6 +148,8 @@ PAIR_FAILED = MeaningTests(0.4, policy.Tests(9, 0), policy.Tests(1, 2))
         (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, PAIR_FAILED]), "supported", "beats null"),
         (Findings(score(0.5), LEVEL, NOT, ALL_PASSED, meanings=[HALF, HALF]), "unresolved", "token_lookup_30"),
         # nothing to say
+        (Findings(score(0.2, 0.06), ABOVE, gain(0.3, 0.4), ALL_PASSED), "unresolved", "explains nothing"),
+        (Findings(score(0.12, 0.02), ABOVE, gain(0.0, 0.1), ALL_PASSED), "noise", "neither"),
         (Findings(score(0.05), {}, gain(0.0, 0.1), {}), "noise", "neither"),
         (Findings(NOT, {}, gain(0.0, 0.1), {}, has_explanation=False), "noise", "neither"),
         (Findings(NOT, {}, gain(0.0, 0.1), {}), "unresolved", "constant; no comparison"),
