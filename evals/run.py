@@ -159,6 +159,11 @@ def _is_surveyed(record: NeuronRecord | None, neuron: SuiteNeuron, suite: Suite,
 def _run(
     folder: EvalFolder, worker: str, setting: Setting, tasks: Sequence[Task], n_folds: int, jobs: int, display: Display
 ) -> None:
+    first: dict[str, Task] = {}
+    for task in tasks:
+        first.setdefault(kind_of_work(task), task)
+    # One of each kind before the others, so that soon it can be said how long all will take.
+    tasks = [*first.values(), *(task for task in tasks if first[kind_of_work(task)] is not task)]
     clock, n_done = Clock([kind_of_work(task) for task in tasks], jobs), 0
     display.start(len(tasks), "evaluating")
     try:
@@ -173,7 +178,8 @@ def _run(
                 n_done += 1
                 display.advance(1)
                 clock.done(kind_of_work(tasks[number]), done.seconds)
-                left = f"; about {duration(clock.left())} left" if n_done < len(tasks) else ""
+                seconds = clock.left() if n_done < len(tasks) else None
+                left = "" if seconds is None else f"; about {duration(seconds)} left"
                 display.note(f"{n_done:,}/{len(tasks):,} {tasks[number]}: {done.said}{left}")
     finally:
         display.finish()
