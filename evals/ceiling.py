@@ -76,7 +76,7 @@ def ceiling(
     rng = np.random.default_rng(_SEED)
     excerpts = [explore.excerpts, *(sample.readings.excerpts for sample in samples)]
     context = np.concatenate([_last_tokens(part) for part in excerpts])
-    folds = np.concatenate([_folds_of(explore.excerpts), np.full(len(context) - len(values), _SAMPLE)])
+    folds = np.concatenate([_folds_of(explore.excerpts, rng), np.full(len(context) - len(values), _SAMPLE)])
     columns = _features(context, values, folds, embeddings)
     predicted = _boosted(columns, values, _shares(explore), rng)
 
@@ -106,11 +106,11 @@ def _last_tokens(excerpts: Excerpts) -> Ints:
     return context[excerpts.mask]
 
 
-def _folds_of(excerpts: Excerpts) -> Ints:
-    """A fold for each token: neighbouring documents share one, since sections of one long text are neighbours."""
+def _folds_of(excerpts: Excerpts, rng: np.random.Generator) -> Ints:
+    """A fold for each token of the excerpts, dealt out by document."""
     documents, number = np.unique(excerpts.documents, return_inverse=True)
-    folds: Ints = np.repeat(number * N_FOLDS // len(documents), excerpts.lengths)
-    return folds
+    folds = rng.permutation(len(documents)) % N_FOLDS
+    return np.repeat(folds[number], excerpts.lengths)
 
 
 def _features(context: Ints, values: Floats, folds: Ints, embeddings: NDArray[np.float32]) -> Columns:
