@@ -20,7 +20,7 @@ def minimal_pairs(setting: Setting, rng: np.random.Generator) -> list[Candidate]
     """
     strings = setting.vocabulary.strings
     text = setting.explore.excerpts
-    commonest = int(np.bincount(text.tokens[text.mask]).argmax())
+    commonest = int(np.bincount(text.tokens[text.mask], minlength=len(strings)).argmax())
     out: list[Candidate] = []
     neighbours = nearest(setting.vocabulary, [int(c.tokens[-1]) for c in setting.carriers], setting.seen, N_NEIGHBOURS)
     for carrier, near in zip(setting.carriers, neighbours, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
@@ -52,10 +53,12 @@ class Rounds:
         said = court.say(tokens)[:, np.arange(len(candidates)), lengths - 1]
         worth = rng.random(len(candidates)) if choice == "random" else court.believed(said).disagreement
         chosen: list[int] = []
+        witnesses: Counter[str] = Counter()
 
         def take(rows: NDArray[np.int64], scores: NDArray[np.float64], n: int) -> None:
             taken = known | {candidates[row].tokens for row in chosen}
-            chosen.extend(int(rows[i]) for i in choose([candidates[row] for row in rows], scores, n, taken))
+            picked = choose([candidates[row] for row in rows], scores, n, taken, witnesses)
+            chosen.extend(int(rows[i]) for i in picked)
 
         first = 0
         for name, pool in pools.items():

@@ -8,6 +8,7 @@ from tools.experiments.candidates import Candidate, Setting, edit
 from tools.rules.language import quote
 
 N_EACH = 6
+N_DISPUTED = 24
 
 
 def vocabulary_sweep(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
@@ -20,7 +21,7 @@ def vocabulary_sweep(setting: Setting, rng: np.random.Generator) -> list[Candida
     fired = np.unique(tokens[(setting.explore.values > setting.theta) & setting.explore.excerpts.mask])
     alone = setting.believe(seen[:, None].astype(np.int32)).disagreement[:, 0]
     # Random order among equals: most tokens are named by nobody.
-    disputed = seen[np.lexsort((rng.random(len(seen)), -alone))][: N_EACH * max(len(setting.carriers), 1)]
+    disputed = seen[np.lexsort((rng.random(len(seen)), -alone))][:N_DISPUTED]
     out: list[Candidate] = []
     for carrier in setting.carriers:
         last = int(carrier.tokens[-1])
