@@ -163,8 +163,9 @@ def test_neighbours_stand_where_a_named_token_stood(named):
 def test_named_tokens():
     sentences = ["Fires on `t3`, `t70` (9); inside quotes (-4).", "It likes `t3` and `nothing` after `t9`.", "Verbs."]
     assert named_tokens(sentences, VOCABULARY) == [3, 70, 9]
-    odd = Vocabulary([" a", "`", "\\", "\n"], np.eye(4, dtype=np.float32))
+    odd = Vocabulary([" a", "`", "\\", "\n", "a"], np.eye(5, dtype=np.float32))
     assert named_tokens([r"Fires on `␣a` (3); on `\``, `\\`, `\n` (2)."], odd) == [0, 1, 2, 3]
+    assert named_tokens(["Fires on the word `a` (3)."], odd) == [4, 0]
 
 
 def test_nearest_by_hand():

@@ -12,7 +12,7 @@ from agent.variants.load import NOT_A_VARIANTS, Variant, load_variant, shipped_v
 from tools.errors import BadInput
 
 REQUIRED = {"token-lookup-30", "token-lookup-full", "one-shot", "tournament"}
-ABLATIONS = {"no-minimal-pairs", "one-rival", "random-choice", "no-neighbourhoods", "no-revision"}
+ABLATIONS = {"no-minimal-pairs", "one-rival", "random-choice", "no-neighbourhoods", "no-revision", "no-sampled-text"}
 
 
 @pytest.fixture

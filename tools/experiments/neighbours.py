@@ -22,8 +22,12 @@ _QUOTED = re.compile(r"`(?:[^`\\]|\\.)+`")
 
 
 def named_tokens(sentences: list[str], vocabulary: Vocabulary) -> list[int]:
-    """Ids of the tokens that sentences name in backquotes, in the order in which they come."""
-    named = (vocabulary.ids.get(unquote(found)) for sentence in sentences for found in _QUOTED.findall(sentence))
+    """Ids of the tokens that sentences name in backquotes, in the order in which they come.
+
+    What is quoted may be a word, and then the token with a leading space is meant too.
+    """
+    quoted = [unquote(found) for sentence in sentences for found in _QUOTED.findall(sentence)]
+    named = (vocabulary.ids.get(token) for found in quoted for token in (found, " " + found))
     return list(dict.fromkeys(token for token in named if token is not None))
 
 

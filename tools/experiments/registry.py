@@ -34,12 +34,12 @@ class Generator:
 
 
 GENERATORS = {
-    "minimal_pair": Generator(minimal_pairs, 18, "silent"),
+    "minimal_pair": Generator(minimal_pairs, 16, "silent"),
     "truncation": Generator(truncation, 6, "either"),
-    "vocabulary_sweep": Generator(vocabulary_sweep, 8, "fires"),
+    "vocabulary_sweep": Generator(vocabulary_sweep, 10, "fires"),
     "neighbours": Generator(neighbours, 6, "fires"),
-    "retrieval": Generator(retrieval, 12, "fires"),
-    "look_alike": Generator(look_alikes, 6, "silent"),
-    "sampled": Generator(sampled, 8, "fires"),
+    "retrieval": Generator(retrieval, 16, "fires"),
+    "look_alike": Generator(look_alikes, 4, "silent"),
+    "sampled": Generator(sampled, 6, "fires"),
 }
 """In this order; a text that several of them make is the first one's."""

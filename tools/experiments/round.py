@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.bench import Bench, padded
+from tools.errors import BadInput
 from tools.experiments.candidates import Candidate, Setting, Tokens
 from tools.experiments.carriers import draw_carriers
 from tools.experiments.choose import choose
@@ -129,7 +130,10 @@ class Rounds:
         n_tokens = min(n_tokens, most - read_back)
         if n_tokens < 1:
             return read_back, []
-        made = subject.interventions().generate(said, n_texts, n_tokens, 1.0, rng)
+        try:
+            made = subject.interventions().generate(said, n_texts, n_tokens, 1.0, rng)
+        except BadInput:  # a model that lacks its output matrix can be read and cannot be sampled from
+            return read_back, []
         # The last token may be part of a character.
         texts = subject.tokenizer.encode([text.rstrip("\ufffd") for text in made])
         return read_back, [tuple(text[:most]) for text in texts if len(text) > read_back]
