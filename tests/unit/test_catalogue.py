@@ -269,6 +269,19 @@ def test_sampled_text_repeats_nothing_of_the_corpus(box, bench):
         assert not np.isin(run_hashes(np.array(experiment.tokens, np.int32)), runs).any()
 
 
+def test_a_model_that_cannot_be_sampled_from_is_asked_about_other_texts(box, bench):
+    def generate(*_):
+        raise BadInput("there is no output matrix.")
+
+    bench.subject.generate = generate
+    try:
+        designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS))
+    finally:
+        del bench.subject.generate
+    assert len(designed.experiments) == 64
+    assert {e.generator for e in designed.experiments} == set(QUOTAS) - {"sampled"}
+
+
 def test_texts_drawn_at_random_are_other_texts(box):
     arguments = Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS)
     random = arguments.model_copy(update={"choice": "random"})

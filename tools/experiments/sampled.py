@@ -32,11 +32,11 @@ def sampled(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
     """
     strings = setting.vocabulary.strings
     prompts: list[tuple[Tokens, str, str | None]] = [((), "sampled freely", None)]
-    if setting.carriers:
-        carrier = setting.carriers[int(rng.integers(len(setting.carriers)))]
+    carriers = [carrier for carrier in setting.carriers if len(carrier.tokens) > 1]
+    if carriers:
+        carrier = carriers[int(rng.integers(len(carriers)))]
         before = tuple(carrier.tokens[:-1][-PROMPT_TOKENS:].tolist())
-        if before:
-            prompts.append((before, f"sampled where {quote(strings[int(carrier.tokens[-1])])} fired", carrier.name))
+        prompts.append((before, f"sampled where {quote(strings[int(carrier.tokens[-1])])} fired", carrier.name))
     if setting.named:
         token = setting.named[int(rng.integers(len(setting.named)))]
         prompts.append(((token,), f"sampled after {quote(strings[token])}", None))
