@@ -15,6 +15,7 @@ from agent.opening import open_bench
 from agent.policy import NOTHING
 from tools.bench import Bench
 from tools.errors import BadInput
+from tools.experiments.registry import GENERATORS
 from tools.records.result import Result, ScoreValue, Unscored
 from tools.rules.clauses import MAX_CLAUSES, MAX_LISTED_TOKENS, MAX_WORDS
 from tools.rules.language import n_words, parse
@@ -102,7 +103,10 @@ def test_texts_are_new_and_of_every_kind(run: Run) -> None:
         assert len(set(texts)) == len(texts) <= 64
         assert not seen & set(texts)
         seen |= set(texts)
-        assert {e.generator for e in designed.experiments} == {"minimal_pair", "vocabulary_sweep", "retrieval"}
+        assert {e.generator for e in designed.experiments} <= set(GENERATORS)
+        assert {"minimal_pair", "vocabulary_sweep", "retrieval", "sampled"} <= {
+            e.generator for e in designed.experiments
+        }
         assert all(e.position == len(e.tokens) - 1 for e in designed.experiments)
 
 
