@@ -33,7 +33,8 @@ def texts(n: int, first_id: int = 0) -> Excerpts:
     tokens = np.full((n, WIDTH), -1, dtype=np.int32)
     for row, length in enumerate(lengths):
         tokens[row, :length] = rng.integers(0, N_TOKENS, size=length)
-    return Excerpts(tokens, lengths, np.arange(n, dtype=np.int32), np.arange(n, dtype=np.int32) + first_id)
+    numbers = np.arange(n, dtype=np.int32)
+    return Excerpts(tokens, lengths, numbers, numbers + first_id, numbers)
 
 
 def explore(n: int = 60, fires: bool = True) -> ExploreReadings:
