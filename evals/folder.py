@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -59,10 +61,29 @@ class EvalFolder:
         Raises:
             StorageError: it cannot be written.
         """
-        with storage_errors("create", self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
         text = json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False, indent=2)
         replace_file(self.path / "eval.json", text.encode() + b"\n")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from adding to this evaluation.
+
+        Raises:
+            StorageError: another one does already, or the folder cannot be made.
+        """
+        with storage_errors("create", self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StorageError(
+                    f"{self.path} is being written by another process: wait for that evaluation to end, or stop it."
+                ) from error
+            yield
+        finally:
+            os.close(fd)
 
     def neurons(self) -> list[NeuronRecord]:
         """The neurons of the suite, the last line of each name; see `cells` for errors."""

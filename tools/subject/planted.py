@@ -58,7 +58,8 @@ class PlantedFunction:
         except Exception as error:
             raise BadInput(f"{where} raises {type(error).__name__}: {error}.") from error
         try:
-            values = np.asarray(given, dtype=np.float32)
+            with np.errstate(over="ignore"):  # what is too large is said below
+                values = np.asarray(given, dtype=np.float64).astype(np.float32)
         except (TypeError, ValueError) as error:
             raise BadInput(f"{where} gives {type(given).__name__} instead of a list of numbers: {error}.") from error
         if values.shape != (len(tokens),):
