@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tools.records.excerpts import Excerpts, ExploreReadings
 from tools.records.result import Unscored
 from tools.scoring.lookup import SHRINKAGE, TokenMeans
-from tools.scoring.metrics import Correlation, StratifiedSample
+from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.sampling import STRATUM_SHARE
 
 N_BACK = 8
@@ -56,7 +56,7 @@ def ceiling(
     embeddings: NDArray[np.float32],
     samples: Sequence[StratifiedSample],
     means: TokenMeans,
-) -> list[Correlation | Unscored]:
+) -> list[Estimate | Unscored]:
     """The correlation that a model of the last 8 tokens reaches on each sample.
 
     The better, by value, of the trees and of the full lookup on the same sample; so never below the lookup, and
@@ -80,7 +80,7 @@ def ceiling(
     columns = _features(context, values, folds, embeddings)
     predicted = _boosted(columns, values, _shares(explore), rng)
 
-    found: list[Correlation | Unscored] = []
+    found: list[Estimate | Unscored] = []
     for sample in samples:
         mask = sample.readings.excerpts.mask
         levels = np.zeros(mask.shape, dtype=np.float32)
@@ -91,8 +91,8 @@ def ceiling(
     return found
 
 
-def _better(trees: Correlation | Unscored, lookup: Correlation | Unscored) -> Correlation | Unscored:
-    if isinstance(lookup, Unscored) or (isinstance(trees, Correlation) and trees.value >= lookup.value):
+def _better(trees: Estimate | Unscored, lookup: Estimate | Unscored) -> Estimate | Unscored:
+    if isinstance(lookup, Unscored) or (isinstance(trees, Estimate) and trees.value >= lookup.value):
         return trees
     return lookup
 

@@ -27,6 +27,7 @@ from tools.records.result import Interval, ScoreValue, Unscored
 from tools.roles import Revealed
 from tools.rules.explainer import RulesExplainer, RulesSimulator
 from tools.rules.vocabulary import Vocabulary
+from tools.scoring.panel import PROTOCOLS
 from tools.toolbox import Toolbox, ToolFailed, units_of
 
 N_TOKENS, D_MODEL, D_MLP = 300, 12, 24
@@ -389,9 +390,18 @@ def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, benc
         assert isinstance(baseline, Interval)
         assert final.gains[name].value == pytest.approx(final.score.value - baseline.value, abs=2e-6)
     assert final.gains["null"].low > 0.9
+    assert list(final.scores) == list(PROTOCOLS)
+    for name, row in final.scores.items():
+        assert list(row) == ["explanation", "token_lookup_30", "null"]
+        assert row["explanation"].value == pytest.approx(1)
+        assert (row["explanation"].split, row["explanation"].protocol) == ("sealed", PROTOCOLS[name])
+        assert row["null"].low <= row["null"].value < 0.7
     without = box.call("confirm", Confirm(sentence=NEVER, null=None, fold=0))
     assert isinstance(without.score, Unscored)
     assert all(isinstance(gain, Unscored) for gain in without.gains.values())
+    assert all(isinstance(row["null"], Unscored) for row in without.scores.values())
+    assert isinstance(without.scores["explained_variance"]["explanation"], Unscored)
+    assert without.scores["detection"]["explanation"].value == 0.5
     with pytest.raises(ToolFailed, match="no sealed fold 9"):
         box.call("confirm", Confirm(sentence=TRUTH, null=None, fold=9))
 

@@ -7,7 +7,7 @@ from evals.ceiling import N_BACK, _folds_of, _held_out_means, _last_tokens, ceil
 from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings
 from tools.records.result import Unscored
 from tools.scoring.lookup import TokenMeans
-from tools.scoring.metrics import Correlation, StratifiedSample
+from tools.scoring.metrics import Estimate, StratifiedSample
 
 WIDTH = 32
 D_VOCAB = 12
@@ -18,7 +18,13 @@ def drawn(n: int, seed: int) -> Excerpts:
     rng = np.random.default_rng(seed)
     lengths = rng.integers(WIDTH // 2, WIDTH + 1, size=n)
     tokens = np.where(np.arange(WIDTH) < lengths[:, None], rng.integers(0, D_VOCAB, size=(n, WIDTH)), -1)
-    return Excerpts(tokens.astype(np.int32), lengths, np.arange(n, dtype=np.int32) // 2, np.arange(n, dtype=np.int32))
+    return Excerpts(
+        tokens.astype(np.int32),
+        lengths,
+        np.arange(n, dtype=np.int32) // 2,
+        np.arange(n, dtype=np.int32),
+        np.arange(n, dtype=np.int32) // 2,
+    )
 
 
 def after_pair(excerpts: Excerpts) -> np.ndarray:
@@ -53,9 +59,9 @@ def explored(values, n=200) -> tuple[ExploreReadings, TokenMeans]:
     return explore, TokenMeans.of(explore, D_VOCAB)
 
 
-def lookup_on(scored: StratifiedSample, means: TokenMeans) -> Correlation:
+def lookup_on(scored: StratifiedSample, means: TokenMeans) -> Estimate:
     found = scored.correlation(means.full(scored.readings.excerpts.tokens))
-    assert isinstance(found, Correlation)
+    assert isinstance(found, Estimate)
     return found
 
 
@@ -63,7 +69,7 @@ def test_finds_what_a_pair_of_tokens_means_where_the_lookup_cannot() -> None:
     explore, means = explored(after_pair)
     scored = sample(after_pair)
     (found,) = ceiling(explore, EMBEDDINGS, [scored], means)
-    assert isinstance(found, Correlation)
+    assert isinstance(found, Estimate)
     assert found.value > 0.95
     assert lookup_on(scored, means).value < 0.5
     interval = found.interval()
@@ -78,7 +84,7 @@ def test_is_never_below_the_full_lookup(values, n) -> None:
     found = ceiling(explore, EMBEDDINGS, samples, means)
     assert len(found) == 3
     for one, scored in zip(found, samples, strict=True):
-        assert isinstance(one, Correlation)
+        assert isinstance(one, Estimate)
         assert one.value >= lookup_on(scored, means).value
 
 
@@ -87,8 +93,8 @@ def test_is_the_same_every_time_and_samples_do_not_touch_each_other() -> None:
     one, other = sample(after_pair, 2), sample(after_pair, 8)
     first = ceiling(explore, EMBEDDINGS, [one, other], means)
     (again,) = ceiling(explore, EMBEDDINGS, [other], means)
-    assert isinstance(first[1], Correlation)
-    assert isinstance(again, Correlation)
+    assert isinstance(first[1], Estimate)
+    assert isinstance(again, Estimate)
     assert first[1].value == again.value
     np.testing.assert_array_equal(first[1].replicates, again.replicates)
 
@@ -99,8 +105,8 @@ def test_nothing_is_learnt_from_a_sample() -> None:
     lied = sample(noise)
     a, _ = ceiling(explore, EMBEDDINGS, [told, lied], means)
     b, _ = ceiling(explore, EMBEDDINGS, [told, told], means)
-    assert isinstance(a, Correlation)
-    assert isinstance(b, Correlation)
+    assert isinstance(a, Estimate)
+    assert isinstance(b, Estimate)
     assert a.value == b.value
 
 
@@ -115,7 +121,7 @@ def test_constant_on_one_sample_is_unscored_there_alone() -> None:
     there, here = ceiling(explore, EMBEDDINGS, [sample(silent), sample(after_pair)], means)
     assert isinstance(there, Unscored)
     assert "the neuron is constant" in there.reason
-    assert isinstance(here, Correlation)
+    assert isinstance(here, Estimate)
 
 
 def test_no_samples() -> None:
@@ -126,7 +132,7 @@ def test_no_samples() -> None:
 def test_context_ends_at_the_start_of_an_excerpt() -> None:
     tokens = np.array([[7, 8, 9], [4, -1, -1]], dtype=np.int32)
     numbers = np.arange(2, dtype=np.int32)
-    context = _last_tokens(Excerpts(tokens, np.array([3, 1]), numbers, numbers))
+    context = _last_tokens(Excerpts(tokens, np.array([3, 1]), numbers, numbers, numbers))
     assert context.shape == (4, N_BACK)
     assert context[:, :4].tolist() == [[7, -1, -1, -1], [8, 7, -1, -1], [9, 8, 7, -1], [4, -1, -1, -1]]
     assert (context[:, 4:] == -1).all()

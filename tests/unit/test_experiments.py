@@ -34,7 +34,8 @@ def texts(n, first_id=0, longest=WIDTH, n_tokens=N_TOKENS):
     tokens = np.full((n, WIDTH), -1, dtype=np.int32)
     for row, length in enumerate(lengths):
         tokens[row, :length] = rng.integers(0, n_tokens, size=length)
-    return Excerpts(tokens, lengths, np.arange(n, dtype=np.int32), np.arange(n, dtype=np.int32) + first_id)
+    numbers = np.arange(n, dtype=np.int32)
+    return Excerpts(tokens, lengths, numbers, numbers + first_id, numbers)
 
 
 def readings(excerpts, kind):
