@@ -69,7 +69,7 @@ def module_texts(source: bytes) -> Iterator[str]:
 
 def package_texts(package: Distribution, seen: set[str]) -> Iterator[tuple[str, str]]:
     """Yield (file name, text) of a package's description and of its modules, tests left out."""
-    found = [("README", [str(package.metadata.get_payload() or "")])]
+    found = [("README", [str(package.metadata.json.get("description", ""))])]
     for file in sorted(package.files or ()):
         is_test = any(part in ("test", "tests", "testing") or part.startswith("test_") for part in file.parts)
         if file.suffix == ".py" and not is_test:
