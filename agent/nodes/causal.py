@@ -6,9 +6,9 @@ from langgraph.runtime import Runtime
 
 from agent.state import Investigation, LoopState
 from tools.catalogue.causal import CausalCheck, CausalEvidence, ClaimOutput, OutputClaim
-from tools.records.result import Result
+from tools.records.result import Result, Unscored
 from tools.rules.language import quote
-from tools.scoring.causal import holds
+from tools.scoring.causal import Push
 from traces.events import Stage
 
 
@@ -33,16 +33,15 @@ def causal(state: LoopState, runtime: Runtime[Investigation]) -> None:
     )
     strings = run.bench.vocabulary.strings
     claimed = [strings[token] for token in claim.claimed]
-    held = holds(found.push)
+    push = found.push if claim.reason is None else Unscored(reason=claim.reason)
+    held = isinstance(push, Push) and push.holds
     evidence = {
         **found.model_dump(mode="json", exclude={"push"}),
         "output": {
             "promoted": claim.promoted,
             "suppressed": claim.suppressed,
             "claimed": claimed,
-            "test": found.push.model_dump(mode="json")
-            if claim.reason is None
-            else {"value": None, "reason": claim.reason},
+            "test": push.model_dump(mode="json"),
             "holds": held,
             "sentence": f"It pushes the model towards {', '.join(map(quote, claimed))}." if held else None,
         },

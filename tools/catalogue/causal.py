@@ -15,14 +15,14 @@ from tools.errors import BadInput
 from tools.evidence.peers import MIN_TEXTS, with_peers
 from tools.records.excerpts import EXCERPT_TOKENS, SealedReadings
 from tools.records.result import Interval, ScoreValue, Unscored
-from tools.scoring.causal import ablation_score, calibration, claim, push, times_its_like
+from tools.scoring.causal import Push, ablation_score, calibration, claim, push, times_its_like
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.sampling import sealed_sample
 from tools.subject.protocol import SubjectModel
 from tools.toolbox import Arguments, Outcome, Tool
 
-MIN_EXCERPTS, MAX_EXCERPTS = 12, 33
-_OPERATIONS = 30e9
+MIN_EXCERPTS, MAX_EXCERPTS = 12, 30
+_OPERATIONS = 26e9
 """What ablation may cost where fewer excerpts would do: half a second of one core."""
 _PASSES = 3  # as it is, with the simulation, with the mean
 _N_PEERS = 8
@@ -82,11 +82,11 @@ class CausalEvidence(Outcome):
     to_mean: float | None = None
     to_simulation: float | None = None
     beside_peers: Beside | Unscored
-    push: ScoreValue | Unscored
+    push: Push | Unscored
 
 
 def n_excerpts(subject: SubjectModel, layer: int) -> int:
-    """On how many excerpts ablation is affordable: 12 to 33, and a multiple of the three strata."""
+    """On how many excerpts ablation is affordable: 12 to 30, and a multiple of the three strata."""
     a_layer = subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
     head = subject.d_model * subject.tokenizer.d_vocab
     weights = a_layer * (layer + 1) + _PASSES * (a_layer * (subject.n_layers - layer - 1) + head)
@@ -181,7 +181,7 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
 
     def pushed(
         claimed: list[int], controls: list[int], fold: SealedReadings, number: int, rng: np.random.Generator
-    ) -> ScoreValue | Unscored:
+    ) -> Push | Unscored:
         if not claimed or not controls:
             return Unscored(reason="nothing is claimed of the output")
         rows, ends = _firing_tokens(fold, evidence.theta, n_excerpts(subject, neuron.layer), fixed(number))

@@ -6,6 +6,7 @@ All of it is explore text: how other neurons do on sealed text is nobody's busin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from tools.evidence.neuron import MIN_THETA, THETA_SHARE
 from tools.evidence.scan import LayerScan
 
 N_DRAWN = 64
-N_EXCERPTS = 192
+N_EXCERPTS = 160
 MIN_TEXTS = 3
 _PERCENTILE = 99.9  # of a sample, where the 99.99th would hang on two tokens
 
@@ -55,34 +56,38 @@ def with_peers(
     rows = np.sort(rng.choice(len(explore), size=min(N_EXCERPTS, len(explore)), replace=False))
     starts = np.concatenate([[0], np.cumsum(explore.lengths)])
     sample = np.concatenate([inputs[starts[row] : starts[row + 1]] for row in rows])
-    tokens = [explore.tokens[row, : explore.lengths[row]] for row in rows]
+    row_of = np.repeat(rows, explore.lengths[rows])
+    position = np.concatenate([np.arange(n) for n in explore.lengths[rows]])
 
-    def firing(neuron: int) -> FiringTexts:
+    def watch(neuron: int) -> _Watched:
         values = scan.subject.neuron_values(sample, scan.layer, neuron)
-        fires = values > max(MIN_THETA, THETA_SHARE * float(np.percentile(values, _PERCENTILE)))
-        return FiringTexts(neuron, float(fires.mean()), float(values.mean()), _texts(fires, tokens, 2 * n_texts, rng))
+        fires = np.flatnonzero(values > max(MIN_THETA, THETA_SHARE * float(np.percentile(values, _PERCENTILE))))
+        return _Watched(neuron, len(fires) / len(values), float(values.mean()), fires)
 
-    own = firing(index)
+    def texts_of(watched: _Watched, n: int) -> FiringTexts:
+        fires = rng.permutation(watched.fires)
+        _, first = np.unique(row_of[fires], return_index=True)
+        ends = fires[np.sort(first)[:n]]
+        texts = [tuple(explore.tokens[row_of[end], : position[end] + 1].tolist()) for end in ends]
+        return FiringTexts(watched.neuron, watched.rate, watched.mean, texts)
+
+    own = watch(index)
     others = np.setdiff1d(scan.subject.null_neurons(), [index])
-    drawn = [firing(int(neuron)) for neuron in rng.choice(others, size=min(N_DRAWN, len(others)), replace=False)]
-    drawn = [peer for peer in drawn if len(peer.texts) >= MIN_TEXTS]
-    if not own.texts or not drawn:
-        return own, []
-    places = np.array([[np.log(neuron.rate), neuron.mean] for neuron in (own, *drawn)])
+    drawn = [watch(int(neuron)) for neuron in rng.choice(others, size=min(N_DRAWN, len(others)), replace=False)]
+    drawn = [one for one in drawn if len(np.unique(row_of[one.fires])) >= MIN_TEXTS]
+    if not len(own.fires) or not drawn:
+        return texts_of(own, 2 * n_texts), []
+    places = np.array([[np.log(one.rate), one.mean] for one in (own, *drawn)])
     spread = places[1:].std(axis=0)
     far = (np.abs(places[1:] - places[0]) / np.where(spread > 0, spread, 1)).sum(axis=1)
     nearest = [drawn[i] for i in np.argsort(far, kind="stable")[:n_peers]]
-    return own, [FiringTexts(p.neuron, p.rate, p.mean, p.texts[:n_texts]) for p in nearest]
+    return texts_of(own, 2 * n_texts), [texts_of(one, n_texts) for one in nearest]
 
 
-def _texts(
-    fires: NDArray[np.bool_], tokens: list[NDArray[np.int32]], n: int, rng: np.random.Generator
-) -> list[tuple[int, ...]]:
-    """Up to `n` texts cut after a random firing token, of excerpts in random order; `fires` is flat over all tokens."""
-    by_excerpt = np.split(fires, np.cumsum([len(t) for t in tokens])[:-1])
-    firing = [i for i, excerpt in enumerate(by_excerpt) if excerpt.any()]
-    out = []
-    for i in rng.permutation(firing)[:n]:
-        end = int(rng.choice(np.flatnonzero(by_excerpt[i])))
-        out.append(tuple(int(t) for t in tokens[i][: end + 1]))
-    return out
+class _Watched(NamedTuple):
+    """A neuron, its firing rate and mean on the sample, and at which of its tokens it fires."""
+
+    neuron: int
+    rate: float
+    mean: float
+    fires: NDArray[np.int64]

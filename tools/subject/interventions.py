@@ -105,7 +105,11 @@ class LeanInterventions:
         out = np.zeros(given.shape, dtype=np.float32)
         for rows, ids in self._chunks(tokens, lengths):
             width = ids.shape[1] - 1
-            x, neurons = self._after(ids, layer)
+            x = model.embed(torch.from_numpy(ids))
+            neurons = x
+            for i in range(layer + 1):
+                model.attend(x, i)
+                neurons = model.feed_forward(x, i)
             change = torch.from_numpy(given[:, rows, :width]) - neurons[:, 1:, index]
             streams = x.repeat(1 + len(given), 1, 1, 1)
             streams[1:, :, 1:] += change[..., None] * direction
@@ -145,17 +149,21 @@ class LeanInterventions:
         effect = no_effect(len(tokens), len(watched))
         directions = self._directions(layer)
         for rows, ids in self._chunks(tokens, lengths):
-            x, neurons = self._after(ids, layer)
+            x, changed = model.embed(torch.from_numpy(ids)), torch.empty(0)
             at = torch.arange(len(rows)), torch.from_numpy(lengths[rows])
-            which = torch.from_numpy(indices[rows])
-            change = torch.from_numpy(values[rows]) - neurons[at[0], at[1], which]
-            changed = (x[at] + change[:, None] * directions[which])[:, None]
-            before = torch.arange(ids.shape[1])[None] < at[1][:, None]
-            for i in range(layer + 1, model.n_layers):
+            before = torch.arange(ids.shape[1]) < at[1][:, None]
+            for i in range(model.n_layers):
                 past = model.attend(x, i)
-                model.feed_forward(x, i)
-                model.attend(changed, i, past, before)
-                model.feed_forward(changed, i)
+                if i == model.n_layers - 1:  # nothing looks at the other positions any more
+                    x, at = x[at][:, None], (at[0], torch.zeros_like(at[1]))
+                neurons = model.feed_forward(x, i)
+                if i == layer:
+                    which = torch.from_numpy(indices[rows])
+                    change = torch.from_numpy(values[rows]) - neurons[at][at[0], which]
+                    changed = (x[at] + change[:, None] * directions[which])[:, None]
+                elif i > layer:
+                    model.attend(changed, i, past, before)
+                    model.feed_forward(changed, i)
             note_effect(effect, rows, self._logits(x[at]), self._logits(changed[:, 0]), watched)
         check_finite(effect.divergence, model.name)
         return effect
@@ -187,16 +195,6 @@ class LeanInterventions:
     ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         model = self._model
         return list(chunks(tokens, lengths, bos=model.bos, d_vocab=model.tokenizer.d_vocab, n_ctx=model.n_ctx))
-
-    def _after(self, ids: NDArray[np.int64], layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The residual stream after `layer` and its neurons, [batch, 1 + pos, d_model] and [batch, 1 + pos, d_mlp]."""
-        model = self._model
-        x = model.embed(torch.from_numpy(ids))
-        neurons = x
-        for i in range(layer + 1):
-            model.attend(x, i)
-            neurons = model.feed_forward(x, i)
-        return x, neurons
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [..., rows of the output matrix] of a final residual stream [..., d_model]."""
