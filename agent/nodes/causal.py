@@ -38,8 +38,7 @@ def causal(state: LoopState, runtime: Runtime[Investigation]) -> None:
     evidence = {
         **found.model_dump(mode="json", exclude={"push"}),
         "output": {
-            "promoted": claim.promoted,
-            "suppressed": claim.suppressed,
+            **claim.model_dump(mode="json", include={"promoted", "suppressed"}),
             "claimed": claimed,
             "test": push.model_dump(mode="json"),
             "holds": held,

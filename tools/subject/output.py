@@ -29,9 +29,9 @@ def divergence(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 def _divergence(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     log_p, log_q = a.float().log_softmax(-1), b.float().log_softmax(-1)
-    log_ratio = log_q - log_p
-    # log of the mixture over p; where the ratio leaves float32, p or q is 0 in it anyway
-    log_mixed = log_ratio.clamp(-_LARGEST_RATIO, _LARGEST_RATIO).expm1_().div_(2).log1p_()
+    # Where the ratio leaves float32, p or q is 0 in it, and so is what is lost.
+    log_ratio = (log_q - log_p).clamp_(-_LARGEST_RATIO, _LARGEST_RATIO)
+    log_mixed = log_ratio.expm1().div_(2).log1p_()  # of the mixture over p
     p, q = log_p.exp_(), log_q.exp_()
     return ((q * log_ratio).sub_((p + q).mul_(log_mixed))).sum(-1).div_(2).clamp_(min=0)
 
