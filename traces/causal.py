@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tools.rules.language import quote
-from traces.text import score_text
+from traces.text import score_text, visible
 
 _N_SHOWN = 8
 
@@ -35,7 +34,7 @@ def _output(output: dict[str, Any]) -> str:
         return f"{output['sentence']} Where it fires they gain {score_text(test)} nats on tokens as frequent."
     if test.get("value") is None:
         return f"nothing is said of its output: {score_text(test)}"
-    tokens = ", ".join(map(quote, output.get("claimed") or []))
+    tokens = _listed(output.get("claimed") or [])
     return f"that it pushes the model towards {tokens} did not hold: {score_text(test)} nats beside tokens as frequent"
 
 
@@ -53,5 +52,8 @@ def causal_details(causal: dict[str, Any]) -> Iterator[str]:
     output = causal.get("output") or {}
     for side, pairs in (("favour", output.get("promoted")), ("disfavour", output.get("suppressed"))):
         if pairs:
-            listed = ", ".join(f"{quote(token)} {weight:.2f}" for token, weight in pairs[:_N_SHOWN])
-            yield f"output weights {side} {listed}"
+            yield f"output weights {side} {_listed([token for token, _ in pairs[:_N_SHOWN]])}"
+
+
+def _listed(tokens: list[str]) -> str:
+    return ", ".join(f"`{visible(token).replace(' ', '␣')}`" for token in tokens)

@@ -135,16 +135,19 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
             return Unscored(reason="there is no explanation to put in the neuron's place"), None, None
         development = bench.development.readings
         mask = development.excerpts.mask
-        fitted = calibration(
-            bench.certain_levels(sentence, development.excerpts.tokens)[mask], development.values[mask]
-        )
-        if isinstance(fitted, Unscored):
-            return fitted, None, None
         whole = sealed_sample(fold, bench.stratum, neuron, number)
         sample = _share(whole, n_excerpts(subject, neuron.layer) // 3, fixed(number))
         tokens = sample.readings.excerpts.tokens
+        known, unseen = bench.levels(sentence, development.excerpts.tokens), bench.levels(sentence, tokens)
+        if isinstance(known, Unscored):
+            return known, None, None
+        if isinstance(unseen, Unscored):
+            return unseen, None, None
+        fitted = calibration(known[mask], development.values[mask])
+        if isinstance(fitted, Unscored):
+            return fitted, None, None
         slope, intercept = fitted
-        simulated = (intercept + slope * bench.certain_levels(sentence, tokens)).astype(np.float32)
+        simulated = (intercept + slope * unseen).astype(np.float32)
         # The mean is that of the text that the simulation is fitted on: a simulation that knows nothing gets 0.
         mean = np.full_like(simulated, development.values[mask].mean())
         changed = subject.interventions().ablate(

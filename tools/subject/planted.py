@@ -37,8 +37,7 @@ N_REAL = 64
 """Real neurons beside the planted ones."""
 
 _SHOWN = 60
-_NO_OUTPUT = "a planted neuron is a function of text, wired to no output: it cannot be ablated."
-_NO_WEIGHTS = "a planted neuron is a function of text: it has no output weights."
+_NO_OUTPUT = "a planted neuron is a function of text: it has no output weights and cannot be ablated."
 
 
 @dataclass(frozen=True)
@@ -211,11 +210,11 @@ class PlantedModel:
 
     def output_weights(self, layer: int, index: int) -> FloatArray:
         """Raises BadInput."""
-        raise BadInput(_NO_WEIGHTS)
+        raise BadInput(_NO_OUTPUT)
 
     def logit_effects(self, layer: int, index: int, k: int) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
         """Raises BadInput."""
-        raise BadInput(_NO_WEIGHTS)
+        raise BadInput(_NO_OUTPUT)
 
 
 def _imported(entry: str, module: str) -> ModuleType:
