@@ -64,6 +64,7 @@ class RunConfig(BaseModel):
         revision: whether hypotheses are written anew after experiments.
         choice: how experiments are chosen among candidates.
         quotas: texts of each generator in a round.
+        causal: whether the model's output is watched with the neuron ablated, after the final score.
         half: use only this half of the explore and development documents; None for all.
         sealed_fold: the fold to confirm on; None for the one opened least often.
     """
@@ -89,6 +90,7 @@ class RunConfig(BaseModel):
     revision: bool = True
     choice: Literal["disagreement", "random"] = "disagreement"
     quotas: Quotas = Quotas()
+    causal: bool = True
     half: Literal[0, 1] | None = None
     sealed_fold: int | None = Field(default=None, ge=0)
 

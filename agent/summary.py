@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 from tools.records.result import Result, Unscored
+from traces.causal import causal_lines
 from traces.text import one_line, score_text
 
 _INDENT = "  "
@@ -42,6 +43,9 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
     if extra.get("probe_skill"):
         skill = score_text(extra["probe_skill"])
         lines += _wrapped(f"skill of its predictions on texts it did not choose: {skill}", width)
+
+    for line in causal_lines(extra["causal"]) if extra.get("causal") else ():
+        lines += _wrapped(line, width)
 
     limit = "" if result.budget.limit is None else f" of {result.budget.limit}"
     where = "" if runs_dir == "runs" else f" --runs-dir {shlex.quote(runs_dir)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.errors import BadInput
+from traces.causal import causal_details, causal_lines
 from traces.runs import NeuronFolder, RunFolder, run_ids
 from traces.scores import TABULATED, missing_scores, score_table
 from traces.story import Round, Story, Trial, read_story
@@ -266,6 +267,10 @@ def _end(story: Story, width: int) -> Iterator[str]:
     if story.result.get("probe_skill"):
         yield from _wrapped(f"probe skill: {_confirmed_text(story.result['probe_skill'])}", width)
     yield from _final_scores(story, width)
+    if causal := story.result.get("causal"):
+        yield from _section("Causal evidence")
+        for sentence in (*causal_lines(causal), *causal_details(causal)):
+            yield from _wrapped(sentence, width)
     if story.calls:
         yield from _section("Cost")
         tools = Counter(call.tool for call in story.calls)

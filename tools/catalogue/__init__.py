@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tools.bench import Bench
+from tools.catalogue.causal import causal_tools
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.hypotheses import hypothesis_tools
 from tools.catalogue.scores import score_tools
@@ -14,4 +15,10 @@ from tools.toolbox import Tool
 
 def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """The registry for one neuron; the same list serves the loop and whoever else chooses tools."""
-    return [*hypothesis_tools(bench), *experiment_tools(bench), *score_tools(bench), *subject_tools(bench)]
+    return [
+        *hypothesis_tools(bench),
+        *experiment_tools(bench),
+        *score_tools(bench),
+        *subject_tools(bench),
+        *causal_tools(bench),
+    ]
