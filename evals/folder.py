@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from evals.records import EVAL_VERSION, CellResult, Manifest, NeuronRecord, Record
 from tools.errors import BadInput, StorageError
+from traces.runs import safe_name
 from traces.storage import replace_file, storage_errors, write_all
 
 R = TypeVar("R", bound=Record)
@@ -61,6 +63,8 @@ class EvalFolder:
         Raises:
             StorageError: it cannot be written.
         """
+        with storage_errors("create", self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         text = json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False, indent=2)
         replace_file(self.path / "eval.json", text.encode() + b"\n")
 
@@ -140,6 +144,12 @@ class EvalFolder:
                     f"({error.errors()[0]['msg']}): delete that line, and the cell is run again."
                 ) from error
         return out
+
+
+def folder_name(name: str) -> str:
+    """A name of ASCII letters, digits and `-._` that no other name has."""
+    safe = safe_name(name)
+    return safe if safe == name else f"{safe[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _is_cut_short(line: bytes) -> bool:
