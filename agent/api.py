@@ -18,7 +18,7 @@ from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.rules.language import check_limits, parse, render
-from tools.scoring.metrics import Correlation
+from tools.scoring.metrics import Estimate
 from traces.console import Display, QuietDisplay
 from traces.runs import RunFolder
 from traces.store import Trace
@@ -192,7 +192,7 @@ def score_sentence(
         (display or QuietDisplay()).note(f"{long} It is scored all the same, but not on equal terms with 30 tokens.")
     sample = bench.development
 
-    def correlate(text: str | None) -> Correlation | Unscored:
+    def correlate(text: str | None) -> Estimate | Unscored:
         if text is None:
             return Unscored(reason="no token stands out")
         levels = bench.levels(text, sample.readings.excerpts.tokens)

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from tools.errors import BadInput
-from tools.experiments.candidates import Generator
+from tools.experiments.registry import GENERATORS
 from tools.toolbox import UNIT_TEXTS
 
 
-class Quotas(BaseModel):
+class _Quotas(BaseModel):
     """Texts of each generator in a round of experiments; together at most one unit of budget."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    minimal_pair: int = Field(default=24, ge=0)
-    vocabulary_sweep: int = Field(default=16, ge=0)
-    retrieval: int = Field(default=24, ge=0)
-
     @model_validator(mode="after")
-    def _check(self) -> Quotas:
-        total = self.minimal_pair + self.vocabulary_sweep + self.retrieval
+    def _check(self) -> Self:
+        total = sum(self.by_generator().values())
         if not 0 < total <= UNIT_TEXTS:
             raise ValueError(f"quotas must add up to 1-{UNIT_TEXTS} texts, not {total}")
         return self
 
-    def by_generator(self) -> dict[Generator, int]:
+    def by_generator(self) -> dict[str, int]:
         """The same as a mapping."""
-        return {
-            "minimal_pair": self.minimal_pair,
-            "vocabulary_sweep": self.vocabulary_sweep,
-            "retrieval": self.retrieval,
-        }
+        quotas: dict[str, int] = self.model_dump()
+        return quotas
+
+
+if TYPE_CHECKING:
+    Quotas = _Quotas
+else:
+    Quotas = create_model(
+        "Quotas",
+        __base__=_Quotas,
+        __module__=__name__,
+        __doc__=_Quotas.__doc__,
+        **{name: (int, Field(default=generator.quota, ge=0)) for name, generator in GENERATORS.items()},
+    )
 
 
 class RunConfig(BaseModel):
@@ -59,6 +64,7 @@ class RunConfig(BaseModel):
         revision: whether hypotheses are written anew after experiments.
         choice: how experiments are chosen among candidates.
         quotas: texts of each generator in a round.
+        causal: whether the model's output is watched with the neuron ablated, after the final score.
         half: use only this half of the explore and development documents; None for all.
         sealed_fold: the fold to confirm on; None for the one opened least often.
     """
@@ -84,6 +90,7 @@ class RunConfig(BaseModel):
     revision: bool = True
     choice: Literal["disagreement", "random"] = "disagreement"
     quotas: Quotas = Quotas()
+    causal: bool = True
     half: Literal[0, 1] | None = None
     sealed_fold: int | None = Field(default=None, ge=0)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 
+from agent.nodes.causal import causal
 from agent.nodes.confirm import conclude, confirm
 from agent.nodes.experiment import design, measure
 from agent.nodes.gather import gather
@@ -14,16 +15,17 @@ from agent.nodes.propose import propose, refine
 from agent.state import Investigation, LoopState
 
 _NODES_PER_ROUND = 4
-_NODES_BESIDE = 6
+_NODES_BESIDE = 7
 
 
 def build_graph() -> Any:
-    """gather -> propose -> (design -> measure -> refine -> judge)* -> confirm; a dead neuron: gather -> conclude."""
+    """gather -> propose -> (design -> measure -> refine -> judge)* -> confirm -> causal; dead: gather -> conclude."""
     graph = StateGraph(LoopState, context_schema=Investigation)
-    for node in (gather, propose, design, measure, refine, judge, confirm, conclude):
+    for node in (gather, propose, design, measure, refine, judge, confirm, causal, conclude):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "gather")
-    graph.add_edge("confirm", END)
+    graph.add_edge("confirm", "causal")
+    graph.add_edge("causal", END)
     graph.add_edge("conclude", END)
     return graph.compile()
 

@@ -233,8 +233,9 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     """What the run may claim of a neuron that is not dead, and why.
 
     *supported*: a score beyond doubt above 0.15, beats null and token-lookup-30 with intervals that exclude zero, and
-    has passed enough tests of each kind. *split*: supported, with two or more meanings, each at least a fifth of the firing and with its own passed
-    tests. *noise*: neither the explanation nor the full lookup predicts anything on sealed text. Else *unresolved*.
+    has passed enough tests of each kind. *split*: supported, with two or more meanings, each at least a fifth of the
+    firing and with its own passed tests. *noise*: neither the explanation nor the full lookup predicts anything on
+    sealed text. Else *unresolved*.
 
     Where a neuron is a set of few tokens, the lookup is the truth, and no true sentence can beat it. An explanation is
     compared with a list of tokens to show that it says more than such a list does. So it also passes when it is no

@@ -61,7 +61,7 @@ def start_run(
         "config": config.model_dump(mode="json"),
         "seed": config.seed,
         "versions": _versions(),
-        "commit": _commit(),
+        "commit": commit_of_program(),
         "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
         "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
         "reading": {
@@ -188,7 +188,7 @@ def _versions() -> dict[str, str]:
     return out
 
 
-def _commit() -> str | None:
+def commit_of_program() -> str | None:
     """The commit of this program where it runs from a git checkout, with `+` when files have changed since."""
     here = Path(__file__).parent
     try:

@@ -7,9 +7,11 @@ import textwrap
 from typing import Any
 
 from tools.records.result import Result, Unscored
+from traces.causal import causal_lines
 from traces.text import one_line, score_text
 
 _INDENT = "  "
+_BESIDES = ("explained_variance", "detection", "fuzzing")
 
 
 def summary(result: Result, runs_dir: str, width: int) -> str:
@@ -42,9 +44,16 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
         parts += ["sealed reused"] if extra.get("sealed_reused") else []
         lines += _wrapped(", ".join(parts), width)
 
+    others = {name: (row or {}).get("explanation") for name, row in (extra.get("scores") or {}).items()}
+    besides = [f"{name.replace('_', ' ')} {score_text(others[name])}" for name in _BESIDES if others.get(name)]
+    if besides:
+        lines += _wrapped(", ".join(besides), width)
     if extra.get("probe_skill"):
         skill = score_text(extra["probe_skill"])
         lines += _wrapped(f"skill of its predictions on texts it did not choose: {skill}", width)
+
+    for line in causal_lines(extra["causal"]) if extra.get("causal") else ():
+        lines += _wrapped(line, width)
 
     limit = "" if result.budget.limit is None else f" of {result.budget.limit}"
     where = "" if runs_dir == "runs" else f" --runs-dir {shlex.quote(runs_dir)}"

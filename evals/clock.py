@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 class Clock:
-    """How long is left, from how long jobs took that are done: by kind where one of the kind is done, else by all."""
+    """How long is left, from how long tasks took that are done, by kind of work."""
 
     def __init__(self, kinds: Sequence[str], jobs: int) -> None:
         self._left = Counter(kinds)
@@ -15,17 +15,17 @@ class Clock:
         self._jobs = jobs
 
     def done(self, kind: str, seconds: float) -> None:
-        """A job of that kind took so long."""
+        """A task of that kind took so long."""
         self._left[kind] -= 1
         self._spent[kind].append(seconds)
 
-    def left(self) -> float:
-        """Seconds until all are done; at least one must be."""
-        everything = [seconds for spent in self._spent.values() for seconds in spent]
-        overall = sum(everything) / len(everything)
-        means = {kind: sum(spent) / len(spent) for kind, spent in self._spent.items()}
-        total = sum(n * means.get(kind, overall) for kind, n in self._left.items())
-        return total / max(1, min(self._jobs, sum(self._left.values())))
+    def left(self) -> float | None:
+        """Seconds until all are done; None while a kind is left of which none is done yet."""
+        left = {kind: n for kind, n in self._left.items() if n}
+        if not left.keys() <= self._spent.keys():
+            return None
+        total = sum(n * sum(self._spent[kind]) / len(self._spent[kind]) for kind, n in left.items())
+        return total / max(1, min(self._jobs, sum(left.values())))
 
 
 def duration(seconds: float) -> str:

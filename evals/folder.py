@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +16,7 @@ from pydantic import ValidationError
 
 from evals.records import EVAL_VERSION, CellResult, Manifest, NeuronRecord, Record
 from tools.errors import BadInput, StorageError
+from traces.runs import safe_name
 from traces.storage import replace_file, storage_errors, write_all
 
 R = TypeVar("R", bound=Record)
@@ -63,6 +67,27 @@ class EvalFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         text = json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False, indent=2)
         replace_file(self.path / "eval.json", text.encode() + b"\n")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from adding to this evaluation.
+
+        Raises:
+            StorageError: another one does already, or the folder cannot be made.
+        """
+        with storage_errors("create", self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StorageError(
+                    f"{self.path} is being written by another process: wait for that evaluation to end, or stop it."
+                ) from error
+            yield
+        finally:
+            os.close(fd)
 
     def neurons(self) -> list[NeuronRecord]:
         """The neurons of the suite, the last line of each name; see `cells` for errors."""
@@ -119,6 +144,12 @@ class EvalFolder:
                     f"({error.errors()[0]['msg']}): delete that line, and the cell is run again."
                 ) from error
         return out
+
+
+def folder_name(name: str) -> str:
+    """A name of ASCII letters, digits and `-._` that no other name has."""
+    safe = safe_name(name)
+    return safe if safe == name else f"{safe[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _is_cut_short(line: bytes) -> bool:

@@ -33,12 +33,6 @@ EVALUATIONS = Path("evaluations")
 WORKER = "evals.worker"
 
 
-def _commit() -> str | None:
-    from agent.runner import _commit as commit  # heavy
-
-    return commit()
-
-
 def evaluate(
     suite: Suite,
     variants: Sequence[Variant],
@@ -98,7 +92,22 @@ def _evaluate(
         "corpus": suite.corpus or "the model's own",
         "variants": {variant.name: variant.effective(**fixed) for variant in variants},
     }  # fmt: skip
-    folder = EvalFolder(out)
+    with EvalFolder(out).locked():
+        return _work_through(suite, variants, asked, halves, budget, out, jobs, display, worker)
+
+
+def _work_through(
+    suite: Suite,
+    variants: Sequence[Variant],
+    asked: dict[str, Any],
+    halves: bool,
+    budget: int | None,
+    out: Path,
+    jobs: int,
+    display: Display,
+    worker: str,
+) -> list[CellResult]:
+    folder, seeds = EvalFolder(out), int(asked["seeds"])
     old = folder.manifest() if folder.exists else None
     if old is not None:
         refuse_another(out, old, asked)
@@ -117,7 +126,9 @@ def _evaluate(
         refuse_another(out, old, asked)
         asked["variants"] = old.variants | asked["variants"]
     asked["halves"] = halves or (old is not None and old.halves)
-    folder.write_manifest(Manifest(**asked, commit=_commit()))
+    from agent.runner import commit_of_program  # heavy
+
+    folder.write_manifest(Manifest(**asked, commit=commit_of_program()))
 
     done = {cell.key: cell for cell in folder.cells()}
     cells = [cell for cell in plan(neurons, variants, seeds, halves) if cell.key not in done or done[cell.key].error]
@@ -159,6 +170,11 @@ def _is_surveyed(record: NeuronRecord | None, neuron: SuiteNeuron, suite: Suite,
 def _run(
     folder: EvalFolder, worker: str, setting: Setting, tasks: Sequence[Task], n_folds: int, jobs: int, display: Display
 ) -> None:
+    first: dict[str, Task] = {}
+    for task in tasks:
+        first.setdefault(kind_of_work(task), task)
+    # One of each kind before the others, so that soon it can be said how long all will take.
+    tasks = [*first.values(), *(task for task in tasks if first[kind_of_work(task)] is not task)]
     clock, n_done = Clock([kind_of_work(task) for task in tasks], jobs), 0
     display.start(len(tasks), "evaluating")
     try:
@@ -173,7 +189,8 @@ def _run(
                 n_done += 1
                 display.advance(1)
                 clock.done(kind_of_work(tasks[number]), done.seconds)
-                left = f"; about {duration(clock.left())} left" if n_done < len(tasks) else ""
+                seconds = clock.left() if n_done < len(tasks) else None
+                left = "" if seconds is None else f"; about {duration(seconds)} left"
                 display.note(f"{n_done:,}/{len(tasks):,} {tasks[number]}: {done.said}{left}")
     finally:
         display.finish()

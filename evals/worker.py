@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from agent.opening import Shelf, Subject, open_bench
 from agent.runner import resume_run, start_run
 from agent.variants.load import Variant
 from evals.measures import named, recovery, scorer_check
-from evals.puzzles import puzzle_cell, puzzle_record
 from evals.records import AnytimePoint, CellError, CellResult, NeuronRecord, Registered
 from evals.stability import save_simulation
 from evals.suite import SuiteNeuron
@@ -72,14 +70,6 @@ class _Openings:
         return 0
 
 
-def start() -> None:
-    """To be called first in a worker process: Ctrl-C is for the main process, and each worker has one core."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import torch
-
-    torch.set_num_threads(1)
-
-
 def fingerprints(setting: Setting) -> tuple[str, str, str]:
     """The model's name, and the fingerprints of model (planted functions included) and corpus."""
     subject = _subject(setting, bool(setting.planted))
@@ -115,8 +105,6 @@ def is_firing(setting: Setting, neuron: NeuronId) -> bool:
 
 def survey(setting: Setting, neuron: SuiteNeuron, n_folds: int) -> NeuronRecord:
     """What is measured of a neuron once: its status, the ceiling on the first folds, the check of our scorer."""
-    if neuron.puzzle is not None:
-        return puzzle_record(neuron.puzzle)
     bench = open_bench(_config(setting, neuron, Variant("survey"), 0, None), QuietDisplay(), _Openings(), _SHELF)
     check = None
     if neuron.truth is not None:
@@ -146,8 +134,6 @@ def _ceiling(bench: Bench, n_folds: int) -> list[Measured]:
 def run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None) -> CellResult:
     """Run one variant on one neuron and measure the result. An error becomes a result with an error."""
     try:
-        if neuron.puzzle is not None:
-            return puzzle_cell(neuron.puzzle, setting.suite_name, variant.name)
         return _run_cell(setting, neuron, variant, seed, half)
     except Interrupted:
         raise

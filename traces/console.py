@@ -329,7 +329,9 @@ class LiveDisplay:
 
         run = self._run
         head = [run.target, run.stage, f"round {run.round}" if run.round else "", budget_text(run.used, run.budget)]
-        parts: list[RenderableType] = [Text(self._say(", ".join(part for part in head if part)), style="bold")]
+        parts: list[RenderableType] = []
+        if run.target:
+            parts.append(Text(self._say(", ".join(part for part in head if part)), style="bold"))
         if run.best:
             _, hypothesis, score = run.best
             parts.append(Text(self._say(f"best so far on development: {score_text(score)}"), style="green"))

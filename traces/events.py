@@ -99,7 +99,7 @@ class RunStarted(BaseEvent):
 
 
 class Stage(BaseEvent):
-    """The loop entered a stage: gather, propose, design, predict, measure, judge or confirm."""
+    """The loop entered a stage: gather, propose, design, predict, measure, judge, confirm or causal."""
 
     type: Literal["stage"] = "stage"
     stage: str

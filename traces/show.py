@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.errors import BadInput
+from traces.causal import causal_details, causal_lines
 from traces.runs import NeuronFolder, RunFolder, run_ids
+from traces.scores import TABULATED, missing_scores, score_table
 from traces.story import Round, Story, Trial, read_story
 from traces.text import one_line, score_text, shorten, visible
 
@@ -163,7 +165,9 @@ def _explanation(story: Story, width: int) -> Iterator[str]:
     yield f"  {'score':<18} {score_text(score)}{_how(score)}"
     yield f"  {'development':<18} {score_text(result.get('development_score'))}"
     for name, baseline in (result.get("baselines") or {}).items():
-        yield f"  {name:<18} {score_text(baseline)}"
+        gain = (result.get("gains") or {}).get(name) or {}
+        more = f"   the explanation's gain over it: {score_text(gain)}" if gain.get("value") is not None else ""
+        yield f"  {name:<18} {score_text(baseline)}{more}"
 
 
 def _how(score: dict[str, Any]) -> str:
@@ -260,11 +264,13 @@ def _end(story: Story, width: int) -> Iterator[str]:
     if story.opened:
         again = "; it had been used before" if story.opened.reused else ""
         yield f"  sealed fold {story.opened.fold}, opening {story.opened.opening} for this neuron and corpus{again}"
-    for name, value in story.confirmed.items():
-        if value not in (None, []):
-            yield from _wrapped(f"{name}: {_confirmed_text(value)}", width)
     if story.result.get("probe_skill"):
         yield from _wrapped(f"probe skill: {_confirmed_text(story.result['probe_skill'])}", width)
+    yield from _final_scores(story, width)
+    if causal := story.result.get("causal"):
+        yield from _section("Causal evidence")
+        for sentence in (*causal_lines(causal), *causal_details(causal)):
+            yield from _wrapped(sentence, width)
     if story.calls:
         yield from _section("Cost")
         tools = Counter(call.tool for call in story.calls)
@@ -276,6 +282,25 @@ def _end(story: Story, width: int) -> Iterator[str]:
         if cost.get("tokens"):
             usd = f", {cost['usd']:.4f} USD" if isinstance(cost.get("usd"), (int, float)) else ""
             yield f"  {cost['tokens']:,} LLM tokens{usd}"
+
+
+def _final_scores(story: Story, width: int) -> Iterator[str]:
+    for name, value in story.confirmed.items():
+        if name not in TABULATED and value not in (None, []):
+            yield from _wrapped(f"{name}: {_confirmed_text(value)}", width)
+    steps: dict[str, int] = {}
+    for step in story.result.get("anytime") or []:
+        steps.setdefault(score_text(step["sealed"]), step["used"])
+    if steps:
+        told = ", ".join(f"{score} from {used} on" for score, used in steps.items())
+        yield from _wrapped(f"sealed score of who led, by units of budget used: {told}", width)
+    if previous := story.confirmed.get("previous"):
+        yield from _wrapped(f"an earlier run's explanation on this fold: {score_text(previous)}", width)
+    if table := score_table(story.confirmed, width):
+        yield from _section("Scores on sealed text")
+        yield from table
+        for line in missing_scores(story.confirmed):
+            yield from _wrapped(line, width)
 
 
 def _confirmed_text(value: Any) -> str:

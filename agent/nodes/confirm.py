@@ -73,7 +73,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         )
     )
     details: dict[str, Any] = {
-        **final.model_dump(mode="json", include={"openai_top_random", "random_only", "gains"}),
+        **final.model_dump(mode="json", include={"openai_top_random", "random_only", "gains", "scores"}),
         "sealed_fold": opening.fold,
         "sealed_opening": opening.number,
         "sealed_reused": opening.reused,

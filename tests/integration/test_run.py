@@ -15,6 +15,7 @@ from agent.opening import open_bench
 from agent.policy import NOTHING
 from tools.bench import Bench
 from tools.errors import BadInput
+from tools.experiments.registry import GENERATORS
 from tools.records.result import Result, ScoreValue, Unscored
 from tools.rules.clauses import MAX_CLAUSES, MAX_LISTED_TOKENS, MAX_WORDS
 from tools.rules.language import n_words, parse
@@ -40,6 +41,7 @@ TARGET, TOKENS, BUDGET, SEED = "L1N3", 30_000, 10, 3
 FREE = (
     "gather", "lookup", "null", "confirm", "design_probe_set", "read_probe_set", "design_probe_pairs",
     "read_probe_pairs", "predict_before", "agreement", "meanings",
+    "claim_output", "causal_check",
 )  # fmt: skip
 OWN = "Fires on `e` (4); on `B` (9)."
 
@@ -82,7 +84,7 @@ def test_stages_in_order(run: Run) -> None:
     test = ["design", "predict", "measure"]
     one = [*test, "propose", "judge"]
     last = test if stages.count("design") > n_rounds else []  # of a winner that was never tested
-    assert stages == ["gather", "propose", *one * n_rounds, *last, "confirm"]
+    assert stages == ["gather", "propose", *one * n_rounds, *last, "confirm", "causal"]
     assert run.events[0].type == "run_started"
     assert run.events[-1].type == "finished"
 
@@ -137,7 +139,10 @@ def test_texts_are_new_and_of_every_kind(run: Run) -> None:
         assert len(set(texts)) == len(texts) <= 64
         assert not seen & set(texts)
         seen |= set(texts)
-        assert {e.generator for e in designed.experiments} == {"minimal_pair", "vocabulary_sweep", "retrieval"}
+        assert {e.generator for e in designed.experiments} <= set(GENERATORS)
+        assert {"minimal_pair", "vocabulary_sweep", "retrieval", "sampled"} <= {
+            e.generator for e in designed.experiments
+        }
         assert all(e.position == len(e.tokens) - 1 for e in designed.experiments)
 
 
@@ -202,6 +207,18 @@ def test_the_budget(run: Run) -> None:
         assert call.charged == (call.tool not in FREE)
     assert run.result.budget.used == used
     assert run.result.budget.limit == BUDGET
+
+
+def test_causal_evidence_comes_after_the_score_and_was_claimed_before(run: Run) -> None:
+    (confirmed,), (claimed,), (checked,) = (run.calls(tool) for tool in ("confirm", "claim_output", "causal_check"))
+    assert confirmed.seq < claimed.seq < checked.seq
+    assert checked.arguments["claimed"] == claimed.result["claimed"]
+    assert checked.arguments["sentence"] == run.result.explanation
+    causal = run.result.model_extra["causal"]
+    assert causal["ablation_score"] == checked.result["ablation_score"]
+    assert 6 <= causal["ablation_score"]["n_excerpts"] <= 30
+    assert 3 <= len(causal["beside_peers"]["peers"]) <= 8
+    assert causal["output"]["holds"] == (causal["output"]["sentence"] is not None)
 
 
 def test_the_result(run: Run) -> None:
@@ -295,7 +312,9 @@ def test_time_that_is_up_before_anything_can_be_done(world: Any) -> None:
     result, events = explained(world, TARGET, max_seconds=1e-9)
     assert result.stop_reason == "budget"
     assert result.budget.used == 0
-    assert {call.tool for call in events if isinstance(call, ToolCall)} == {"gather", "lookup", "null", "confirm"}
+    assert {call.tool for call in events if isinstance(call, ToolCall)} == {
+        "gather", "lookup", "null", "confirm", "claim_output", "causal_check"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("rival", ["verbs", "Fires on `no such token` (3).", "Fires on `e` (3)\udcff."])

@@ -17,12 +17,17 @@ from tools.errors import BadInput
 from tools.evidence.corpus import _corpus
 from tools.evidence.neuron import neuron_evidence
 from tools.evidence.progress import NoProgress
+from tools.evidence.runs import run_hashes
 from tools.evidence.scan import scan_layer
 from tools.evidence.splits import split_corpus
+from tools.experiments.registry import GENERATORS
+from tools.experiments.round import Rounds
+from tools.experiments.sampled import runs_of
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.roles import Revealed
 from tools.rules.explainer import RulesExplainer, RulesSimulator
 from tools.rules.vocabulary import Vocabulary
+from tools.scoring.panel import PROTOCOLS
 from tools.toolbox import Toolbox, ToolFailed, units_of
 
 N_TOKENS, D_MODEL, D_MLP = 300, 12, 24
@@ -74,6 +79,13 @@ class Planted:
 
     def embeddings(self):
         return self.embedding
+
+    def interventions(self):
+        return self
+
+    def generate(self, prompt, n_texts, n_tokens, temperature, rng):
+        drawn = rng.integers(N_TOKENS, size=(n_texts, n_tokens))
+        return [" ".join([*prompt.split(), *(f"w{i}" for i in row)]) for row in drawn]
 
 
 class Ledger:
@@ -176,10 +188,10 @@ def test_experiments_tell_rivals_apart_and_are_new(box, bench):
     arguments = Design(rivals=rivals(TRUTH, WRONG, NEVER), quotas=QUOTAS)
     designed = box.call("design_experiments", arguments)
     texts = [tuple(e.tokens) for e in designed.experiments]
-    assert len(set(texts)) == len(texts) <= 64
+    assert len(set(texts)) == len(texts) == 64
     assert all(1 <= len(text) <= 64 for text in texts)
     by_kind = {kind: sum(e.generator == kind for e in designed.experiments) for kind in QUOTAS}
-    assert all(0 < by_kind[kind] <= QUOTAS[kind] for kind in QUOTAS)
+    assert by_kind == QUOTAS
     true, wrong, never = designed.predictions
     for text, p, q, n in zip(texts, true, wrong, never, strict=True):
         assert p == (0.98 if text[-1] in PLANTED else 0.02)
@@ -196,6 +208,100 @@ def test_one_carrier_gives_few_texts(box):
     for kind in QUOTAS:
         carriers = [e.carrier for e in designed.experiments if e.generator == kind]
         assert max(carriers.count(carrier) for carrier in carriers) <= 6
+
+
+def test_two_rounds_are_enough_to_test_the_leader_in_every_way(box, bench):
+    passed = {"must fire": set(), "must be silent": set(), "an edit must silence": set()}
+    for _ in range(2):
+        designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG, NEVER), quotas=QUOTAS))
+        carriers = {e.carrier for e in designed.experiments}
+        assert not carriers & bench.carriers
+        bench.carriers |= carriers
+        for experiment, p in zip(designed.experiments, designed.predictions[0], strict=True):
+            passed["must fire" if p >= 0.5 else "must be silent"].add(experiment.carrier)
+            if experiment.generator == "minimal_pair" and p < 0.5:
+                passed["an edit must silence"].add(experiment.carrier)
+    assert min(map(len, passed.values())) >= 10
+
+
+def test_what_a_generator_cannot_fill_the_others_do(box):
+    def designed(**quotas):
+        made = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas=quotas)).experiments
+        return {
+            kind: sum(e.generator == kind for e in made) for kind in GENERATORS if kind in {e.generator for e in made}
+        }
+
+    assert designed(neighbours=10) == {"neighbours": 10}
+    found = designed(look_alike=10, sampled=54)
+    assert set(found) == {"look_alike", "sampled"}
+    assert found["sampled"] < 54
+    assert found["look_alike"] > 10
+
+
+def test_leaving_a_generator_out_changes_no_other_ones_candidates(bench):
+    def texts(quotas):
+        rounds = Rounds(bench)
+        chosen, _ = rounds.plan(rivals(TRUTH, WRONG), 0, quotas, "disagreement", np.random.default_rng(5))
+        return [c.tokens for c in chosen if c.generator == "retrieval"]
+
+    assert texts({"retrieval": 9}) == texts({"retrieval": 9, "look_alike": 3})
+
+
+def test_a_neuron_whose_every_text_was_used_is_still_asked_about(box, bench):
+    bench.carriers |= {f"explore-{i}" for i in bench.evidence.explore.excerpts.ids}
+    designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS))
+    assert {e.generator for e in designed.experiments} == {"retrieval", "look_alike", "sampled"}
+    bench.carriers |= {f"probe-{i}" for i in bench.evidence.probe.ids}
+    designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS))
+    assert {e.generator for e in designed.experiments} == {"sampled"}
+
+
+def test_sampled_text_repeats_nothing_of_the_corpus(box, bench):
+    corpus = bench.scan.corpus
+    known = bench.subject.tokenizer.decode(corpus.sealed.open(0).tokens[0, :20].tolist())
+    bench.subject.generate = lambda prompt, n_texts, *_: [f"{prompt} {known} w{i}".strip() for i in range(n_texts)]
+    try:
+        designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas={"sampled": 9}))
+    finally:
+        del bench.subject.generate
+    runs = runs_of(corpus)
+    assert designed.experiments
+    for experiment in designed.experiments:
+        assert not np.isin(run_hashes(np.array(experiment.tokens, np.int32)), runs).any()
+
+
+def test_a_model_that_cannot_be_sampled_from_is_asked_about_other_texts(box, bench):
+    def generate(*_):
+        raise BadInput("there is no output matrix.")
+
+    bench.subject.generate = generate
+    try:
+        designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS))
+    finally:
+        del bench.subject.generate
+    assert len(designed.experiments) == 64
+    assert {e.generator for e in designed.experiments} == set(QUOTAS) - {"sampled"}
+
+
+def test_texts_drawn_at_random_are_other_texts(box):
+    arguments = Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS)
+    random = arguments.model_copy(update={"choice": "random"})
+    chosen, drawn = (box.call("design_experiments", how).predictions for how in (arguments, random))
+    differ = [np.mean(np.array(p) != np.array(q)) for p, q in (chosen, drawn)]
+    assert differ[0] > differ[1]
+
+
+@pytest.mark.parametrize(
+    ("quotas", "said"),
+    [
+        ({"minimal_pairs": 3}, "there is no generator minimal_pairs: there are minimal_pair, "),
+        ({"retrieval": -1}, "together at most 64"),
+        ({"retrieval": 64, "sampled": 1}, "together at most 64"),
+    ],
+)
+def test_quotas_that_cannot_be(quotas, said):
+    with pytest.raises(ValidationError, match=said):
+        Design(rivals=rivals(TRUTH), quotas=quotas)
 
 
 def test_design_refuses_a_rival_that_predicts_nothing(box):
@@ -234,6 +340,10 @@ def test_sizes(box):
     assert size("ablate", Ablate(texts=["w1 w2 w3", "w4"])) == (2, 4)
     assert units_of(*size("ablate", Ablate(texts=["w1 " * 100] * 64))) == 2
     assert size("score", Score(sentences=[TRUTH] * 99)) == (0, 0)
+    assert size("design_experiments", Design(rivals=rivals(TRUTH), quotas=QUOTAS | {"sampled": 0})) == (0, 0)
+    texts, tokens = size("design_experiments", Design(rivals=rivals(TRUTH), quotas=QUOTAS))
+    assert 0 < texts < tokens
+    assert units_of(texts, tokens) == 1
 
 
 def test_search_shows_text_and_nothing_of_the_neuron(box, bench):
@@ -280,9 +390,18 @@ def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, benc
         assert isinstance(baseline, Interval)
         assert final.gains[name].value == pytest.approx(final.score.value - baseline.value, abs=2e-6)
     assert final.gains["null"].low > 0.9
+    assert list(final.scores) == list(PROTOCOLS)
+    for name, row in final.scores.items():
+        assert list(row) == ["explanation", "token_lookup_30", "null"]
+        assert row["explanation"].value == pytest.approx(1)
+        assert (row["explanation"].split, row["explanation"].protocol) == ("sealed", PROTOCOLS[name])
+        assert row["null"].low <= row["null"].value < 0.7
     without = box.call("confirm", Confirm(sentence=NEVER, null=None, fold=0))
     assert isinstance(without.score, Unscored)
     assert all(isinstance(gain, Unscored) for gain in without.gains.values())
+    assert all(isinstance(row["null"], Unscored) for row in without.scores.values())
+    assert isinstance(without.scores["explained_variance"]["explanation"], Unscored)
+    assert without.scores["detection"]["explanation"].value == 0.5
     with pytest.raises(ToolFailed, match="no sealed fold 9"):
         box.call("confirm", Confirm(sentence=TRUTH, null=None, fold=9))
 

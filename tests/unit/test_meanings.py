@@ -41,7 +41,7 @@ def text(fires: dict[int, int], n: int = 400, after: int | None = None) -> Devel
         fired[:, 1:] |= tokens[:, :-1] == after
     ids = np.arange(n, dtype=np.int32)
     return DevelopmentReadings(
-        Excerpts(tokens, np.full(n, 16, np.int64), ids, ids), np.where(fired, 1.0, -0.1).astype(np.float32)
+        Excerpts(tokens, np.full(n, 16, np.int64), ids, ids, ids), np.where(fired, 1.0, -0.1).astype(np.float32)
     )
 
 

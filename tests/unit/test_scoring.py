@@ -12,25 +12,23 @@ from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReading
 from tools.records.result import Unscored
 from tools.rules.clauses import Clause, Listed, Rule
 from tools.scoring.calibration import HIGHEST, KNOTS, LOWEST, fit, probabilities
+from tools.scoring.explained import Line, explained
 from tools.scoring.lookup import SHRINKAGE, TokenMeans
-from tools.scoring.metrics import (
-    N_RESAMPLES,
-    Correlation,
-    StratifiedSample,
-)
+from tools.scoring.metrics import MIN_TEXTS, N_RESAMPLES, Estimate, StratifiedSample
 from tools.scoring.sampling import learning_sample, only, scoring_sample, stratum_size, top_and_random_sample
 
 WIDTH = 64
 
 
-def excerpts(lengths, documents=None, tokens=None) -> Excerpts:
+def excerpts(lengths, documents=None, tokens=None, texts=None) -> Excerpts:
     lengths = np.array(lengths, dtype=np.int64)
     n = len(lengths)
     out = np.full((n, WIDTH), -1, dtype=np.int32)
     for row, length in enumerate(lengths):
         out[row, :length] = 0 if tokens is None else tokens[row]
-    documents = range(n) if documents is None else documents
-    return Excerpts(out, lengths, np.array(documents, dtype=np.int32), np.arange(n, dtype=np.int32))
+    documents = np.array(range(n) if documents is None else documents, dtype=np.int32)
+    texts = documents if texts is None else np.array(texts, dtype=np.int32)
+    return Excerpts(out, lengths, documents, np.arange(n, dtype=np.int32), texts)
 
 
 def padded(rows) -> np.ndarray:
@@ -40,8 +38,8 @@ def padded(rows) -> np.ndarray:
     return out
 
 
-def sample_of(rows, documents=None, strata=None, seed=0) -> StratifiedSample:
-    readings = DevelopmentReadings(excerpts([len(row) for row in rows], documents), padded(rows))
+def sample_of(rows, documents=None, strata=None, seed=0, texts=None) -> StratifiedSample:
+    readings = DevelopmentReadings(excerpts([len(row) for row in rows], documents, texts=texts), padded(rows))
     return StratifiedSample.draw(readings, strata or ["random"] * len(rows), np.random.default_rng(seed))
 
 
@@ -57,11 +55,11 @@ class TestCorrelation:
     def test_by_hand(self) -> None:
         sample = sample_of([[1, 2], [3, 4]])
         found = sample.correlation(padded([[2, 4], [6, 8]]))
-        assert isinstance(found, Correlation)
+        assert isinstance(found, Estimate)
         assert found.value == pytest.approx(1)
         # deviations of 1 2 3 4: -1.5 -.5 .5 1.5; of 2 1 4 3: -.5 -1.5 1.5 .5; their product sums to 3, squares to 5
         found = sample.correlation(padded([[2, 1], [4, 3]]))
-        assert isinstance(found, Correlation)
+        assert isinstance(found, Estimate)
         assert found.value == pytest.approx(3 / 5)
 
     @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1, 1e6])
@@ -73,31 +71,65 @@ class TestCorrelation:
         true = np.corrcoef(sample.readings.values[mask].astype(float), simulated[mask].astype(float))[0, 1]
         for factor in (1e-6, 1, 1e6):
             found = sample.correlation((factor * simulated).astype(np.float32))
-            assert isinstance(found, Correlation)
+            assert isinstance(found, Estimate)
             assert found.value == pytest.approx(true, abs=1e-6)
 
     def test_every_replicate_is_numpys_on_the_resampled_documents(self) -> None:
-        sample, simulated = random_sample(np.random.default_rng(4), n=12)
+        sample, simulated = random_sample(np.random.default_rng(4), n=24)
         found = sample.correlation(simulated)
-        assert isinstance(found, Correlation)
+        assert isinstance(found, Estimate)
         mask = sample.readings.excerpts.mask
         for k in (0, 1, 500):
-            times = sample.weights[k][sample.units].astype(int)
-            rows = np.repeat(np.arange(len(times)), times)
-            pair = (
-                np.concatenate([sample.readings.values[r][mask[r]] for r in rows]),
-                np.concatenate([simulated[r][mask[r]] for r in rows]),
-            )
-            assert found.replicates[k] == pytest.approx(np.corrcoef(*pair)[0, 1], abs=1e-9)
+            weights = np.repeat(sample.weights[k][sample.units], sample.readings.excerpts.lengths)
+            pair = sample.readings.values[mask].astype(float), simulated[mask].astype(float)
+            (aa, a_s), (_, ss) = np.cov(*pair, aweights=weights, ddof=0)
+            assert found.replicates[k] == pytest.approx(a_s / np.sqrt(aa * ss), abs=1e-9)
 
     def test_documents_are_resampled_within_strata(self) -> None:
         strata = ["top"] * 4 + ["random"] * 6
         sample = sample_of([[1.0, 2.0]] * 10, [0, 0, 1, 1, 0, 0, 2, 3, 3, 3], strata)
-        assert sample.weights.shape == (N_RESAMPLES, 5)  # top: 0, 1; random: 0, 2, 3
-        assert sample.units.tolist() == [0, 0, 1, 1, 2, 2, 3, 4, 4, 4]
-        assert (sample.weights[:, :2].sum(1) == 2).all()
-        assert (sample.weights[:, 2:].sum(1) == 3).all()
-        assert sample.weights.mean(0) == pytest.approx(np.ones(5), abs=0.15)
+        assert sample.resampled == "sections of texts"
+        top, random = sample.units[[0, 2]], sample.units[[4, 6, 7]]
+        assert sample.units.tolist() == [*top.repeat(2), random[0], random[0], random[1], *[random[2]] * 3]
+        assert sample.weights.shape == (N_RESAMPLES, 5)
+        assert sample.weights.mean(0) == pytest.approx(np.ones(5), abs=0.35)
+        drawn = sample.weights > 0
+        assert (drawn[:, top[0]] == drawn[:, random[0]]).all()  # document 0, drawn for both strata or for neither
+        for own, n_excerpts in ((top, [2, 2]), (random, [2, 1, 3])):
+            kept = sample.weights[:, own] @ np.array(n_excerpts)
+            assert kept == pytest.approx(np.where(drawn[:, own].any(1), sum(n_excerpts), 0))
+
+    def test_whole_texts_are_resampled_where_there_are_enough(self) -> None:
+        texts = [i // 2 for i in range(2 * MIN_TEXTS)]
+        rows = [[1.0, 2.0]] * len(texts)
+        sample = sample_of(rows, range(len(texts)), texts=texts)
+        assert (sample.resampled, sample.weights.shape[1]) == ("texts", MIN_TEXTS)
+        assert sample.units.tolist() == texts
+        assert (sample.weights.sum(1) == MIN_TEXTS).all()
+        fewer = sample_of(rows[2:], range(len(texts) - 2), texts=texts[2:])
+        assert (fewer.resampled, fewer.weights.shape[1]) == ("sections of texts", len(texts) - 2)
+
+    def test_sections_of_one_text_are_not_so_many_witnesses(self) -> None:
+        """Every text has a noise of its own: over its sections the interval is too narrow, over texts it covers."""
+        rng = np.random.default_rng(9)
+        truth, n_worlds, covered = 0.5, 60, {"texts": 0, "sections": 0}
+        for seed in range(n_worlds):
+            own, other = (np.repeat(rng.normal(size=(40, 4)), 4, axis=0) for _ in range(2))
+            own, other = (series + 0.3 * rng.normal(size=series.shape) for series in (own, other))
+            simulated = padded(list(truth * own + np.sqrt(1 - truth**2) * other))
+            for name, texts in (("texts", np.arange(160) // 4), ("sections", np.arange(160))):
+                found = sample_of(list(own), seed=seed, texts=texts).correlation(simulated).interval()
+                covered[name] += found.low <= truth <= found.high
+        assert covered["texts"] / n_worlds > 0.86
+        assert covered["sections"] / n_worlds < 0.75
+
+    def test_the_order_of_excerpts_changes_no_interval(self) -> None:
+        rng = np.random.default_rng(12)
+        sample, simulated = random_sample(rng, n=36)
+        order = rng.permutation(36)
+        readings = sample.readings.take(order)
+        turned = StratifiedSample.draw(readings, [sample.strata[i] for i in order], np.random.default_rng(1))
+        assert turned.correlation(simulated[order]).interval() == sample.correlation(simulated).interval()
 
     @pytest.mark.parametrize(
         ("true", "simulated", "who"),
@@ -132,7 +164,7 @@ class TestCorrelation:
         for row in rows[:4]:
             row[3] = 1
         found = sample_of(rows).correlation(padded([[0, 0, 0, 1, 0, 0, 1, 0]] * 10))
-        assert isinstance(found, Correlation)
+        assert isinstance(found, Estimate)
         assert 0 < np.isnan(found.replicates).sum() < 50
         for interval in (found.interval(), found.minus(found)):
             json.loads(interval.model_dump_json(), parse_constant=pytest.fail)
@@ -183,6 +215,75 @@ class TestCorrelation:
         interval = found.interval()
         assert -1 <= interval.low <= interval.high <= 1
         assert turned.value == pytest.approx(found.value, abs=1e-9)
+
+
+class TestExplained:
+    def test_the_line_is_numpys(self) -> None:
+        sample, simulated = random_sample(np.random.default_rng(1))
+        mask = sample.readings.excerpts.mask
+        line = Line.fit(sample, simulated)
+        slope, intercept = np.polyfit(simulated[mask].astype(float), sample.readings.values[mask].astype(float), 1)
+        assert (line.slope, line.intercept) == pytest.approx((slope, intercept), abs=1e-6)
+        assert isinstance(Line.fit(sample, np.ones_like(simulated)), Unscored)
+
+    def test_by_hand(self) -> None:
+        """True 0 2 4 6, predicted 0 2 4 4: an error of 4 in all, of 2 in size; squares 56, variance 20, sizes 12."""
+        sample = sample_of([[0, 2], [4, 6]])
+        found = explained(sample, padded([[0, 1], [2, 2]]), Line(0, 2))
+        values = {name: estimate.value for name, estimate in found.items()}
+        assert values == pytest.approx(
+            {"explained_variance": 1 - 4 / 20, "rsquared": 1 - 4 / 56, "absolute_dev_explained": 1 - 2 / 12}
+        )
+
+    def test_a_perfect_simulation_explains_all_and_a_wrong_line_less_than_nothing(self) -> None:
+        sample, _ = random_sample(np.random.default_rng(2))
+        perfect = (sample.readings.values - 3) / 2
+        for estimate in explained(sample, perfect, Line.fit(sample, perfect)).values():
+            assert estimate.value == pytest.approx(1, abs=1e-6)
+            assert estimate.interval().low == pytest.approx(1, abs=1e-6)
+        assert explained(sample, perfect, Line(5, -2))["explained_variance"].interval().high < 0
+
+    @pytest.mark.parametrize("scale", [1e-4, 1, 1e4])
+    def test_every_replicate_is_the_formula_on_the_resampled_documents(self, scale) -> None:
+        sample, simulated = random_sample(np.random.default_rng(5), n=30, scale=scale)
+        found = explained(sample, simulated, Line(0.1 * scale, 0.8 * scale))
+        mask = sample.readings.excerpts.mask
+        a, s = sample.readings.values[mask].astype(float), (0.1 + 0.8 * simulated[mask].astype(float)) * scale
+        for k in (0, 500):
+            w = np.repeat(sample.weights[k][sample.units], sample.readings.excerpts.lengths)
+            mean = np.average(a, weights=w)
+            expected = {
+                "explained_variance": 1 - (w @ (a - s) ** 2) / (w @ (a - mean) ** 2),
+                "rsquared": 1 - (w @ (a - s) ** 2) / (w @ a**2),
+                "absolute_dev_explained": 1 - (w @ np.abs(a - s)) / (w @ np.abs(a)),
+            }
+            assert {name: e.replicates[k] for name, e in found.items()} == pytest.approx(expected, abs=1e-9)
+
+    @given(hnp.arrays(np.float32, (6, 5), elements=st.floats(-100, 100, width=32)))
+    def test_fitted_on_the_same_text_it_is_the_squared_correlation_and_else_never_more(self, values) -> None:
+        levels = padded(np.random.default_rng(1).integers(0, 11, size=(6, 5)).astype(np.float32))
+        sample = sample_of(list(values))
+        correlation = sample.correlation(levels)
+        if isinstance(correlation, Unscored) or values.std() < 1e-3:
+            return
+        line = Line.fit(sample, levels)
+        own = explained(sample, levels, line)["explained_variance"]
+        assert own.value == pytest.approx(correlation.value**2, abs=1e-6)
+        other = explained(sample, levels, Line(line.intercept + 0.1, 1.1 * line.slope))["explained_variance"]
+        assert other.value < own.value
+
+    @pytest.mark.parametrize(
+        ("true", "levels", "lacking"),
+        [
+            ([[0, 0], [0, 0]], [[1, 2], [3, 4]], {"explained_variance", "rsquared", "absolute_dev_explained"}),
+            ([[2, 2], [2, 2]], [[1, 2], [3, 4]], {"explained_variance"}),
+            ([[1, 2], [3, 4]], [[5, 5], [5, 5]], {"explained_variance", "rsquared", "absolute_dev_explained"}),
+            ([], [], {"explained_variance", "rsquared", "absolute_dev_explained"}),
+        ],
+    )
+    def test_where_there_is_none_it_says_so(self, true, levels, lacking) -> None:
+        found = explained(sample_of(true), padded(levels), Line(0, 1))
+        assert {name for name, score in found.items() if isinstance(score, Unscored)} == lacking
 
 
 class TestCalibration:

@@ -190,6 +190,21 @@ def test_sections_of_a_text_that_is_a_small_part_stay_together():
     assert len(set(clusters)) == 80
 
 
+def test_an_excerpt_knows_the_text_that_it_is_from(tmp_path):
+    """Also when the split was cached by a version that did not keep that."""
+    texts = random_texts(np.random.default_rng(11), 40, 1500)
+    corpus = split(texts, tmp_path)
+    (file,) = tmp_path.rglob("*.npz")
+    with np.load(file) as saved:
+        old = {name: saved[name] for name in saved.files if name != "texts"}
+    np.savez(file, **old)
+    for found in (corpus, split(texts, tmp_path)):
+        parts = by_part(found).values()
+        texts_of = {int(d): int(t) for part in parts for d, t in zip(part.documents, part.texts, strict=True)}
+        name_of = {d: found.document_names[d].split(" (")[0] for d in texts_of}
+        assert len({(texts_of[d], name_of[d]) for d in texts_of}) == len(set(texts_of.values())) == 40
+
+
 def test_weak_ties_make_no_cluster_above_the_cap(tmp_path):
     rng = np.random.default_rng(6)
     texts = random_texts(rng, 150, 300)

@@ -74,11 +74,13 @@ def test_both_adapters_agree_with_hugging_face_at_true_widths(size: str, save_gp
 def test_both_adapters_agree_with_hugging_face_on_mini() -> None:
     from transformers import GPT2LMHeadModel
 
+    from tools.subject.bridge import BridgeModel
+
     model = GPT2LMHeadModel.from_pretrained(MINI).float().eval()
     subject = open_subject(ModelFolder(MINI, "mini"))
     assert type(subject).__name__ == "LeanGPT2"
     assert_agrees(subject, model, [0, 131, 511], pos=64)
-    assert_agrees(subject.interventions(), model, [131], pos=64)
+    assert_agrees(BridgeModel(ModelFolder(MINI, "mini")), model, [131], pos=64)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from traces_samples import sample_run
 
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
-from traces.events import CallError, Event, Failed, Interrupted
+from traces.events import CallError, Confirmed, Event, Failed, Finished, Interrupted
 from traces.runs import RunFolder
 from traces.show import list_runs, show_run
 from traces.store import TraceWriter
@@ -26,6 +26,47 @@ def test_the_whole_story(tmp_path: Path) -> None:
     path = make_run(tmp_path, [])
     path.write_bytes((FIXTURES / "events.jsonl").read_bytes())
     assert show_run(tmp_path, RUN_ID) == (FIXTURES / "show.txt").read_text()
+
+
+def test_the_final_scores_stand_in_a_table_and_nowhere_else(tmp_path: Path) -> None:
+    interval = {"value": 0.5, "low": 0.4, "high": 0.6}
+    unscored = {"value": None, "reason": "of 201 excerpts none activates, so there is nothing to tell apart"}
+    confirmed = Confirmed(
+        scores={
+            "score": interval,
+            "baselines": {"null": unscored},
+            "gains": {"null": unscored},
+            "scores": {"detection": {"explanation": interval, "null": unscored}},
+            "leaders": [interval],
+            "previous": interval,
+        }
+    )
+    result = sample_run()[-1].result
+    step = {"development": interval, "sealed": interval}
+    anytime = [{"used": used, **step} for used in (2, 6)] + [{"used": 9, **step, "sealed": unscored}]
+    finished = Finished(result=result | {"anytime": anytime, "gains": {"token_lookup_30": interval}})
+    make_run(tmp_path, [*sample_run()[:-2], confirmed, finished])
+    story = show_run(tmp_path, "last")
+    assert "0.310 [0.250, 0.370]   the explanation's gain over it: 0.500 [0.400, 0.600]" in story
+    end = story[story.index("End\n") : story.index("Cost\n")]
+    assert end.splitlines() == [
+        "End",
+        "---",
+        "  stopped: plateau",
+        "  sealed fold 0, opening 1 for this neuron and corpus",
+        "  sealed score of who led, by units of budget used: 0.500 [0.400, 0.600] from 2 on, no score (of 201",
+        "  excerpts none activates, so there is nothing to tell apart) from 9 on",
+        "  an earlier run's explanation on this fold: 0.500 [0.400, 0.600]",
+        "",
+        "Scores on sealed text",
+        "---------------------",
+        "                       explanation           token-lookup-30  null",
+        "  correlation          0.500 [0.400, 0.600]                   no score",
+        "  detection, accuracy  0.500 [0.400, 0.600]                   no score",
+        "  null, no score (correlation; detection, accuracy): of 201 excerpts none activates, so there is",
+        "  nothing to tell apart",
+        "",
+    ]
 
 
 def test_every_beginning_of_a_run_can_be_shown_and_listed(tmp_path: Path) -> None:

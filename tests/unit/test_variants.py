@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import RunConfig
+from agent.config import Quotas, RunConfig
 from agent.variants.load import NOT_A_VARIANTS, Variant, load_variant, shipped_variants
 from tools.errors import BadInput
 
 REQUIRED = {"token-lookup-30", "token-lookup-full", "one-shot", "tournament"}
-ABLATIONS = {"no-minimal-pairs", "one-rival", "random-choice", "no-neighbourhoods", "no-revision"}
+ABLATIONS = {"no-minimal-pairs", "one-rival", "random-choice", "no-neighbourhoods", "no-revision", "no-sampled-text"}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_file_of_ones_own(written) -> None:
     variant = load_variant(str(path))
     assert variant == Variant("mine", "Mine.", {"patience": 3, "max_seconds": 60, "quotas": {"minimal_pair": 0}})
     config = variant.config(target="L1N2", seed=7, budget=5)
-    assert (config.patience, config.quotas.minimal_pair, config.quotas.retrieval) == (3, 0, 24)
+    assert (config.patience, config.quotas.minimal_pair, config.quotas.retrieval) == (3, 0, Quotas().retrieval)
     assert (config.seed, config.budget, config.variant) == (7, 5, "mine")
 
 
@@ -71,7 +71,7 @@ def test_what_the_command_says_goes_before_the_variant(written) -> None:
 def test_effective_settings_are_all_that_a_variant_decides() -> None:
     found = load_variant("no-minimal-pairs").effective()
     assert set(found) == set(RunConfig.model_fields) - NOT_A_VARIANTS
-    assert found["quotas"] == {"minimal_pair": 0, "vocabulary_sweep": 16, "retrieval": 24}
+    assert found["quotas"] == Quotas().by_generator() | {"minimal_pair": 0}
 
 
 @given(st.sampled_from(sorted(set(RunConfig.model_fields) & NOT_A_VARIANTS)))
@@ -97,7 +97,7 @@ def test_what_belongs_to_suite_or_run_is_refused_by_name(key) -> None:
         ("revision = 1\n", ": revision cannot be 1: input should be a valid boolean."),
         ("quotas = 3\n", ": quotas cannot be 3: "),
         ("quotas.retrieval = -1\n", ": quotas.retrieval cannot be -1: "),
-        ("quotas.retrieval = 1000\n", "quotas must add up to 1-64 texts, not 1040."),
+        ("quotas.retrieval = 1000\n", "quotas must add up to 1-64 texts, not 1"),
         ('explainer = "oracle"\n', ": explainer cannot be 'oracle': input should be 'rules'"),
         ("max_seconds = nan\n", ": max_seconds cannot be nan: "),
         ("about = 3\n", ": about cannot be 3: write a sentence in quotes."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tools.bench import Bench
+from tools.catalogue.causal import causal_tools
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.hypotheses import hypothesis_tools
 from tools.catalogue.meanings import meaning_tools
@@ -23,4 +24,5 @@ def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
         *score_tools(bench),
         *meaning_tools(bench),
         *subject_tools(bench),
+        *causal_tools(bench),
     ]

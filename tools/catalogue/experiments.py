@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, field_validator
 
 from tools.bench import Bench, padded, texts_sha256
 from tools.errors import BadInput
-from tools.experiments.candidates import Candidate, Generator, minimal_pairs, retrieval, vocabulary_sweep
-from tools.experiments.choose import choose, disagreement
+from tools.experiments.registry import GENERATORS
+from tools.experiments.rivals import Rival as Rival
+from tools.experiments.round import Choice, Rounds
+from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
 from tools.scoring.calibration import fit_balanced, probabilities
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
-
-
-class Rival(BaseModel):
-    """A sentence, how far it is believed, and its calibration: probabilities of firing at levels 0 to 10."""
-
-    sentence: str
-    belief: float
-    table: list[float]
 
 
 class Design(Arguments):
     """The rivals that experiments should tell apart, and which of them leads: the one that must be tried hardest.
 
-    `quotas` are texts of each generator; `choice` is how they are chosen among the candidates.
+    `quotas` are texts of each generator, together at most 64; `choice` is how they are chosen among the candidates.
     """
 
-    rivals: list[Rival]
+    rivals: list[Rival] = Field(min_length=1)
     leader: int = 0
-    quotas: dict[Generator, int]
-    choice: Literal["disagreement", "random"] = "disagreement"
+    quotas: dict[str, int]
+    choice: Choice = "disagreement"
+
+    @field_validator("quotas")
+    @classmethod
+    def _check(cls, quotas: dict[str, int]) -> dict[str, int]:
+        unknown = sorted(set(quotas) - set(GENERATORS))
+        if unknown:
+            raise ValueError(f"there is no generator {unknown[0]}: there are {', '.join(GENERATORS)}")
+        if min(quotas.values(), default=0) < 0 or sum(quotas.values()) > UNIT_TEXTS:
+            raise ValueError(f"quotas are numbers of texts, together at most {UNIT_TEXTS}")
+        return quotas
 
 
 class Planned(BaseModel):
     """An experiment: does the neuron fire at the last of `tokens`? See `tools.experiments.candidates.Candidate`."""
 
     tokens: list[int]
-    generator: Generator | Literal["fixed_probe"]
+    generator: str
     purpose: str
     carrier: str
     original: float | None
@@ -73,67 +77,24 @@ class Values(Outcome):
 
 def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """`design_experiments`, `design_probe_set` and the two that read, bound to one neuron."""
-    evidence, vocabulary = bench.evidence, bench.vocabulary
+    evidence, rounds = bench.evidence, Rounds(bench)
 
-    def predict(rivals: list[Rival], candidates: list[Candidate]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        tokens, lengths = padded([candidate.tokens for candidate in candidates])
-        out = np.empty((len(rivals), len(candidates)))
-        for i, rival in enumerate(rivals):
-            levels = bench.certain_levels(rival.sentence, tokens)
-            out[i] = probabilities(rival.table, levels[np.arange(len(candidates)), lengths - 1])
-        return out
+    def size_of_design(arguments: Design) -> tuple[int, int]:
+        # What is sampled from the model is paid for like any other text that goes through it.
+        return (SAMPLED_TEXTS, SAMPLED_TOKENS) if arguments.quotas.get("sampled") else (0, 0)
 
     def design(arguments: Design, rng: np.random.Generator) -> Designed:
-        rivals = arguments.rivals
-        beliefs = np.array([rival.belief for rival in rivals])
-        on_probe = np.stack([probabilities(r.table, bench.probe_levels(r.sentence)) for r in rivals])
-        leader = arguments.leader
+        rivals, leader = arguments.rivals, arguments.leader
         if not 0 <= leader < len(rivals):
             raise BadInput(f"the leader must be one of the {len(rivals)} rivals, not number {leader}.")
-        pools = {
-            "minimal_pair": minimal_pairs(evidence.explore, evidence.theta, vocabulary, rng),
-            "vocabulary_sweep": vocabulary_sweep(evidence.explore, evidence.theta, vocabulary, rng),
-            "retrieval": retrieval(
-                evidence.probe,
-                disagreement(on_probe, beliefs).astype(np.float32),
-                on_probe[leader].astype(np.float32),
-            ),
-        }
-        chosen: list[Candidate] = []
-        predictions: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
-        known = bench.known_texts()
-        kept_apart = {f"probe-{int(evidence.probe.ids[row])}" for row, _ in bench.fixed_probe}
-        for generator, quota in arguments.quotas.items():
-            # An excerpt is a witness once in a run, not once a round.
-            pool = [c for c in pools[generator] if c.carrier not in bench.carriers | kept_apart]
-            if not pool or not quota:
-                continue
-            expected = predict(rivals, pool)
-            if arguments.choice == "random":
-                rows = choose(pool, rng.random(len(pool)), quota, known)
-                known |= {pool[row].tokens for row in rows}
-                chosen += [pool[row] for row in rows]
-                predictions += [expected[:, row] for row in rows]
-                continue
-            # Most texts are for telling rivals apart, the rest for trying the leader where it is surest: an edit that
-            # must silence, a token or a text that must fire.
-            n_surest = quota // 3
-            differ = choose(pool, disagreement(expected, beliefs), quota - n_surest, known)
-            known |= {pool[row].tokens for row in differ}
-            sure = 1 - expected[leader] if generator == "minimal_pair" else expected[leader]
-            surest = choose(pool, sure, n_surest, known)
-            known |= {pool[row].tokens for row in surest}
-            for row in [*differ, *surest]:
-                chosen.append(pool[row])
-                predictions.append(expected[:, row])
+        chosen, said = rounds.plan(rivals, leader, arguments.quotas, arguments.choice, rng)
         planned = [
             Planned(
                 tokens=list(c.tokens), generator=c.generator, purpose=c.purpose, carrier=c.carrier, original=c.original
             )
-            for c in chosen[:UNIT_TEXTS]
+            for c in chosen
         ]
-        by_rival = np.array(predictions[:UNIT_TEXTS]).T if predictions else np.empty((len(rivals), 0))
-        return Designed(experiments=planned, predictions=[[round(float(p), 5) for p in row] for row in by_rival])
+        return Designed(experiments=planned, predictions=[[round(float(p), 5) for p in row] for row in said])
 
     def design_probe_set(arguments: ProbeSet, rng: np.random.Generator) -> Designed:
         texts = [text for _, text in bench.fixed_probe]
@@ -179,7 +140,14 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return read(arguments, rng)
 
     return [
-        Tool("design_experiments", "Choose texts that tell rivals apart, unread so far.", Design, Designed, design),
+        Tool(
+            "design_experiments",
+            "Choose texts that tell rivals apart, unread so far.",
+            Design,
+            Designed,
+            design,
+            size=size_of_design,
+        ),
         Tool("read_activations", "Read the neuron on any token texts.", Read, Values, read, size=size_of_reading),
         Tool(
             "design_probe_set",

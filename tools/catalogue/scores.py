@@ -10,8 +10,9 @@ from tools.evidence.neighbours import similar_firing_rate
 from tools.records.excerpts import SealedReadings
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.calibration import fit
-from tools.scoring.metrics import Correlation, StratifiedSample
+from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.null import explanations_of
+from tools.scoring.panel import PROTOCOLS, Panel
 from tools.scoring.sampling import only, sealed_sample, top_and_random_sample
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -69,7 +70,11 @@ class Confirm(Arguments):
 
 
 class Confirmation(Outcome):
-    """Final scores on one sealed fold. `gains` are paired differences of the explanation to each baseline."""
+    """Final scores on one sealed fold.
+
+    `gains` are paired differences of the explanation to each baseline. `scores` are those besides correlation, by name
+    (`tools.scoring.panel.PROTOCOLS`), each for the explanation, `token_lookup_30` and `null`.
+    """
 
     score: ScoreValue | Unscored
     openai_top_random: ScoreValue | Unscored
@@ -78,18 +83,20 @@ class Confirmation(Outcome):
     gains: dict[str, Interval | Unscored]
     previous: ScoreValue | Unscored | None = None
     leaders: list[ScoreValue | Unscored] = Field(default_factory=list)
+    scores: dict[str, dict[str, ScoreValue | Unscored]] = Field(default_factory=dict)
 
 
 def measured(
-    result: Correlation | Unscored, sample: StratifiedSample, split: str, protocol: str
+    result: Estimate | Unscored, sample: StratifiedSample, split: str, protocol: str, n_excerpts: int | None = None
 ) -> ScoreValue | Unscored:
-    """A correlation with everything that a reader of the number needs."""
+    """A score with everything that a reader of the number needs; `n_excerpts` where not all of the sample counted."""
     if isinstance(result, Unscored):
         return result
     interval = result.interval()
+    more = {"resampled": sample.resampled}
     return ScoreValue(
         value=interval.value, low=interval.low, high=interval.high, protocol=protocol, split=split,
-        n_excerpts=len(sample), n_unscored=0,
+        n_excerpts=len(sample) if n_excerpts is None else n_excerpts, n_unscored=0, **more,
     )  # fmt: skip
 
 
@@ -101,9 +108,31 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
     """`score`, `null` and `confirm`, bound to one neuron."""
     evidence = bench.evidence
 
-    def correlate(sentence: str, sample: StratifiedSample) -> Correlation | Unscored:
+    def correlate(sentence: str, sample: StratifiedSample) -> Estimate | Unscored:
         levels = bench.levels(sentence, _tokens_of(sample))
         return levels if isinstance(levels, Unscored) else sample.correlation(levels)
+
+    def besides(
+        sentences: dict[str, str | None], sample: StratifiedSample, fold: int
+    ) -> dict[str, dict[str, ScoreValue | Unscored]]:
+        neuron = evidence.neuron
+        panel = Panel(bench.development, sample, evidence.theta, (neuron.layer, neuron.index, fold, 1))
+        found: dict[str, dict[str, ScoreValue | Unscored]] = {name: {} for name in PROTOCOLS}
+        for whose, sentence in sentences.items():
+            for name, result in of_sentence(panel, sentence).items():
+                found[name][whose] = measured(result, sample, "sealed", PROTOCOLS[name], panel.n_excerpts(name))
+        return found
+
+    def of_sentence(panel: Panel, sentence: str | None) -> dict[str, Estimate | Unscored]:
+        if sentence is None:
+            return dict.fromkeys(PROTOCOLS, Unscored(reason="there is no sentence to score"))
+        fitted = bench.levels(sentence, _tokens_of(panel.development))
+        levels = bench.levels(sentence, _tokens_of(panel.sample))
+        if isinstance(fitted, Unscored):
+            return dict.fromkeys(PROTOCOLS, fitted)
+        if isinstance(levels, Unscored):
+            return dict.fromkeys(PROTOCOLS, levels)
+        return panel.scores(fitted, levels)
 
     def score(arguments: Score, rng: np.random.Generator) -> Scores:
         sample = bench.development
@@ -115,7 +144,7 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
             levels = bench.levels(sentence, _tokens_of(sample))
             result = levels if isinstance(levels, Unscored) else sample.correlation(levels)
             table = [] if isinstance(levels, Unscored) else fit(levels[mask], fired)
-            known = isinstance(reference, Correlation) and isinstance(result, Correlation)
+            known = isinstance(reference, Estimate) and isinstance(result, Estimate)
             gain = result.minus(reference) if known else None  # type: ignore[union-attr, arg-type]
             out.append(
                 Scored(
@@ -152,7 +181,7 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
         winner = correlate(arguments.sentence, sample)
         tokens = _tokens_of(sample)
         listed = bench.lookup_sentence
-        series: dict[str, Correlation | Unscored] = {
+        series: dict[str, Estimate | Unscored] = {
             "token_lookup_30": correlate(listed, sample) if listed else Unscored(reason="no token stands out"),
             "token_lookup_full": sample.correlation(bench.token_means.full(tokens)),
             "null": correlate(arguments.null, sample) if arguments.null else Unscored(reason="no null could be scored"),
@@ -176,6 +205,11 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
             gains=gains,
             previous=measured(before, sample, "sealed", PROTOCOL) if before else None,
             leaders=[measured(correlate(s, sample), sample, "sealed", PROTOCOL) for s in arguments.leaders],
+            scores=besides(
+                {"explanation": arguments.sentence, "token_lookup_30": listed, "null": arguments.null},
+                sample,
+                arguments.fold,
+            ),
         )
 
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -189,7 +189,7 @@ def _cut(documents: Documents) -> Excerpts:
     inside = position < length[:, None]
     padded = np.append(documents.tokens, np.int32(-1))
     tokens = padded[np.where(inside, at, len(documents.tokens))]
-    return Excerpts(tokens, length, document, np.arange(len(length), dtype=np.int32))
+    return Excerpts(tokens, length, document, np.arange(len(length), dtype=np.int32), documents.texts[document])
 
 
 def _assign(documents: Documents, clusters: NDArray[np.int32]) -> NDArray[np.int8]:
@@ -268,7 +268,7 @@ def _load(path: Path, corpus: Corpus) -> SplitCorpus | None:
         # opened here, because numpy leaves a damaged file open
         with path.open("rb") as file, np.load(file) as saved:
             about = json.loads(saved["about"].tobytes())
-            excerpts = Excerpts(*(saved[name] for name in ("tokens", "lengths", "documents", "ids")))
+            excerpts = Excerpts(*(saved[field.name] for field in fields(Excerpts)))
             parts = saved["parts"]
         counts = SplitCounts(**about["counts"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):

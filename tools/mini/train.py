@@ -3,7 +3,14 @@
     python -m tools.mini.train --out tools/mini/weights --tokens 30e6 --threads 2
 
 The text is the training part of the standard library (see `tools.mini.text`); held-out loss is measured on the other
-part. Every window begins with `<|endoftext|>`, because that is how excerpts are read later. A state file beside the
+part. With `--corpus FOLDER` it is a second model, of any texts:
+
+    python -m tools.mini.train --out second --corpus texts --held-out second-held-out --seed 1 --tokens 4e6
+
+The texts of the folder whose SHA-256 begins with an even byte are learnt from; the others are held out, those that
+share too much with the training part are left out, and `used.json` beside the weights says which is which.
+
+Every window begins with `<|endoftext|>`, because that is how excerpts are read later. A state file beside the
 weights makes the run resumable: the same command goes on where it stopped. The learning rate is constant and falls
 linearly to zero over the last fifth of `--tokens`. The best checkpoint by held-out loss is what is written.
 """
@@ -23,6 +30,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tools.evidence.corpus import load_texts
+from tools.mini.parts import Parts, split_texts, without_near_copies, write_texts
 from tools.mini.text import texts_of
 
 BOS = "<|endoftext|>"
@@ -54,9 +63,8 @@ def train_tokenizer(texts: list[str], out: Path) -> Any:
 
 
 def encode(tokenizer: Any, texts: list[str]) -> list[NDArray[np.int64]]:
-    """Token ids of each text, without BOS; texts of fewer than two tokens are left out."""
-    encoded = (np.array(e.ids, dtype=np.int64) for e in tokenizer.encode_batch(texts))
-    return [ids for ids in encoded if len(ids) > 1]
+    """Token ids of each text, without BOS."""
+    return [np.array(e.ids, dtype=np.int64) for e in tokenizer.encode_batch(texts)]
 
 
 def windows(texts: list[NDArray[np.int64]], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -145,6 +153,30 @@ Train it again, and hash what it saw:
 """
 
 
+def corpus_card(facts: dict[str, Any]) -> str:
+    """The README.md beside the weights of a model of `--corpus`, from what `training.json` holds."""
+    return f"""# A model of {facts["corpus"]}
+
+A GPT-2-architecture language model trained as `mini` is, on texts of its own: {facts["layers"]} layers, width
+{D_MODEL}, {4 * D_MODEL} neurons a layer, {N_HEADS} heads, {N_POSITIONS} positions, a byte-level BPE vocabulary of
+{VOCAB} tokens of its own.
+
+| | |
+|---|---|
+| Corpus | {facts["corpus"]}, fingerprint {facts["fingerprint"]} |
+| Trained on | the texts whose SHA-256 begins with an even byte: {facts["training_tokens"]:,} tokens |
+| Held out | the other texts, but for near copies: {facts["held_out_tokens"]:,} tokens; names in `used.json` |
+| Tokens seen | {facts["tokens_seen"]:,} |
+| Held-out loss, nats per token | **{facts["held_out_loss"]:.3f}** |
+| Bigram on the same text (Witten-Bell) | {facts["bigram_loss"]:.3f} |
+| Unigram on the same text | {facts["unigram_loss"]:.3f} |
+| Seed, peak learning rate | {facts["seed"]}, {facts["lr"]} |
+| Windows a step, dropout | {facts["batch"]}, {facts["dropout"]} |
+
+Held-out loss is measured on {HELD_OUT_WINDOWS} fixed windows of {N_POSITIONS} tokens; `training.json` has the curve.
+"""
+
+
 def learning_rate(tokens: int, limit: int, peak: float, step: int) -> float:
     """Warm up, hold at `peak`, fall linearly to zero over the last fifth of `limit` tokens."""
     return peak * min(1.0, (step + 1) / WARMUP_STEPS, max(0.0, (limit - tokens) / (0.2 * limit)))
@@ -154,6 +186,11 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and tokenizer")
+    parser.add_argument("--corpus", help="texts to learn from: a folder or a file (default: the standard library)")
+    parser.add_argument("--held-out", type=Path, help="write the held-out texts of --corpus to this folder")
+    parser.add_argument("--layers", type=int, default=N_LAYERS)
+    parser.add_argument("--batch", type=int, default=BATCH, help="windows of 256 tokens a step")
+    parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--tokens", type=float, default=30e6, help="training tokens in all")
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
@@ -170,10 +207,22 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     state_path = args.out / "training_state.pt"
-    training_texts = [text for _, text in texts_of("training")]
+    if args.corpus:
+        corpus = load_texts(args.corpus, "")
+        used = split_texts(corpus.name, corpus.texts, corpus.fingerprint)
+    else:
+        used = Parts("standard library", list(texts_of("training")), list(texts_of("corpus")))
+    training_texts = [text for _, text in used.training]
     tokenizer = train_tokenizer(training_texts, args.out)
     train = encode(tokenizer, training_texts)
-    held_out_texts = encode(tokenizer, [text for _, text in texts_of("corpus")])
+    held_out_texts = encode(tokenizer, [text for _, text in used.held_out])
+    if args.corpus:
+        used, held_out_texts = without_near_copies(used, train, held_out_texts)
+        used.save(args.out)
+    if args.held_out:
+        write_texts(used.held_out, args.held_out)
+    train = [ids for ids in train if len(ids) > 1]
+    held_out_texts = [ids for ids in held_out_texts if len(ids) > 1]
     held_out = windows(held_out_texts, HELD_OUT_WINDOWS, np.random.default_rng(1))
     n_train = sum(map(len, train))
     unigram, bigram = ngram_losses(train, held_out)
@@ -182,8 +231,8 @@ def main() -> None:
 
     torch.manual_seed(args.seed)
     config = GPT2Config(
-        vocab_size=VOCAB, n_positions=N_POSITIONS, n_embd=D_MODEL, n_layer=N_LAYERS, n_head=N_HEADS,
-        bos_token_id=0, eos_token_id=0, resid_pdrop=0.1, embd_pdrop=0.1,
+        vocab_size=VOCAB, n_positions=N_POSITIONS, n_embd=D_MODEL, n_layer=args.layers, n_head=N_HEADS,
+        bos_token_id=0, eos_token_id=0, resid_pdrop=args.dropout, embd_pdrop=args.dropout,
         attn_pdrop=0.0,  # dropout inside attention falls back to a path several times slower on a CPU
         activation_function="gelu_pytorch_tanh",  # the same function as GPT-2's gelu_new, in one fused kernel
     )  # fmt: skip
@@ -207,12 +256,12 @@ def main() -> None:
     while tokens < limit:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(tokens, limit, args.lr, step)
-        loss = loss_of(model, windows(train, BATCH, rng), args.device)
+        loss = loss_of(model, windows(train, args.batch, rng), args.device)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        tokens += BATCH * (N_POSITIONS - 1)
+        tokens += args.batch * (N_POSITIONS - 1)
         step += 1
         if step % EVAL_EVERY == 0 or tokens >= limit:
             value = held_out_loss(model, held_out, args.device)
@@ -231,8 +280,14 @@ def main() -> None:
                     "bigram_loss": bigram, "python": platform.python_version(), "seed": args.seed, "lr": args.lr,
                     "history": history,
                 }  # fmt: skip
+                if args.corpus:
+                    card |= {
+                        "corpus": used.name, "fingerprint": used.fingerprint, "layers": args.layers,
+                        "batch": args.batch, "dropout": args.dropout,
+                        "held_out_tokens": sum(map(len, held_out_texts)),
+                    }  # fmt: skip
                 (args.out / "training.json").write_text(json.dumps(card, indent=1) + "\n")
-                (args.out / "README.md").write_text(model_card(card))
+                (args.out / "README.md").write_text(corpus_card(card) if args.corpus else model_card(card))
             torch.save(
                 {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "rng": rng.bit_generator.state,
                  "torch_rng": torch.get_rng_state(), "tokens": tokens, "step": step, "best": best, "history": history},

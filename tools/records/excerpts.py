@@ -23,12 +23,14 @@ class Excerpts:
         lengths: int64 [n].
         documents: int32 [n], the document each comes from, numbered over the whole corpus.
         ids: int32 [n], numbered over the whole corpus.
+        texts: int32 [n], the text that the document is all or a section of, numbered over the whole corpus.
     """
 
     tokens: NDArray[np.int32]
     lengths: NDArray[np.int64]
     documents: NDArray[np.int32]
     ids: NDArray[np.int32]
+    texts: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -40,7 +42,7 @@ class Excerpts:
 
     def take(self, rows: NDArray[np.int64]) -> Excerpts:
         """The excerpts at `rows`, in that order."""
-        return Excerpts(self.tokens[rows], self.lengths[rows], self.documents[rows], self.ids[rows])
+        return Excerpts(*(column[rows] for column in vars(self).values()))
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,20 @@ from tools.errors import BadInput
 from tools.subject.batches import check_finite, chunks, map_chunks
 from tools.subject.folder import ModelFolder, check_folder, fingerprint, read_json, weight_files
 from tools.subject.lean import rows_of
-from tools.subject.protocol import FloatArray, TokenArray
+from tools.subject.output import (
+    Ranked,
+    check_last,
+    check_neurons,
+    check_replacement,
+    divergence,
+    draw_tokens,
+    no_effect,
+    note_effect,
+    prompt_ids,
+    strongest,
+)  # fmt: skip
+from tools.subject.protocol import FloatArray, LastTokenEffect, TokenArray
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
-
-_TINY = torch.finfo(torch.float32).tiny
 
 
 class BridgeModel:
@@ -81,7 +91,7 @@ class BridgeModel:
         Raises:
             BadInput: no such layer, a text longer than `n_ctx`, or a token id outside the vocabulary.
         """
-        self._check(layer)
+        check_neurons(self, layer, [0])
         compute = partial(self._mlp_input, layer=layer)
         return map_chunks(compute, tokens, lengths, (self.d_model,), **self._limits)
 
@@ -94,7 +104,7 @@ class BridgeModel:
         Raises:
             BadInput: no such layer or neuron.
         """
-        self._check(layer, index)
+        check_neurons(self, layer, [index])
         flat = rows_of(mlp_input)
         kept: list[torch.Tensor] = []
 
@@ -135,20 +145,12 @@ class BridgeModel:
         Raises:
             BadInput: the temperature is not positive, or prompt and continuation exceed `n_ctx`.
         """
-        if not temperature > 0:
-            raise BadInput(f"the temperature must be above 0, not {temperature}.")
-        start = self._tokenizer.encode([prompt])[0]
-        if len(start) + n_tokens > self.n_ctx:
-            raise BadInput(f"{len(start)} + {n_tokens} tokens are too long: {self.name} reads at most {self.n_ctx}.")
+        start = prompt_ids(self, prompt, n_tokens, temperature)
         ids = torch.tensor([[self._bos, *start]] * n_texts)
         step, past = ids, None
         for _ in range(n_tokens):
             logits, past = self._bridge(step, return_type="logits_and_cache", past_key_values=past, use_cache=True)
-            logits = logits[:, -1, : self._tokenizer.d_vocab].double() / temperature
-            logits[:, self._bos] = -torch.inf
-            cumulative = logits.softmax(dim=-1).cumsum(dim=-1)
-            drawn = torch.from_numpy(rng.random(n_texts))[:, None] * cumulative[:, -1:]
-            step = torch.searchsorted(cumulative, drawn, right=True)
+            step = draw_tokens(logits[:, -1], self._bos, self._tokenizer.d_vocab, temperature, rng)
             ids = torch.cat([ids, step], dim=1)
         return [self._tokenizer.decode(row[1:]) for row in ids.tolist()]
 
@@ -156,39 +158,74 @@ class BridgeModel:
     def ablate(
         self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int, index: int, replacement: FloatArray
     ) -> FloatArray:
-        """Replace one neuron's values by `replacement` [batch, pos] and say how much the output changes.
+        """Replace one neuron's values by `replacement` [..., batch, pos] and say how much the output changes.
 
-        BOS's own value stays. Returns the Jensen-Shannon divergence in nats between the next-token distributions with
-        and without the replacement, float32 [batch, pos], 0 at padded positions.
+        Leading axes are several replacements on the same texts. BOS's own value stays. Returns the Jensen-Shannon
+        divergence in nats between the next-token distributions with and without the replacement, float32
+        [..., batch, pos], 0 at padded positions.
 
         Raises:
             BadInput: no such neuron, `replacement` of another shape, or tokens that cannot be read.
         """
-        self._check(layer, index)
-        if replacement.shape != tokens.shape:
-            raise BadInput(
-                f"replacement values of shape {replacement.shape} do not fit tokens of shape {tokens.shape}."
-            )
-        out = np.zeros(tokens.shape, dtype=np.float32)
+        check_neurons(self, layer, [index])
+        check_replacement(replacement, tokens)
+        given = replacement.reshape(-1, *tokens.shape)
+        out = np.zeros(given.shape, dtype=np.float32)
         for rows, ids in chunks(tokens, lengths, **self._limits):
-            width = ids.shape[1] - 1
-            values = torch.from_numpy(replacement[rows, :width])
-
-            def swap(value: torch.Tensor, hook: Any, values: torch.Tensor = values) -> torch.Tensor:
-                value = value.clone()
-                value[:, 1:, index] = values.to(value.dtype)
-                return value
-
             batch = torch.from_numpy(ids)
             original = self._bridge(batch)
-            ablated = self._bridge.run_with_hooks(batch, fwd_hooks=[(f"blocks.{layer}.mlp.hook_post", swap)])
-            for row, a, b, length in zip(rows, original, ablated, lengths[rows], strict=True):
-                out[row, :length] = _divergence(a[1 : 1 + length], b[1 : 1 + length]).numpy()
-        return out
+            at = slice(None), slice(1, None), index
+            for k in range(len(given)):
+                values = torch.from_numpy(given[k, rows, : ids.shape[1] - 1])
+                ablated = self._with(batch, layer, at, values)
+                for row, a, b, length in zip(rows, original, ablated, lengths[rows], strict=True):
+                    out[k, row, :length] = divergence(a[1 : 1 + length], b[1 : 1 + length]).numpy()
+        return out.reshape(replacement.shape)
 
     @torch.inference_mode()
-    def logit_effects(self, layer: int, index: int, k: int) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-        """The `k` tokens the neuron promotes most and the `k` it suppresses most, each with its direct weight.
+    def ablate_last(
+        self,
+        tokens: TokenArray,
+        lengths: NDArray[np.int64],
+        layer: int,
+        indices: NDArray[np.int64],
+        values: FloatArray,
+        watched: NDArray[np.int64],
+    ) -> LastTokenEffect:
+        """Set one neuron of `layer` at the last token of each text: neuron `indices` [batch] to `values` [batch].
+
+        Says what this does to the prediction of the next token; `watched` are token ids [k] to follow.
+
+        Raises:
+            BadInput: no such neuron, arguments that do not fit each other, or tokens that cannot be read.
+        """
+        check_neurons(self, layer, indices)
+        check_last(self, lengths, indices, values, watched)
+        effect = no_effect(len(tokens), len(watched))
+        for rows, ids in chunks(tokens, lengths, **self._limits):
+            batch, at = torch.from_numpy(ids), (torch.arange(len(rows)), torch.from_numpy(lengths[rows]))
+            swapped = (*at, torch.from_numpy(indices[rows]))
+            ablated = self._with(batch, layer, swapped, torch.from_numpy(values[rows]))
+            note_effect(effect, rows, self._bridge(batch)[at], ablated[at], watched)
+        return effect
+
+    @torch.inference_mode()
+    def output_weights(self, layer: int, index: int) -> FloatArray:
+        """How each token's logit moves per unit of the neuron, directly. Float32 [d_vocab]; see `logit_effects`.
+
+        Raises:
+            BadInput: no such neuron.
+        """
+        check_neurons(self, layer, [index])
+        direction = self._bridge.blocks[layer].mlp.W_out[index].float()
+        gain = getattr(self._bridge.ln_final, "weight", None)
+        if gain is not None:
+            direction = direction * (gain + 1 if getattr(self._bridge.cfg, "rmsnorm_uses_offset", False) else gain)
+        weights: FloatArray = (direction @ self._bridge.W_U.float()).numpy()
+        return weights[: self._tokenizer.d_vocab]
+
+    def logit_effects(self, layer: int, index: int, k: int) -> tuple[Ranked, Ranked]:
+        """The `k` tokens the neuron promotes most and the `k` it suppresses most, each with its output weight.
 
         The weight of token t is `w_out[n] @ diag(ln_f.g) @ w_u[:, t]` (OpenAI's output weight): how its logit moves per
         unit of the neuron, later layers and the final norm's division left out.
@@ -196,18 +233,18 @@ class BridgeModel:
         Raises:
             BadInput: no such neuron.
         """
-        self._check(layer, index)
-        direction = self._bridge.blocks[layer].mlp.W_out[index].float()
-        gain = getattr(self._bridge.ln_final, "weight", None)
-        if gain is not None:
-            direction = direction * (gain + 1 if getattr(self._bridge.cfg, "rmsnorm_uses_offset", False) else gain)
-        weights = (direction @ self._bridge.W_U.float())[: self._tokenizer.d_vocab].numpy()
-        strings = self._tokenizer.token_strings()
-        order = np.argsort(-weights, kind="stable")
-        return (
-            [(strings[i], float(weights[i])) for i in order[:k]],
-            [(strings[i], float(weights[i])) for i in order[::-1][:k]],
-        )
+        return strongest(self.output_weights(layer, index), self._tokenizer.token_strings(), k)
+
+    def _with(self, batch: torch.Tensor, layer: int, at: Any, values: torch.Tensor) -> torch.Tensor:
+        """Logits of ids [batch, pos] with the neurons of `layer` at `at` (an index of [batch, pos, d_mlp]) replaced."""
+
+        def swap(value: torch.Tensor, hook: Any) -> torch.Tensor:
+            value = value.clone()
+            value[at] = values.to(value.dtype)
+            return value
+
+        logits: torch.Tensor = self._bridge.run_with_hooks(batch, fwd_hooks=[(f"blocks.{layer}.mlp.hook_post", swap)])
+        return logits
 
     @property
     def _limits(self) -> dict[str, int]:
@@ -226,13 +263,6 @@ class BridgeModel:
         )
         out: FloatArray = kept[0].numpy()
         return out
-
-    def _check(self, layer: int, index: int = 0) -> None:
-        if not (0 <= layer < self.n_layers and 0 <= index < self.d_mlp):
-            raise BadInput(
-                f"{self.name} has layers 0-{self.n_layers - 1} and neurons 0-{self.d_mlp - 1} a layer, "
-                f"not layer {layer} neuron {index}."
-            )
 
 
 @lru_cache(maxsize=1)
@@ -298,12 +328,3 @@ def _bos_id(folder: ModelFolder, tokenizer: FolderTokenizer) -> int:
         if isinstance(value, int) and 0 <= value < tokenizer.d_vocab:
             return value
     raise BadInput(f"{folder.path / 'config.json'} names no valid bos_token_id or eos_token_id: readings need one.")
-
-
-def _divergence(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Jensen-Shannon divergence in nats between the distributions of two sets of logits [pos, d_vocab]. Shape [pos]."""
-    p, q = a.double().softmax(dim=-1), b.double().softmax(dim=-1)
-    middle = ((p + q) / 2).clamp(min=_TINY).log()
-    halves = (torch.special.xlogy(x, x) - x * middle for x in (p, q))
-    total = torch.stack([half.sum(dim=-1) for half in halves]).sum(dim=0)
-    return (total / 2).clamp(min=0).float()

@@ -1,7 +1,8 @@
 """A lean reader for GPT-2's architecture: torch on memory-mapped safetensors, and nothing past the layer asked for.
 
-Values agree with Hugging Face's own forward pass within 1e-5 (tests pin it). They are float32 whatever the file holds.
-The same text read in a batch of another shape may differ in the last bits.
+What goes on to the model's output is in `tools.subject.interventions`. Values agree with Hugging Face's own forward
+pass within 1e-5 (tests pin it). They are float32 whatever the file holds. The same text read in a batch of another
+shape may differ in the last bits.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,7 +25,11 @@ from tools.subject.folder import ModelFolder, fingerprint, read_json, weight_fil
 from tools.subject.protocol import FloatArray, Interventions, TokenArray
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
 
+if TYPE_CHECKING:
+    from tools.subject.interventions import LeanInterventions
+
 Map = Callable[[torch.Tensor], torch.Tensor]
+Past = tuple[torch.Tensor, torch.Tensor]
 
 _gelu_tanh: Map = partial(F.gelu, approximate="tanh")
 ACTIVATIONS: dict[str, Map] = {
@@ -75,7 +80,7 @@ class LeanGPT2:
         self._scales = _attention_scales(config, self._n_layers, self._d_model // self._n_heads)
         self._tokenizer = load_tokenizer(folder.path)
         self._bos = _bos_id(folder, config)
-        self._tensors = _Tensors(folder)
+        self._tensors = Tensors(folder)
         self._check_shapes()
         self._blocks: dict[int, _Block] = {}
 
@@ -145,7 +150,8 @@ class LeanGPT2:
         weight, bias = self._block(layer).c_fc
         flat = rows_of(mlp_input)
         values = self._activation(torch.addmv(bias[index], flat, weight[:, index].contiguous()))
-        values[~flat.any(dim=1)] = 0
+        blank = torch.nonzero(flat[:, 0] == 0)[:, 0]
+        values[blank[~flat[blank].any(dim=1)]] = 0
         out: FloatArray = values.numpy().reshape(mlp_input.shape[:-1])
         check_finite(out, self.name)
         return out
@@ -159,34 +165,78 @@ class LeanGPT2:
         """Every neuron of a layer may serve a matched null."""
         return range(self.d_mlp)
 
-    def interventions(self) -> Interventions:
-        """TransformerLens on the same folder, booted on first use (seconds)."""
-        from tools.subject.bridge import open_bridge
+    @cached_property
+    def _interventions(self) -> LeanInterventions:
+        from tools.subject.interventions import LeanInterventions
 
-        return open_bridge(self.folder)
+        return LeanInterventions(self)
+
+    def interventions(self) -> Interventions:
+        """On the same weights.
+
+        Raises:
+            BadInput: the folder lacks the final norm or the output matrix, or their shapes do not fit.
+        """
+        return self._interventions
+
+    @property
+    def bos(self) -> int:
+        """The id of BOS."""
+        return self._bos
+
+    @property
+    def eps(self) -> float:
+        """What layer norms add to a variance."""
+        return self._eps
+
+    @property
+    def tensors(self) -> Tensors:
+        """The weights."""
+        return self._tensors
+
+    def embed(self, ids: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """The residual stream before layer 0 for ids [batch, pos] that stand at positions `first` and on."""
+        return F.embedding(ids, self._wte).float() + self._wpe[first : first + ids.shape[1]]
+
+    def attend(self, x: torch.Tensor, layer: int, past: Past | None = None, seen: torch.Tensor | None = None) -> Past:
+        """Add attention's output to the residual stream `x` [batch, pos, d_model] in place.
+
+        Args:
+            x: all positions from BOS on; where `past` is given, one position.
+            layer: whose attention.
+            past: keys and values that the one position sees beside its own.
+            seen: which of the past it sees, bool [batch, n_past]; all unless given.
+
+        Returns:
+            Keys and values [batch, head, pos, d_head], the past before them where it is given.
+        """
+        batch, pos, width = x.shape
+        block = self._block(layer)
+        qkv = block.qkv(F.layer_norm(x, (width,), *block.ln_1, self._eps))
+        q, k, v = qkv.view(batch, pos, 3, self._n_heads, width // self._n_heads).permute(2, 0, 3, 1, 4)
+        if past is not None:
+            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
+        mask = None if seen is None else F.pad(seen, (0, pos), value=True)[:, None, None]
+        mixed = F.scaled_dot_product_attention(q, k, v, mask, is_causal=past is None, scale=self._scales[layer])
+        x += block.attn_out(mixed.transpose(1, 2).reshape(batch, pos, width))
+        return k, v
+
+    def feed_forward(self, x: torch.Tensor, layer: int) -> torch.Tensor:
+        """Add the MLP's output to the residual stream `x` [..., d_model] in place; returns its neurons [..., d_mlp]."""
+        block = self._block(layer)
+        neurons = self._activation(block.mlp_in(F.layer_norm(x, (self._d_model,), *block.ln_2, self._eps)))
+        x += block.mlp_out(neurons)
+        return neurons
 
     @torch.inference_mode()
     def _forward(self, ids: NDArray[np.int64], layer: int) -> FloatArray:
-        token_ids = torch.from_numpy(ids)
-        x = F.embedding(token_ids, self._wte).float() + self._wpe[: ids.shape[1]]
+        x = self.embed(torch.from_numpy(ids))
         for i in range(layer):
-            block = self._block(i)
-            self._attend(x, block, i)
-            x += block.mlp_out(
-                self._activation(block.mlp_in(F.layer_norm(x, (self._d_model,), *block.ln_2, self._eps)))
-            )
-        block = self._block(layer)
-        self._attend(x, block, layer)
-        out: FloatArray = F.layer_norm(x, (self._d_model,), *block.ln_2, self._eps).numpy()
+            self.attend(x, i)
+            self.feed_forward(x, i)
+        self.attend(x, layer)
+        out: FloatArray = F.layer_norm(x, (self._d_model,), *self._block(layer).ln_2, self._eps).numpy()
         return out
-
-    def _attend(self, x: torch.Tensor, block: _Block, layer: int) -> None:
-        """Add attention's output to the residual stream `x` [batch, pos, d_model] in place."""
-        batch, pos, width = x.shape
-        qkv = block.qkv(F.layer_norm(x, (width,), *block.ln_1, self._eps))
-        q, k, v = qkv.view(batch, pos, 3, self._n_heads, width // self._n_heads).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=self._scales[layer])
-        x += block.attn_out(mixed.transpose(1, 2).reshape(batch, pos, width))
 
     @cached_property
     def _wte(self) -> torch.Tensor:
@@ -236,32 +286,36 @@ class _Block:
     qkv: Map
     attn_out: Map
     c_fc: tuple[torch.Tensor, torch.Tensor]
-    tensors: _Tensors
+    tensors: Tensors
     layer: int
 
     @classmethod
-    def load(cls, tensors: _Tensors, layer: int) -> _Block:
+    def load(cls, tensors: Tensors, layer: int) -> _Block:
         def pair(part: str) -> tuple[torch.Tensor, torch.Tensor]:
             return tensors[f"h.{layer}.{part}.weight"].float(), tensors[f"h.{layer}.{part}.bias"].float()
 
         return cls(
-            pair("ln_1"), pair("ln_2"), _linear(*pair("attn.c_attn")), _linear(*pair("attn.c_proj")), pair("mlp.c_fc"),
+            pair("ln_1"), pair("ln_2"), linear(*pair("attn.c_attn")), linear(*pair("attn.c_proj")), pair("mlp.c_fc"),
             tensors, layer,
         )  # fmt: skip
 
     # Packed only when a deeper layer is read: the block at the layer asked for needs neither.
     @cached_property
     def mlp_in(self) -> Map:
-        return _linear(*self.c_fc)
+        return linear(*self.c_fc)
 
     @cached_property
     def mlp_out(self) -> Map:
         name = f"h.{self.layer}.mlp.c_proj"
-        return _linear(self.tensors[f"{name}.weight"].float(), self.tensors[f"{name}.bias"].float())
+        return linear(self.tensors[f"{name}.weight"].float(), self.tensors[f"{name}.bias"].float())
 
 
-class _Tensors:
-    """The tensors of a model folder by their GPT-2 name without `transformer.`, memory-mapped, in the file's dtype."""
+class Tensors:
+    """The tensors of a model folder by their GPT-2 name without `transformer.`, memory-mapped, in the file's dtype.
+
+    Raises:
+        BadInput: there is no tensor of that name.
+    """
 
     def __init__(self, folder: ModelFolder) -> None:
         self._where: dict[str, tuple[Any, str]] = {}
@@ -280,6 +334,7 @@ class _Tensors:
         return tensor
 
     def shape(self, name: str) -> list[int]:
+        """Its shape, without reading it."""
         handle, key = self._find(name)
         return list(handle.get_slice(key).get_shape())
 
@@ -302,7 +357,7 @@ def _attention_scales(config: dict[str, Any], n_layers: int, d_head: int) -> lis
     return [base / (layer + 1) if by_layer else base for layer in range(n_layers)]
 
 
-def _linear(weight: torch.Tensor, bias: torch.Tensor) -> Map:
+def linear(weight: torch.Tensor, bias: torch.Tensor) -> Map:
     """`x -> x @ weight + bias` for x [..., n_in] and weight [n_in, n_out]."""
     if _can_pack():
         return _packed(weight, bias)

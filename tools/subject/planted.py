@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.subject.protocol import FloatArray, Interventions, TokenArray
+from tools.subject.protocol import FloatArray, Interventions, LastTokenEffect, TokenArray
 
 if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
@@ -37,6 +37,7 @@ N_REAL = 64
 """Real neurons beside the planted ones."""
 
 _SHOWN = 60
+_NO_OUTPUT = "a planted neuron is a function of text: it has no output weights and cannot be ablated."
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class PlantedFunction:
         except Exception as error:
             raise BadInput(f"{where} raises {type(error).__name__}: {error}.") from error
         try:
-            values = np.asarray(given, dtype=np.float32)
+            with np.errstate(over="ignore"):  # what is too large is said below
+                values = np.asarray(given, dtype=np.float64).astype(np.float32)
         except (TypeError, ValueError) as error:
             raise BadInput(f"{where} gives {type(given).__name__} instead of a list of numbers: {error}.") from error
         if values.shape != (len(tokens),):
@@ -193,11 +195,27 @@ class PlantedModel:
         self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int, index: int, replacement: FloatArray
     ) -> FloatArray:
         """Raises BadInput."""
-        raise BadInput("a planted neuron is a function of text, wired to no output: it cannot be ablated.")
+        raise BadInput(_NO_OUTPUT)
+
+    def ablate_last(
+        self,
+        tokens: TokenArray,
+        lengths: NDArray[np.int64],
+        layer: int,
+        indices: NDArray[np.int64],
+        values: FloatArray,
+        watched: NDArray[np.int64],
+    ) -> LastTokenEffect:
+        """Raises BadInput."""
+        raise BadInput(_NO_OUTPUT)
+
+    def output_weights(self, layer: int, index: int) -> FloatArray:
+        """Raises BadInput."""
+        raise BadInput(_NO_OUTPUT)
 
     def logit_effects(self, layer: int, index: int, k: int) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
         """Raises BadInput."""
-        raise BadInput("a planted neuron is a function of text: it has no output weights.")
+        raise BadInput(_NO_OUTPUT)
 
 
 def _imported(entry: str, module: str) -> ModuleType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -83,7 +84,26 @@ class SubjectModel(Protocol):
         """The neurons of a layer whose explanations a matched null may be made of."""
 
     def interventions(self) -> Interventions:
-        """Generation, ablation and logit effects; the first use may take seconds."""
+        """Generation, ablation and logit effects; the first use may take seconds.
+
+        Raises:
+            BadInput: the model's output cannot be computed.
+        """
+
+
+@dataclass(frozen=True)
+class LastTokenEffect:
+    """What setting a neuron at the last token of each text does to the prediction of the next token.
+
+    Attributes:
+        divergence: Jensen-Shannon divergence in nats between the distributions with and without, float32 [batch].
+        before: natural log probabilities of the watched tokens as the model has them, float32 [batch, k].
+        after: the same with the neuron set.
+    """
+
+    divergence: FloatArray
+    before: FloatArray
+    after: FloatArray
 
 
 class Interventions(Protocol):
@@ -97,11 +117,29 @@ class Interventions(Protocol):
     def ablate(
         self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int, index: int, replacement: FloatArray
     ) -> FloatArray:
-        """Replace one neuron's values by `replacement` [batch, pos] and say how much the output changes.
+        """Replace one neuron's values by `replacement` [..., batch, pos] and say how much the output changes.
 
-        Returns the Jensen-Shannon divergence in nats between the next-token distributions with and without the
-        replacement, float32 [batch, pos], 0 at padded positions.
+        Leading axes are several replacements on the same texts, which share what is read without one. Returns the
+        Jensen-Shannon divergence in nats between the next-token distributions with and without the replacement,
+        float32 [..., batch, pos], 0 at padded positions.
         """
 
+    def ablate_last(
+        self,
+        tokens: TokenArray,
+        lengths: NDArray[np.int64],
+        layer: int,
+        indices: NDArray[np.int64],
+        values: FloatArray,
+        watched: NDArray[np.int64],
+    ) -> LastTokenEffect:
+        """Set one neuron of `layer` at the last token of each text: neuron `indices` [batch] to `values` [batch].
+
+        Says what this does to the prediction of the next token; `watched` are token ids [k] to follow.
+        """
+
+    def output_weights(self, layer: int, index: int) -> FloatArray:
+        """How each token's logit moves per unit of the neuron, directly. Float32 [d_vocab]."""
+
     def logit_effects(self, layer: int, index: int, k: int) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-        """The `k` tokens the neuron promotes most and the `k` it suppresses most, each with its direct weight."""
+        """The `k` tokens the neuron promotes most and the `k` it suppresses most, each with its output weight."""

@@ -1,0 +1,85 @@
+"""What believed rivals say of a text, before anyone has read the neuron on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from tools.bench import Bench
+from tools.scoring.calibration import probabilities
+
+Probabilities = NDArray[np.float64]
+
+
+class Rival(BaseModel):
+    """A sentence, how far it is believed, and its calibration: probabilities of firing at levels 0 to 10."""
+
+    sentence: str
+    belief: float
+    table: list[float]
+
+
+@dataclass(frozen=True)
+class Believed:
+    """What rivals say of the tokens of some texts, all [n, pos].
+
+    Attributes:
+        disagreement: how much they disagree; see the function of that name.
+        leader: the leading rival's probability of firing.
+    """
+
+    disagreement: Probabilities
+    leader: Probabilities
+
+
+class Rivals:
+    """Rivals in their order, and which of them leads.
+
+    Args:
+        bench: the neuron.
+        rivals: at least one.
+        leader: the number of the one that must be tried hardest.
+    """
+
+    def __init__(self, bench: Bench, rivals: list[Rival], leader: int) -> None:
+        self._bench = bench
+        self._rivals = rivals
+        self._leader = leader
+        self._beliefs = np.array([rival.belief for rival in rivals])
+
+    def say(self, tokens: NDArray[np.int32]) -> Probabilities:
+        """Probabilities of firing, [n_rivals, n, pos].
+
+        Raises:
+            BadInput: a sentence cannot be simulated.
+        """
+        return np.stack([probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)) for r in self._rivals])
+
+    def say_of_probe(self) -> Probabilities:
+        """The same of the probe pool, [n_rivals, n, 64].
+
+        Raises:
+            BadInput: a sentence cannot be simulated.
+        """
+        return np.stack([probabilities(r.table, self._bench.probe_levels(r.sentence)) for r in self._rivals])
+
+    def believed(self, said: Probabilities) -> Believed:
+        """What `said` [n_rivals, ...] comes to."""
+        return Believed(disagreement(said, self._beliefs), said[self._leader])
+
+
+def disagreement(said: Probabilities, beliefs: Probabilities) -> Probabilities:
+    """sum_ij w_i w_j |p_i - p_j| over pairs of rivals, for each text.
+
+    Args:
+        said: probabilities of firing, [n_rivals, ...].
+        beliefs: weights that sum to 1, [n_rivals].
+    """
+    total = np.zeros(said.shape[1:])
+    for i in range(len(beliefs)):
+        for j in range(i):
+            total += 2 * beliefs[i] * beliefs[j] * np.abs(said[i] - said[j])
+    return total

@@ -1,0 +1,82 @@
+"""Text sampled from the subject model: freely, after the beginning of a text that fires, and after a named token."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.bench import padded
+from tools.evidence.runs import RUN_TOKENS, is_in, run_hashes
+from tools.evidence.splits import SplitCorpus
+from tools.experiments.candidates import TIE, Candidate, Setting, Tokens
+from tools.rules.language import quote
+
+N_TEXTS, N_TOKENS = 8, 24
+"""Texts for each of three prompts, and how far they go on."""
+
+PROMPT_TOKENS = 8
+"""The length of a prompt taken from the corpus: shorter than a run that counts as repeating it."""
+
+SAMPLED_TEXTS, SAMPLED_TOKENS = 3 * N_TEXTS, 3 * N_TEXTS * (PROMPT_TOKENS + N_TOKENS)
+"""What a round puts through the model at most."""
+
+
+def sampled(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
+    """Three times eight texts, each cut where rivals disagree most and where the leader is surest, before it repeats
+    12 tokens of the corpus.
+
+    Continuations of explore text have that excerpt as their carrier; each other text is one of its own.
+    """
+    strings = setting.vocabulary.strings
+    prompts: list[tuple[Tokens, str, str | None]] = [((), "sampled freely", None)]
+    carriers = [carrier for carrier in setting.carriers if len(carrier.tokens) > 1]
+    if carriers:
+        carrier = carriers[int(rng.integers(len(carriers)))]
+        before = tuple(carrier.tokens[:-1][-PROMPT_TOKENS:].tolist())
+        prompts.append((before, f"sampled where {quote(strings[int(carrier.tokens[-1])])} fired", carrier.name))
+    if setting.named:
+        token = setting.named[int(rng.integers(len(setting.named)))]
+        prompts.append(((token,), f"sampled after {quote(strings[token])}", None))
+    texts: list[Tokens] = []
+    start: list[int] = []
+    made: list[tuple[str, str]] = []
+    for prompt, purpose, excerpt in prompts:
+        n_prompt, found = setting.sample(prompt, N_TEXTS, N_TOKENS, rng)
+        texts += found
+        start += [n_prompt] * len(found)
+        made += [(purpose, excerpt or _name(text)) for text in found]
+    if not texts:
+        return []
+    tokens, _ = padded(texts)
+    position = np.arange(tokens.shape[1])
+    end = np.array([setting.fresh(text) for text in texts])
+    allowed = (position >= np.array(start)[:, None]) & (position < end[:, None])
+    said = setting.believe(tokens)
+    out: dict[Tokens, Candidate] = {}
+    for scores in (said.disagreement, said.leader):
+        best = np.where(allowed, scores + TIE * rng.random(scores.shape), -1).argmax(1)
+        for row in np.flatnonzero(allowed.any(1)).tolist():
+            text = texts[row][: best[row] + 1]
+            out.setdefault(text, Candidate(text, "sampled", *made[row]))
+    return list(out.values())
+
+
+def _name(text: Tokens) -> str:
+    """A name for a sampled text, the same whenever it is sampled."""
+    return f"sampled-{hashlib.sha256(json.dumps(text).encode()).hexdigest()[:12]}"
+
+
+def runs_of(corpus: SplitCorpus) -> NDArray[np.uint64]:
+    """Hashes of all runs of 12 tokens in the corpus, sorted; also those that span two excerpts of one document."""
+    folds = (corpus.sealed.open(fold) for fold in range(corpus.sealed.n_folds))
+    parts = (corpus.explore, corpus.probe, corpus.development, *folds)
+    return np.unique(np.concatenate([run_hashes(part.tokens.ravel()) for part in parts]))
+
+
+def fresh(text: Tokens, runs: NDArray[np.uint64]) -> int:
+    """How many tokens of a text can be had before it shares a run of 12 with the corpus."""
+    repeats = np.flatnonzero(is_in(run_hashes(np.array(text, dtype=np.int32)), runs))
+    return int(repeats[0]) + RUN_TOKENS - 1 if len(repeats) else len(text)
