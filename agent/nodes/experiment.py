@@ -121,11 +121,12 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
 def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Kind]:
     """The kinds of test that an experiment is for a rival that gave it this probability of firing.
 
-    A minimal pair is a change of one thing in a text, whoever made it, for a rival that says the change turns the
-    neuron off where it fired, or on where it did not.
+    A minimal pair is one token swapped, deleted or masked, for a rival that says the change turns the neuron off where
+    it fired, or on where it did not. Other tokens swept through a text are chosen to look alike: they are harder.
     """
     kinds: list[Kind] = ["predicted positive" if probability >= 0.5 else "predicted negative"]
-    if experiment.original is not None and (experiment.original > theta) != (probability >= 0.5):
+    fired_before = experiment.original is not None and experiment.original > theta
+    if experiment.generator == "minimal_pair" and fired_before != (probability >= 0.5):
         kinds.append("minimal pair")
     return kinds
 
