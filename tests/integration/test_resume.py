@@ -256,7 +256,8 @@ def test_time_is_counted_over_all_attempts(runs: World, tmp_path: Path, executed
     agent.resume("last", runs_dir=tmp_path / "r")
     after = [e.tool for e in agent.load_trace("last", runs_dir=tmp_path / "r").events[kept:] if isinstance(e, ToolCall)]
     assert after[0] == "revise"  # the limit was not reached yet
-    assert [tool for tool in after[1:] if "probe_set" not in tool] == [
+    assert [tool for tool in after[1:] if "probe" not in tool] == [
+        "meanings",
         "null",
         "confirm",
         "claim_output",
