@@ -10,7 +10,8 @@ import pytest
 
 from agent.variants.load import Variant, load_variant
 from evals import worker
-from evals.folder import EvalFolder
+from evals.folder import EvalFolder, folder_name
+from evals.records import NeuronRecord
 from evals.stability import _path
 from evals.suite import SuiteClaim, SuiteNeuron
 from tools.errors import StorageError
@@ -157,3 +158,19 @@ def test_one_process_at_a_time(tmp_path):
         EvalFolder(tmp_path / "out").locked(),
     ):
         pass
+
+
+def test_names_that_look_alike_on_disk_have_folders_of_their_own():
+    names = ["是", "否", "müde", "möde", "m-de", "x" * 80 + "1", "x" * 80 + "2", "a/b", "a b", "", "model", ".a", "a"]
+    made = [folder_name(name) for name in names]
+    assert len(set(made)) == len(names)
+    assert folder_name("single-the") == "single-the"
+    assert all(name.isascii() and "/" not in name and len(name) <= 80 for name in made)
+
+
+def test_a_neuron_is_its_own_cluster_unless_it_says_which():
+    plain = NeuronRecord(name="the", kind="truth", target="L0N0")
+    assert plain.cluster == "the"
+    noisy = NeuronRecord(name="the+noise0.5", kind="truth", target="L0N1", cluster="the")
+    assert NeuronRecord.model_validate_json(noisy.model_dump_json()) == noisy
+    assert noisy.cluster == "the"
