@@ -39,6 +39,13 @@ def joined(beliefs: Mapping[str, float], newcomers: Sequence[str]) -> dict[str, 
     return _floored(list(weights), np.array(list(weights.values())))
 
 
+def merged(beliefs: Mapping[str, float], gone: str, kept: str) -> dict[str, float]:
+    """Beliefs once two rivals are found to be one: what both had goes to the one that stays."""
+    rest = {name: weight for name, weight in beliefs.items() if name != gone}
+    rest[kept] += beliefs[gone]
+    return _floored(list(rest), np.array(list(rest.values())))
+
+
 def without(beliefs: Mapping[str, float], dropped: str) -> dict[str, float]:
     """Beliefs once a rival is gone."""
     rest = {name: weight for name, weight in beliefs.items() if name != dropped}

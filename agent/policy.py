@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -19,6 +19,24 @@ PERFECT = 0.99
 MIN_TESTS = 5
 MIN_PASS_RATE = 0.5
 """Experiments are chosen where rivals disagree, so most of them are hard: to pass half of them is not little."""
+MIN_OWN_TESTS = 3
+"""Predicted positives that a meaning of its own must have passed."""
+
+MIN_OWN_PAIRS = 1
+"""Minimal pairs that take this meaning alone away from a text, and with it the firing."""
+
+MIN_SHARE = 0.2
+"""A meaning is counted when it has this share of the firing."""
+
+NEARLY_ALL = 0.9
+"""A sealed correlation whose lower bound is above this leaves nothing for a longer explanation to say."""
+
+SHORT = 30
+"""Words: half of what an explanation may have."""
+
+NO_WORSE = 0.02
+"""A paired loss whose bound is below this is no loss that matters."""
+
 MOST_ALIVE = 8
 NOTHING = 0.15
 """A sealed correlation whose upper bound is below this is no explanation of anything."""
@@ -36,6 +54,7 @@ class Standing:
         max_rounds: rounds allowed; None for any number.
         left: units of budget left.
         round_cost: units that another round needs at least.
+        refuted: whether the best failed more of its tests than it may; then a perfect score is not the end.
     """
 
     best: ScoreValue | Unscored
@@ -45,6 +64,7 @@ class Standing:
     max_rounds: int | None
     left: float
     round_cost: int
+    refuted: bool = False
 
 
 def leader(values: Mapping[str, float], beliefs: Mapping[str, float]) -> str | None:
@@ -66,7 +86,7 @@ def leader(values: Mapping[str, float], beliefs: Mapping[str, float]) -> str | N
 
 def should_stop(standing: Standing) -> tuple[StopReason, str] | None:
     """Why to stop now, as a reason and a sentence; None to go on."""
-    if isinstance(standing.best, ScoreValue) and standing.best.low > PERFECT:
+    if isinstance(standing.best, ScoreValue) and standing.best.low > PERFECT and not standing.refuted:
         return "perfect", f"the development score is above {PERFECT} with its whole interval"
     if standing.rounds >= standing.patience and standing.gain is not None and standing.gain.high < PLATEAU:
         return "plateau", (
@@ -114,6 +134,35 @@ def to_drop(
     return out
 
 
+def to_merge(
+    pairs: Sequence[tuple[str, str]], scores: Mapping[str, ScoreValue | Unscored], beliefs: Mapping[str, float],
+    words: Mapping[str, int],
+) -> list[tuple[str, str]]:  # fmt: skip
+    """Who goes into whom, as (gone, kept): of rivals that say the same, the best stays.
+
+    The most believed, of those believed alike (to one decimal) the one with fewer words, then the higher score.
+
+    Args:
+        pairs: names of rivals whose simulations agree.
+        scores: development scores.
+        beliefs: of all that compete.
+        words: of their sentences.
+    """
+    out: list[tuple[str, str]] = []
+    gone: set[str] = set()
+
+    def merit(name: str) -> tuple[float, int, float]:
+        score = scores[name]
+        return round(beliefs[name], 1), -words[name], score.value if isinstance(score, ScoreValue) else -inf
+
+    for pair in pairs:
+        if gone.isdisjoint(pair):
+            kept, lost = sorted(pair, key=merit, reverse=True)
+            out.append((lost, kept))
+            gone.add(lost)
+    return out
+
+
 @dataclass(frozen=True)
 class Tests:
     """How the winner's registered predictions of one kind turned out, counted by carrier."""
@@ -124,39 +173,120 @@ class Tests:
     @property
     def enough(self) -> bool:
         """At least five passed, and not fewer than half of all."""
-        return self.passed >= MIN_TESTS and self.passed >= MIN_PASS_RATE * (self.passed + self.failed)
+        return self.passed >= MIN_TESTS and not self.refuting
+
+    @property
+    def refuting(self) -> bool:
+        """Fewer than half of at least five passed."""
+        total = self.passed + self.failed
+        return total >= MIN_TESTS and self.passed < MIN_PASS_RATE * total
 
 
-def is_tested(tests: Mapping[Kind, Tests]) -> bool:
-    """Whether predictions of every kind have been put to the test at least five times."""
-    return all(tests[kind].passed + tests[kind].failed >= MIN_TESTS for kind in KINDS)
+def untested(tests: Mapping[Kind, Tests]) -> list[Kind]:
+    """Kinds of test of which more are needed: too few passed, and the failures do not tell either."""
+    return [kind for kind in KINDS if not tests[kind].enough and not tests[kind].refuting]
 
 
-def verdict(
-    score: ScoreValue | Unscored,
-    gains: Mapping[str, Interval | Unscored],
-    lookup_full: Interval | Unscored,
-    tests: Mapping[Kind, Tests],
-    has_explanation: bool = True,
-) -> tuple[Verdict, str]:
+@dataclass(frozen=True)
+class MeaningTests:
+    """One meaning of the winner: its share of the firing, and how its own predictions turned out, by carrier."""
+
+    share: float
+    positive: Tests
+    pair: Tests
+
+    @property
+    def enough(self) -> bool:
+        """Enough passed predicted positives and minimal pairs, and at least as many passed as failed."""
+        return (
+            self.positive.passed >= max(MIN_OWN_TESTS, self.positive.failed)
+            and self.pair.passed >= max(MIN_OWN_PAIRS, self.pair.failed)
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a verdict depends on, for a neuron that is not dead.
+
+    Attributes:
+        score: sealed correlation of the winner.
+        gains: paired sealed gains of the winner over `null` and `token_lookup_30`.
+        lookup_full: sealed correlation of the full token lookup.
+        tests: the winner's registered predictions by kind.
+        has_explanation: whether the winner says that the neuron ever fires.
+        words: of the winner's sentence.
+        lookup_words: of the 30-token lookup as a sentence; None when there is none.
+        meanings: unrelated meanings of the winner; empty or one where it is about one thing.
+    """
+
+    score: ScoreValue | Unscored
+    gains: Mapping[str, Interval | Unscored]
+    lookup_full: Interval | Unscored
+    tests: Mapping[Kind, Tests]
+    has_explanation: bool = True
+    words: int = 0
+    lookup_words: int | None = None
+    meanings: Sequence[MeaningTests] = ()
+
+
+def verdict(found: Findings) -> tuple[Verdict, str]:
     """What the run may claim of a neuron that is not dead, and why.
 
-    *supported*: beats null and token-lookup-30 with intervals that exclude zero and has passed enough tests of each
-    kind. *noise*: neither the explanation nor the full lookup predicts anything on sealed text. Else *unresolved*.
+    *supported*: a score beyond doubt above 0.15, beats null and token-lookup-30 with intervals that exclude zero, and
+    has passed enough tests of each kind. *split*: supported, with two or more meanings, each at least a fifth of the
+    firing and with its own passed tests. *noise*: neither the explanation nor the full lookup predicts anything on
+    sealed text. Else *unresolved*.
+
+    Where a neuron is a set of few tokens, the lookup is the truth, and no true sentence can beat it. An explanation is
+    compared with a list of tokens to show that it says more than such a list does. So it also passes when it is no
+    worse than the list, short (30 words, or no longer than the list as a sentence), and leaves nothing to be said: the
+    lower bound of its sealed score is above 0.9. The reason says which of the two it was. A neuron of which a list of
+    tokens tells half has to be told better than that.
     """
     missing = []
-    for name in ("null", "token_lookup_30"):
-        gain = gains.get(name)
-        if not isinstance(gain, Interval):
-            missing.append(f"no comparison with {name}")
-        elif gain.low <= 0:
-            missing.append(f"not above {name} beyond doubt")
-    missing += [f"too few passed tests: {kind}" for kind in KINDS if not tests.get(kind, Tests(0, 0)).enough]
-    if isinstance(score, ScoreValue) and not missing:
-        return "supported", "beats null and token-lookup-30 on sealed text and passed every kind of test"
-    weak = has_explanation is False or (isinstance(score, ScoreValue) and score.high < NOTHING)
-    if weak and isinstance(lookup_full, Interval) and lookup_full.high < NOTHING:
+    if isinstance(found.score, ScoreValue) and found.score.low <= NOTHING:
+        missing.append(f"the sealed score may be below {NOTHING}, which explains nothing")
+    if not _is_above(found.gains.get("null")):
+        missing.append(_not_above("null", found.gains.get("null")))
+    beyond_lookup = _is_above(found.gains.get("token_lookup_30"))
+    if not beyond_lookup and not _is_as_good_as_a_list(found):
+        missing.append(_not_above("token_lookup_30", found.gains.get("token_lookup_30")))
+    tests = {kind: found.tests.get(kind, Tests(0, 0)) for kind in KINDS}
+    missing += [
+        f"{'too many failed' if tests[kind].refuting else 'too few passed'} tests: {kind}"
+        for kind in KINDS if not tests[kind].enough
+    ]  # fmt: skip
+    if isinstance(found.score, ScoreValue) and found.has_explanation and not missing:
+        why = (
+            "beats null and token-lookup-30 on sealed text and passed every kind of test" if beyond_lookup else
+            "predicts nearly everything, as a list of tokens does: beats null on sealed text, is short and no worse "
+            "than token-lookup-30, and passed every kind of test"
+        )  # fmt: skip
+        own = [meaning for meaning in found.meanings if meaning.share >= MIN_SHARE and meaning.enough]
+        if len(own) > 1:
+            shares = ", ".join(f"{meaning.share:.0%}" for meaning in own)
+            return "split", f"{why}; {len(own)} unrelated meanings ({shares} of the firing) passed tests of their own"
+        return "supported", why
+    weak = not found.has_explanation or (isinstance(found.score, ScoreValue) and found.score.high < NOTHING)
+    if weak and isinstance(found.lookup_full, Interval) and found.lookup_full.high < NOTHING:
         return "noise", "the neuron fires, and neither the explanation nor the full token lookup predicts when"
-    if isinstance(score, Unscored):
-        missing.insert(0, score.reason)
-    return "unresolved", "; ".join(missing)
+    if isinstance(found.score, Unscored):
+        missing.insert(0, found.score.reason)
+    return "unresolved", "; ".join(missing) or "there is no explanation"
+
+
+def _is_above(gain: Interval | Unscored | None) -> bool:
+    return isinstance(gain, Interval) and gain.low > 0
+
+
+def _not_above(name: str, gain: Interval | Unscored | None) -> str:
+    return f"not above {name} beyond doubt" if isinstance(gain, Interval) else f"no comparison with {name}"
+
+
+def _is_as_good_as_a_list(found: Findings) -> bool:
+    gain = found.gains.get("token_lookup_30")
+    return (
+        isinstance(gain, Interval) and gain.low > -NO_WORSE
+        and isinstance(found.score, ScoreValue) and found.score.low > NEARLY_ALL
+        and found.words <= max(SHORT, found.lookup_words or 0)
+    )  # fmt: skip

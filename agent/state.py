@@ -13,6 +13,7 @@ from tools.bench import Bench
 from tools.catalogue.experiments import Designed
 from tools.catalogue.scores import Scored
 from tools.records.result import Interval, Result, ScoreValue, Unscored
+from tools.scoring.skill import Registered
 from tools.toolbox import Toolbox
 from traces.events import Decided, HypothesisProposed
 from traces.results import ResultsDatabase
@@ -40,8 +41,10 @@ class Hypothesis:
         sentence: what is scored.
         score: on development text.
         table: probability of firing at levels 0 to 10.
-        status: competing or dropped.
-        predicted: registered probabilities of firing of the run's own experiments, and what the neuron did.
+        status: competing, dropped or merged.
+        record: registered predictions of the run's own experiments, and what the neuron did.
+        revealed: for each of them, the number of the experiment among all revealed ones.
+        on_probe: the same of the fixed probe set.
         outcomes: per kind of test and carrier, whether each registered prediction came true.
     """
 
@@ -51,7 +54,9 @@ class Hypothesis:
     score: ScoreValue | Unscored = NOT_SCORED
     table: list[float] = field(default_factory=list)
     status: str = "competing"
-    predicted: list[tuple[float, bool]] = field(default_factory=list)
+    record: list[Registered] = field(default_factory=list)
+    revealed: list[int] = field(default_factory=list)
+    on_probe: list[Registered] = field(default_factory=list)
     outcomes: dict[Kind, dict[str, list[bool]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def tests(self) -> dict[Kind, Tests]:
@@ -83,6 +88,10 @@ class Investigation:
         gain: paired development gain of the best over what was best `patience` rounds ago.
         theta: the raw value above which the neuron fires, as it stands in the trace.
         designed: the experiments of this round.
+        before: for each rival of this round, what it says of its experiments' texts as they were before the change.
+        separated: hypotheses of which each meaning has entered as a rival.
+        tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
+        test_rounds: rounds spent on nothing but tests.
         result: at the end.
     """
 
@@ -101,6 +110,10 @@ class Investigation:
     gain: Interval | None = None
     theta: float = 0.0
     designed: Designed | None = None
+    before: list[list[float | None]] = field(default_factory=list)
+    separated: set[str] = field(default_factory=set)
+    tested: dict[str, dict[str, int]] = field(default_factory=dict)
+    test_rounds: int = 0
     result: Result | None = None
 
     def enter(self, proposals: list[tuple[str, str, str]], round_: int) -> list[Hypothesis]:
@@ -129,6 +142,13 @@ class Investigation:
         self.hypotheses[name].status = "dropped"
         self.beliefs = belief.without(self.beliefs, name)
         self.trace.emit(Decided(action="drop", reason=reason, hypothesis=name, round=round_))
+
+    def merge(self, gone: str, kept: str, round_: int) -> None:
+        """Two rivals that say the same become one."""
+        self.hypotheses[gone].status = "merged"
+        self.beliefs = belief.merged(self.beliefs, gone, kept)
+        reason = f"it says the same as {kept} on development text, and {kept} is believed more or says it better"
+        self.trace.emit(Decided(action="merge", reason=reason, hypothesis=gone, round=round_))
 
     def competing(self) -> list[Hypothesis]:
         """Those still believed in, in order of entry."""

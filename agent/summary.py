@@ -22,6 +22,14 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
         lines += _wrapped(f"({extra['reason']})", width)
     lines += ["", *_wrapped(result.explanation or "No explanation.", width), ""]
 
+    for number, meaning in enumerate(extra.get("meanings", []) if result.verdict == "split" else [], 1):
+        fired, silenced = meaning["predicted_positive"]["passed"], meaning["minimal_pair"]["passed"]
+        tests = f"{fired} predictions and {silenced} minimal pairs passed"
+        line = f"meaning {number}, {meaning['share']:.0%} of the firing, {tests}: {meaning['sentence']}"
+        lines += _wrapped(line, width)
+    if result.verdict == "split":
+        lines.append("")
+
     scores = {"sealed score": result.score} | dict(result.baselines)
     said = {name: score_text(score.model_dump()) for name, score in scores.items()}
     column = max(len(text) for text in said.values())

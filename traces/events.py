@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from tools.errors import StorageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CLOCK_FIELDS = frozenset({"at", "seconds"})
 
 
@@ -243,6 +243,19 @@ class BeliefUpdated(BaseEvent):
     log_scores: dict[str, float] = {}
 
 
+class PredictionsScored(BaseEvent):
+    """How well a hypothesis predicted what was read: log score, skill against base rate, calibration, sign accuracy.
+
+    `experiments` is `chosen` (the run's own) or `probe` (the fixed set); `scores` as in
+    `tools.scoring.skill.PredictionScores`.
+    """
+
+    type: Literal["predictions_scored"] = "predictions_scored"
+    hypothesis: str
+    experiments: Literal["chosen", "probe"]
+    scores: dict[str, Any]
+
+
 class Scored(BaseEvent):
     """A score of one hypothesis or baseline: `{value, low, high, ...}`, or `{value: null, reason}` when it has none."""
 
@@ -258,7 +271,7 @@ class Decided(BaseEvent):
     """What the judge decided, and why."""
 
     type: Literal["decided"] = "decided"
-    action: Literal["refine", "split", "drop", "stop"]
+    action: Literal["refine", "split", "merge", "drop", "stop"]
     reason: str
     hypothesis: str | None = None
     round: int = 0
@@ -319,6 +332,7 @@ Event = Annotated[
     | PredictionsRegistered
     | ReadingsRevealed
     | BeliefUpdated
+    | PredictionsScored
     | Scored
     | Decided
     | SealedOpened

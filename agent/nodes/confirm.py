@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from langgraph.runtime import Runtime
 
 from agent import policy
-from agent.nodes.experiment import names_of, register
+from agent.nodes.meanings import meanings_of, tests_of
+from agent.nodes.predictions import score_predictions
 from agent.state import BASE_RATE, Hypothesis, Investigation, LoopState
-from tools.catalogue.experiments import Designed, ProbeSet, Read, Values
 from tools.catalogue.scores import Confirm, Confirmation, Null, NullChoice
 from tools.records.result import Baselines, Budget, Corpus, Measured, Result, Rival, ScoreValue, Unscored, Verdict
 from tools.rules.language import n_words
-from tools.scoring.skill import probe_skill
-from traces.events import Confirmed, ReadingsRevealed, SealedOpened, Stage
+from tools.scoring.skill import PredictionScores
+from traces.events import Confirmed, SealedOpened, Stage
 
 
 def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
@@ -23,7 +22,13 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     run = runtime.context
     run.trace.emit(Stage(stage="confirm", round=state["round"]))
     winner = run.note_leader()
-    skill, on_probe = probe(run, state["round"] + 1, winner)
+    predicted = score_predictions(run, state["round"] + 1)
+    own = predicted.get(winner.name, {})
+    why_not = (
+        "fires in too few probe texts for a fixed probe set" if winner.table else "has no explanation to predict by"
+    )
+    not_predicted = Unscored(reason=f"the neuron {why_not}")
+    found = meanings_of(run, winner)
     null: NullChoice = run.toolbox.call("null", Null(n=max(1, run.n_candidates())))
     opening = run.results.next_fold(
         run.bench.subject.fingerprint,
@@ -54,8 +59,18 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     )
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json")))
     tests = winner.tests()
+    listed = run.bench.lookup_sentence
     verdict, why = policy.verdict(
-        final.score, final.gains, final.baselines["token_lookup_full"], tests, has_explanation=winner.name != BASE_RATE
+        policy.Findings(
+            final.score,
+            final.gains,
+            final.baselines["token_lookup_full"],
+            tests,
+            has_explanation=winner.name != BASE_RATE,
+            words=n_words(winner.sentence),
+            lookup_words=n_words(listed) if listed else None,
+            meanings=tests_of(found),
+        )
     )
     details: dict[str, Any] = {
         **final.model_dump(mode="json", include={"openai_top_random", "random_only", "gains", "scores"}),
@@ -63,11 +78,17 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         "sealed_opening": opening.number,
         "sealed_reused": opening.reused,
         "null_tries": null.n_scored,
-        "probe_skill": skill.model_dump(mode="json"),
-        "registered": {"chosen": [list(pair) for pair in winner.predicted], "probe": [list(pair) for pair in on_probe]},
+        "probe_skill": (own["probe"].skill if "probe" in own else not_predicted).model_dump(mode="json"),
+        "registered": {
+            "chosen": [[p.probability, p.fired] for p in winner.record],
+            "probe": [[p.probability, p.fired] for p in winner.on_probe],
+        },
+        "predictions": {name: scores.model_dump(mode="json") for name, scores in own.items()},
         "anytime": _anytime(run.leaders, dict(zip(led, final.leaders, strict=True))),
         "tests": {kind: {"passed": t.passed, "failed": t.failed} for kind, t in tests.items()},
     }
+    if len(found) > 1:
+        details["meanings"] = [meaning.model_dump(mode="json") for meaning in found]
     if before and final.previous:  # another run's explanation, on a fold that neither had seen
         details["previous"] = {
             "run_id": before[0],
@@ -78,29 +99,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         details["optimism_gap"] = round(winner.score.value - final.score.value, 6)
     baselines = Baselines(**final.baselines)
     explanation = None if winner.name == BASE_RATE else winner
-    run.result = _result(run, state, verdict, why, explanation, final.score, baselines, details)
-
-
-def probe(
-    run: Investigation, round_: int, winner: Hypothesis
-) -> tuple[ScoreValue | Unscored, list[tuple[float, bool]]]:
-    """The fixed probe set, predicted by all that compete and then read: the winner's skill, and its predictions."""
-    rivals = [h for h in run.competing() if h.table]
-    if winner not in rivals:
-        return Unscored(reason="the explanation cannot be simulated, so it predicted nothing"), []
-    designed: Designed = run.toolbox.call("design_probe_set", ProbeSet(sentences=[h.sentence for h in rivals]))
-    fired: list[bool] = []
-    predicted: list[float] = []
-    if designed.experiments:
-        register(run, round_, designed, rivals)
-        read: Values = run.toolbox.call("read_probe_set", Read(texts=[e.tokens for e in designed.experiments]))
-        values = [row[-1] for row in read.values]
-        fired = [value > run.theta for value in values]
-        names = names_of(round_, designed.experiments)
-        run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
-        predicted = designed.predictions[rivals.index(winner)]
-    skill = probe_skill(predicted, fired, np.random.default_rng(run.config.seed))
-    return skill, list(zip(predicted, fired, strict=True))
+    run.result = _result(run, state, verdict, why, explanation, final.score, baselines, details, predicted)
 
 
 def _anytime(leaders: list[tuple[int, Hypothesis]], sealed: dict[str, ScoreValue | Unscored]) -> list[dict[str, Any]]:
@@ -122,12 +121,12 @@ def conclude(state: LoopState, runtime: Runtime[Investigation]) -> None:
     baselines = Baselines(token_lookup_30=nothing, token_lookup_full=nothing, null=nothing)
     run = runtime.context
     why = "the neuron never goes above theta on any split"
-    run.result = _result(run, state, "dead", why, None, nothing, baselines, {})
+    run.result = _result(run, state, "dead", why, None, nothing, baselines, {}, {})
 
 
 def _result(
     run: Investigation, state: LoopState, verdict: Verdict, why: str, winner: Hypothesis | None, score: Measured,
-    baselines: Baselines, details: dict[str, Any],
+    baselines: Baselines, details: dict[str, Any], predicted: dict[str, dict[str, PredictionScores]],
 ) -> Result:  # fmt: skip
     corpus = run.bench.scan.corpus
     result = Result(
@@ -150,6 +149,7 @@ def _result(
                     "status": "winner" if h is winner else "survived" if h.status == "competing" else h.status,
                     "name": h.name,
                     "form": h.form,
+                    "predictions": {on: s.model_dump(mode="json") for on, s in predicted.get(h.name, {}).items()},
                 }
             )
             for h in run.hypotheses.values()

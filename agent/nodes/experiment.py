@@ -11,8 +11,10 @@ from agent import belief
 from agent.policy import Kind, StopReason
 from agent.state import Hypothesis, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
+from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged
 from tools.errors import BudgetSpent
 from tools.roles import Revealed
+from tools.scoring.skill import Registered
 from traces.events import (
     BeliefUpdated,
     Decided,
@@ -43,7 +45,28 @@ def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
         return _stop(run, state, "plateau", "no text is left that was not read before")
     run.designed = designed
     register(run, round_, designed, rivals)
+    _predict_before(run, round_, designed.experiments, rivals)
     return Command(goto="measure")
+
+
+def _predict_before(run: Investigation, round_: int, experiments: list[Planned], rivals: list[Hypothesis]) -> None:
+    """Put on record what each rival says of the texts of edits as they were, so that it predicts a change."""
+    edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
+    arguments = Before(
+        rivals=[Calibrated(sentence=h.sentence, table=h.table) for h in rivals],
+        texts=[Unchanged(carrier=carrier, value=value) for _, carrier, value in edits],
+    )
+    said: Predicted = run.toolbox.call("predict_before", arguments)
+    run.before = [[None] * len(experiments) for _ in rivals]
+    for row, given in zip(run.before, said.predictions, strict=True):
+        for (i, _, _), p in zip(edits, given, strict=True):
+            row[i] = p
+    known = [i for i, _, _ in edits if all(row[i] is not None for row in run.before)]
+    names = names_of(round_, experiments)
+    if known:
+        predictions = {h.name: [row[i] or 0.0 for i in known] for h, row in zip(rivals, run.before, strict=True)}
+        before = [f"{names[i]}-before" for i in known]
+        run.trace.emit(PredictionsRegistered(round=round_, experiment_ids=before, predictions=predictions))
 
 
 def register(run: Investigation, round_: int, designed: Designed, rivals: list[Hypothesis]) -> None:
@@ -61,7 +84,7 @@ def register(run: Investigation, round_: int, designed: Designed, rivals: list[H
     run.bench.register([tuple(e.tokens) for e in designed.experiments])
 
 
-def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["refine", "confirm"]]:
+def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["refine", "judge", "confirm"]]:
     """Read the neuron on the experiments, and move belief by how well each rival had predicted."""
     run, round_ = runtime.context, state["round"]
     assert run.designed is not None
@@ -75,30 +98,35 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     fired = [value > run.theta for value in values]
     names = names_of(round_, experiments)
     run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
+    first = len(run.bench.revealed)
     run.bench.revealed += [Revealed(tuple(e.tokens), v) for e, v in zip(experiments, values, strict=True)]
     run.bench.carriers |= {e.carrier for e in experiments}
     rivals = run.competing()
     predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
     scores = belief.log_scores(predictions, fired, [e.carrier for e in experiments])
     run.beliefs = belief.updated(run.beliefs, scores)
-    for hypothesis in rivals:
-        hypothesis.predicted += zip(predictions[hypothesis.name], fired, strict=True)
-        for experiment, p, fires in zip(experiments, predictions[hypothesis.name], fired, strict=True):
+    for hypothesis, before in zip(rivals, run.before, strict=True):
+        hypothesis.revealed += range(first, first + len(experiments))
+        for i, (experiment, p, fires) in enumerate(zip(experiments, predictions[hypothesis.name], fired, strict=True)):
+            hypothesis.record.append(
+                Registered(p, fires, experiment.carrier, values[i], before[i], experiment.original)
+            )
             for kind in kinds_of(experiment, p, run.theta):
                 came_true = (p >= 0.5) == fires
                 hypothesis.outcomes[kind].setdefault(experiment.carrier, []).append(came_true)
     run.trace.emit(BeliefUpdated(round=round_, beliefs=run.beliefs, log_scores=scores))
-    return Command(goto="refine" if state["stop"] is None else "confirm")
+    return Command(goto="refine" if state["stop"] is None else "judge")
 
 
 def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Kind]:
     """The kinds of test that an experiment is for a rival that gave it this probability of firing.
 
-    A minimal pair tests a rival that says the change silences a neuron which fired before it.
+    A minimal pair is one token swapped, deleted or masked, for a rival that says the change turns the neuron off where
+    it fired, or on where it did not. Other tokens swept through a text are chosen to look alike: they are harder.
     """
     kinds: list[Kind] = ["predicted positive" if probability >= 0.5 else "predicted negative"]
     fired_before = experiment.original is not None and experiment.original > theta
-    if experiment.generator == "minimal_pair" and fired_before and probability < 0.5:
+    if experiment.generator == "minimal_pair" and fired_before != (probability >= 0.5):
         kinds.append("minimal pair")
     return kinds
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from agent import policy
 from agent.state import BASE_RATE, LOOKUP, Hypothesis, Investigation, LoopState
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.scores import Score, Scores
@@ -39,7 +40,7 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
             proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
             rivals += [(p.form, p.sentence, run.bench.explainer.name) for p in proposed.proposals]
         new = run.enter(rivals, 0)
-        _score(run, new, 0, None)
+        score(run, new, 0, None)
     except BudgetSpent as spent:
         if not run.hypotheses:
             run.enter(rivals, 0)
@@ -47,6 +48,10 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     if run.config.max_rounds == 0:
         run.trace.emit(Decided(action="stop", reason="rounds: no experiments were asked for"))
         return Command(goto="confirm", update={"stop": "rounds"})
+    stop = policy.should_stop(policy.Standing(run.best().score, None, 0, 1, None, run.toolbox.left, TEST_COST))
+    if stop and stop[0] == "perfect":  # nothing is left to write; what it says is put to the test all the same
+        run.trace.emit(Decided(action="stop", reason=f"perfect: {stop[1]}", hypothesis=run.best().name))
+        return Command(goto="design", update={"round": 1, "stop": "perfect"})
     return Command(goto="design", update={"round": 1})
 
 
@@ -62,13 +67,13 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
         if run.config.revision:
             revised: Proposals = run.toolbox.call("revise", Revise(best=best, n_revealed=len(run.bench.revealed)))
             new = run.enter([(p.form, p.sentence, "revised") for p in revised.proposals], round_)
-        _score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
+        score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
     except BudgetSpent as spent:
         return _out_of_budget(run, round_, spent)
     return Command(goto="judge")
 
 
-def _score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> None:
+def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> None:
     """Score newcomers on development text, and the best of all against what was best `patience` rounds ago."""
     before = run.best() if run.bests else None
     entrants = [*new, before] if before is not None and before not in new else list(new)

@@ -28,6 +28,7 @@ from traces.events import (
     Gathered,
     HypothesisProposed,
     PredictionsRegistered,
+    PredictionsScored,
     ReadingsRevealed,
     SealedOpened,
     Stage,
@@ -37,6 +38,11 @@ from traces.events import (
 )
 
 TARGET, TOKENS, BUDGET, SEED = "L1N3", 30_000, 10, 3
+FREE = (
+    "gather", "lookup", "null", "confirm", "design_probe_set", "read_probe_set", "design_probe_pairs",
+    "read_probe_pairs", "predict_before", "agreement", "meanings",
+    "claim_output", "causal_check",
+)  # fmt: skip
 OWN = "Fires on `e` (4); on `B` (9)."
 
 
@@ -55,6 +61,10 @@ class Run:
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+    def registered(self) -> list[PredictionsRegistered]:
+        """Predictions of what is read; those of texts before a change have names of their own."""
+        return [e for e in self.of(PredictionsRegistered) if not e.experiment_ids[0].endswith("-before")]
 
     def calls(self, tool: str) -> list[ToolCall]:
         return [call for call in self.of(ToolCall) if call.tool == tool]
@@ -82,7 +92,7 @@ def test_stages_in_order(run: Run) -> None:
 def test_predictions_stand_before_readings(run: Run) -> None:
     at = {id(event): i for i, event in enumerate(run.events)}
     for designed, registered, read, revealed in zip(
-        run.of(ExperimentsDesigned), run.of(PredictionsRegistered), run.calls("read_activations"),
+        run.of(ExperimentsDesigned), run.registered(), run.calls("read_activations"),
         run.of(ReadingsRevealed), strict=True,
     ):  # fmt: skip
         order = [at[id(event)] for event in (designed, registered, read, revealed)]
@@ -94,6 +104,32 @@ def test_predictions_stand_before_readings(run: Run) -> None:
         for given in registered.predictions.values():
             assert min(given) >= 0.02
             assert max(given) <= 0.98
+
+
+def test_what_is_said_of_a_text_before_its_change_stands_before_the_reading(run: Run) -> None:
+    before = [e for e in run.of(PredictionsRegistered) if e not in run.registered()]
+    assert before
+    for said in before:
+        read = min(e.seq for e in run.of(ReadingsRevealed) if e.round == said.round)
+        (designed,) = [e for e in run.of(ExperimentsDesigned) if e.round == said.round]
+        assert said.seq < read
+        edits = {f"{e.id}-before" for e in designed.experiments if "before_the_change" in e.expectations}
+        assert set(said.experiment_ids) <= edits
+
+
+def test_every_hypothesis_is_scored_by_what_it_predicted(run: Run) -> None:
+    registered: dict[str, int] = {}
+    for said in run.registered():
+        for name, given in said.predictions.items():
+            registered[name] = registered.get(name, 0) + len(given)
+    scored = {(e.hypothesis, e.experiments): e.scores for e in run.of(PredictionsScored)}
+    assert {name for name, _ in scored} == set(registered)
+    for name, n in registered.items():
+        assert n == sum(scored[name, which]["n"] for which in ("chosen", "probe") if (name, which) in scored)
+        chosen = scored[name, "chosen"]
+        assert sum(b["n"] for b in chosen["calibration"]) == chosen["n"]
+    (winner,) = [r.model_dump(mode="json") for r in run.result.rivals if r.status == "winner"]
+    assert winner["predictions"]["chosen"] == scored[winner["name"], "chosen"]
 
 
 def test_texts_are_new_and_of_every_kind(run: Run) -> None:
@@ -168,13 +204,7 @@ def test_the_budget(run: Run) -> None:
         used += call.units
         assert call.budget_used == used <= BUDGET
         assert call.charged == (call.units > 0)
-        assert call.charged == (
-            call.tool
-            not in (
-                "gather", "lookup", "null", "confirm", "design_probe_set", "read_probe_set", "claim_output",
-                "causal_check",
-            )
-        )  # fmt: skip
+        assert call.charged == (call.tool not in FREE)
     assert run.result.budget.used == used
     assert run.result.budget.limit == BUDGET
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.belief import FLOOR, joined, log_scores, updated, without
+from agent.belief import FLOOR, joined, log_scores, merged, updated, without
 
 probability = st.floats(0.02, 0.98)
 beliefs = st.integers(2, 12).flatmap(
@@ -90,3 +90,9 @@ def test_what_a_dropped_rival_had_goes_to_the_others():
 def test_more_than_a_hundred_rivals():
     after = joined({}, [f"H{i}" for i in range(150)])
     assert sum(after.values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_rivals_that_are_one_believe_together():
+    after = merged({"a": 0.5, "b": 0.3, "c": 0.2}, "b", "c")
+    assert list(after) == ["a", "c"]
+    assert after == {"a": pytest.approx(0.5, abs=0.02), "c": pytest.approx(0.5, abs=0.02)}

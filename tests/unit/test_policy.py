@@ -1,10 +1,23 @@
 """The judge's rules, case by case."""
 
+from dataclasses import replace
+
 import pytest
 
 from agent import policy
 from agent.belief import FLOOR
-from agent.policy import KINDS, MOST_ALIVE, Standing, should_stop, to_drop, verdict
+from agent.policy import (
+    KINDS,
+    MOST_ALIVE,
+    Findings,
+    MeaningTests,
+    Standing,
+    should_stop,
+    to_drop,
+    to_merge,
+    untested,
+    verdict,
+)
 from tools.records.result import Interval, ScoreValue, Unscored
 
 NOT = Unscored(reason="constant")
@@ -85,37 +98,104 @@ def test_enough_passed_tests(passed, failed, enough) -> None:
 
 ALL_PASSED = dict.fromkeys(KINDS, policy.Tests(9, 1))
 ABOVE = {"null": gain(0.01, 0.2), "token_lookup_30": gain(0.001, 0.2)}
+LEVEL = ABOVE | {"token_lookup_30": gain(-0.019, 0.002)}
+HALF = MeaningTests(0.5, policy.Tests(3, 0), policy.Tests(1, 0))
+SMALL = MeaningTests(0.19, policy.Tests(9, 0), policy.Tests(9, 0))
+FAILED = MeaningTests(0.4, policy.Tests(3, 4), policy.Tests(1, 0))
+NO_PAIR = MeaningTests(0.4, policy.Tests(9, 0), policy.Tests(0, 0))
+PAIR_FAILED = MeaningTests(0.4, policy.Tests(9, 0), policy.Tests(1, 2))
 
 
 @pytest.mark.parametrize(
-    ("final", "gains", "full", "tests", "expected", "why"),
+    ("found", "expected", "why"),
     [
-        (score(0.5), ABOVE, gain(0.5, 0.6), ALL_PASSED, "supported", "beats null and token-lookup-30"),
-        (score(0.5), ABOVE | {"null": gain(0.0, 0.2)}, NOT, ALL_PASSED, "unresolved", "not above null beyond doubt"),
-        (score(0.5), ABOVE | {"token_lookup_30": gain(-0.1, 0.2)}, NOT, ALL_PASSED, "unresolved", "token_lookup_30"),
-        (score(0.5), ABOVE | {"null": NOT}, NOT, ALL_PASSED, "unresolved", "no comparison with null"),
-        (score(0.5), {}, NOT, ALL_PASSED, "unresolved", "no comparison with null; no comparison with token_lookup_30"),
-        (score(0.5), ABOVE, NOT, {}, "unresolved", "too few passed tests: predicted positive; too few"),
+        (Findings(score(0.5), ABOVE, gain(0.5, 0.6), ALL_PASSED), "supported", "beats null and token-lookup-30"),
+        (Findings(score(0.5), ABOVE | {"null": gain(0.0, 0.2)}, NOT, ALL_PASSED), "unresolved", "not above null"),
+        (Findings(score(0.5), LEVEL, NOT, ALL_PASSED), "unresolved", "token_lookup_30"),
+        (Findings(score(0.5), ABOVE | {"null": NOT}, NOT, ALL_PASSED), "unresolved", "no comparison with null"),
+        (Findings(score(0.5), {}, NOT, ALL_PASSED), "unresolved", "with null; no comparison with token_lookup_30"),
+        (Findings(score(0.5), ABOVE, NOT, {}), "unresolved", "too few passed tests: predicted positive; too few"),
         (
-            score(0.5),
-            ABOVE,
-            NOT,
-            ALL_PASSED | {"minimal pair": policy.Tests(1, 9)},
+            Findings(score(0.5), ABOVE, NOT, ALL_PASSED | {"minimal pair": policy.Tests(1, 9)}),
             "unresolved",
-            "tests: minimal pair",
+            "too many failed tests: minimal pair",
         ),
-        (score(0.05), {}, gain(0.0, 0.1), {}, "noise", "neither"),
-        (NOT, {}, gain(0.0, 0.1), {}, "unresolved", "constant; no comparison"),
-        (score(0.05), {}, gain(0.0, 0.2), {}, "unresolved", "no comparison"),
-        (score(0.2), {}, gain(0.0, 0.1), {}, "unresolved", "no comparison"),
-        (NOT, {}, NOT, {}, "unresolved", "constant; no comparison"),
-        (NOT, ABOVE, gain(0.3, 0.4), ALL_PASSED, "unresolved", "constant"),
+        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, has_explanation=False), "unresolved", "no explanation"),
+        # as good as a list of tokens that tells nearly all
+        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=9), "supported", "as a list of tokens does"),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=30), "supported", "as a list of tokens does"),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=31), "unresolved", "token_lookup_30"),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=40, lookup_words=40), "supported", "list"),
+        (Findings(score(0.94, 0.05), LEVEL, NOT, ALL_PASSED, words=9), "unresolved", "token_lookup_30"),
+        (
+            Findings(score(0.99, 0.01), ABOVE | {"token_lookup_30": gain(-0.02, 0)}, NOT, ALL_PASSED, words=9),
+            "unresolved",
+            "token_lookup_30",
+        ),
+        (Findings(score(0.99, 0.01), LEVEL | {"null": NOT}, NOT, ALL_PASSED, words=9), "unresolved", "null"),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, {}, words=9), "unresolved", "too few passed"),
+        # several meanings
+        (
+            Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, HALF]),
+            "split",
+            "2 unrelated meanings (50%, 50%",
+        ),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=9, meanings=[HALF] * 2), "split", "list of tokens"),
+        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF]), "supported", "beats null"),
+        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, SMALL]), "supported", "beats null"),
+        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, FAILED]), "supported", "beats null"),
+        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, NO_PAIR]), "supported", "beats null"),
+        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, PAIR_FAILED]), "supported", "beats null"),
+        (Findings(score(0.5), LEVEL, NOT, ALL_PASSED, meanings=[HALF, HALF]), "unresolved", "token_lookup_30"),
+        # nothing to say
+        (Findings(score(0.2, 0.06), ABOVE, gain(0.3, 0.4), ALL_PASSED), "unresolved", "explains nothing"),
+        (Findings(score(0.12, 0.02), ABOVE, gain(0.0, 0.1), ALL_PASSED), "noise", "neither"),
+        (Findings(score(0.05), {}, gain(0.0, 0.1), {}), "noise", "neither"),
+        (Findings(NOT, {}, gain(0.0, 0.1), {}, has_explanation=False), "noise", "neither"),
+        (Findings(NOT, {}, gain(0.0, 0.1), {}), "unresolved", "constant; no comparison"),
+        (Findings(score(0.05), {}, gain(0.0, 0.2), {}), "unresolved", "no comparison"),
+        (Findings(score(0.2), {}, gain(0.0, 0.1), {}), "unresolved", "no comparison"),
+        (Findings(NOT, {}, NOT, {}), "unresolved", "constant; no comparison"),
+        (Findings(NOT, ABOVE, gain(0.3, 0.4), ALL_PASSED), "unresolved", "constant"),
     ],
 )
-def test_verdicts(final, gains, full, tests, expected, why) -> None:
-    found, said = verdict(final, gains, full, tests)
-    assert found == expected
+def test_verdicts(found: Findings, expected: str, why: str) -> None:
+    verdict_, said = verdict(found)
+    assert verdict_ == expected
     assert why in said
+
+
+def test_more_tests_are_needed_where_too_few_passed_and_the_failures_do_not_tell() -> None:
+    tests = {
+        "predicted positive": policy.Tests(4, 0),
+        "predicted negative": policy.Tests(5, 5),
+        "minimal pair": policy.Tests(2, 3),
+    }
+    assert untested(tests) == ["predicted positive"]
+    assert tests["minimal pair"].refuting
+    assert untested(dict.fromkeys(KINDS, policy.Tests(0, 4))) == list(KINDS)
+
+
+def test_of_rivals_that_say_the_same_the_most_believed_stays_then_the_shorter_then_the_better() -> None:
+    scores = {"H1": score(0.5), "H2": score(0.51), "H3": NOT}
+    words = {"H1": 9, "H2": 12, "H3": 9}
+    assert to_merge([("H1", "H2")], scores, {"H1": 0.2, "H2": 0.6}, words) == [("H1", "H2")]
+    assert to_merge([("H1", "H2")], scores, {"H1": 0.31, "H2": 0.34}, words) == [("H2", "H1")]
+    assert to_merge([("H1", "H3")], scores, {"H1": 0.3, "H3": 0.3}, words) == [("H3", "H1")]
+    assert to_merge([], scores, {}, words) == []
+
+
+def test_who_is_gone_takes_nobody_along() -> None:
+    names = ["H1", "H2", "H3"]
+    scores, words = {name: score(0.5) for name in names}, dict.fromkeys(names, 9)
+    pairs = [("H1", "H2"), ("H1", "H3"), ("H2", "H3")]
+    assert to_merge(pairs, scores, {"H1": 0.2, "H2": 0.7, "H3": 0.1}, words) == [("H1", "H2"), ("H3", "H2")]
+
+
+def test_a_perfect_score_is_no_end_for_what_its_tests_refute() -> None:
+    perfect = Standing(score(0.996, 0.002), None, 1, patience=2, max_rounds=None, left=9, round_cost=4)
+    assert should_stop(perfect) is not None
+    assert should_stop(replace(perfect, refuted=True)) is None
 
 
 def test_the_leader_is_the_most_believed_of_those_that_development_text_cannot_tell_apart() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.calibration import fit, fit_balanced
-from tools.scoring.skill import probe_skill
+from tools.scoring.skill import Registered, calibration, prediction_scores, probe_skill, sign_accuracy
+from tools.scoring.skill import skill as skill_of
 
 
 def skill(p, fired):
@@ -48,3 +49,58 @@ def test_a_balanced_table_knows_that_half_fire():
 def test_a_constant_simulation_predicts_half():
     fired = np.array([True] + [False] * 99)
     assert fit_balanced(np.zeros(100, np.float32), fired) == pytest.approx([0.5] * 11, abs=1e-4)
+
+
+def registered(p, fired, carrier="a", value=1.0, before=None, value_before=None):
+    return Registered(p, fired, carrier, value, before, value_before)
+
+
+RNG = np.random.default_rng(0)
+
+
+def test_edits_of_one_carrier_widen_the_interval():
+    apart = [registered(0.7, i % 3 > 0, i) for i in range(60)]
+    together = [registered(0.7, i % 3 > 0, i // 20 + (i % 3)) for i in range(60)]
+    one, other = (skill_of(p, np.random.default_rng(0), "p", "chosen") for p in (apart, together))
+    assert one.value == other.value
+    assert other.high - other.low > one.high - one.low
+
+
+def test_calibration_by_hand():
+    found = calibration(
+        [registered(0.02, False), registered(0.08, True), registered(0.98, True), registered(1.0, True)]
+    )
+    assert [(b.low, b.high, b.n, b.predicted, b.fired) for b in found] == [
+        (0.0, 0.1, 2, 0.05, 0.5),
+        (0.9, 1.0, 2, 0.99, 1.0),
+    ]
+
+
+def test_sign_accuracy_by_hand():
+    pairs = [
+        registered(0.1, False, 1, 0.0, 0.9, 2.0),  # said down, went down
+        registered(0.9, True, 2, 2.0, 0.1, 0.0),  # said up, went up
+        registered(0.1, True, 3, 2.0, 0.9, 2.0),  # said down, stayed: a miss
+        registered(0.9, False, 4, 0.0, 0.1, 1.0),  # said up, went down
+        registered(0.9, True, 5, 0.0, 0.9, 1.0),  # said nothing
+        registered(0.9, True, 6, 0.0),  # no text before
+    ]
+    found = sign_accuracy(pairs, 0.5, RNG, "chosen")
+    assert (found.value, found.n_excerpts, found.n_pairs) == (0.5, 4, 5)
+    assert found.low <= 0.5 <= found.high
+    assert sign_accuracy(pairs[4:], 0.5, RNG, "chosen").reason == "no change was predicted in any pair"
+    assert sign_accuracy(pairs[5:], 0.5, RNG, "chosen").reason == "no pair was read"
+
+
+def test_a_change_smaller_than_a_tenth_of_theta_is_none():
+    assert sign_accuracy([registered(0.1, False, 1, 0.96, 0.9, 1.0)], 0.5, RNG, "p").value == 0.0
+    assert sign_accuracy([registered(0.1, False, 1, 0.94, 0.9, 1.0)], 0.5, RNG, "p").value == 1.0
+
+
+def test_everything_together_and_nothing_at_all():
+    found = prediction_scores([registered(0.9, True), registered(0.2, False, "b")], [], "p", "chosen", 0.5, RNG)
+    assert found.n == 2
+    assert found.log_score == pytest.approx((math.log(0.9) + math.log(0.8)) / 2, abs=1e-6)
+    nothing = prediction_scores([], [], "p", "chosen", 0.5, RNG)
+    assert (nothing.n, nothing.log_score, nothing.calibration) == (0, None, [])
+    assert nothing.skill.reason == "nothing was predicted"

@@ -14,7 +14,7 @@ from tools.records.result import Result, ScoreValue, Unscored
 from traces import events as e
 from traces.store import load_trace
 
-FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "trace_v1" / "events.jsonl"
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
 json_values = st.recursive(
     st.none()
@@ -27,13 +27,21 @@ json_values = st.recursive(
 )
 
 
-def test_traces_of_version_1_stay_readable() -> None:
-    trace = load_trace(FIXTURE)
+def bare(event: e.Event) -> dict[str, object]:
+    """Without what the writer sets, and the version that it writes."""
+    return {key: value for key, value in e.without_clock(event).items() if key not in ("seq", "schema_version")}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_traces_of_old_versions_stay_readable(version: int) -> None:
+    trace = load_trace(FIXTURES / f"trace_v{version}" / "events.jsonl")
     assert trace.complete
     assert not trace.truncated
-    assert [e.without_clock({**e.without_clock(event), "seq": 0}) for event in trace.events] == [
-        {**e.without_clock(event), "seq": 0} for event in sample_run()
-    ]
+    assert isinstance(trace.events[0], e.RunStarted)
+    assert trace.events[0].schema_version == version
+    new = [ev for ev in sample_run() if isinstance(ev, e.PredictionsScored) or getattr(ev, "action", "") == "merge"]
+    known = [bare(ev) for ev in sample_run() if version > 1 or ev not in new]
+    assert [bare(ev) for ev in trace.events] == known
 
 
 def test_the_sample_has_every_kind_of_event_but_the_ends() -> None:
@@ -92,7 +100,7 @@ def test_predictions_are_sealed_by_their_hash() -> None:
     ("line", "message"),
     [
         (b'{"type": "dream", "seq": 0, "at": ""}', "unknown type 'dream': a newer version"),
-        (b'{"type": "run_started", "schema_version": 2}', "trace format 2, but this program reads up to 1"),
+        (b'{"type": "run_started", "schema_version": 3}', "trace format 3, but this program reads up to 2"),
         (b'{"type": "stage", "seq": 0, "at": ""}', r"is damaged \(stage.stage: Field required\)"),
         (b'{"seq": 0}', "is damaged"),
         (b"[1]", "not an event"),

@@ -8,6 +8,8 @@ from tools.bench import Bench
 from tools.catalogue.causal import causal_tools
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.hypotheses import hypothesis_tools
+from tools.catalogue.meanings import meaning_tools
+from tools.catalogue.predictions import prediction_tools
 from tools.catalogue.scores import score_tools
 from tools.catalogue.subject import subject_tools
 from tools.toolbox import Tool
@@ -18,7 +20,9 @@ def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
     return [
         *hypothesis_tools(bench),
         *experiment_tools(bench),
+        *prediction_tools(bench),
         *score_tools(bench),
+        *meaning_tools(bench),
         *subject_tools(bench),
         *causal_tools(bench),
     ]

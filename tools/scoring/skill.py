@@ -1,39 +1,181 @@
-"""How much better than base rate registered predictions are."""
+"""How good registered predictions were: log score and skill against base rate, calibration, direction of change."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from tools.records.result import ScoreValue, Unscored
 
 _N_RESAMPLES = 1000
+_N_BINS = 10
+_LEAST_CHANGE = 0.02
 PROTOCOL = "log score of registered predictions against base rate, fixed probe set"
+CHOSEN_PROTOCOL = "log score of registered predictions against base rate, the agent's own experiments"
+SIGN_PROTOCOL = "share of predicted changes of the probability of firing whose direction the raw value followed"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A prediction that was on record before the reading, and what was read.
+
+    Attributes:
+        probability: of firing.
+        fired: what the neuron did.
+        carrier: the text it was cut from; predictions of one carrier are one witness.
+        value: the raw value.
+        before: for an edit, the probability of firing before the change; None where it is not known.
+        value_before: for an edit, the raw value before the change.
+    """
+
+    probability: float
+    fired: bool
+    carrier: Hashable
+    value: float = 0.0
+    before: float | None = None
+    value_before: float | None = None
+
+
+class Bin(BaseModel):
+    """Predictions with a probability in [low, high): how many, their mean, and the share that fired."""
+
+    model_config = ConfigDict(frozen=True)
+
+    low: float
+    high: float
+    n: int
+    predicted: float
+    fired: float
+
+
+class PredictionScores(BaseModel):
+    """How well one hypothesis predicted one set of experiments.
+
+    Attributes:
+        n: predictions.
+        log_score: mean log score (nats a text); None without predictions.
+        skill: 1 minus the log score over that of the base rate; 1 is perfect, 0 is base rate.
+        calibration: ten bins of equal width, empty ones left out.
+        sign_accuracy: of changes that were predicted, the share that went that way; see `sign_accuracy`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    n: int
+    log_score: float | None
+    skill: ScoreValue | Unscored
+    calibration: list[Bin]
+    sign_accuracy: ScoreValue | Unscored
+
+
+def prediction_scores(
+    chosen: Sequence[Registered], pairs: Sequence[Registered], protocol: str, split: str, theta: float,
+    rng: np.random.Generator,
+) -> PredictionScores:  # fmt: skip
+    """Everything about one hypothesis's predictions on one set of experiments.
+
+    Args:
+        chosen: what it predicted.
+        pairs: those among which direction of change is judged; predictions without a text before the change are
+            passed over.
+        protocol: how the skill is described.
+        split: which set it is.
+        theta: raw value above which the neuron fires.
+        rng: for the 95 % intervals, bootstraps over carriers.
+    """
+    return PredictionScores(
+        n=len(chosen),
+        log_score=round(-float(_losses(chosen).mean()), 6) if chosen else None,
+        skill=skill(chosen, rng, protocol, split),
+        calibration=calibration(chosen),
+        sign_accuracy=sign_accuracy(pairs, theta, rng, split),
+    )
 
 
 def probe_skill(
     probabilities: Sequence[float], fired: Sequence[bool], rng: np.random.Generator
 ) -> ScoreValue | Unscored:
+    """Skill on the fixed probe set, each text a witness of its own; see `skill`."""
+    if not len(probabilities):
+        return Unscored(reason="the neuron fires in too few probe texts for a fixed probe set")
+    found = [Registered(p, f, i) for i, (p, f) in enumerate(zip(probabilities, fired, strict=True))]
+    return skill(found, rng, PROTOCOL, "probe")
+
+
+def skill(
+    predictions: Sequence[Registered], rng: np.random.Generator, protocol: str, split: str
+) -> ScoreValue | Unscored:
     """1 minus the mean log score (nats) of the predictions over that of the base rate; 1 is perfect, 0 is base rate.
 
-    Args:
-        probabilities: of firing, one per text.
-        fired: what the neuron did.
-        rng: for the 95 % interval, a bootstrap over texts.
+    The base rate is the share of these very texts that fired. The 95 % interval is a bootstrap over carriers.
     """
-    outcome, p = np.array(fired, dtype=bool), np.array(probabilities, dtype=np.float64)
-    if len(outcome) == 0:
-        return Unscored(reason="the neuron fires in too few probe texts for a fixed probe set")
+    if not predictions:
+        return Unscored(reason="nothing was predicted")
+    outcome = np.array([p.fired for p in predictions])
     base = float(outcome.mean())
     if base in (0.0, 1.0):
-        return Unscored(reason="every text of the fixed probe set came out the same, so there is no base rate to beat")
-    losses = -np.log(np.where(outcome, p, 1 - p))
+        which = "fixed probe set" if split == "probe" else "experiments"
+        return Unscored(reason=f"every text of the {which} came out the same, so there is no base rate to beat")
+    losses = _losses(predictions)
     reference = -np.log(np.where(outcome, base, 1 - base))
-    rows = rng.integers(len(p), size=(_N_RESAMPLES, len(p)))
-    replicates = 1 - losses[rows].sum(1) / reference[rows].sum(1)
+    own, of_base = _resampled([p.carrier for p in predictions], np.stack([losses, reference], 1), rng)
+    return _score(1 - losses.sum() / reference.sum(), 1 - own / of_base, protocol, split, len(predictions))
+
+
+def calibration(predictions: Sequence[Registered]) -> list[Bin]:
+    """Predicted against observed in ten bins of equal width; empty bins are left out."""
+    p, fired = np.array([r.probability for r in predictions]), np.array([r.fired for r in predictions])
+    which = np.minimum((p * _N_BINS).astype(int), _N_BINS - 1)
+    return [
+        Bin(
+            low=k / _N_BINS, high=(k + 1) / _N_BINS, n=int((which == k).sum()),
+            predicted=round(float(p[which == k].mean()), 6), fired=round(float(fired[which == k].mean()), 6),
+        )
+        for k in range(_N_BINS) if np.any(which == k)
+    ]  # fmt: skip
+
+
+def sign_accuracy(
+    pairs: Sequence[Registered], theta: float, rng: np.random.Generator, split: str
+) -> ScoreValue | Unscored:
+    """Of the pairs in which a change of the probability of firing by 0.02 or more was predicted, the share in which the
+    raw value changed that way, by at least a tenth of theta. A value that stayed where it was is a miss.
+
+    The interval is a bootstrap over carriers; `n_pairs` counts all pairs, predicted to change or not.
+    """
+    known = [(p, p.probability - p.before, p.value - p.value_before) for p in pairs
+             if p.before is not None and p.value_before is not None]  # fmt: skip
+    said = [(p, predicted, change) for p, predicted, change in known if abs(predicted) >= _LEAST_CHANGE]
+    if not said:
+        return Unscored(reason="no change was predicted in any pair" if known else "no pair was read")
+    hits = np.array([change * np.sign(predicted) >= 0.1 * theta for _, predicted, change in said], dtype=np.float64)
+    own, n = _resampled([p.carrier for p, _, _ in said], np.stack([hits, np.ones_like(hits)], 1), rng)
+    found = _score(float(hits.mean()), own / n, SIGN_PROTOCOL, split, len(said))
+    return ScoreValue.model_validate({**dict(found), "n_pairs": len(known)})
+
+
+def _losses(predictions: Sequence[Registered]) -> Floats:
+    return np.array([-np.log(p.probability if p.fired else 1 - p.probability) for p in predictions])
+
+
+def _resampled(carriers: Sequence[Hashable], columns: Floats, rng: np.random.Generator) -> Floats:
+    """Sums of each column over carriers drawn with replacement, [n_columns, n_resamples]."""
+    numbers = {carrier: i for i, carrier in enumerate(dict.fromkeys(carriers))}
+    unit = np.array([numbers[carrier] for carrier in carriers])
+    sums = np.stack([np.bincount(unit, weights=column, minlength=len(numbers)) for column in columns.T], axis=1)
+    drawn = rng.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), size=_N_RESAMPLES)
+    return np.asarray((drawn @ sums).T)
+
+
+def _score(value: float, replicates: Floats, protocol: str, split: str, n: int) -> ScoreValue:
     low, high = np.percentile(replicates, [2.5, 97.5])
     return ScoreValue(
-        value=round(float(1 - losses.sum() / reference.sum()), 6), low=round(float(low), 6), high=round(float(high), 6),
-        protocol=PROTOCOL, split="probe", n_excerpts=len(p),
+        value=round(float(value), 6), low=round(float(low), 6), high=round(float(high), 6), protocol=protocol,
+        split=split, n_excerpts=n,
     )  # fmt: skip

@@ -1,0 +1,145 @@
+"""Tools for predictions of change: what a sentence says of a text before and after one of its tokens is changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from tools.bench import Bench, Tokens, padded, texts_sha256
+from tools.catalogue.experiments import Planned, ProbeSet, Read, Values
+from tools.errors import BadInput
+from tools.scoring.calibration import fit_balanced, probabilities
+from tools.toolbox import Arguments, Outcome, Tool
+
+_REACH = 6
+_SEED = 21
+
+
+class Calibrated(BaseModel):
+    """A sentence and its calibration: probabilities of firing at levels 0 to 10."""
+
+    sentence: str
+    table: list[float]
+
+
+class Unchanged(BaseModel):
+    """Where an edited text was cut from, and the raw value at its end before the change."""
+
+    carrier: str
+    value: float
+
+
+class Before(Arguments):
+    """Rivals, and edits of explore text by where they come from."""
+
+    rivals: list[Calibrated]
+    texts: list[Unchanged]
+
+
+class Predicted(Outcome):
+    """Each rival's probability of firing before the change, in the order of the texts; None where the text as it was
+    cannot be found."""
+
+    predictions: list[list[float | None]]
+
+
+class DesignedPairs(Outcome):
+    """One change of each text of the fixed probe set, with each rival's probability of firing before and after it."""
+
+    experiments: list[Planned]
+    before: list[list[float]]
+    after: list[list[float]]
+
+
+def text_before(bench: Bench, carrier: str, value: float) -> Tokens | None:
+    """The explore text that an edit was made from; None when no text of that carrier ends in that value."""
+    kind, _, number = carrier.partition("-")
+    if kind != "explore" or not number.isdigit():
+        return None
+    explore = bench.evidence.explore
+    for row in np.flatnonzero(explore.excerpts.ids == int(number)):
+        length = int(explore.excerpts.lengths[row])
+        for at in np.flatnonzero(np.abs(explore.values[row, :length] - value) < 1e-5)[:1]:
+            return tuple(int(t) for t in explore.excerpts.tokens[row, : at + 1])
+    return None
+
+
+def fixed_pairs(bench: Bench) -> list[Tokens]:
+    """Each text of the fixed probe set with one token swapped for another of probe text: the last one in every other
+    text, else one of the six before it. Depends on neuron and corpus alone."""
+    neuron, probe = bench.evidence.neuron, bench.evidence.probe
+    rng = np.random.default_rng([neuron.layer, neuron.index, _SEED])
+    pool: NDArray[np.int32] = probe.tokens[probe.mask]
+    out = []
+    for i, (_, text) in enumerate(bench.fixed_probe):
+        back = 0 if i % 2 or len(text) == 1 else int(rng.integers(1, min(_REACH + 1, len(text))))
+        at = len(text) - 1 - back
+        out.append((*text[:at], int(rng.choice(pool)), *text[at + 1 :]))
+    return out
+
+
+def prediction_tools(bench: Bench) -> list[Tool[Any, Any]]:
+    """`predict_before`, `design_probe_pairs` and `read_probe_pairs`, bound to one neuron."""
+
+    def at_ends(sentence: str, table: list[float], texts: list[Tokens]) -> list[float]:
+        tokens, lengths = padded(texts)
+        levels = bench.certain_levels(sentence, tokens)[np.arange(len(texts)), lengths - 1]
+        return [round(float(p), 5) for p in probabilities(table, levels)]
+
+    def before(arguments: Before, rng: np.random.Generator) -> Predicted:
+        found = [text_before(bench, text.carrier, text.value) for text in arguments.texts]
+        known = [text for text in found if text is not None]
+        rows: list[list[float | None]] = []
+        for rival in arguments.rivals:
+            given = iter(at_ends(rival.sentence, rival.table, known) if known else [])
+            rows.append([None if text is None else next(given) for text in found])
+        return Predicted(predictions=rows)
+
+    def design_pairs(arguments: ProbeSet, rng: np.random.Generator) -> DesignedPairs:
+        texts, changed = [text for _, text in bench.fixed_probe], fixed_pairs(bench)
+        sample = bench.development.readings
+        mask = sample.excerpts.mask
+        fired = sample.values[mask] > bench.evidence.theta
+        before, after = [], []
+        for sentence in arguments.sentences if texts else []:
+            table = fit_balanced(bench.certain_levels(sentence, sample.excerpts.tokens)[mask], fired)
+            before.append(at_ends(sentence, table, texts))
+            after.append(at_ends(sentence, table, changed))
+        planned = [
+            Planned(
+                tokens=list(text), generator="fixed_probe", purpose="one token of a fixed probe text changed",
+                carrier=f"probe-{int(bench.evidence.probe.ids[row])}", original=None,
+            )
+            for (row, _), text in zip(bench.fixed_probe, changed, strict=True)
+        ]  # fmt: skip
+        return DesignedPairs(experiments=planned, before=before, after=after)
+
+    def read_pairs(arguments: Read, rng: np.random.Generator) -> Values:
+        texts = fixed_pairs(bench)
+        if not texts or arguments.exploratory or [tuple(text) for text in arguments.texts] != texts:
+            raise BadInput("these are not the changed texts of the fixed probe set: design_probe_pairs gives them.")
+        if texts_sha256(texts) not in bench.registered:
+            raise BadInput("no predictions are registered for these texts: register them first.")
+        tokens, lengths = padded(texts)
+        neuron = bench.evidence.neuron
+        inputs = bench.subject.mlp_input(tokens, lengths, neuron.layer)
+        values = bench.subject.neuron_values(inputs, neuron.layer, neuron.index)
+        return Values(values=[[round(float(v), 5) for v in row[:n]] for row, n in zip(values, lengths, strict=True)])
+
+    return [
+        Tool(
+            "predict_before", "What rivals say of texts before they were changed.", Before, Predicted, before,
+            charged=False,
+        ),
+        Tool(
+            "design_probe_pairs", "One change of each fixed probe text, with predictions for both.", ProbeSet,
+            DesignedPairs, design_pairs, charged=False,
+        ),
+        Tool(
+            "read_probe_pairs", "Read the neuron on the changed probe texts, once predictions are registered.", Read,
+            Values, read_pairs, charged=False, size=lambda a: (len(a.texts), sum(map(len, a.texts))),
+        ),
+    ]  # fmt: skip
