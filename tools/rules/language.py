@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeVar, get_args
 
 from tools.errors import BadInput
@@ -71,6 +72,7 @@ Phrase = TypeVar("Phrase", bound=str)
 _EXAMPLE = "Fires on `␣import`, `␣from` (9); on tokens like `␣error` right after `␣raise` (6); inside quotes (-4)."
 
 
+@lru_cache(maxsize=1 << 16)
 def quote(token: str) -> str:
     """A token in backquotes, free of white space, so that a sentence can be counted in words."""
 

@@ -88,6 +88,7 @@ class Learner:
         weights: one weight per token, float [n, pos].
         vocabulary: the subject model's.
         neighbourhoods: whether tokens may be named by closeness in the embedding.
+        excerpts: ids of the excerpts in the sample; nothing is done with them here.
     """
 
     def __init__(
@@ -97,7 +98,9 @@ class Learner:
         weights: NDArray[np.float64],
         vocabulary: Vocabulary,
         neighbourhoods: bool = True,
+        excerpts: NDArray[np.int32] | None = None,
     ) -> None:
+        self.excerpts = np.empty(0, np.int32) if excerpts is None else excerpts
         self.neighbourhoods = neighbourhoods
         self.batch = Batch(tokens, vocabulary)
         self.mask = self.batch.mask
@@ -199,8 +202,9 @@ class Learner:
         for gate in dict.fromkeys(gates):
             if gate.also is None or gate.token is None:
                 held = self._gate(gate)
-                found = list(self.screen.candidates(pull, held, wanted))
-                narrowed += [replace(c, words=c.words + _words(gate)) for c in found]
+                words = _words(gate)
+                for found in self.screen.candidates(pull, held, wanted):
+                    narrowed.append(Candidate(found.clause, found.gain, found.words + words, found.grow))
         worth = exact[0].worth(wanted.price) if exact else 0
         return exact + self._exactly(narrowed, fit, wanted, _MOST_EXACT_NARROWED, tried, worth)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import get_args
 
 import numpy as np
@@ -41,7 +41,7 @@ from tools.rules.simulate import Batch, grown
 from tools.rules.vocabulary import WORD_SPELLING, ramp
 from tools.rules.words import belongs
 
-_ANCHORS = 96
+_ANCHORS, _ANCHORS_BEFORE = 96, 48
 _MOST_ANCHORS = 6
 _MOST_IN_SET, _MOST_IN_FAR_SET = 12, 3
 """Sums over a set are exact where only one token can stand; over a distance its members are counted twice."""
@@ -238,11 +238,12 @@ class Screen:
             return
 
         def both(context: Context, top: float, bottom: float, words: int) -> Iterator[Candidate]:
-            if narrowed := narrow(gate, context):
-                yield Candidate(narrowed, top**2 / max(bottom, 1e-9), words)
-            if gate and (narrowed := narrow(gate, context, unless=True)):
-                rest = max(total_below - bottom, 1e-9)
-                yield Candidate(narrowed, (total - top) ** 2 / rest, words + 1)
+            gain = top**2 / max(bottom, 1e-9)
+            if gain > wanted.price * words and (narrowed := narrow(gate, context)):
+                yield Candidate(narrowed, gain, words)
+            gain = (total - top) ** 2 / max(total_below - bottom, 1e-9)
+            if gate and gain > wanted.price * words and (narrowed := narrow(gate, context, unless=True)):
+                yield Candidate(narrowed, gain, words + 1)
 
         for context, top, bottom in zip(self.plain_contexts, self.plain @ held, gated.plain_below, strict=True):
             yield from both(context, float(top), float(bottom), 3)
@@ -311,14 +312,16 @@ class Screen:
                 if clause := narrow_token(gate, tokens):
                     yield Candidate(clause, top**2 / max(bottom, 1e-9), words + 1)
                 return
-            context = After(relation, tokens)
+            words += _RELATION_WORDS
             if relation not in _ONE_PLACE and bottom > total_below:
                 top, bottom = top * total_below / bottom, total_below
-            if clause := narrow(gate, context):
-                yield Candidate(clause, top**2 / max(bottom, 1e-9), words + _RELATION_WORDS)
-            if gate and bottom < 0.99 * total_below and (clause := narrow(gate, context, unless=True)):
-                rest = max(total_below - bottom, 1e-6)
-                yield Candidate(clause, (total - top) ** 2 / rest, words + _RELATION_WORDS + 1)
+            gain = top**2 / max(bottom, 1e-9)
+            if gain > price * words and (clause := narrow(gate, After(relation, tokens))):
+                yield Candidate(clause, gain, words)
+            if gate and bottom < 0.99 * total_below:
+                gain = (total - top) ** 2 / max(total_below - bottom, 1e-6)
+                if gain > price * words and (clause := narrow(gate, After(relation, tokens), unless=True)):
+                    yield Candidate(clause, gain, words + 1)
 
         names = (self.strings, self.folded[0])
         if not wanted.only_neighbourhoods:
@@ -344,7 +347,7 @@ class Screen:
                         size = np.argmax(np.where(right, gains, -1), axis=1)
                         for i, row in enumerate(rows):
                             k = int(size[i])
-                            if right[i, 0]:
+                            if right[i, 0] and gains[i, k] > 0:
                                 listed = tuple(names[kind][j] for j in order[i, : k + 1])
                                 tokens: TokenClass = Words(listed) if kind else Listed(listed)
                                 yield from made(row, tokens, t[i, k], b[i, k], k + 1 + 2 * kind)
@@ -363,14 +366,14 @@ class Screen:
                     yield from made(row, self.vocabulary.classes[j], float(tops[i, j]), float(bottoms[i, j]), 3)
             for row in (0, 1):
                 if row in rows:
-                    yield from self._of_words(above[2][row], gated.below[2][row], lambda *a, r=row: made(r, *a))  # type: ignore[misc]
+                    yield from self._of_words(above[2][row], gated.below[2][row], price, partial(made, row))
         if wanted.neighbourhoods:
             for row in rows:
                 if RELATIONS[row] in (_WITH_NEIGHBOURS if gate is None else (None, "right after")):
                     yield from self._neighbours(above[0][row], gated.below[0][row], gate, RELATIONS[row], wanted)
 
     def _of_words(
-        self, top: Sums, bottom: Sums, made: Callable[[TokenClass, float, float, int], Iterator[Candidate]]
+        self, top: Sums, bottom: Sums, price: float, made: Callable[[TokenClass, float, float, int], Iterator[Candidate]]
     ) -> Iterator[Candidate]:
         tops, bottoms = self._word_classes @ top, np.maximum(self._word_classes @ bottom, 1e-6)
         for j in _largest(tops**2 / bottoms, 2):
@@ -383,7 +386,8 @@ class Screen:
         gains = tops**2 / bottoms
         # Parts are numbered as they were met: equal gains are told apart by what is said.
         known = self.vocabulary.lexicon.parts
-        best = np.flatnonzero(gains >= np.sort(gains)[-min(3, len(gains))] * (1 - 1e-9))
+        least = max(np.partition(gains, -min(3, len(gains)))[-min(3, len(gains))] * (1 - 1e-9), 4 * price)
+        best = np.flatnonzero(gains >= least)
         ranked = sorted(best, key=lambda j: (-round(gains[j], 9), len(known[parts[j]].text), str(known[parts[j]])))
         for j in ranked[:3]:
             yield from made(known[parts[j]], float(tops[j]), float(bottoms[j]), 4)
@@ -392,7 +396,7 @@ class Screen:
         self, top: Sums, bottom: Sums, gate: Clause | None, relation: Relation | None, wanted: Wanted
     ) -> Iterator[Candidate]:
         both = np.stack([top, bottom], axis=1).astype(np.float32)
-        anchors = _largest(top**2 / (bottom + 1e-4), _ANCHORS)
+        anchors = _largest(top**2 / (bottom + 1e-4), _ANCHORS if relation is None else _ANCHORS_BEFORE)
         cosines = self._cosine(anchors)
         # What several anchors together could reach: the direction in which the residual pulls the embedding.
         direction = both[:, 0] @ self.directions
