@@ -183,7 +183,7 @@ class Clause:
     def __post_init__(self) -> None:
         if not 1 <= abs(self.strength) <= 10:
             raise ValueError(f"a strength is 1 to 10 or -1 to -10, not {self.strength}")
-        if (self.unless or self.also) and self.context is None or self.also_unless and self.also is None:
+        if ((self.unless or self.also) and self.context is None) or (self.also_unless and self.also is None):
             raise ValueError("'unless' needs a context, and a second context a first")
         if self.unless and self.also and not self.also_unless:
             raise ValueError("after 'unless' comes another 'unless' or nothing")

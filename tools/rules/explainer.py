@@ -67,7 +67,7 @@ class RulesExplainer:
         forms = [form for form in FORMS if form in RICHEST_FIRST[:n]]
         if not self.neighbourhoods:
             forms = [form for form in forms if form != "neighbourhoods"]
-        found = [(form, learner.learn(form, price=PRICES[form])) for form in forms]
+        found: list[tuple[str, Rule]] = [(form, learner.learn(form, price=PRICES[form])) for form in forms]
         if not any(rule.clauses for _, rule in found) and "mixed" in forms:
             found = [("mixed", self._faint(learner, explore))]
         return _proposals(found)

@@ -164,7 +164,7 @@ class Places:
         match what:
             case "quotes":
                 marks = vocabulary.quote_marks[tokens]
-                return (np.cumsum(marks, axis=1) - marks) % 2 == 1
+                return np.asarray((np.cumsum(marks, axis=1) - marks) % 2 == 1)
             case "strings":
                 return self._in_string()
             case "comments":
@@ -173,7 +173,7 @@ class Places:
                 return (latest >= 0) & (latest >= self._break)
             case "docstrings":
                 triple = vocabulary.triple_quotes[tokens]
-                return (np.cumsum(triple, axis=1) % 2 == 1) & ~triple
+                return np.asarray((np.cumsum(triple, axis=1) % 2 == 1) & ~triple)
             case _:
                 return self._depths(what)[0] > 0
 

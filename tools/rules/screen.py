@@ -36,7 +36,7 @@ from tools.rules.clauses import (
     Width,
     Words,
 )
-from tools.rules.pairs import RELATIONS, Pairs, Sums, Text, Vector
+from tools.rules.pairs import RELATIONS, Sums, Text, Vector
 from tools.rules.simulate import Batch, grown
 from tools.rules.vocabulary import WORD_SPELLING, ramp
 from tools.rules.words import belongs
@@ -199,17 +199,19 @@ class Screen:
         """Sums by the number of each measure, [n_measures, 66]."""
         some = np.flatnonzero(values)
         taken = values[some]
-        return np.stack(
-            [np.bincount(n[some], weights=taken, minlength=_LARGEST_NUMBER + 1) for _, n in self._numbers]
-        )
+        return np.stack([np.bincount(n[some], weights=taken, minlength=_LARGEST_NUMBER + 1) for _, n in self._numbers])
 
     def alphabets(self, sums: Sums) -> tuple[Sums, Sums, Sums]:
         """Sums per unit as sums per token present, per word as listed, and per word as it stands."""
         listed, place = self.folded
-        tokens = np.add.reduceat(sums, self._token_starts, axis=1)
-        words = np.stack([np.bincount(place, weights=row, minlength=len(listed)) for row in sums])
+        tokens: Sums = np.add.reduceat(sums, self._token_starts, axis=1)
+        words: Sums = np.stack([np.bincount(place, weights=row, minlength=len(listed)) for row in sums]).astype(
+            np.float64
+        )
         n = len(self.batch.words)
-        as_it_stands = np.stack([np.bincount(self.text.words, weights=row, minlength=n) for row in sums[:2]])
+        as_it_stands: Sums = np.stack(
+            [np.bincount(self.text.words, weights=row, minlength=n) for row in sums[:2]]
+        ).astype(np.float64)
         words[:, 0] = as_it_stands[:, 0] = 0  # no word
         return tokens, words, as_it_stands
 
@@ -247,9 +249,7 @@ class Screen:
 
         for context, top, bottom in zip(self.plain_contexts, self.plain @ held, gated.plain_below, strict=True):
             yield from both(context, float(top), float(bottom), 3)
-        for (measure, _), tops, bottoms in zip(
-            self._numbers, self.counted(held), gated.counts_below, strict=True
-        ):
+        for (measure, _), tops, bottoms in zip(self._numbers, self.counted(held), gated.counts_below, strict=True):
             yield from self._by_number(measure, tops, bottoms, gate, both)
 
     def _by_number(
@@ -325,6 +325,7 @@ class Screen:
 
         names = (self.strings, self.folded[0])
         if not wanted.only_neighbourhoods:
+            far = np.array([RELATIONS[row] not in _ONE_PLACE for row in rows])
             for kind in (0, 1):
                 top, bottom = above[kind][rows], gated.below[kind][rows]
                 mean = top / (bottom + 2e-5)
@@ -342,7 +343,6 @@ class Screen:
                         if gate and sign * total < 0:
                             rest = (total - t) ** 2 / np.maximum(total_below - b, 1e-6)
                             gains = np.maximum(gains, rest - price * np.arange(1, order.shape[1] + 1))
-                        far = [RELATIONS[row] not in _ONE_PLACE for row in rows]
                         right[far, _MOST_IN_FAR_SET:] = False
                         size = np.argmax(np.where(right, gains, -1), axis=1)
                         for i, row in enumerate(rows):
@@ -354,7 +354,6 @@ class Screen:
             sums = np.concatenate([above[0][rows], gated.below[0][rows]]).astype(np.float32) @ self.class_matrix.T
             tops, bottoms = sums[: len(rows)], np.maximum(sums[len(rows) :], 1e-6)
             gains = tops**2 / bottoms
-            far = np.array([RELATIONS[row] not in _ONE_PLACE for row in rows])
             gains[far] *= np.minimum(1, total_below / bottoms[far])
             if gate:
                 rest = total_below - bottoms
@@ -373,7 +372,11 @@ class Screen:
                     yield from self._neighbours(above[0][row], gated.below[0][row], gate, RELATIONS[row], wanted)
 
     def _of_words(
-        self, top: Sums, bottom: Sums, price: float, made: Callable[[TokenClass, float, float, int], Iterator[Candidate]]
+        self,
+        top: Sums,
+        bottom: Sums,
+        price: float,
+        made: Callable[[TokenClass, float, float, int], Iterator[Candidate]],
     ) -> Iterator[Candidate]:
         tops, bottoms = self._word_classes @ top, np.maximum(self._word_classes @ bottom, 1e-6)
         for j in _largest(tops**2 / bottoms, 2):
@@ -388,7 +391,9 @@ class Screen:
         known = self.vocabulary.lexicon.parts
         least = max(np.partition(gains, -min(3, len(gains)))[-min(3, len(gains))] * (1 - 1e-9), 4 * price)
         best = np.flatnonzero(gains >= least)
-        ranked = sorted(best, key=lambda j: (-round(gains[j], 9), len(known[parts[j]].text), str(known[parts[j]])))
+        ranked = sorted(
+            best, key=lambda j: (-round(float(gains[j]), 9), len(known[parts[j]].text), str(known[parts[j]]))
+        )
         for j in ranked[:3]:
             yield from made(known[parts[j]], float(tops[j]), float(bottoms[j]), 4)
 
@@ -476,13 +481,16 @@ class Screen:
             before = rows[at] - back[which]
             latest = self.text.next_same[before] > self.text.column[rows][at]
             here, unit = rows[at][latest], self.text.unit[before][latest]
-            top = self.alphabets(np.bincount(unit, pull[here], self.text.n_units)[None])[0][0]
-            bottom = self.alphabets(np.bincount(unit, self.weight[here], self.text.n_units)[None])[0][0]
+            top = self.alphabets(self._by_unit(unit, pull[here]))[0][0]
+            bottom = self.alphabets(self._by_unit(unit, self.weight[here]))[0][0]
             total, below = float(pull[rows].sum()), float(self.weight[rows].sum())
             for listed in self._best_ends(top, bottom, total, below, wanted.room):
                 yield Candidate(Clause(1, None, Between(opener, listed)), np.inf, 4)
             for last in _CLOSERS:
                 yield Candidate(Clause(1, None, Between(opener, last)), np.inf, 4)
+
+    def _by_unit(self, unit: NDArray[np.int32], values: Vector) -> Sums:
+        return np.bincount(unit, values, self.text.n_units).astype(np.float64)[None]
 
     def _best_ends(self, top: Sums, bottom: Sums, total: float, below: float, room: int) -> Iterator[TokenClass]:
         rest = (total - top) ** 2 / np.maximum(below - bottom, 1e-6)

@@ -141,7 +141,7 @@ class Batch:
             case "amid":
                 total = np.cumsum(member, 1)
                 recent = total - _shift(total, AMID_WINDOW)
-                return (_shift(recent, 1) * (4 / AMID_WINDOW)).clip(max=1)
+                return np.asarray((_shift(recent, 1) * (4 / AMID_WINDOW)).clip(max=1))
             case "on lines with":
                 # Memberships are at most 1: with twice the number of the line added, each line begins anew.
                 line = np.cumsum(self.vocabulary.newline[self.tokens], axis=1, dtype=np.int32)

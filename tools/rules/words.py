@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.rules.clauses import AffixKind, Spelled, WordAffix, Words
+from tools.rules.clauses import Spelled, WordAffix, Words
 
 _SHORTEST, _LONGEST = 2, 5
 
@@ -64,7 +63,6 @@ class Lexicon:
             word, token = divmod(key, len(self._strings))
             found = self._joined[key] = self._id(self.words[word] + self._strings[token])
         return found
-
 
     def parts_of(self, ids: Ids) -> list[Ids]:
         """Numbers in `parts` of what each word starts or ends with, or contains: two to five letters of it."""
