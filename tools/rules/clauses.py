@@ -95,8 +95,8 @@ TokenClass = Listed | Like | Spelled | Affix | Words | WordAffix
 class After:
     """A token of a class stands earlier: adjacent, within a distance, on the same line, or anywhere.
 
-    `amid` is graded: four times the share of such tokens among the last 16, at most 1. `on lines starting with` is about
-    the first visible token of the line.
+    `amid` is graded: four times the share of such tokens among the last 16, at most 1. `on lines starting with` is
+    about the first visible token of the line.
     """
 
     relation: Relation

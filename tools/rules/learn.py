@@ -203,8 +203,10 @@ class Learner:
             if gate.also is None or gate.token is None:
                 held = self._gate(gate)
                 words = _words(gate)
-                for found in self.screen.candidates(pull, held, wanted):
-                    narrowed.append(Candidate(found.clause, found.gain, found.words + words, found.grow))
+                narrowed += [
+                    Candidate(found.clause, found.gain, found.words + words, found.grow)
+                    for found in self.screen.candidates(pull, held, wanted)
+                ]
         worth = exact[0].worth(wanted.price) if exact else 0
         return exact + self._exactly(narrowed, fit, wanted, _MOST_EXACT_NARROWED, tried, worth)
 
@@ -281,12 +283,16 @@ class Learner:
             return Rule(())
         clauses = [*chosen, Clause(1)]
         strengths = self._fit(chosen).strengths
-        base = float(self.target.min())  # a silent token's value, which level 0 stands for
-        raw = np.append(strengths[1:], strengths[0] - base)
-        scales = [10 / max(float(np.abs(raw).max()), 1e-9), 10 / max(float(np.percentile(np.abs(raw), 75)), 1e-9)]
         sums = _Merged.of(np.stack([self.feature(clause) for clause in clauses]), self.weight, self.target)
-        starts = [np.clip(np.rint(raw * scale), -10, 10) for scale in scales]
-        start = max(starts, key=lambda s: sums.correlation(s.astype(np.float32) @ sums.columns))
+        fitted = float((strengths[1:] @ sums.columns[:-1]).min())
+        # What level 0 stands for: the value where no clause holds, or what lies lowest in the rule or in the text.
+        bases = dict.fromkeys((0.0, -fitted, float(strengths[0] - self.target.min())))
+        starts = [
+            np.clip(np.rint(raw * (10 / max(float(size), 1e-9))), -10, 10)
+            for raw in (np.append(strengths[1:], everywhere) for everywhere in bases)
+            for size in (np.abs(raw).max(), np.percentile(np.abs(raw), 75))
+        ]
+        start = max(starts, key=lambda s: sums.correlation(s.astype(np.float32) @ sums.columns) - _LEAST_GAIN * s[-1])
         whole, best = sums.descend(start)
         kept = [replace(c, strength=int(s)) for c, s in zip(clauses, whole, strict=True) if s]
         rule = Rule(tuple(sorted(kept, key=lambda clause: -clause.strength)))
@@ -383,9 +389,9 @@ def _lists(clause: Clause) -> list[tuple[str, Listed | Words]]:
         found.append(("token", clause.token))
     for part, unless in (("context", clause.unless), ("also", clause.also_unless)):
         context = getattr(clause, part)
-        if isinstance(context, After) and isinstance(context.tokens, Listed | Words):
-            if context.relation in _NEAR and not unless:
-                found.append((part, context.tokens))
+        near = isinstance(context, After) and context.relation in _NEAR and not unless
+        if near and isinstance(context.tokens, Listed | Words):
+            found.append((part, context.tokens))
     return found
 
 

@@ -261,8 +261,7 @@ class Screen:
         both: Callable[[Context, float, float, int], Iterator[Candidate]],
     ) -> Iterator[Candidate]:
         top, bottom = tops[1:], bottoms[1:]  # without those that have no number
-        total, below = float(top.sum()), float(bottom.sum())
-        if below <= 0:
+        if bottom.sum() <= 0:
             return
         to, to_below = np.concatenate([[0], np.cumsum(top)]), np.concatenate([[0], np.cumsum(bottom)])
         gains = (to[None, :] - to[:, None]) ** 2 / np.maximum(to_below[None, :] - to_below[:, None], 1e-6)
@@ -384,16 +383,18 @@ class Screen:
         parts, part, word = self._affixes
         if not len(parts):
             return
-        tops = np.bincount(part, weights=top[word], minlength=len(parts))
-        bottoms = np.maximum(np.bincount(part, weights=bottom[word], minlength=len(parts)), 1e-6)
+        tops = np.bincount(part, top[word], len(parts)).astype(np.float64)
+        bottoms = np.maximum(np.bincount(part, bottom[word], len(parts)), 1e-6).astype(np.float64)
         gains = tops**2 / bottoms
         # Parts are numbered as they were met: equal gains are told apart by what is said.
         known = self.vocabulary.lexicon.parts
         least = max(np.partition(gains, -min(3, len(gains)))[-min(3, len(gains))] * (1 - 1e-9), 4 * price)
         best = np.flatnonzero(gains >= least)
-        ranked = sorted(
-            best, key=lambda j: (-round(float(gains[j]), 9), len(known[parts[j]].text), str(known[parts[j]]))
-        )
+
+        def order(j: np.int64) -> tuple[float, int, str]:
+            return -round(float(gains[j]), 9), len(known[parts[j]].text), str(known[parts[j]])
+
+        ranked = sorted(best, key=order)
         for j in ranked[:3]:
             yield from made(known[parts[j]], float(tops[j]), float(bottoms[j]), 4)
 

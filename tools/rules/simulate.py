@@ -147,10 +147,11 @@ class Batch:
                 line = np.cumsum(self.vocabulary.newline[self.tokens], axis=1, dtype=np.int32)
                 own = _shift(line.astype(np.float32), 1)
                 met = np.maximum.accumulate(np.where(self.vocabulary.newline[self.tokens], 0, member) + 2 * own, 1)
-                return np.maximum(_shift(met, 1) - 2 * own, 0)
+                return np.asarray(np.maximum(_shift(met, 1) - 2 * own, 0))
             case "on lines starting with":
                 first = self.places.first_on_line
-                return np.where(first >= 0, np.take_along_axis(member, np.maximum(first, 0), 1), 0).astype(np.float32)
+                begins = np.take_along_axis(member, np.maximum(first, 0), 1)
+                return np.where(first >= 0, begins, 0).astype(np.float32)
             case _:
                 reach = member
                 for power in range(int(np.log2(_WITHIN[relation]))):  # the running maximum over 2, 4, 8, ... tokens

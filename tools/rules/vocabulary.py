@@ -44,6 +44,7 @@ _RAMPS: dict[Width, tuple[float, float]] = {"very like": (0.45, 0.8), "like": (0
 """Cosine to the anchors' mean at which a neighbourhood begins to count and at which it counts in full."""
 
 _N_AFFIXES, _LONGEST_AFFIX = 400, 4
+_N_SIGNS, _LONGEST_SIGN = 60, 3
 
 _MARKS = ("'", '"', "\u201c")
 _CLOSES = {"'": "'", '"': '"', "\u201c": "\u201d"}
@@ -121,7 +122,8 @@ class Vocabulary:
 
     @cached_property
     def classes(self) -> list[TokenClass]:
-        """The spelling classes, and the 400 beginnings and endings of up to four characters that most tokens share."""
+        """The spelling classes, the 400 beginnings and endings of up to four characters that most tokens share, and the
+        60 runs of up to three signs that most tokens hold."""
         return [*(Spelled(name) for name in SPELLING), *self._affixes]
 
     @cached_property
@@ -135,15 +137,26 @@ class Vocabulary:
 
     @cached_property
     def _affixes(self) -> dict[Affix, list[int]]:
-        """Frequent beginnings and endings with the tokens that have them."""
+        """Frequent beginnings, endings and signs with the tokens that have them."""
         found: dict[Affix, list[int]] = {}
         for token, string in enumerate(self.strings):
             stem = string.lstrip(" ")
             for length in range(1, min(_LONGEST_AFFIX, len(stem)) + 1):
                 found.setdefault(Affix("starting with", stem[:length]), []).append(token)
                 found.setdefault(Affix("ending with", stem[-length:]), []).append(token)
-        common = sorted(found, key=lambda affix: (-len(found[affix]), affix.kind, affix.text))[:_N_AFFIXES]
-        return {affix: found[affix] for affix in common}
+            for at in range(len(stem)):
+                for end in range(at + 1, min(at + _LONGEST_SIGN, len(stem)) + 1):
+                    if stem[end - 1].isalnum() or stem[end - 1].isspace():
+                        break
+                    held = found.setdefault(Affix("containing", stem[at:end]), [])
+                    if held[-1:] != [token]:
+                        held.append(token)
+
+        def most_common(n: int, signs: bool) -> list[Affix]:
+            some = (affix for affix in found if (affix.kind == "containing") == signs)
+            return sorted(some, key=lambda affix: (-len(found[affix]), affix.kind, affix.text))[:n]
+
+        return {affix: found[affix] for affix in [*most_common(_N_AFFIXES, False), *most_common(_N_SIGNS, True)]}
 
     @cached_property
     def lexicon(self) -> Lexicon:
