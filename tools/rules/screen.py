@@ -42,7 +42,7 @@ from tools.rules.vocabulary import WORD_SPELLING, ramp
 from tools.rules.words import belongs
 
 _ANCHORS, _ANCHORS_BEFORE = 96, 48
-_MOST_ANCHORS = 6
+_MOST_ANCHORS = 8
 _MOST_IN_SET, _MOST_IN_FAR_SET = 12, 3
 """Sums over a set are exact where only one token can stand; over a distance its members are counted twice."""
 _LARGEST_NUMBER = 65
