@@ -26,7 +26,9 @@ from tools.rules.clauses import (
     MAX_WORDS,
     After,
     Clause,
+    Early,
     Listed,
+    Range,
     Rule,
     TokenClass,
     Words,
@@ -144,6 +146,7 @@ class Learner:
             wanted = Wanted(
                 tokens=form != "context",
                 contexts=form in ("context", "mixed"),
+                positions=not any(_says_position(clause) for clause in chosen),
                 neighbourhoods=form != "tokens" and self.neighbourhoods,
                 only_neighbourhoods=form == "neighbourhoods",
                 room=min(listed, words),
@@ -355,6 +358,13 @@ class _Merged:
 
 def _words(clause: Clause) -> int:
     return n_words(render(Rule((clause,)))) - 1
+
+
+def _says_position(clause: Clause) -> bool:
+    return any(
+        isinstance(context, Early) or (isinstance(context, Range) and context.measure == "position")
+        for context in (clause.context, clause.also)
+    )
 
 
 def _kind(candidate: Candidate) -> object:

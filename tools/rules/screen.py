@@ -48,6 +48,8 @@ _MOST_IN_SET, _MOST_IN_FAR_SET = 12, 3
 _LARGEST_NUMBER = 65
 _LEAST_BY_POSITION = 0.25
 """Share of the variance from which a stretch of positions may be an answer: where a text was cut says little."""
+_LEAST_AT_START = 0.03
+"""The same for the beginning of a text, which a model does treat in a way of its own."""
 _LEAST_STRETCH = 4
 _WITH_NEIGHBOURS: tuple[Relation | None, ...] = (None, "right after", "two after", "within 4 after", "amid")
 _ONE_PLACE: tuple[Relation | None, ...] = (None, "right after", "two after", "on lines starting with")
@@ -87,6 +89,7 @@ class Wanted:
     Attributes:
         tokens: about the token itself.
         contexts: about what stands before it.
+        positions: where in the text; a rule says that once, or it could draw any curve of positions in steps.
         neighbourhoods: by closeness in the embedding; `only_neighbourhoods`: by nothing else.
         room: how many tokens may still be listed.
         price: of a word.
@@ -94,6 +97,7 @@ class Wanted:
 
     tokens: bool
     contexts: bool
+    positions: bool
     neighbourhoods: bool
     only_neighbourhoods: bool
     room: int
@@ -250,7 +254,8 @@ class Screen:
         for context, top, bottom in zip(self.plain_contexts, self.plain @ held, gated.plain_below, strict=True):
             yield from both(context, float(top), float(bottom), 3)
         for (measure, _), tops, bottoms in zip(self._numbers, self.counted(held), gated.counts_below, strict=True):
-            yield from self._by_number(measure, tops, bottoms, gate, both)
+            if wanted.positions or measure != "position":
+                yield from self._by_number(measure, tops, bottoms, gate, both)
 
     def _by_number(
         self,
@@ -269,7 +274,8 @@ class Screen:
         n = len(top)
         if measure == "position":
             upper = int(np.argmax(gains[1])) - 1  # positions count from 1
-            yield from both(Early(upper), to[upper + 1], to_below[upper + 1], 3)
+            if gate or gains[1, upper + 1] >= _LEAST_AT_START:
+                yield from both(Early(upper), to[upper + 1], to_below[upper + 1], 3)
             stretch = np.arange(n + 1)
             gains[(stretch[None, :] - stretch[:, None] < _LEAST_STRETCH) | (gains < _LEAST_BY_POSITION)] = 0
             gains[:2] = 0
