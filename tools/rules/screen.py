@@ -351,11 +351,14 @@ class Screen:
                         right[far, _MOST_IN_FAR_SET:] = False
                         size = np.argmax(np.where(right, gains, -1), axis=1)
                         for i, row in enumerate(rows):
-                            k = int(size[i])
-                            if right[i, 0] and gains[i, k] > 0:
-                                listed = tuple(names[kind][j] for j in order[i, : k + 1])
-                                tokens: TokenClass = Words(listed) if kind else Listed(listed)
-                                yield from made(row, tokens, t[i, k], b[i, k], k + 1 + 2 * kind)
+                            if not right[i, 0]:
+                                continue
+                            # Alone a token's sum is right over a distance, too.
+                            for k in dict.fromkeys((int(size[i]), 0) if far[i] else (int(size[i]),)):
+                                if gains[i, k] > 0:
+                                    listed = tuple(names[kind][j] for j in order[i, : k + 1])
+                                    tokens: TokenClass = Words(listed) if kind else Listed(listed)
+                                    yield from made(row, tokens, t[i, k], b[i, k], k + 1 + 2 * kind)
             sums = np.concatenate([above[0][rows], gated.below[0][rows]]).astype(np.float32) @ self.class_matrix.T
             tops, bottoms = sums[: len(rows)], np.maximum(sums[len(rows) :], 1e-6)
             gains = tops**2 / bottoms
