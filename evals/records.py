@@ -126,6 +126,7 @@ class CellResult(Record):
             base rate.
         optimism_gap: development minus sealed score; None when one of them is missing.
         fold: which sealed fold was opened.
+        sealed_reused: an earlier seed opened the same fold.
         calls: tool calls.
         error: set when the run failed; then every score is Unscored with that reason.
     """
@@ -155,6 +156,7 @@ class CellResult(Record):
     registered: Registered = Registered()
     anytime: list[AnytimePoint] = []
     fold: int | None = None
+    sealed_reused: bool = False
     budget: Budget
     calls: int = 0
     seconds: float = 0.0
