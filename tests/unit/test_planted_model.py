@@ -118,6 +118,7 @@ SOURCES = {
     "aside_pack/deep/__init__.py": "",
     "aside_pack/deep/late.py": "from .. import other\n",
     "aside_pack/other.py": "",
+    "plain_pack/unfinished.py": "def f(",
     "unrelated.py": "",
 }
 

@@ -135,7 +135,8 @@ class PlantedModel:
         digest = hashlib.sha256(self.base.fingerprint.encode())
         for planted in self.functions:
             digest.update(planted.entry.encode() + b"\0")
-        for path in sorted({path for planted in self.functions for path in _sources(planted.entry)}):
+        modules = {planted.entry.partition(":")[0] for planted in self.functions}
+        for path in sorted({path for module in modules for path in _sources(module)}):
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -253,14 +254,13 @@ def _current_folder_importable() -> Iterator[None]:
             sys.path.remove(here)
 
 
-def _sources(entry: str) -> list[Path]:
-    """The files whose change may change what a function says: those of its package, and all that they import.
+def _sources(name: str) -> list[Path]:
+    """The files whose change may change what a module's functions say: its package's, and all that they import.
 
     Standard library and installed packages are left out. Read from the source, since what happens to be imported is not
     the same in every process.
     """
-    name = entry.partition(":")[0]
-    module = _imported(entry, name)
+    module = sys.modules[name]
     file, package = getattr(module, "__file__", None), getattr(module, "__package__", None)
     if file is None:
         return []
@@ -281,7 +281,11 @@ def _sources(entry: str) -> list[Path]:
 def _imports(name: str, path: Path) -> Iterator[str]:
     """What a module may import, packages around it first; `from a import b` may mean the module a.b."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # a file of the package that nobody can have imported
+        return
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
