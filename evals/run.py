@@ -224,9 +224,9 @@ def run_command(arguments: argparse.Namespace) -> None:
     from evals.compare import compare_command
 
     compare_command(argparse.Namespace(folders=[out], metric="score", json=False))
-    silent = [n.name for n in EvalFolder(out).neurons() if n.kind == "truth" and n.status not in (None, "firing")]
+    silent = [n.name for n in EvalFolder(out).neurons() if n.kind == "truth" and n.status == "dead"]
     if silent:
-        say(f"\nPlanted with a truth and yet not firing on enough of this text to be explained: {', '.join(silent)}.")
+        say(f"\nPlanted with a truth, and dead on this text, so there is nothing to find: {', '.join(silent)}.")
     say(f"\nagent eval compare {shlex.quote(str(out))}\nagent eval report {shlex.quote(str(out))}")
     if failed:
         raise AgentError(_what_failed(failed))

@@ -331,7 +331,7 @@ def test_a_planted_truth_that_never_fires_is_said(tmp_path, monkeypatch, capsys)
     write_suite(tmp_path, "one", "silent")
     monkeypatch.setattr("evals.run.evaluate.__kwdefaults__", {"worker": "fake_worker"})
     assert main(["eval", "run", "mine.toml", "--out", "out", "--jobs", "1", "--quiet"]) == 0
-    assert "not firing on enough of this text to be explained: silent." in capsys.readouterr().out
+    assert "dead on this text, so there is nothing to find: silent." in capsys.readouterr().out
 
 
 def test_the_code_is_what_decides_numbers(monkeypatch):
