@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,27 @@ import agent
 from evals.records import Manifest
 from tools.errors import BadInput
 
+_COMPUTING = ("numpy", "scikit-learn")
+_DECIDING = (
+    "tools/**/*.py", "traces/**/*.py", "agent/**/*.py", "evals/planted/*.py",
+    *(f"evals/{name}.py" for name in ("ceiling", "measures", "puzzles", "stability", "suite", "worker")),
+)  # fmt: skip
 _SAME = {
     "suite": "it is of the suite {old}, not {new}",
     "suite_sha256": "its suite file, or a puzzle file of it, was another",
     "model": "its model is {old}, not {new}",
     "corpus": "its text is {old}, not {new}",
-    "code": "the source of tools, traces or agent has changed since",
+    "code": "the program, numpy or scikit-learn has changed since",
     "model_fingerprint": "its model had other weights, or its planted functions another source",
     "corpus_fingerprint": "its text has changed",
 }
 
 
 def code_sha256() -> str:
-    """SHA-256 (hex) over the names and the content of every module of tools, traces and agent."""
+    """SHA-256 (hex) over whatever decides numbers that are stored: names and content of modules, versions."""
     root = Path(agent.__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(path for part in ("tools", "traces", "agent") for path in (root / part).rglob("*.py")):
+    digest = hashlib.sha256(" ".join(f"{package} {version(package)}" for package in _COMPUTING).encode())
+    for path in sorted(path for pattern in _DECIDING for path in root.glob(pattern)):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

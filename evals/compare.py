@@ -14,9 +14,10 @@ import numpy as np
 
 from agent.commands.output import say, say_json, width
 from evals.folder import EvalFolder
-from evals.records import CellResult, Manifest, NeuronRecord
+from evals.records import CellResult, Kind, Manifest, NeuronRecord
+from evals.scorer import scorer_tally
 from evals.stability import Stability, stability
-from evals.summaries import METRICS, Comparison, VariantSummary, compare, summarise
+from evals.summaries import METRICS, Comparison, VariantSummary, clusters_of, compare, summarise
 from tools.errors import BadInput
 from traces.storage import storage_errors
 
@@ -33,9 +34,11 @@ class Evaluations:
     Attributes:
         folders: as given.
         manifests: of each folder.
-        cells: of all folders; a variant that several folders have is called VARIANT@FOLDER.
-        neurons: by name, those of the first folder that has it.
-        stability: by variant, named as in `cells`.
+        cells: of all folders; a variant that several folders have is called VARIANT@FOLDER, and
+            `trace` is a path from here, empty when the trace is gone.
+        neurons: of each name the record with most ceilings, which differ between folders with other numbers of seeds.
+        stability: by variant, named as in `cells`, and kind of neuron.
+        without_experiments: variants, named as in `cells`, that may run none.
         notes: what a reader should know before comparing.
     """
 
@@ -43,8 +46,16 @@ class Evaluations:
     manifests: list[Manifest]
     cells: list[CellResult]
     neurons: list[NeuronRecord]
-    stability: dict[str, Stability]
+    stability: dict[tuple[str, Kind], Stability]
+    without_experiments: set[str]
     notes: list[str]
+
+    def summaries(self, rng: np.random.Generator) -> list[VariantSummary]:
+        """`summarise` of all that is known here."""
+        return summarise(
+            self.cells, rng, neurons=self.neurons, stability=self.stability,
+            without_experiments=self.without_experiments,
+        )  # fmt: skip
 
 
 def default_folder() -> Path:
@@ -83,7 +94,8 @@ def load(paths: Sequence[str | Path], rng: np.random.Generator) -> Evaluations:
     how_many = Counter(variant for manifest in manifests for variant in manifest.variants)
     cells: list[CellResult] = []
     neurons: dict[str, NeuronRecord] = {}
-    alike: dict[str, Stability] = {}
+    alike: dict[tuple[str, Kind], Stability] = {}
+    without: set[str] = set()
     for path, folder, manifest in zip(chosen, folders, manifests, strict=True):
         order = {variant: i for i, variant in enumerate(manifest.variants)}
         own = sorted(folder.cells(), key=lambda cell: order.get(cell.variant, len(order)))
@@ -93,14 +105,26 @@ def load(paths: Sequence[str | Path], rng: np.random.Generator) -> Evaluations:
         done, expected = sum(c.half is None for c in own), len(manifest.variants) * len(records) * manifest.seeds
         if done < expected:
             notes.append(f"{path} has {done} of {expected} results: `agent eval run` goes on where it stopped.")
-        neurons = {record.name: record for record in records} | neurons
+        for record in records:
+            if record.name not in neurons or len(record.ceiling) > len(neurons[record.name].ceiling):
+                neurons[record.name] = record
+        notes += _notes_on_neurons(path, records)
         place = path.resolve().name if len({other.resolve().name for other in chosen}) == len(chosen) else str(path)
         label = {cell.variant: cell.variant for cell in own}
         label |= {variant: f"{variant}@{place}" for variant in label if how_many[variant] > 1}
-        cells += [cell.model_copy(update={"variant": label[cell.variant]}) for cell in own]
+        cells += [
+            cell.model_copy(update={"variant": label[cell.variant], "trace": _trace(path, cell.trace)}) for cell in own
+        ]
+        without |= {label[name] for name in label if manifest.variants.get(name, {}).get("max_rounds") == 0}
         if (path / "simulations").is_dir():
-            alike |= {label[variant]: found for variant, found in stability(folder, own, rng).items()}
-    return Evaluations(chosen, manifests, cells, list(neurons.values()), alike, notes)
+            found = stability(folder, own, clusters_of(records), rng)
+            alike |= {(label[variant], kind): agreement for (variant, kind), agreement in found.items()}
+    notes += _notes_on_budgets(cells)
+    return Evaluations(chosen, manifests, cells, list(neurons.values()), alike, without, notes)
+
+
+def _trace(folder: Path, trace: str) -> str:
+    return str(folder / trace) if trace and (folder / trace).is_file() else ""
 
 
 def _refuse_unlike(paths: Sequence[Path], manifests: Sequence[Manifest]) -> None:
@@ -129,6 +153,27 @@ def _notes_on_code(paths: Sequence[Path], manifests: Sequence[Manifest]) -> list
     return notes
 
 
+def _notes_on_neurons(path: Path, records: Sequence[NeuronRecord]) -> list[str]:
+    errors = [record.error for record in records if record.error is not None]
+    if not errors:
+        return []
+    return [
+        f"{path}: {len(errors)} of {len(records)} neurons could not be surveyed, so their status, ceiling and scorer "
+        f"check are missing ({errors[0].kind}: {errors[0].message})."
+    ]
+
+
+def _notes_on_budgets(cells: Sequence[CellResult]) -> list[str]:
+    limits: dict[int | None, dict[str, None]] = {}
+    for cell in cells:
+        if cell.error is None:
+            limits.setdefault(cell.budget.limit, {})[cell.variant] = None
+    if len(limits) < 2:
+        return []
+    said = (f"{'no limit' if limit is None else limit}: {', '.join(names)}" for limit, names in limits.items())
+    return [f"the budgets differ, so a difference may be one of budget ({'; '.join(said)})."]
+
+
 def checked_metric(name: str) -> str:
     """`name`, if it is the name of a metric.
 
@@ -149,8 +194,8 @@ def compare_command(arguments: argparse.Namespace) -> None:
     metric = checked_metric(arguments.metric)
     rng = np.random.default_rng(0)
     found = load(arguments.folders, rng)
-    summaries = summarise(found.cells, rng, neurons=found.neurons, stability=found.stability)
-    comparisons = compare(found.cells, metric, rng)
+    summaries = found.summaries(rng)
+    comparisons = compare(found.cells, metric, rng, neurons=found.neurons)
     if arguments.json:
         say_json(_document(found, metric, summaries, comparisons))
         return
@@ -162,7 +207,8 @@ def compare_command(arguments: argparse.Namespace) -> None:
         f"{', '.join(map(str, found.folders))}\n"
     )
     tty = sys.stdout is not None and sys.stdout.isatty()
-    say(screen(summaries, comparisons, found.notes, width=width(), tty=tty))
+    scorer = scorer_tally(found.neurons)
+    say(screen(summaries, comparisons, scorer, found.notes, width=width(), tty=tty))
 
 
 def _document(
@@ -179,6 +225,7 @@ def _document(
         ],
         "metric": metric,
         "variants": [summary.model_dump(mode="json") for summary in summaries],
+        "scorer": [one.model_dump(mode="json") for one in scorer_tally(found.neurons)],
         "comparisons": [pair.model_dump(mode="json") for pair in comparisons],
         "notes": found.notes,
     }

@@ -61,6 +61,8 @@ def run_jobs(
                     lost.append(job)
                 elif isinstance(error, Exception):
                     yield job, error
+                elif isinstance(error, SystemExit):
+                    yield job, RuntimeError(f"it called sys.exit({error.code!r})")
                 elif error is not None:
                     raise error
                 else:

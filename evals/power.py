@@ -10,12 +10,10 @@ import numpy as np
 
 from agent.commands.output import say, say_json
 from evals.compare import checked_metric, load
-from evals.statistics import ALPHA, Floats, permutation_ps
+from evals.statistics import ALPHA, FEWEST_NEURONS, Floats, permutation_ps
 from evals.summaries import METRICS, compare
 from tools.errors import BadInput
 from traces.text import one_line
-
-_FEWEST_NEURONS = 5
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Power:
     Attributes:
         spread: standard deviation over neurons of the paired differences.
         skew: their skewness; far from 0 the test is only about right for differences of mean zero.
-        n_neurons: in each repeat.
+        n_neurons: in each repeat; noise levels of one function are one.
         repeats: how many.
         difference: the true mean difference of `with_difference`.
         exchangeable: rejected when which of the two variants is which is chance (the test's own hypothesis).
@@ -97,22 +95,24 @@ def power_command(arguments: argparse.Namespace) -> None:
     rng = np.random.default_rng(0)
     found = load(arguments.folders, rng)
     results = {}
-    for pair in compare(found.cells, metric, rng):
-        seen = list(pair.by_neuron.values())
-        if len(seen) >= _FEWEST_NEURONS and len(set(seen)) > 1:
-            results[pair.a, pair.b] = power(
+    for pair in compare(found.cells, metric, rng, neurons=found.neurons):
+        seen = list(pair.by_cluster.values())
+        if len(seen) >= FEWEST_NEURONS and len(set(seen)) > 1:
+            results[pair.group, pair.a, pair.b] = power(
                 seen, arguments.difference, arguments.neurons or len(seen), arguments.repeats, rng
             )
     if not results:
         raise BadInput(
             f"no two variants in {', '.join(map(str, found.folders))} differ in their {METRICS[metric]} on at least "
-            f"{_FEWEST_NEURONS} neurons that both have it for, so there is no spread to simulate from."
+            f"{FEWEST_NEURONS} neurons that both have it for, so there is no spread to simulate from."
         )
     if arguments.json:
-        say_json([{"a": a, "b": b, "metric": metric} | asdict(one) for (a, b), one in results.items()])
+        say_json(
+            [{"group": group, "a": a, "b": b, "metric": metric} | asdict(one) for (group, a, b), one in results.items()]
+        )
         return
-    for (a, b), one in results.items():
-        say(f"{one_line(a)} minus {one_line(b)}, {METRICS[metric]}: {_told(one)}\n")
+    for (group, a, b), one in results.items():
+        say(f"{one_line(a)} minus {one_line(b)}, {METRICS[metric]}, {group} neurons: {_told(one)}\n")
 
 
 def _told(one: Power) -> str:

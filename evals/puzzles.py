@@ -165,6 +165,11 @@ def _puzzle(source: str, name: str, value: Any) -> Puzzle:
         raise BadInput(f"{where}: false_explanations must be a list of sentences.")
     if explanation in false:
         raise BadInput(f"{where}: the true explanation is also among the false ones.")
+    for text in (name, explanation, *false):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise BadInput(f"{where} has half a character, {text[error.start]!r}: write whole ones.") from error
     sentences = value["sentences"]
     if not isinstance(sentences, list) or not sentences:
         raise BadInput(f"{where}: sentences must be a list of at least one sentence.")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tools.records.result import Baselines, Budget, Compared, Cost, Measured, Verdict
 
@@ -50,6 +50,13 @@ class ScorerCheck(Record):
         return None if len(numbers) < len(values) or not self.false else numbers[0] > max(numbers[1:])
 
 
+class CellError(Record):
+    """Why there is no result."""
+
+    kind: str
+    message: str
+
+
 class NeuronRecord(Record):
     """A neuron of a suite, and what is measured of it once, whatever the variant.
 
@@ -60,10 +67,13 @@ class NeuronRecord(Record):
         family: of planted neurons.
         difficulty: of planted neurons.
         noise: spread of the noise beside the typical firing value of a planted neuron.
+        cluster: alike in neurons that are one and the same but for their noise, and so are no independent ones; left
+            out, its name.
         truth: what a planted neuron means, in words.
         status: firing, sparse or dead on this corpus; None for puzzles.
         ceiling: score of what local context can predict, by sealed fold; empty when it was not asked for.
         scorer: for those with a truth.
+        error: set when it could not be measured.
     """
 
     name: str
@@ -72,10 +82,17 @@ class NeuronRecord(Record):
     family: str = ""
     difficulty: Difficulty | None = None
     noise: float = 0.0
+    cluster: str = ""
     truth: str | None = None
     status: str | None = None
     ceiling: list[Measured] = []
     scorer: ScorerCheck | None = None
+    error: CellError | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_own(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return given if given.get("cluster") else given | {"cluster": given.get("name", "")}
 
 
 class AnytimePoint(Record):
@@ -97,13 +114,6 @@ class Registered(Record):
     probe: list[tuple[float, bool]] = []
 
 
-class CellError(Record):
-    """Why a cell has no result."""
-
-    kind: str
-    message: str
-
-
 class CellResult(Record):
     """One suite x variant x neuron x seed.
 
@@ -116,6 +126,7 @@ class CellResult(Record):
             base rate.
         optimism_gap: development minus sealed score; None when one of them is missing.
         fold: which sealed fold was opened.
+        sealed_reused: an earlier seed opened the same fold.
         calls: tool calls.
         error: set when the run failed; then every score is Unscored with that reason.
     """
@@ -145,6 +156,7 @@ class CellResult(Record):
     registered: Registered = Registered()
     anytime: list[AnytimePoint] = []
     fold: int | None = None
+    sealed_reused: bool = False
     budget: Budget
     calls: int = 0
     seconds: float = 0.0
@@ -168,7 +180,7 @@ class Manifest(Record):
         halves: whether every neuron is also explained from each half of the text.
         model, corpus: as the suite says.
         model_fingerprint, corpus_fingerprint: SHA-256 (hex) of their content.
-        code: SHA-256 (hex) over the source of tools, traces and agent.
+        code: SHA-256 (hex) over the source that decides what is stored, and the versions of what it computes with.
         commit: of the program, where it runs from a git checkout.
     """
 

@@ -21,7 +21,7 @@ from evals.pool import run_jobs
 from evals.records import CellResult, Manifest, NeuronRecord
 from evals.suite import Suite, SuiteNeuron, expand, load_suite, shipped_suites
 from evals.tasks import Task, came_to_nothing, kind_of_work, plan, work_on
-from tools.errors import BadInput, Interrupted
+from tools.errors import AgentError, BadInput, Interrupted, StorageError
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId, parse_target
 from traces.console import Display
@@ -44,8 +44,8 @@ def evaluate(
     jobs: int,
     display: Display,
     worker: str = WORKER,
-) -> list[CellResult]:
-    """Run what is not in the folder yet, and return the results that have an error.
+) -> list[CellResult | NeuronRecord]:
+    """Run what is not in the folder yet, and return the results and the neurons that have an error.
 
     Args:
         suite: with model and corpus as they are to be used.
@@ -69,6 +69,8 @@ def evaluate(
         raise Interrupted(
             f"stopped; every finished result is in {out}. The same command goes on where it was."
         ) from stopped
+    except StorageError as error:
+        raise StorageError(str(error).replace("--runs-dir", "--out")) from error
 
 
 def _evaluate(
@@ -81,7 +83,7 @@ def _evaluate(
     jobs: int,
     display: Display,
     worker: str,
-) -> list[CellResult]:
+) -> list[CellResult | NeuronRecord]:
     names = [variant.name for variant in variants]
     for name in names:
         if names.count(name) > 1:
@@ -106,7 +108,7 @@ def _work_through(
     jobs: int,
     display: Display,
     worker: str,
-) -> list[CellResult]:
+) -> list[CellResult | NeuronRecord]:
     folder, seeds = EvalFolder(out), int(asked["seeds"])
     old = folder.manifest() if folder.exists else None
     if old is not None:
@@ -140,7 +142,8 @@ def _work_through(
         for layer, planted in sorted({(_layer(n), n.planted is not None) for n in neurons if n.target}):
             work.scan(setting, layer, planted, display)
         _run(folder, worker, setting, [*surveys, *cells], min(seeds, N_FOLDS), jobs, display)
-    return [cell for cell in folder.cells() if cell.error is not None]
+    records: list[CellResult | NeuronRecord] = [*folder.cells(), *folder.neurons()]
+    return [record for record in records if record.error is not None]
 
 
 def _neurons(suite: Suite, setting: Setting, work: Any, display: Display) -> list[SuiteNeuron]:
@@ -161,8 +164,10 @@ def _layer(neuron: SuiteNeuron) -> int:
 
 
 def _is_surveyed(record: NeuronRecord | None, neuron: SuiteNeuron, suite: Suite, seeds: int) -> bool:
-    if record is None or neuron.kind == "puzzle":
-        return record is not None
+    if record is None or record.error is not None:
+        return False
+    if neuron.kind == "puzzle":
+        return True
     n_ceilings = min(seeds, N_FOLDS) if suite.ceiling and neuron.kind == "real" else 0
     return record.status is not None and len(record.ceiling) >= n_ceilings
 
@@ -202,6 +207,9 @@ def run_command(arguments: argparse.Namespace) -> None:
     Args:
         arguments: `suite`, `variant` (list), `seeds`, `budget`, `halves`, `out`, `jobs`, `model`, `corpus`,
             `corpus_tokens`, `quiet`; None where nothing was said.
+
+    Raises:
+        AgentError: a result or a measurement failed; everything else is there and was printed.
     """
     suite = load_suite(arguments.suite)
     given = {name: getattr(arguments, name) for name in ("model", "corpus", "corpus_tokens")}
@@ -216,12 +224,22 @@ def run_command(arguments: argparse.Namespace) -> None:
     from evals.compare import compare_command
 
     compare_command(argparse.Namespace(folders=[out], metric="score", json=False))
-    if failed and failed[0].error:
-        say(
-            f"\n{len(failed)} results failed and are Unscored above; the first, {failed[0].variant} on "
-            f"{failed[0].neuron}: {failed[0].error.message} The same command tries them again."
-        )
+    silent = [n.name for n in EvalFolder(out).neurons() if n.kind == "truth" and n.status == "dead"]
+    if silent:
+        say(f"\nPlanted with a truth, and dead on this text, so there is nothing to find: {', '.join(silent)}.")
     say(f"\nagent eval compare {shlex.quote(str(out))}\nagent eval report {shlex.quote(str(out))}")
+    if failed:
+        raise AgentError(_what_failed(failed))
+
+
+def _what_failed(failed: Sequence[CellResult | NeuronRecord]) -> str:
+    n_neurons, first = sum(isinstance(record, NeuronRecord) for record in failed), failed[0]
+    assert first.error is not None
+    which = first.name if isinstance(first, NeuronRecord) else f"{first.variant} on {first.neuron}"
+    return (
+        f"results that failed and are Unscored: {len(failed) - n_neurons}; neurons that could not be measured: "
+        f"{n_neurons}; the first, {which}: {first.error.message} The same command tries them again."
+    )
 
 
 def list_command(arguments: argparse.Namespace) -> None:

@@ -7,19 +7,18 @@ DIR/simulations/<variant>/<neuron>.s<seed>.h<half>.npy  of an explanation from o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.folder import EvalFolder
-from evals.records import CellResult, Record
-from evals.statistics import mean_by_neuron, mean_interval
+from evals.folder import EvalFolder, folder_name
+from evals.records import CellResult, Kind, Record
+from evals.statistics import mean_by_cluster, mean_interval
 from tools.errors import StorageError
 from tools.records.result import Compared, Unscored
-from traces.runs import safe_name
 from traces.storage import storage_errors
 
 CellKey = tuple[str, str, int, int | None]
@@ -34,12 +33,14 @@ class Agreement(Record):
     Attributes:
         mean: over neurons, each the mean over its pairs.
         n_neurons, n_pairs: that have a correlation.
+        n_same: pairs that predict exactly the same; all of them, where a variant leaves nothing to chance.
         unscored: how many pairs have none, by reason.
     """
 
     mean: Compared
     n_neurons: int
     n_pairs: int
+    n_same: int
     unscored: dict[str, int]
 
 
@@ -73,47 +74,62 @@ def save_simulation(folder: Path, cell_key: CellKey, levels: NDArray[np.floating
 def _path(folder: Path, key: CellKey) -> Path:
     variant, neuron, seed, half = key
     part = "" if half is None else f".h{half}"
-    return folder / "simulations" / safe_name(variant) / f"{safe_name(neuron)}.s{seed}{part}.npy"
+    return folder / "simulations" / folder_name(variant) / f"{folder_name(neuron)}.s{seed}{part}.npy"
 
 
-def stability(folder: EvalFolder, cells: Sequence[CellResult], rng: np.random.Generator) -> dict[str, Stability]:
-    """The agreement over seeds and over halves of each variant, on neurons with something to find.
+def stability(
+    folder: EvalFolder, cells: Sequence[CellResult], clusters: Mapping[str, str], rng: np.random.Generator
+) -> dict[tuple[str, Kind], Stability]:
+    """The agreement over seeds and over halves by variant and kind of neuron, of those with a run of the agent and
+    something to find: real ones, and planted ones with a truth.
 
     Args:
         folder: where the simulations are.
         cells: of that folder, under the names they have there.
+        clusters: of neurons that are no independent ones, see `NeuronRecord`.
         rng: draws the resamples of the intervals.
 
     Raises:
         StorageError: a simulation cannot be read or is damaged.
     """
+    groups: dict[tuple[str, Kind], list[CellResult]] = {}
+    for cell in sorted(cells, key=lambda cell: cell.seed):
+        if cell.kind in ("real", "truth"):
+            groups.setdefault((cell.variant, cell.kind), []).append(cell)
     out = {}
-    for variant in dict.fromkeys(cell.variant for cell in cells):
-        own = sorted((c for c in cells if c.variant == variant and c.kind != "nothing"), key=lambda cell: cell.seed)
+    for key, own in groups.items():
         pairs = list(combinations(own, 2))
         seeds = [(a, b) for a, b in pairs if a.neuron == b.neuron and a.half is None and b.half is None]
         halves = [(a, b) for a, b in pairs if (a.neuron, a.seed) == (b.neuron, b.seed) and {a.half, b.half} == {0, 1}]
-        out[variant] = Stability(seeds=_agreement(folder.path, seeds, rng), halves=_agreement(folder.path, halves, rng))
+        out[key] = Stability(
+            seeds=_agreement(folder.path, seeds, clusters, rng), halves=_agreement(folder.path, halves, clusters, rng)
+        )
     return out
 
 
 def _agreement(
-    folder: Path, pairs: Iterable[tuple[CellResult, CellResult]], rng: np.random.Generator
+    folder: Path,
+    pairs: Iterable[tuple[CellResult, CellResult]],
+    clusters: Mapping[str, str],
+    rng: np.random.Generator,
 ) -> Agreement | None:
     found: list[tuple[str, float]] = []
     unscored: Counter[str] = Counter()
+    n_same = 0
     for a, b in pairs:
-        one = _correlation(_read(_path(folder, a.key)), _read(_path(folder, b.key)))
+        ours, theirs = _read(_path(folder, a.key)), _read(_path(folder, b.key))
+        one = _correlation(ours, theirs)
         if isinstance(one, Unscored):
             unscored[one.reason] += 1
         else:
             found.append((a.neuron, one))
+            n_same += ours is not None and theirs is not None and np.array_equal(ours, theirs)
     if not found and not unscored:
         return None
-    means = mean_by_neuron(found)
     return Agreement(
-        mean=mean_interval(means.values(), rng), n_neurons=len(means), n_pairs=len(found), unscored=dict(unscored)
-    )
+        mean=mean_interval(mean_by_cluster(found, clusters).values(), rng), n_neurons=len({name for name, _ in found}),
+        n_pairs=len(found), n_same=n_same, unscored=dict(unscored),
+    )  # fmt: skip
 
 
 def _read(path: Path) -> NDArray[np.float64] | None:

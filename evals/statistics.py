@@ -1,11 +1,12 @@
 """How sure a mean over neurons is: intervals, a test, and a correction for many tests. Plain functions of arrays.
 
 The neuron is the unit: seeds of a neuron are averaged first, and neurons are resampled or have their sign flipped.
+Noise levels of one planted function are one neuron here (`NeuronRecord.cluster`): they are right or wrong together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import NormalDist
 
 import numpy as np
@@ -16,6 +17,8 @@ from tools.records.result import Compared, Interval, Unscored
 N_RESAMPLES = 10_000
 N_FLIPS = 9_999
 ALPHA = 0.05
+FEWEST_NEURONS = 5
+"""Below this the bootstrap's interval is far too narrow, so there is none."""
 
 _MOST_NEURONS_ENUMERATED = 14
 _N_ROWS_AT_ONCE = 256
@@ -31,6 +34,12 @@ def mean_by_neuron(values: Iterable[tuple[str, float]]) -> dict[str, float]:
     for neuron, value in values:
         seen.setdefault(neuron, []).append(value)
     return {neuron: sum(numbers) / len(numbers) for neuron, numbers in seen.items()}
+
+
+def mean_by_cluster(values: Iterable[tuple[str, float]], clusters: Mapping[str, str]) -> dict[str, float]:
+    """The mean over neurons of a cluster of the mean over seeds of (neuron, value); who has no cluster is its own."""
+    means = mean_by_neuron(values)
+    return mean_by_neuron((clusters.get(neuron, neuron), mean) for neuron, mean in means.items())
 
 
 def mean_interval(values: Iterable[float], rng: np.random.Generator) -> Compared:
@@ -52,15 +61,14 @@ def ratio_of_means(numerators: Floats, denominators: Floats, rng: np.random.Gene
         rng: draws the resamples.
 
     Returns:
-        Unscored for fewer than two neurons, or where the mean denominator could as well be zero.
+        Unscored for fewer than `FEWEST_NEURONS`, or where the mean denominator could as well be zero.
     """
     n = len(numerators)
-    if n < 2:
-        return Unscored(
-            reason=f"only one neuron ({numerators[0] / denominators[0]:.3f}), so there is no interval"
-            if n and denominators[0]
-            else "no neuron has a value"
-        )
+    if n == 0:
+        return Unscored(reason="no neuron has a value")
+    if n < FEWEST_NEURONS:
+        mean = f"{numerators.mean() / denominators.mean():.3f}" if denominators.mean() else "a ratio to zero"
+        return Unscored(reason=f"{mean} over {n} neuron{'s' * (n > 1)}, too few for an interval")
     weights = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES) / n
     resampled = weights @ denominators
     if resampled.min() <= 0 <= resampled.max():

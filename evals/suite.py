@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from agent.variants.load import PLAIN_NAME, closest, read_toml
 from evals.planted.claims import Planted
 from evals.puzzles import Puzzle, read_puzzles
-from evals.records import Difficulty, Kind
+from evals.records import Difficulty, Kind, NeuronRecord
+from evals.trial import check_same
 from tools.errors import BadInput
 from tools.evidence.hub import looks_like_dataset
 from tools.records.neuron import NeuronId, parse_target
@@ -98,6 +99,8 @@ class NeuronSection(_Section):
             raise ValueError("a neuron with nothing to find has no truth, no false sentences and no clean function")
         if self.planted is not None and not self.nothing and self.truth is None:
             raise ValueError("a planted neuron needs its truth, or nothing = true")
+        if self.noise and self.clean is None and not self.nothing:
+            raise ValueError("a planted neuron with noise needs clean, its function without the noise")
         return self
 
 
@@ -176,6 +179,7 @@ class SuiteNeuron:
         truth: what a planted neuron means, in words.
         false: plausible errors; those of the library carry their functions there, see `claim_functions`.
         clean: the noiseless truth as `module:name`; None for the library's, see `claim_functions`.
+        is_shipped: of [[planted]] or [[nothing]]: the library knows what it and its false sentences mean.
         puzzle: of a puzzle.
     """
 
@@ -189,6 +193,7 @@ class SuiteNeuron:
     truth: str | None = None
     false: tuple[SuiteClaim, ...] = ()
     clean: str | None = None
+    is_shipped: bool = False
     puzzle: Puzzle | None = None
 
     def __str__(self) -> str:
@@ -196,10 +201,18 @@ class SuiteNeuron:
 
     def claim_functions(self) -> tuple[Function | None, list[Function | None]]:
         """The noiseless truth, and what each of `false` means; None where there is no function."""
-        if self.planted is not None and self.planted.startswith(f"{LIBRARY}:"):
-            entry = _library()[self.planted.removeprefix(f"{LIBRARY}:")]
+        if self.is_shipped:
+            entry = _library()[self.name]
             return entry.truth.function if entry.truth else None, [claim.function for claim in entry.false]
         return _function(self.clean), [_function(claim.function) for claim in self.false]
+
+    def record(self, **measured: Any) -> NeuronRecord:
+        """What is measured of it, with what is known of it."""
+        return NeuronRecord(
+            name=self.name, kind=self.kind, target=self.target, family=self.family, difficulty=self.difficulty,
+            noise=self.noise, cluster=self.name.partition("+noise")[0] if self.is_shipped else self.name,
+            truth=self.truth, **measured,
+        )  # fmt: skip
 
 
 def shipped_suites() -> list[str]:
@@ -329,7 +342,7 @@ def _dealt(
         yield SuiteNeuron(
             name, "nothing" if entry.truth is None else "truth", "", f"{LIBRARY}:{name}", entry.family,
             entry.difficulty, entry.noise, entry.truth.sentence if entry.truth else None,
-            tuple(SuiteClaim(claim.sentence) for claim in entry.false),
+            tuple(SuiteClaim(claim.sentence) for claim in entry.false), is_shipped=True,
         )  # fmt: skip
 
 
@@ -401,15 +414,11 @@ def check_function(entry: str) -> None:
 
     Raises:
         BadInput: it cannot be imported, or on one of the texts it raises, gives the wrong number of values, gives
-            something that is no finite number, or does not give the same again.
+            something that is no finite number, or does not give the same again, or looks ahead.
     """
     planted = planted_function(entry)
     for tokens in _TRIED:
-        if (planted.values(tokens) != planted.values(tokens)).any():
-            raise BadInput(
-                f"the planted neuron {entry} does not give the same values twice on the text {''.join(tokens)!r}: "
-                "derive what is random in it from the text."
-            )
+        check_same(planted, tokens, planted.values(tokens))
 
 
 def _function(entry: str | None) -> Function | None:

@@ -1,21 +1,22 @@
 """What the results of an evaluation say: a summary of each variant, and paired differences between variants.
 
 Cells of half the text serve stability only and are left out here. Neurons with nothing to find have no score to
-average; they count for false confidence. Puzzles are a group of their own.
+average; they count for false confidence. Planted neurons, real ones and puzzles are groups with means of their own. On
+puzzles no agent chooses anything, so variants are not compared there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
-from evals.records import CellResult, NeuronRecord, Record
+from evals.records import CellResult, Kind, NeuronRecord, Record
 from evals.stability import Stability
-from evals.statistics import adjusted, mean_by_neuron, mean_interval, permutation_p, ratio_of_means, wilson
+from evals.statistics import ALPHA, adjusted, mean_by_cluster, mean_interval, permutation_p, ratio_of_means, wilson
 from tools.records.result import Compared, Interval, ScoreValue, Unscored
 
 RECOVERED = 0.9
@@ -39,7 +40,10 @@ METRICS = {
 
 _COSTS = ("calls", "units", "seconds", "tokens", "usd")
 
-Group = Literal["neurons", "puzzles"]
+Group = Literal["planted", "real", "puzzles"]
+
+GROUPS: Final[dict[Kind, Group]] = {"truth": "planted", "nothing": "planted", "real": "real", "puzzle": "puzzles"}
+"""Which neurons stand in one table."""
 
 
 class CostPerCell(Record):
@@ -58,19 +62,28 @@ class VariantSummary(Record):
     Attributes:
         n_cells: all of them; of these `n_errors` failed, and `n_to_find` have something to find.
         n_neurons: with something to find.
+        n_clusters: these, noise levels of one function counted once; what means are over.
         n_nothing: neurons with nothing to find.
         errors: failed cells, by kind of error.
         n_scored: cells with a sealed score.
         unscored: cells that ran, with something to find and no sealed score, by reason.
         protocol, split, n_excerpts: how the scores were measured, and the fewest and the most excerpts.
         null_gain: the gain over the matched null.
-        beats_null: whether the interval of that gain lies above zero; None when there is none.
-        recovery, recovered: of planted neurons with a truth, and the share of them recovered (Wilson interval at as
-            many witnesses as neurons, since seeds of a neuron are alike); None when there are no such neurons.
-        n_recovered: cells (recovered, with a recovery measured, all with a truth).
-        false_confidence: the share of "supported" and "split" among verdicts on neurons with nothing to find, with an
-            interval like that of `recovered`; None when there are no such neurons.
-        n_confident: such verdicts (confident, all).
+        beats_null: whether the interval of that gain lies above zero and signs flipped at random seldom do as well;
+            None when that cannot be told, `null_unknown` says why.
+        n_with: how many cells have each metric, of `n_to_find` (of those with a truth for recovery).
+        n_with_ceiling: cells with a score and a ceiling.
+        score_or_zero, recovery_or_zero: the mean with 0 for runs that found no explanation; None when all found one.
+        recovery: of planted neurons with a truth; None when there are none.
+        recovered: the share of them recovered, by runs that did not fail (Wilson interval at as many witnesses as
+            neurons, since seeds of a neuron are alike). A run without explanation has recovered nothing.
+        n_recovered: cells (recovered, that ran, all with a truth).
+        runs_experiments: whether the variant may; one that may not can never end as "supported" or "split".
+        false_confidence: the share of these verdicts on noise, with an interval like that of `recovered`; None
+            when there is no noise, or the variant runs no experiments.
+        n_confident: such verdicts on noise (confident, all); `n_confident_dead` on dead neurons.
+        true_confidence: their share among verdicts on neurons with a truth; None when there are none, or the variant
+            runs no experiments.
         ceiling_share: ratio of mean score to mean ceiling; None when no ceiling was measured.
         verdicts: how many cells ended with each.
     """
@@ -79,6 +92,7 @@ class VariantSummary(Record):
     group: Group
     n_cells: int
     n_neurons: int
+    n_clusters: int
     n_nothing: int
     n_to_find: int
     n_errors: int
@@ -89,14 +103,22 @@ class VariantSummary(Record):
     split: str
     n_excerpts: tuple[int, int] | None
     score: Compared
+    score_or_zero: Compared | None
     null_gain: Compared
     beats_null: bool | None
+    null_unknown: str
+    n_with: dict[str, int]
+    n_with_ceiling: int
     optimism_gap: Compared
     recovery: Compared | None
+    recovery_or_zero: Compared | None
     recovered: Compared | None
     n_recovered: tuple[int, int, int]
+    runs_experiments: bool
     false_confidence: Compared | None
     n_confident: tuple[int, int]
+    n_confident_dead: tuple[int, int]
+    true_confidence: Compared | None
     probe_skill: Compared
     ceiling_share: Compared | None
     verdicts: dict[str, int]
@@ -109,10 +131,11 @@ class Comparison(Record):
 
     Attributes:
         difference: mean over neurons with its interval.
-        p, p_adjusted: two-sided permutation p-value, and after Benjamini-Hochberg over all pairs compared together;
+        p, p_adjusted: two-sided permutation p-value, and after Benjamini-Hochberg over the pairs of its group;
             None when no neuron could be compared.
-        wins, losses, ties: neurons on which `a` is better, `b` is, or neither by as much as `TIE`.
-        by_neuron: the difference on each neuron compared.
+        n_neurons: how many were compared; noise levels of one function are averaged and count once below.
+        wins, losses, ties: of these, on which `a` is better, `b` is, or neither by as much as `TIE`.
+        by_cluster: the difference on each.
         n_left_out: neurons that both were run on and that have no seed at which both have a value.
         n_runs_left_out: pairs of runs of which at least one has no value, those of `n_left_out` among them.
         n_unmatched: neurons that only one of them was run on at the same seed.
@@ -127,20 +150,16 @@ class Comparison(Record):
     difference: Compared
     p: float | None
     p_adjusted: float | None
+    n_neurons: int
     wins: int
     losses: int
     ties: int
-    by_neuron: dict[str, float]
+    by_cluster: dict[str, float]
     n_left_out: int
     n_runs_left_out: int
     n_unmatched: int
     n_other_fold: int
     cost: CostPerCell
-
-    @property
-    def n_neurons(self) -> int:
-        """How many were compared."""
-        return len(self.by_neuron)
 
 
 def value_of(cell: CellResult, metric: str) -> float | str | None:
@@ -179,62 +198,68 @@ def summarise(
     rng: np.random.Generator,
     *,
     neurons: Iterable[NeuronRecord] = (),
-    stability: Mapping[str, Stability] | None = None,
+    stability: Mapping[tuple[str, Kind], Stability] | None = None,
+    without_experiments: Collection[str] = (),
 ) -> list[VariantSummary]:
     """One summary per group and variant, in the order in which they come first.
 
     Args:
         cells: of one or several evaluations of one suite.
         rng: draws the resamples of the intervals.
-        neurons: their ceilings, where those were measured.
-        stability: by variant.
+        neurons: their clusters, whether they are dead, their ceilings, where those were measured.
+        stability: by variant and kind of neuron.
+        without_experiments: variants that may run none.
     """
-    ceilings = {record.name: record.ceiling for record in neurons}
+    records = {record.name: record for record in neurons}
     out = []
     for group, whole in _groups(cells).items():
         for variant in dict.fromkeys(cell.variant for cell in whole):
             own = [cell for cell in whole if cell.variant == variant]
-            alike = (stability or {}).get(variant) if group == "neurons" else None
-            out.append(_summary(variant, group, own, ceilings, alike, rng))
+            alike = (stability or {}).get((variant, "real" if group == "real" else "truth"))
+            out.append(
+                _summary(
+                    group, own, records, alike if group != "puzzles" else None, variant not in without_experiments, rng
+                )
+            )
     return out
 
 
 def _groups(cells: Iterable[CellResult]) -> dict[Group, list[CellResult]]:
-    groups: dict[Group, list[CellResult]] = {"neurons": [], "puzzles": []}
+    groups: dict[Group, list[CellResult]] = {"planted": [], "real": [], "puzzles": []}
     for cell in cells:
         if cell.half is None:
-            groups["puzzles" if cell.kind == "puzzle" else "neurons"].append(cell)
+            groups[GROUPS[cell.kind]].append(cell)
     return {group: whole for group, whole in groups.items() if whole}
 
 
 def _summary(
-    variant: str,
     group: Group,
     cells: Sequence[CellResult],
-    ceilings: Mapping[str, Sequence[Compared]],
+    records: Mapping[str, NeuronRecord],
     stability: Stability | None,
+    runs_experiments: bool,
     rng: np.random.Generator,
 ) -> VariantSummary:
-    def mean(metric: str) -> Compared:
-        return mean_interval(_by_neuron(cells, metric).values(), rng)
-
+    clusters = clusters_of(records.values())
     ran = [cell for cell in cells if cell.error is None]
     to_find = [cell for cell in cells if cell.kind != "nothing"]
     with_truth = [cell for cell in cells if cell.kind == "truth"]
-    ended = [cell for cell in ran if cell.kind == "nothing" and cell.verdict is not None]
     scores = [cell.score for cell in to_find if isinstance(cell.score, ScoreValue)]
-    null_gain = mean("gain")
-    recovered = [
-        (cell.neuron, float(value >= RECOVERED))
-        for cell in with_truth
-        if isinstance(value := value_of(cell, "recovery"), float)
-    ]
-    confident = [(cell.neuron, float(cell.verdict in CONFIDENT)) for cell in ended]
+    gains = by_cluster(cells, "gain", clusters)
+    null_gain = _mean(cells, "gain", clusters, rng)
+    beats_null, null_unknown = _beats_null(null_gain, list(gains.values()), rng)
+    recovered = [(cell.neuron, float(has_recovered(cell))) for cell in with_truth if cell.error is None]
+    dead = {name for name, record in records.items() if record.status == "dead"}
+    noise = _confident(cell for cell in ran if cell.kind == "nothing" and cell.neuron not in dead)
+    of_dead = _confident(cell for cell in ran if cell.kind == "nothing" and cell.neuron in dead)
+    of_truth = _confident(cell for cell in ran if cell.kind == "truth")
+    ceiling_share, n_with_ceiling = _ceiling_share(to_find, records, clusters, rng)
     return VariantSummary(
-        variant=variant,
+        variant=cells[0].variant,
         group=group,
         n_cells=len(cells),
         n_neurons=len({cell.neuron for cell in to_find}),
+        n_clusters=len({clusters.get(cell.neuron, cell.neuron) for cell in to_find}),
         n_nothing=len({cell.neuron for cell in cells if cell.kind == "nothing"}),
         n_to_find=len(to_find),
         n_errors=len(cells) - len(ran),
@@ -246,48 +271,111 @@ def _summary(
         protocol=", ".join(sorted({score.protocol for score in scores})),
         split=", ".join(sorted({score.split for score in scores})),
         n_excerpts=(min(s.n_excerpts for s in scores), max(s.n_excerpts for s in scores)) if scores else None,
-        score=mean("score"),
+        score=_mean(cells, "score", clusters, rng),
+        score_or_zero=_or_zero(cells, "score", clusters, rng),
         null_gain=null_gain,
-        beats_null=null_gain.low > 0 if isinstance(null_gain, Interval) else None,
-        optimism_gap=mean("optimism-gap"),
-        recovery=mean("recovery") if with_truth else None,
-        recovered=_share(recovered) if with_truth else None,
+        beats_null=beats_null,
+        null_unknown=null_unknown,
+        n_with={metric: sum(isinstance(value_of(cell, metric), float) for cell in to_find) for metric in METRICS},
+        n_with_ceiling=n_with_ceiling,
+        optimism_gap=_mean(cells, "optimism-gap", clusters, rng),
+        recovery=_mean(cells, "recovery", clusters, rng) if with_truth else None,
+        recovery_or_zero=_or_zero(cells, "recovery", clusters, rng),
+        recovered=share_of(recovered, clusters) if with_truth else None,
         n_recovered=(int(sum(hit for _, hit in recovered)), len(recovered), len(with_truth)),
-        false_confidence=_share(confident) if any(cell.kind == "nothing" for cell in cells) else None,
-        n_confident=(int(sum(hit for _, hit in confident)), len(confident)),
-        probe_skill=mean("probe-skill"),
-        ceiling_share=_ceiling_share(to_find, ceilings, rng),
+        runs_experiments=runs_experiments,
+        false_confidence=share_of(noise, clusters) if noise and runs_experiments else None,
+        n_confident=(int(sum(hit for _, hit in noise)), len(noise)),
+        n_confident_dead=(int(sum(hit for _, hit in of_dead)), len(of_dead)),
+        true_confidence=share_of(of_truth, clusters) if of_truth and runs_experiments else None,
+        probe_skill=_mean(cells, "probe-skill", clusters, rng),
+        ceiling_share=ceiling_share,
         verdicts=dict(Counter(cell.verdict for cell in ran if cell.verdict is not None)),
         cost=CostPerCell(**{name: _mean_cost(ran, name) for name in _COSTS}),
         stability=stability,
     )
 
 
-def _by_neuron(cells: Iterable[CellResult], metric: str) -> dict[str, float]:
+def clusters_of(neurons: Iterable[NeuronRecord]) -> dict[str, str]:
+    """The cluster of each neuron, by name."""
+    return {record.name: record.cluster for record in neurons}
+
+
+def by_cluster(cells: Iterable[CellResult], metric: str, clusters: Mapping[str, str]) -> dict[str, float]:
+    """The mean of a metric by cluster; those without a value are left out."""
     values = ((cell.neuron, value_of(cell, metric)) for cell in cells)
-    return mean_by_neuron((neuron, value) for neuron, value in values if isinstance(value, float))
+    return mean_by_cluster(((neuron, value) for neuron, value in values if isinstance(value, float)), clusters)
 
 
-def _share(hits: Sequence[tuple[str, float]]) -> Compared:
-    shares = mean_by_neuron(hits)
+def _mean(cells: Sequence[CellResult], metric: str, clusters: Mapping[str, str], rng: np.random.Generator) -> Compared:
+    means = by_cluster(cells, metric, clusters)
+    reasons = Counter(reason for cell in cells if isinstance(reason := value_of(cell, metric), str))
+    if not means and reasons:
+        return Unscored(reason=reasons.most_common(1)[0][0])
+    return mean_interval(means.values(), rng)
+
+
+def _or_zero(
+    cells: Iterable[CellResult], metric: str, clusters: Mapping[str, str], rng: np.random.Generator
+) -> Compared | None:
+    found = []
+    any_zero = False
+    for cell in cells:
+        value = value_of(cell, metric)
+        if value is not None and cell.error is None and cell.explanation is None and not isinstance(value, float):
+            any_zero = True
+            value = 0.0
+        if isinstance(value, float):
+            found.append((cell.neuron, value))
+    return mean_interval(mean_by_cluster(found, clusters).values(), rng) if any_zero else None
+
+
+def _beats_null(gain: Compared, gains: Sequence[float], rng: np.random.Generator) -> tuple[bool | None, str]:
+    if isinstance(gain, Unscored):
+        return None, gain.reason
+    if gain.low <= 0:
+        return False, ""
+    if 2.0 ** (1 - len(gains)) >= ALPHA:
+        return None, f"{len(gains)} neurons are too few to tell a gain from chance"
+    return permutation_p(gains, rng) < ALPHA, ""
+
+
+def has_recovered(cell: CellResult) -> bool:
+    """Whether the run found what the neuron means; no explanation is none that agrees with it."""
+    value = value_of(cell, "recovery")
+    return isinstance(value, float) and value >= RECOVERED
+
+
+def _confident(cells: Iterable[CellResult]) -> list[tuple[str, float]]:
+    return [(cell.neuron, float(cell.verdict in CONFIDENT)) for cell in cells if cell.verdict is not None]
+
+
+def share_of(hits: Iterable[tuple[str, float]], clusters: Mapping[str, str]) -> Compared:
+    """The share of (neuron, 1 or 0), as many witnesses as clusters."""
+    shares = mean_by_cluster(hits, clusters)
     return wilson(sum(shares.values()), len(shares))
 
 
 def _ceiling_share(
-    cells: Iterable[CellResult], ceilings: Mapping[str, Sequence[Compared]], rng: np.random.Generator
-) -> Compared | None:
-    if not any(ceilings.values()):
-        return None
+    cells: Iterable[CellResult],
+    records: Mapping[str, NeuronRecord],
+    clusters: Mapping[str, str],
+    rng: np.random.Generator,
+) -> tuple[Compared | None, int]:
     scores, limits = [], []
+    any_ceiling = False
     for cell in cells:
-        by_fold = ceilings.get(cell.neuron, ())
+        by_fold = records[cell.neuron].ceiling if cell.neuron in records else []
+        any_ceiling = any_ceiling or bool(by_fold)
         limit = by_fold[cell.fold] if cell.fold is not None and cell.fold < len(by_fold) else None
         value = value_of(cell, "score")
         if isinstance(limit, Interval) and isinstance(value, float):
             scores.append((cell.neuron, value))
             limits.append((cell.neuron, limit.value))
-    means = [np.array(list(mean_by_neuron(values).values())) for values in (scores, limits)]
-    return ratio_of_means(means[0], means[1], rng)
+    if not any_ceiling:
+        return None, 0
+    means = [np.array(list(mean_by_cluster(values, clusters).values())) for values in (scores, limits)]
+    return ratio_of_means(means[0], means[1], rng), len(scores)
 
 
 def _cost(cell: CellResult, name: str) -> float | None:
@@ -309,7 +397,9 @@ def _mean_cost(cells: Sequence[CellResult], name: str) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(cells) else None
 
 
-def compare(cells: Iterable[CellResult], metric: str, rng: np.random.Generator) -> list[Comparison]:
+def compare(
+    cells: Iterable[CellResult], metric: str, rng: np.random.Generator, *, neurons: Iterable[NeuronRecord] = ()
+) -> list[Comparison]:
     """The paired differences of all pairs of variants on which there is something to compare, earlier minus later.
 
     A neuron enters with the mean over the seeds at which both variants have a value.
@@ -318,18 +408,30 @@ def compare(cells: Iterable[CellResult], metric: str, rng: np.random.Generator) 
         cells: of one or several evaluations of one suite.
         metric: a key of `METRICS`.
         rng: draws the resamples of the intervals and the flips of the test.
+        neurons: their clusters.
     """
-    pairs: list[Comparison] = []
+    clusters = clusters_of(neurons)
+    out: list[Comparison] = []
     for group, whole in _groups(cells).items():
-        for a, b in combinations(dict.fromkeys(cell.variant for cell in whole), 2):
-            pairs.append(_compare_pair(whole, a, b, metric, group, rng))
-    tested = [pair for pair in pairs if pair.p is not None]
-    corrected = dict(zip(map(id, tested), adjusted(pair.p for pair in tested if pair.p is not None), strict=True))
-    return [pair.model_copy(update={"p_adjusted": corrected.get(id(pair))}) for pair in pairs]
+        if group == "puzzles" or all(value_of(cell, metric) is None for cell in whole):
+            continue
+        pairs = [
+            _compare_pair(whole, a, b, metric, group, clusters, rng)
+            for a, b in combinations(dict.fromkeys(cell.variant for cell in whole), 2)
+        ]
+        corrected = iter(adjusted(pair.p for pair in pairs if pair.p is not None))
+        out += [pair if pair.p is None else pair.model_copy(update={"p_adjusted": next(corrected)}) for pair in pairs]
+    return out
 
 
 def _compare_pair(
-    cells: Sequence[CellResult], a: str, b: str, metric: str, group: Group, rng: np.random.Generator
+    cells: Sequence[CellResult],
+    a: str,
+    b: str,
+    metric: str,
+    group: Group,
+    clusters: Mapping[str, str],
+    rng: np.random.Generator,
 ) -> Comparison:
     sides = [
         {(cell.suite, cell.neuron, cell.seed): cell for cell in cells if cell.variant == variant} for variant in (a, b)
@@ -343,7 +445,8 @@ def _compare_pair(
             n_other_fold += one.fold != other.fold
         elif x is not None:
             left_out.append(one.neuron)
-    by_neuron = mean_by_neuron(differences)
+    compared = {neuron for neuron, _ in differences}
+    means = mean_by_cluster(differences, clusters)
     ran = [pair for pair in both if all(cell.error is None for cell in pair)]
     costs = {name: [_mean_cost(side, name) for side in zip(*ran, strict=True)] for name in _COSTS} if ran else {}
     applies = {cell.neuron for side in sides for cell in side.values() if value_of(cell, metric) is not None}
@@ -352,21 +455,22 @@ def _compare_pair(
         group=group,
         a=a,
         b=b,
-        difference=mean_interval(by_neuron.values(), rng),
-        p=permutation_p(by_neuron.values(), rng) if by_neuron else None,
+        difference=mean_interval(means.values(), rng),
+        p=permutation_p(means.values(), rng) if means else None,
         p_adjusted=None,
-        wins=sum(d >= TIE for d in by_neuron.values()),
-        losses=sum(d <= -TIE for d in by_neuron.values()),
-        ties=sum(abs(d) < TIE for d in by_neuron.values()),
-        by_neuron=by_neuron,
-        n_left_out=len(set(left_out) - by_neuron.keys()),
+        n_neurons=len(compared),
+        wins=sum(d >= TIE for d in means.values()),
+        losses=sum(d <= -TIE for d in means.values()),
+        ties=sum(abs(d) < TIE for d in means.values()),
+        by_cluster=means,
+        n_left_out=len(set(left_out) - compared),
         n_runs_left_out=len(left_out),
         n_unmatched=len(applies - {one.neuron for one, _ in both}),
         n_other_fold=n_other_fold,
         cost=CostPerCell(
             **{
-                name: None if means[0] is None or means[1] is None else means[0] - means[1]
-                for name, means in costs.items()
+                name: None if both_means[0] is None or both_means[1] is None else both_means[0] - both_means[1]
+                for name, both_means in costs.items()
             }
         ),
     )

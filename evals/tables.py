@@ -9,13 +9,18 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evals.scorer import ScorerTally
 from evals.stability import Agreement
 from evals.statistics import ALPHA
-from evals.summaries import METRICS, RECOVERED, TIE, Comparison, CostPerCell, VariantSummary
+from evals.summaries import METRICS, RECOVERED, TIE, Comparison, CostPerCell, Group, VariantSummary
 from tools.records.result import Compared, Interval
 from traces.text import one_line, shorten
 
-NOT_BETTER_THAN_NULL = "does not beat its matched null"
+TITLES: dict[Group, str] = {"planted": "Planted neurons", "real": "Real neurons", "puzzles": "Puzzles"}
+SECONDS = (
+    "Seconds are each run's own: scans and explanations for nulls that an earlier run left behind are not paid again, "
+    "so later variants look cheaper."
+)
 
 _LABEL_WIDTH, _VARIANT_WIDTH = 22, 23
 _N_REASONS = 3
@@ -26,6 +31,7 @@ _RED = "bold red"
 def screen(
     summaries: Sequence[VariantSummary],
     comparisons: Sequence[Comparison],
+    scorer: Sequence[ScorerTally],
     notes: Sequence[str],
     *,
     width: int,
@@ -41,12 +47,16 @@ def screen(
         own = [summary for summary in summaries if summary.group == group]
         at_once = max(1, (width - _LABEL_WIDTH - 2) // (_VARIANT_WIDTH + 2))
         parts += [_variants(own[start : start + at_once]) for start in range(0, len(own), at_once)]
-        worse = [f"{one_line(s.variant)} {NOT_BETTER_THAN_NULL}." for s in own if s.beats_null is False]
+        worse = [alarm for alarm in map(null_alarm, own) if alarm]
         if worse:
-            parts.append(Text("\n".join(worse), style=_RED))
+            parts.append(Text("\n".join(map(one_line, worse)), style=_RED))
+        if group == "planted" and scorer:
+            parts.append(Text(_scorer(scorer)))
         pairs = [pair for pair in comparisons if pair.group == group]
         if pairs:
-            parts += [_differences(pairs), _costs(pairs), Text(_how_compared(pairs))]
+            parts += [_differences(pairs), _costs(pairs)]
+    if comparisons:
+        parts.append(Text(_how_compared(comparisons)))
     if notes:
         parts.append(Text("\n".join(f"note: {one_line(note)}" for note in notes)))
     for i, part in enumerate(parts):
@@ -57,12 +67,33 @@ def screen(
     return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().split("\n"))
 
 
+def null_alarm(s: VariantSummary) -> str:
+    """A sentence about a variant that does not beat its matched null, or of which that is not known; else empty.
+
+    Puzzles have no null, and neurons with nothing to find no score to beat it with.
+    """
+    if s.group == "puzzles" or not s.n_to_find or s.beats_null:
+        return ""
+    if s.beats_null is None:
+        return f"{s.variant}: null unknown on {s.group} neurons ({s.null_unknown})."
+    return f"{s.variant} does not beat its matched null on {s.group} neurons."
+
+
+def _scorer(tally: Sequence[ScorerTally]) -> str:
+    said = []
+    for one in tally:
+        where = "without noise" if one.noise == 0 else f"with noise {one.noise:g}"
+        missing = f" ({one.n_unscored} Unscored)" if one.n_unscored else ""
+        said.append(f"{one.n_first} of {one.n_first + one.n_not_first} {where}{missing}")
+    return f"Scorer: the true sentence outscores every false one on {', '.join(said)}."
+
+
 def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def _variants(summaries: Sequence[VariantSummary]) -> Table:
-    table = _table("Puzzles" if summaries[0].group == "puzzles" else "Variants")
+    table = _table(TITLES[summaries[0].group])
     table.add_column("", width=_LABEL_WIDTH)
     for summary in summaries:
         table.add_column(Text(one_line(summary.variant)), min_width=_VARIANT_WIDTH, overflow="fold")
@@ -76,38 +107,66 @@ def _variants(summaries: Sequence[VariantSummary]) -> Table:
 
 def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
     """A label and a cell for each row; None where the row does not apply to this variant."""
-    nothing = f" + {s.n_nothing} with nothing to find" if s.n_nothing else ""
-    gain = Text(_estimate(s.null_gain), style=_RED if s.beats_null is False else "")
+    functions = f" ({s.n_clusters} functions)" if s.n_clusters < s.n_neurons else ""
+    of = [f"{s.n_neurons} {'puzzles' if s.group == 'puzzles' else 'neurons'}{functions}"] if s.n_neurons else []
+    of += [f"{s.n_nothing} with nothing to find"] if s.n_nothing else []
     excerpts = "" if s.n_excerpts is None else "-".join(dict.fromkeys(map(str, s.n_excerpts)))
-    recovered, confident = s.n_recovered, s.n_confident
+    recovered = s.n_recovered
     alike = s.stability
+
+    def mean(value: Compared, n_with: int, *, of: int = s.n_to_find) -> str | None:
+        counts = "" if n_with == s.n_scored == of else f"\n{n_with} of {of} cells"
+        return _estimate(value) + counts if s.n_to_find else None
+
+    gain = mean(s.null_gain, s.n_with["gain"])
     return [
-        ("cells", f"{s.n_cells}: {s.n_neurons} neurons{nothing}"),
+        ("cells", f"{s.n_cells}: {' + '.join(of)}"),
         ("failed", f"{s.n_errors}{_reasons(s.errors)}"),
-        ("scored", f"{s.n_scored} of {s.n_to_find}"),
-        ("Unscored", f"{sum(s.unscored.values())}{_reasons(s.unscored)}"),
+        ("scored", f"{s.n_scored} of {s.n_to_find}" if s.n_to_find else None),
+        ("Unscored", f"{sum(s.unscored.values())}{_reasons(s.unscored)}" if s.n_to_find else None),
         ("measured on", f"{s.split}, {excerpts} excerpts, {s.protocol}" if s.n_scored else None),
-        ("score", _estimate(s.score)),
-        ("gain over matched null", gain),
-        ("optimism gap", _estimate(s.optimism_gap)),
-        ("share of the ceiling", _if_any(s.ceiling_share)),
-        ("probe skill", _estimate(s.probe_skill)),
-        ("recovery of the truth", _if_any(s.recovery)),
+        ("score", _estimate(s.score) if s.n_to_find else None),
+        ("  no explanation as 0", _if_any(s.score_or_zero)),
+        ("gain over matched null", None if gain is None else Text(gain, style="" if s.beats_null else _RED)),
+        ("optimism gap", mean(s.optimism_gap, s.n_with["optimism-gap"])),
+        (
+            "share of the ceiling",
+            None if s.ceiling_share is None else mean(s.ceiling_share, s.n_with_ceiling),
+        ),
+        ("probe skill", mean(s.probe_skill, s.n_with["probe-skill"])),
+        (
+            "recovery of the truth",
+            None if s.recovery is None else mean(s.recovery, s.n_with["recovery"], of=recovered[2]),
+        ),
+        ("  no explanation as 0", _if_any(s.recovery_or_zero)),
         (
             f"recovered ({RECOVERED:g} or more)",
             None if s.recovered is None else f"{_estimate(s.recovered, share=True)}\n"
-            f"{recovered[0]} of {recovered[1]} cells, {recovered[2] - recovered[1]} Unscored",
+            f"{recovered[0]} of {recovered[1]} cells",
         ),
-        (
-            "false confidence",
-            None if s.false_confidence is None else f"{_estimate(s.false_confidence, share=True)}\n"
-            f"{confident[0]} of {confident[1]} verdicts",
-        ),
+        ("false confidence", _confidence(s, s.false_confidence, s.n_confident, s.n_confident_dead)),
+        ("confident of a truth", _confidence(s, s.true_confidence) if recovered[2] else None),
         ("alike over seeds", _agreement(alike.seeds if alike else None)),
         ("alike over halves", _agreement(alike.halves if alike else None)),
         ("verdicts", ", ".join(f"{n} {verdict}" for verdict, n in sorted(s.verdicts.items())) or "none"),
         *((f"{name} a cell", number) for name, number in _cost_texts(s.cost, "").items()),
     ]  # fmt: skip
+
+
+def _confidence(
+    s: VariantSummary,
+    share: Compared | None,
+    counted: tuple[int, int] | None = None,
+    dead: tuple[int, int] = (0, 0),
+) -> str | None:
+    if counted is not None and not counted[1] + dead[1]:
+        return None
+    if not s.runs_experiments:
+        return "cannot be confident: runs no experiments"
+    said = "no verdict" if share is None else _estimate(share, share=True)
+    if counted is None:
+        return said
+    return f"{said}\n{counted[0]} of {counted[1]} verdicts" + (f", dead {dead[0]} of {dead[1]}" if dead[1] else "")
 
 
 def _if_any(value: Compared | None) -> str | None:
@@ -116,7 +175,7 @@ def _if_any(value: Compared | None) -> str | None:
 
 def _estimate(value: Compared, *, signed: bool = False, share: bool = False) -> str:
     if not isinstance(value, Interval):
-        return f"no number ({one_line(value.reason)})"
+        return f"Unscored: {one_line(value.reason)}"
     form = ".0%" if share else "+.3f" if signed else ".3f"
     return f"{value.value:{form}} [{value.low:{form}}, {value.high:{form}}]"
 
@@ -135,9 +194,9 @@ def _reasons(reasons: dict[str, int]) -> str:
 def _agreement(found: Agreement | None) -> str | None:
     if found is None:
         return None
-    return f"{_estimate(found.mean)}\n{found.n_pairs} pairs, Unscored {sum(found.unscored.values())}" + _reasons(
-        found.unscored
-    )
+    same = f", {'all' if found.n_same == found.n_pairs else found.n_same} the same" if found.n_same else ""
+    missing = f"; Unscored {sum(found.unscored.values())}{_reasons(found.unscored)}" if found.unscored else ""
+    return f"{_estimate(found.mean)}\n{found.n_pairs} pairs{same}{missing}"
 
 
 def _cost_texts(cost: CostPerCell, sign: str) -> dict[str, str]:
@@ -158,9 +217,10 @@ def _pair(pair: Comparison) -> str:
 
 
 def _differences(pairs: Sequence[Comparison]) -> Table:
-    table = _table(f"Paired differences: {METRICS[pairs[0].metric]}")
+    table = _table(f"{TITLES[pairs[0].group]}: paired differences, {METRICS[pairs[0].metric]}")
     table.add_column("", overflow="fold", min_width=16)
-    for name in ("difference [95 %]", "p", "p (BH)", "W/L/T", "neurons", "left out"):
+    table.add_column("difference [95 %]", justify="right", overflow="fold", min_width=24)
+    for name in ("p", "p (BH)", "W/L/T", "neurons", "left out"):
         table.add_column(name, justify="right", no_wrap=True)
     for pair in pairs:
         table.add_row(
@@ -191,10 +251,11 @@ def _costs(pairs: Sequence[Comparison]) -> Table:
 
 def _how_compared(pairs: Sequence[Comparison]) -> str:
     said = [
-        "Same neurons, same seeds; seeds of a neuron are averaged, neurons resampled. p: signs of the neurons' "
-        "differences flipped, two-sided; p (BH): Benjamini-Hochberg over these comparisons. W/L/T: neurons on which "
-        f"the first is higher, the second is, or neither by {TIE:g}. Left out: neurons with no seed at which both have "
-        "a number, and all pairs of runs in which one of the two is Unscored."
+        "Same neurons, same seeds; seeds of a neuron and noise levels of one function are averaged, then resampled. p: "
+        "their signs flipped, two-sided; p (BH): Benjamini-Hochberg over the comparisons of a table. W/L/T: the first "
+        f"is higher, the second is, or neither by {TIE:g}. Left out: neurons with no seed at which both have a number, "
+        "and pairs of runs in which one is Unscored. A variant that leaves nothing to chance is alike over seeds by "
+        f"construction. {SECONDS}"
     ]
     for pair in pairs:
         if pair.n_unmatched:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent.variants.load import Variant
 from evals.puzzles import puzzle_cell, puzzle_record
-from evals.records import CellResult, NeuronRecord
+from evals.records import CellError, CellResult, NeuronRecord
 from evals.suite import SuiteNeuron
 
 if TYPE_CHECKING:
@@ -83,12 +83,12 @@ def work_on(worker: str, setting: Setting, task: Task, n_folds: int) -> Done:
     try:
         record = _record(import_module(worker), setting, task, n_folds)
         done = Done(record, _said(record))
-    except Exception as error:  # whatever it is, it costs this task only
+    except (Exception, SystemExit) as error:  # whatever it is, it costs this task only
         done = came_to_nothing(worker, setting, task, error)
     return replace(done, seconds=time.monotonic() - started)
 
 
-def came_to_nothing(worker: str, setting: Setting, task: Task, error: Exception) -> Done:
+def came_to_nothing(worker: str, setting: Setting, task: Task, error: BaseException) -> Done:
     """What stands in the place of a result that could not be had."""
     kind, message = type(error).__name__, " ".join(str(error).split())
     if isinstance(task, Cell):
@@ -96,11 +96,8 @@ def came_to_nothing(worker: str, setting: Setting, task: Task, error: Exception)
             setting.suite_name, task.neuron, task.variant, task.seed, task.half, kind, message
         )
         return Done(cell, _said(cell))
-    record = NeuronRecord(
-        name=task.name, kind=task.kind, target=task.target, family=task.family, difficulty=task.difficulty,
-        noise=task.noise, truth=task.truth,
-    )  # fmt: skip
-    return Done(record, f"failed: {kind}: {message}")
+    record = task.record(error=CellError(kind=kind, message=message))
+    return Done(record, _said(record))
 
 
 def _record(work: Any, setting: Setting, task: Task, n_folds: int) -> CellResult | NeuronRecord:
@@ -115,10 +112,10 @@ def _record(work: Any, setting: Setting, task: Task, n_folds: int) -> CellResult
 
 
 def _said(record: CellResult | NeuronRecord) -> str:
-    if isinstance(record, NeuronRecord):
-        return f"measured, {record.status or record.kind}"
     if record.error is not None:
         return f"failed: {record.error.kind}: {record.error.message}"
+    if isinstance(record, NeuronRecord):
+        return f"measured, {record.status or record.kind}"
     return (
         f"{record.verdict or record.kind}, {'unscored' if record.score.value is None else f'{record.score.value:.3f}'}"
     )

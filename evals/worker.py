@@ -15,23 +15,26 @@ from agent.config import RunConfig
 from agent.opening import Shelf, Subject, open_bench
 from agent.runner import resume_run, start_run
 from agent.variants.load import Variant
+from evals.folder import folder_name
 from evals.measures import named, recovery, scorer_check
 from evals.records import AnytimePoint, CellError, CellResult, NeuronRecord, Registered
 from evals.stability import save_simulation
-from evals.suite import SuiteNeuron
+from evals.suite import LIBRARY, SuiteNeuron
+from evals.trial import check_scanned
 from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, measured
 from tools.errors import Interrupted
+from tools.evidence.neuron import neuron_evidence
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId
 from tools.records.result import Baselines, Budget, Interval, Measured, Result, ScoreValue, Unscored
 from tools.rules.explainer import RulesSimulator
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
-from tools.subject.planted import PlantedFunction
+from tools.subject.planted import PlantedFunction, PlantedModel, planted_function
 from traces.console import Display, QuietDisplay
 from traces.events import Failed
-from traces.runs import RunFolder, safe_name
+from traces.runs import RunFolder
 from traces.store import load_trace
 
 CEILING = f"trees on the last 8 tokens, never below the full lookup; {PROTOCOL}"
@@ -87,12 +90,16 @@ def scan(setting: Setting, layer: int, planted: bool, display: Display) -> None:
     """Make sure that a layer of the planted or of the real model has been read over the corpus.
 
     Raises:
-        BadInput: a planted function fails on one of the texts.
+        BadInput: a planted function fails on one of the texts, or does not give there what it gave before.
         StorageError: the cache cannot be written.
     """
     subject = _subject(setting, planted)
     corpus = _SHELF.corpus(subject, setting.corpus, setting.corpus_tokens, display)
-    _SHELF.scan(subject, corpus, layer, display)
+    found = _SHELF.scan(subject, corpus, layer, display)
+    if isinstance(subject, PlantedModel):
+        for index, function in enumerate(subject.functions):
+            if _is_own(function.entry):
+                check_scanned(function, neuron_evidence(found, index).explore, subject.tokenizer.token_strings())
 
 
 def is_firing(setting: Setting, neuron: NeuronId) -> bool:
@@ -107,6 +114,8 @@ def survey(setting: Setting, neuron: SuiteNeuron, n_folds: int) -> NeuronRecord:
     """What is measured of a neuron once: its status, the ceiling on the first folds, the check of our scorer."""
     bench = open_bench(_config(setting, neuron, Variant("survey"), 0, None), QuietDisplay(), _Openings(), _SHELF)
     check = None
+    if neuron.planted is not None and _is_own(neuron.planted):  # here in another process than where it was scanned
+        check_scanned(planted_function(neuron.planted), bench.evidence.explore, bench.vocabulary.strings)
     if neuron.truth is not None:
         true, false = neuron.claim_functions()
         names = [f"{neuron.name}, false sentence {i}" for i in range(1, len(false) + 1)]
@@ -115,11 +124,14 @@ def survey(setting: Setting, neuron: SuiteNeuron, n_folds: int) -> NeuronRecord:
             (neuron.truth, named(true, f"{neuron.name}, true sentence")),
             [(claim.sentence, named(f, name)) for claim, f, name in zip(neuron.false, false, names, strict=True)],
         )
-    return NeuronRecord(
-        name=neuron.name, kind=neuron.kind, target=neuron.target, family=neuron.family, difficulty=neuron.difficulty,
-        noise=neuron.noise, truth=neuron.truth, status=bench.evidence.status, scorer=check,
+    return neuron.record(
+        status=bench.evidence.status, scorer=check,
         ceiling=_ceiling(bench, min(n_folds, N_FOLDS)) if setting.ceiling and neuron.kind == "real" else [],
     )  # fmt: skip
+
+
+def _is_own(entry: str) -> bool:
+    return not entry.startswith(f"{LIBRARY}:")
 
 
 def _ceiling(bench: Bench, n_folds: int) -> list[Measured]:
@@ -161,11 +173,12 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     config = _config(setting, neuron, variant, seed, half)
     part = f"seed-{seed}" if half is None else f"seed-{seed}-half-{half}"
     # A folder of runs for each variant and seed: each run is the first to open its fold, whatever ran before.
-    runs_dir = setting.out / "runs" / safe_name(variant.name) / part
-    result = _result(config, runs_dir, safe_name(neuron.name))
-    cell = _cell(setting, neuron, variant, half, result)
+    runs_dir = setting.out / "runs" / folder_name(variant.name) / part
+    folder = RunFolder(runs_dir / folder_name(neuron.name))
     subject = _SHELF.subject(config.model, config.planted, QuietDisplay())
     corpus = _SHELF.corpus(subject, config.corpus, config.corpus_tokens, QuietDisplay())
+    result = _result(config, folder, subject.fingerprint, corpus.fingerprint)
+    cell = _cell(setting, neuron, variant, half, result, folder)
     simulate = _simulate(config, subject)
     recovered: Measured | None = None
     true, _ = neuron.claim_functions()
@@ -182,16 +195,26 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     return cell.model_copy(update={"recovery": recovered})
 
 
-def _result(config: RunConfig, runs_dir: Path, run_id: str) -> Result:
-    """Run, go on with a run that was killed, or do a failed one again."""
-    folder = RunFolder(runs_dir / run_id)
-    if (folder.path / "run.json").is_file():
-        if not any(_has_failed(neuron.events) for neuron in folder.neurons()):
-            return resume_run(run_id, runs_dir, QuietDisplay(), _SHELF)
+def _result(config: RunConfig, folder: RunFolder, model: str, corpus: str) -> Result:
+    """Run, go on with a run that was killed, or begin anew where one failed or was asked for something else."""
+    if (folder.path / "run.json").is_file() and _can_go_on(folder, config, model, corpus):
+        return resume_run(folder.run_id, folder.path.parent, QuietDisplay(), _SHELF)
+    if folder.path.exists():
         shutil.rmtree(folder.path)
-    elif folder.path.exists():  # killed before it was begun
-        shutil.rmtree(folder.path)
-    return start_run(config, runs_dir, QuietDisplay(), _SHELF, run_id)
+    return start_run(config, folder.path.parent, QuietDisplay(), _SHELF, folder.run_id)
+
+
+def _can_go_on(folder: RunFolder, config: RunConfig, model: str, corpus: str) -> bool:
+    manifest = folder.manifest()
+    settings = config.model_dump(mode="json")
+    if config.model == "auto":  # a run notes which model that was
+        settings["model"] = manifest.get("model", {}).get("name")
+    same = [manifest.get(part, {}).get("fingerprint") for part in ("model", "corpus")] == [model, corpus]
+    return (
+        same
+        and manifest.get("config") == settings
+        and not any(_has_failed(neuron.events) for neuron in folder.neurons())
+    )
 
 
 def _has_failed(events: Path) -> bool:
@@ -212,20 +235,23 @@ def _simulate(
     return simulate
 
 
-def _cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, half: int | None, result: Result) -> CellResult:
+def _cell(
+    setting: Setting, neuron: SuiteNeuron, variant: Variant, half: int | None, result: Result, folder: RunFolder
+) -> CellResult:
     extra: dict[str, Any] = result.model_extra or {}
     scored = isinstance(result.score, ScoreValue) and isinstance(result.development_score, Interval)
     return CellResult.model_validate(
         {
             "suite": setting.suite_name, "variant": variant.name, "neuron": neuron.name, "kind": neuron.kind,
             "seed": result.seed, "half": half, "run_id": result.run_id,
-            "trace": str(Path(result.trace).resolve().relative_to(setting.out.resolve())), "model": result.model,
+            "trace": str(folder.neurons()[0].events.relative_to(setting.out)), "model": result.model,
             "verdict": result.verdict, "reason": extra.get("reason", ""), "explanation": result.explanation,
             "words": extra.get("words", 0), "stop_reason": result.stop_reason, "score": result.score,
             "development_score": result.development_score, "baselines": result.baselines,
             "gains": extra.get("gains", {}), "probe_skill": extra.get("probe_skill"),
             "optimism_gap": extra.get("optimism_gap") if scored else None,
             "registered": extra.get("registered", Registered()), "fold": extra.get("sealed_fold"),
+            "sealed_reused": result.seed >= N_FOLDS,
             "anytime": [AnytimePoint.model_validate(point) for point in extra.get("anytime", [])],
             "budget": result.budget, "calls": extra.get("tool_calls", 0), "seconds": result.seconds,
             "cost": result.cost,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from evals.records import CellResult
 from evals.report.drawing import INK, colour, draw, label, legend_above, marker
 from evals.report.page import Entry, Plot, Section, Table, count, counted, number
-from evals.report.study import Study, basis, neuron_means, neurons_in, number_of
-from evals.statistics import mean_interval
+from evals.report.study import Study, basis, neurons_in, number_of
+from evals.statistics import mean_by_cluster, mean_interval
 from tools.records.result import Compared, Interval, Measured
 
 
@@ -39,12 +40,15 @@ def score_at(cell: CellResult, used: int) -> float | None:
     return reached[-1] if reached else None
 
 
-def curve(cells: list[CellResult], budgets: list[int], rng: np.random.Generator) -> list[Point]:
-    """The mean over neurons of the mean over seeds at each budget where any cell has a value."""
+def curve(
+    cells: list[CellResult], budgets: list[int], clusters: Mapping[str, str], rng: np.random.Generator
+) -> list[Point]:
+    """The mean over neurons of the mean over seeds at each budget where any cell has a value; neurons of one cluster
+    count once."""
     points = []
     for used in budgets:
         pairs = [(cell, score_at(cell, used)) for cell in cells]
-        means = neuron_means(pairs)
+        means = mean_by_cluster(((c.neuron, score) for c, score in pairs if score is not None), clusters)
         if means:
             n_cells = sum(score is not None for _, score in pairs)
             mean = sum(means.values()) / len(means)
@@ -60,7 +64,8 @@ def section(study: Study, rng: np.random.Generator) -> Section:
     last = max(at for cell in study.to_find for at, _ in [*steps(cell), (cell.budget.used, None)])
     budgets = sorted({0, last, *(at for cell in study.to_find for at, _ in steps(cell))})
     curves = [
-        (index, name, cells, curve(cells, budgets, rng)) for index, name, cells in study.by_variant(study.to_find)
+        (index, name, cells, curve(cells, budgets, study.clusters, rng))
+        for index, name, cells in study.by_variant(study.to_find)
     ]
 
     end = 1.05 * max(last, 1)  # so that the last step shows

@@ -152,14 +152,17 @@ def _table(study: Study, title: str, of: Callable[[CellResult], Predictions], rn
         ]  # fmt: skip
         if is_probe:
             scores = [cell.probe_skill for cell in cells]
-            mean = metric_interval(cells, "probe-skill", rng)
+            mean = metric_interval(cells, "probe-skill", study.clusters, rng)
             row += [measured(mean), count(sum(isinstance(score, Unscored) for score in scores))]
         rows.append(row)
     head = ["variant", "cells", "cells without", "neurons", "predictions", "share that fired", "log score (nats)",
             "skill"]  # fmt: skip
     if is_probe:
         head += ["mean skill of a cell", "unscored"]
-    caption = f"Predictions on {title}: log score and skill over all of them (skill 1 is perfect, 0 is the base rate)"
+    caption = (
+        f"Predictions on {title}: log score and skill over all of them (skill 1 is perfect, 0 is the base rate; "
+        "probabilities stay within 0.02 and 0.98, so where half fire at most 0.971 can be reached)"
+    )
     if is_probe:
         caption += "; the mean skill of a cell is against that cell's own base rate, its interval over neurons"
     return Table(f"{caption}.", head, rows)

@@ -62,7 +62,7 @@ def ceiling_section(study: Study, rng: np.random.Generator) -> Section:
                 count(sum(value(cell, "score") is None and cell.error is None for cell in own)),
                 count(sum(cell.error is not None for cell in own)),
                 count(sum(ceiling_of(study, cell) is None for cell in own)),
-                measured(metric_interval(both, "score", rng)),
+                measured(metric_interval(both, "score", study.clusters, rng)),
                 measured(ratio_of_means(np.array(scores), np.array(limits), rng)),
             ]
         )  # fmt: skip
@@ -96,7 +96,7 @@ def optimism_section(study: Study, rng: np.random.Generator) -> Section:
     if not having:
         return Section("optimism", title, ["No cell has both a development and a sealed score."])
     found: list[tuple[int, str, list[CellResult], Compared]] = [
-        (index, variant, own, metric_interval(own, "optimism-gap", rng))
+        (index, variant, own, metric_interval(own, "optimism-gap", study.clusters, rng))
         for index, variant, own in study.by_variant(study.to_find)
     ]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ import numpy as np
 from agent.commands.output import say
 from evals.compare import Evaluations, load
 from evals.report import anytime, calibration, ceiling, differences, listing, overview, planted
-from evals.report.page import Page
+from evals.report.page import Page, Plot, Section
 from evals.report.study import Study
-from evals.summaries import compare, summarise
+from evals.summaries import Group, compare
 from traces.storage import replace_file, storage_errors
 
 _COMPARED = ("score", "recovery")
@@ -35,19 +36,16 @@ def report_command(arguments: argparse.Namespace) -> None:
 
 def study_of(found: Evaluations, rng: np.random.Generator) -> Study:
     """What `agent eval compare` says of these evaluations, given the same generator."""
-    summaries = summarise(found.cells, rng, neurons=found.neurons, stability=found.stability)
+    summaries = found.summaries(rng)
     comparisons = []
     for metric in _COMPARED:
         if metric == "score" or any(cell.kind == "truth" for cell in found.cells):
             # A copy: whichever metric is asked for there, it is the first to draw.
-            comparisons += compare(found.cells, metric, copy.deepcopy(rng))
-    cells = [cell.model_copy(update={"trace": _trace(found.folders, cell.trace)}) for cell in found.cells]
-    return Study(found.manifests, cells, {record.name: record for record in found.neurons}, summaries, comparisons)
-
-
-def _trace(folders: Sequence[Path], trace: str) -> str:
-    """The path of a trace from here; empty when it is gone."""
-    return next((str(folder / trace) for folder in folders if trace and (folder / trace).is_file()), "")
+            comparisons += compare(found.cells, metric, copy.deepcopy(rng), neurons=found.neurons)
+    return Study(
+        found.manifests, found.cells, {record.name: record for record in found.neurons}, summaries, comparisons,
+        found.without_experiments,
+    )  # fmt: skip
 
 
 def report(study: Study, out: Path, notes: Sequence[str], rng: np.random.Generator) -> Page:
@@ -60,18 +58,37 @@ def report(study: Study, out: Path, notes: Sequence[str], rng: np.random.Generat
         sections=[
             overview.variants_section(study),
             overview.comparisons_section(study),
-            anytime.section(study, rng),
+            *_by_group(study, lambda one: anytime.section(one, rng)),
             differences.section(study),
-            calibration.section(study, rng),
+            *_by_group(study, lambda one: calibration.section(one, rng)),
             planted.recovery_section(study, rng),
             planted.nothing_section(study),
             planted.scorer_section(study),
             ceiling.ceiling_section(study, rng),
-            ceiling.optimism_section(study, rng),
+            *_by_group(study, lambda one: ceiling.optimism_section(one, rng)),
             overview.stability_section(study),
             listing.section(study, out),
         ],
     )
+
+
+def _by_group(study: Study, section: Callable[[Study], Section]) -> list[Section]:
+    """A section for each group of neurons where a suite has several, since a mean over both says nothing of either."""
+    groups = study.by_group
+    if len(groups) < 2:
+        return [section(study)]
+    return [_renamed(section(own), group) for group, own in groups.items()]
+
+
+def _renamed(section: Section, group: Group) -> Section:
+    parts = [
+        replace(part, drawing=replace(part.drawing, name=f"{part.drawing.name}-{group}"))
+        if isinstance(part, Plot)
+        else part
+        for part in section.parts
+    ]
+    title = f"{section.title}: {group} neurons"
+    return replace(section, anchor=f"{section.anchor}-{group}", title=title, parts=parts)
 
 
 def write(page: Page, out: Path) -> Path:

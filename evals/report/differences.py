@@ -8,19 +8,19 @@ from matplotlib.ticker import MaxNLocator
 from evals.report.drawing import INK, MUTED, colour, draw, label, marker
 from evals.report.page import Plot, Section, counted
 from evals.report.study import Study, basis
-from evals.summaries import METRICS, Comparison, Group
+from evals.summaries import GROUPS, METRICS, Comparison, Group
 from tools.records.result import Interval
 
 
 def section(study: Study) -> Section:
-    """A plot for each metric that was compared, of neurons and of puzzles, one panel per pair."""
+    """A plot for each metric that was compared and group of neurons, one panel per pair."""
     parts, notes = [], []
     for metric, group in dict.fromkeys((comparison.metric, comparison.group) for comparison in study.comparisons):
-        found = [c for c in study.comparisons if (c.metric, c.group) == (metric, group) and c.by_neuron]
+        found = [c for c in study.comparisons if (c.metric, c.group) == (metric, group) and c.by_cluster]
         if found:
             parts.append(_plot(study, metric, group, found))
         else:
-            notes.append(f"None of the {group} has a {METRICS[metric]} under two variants.")
+            notes.append(f"None of the {group} neurons has a {METRICS[metric]} under two variants.")
     if len(study.variants) < 2:
         notes = ["There is one variant, so there is nothing to compare it with."]
     return Section("differences", "Paired differences by neuron", notes, parts)
@@ -30,7 +30,7 @@ def _plot(study: Study, metric: str, group: Group, found: list[Comparison]) -> P
     def paint(figure: Figure) -> None:
         panels = figure.subplots(len(found), 1, squeeze=False, sharey=True)[:, 0]
         for axes, comparison in zip(panels, found, strict=True):
-            values = sorted(comparison.by_neuron.values())
+            values = sorted(comparison.by_cluster.values())
             x = range(1, len(values) + 1)
             for variant, sign in ((comparison.a, 1), (comparison.b, -1)):
                 own = [(i, v) for i, v in zip(x, values, strict=True) if v * sign > 0]
@@ -51,21 +51,20 @@ def _plot(study: Study, metric: str, group: Group, found: list[Comparison]) -> P
             axes.set_xlim(0.2, len(values) + 0.8)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(axis="y")
-        panels[-1].set_xlabel(f"{group}, sorted by difference")
+        panels[-1].set_xlabel(f"{group} neurons, sorted by difference")
 
-    most = max(comparison.n_neurons for comparison in found)
-    on = group.removesuffix("s")
-    cells = [cell for cell in study.whole if cell.kind != "nothing" and (cell.kind == "puzzle") == (on == "puzzle")]
+    most = max(len(comparison.by_cluster) for comparison in found)
+    on = f"{group} neuron"
+    cells = [cell for cell in study.whole if cell.kind != "nothing" and GROUPS[cell.kind] == group]
     measured_on = basis(cell.recovery if metric == "recovery" else cell.score for cell in cells)
     caption = (
         f"Difference in {METRICS[metric]} between two variants on each of up to {counted(most, on)}, sorted, the mean "
-        f"over seeds at which both have a value, in the colour of the better one; dashed the mean over all, shaded "
-        f"its 95 % interval ({measured_on})."
+        f"over seeds at which both have a value and over noise levels of one function, in the colour of the better "
+        f"one; dashed the mean over all, shaded its 95 % interval ({measured_on})."
     )
     said = "; ".join(
         f"{c.a} minus {c.b}: {c.wins} wins, {c.losses} losses, {c.ties} ties over {counted(c.n_neurons, on)}"
         for c in found
     )
-    name = f"differences-{metric}" + ("-puzzles" if on == "puzzle" else "")
-    drawing = draw(name, 8.2, 0.6 + 2.5 * len(found), paint)
+    drawing = draw(f"differences-{metric}-{group}", 8.2, 0.6 + 2.5 * len(found), paint)
     return Plot(drawing, caption, f"Sorted paired differences in {METRICS[metric]}. {said}.")

@@ -10,26 +10,16 @@ from evals.report.page import Entry, Section, Table, count, measured, number
 from evals.report.study import Study
 from evals.statistics import ALPHA
 from evals.summaries import METRICS, RECOVERED, TIE, Comparison, CostPerCell, VariantSummary
-from tools.records.result import Interval, Unscored
+from evals.tables import SECONDS, TITLES, null_alarm
+from tools.records.result import Compared, Unscored
 
 _COSTS = {"calls": "tool calls", "units": "budget units", "seconds": "seconds", "tokens": "LLM tokens",
           "usd": "US dollars"}  # fmt: skip
-_GROUPS = {"neurons": "", "puzzles": " on puzzles"}
 
 
 def alarms(summaries: Sequence[VariantSummary]) -> list[str]:
     """A sentence for each variant that does not beat its matched null, or of which that is not known."""
-    said = []
-    for summary in summaries:
-        gain, group = summary.null_gain, _GROUPS[summary.group]
-        if isinstance(gain, Interval) and not summary.beats_null:
-            said.append(f"{summary.variant} does not beat its matched null{group}: gain {measured(gain).text}.")
-        elif isinstance(gain, Unscored) and summary.n_to_find and summary.group == "neurons":  # puzzles have no null
-            said.append(
-                f"Whether {summary.variant} beats its matched null is not known: {gain.reason} (gain on "
-                f"{summary.n_to_find} cells)."
-            )
-    return said
+    return [alarm for alarm in map(null_alarm, summaries) if alarm]
 
 
 def facts(study: Study) -> list[tuple[str, str]]:
@@ -54,6 +44,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         ("cells", f"{len(cells):,}"),
         ("unscored, with something to find", f"{unscored:,}"),
         ("errors", f"{errors:,}"),
+        ("neurons not surveyed", f"{sum(record.error is not None for record in study.neurons.values()):,}"),
         ("commit", said(lambda m: m.commit[:12] if m.commit else "unknown")),
         ("code", said(lambda m: m.code[:12])),
         ("suite file", said(lambda m: m.suite_sha256[:12])),
@@ -72,9 +63,10 @@ def variants_section(study: Study) -> Section:
             if any(column[name].text != "–" for column in columns)
         ]
         caption = (
-            f"Each variant{_GROUPS[group]}: means over neurons, after the mean over seeds, with 95 % bootstrap "
-            f"intervals over neurons; shares with Wilson intervals at as many witnesses as neurons. Neurons with "
-            f"nothing to find count for false confidence only."
+            f"{TITLES[group]}: means over neurons, after the mean over seeds, with 95 % bootstrap intervals over "
+            f"neurons, noise levels of one function counting once; shares with Wilson intervals at as many witnesses. "
+            f"Neurons with nothing to find count for false confidence only, and no run that failed counts. "
+            f"{SECONDS}"
         )
         tables.append(Table(caption, ["", *(summary.variant for summary in own)], rows))
     return Section("variants", "Variants", [] if tables else ["There are no results yet."], tables)
@@ -82,11 +74,12 @@ def variants_section(study: Study) -> Section:
 
 def _column(s: VariantSummary) -> dict[str, Entry]:
     gain = measured(s.null_gain)
-    if s.beats_null is False:
-        gain = Entry(f"{gain.text}: does not beat its matched null", "bad")
+    if null_alarm(s):
+        gain = Entry(f"{gain.text}: {'null unknown' if s.beats_null is None else 'does not beat it'}", "bad")
     excerpts = "" if s.n_excerpts is None else "–".join(dict.fromkeys(map(str, s.n_excerpts)))
-    hit, with_recovery, with_truth = s.n_recovered
+    hit, ran, with_truth = s.n_recovered
     confident, ended = s.n_confident
+    dead_confident, dead = s.n_confident_dead
     return {
         "cells": count(s.n_cells),
         "neurons with something to find": count(s.n_neurons),
@@ -96,22 +89,35 @@ def _column(s: VariantSummary) -> dict[str, Entry]:
         "unscored": _counts(s.unscored),
         "measured on": Entry(f"{s.split} split, {excerpts} excerpts, {s.protocol}") if s.n_scored else measured(None),
         "sealed score": measured(s.score),
+        "the same, no explanation as 0": measured(s.score_or_zero),
         "gain over matched null": gain,
         "optimism gap": measured(s.optimism_gap, signed=True),
         "share of the ceiling": measured(s.ceiling_share),
         "skill on the probe set": measured(s.probe_skill),
+        "cells with gain, gap, ceiling, skill": Entry(
+            f"{s.n_with['gain']}, {s.n_with['optimism-gap']}, {s.n_with_ceiling}, {s.n_with['probe-skill']} of "
+            f"{s.n_to_find}",
+            "number",
+        ),
         "recovery of the truth": measured(s.recovery),
+        "cells with a recovery": measured(None)
+        if s.recovery is None
+        else Entry(f"{s.n_with['recovery']} of {with_truth}", "number"),
+        "recovery, no explanation as 0": measured(s.recovery_or_zero),
         f"recovered (at least {RECOVERED:g})": measured(s.recovered, share=True),
-        "recovered, cells": measured(None)
-        if s.recovered is None
-        else Entry(f"{hit} of {with_recovery}, {with_truth - with_recovery} unscored", "number"),
-        "false confidence": measured(s.false_confidence, share=True),
-        "supported or split, cells": measured(None)
-        if s.false_confidence is None
-        else Entry(f"{confident} of {ended}", "number"),
+        "recovered, cells that ran": measured(None) if s.recovered is None else Entry(f"{hit} of {ran}", "number"),
+        "false confidence": _confidence(s, s.false_confidence, ended + dead),
+        "supported or split: noise, dead": Entry(f"{confident} of {ended}, {dead_confident} of {dead}", "number")
+        if ended + dead
+        else measured(None),
+        "supported or split of a truth": _confidence(s, s.true_confidence, with_truth),
         "verdicts": Entry(", ".join(f"{n} {verdict}" for verdict, n in sorted(s.verdicts.items())) or "none"),
         **{f"{said} a cell": _cost(s.cost, name, "") for name, said in _COSTS.items()},
     }
+
+
+def _confidence(s: VariantSummary, share: Compared | None, n: int) -> Entry:
+    return measured(share, share=True) if s.runs_experiments or not n else Entry("cannot be: no experiments", "muted")
 
 
 def _counts(reasons: dict[str, int]) -> Entry:
@@ -139,7 +145,7 @@ def comparisons_section(study: Study) -> Section:
         return Section("comparisons", title, ["There are not two variants, so there is nothing to compare."])
     notes = [
         f"Same neurons and seeds; p by flipping the signs of the neurons' differences, two-sided, corrected after "
-        f"Benjamini-Hochberg over the comparisons of a table; a tie is less than {TIE:g} apart."
+        f"Benjamini-Hochberg over the comparisons of one group in a table; a tie is less than {TIE:g} apart."
     ]
     tables = []
     for metric in dict.fromkeys(pair.metric for pair in study.comparisons):
@@ -167,7 +173,7 @@ def _comparison(pair: Comparison) -> list[Entry]:
 
 
 def _pair(pair: Comparison) -> Entry:
-    return Entry(f"{pair.a} minus {pair.b}{_GROUPS[pair.group]}")
+    return Entry(f"{pair.a} minus {pair.b}, {pair.group}")
 
 
 def _p(p: float | None) -> Entry:
@@ -184,15 +190,16 @@ def stability_section(study: Study) -> Section:
         for over, found in pairs:
             if found is not None:
                 rows.append(
-                    [Entry(summary.variant), Entry(over), count(found.n_neurons), count(found.n_pairs),
-                     _counts(found.unscored), measured(found.mean)]
+                    [Entry(summary.variant), Entry(summary.group), Entry(over), count(found.n_neurons),
+                     count(found.n_pairs), count(found.n_same), _counts(found.unscored), measured(found.mean)]
                 )  # fmt: skip
     if not rows:
         why = "One seed and no halves were asked for, or no simulations were kept, so there is nothing to compare."
         return Section("stability", title, [why])
     caption = (
         "Agreement of the explanations of one neuron: correlation of what two of them predict on the probe text, mean "
-        "over neurons with its 95 % interval; 1 is the same prediction everywhere."
+        "over neurons with its 95 % interval; 1 is the same prediction everywhere, as it is by construction over seeds "
+        "where a variant leaves nothing to chance."
     )
-    head = ["variant", "over", "neurons", "pairs", "pairs unscored", "mean correlation"]
+    head = ["variant", "group", "over", "neurons", "pairs", "of these the same", "pairs unscored", "mean correlation"]
     return Section("stability", title, [], [Table(caption, head, rows)])

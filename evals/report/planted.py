@@ -12,8 +12,9 @@ from evals.records import CellResult, NeuronRecord
 from evals.report.drawing import INK, MUTED, colour, draw, label, legend_above, marker, rows, whisker
 from evals.report.page import Entry, Plot, Section, Table, count, counted, measured, number
 from evals.report.study import Study, basis, metric_interval, metric_means, neurons_in, number_of, value
-from evals.statistics import mean_by_neuron, wilson
-from evals.summaries import CONFIDENT, RECOVERED
+from evals.scorer import scorer_tally, truth_first
+from evals.statistics import FEWEST_NEURONS, wilson
+from evals.summaries import CONFIDENT, RECOVERED, has_recovered, share_of
 from tools.records.result import Compared, Interval, Unscored
 
 _DIFFICULTIES = ("easy", "medium", "hard")
@@ -68,7 +69,7 @@ def _recovery_plot(study: Study, groups: Groups, name: str, by: str, rng: np.ran
                     markersize=4.5, markeredgewidth=0, linestyle="none", zorder=3,
                 )  # fmt: skip
                 if means:
-                    _mean(axes, metric_interval(own, "recovery", rng), means, at, index, label(variant))
+                    _mean(axes, metric_interval(own, "recovery", study.clusters, rng), means, at, index, label(variant))
         rows(axes, list(groups))
         axes.set_xlim(min(-0.02, *axes.get_xlim()), 1.02)
         axes.set_xlabel("recovery")
@@ -94,10 +95,14 @@ def _lane(index: int, n: int) -> float:
 
 
 def _mean(axes: Axes, found: Compared, means: dict[str, float], at: float, index: int, name: str) -> None:
-    """One neuron has a mean, though no interval."""
-    middle = sum(means.values()) / len(means)
+    """Few neurons have a mean, though no interval."""
+    middle = _middle(means) or 0.0
     alone = Interval(value=middle, low=middle, high=middle)
     whisker(axes, found if isinstance(found, Interval) else alone, at, index, name=name)
+
+
+def _middle(means: dict[str, float]) -> float | None:
+    return sum(means.values()) / len(means) if means else None
 
 
 def _mean_text(cells: Sequence[CellResult]) -> str:
@@ -110,19 +115,15 @@ def _recovery_table(study: Study, groups: Groups, by: str, rng: np.random.Genera
     for group, members in groups.items():
         for _, variant, own in study.by_variant(members):
             means = metric_means(own, "recovery")
-            hits = mean_by_neuron(
-                (cell.neuron, float(found >= RECOVERED))
-                for cell in own
-                if (found := value(cell, "recovery")) is not None
-            )
-            mean = metric_interval(own, "recovery", rng) if len(means) > 1 else None
+            hits = [(cell.neuron, float(has_recovered(cell))) for cell in own if cell.error is None]
+            mean = metric_interval(own, "recovery", study.clusters, rng)
             out.append(
                 [
                     Entry(group), Entry(variant), count(neurons_in(own)), count(len(own)),
                     count(sum(isinstance(cell.recovery, Unscored) and cell.error is None for cell in own)),
                     count(sum(cell.error is not None for cell in own)),
-                    measured(mean) if mean else number(sum(means.values()) if means else None),
-                    measured(wilson(sum(hits.values()), len(hits)), share=True),
+                    measured(mean) if isinstance(mean, Interval) else number(_middle(means)),
+                    measured(share_of(hits, study.clusters), share=True),
                 ]
             )  # fmt: skip
     head = [
@@ -136,8 +137,9 @@ def _recovery_table(study: Study, groups: Groups, by: str, rng: np.random.Genera
         f"recovered (at least {RECOVERED:g})",
     ]
     return Table(
-        f"Recovery by {by}, means over neurons; the share recovered has a Wilson interval with as many witnesses as "
-        f"neurons.", head, out,
+        f"Recovery by {by}, means over neurons, without an interval under {FEWEST_NEURONS}; the share recovered is of "
+        f"runs that did not fail, one without explanation has recovered nothing (Wilson interval, as many witnesses as "
+        f"neurons; noise levels of one function count once).", head, out,
     )  # fmt: skip
 
 
@@ -148,14 +150,15 @@ def nothing_section(study: Study) -> Section:
     if not cells:
         return Section("nothing", title, ["This suite has no neurons with nothing to find."])
     groups = _grouped(study, cells, lambda record: record.family or record.status or "(none)")
-    shown = {**groups, "all": cells} if len(groups) > 1 else groups
+    noise = [cell for cell in cells if not _is_dead(study, cell)]
+    shown = {**groups, "all but dead": noise} if len(groups) > 1 and noise else groups
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         for row, group in enumerate(shown.values()):
             for index, variant, own in study.by_variant(group):
                 at = row + _lane(index, len(study.variants))
-                whisker(axes, _confident_share(own), at, index, name=label(variant))
+                whisker(axes, _confident_share(study, own), at, index, name=label(variant))
         rows(axes, list(shown))
         axes.set_xlim(-0.02, 1.02)
         axes.set_xlabel("share that ends as supported or split")
@@ -167,7 +170,7 @@ def nothing_section(study: Study) -> Section:
         for _, variant, own in study.by_variant(members):
             ended = [cell for cell in own if cell.verdict is not None and cell.error is None]
             n_confident = sum(cell.verdict in CONFIDENT for cell in ended)
-            share = _confident_share(own)
+            share = _confident_share(study, own)
             out.append(
                 [
                     Entry(group), Entry(variant), count(neurons_in(own)), count(len(own)), count(len(ended)),
@@ -189,36 +192,40 @@ def nothing_section(study: Study) -> Section:
     return Section("nothing", title, [], [plot, Table(f"The {about}.", head, out)])
 
 
-def _confident_share(cells: Sequence[CellResult]) -> Compared:
-    ended = [cell for cell in cells if cell.verdict is not None and cell.error is None]
-    shares = mean_by_neuron((cell.neuron, float(cell.verdict in CONFIDENT)) for cell in ended)
-    return wilson(sum(shares.values()), len(shares))
+def _is_dead(study: Study, cell: CellResult) -> bool:
+    record = study.neurons.get(cell.neuron)
+    return record is not None and record.status == "dead"
+
+
+def _confident_share(study: Study, cells: Sequence[CellResult]) -> Compared:
+    ended = [c for c in cells if c.verdict is not None and c.error is None]
+    can = [c for c in ended if c.variant not in study.without_experiments]
+    if ended and not can:
+        return Unscored(reason="runs no experiments, so it cannot be confident")
+    return share_of([(c.neuron, float(c.verdict in CONFIDENT)) for c in can], study.clusters)
 
 
 def scorer_section(study: Study) -> Section:
     """Whether the true sentence outscores every false one under our scorer, whatever the agent does."""
     title = "The scorer: does the truth win?"
-    checked = [record for record in study.neurons.values() if record.scorer is not None]
+    checked = [record for record in study.neurons.values() if record.kind == "truth" and record.scorer is not None]
     if not checked:
-        return Section("scorer", title, ["No neuron of this suite has a true sentence and false ones to rank."])
-    levels = sorted({record.noise for record in checked})
-    tally = []
-    for level in levels:
-        own = [record.scorer.ranks_truth_first for record in checked if record.noise == level and record.scorer]
-        ranked = [first for first in own if first is not None]
-        tally.append(
-            [
-                Entry("none" if level == 0 else f"{level:g}"), count(len(own)), count(len(own) - len(ranked)),
-                count(sum(ranked)), Entry(str(len(ranked) - sum(ranked)), "number" if all(ranked) else "number bad"),
-                measured(wilson(sum(ranked), len(ranked)), share=True),
-            ]
-        )  # fmt: skip
+        return Section("scorer", title, ["No planted neuron of this suite has a true sentence and false ones to rank."])
+    tally = [
+        [
+            Entry("none" if one.noise == 0 else f"{one.noise:g}"),
+            count(one.n_first + one.n_not_first + one.n_unscored), count(one.n_unscored), count(one.n_first),
+            Entry(str(one.n_not_first), "number bad" if one.n_not_first else "number"),
+            measured(wilson(one.n_first, one.n_first + one.n_not_first), share=True),
+        ]
+        for one in scorer_tally(checked)
+    ]  # fmt: skip
     summary = Table(
         f"Whether the true sentence scores above every false one, by noise level, over "
-        f"{counted(len(checked), 'neuron')}.",
+        f"{counted(len(checked), 'planted neuron')}; a false one that predicts the same everywhere has lost.",
         ["noise", "neurons", "unscored", "truth first", "truth not first", "share of those scored"], tally,
     )  # fmt: skip
-    failing = [record for record in checked if record.scorer and not record.scorer.ranks_truth_first]
+    failing = [record for record in checked if record.scorer and not truth_first(record.scorer)]
     notes = ["On every neuron the true sentence comes first."] if not failing else []
     parts = [summary] if not failing else [summary, _failing_table(failing)]
     return Section("scorer", title, notes, parts)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from evals.records import CellResult, Manifest, NeuronRecord
 from evals.statistics import mean_by_neuron, mean_interval
-from evals.summaries import Comparison, VariantSummary, value_of
+from evals.summaries import GROUPS, Comparison, Group, VariantSummary, by_cluster, clusters_of, value_of
 from tools.records.result import Compared, Measured, ScoreValue
 
 
@@ -20,10 +21,11 @@ class Study:
 
     Attributes:
         manifests: of each evaluation.
-        cells: all results; `variant` is a label that is unique over the evaluations, `trace` an absolute path.
+        cells: all results; `variant` is a label that is unique over the evaluations, `trace` a path from here.
         neurons: by name.
         summaries: as `agent eval compare` says them.
         comparisons: the same, all metrics one after another.
+        without_experiments: labels of variants that may run none.
     """
 
     manifests: Sequence[Manifest]
@@ -31,6 +33,7 @@ class Study:
     neurons: dict[str, NeuronRecord]
     summaries: Sequence[VariantSummary]
     comparisons: Sequence[Comparison]
+    without_experiments: Collection[str] = ()
 
     @property
     def variants(self) -> list[str]:
@@ -47,6 +50,17 @@ class Study:
         """Results on neurons with something to find; on puzzles in a suite that has nothing else."""
         found = [cell for cell in self.whole if cell.kind in ("real", "truth")]
         return found or [cell for cell in self.whole if cell.kind == "puzzle"]
+
+    @property
+    def by_group(self) -> dict[Group, Study]:
+        """The groups with something to find, each a study of its own; puzzles only where there is nothing else."""
+        groups = dict.fromkeys(GROUPS[cell.kind] for cell in self.to_find)
+        return {group: replace(self, cells=[c for c in self.cells if GROUPS[c.kind] == group]) for group in groups}
+
+    @cached_property
+    def clusters(self) -> dict[str, str]:
+        """Of each neuron, by name."""
+        return clusters_of(self.neurons.values())
 
     def by_variant(self, cells: Iterable[CellResult]) -> Iterator[tuple[int, str, list[CellResult]]]:
         """(number, label, its cells), of variants that have any."""
@@ -84,9 +98,11 @@ def metric_means(cells: Iterable[CellResult], metric: str) -> dict[str, float]:
     return neuron_means((cell, value(cell, metric)) for cell in cells)
 
 
-def metric_interval(cells: Iterable[CellResult], metric: str, rng: np.random.Generator) -> Compared:
-    """The mean over neurons of the mean over seeds, with its interval."""
-    return mean_interval(metric_means(cells, metric).values(), rng)
+def metric_interval(
+    cells: Iterable[CellResult], metric: str, clusters: Mapping[str, str], rng: np.random.Generator
+) -> Compared:
+    """The mean over neurons of the mean over seeds, with its interval; neurons of one cluster count once."""
+    return mean_interval(by_cluster(cells, metric, clusters).values(), rng)
 
 
 def basis(scores: Iterable[Measured | None]) -> str:

@@ -35,7 +35,13 @@ def scan(setting, layer, planted, display):
 def survey(setting, neuron, n_folds):
     if neuron.name == "unmeasurable":
         raise ValueError("no such\nthing")
-    return NeuronRecord(name=neuron.name, kind=neuron.kind, target=neuron.target, truth=neuron.truth, status="firing")
+    return NeuronRecord(
+        name=neuron.name,
+        kind=neuron.kind,
+        target=neuron.target,
+        truth=neuron.truth,
+        status="dead" if neuron.name == "silent" else "firing",
+    )
 
 
 def run_cell(setting, neuron, variant, seed, half):
@@ -47,6 +53,8 @@ def run_cell(setting, neuron, variant, seed, half):
         os.kill(os.getpid(), signal.SIGKILL)
     if neuron.name == "raises" and not (setting.out / "mended").exists():
         raise BadInput("it is\nbroken: mend it.")
+    if neuron.name == "leaves":
+        raise SystemExit(0)
     if neuron.name == "slow":
         time.sleep(60 if seed else 0)
     print("what a library says")

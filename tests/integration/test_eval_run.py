@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agent.cli import main
 from agent.variants.load import Variant, load_variant
+from evals import asked
 from evals.asked import code_sha256, refuse_another
 from evals.clock import Clock, duration
 from evals.folder import EvalFolder
@@ -118,9 +119,11 @@ def test_more_seeds_and_more_variants_are_added(tmp_path):
 def test_what_raises_is_a_result_with_an_error_and_is_tried_again(tmp_path):
     suite, said = write_suite(tmp_path, "one", "raises", "unmeasurable"), Said()
     folder, failed = run(suite, [A], display=said)
-    assert [cell.key[:2] for cell in failed] == [("a", "raises")]
-    (error,) = [cell.error for cell in failed]
-    assert (error.kind, error.message) == ("BadInput", "it is broken: mend it.")
+    cell, neuron = failed
+    assert cell.key[:2] == ("a", "raises")
+    assert (cell.error.kind, cell.error.message) == ("BadInput", "it is broken: mend it.")
+    assert neuron.name == "unmeasurable"
+    assert (neuron.error.kind, neuron.error.message) == ("ValueError", "no such thing")
     assert any("unmeasurable: failed: ValueError: no such thing" in note for note in said.notes)
     assert {record.name: record.status for record in folder.neurons()} == {
         "one": "firing", "raises": "firing", "unmeasurable": None,
@@ -128,7 +131,7 @@ def test_what_raises_is_a_result_with_an_error_and_is_tried_again(tmp_path):
     Path("out/mended").touch()
     again = Said()
     _, failed = run(suite, [A], display=again)
-    assert failed == []
+    assert [neuron.name for neuron in failed] == ["unmeasurable"]
     assert len(folder.cells()) == 3
     assert ran().count("a one 0 None") == 1
     assert again.steps == [["evaluating", 2, 2]]  # the run, and the neuron that could not be measured
@@ -238,7 +241,7 @@ ASKED = {
         ({"suite_sha256": "2"}, "its suite file, or a puzzle file of it, was another."),
         ({"model": "gpt2"}, "its model is mini, not gpt2."),
         ({"corpus": "d"}, "its text is c, not d."),
-        ({"code": "y"}, "the source of tools, traces or agent has changed since."),
+        ({"code": "y"}, "the program, numpy or scikit-learn has changed since."),
         ({"model_fingerprint": "n"}, "its model had other weights, or its planted functions another source."),
         ({"corpus_fingerprint": "g"}, "its text has changed."),
         ({"seeds": 2}, "it has 3 seeds, and fewer are asked for now (2)."),
@@ -284,6 +287,64 @@ def test_jobs_give_what_they_return_or_raise():
     assert (found[0], found[2]) == (2, 6)
     assert isinstance(found[1], ValueError)
     assert dict(run_jobs(double, [], 2)) == {}
+
+
+def leave(code):
+    raise SystemExit(code)
+
+
+def test_a_job_that_calls_sys_exit_costs_itself_alone():
+    found = dict(run_jobs(leave, [(3,)], 1))
+    assert isinstance(found[0], RuntimeError)
+    assert str(found[0]) == "it called sys.exit(3)"
+
+
+def test_a_neuron_that_calls_sys_exit_is_a_failed_one(tmp_path):
+    suite = write_suite(tmp_path, "leaves", "one")
+    folder, failed = run(suite, [A], jobs=1)
+    assert [(cell.neuron, cell.error.kind) for cell in failed] == [("leaves", "SystemExit")]
+    assert len(folder.cells()) == 2
+
+
+def test_failures_are_said_even_quietly_and_in_the_exit_code(tmp_path, monkeypatch, capsys):
+    write_suite(tmp_path, "one", "raises", "unmeasurable")
+    monkeypatch.setattr("evals.run.EVALUATIONS", tmp_path)
+    monkeypatch.setattr("evals.run.evaluate.__kwdefaults__", {"worker": "fake_worker"})
+    command = ["eval", "run", "mine.toml", "--out", "out", "--jobs", "1", "--quiet"]
+    assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert "agent eval report out" in out
+    assert err == (
+        "agent: results that failed and are Unscored: 1; neurons that could not be measured: 1; the first, tournament "
+        "on raises: it is broken: mend it. The same command tries them again.\n"
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_named_by_its_option(tmp_path):
+    Path("file").write_text("x")
+    with pytest.raises(StorageError, match="--out") as caught:
+        run(write_suite(tmp_path, "one"), [A], out="file/out")
+    assert "--runs-dir" not in str(caught.value)
+
+
+def test_a_planted_truth_that_never_fires_is_said(tmp_path, monkeypatch, capsys):
+    write_suite(tmp_path, "one", "silent")
+    monkeypatch.setattr("evals.run.evaluate.__kwdefaults__", {"worker": "fake_worker"})
+    assert main(["eval", "run", "mine.toml", "--out", "out", "--jobs", "1", "--quiet"]) == 0
+    assert "dead on this text, so there is nothing to find: silent." in capsys.readouterr().out
+
+
+def test_the_code_is_what_decides_numbers(monkeypatch):
+    assert any(path.match("evals/measures.py") for path in deciding())
+    assert any(path.match("evals/planted/library.py") for path in deciding())
+    before = code_sha256()
+    monkeypatch.setattr("evals.asked.version", lambda package: "0")
+    assert code_sha256() != before
+
+
+def deciding():
+    root = Path(HERE).parents[1]
+    return [path for pattern in asked._DECIDING for path in root.glob(pattern)]
 
 
 def test_a_job_that_always_kills_its_process_has_died():

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from agent.variants.load import Variant, load_variant
 from evals import worker
-from evals.folder import EvalFolder
+from evals.folder import EvalFolder, folder_name
+from evals.records import NeuronRecord
 from evals.stability import _path
 from evals.suite import SuiteClaim, SuiteNeuron
-from tools.errors import StorageError
+from tools.errors import BadInput, StorageError
+from tools.evidence.splits import N_FOLDS
 from tools.records.result import ScoreValue, Unscored
 from tools.rules.language import n_words
 from tools.scoring.lookup import FULL_LOOKUP
+from traces.console import QuietDisplay
 from traces.store import load_trace
 
 SOURCE = """
@@ -157,3 +161,76 @@ def test_one_process_at_a_time(tmp_path):
         EvalFolder(tmp_path / "out").locked(),
     ):
         pass
+
+
+def test_names_that_look_alike_on_disk_have_folders_of_their_own():
+    names = ["是", "否", "müde", "möde", "m-de", "x" * 80 + "1", "x" * 80 + "2", "a/b", "a b", "", "model", ".a", "a"]
+    made = [folder_name(name) for name in names]
+    assert len(set(made)) == len(names)
+    assert folder_name("single-the") == "single-the"
+    assert all(name.isascii() and "/" not in name and len(name) <= 80 for name in made)
+
+
+def test_a_neuron_is_its_own_cluster_unless_it_says_which():
+    plain = NeuronRecord(name="the", kind="truth", target="L0N0")
+    assert plain.cluster == "the"
+    noisy = NeuronRecord(name="the+noise0.5", kind="truth", target="L0N1", cluster="the")
+    assert NeuronRecord.model_validate_json(noisy.model_dump_json()) == noisy
+    assert noisy.cluster == "the"
+
+
+def test_names_alike_do_not_share_a_run(setting):
+    one, other = (replace(REAL, name=name, target=target) for name, target in (("是", "L0N3"), ("否", "L0N4")))
+    cells = [worker.run_cell(setting, neuron, load_variant("one-shot"), 0, None) for neuron in (one, other)]
+    assert cells[0].trace != cells[1].trace
+    targets = [load_trace(setting.out / cell.trace).events[0].neuron for cell in cells]
+    assert targets == ["L0N3", "L0N4"]
+
+
+def test_a_run_that_was_asked_for_something_else_is_done_anew(setting):
+    before = worker.run_cell(setting, REAL, load_variant("one-shot"), 0, None)
+    other = worker.run_cell(setting, REAL, Variant("one-shot", settings={"max_rounds": 1}), 0, None)
+    assert load_trace(setting.out / other.trace).events[0].config["max_rounds"] == 1
+    assert other.trace == before.trace
+    elsewhere = replace(setting, corpus_tokens=40_000)
+    third = worker.run_cell(elsewhere, REAL, Variant("one-shot", settings={"max_rounds": 1}), 0, None)
+    assert load_trace(setting.out / third.trace).events[0].config["corpus_tokens"] == 40_000
+
+
+def test_a_folder_may_be_moved_between_a_run_and_its_result(setting, tmp_path):
+    before = worker.run_cell(setting, REAL, load_variant("one-shot"), 0, None)
+    setting.out.rename(tmp_path / "moved")
+    again = worker.run_cell(replace(setting, out=tmp_path / "moved"), REAL, load_variant("one-shot"), 0, None)
+    assert again == before
+
+
+def test_a_fold_that_comes_again_says_so(setting):
+    cells = [worker.run_cell(setting, REAL, load_variant("token-lookup-30"), seed, None) for seed in (2, N_FOLDS)]
+    assert [(cell.fold, cell.sealed_reused) for cell in cells] == [(2, False), (0, True)]
+
+
+WAYWARD = """
+calls = [0]
+
+
+def peeks_far(tokens):
+    return [float(len(tokens) > 40 and i + 30 < len(tokens)) for i in range(len(tokens))]
+
+
+def tires(tokens):
+    calls[0] += len(tokens) > 20
+    return [float(calls[0] > 100)] * len(tokens)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("peeks_far", "when the text ends there"), ("tires", "does not give the same values twice")]
+)
+def test_what_no_short_text_shows_is_found_on_the_corpus(setting, tmp_path, name, said):
+    (tmp_path / "wayward_by_test.py").write_text(WAYWARD)
+    entry = f"wayward_by_test:{name}"
+    with pytest.raises(BadInput, match=said) as caught:
+        worker.scan(replace(setting, planted=(entry,)), 0, True, QuietDisplay())
+    assert entry in str(caught.value)
+    sys.modules.pop("wayward_by_test")
+    worker.scan(setting, 0, True, QuietDisplay())

@@ -245,7 +245,7 @@ def test_the_best_on_development_text_wins_and_is_within_the_limits(run: Run) ->
     winner = run.result.rivals[statuses.index("winner")]
     assert winner.explanation == run.result.explanation
     standing = [r.score.value for r in run.result.rivals if r.status != "dropped" and isinstance(r.score, ScoreValue)]
-    assert winner.score.value == max(standing)
+    assert winner.score.value >= max(standing) - 0.01  # within that, experiments decide
     for rival in run.result.rivals:
         rule = parse(rival.explanation)
         if rival.model_dump()["name"].startswith("H"):

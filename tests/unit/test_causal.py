@@ -42,7 +42,7 @@ PROMOTED = [40, 41, 42, 43, 44]
 def sample_of(n: int, documents: list[int] | None = None) -> StratifiedSample:
     """`n` excerpts of three tokens, each of its own document unless told."""
     numbers = np.array(documents or range(n), dtype=np.int32)
-    excerpts = Excerpts(np.ones((n, 3), np.int32), np.full(n, 3), numbers, np.arange(n, dtype=np.int32))
+    excerpts = Excerpts(np.ones((n, 3), np.int32), np.full(n, 3), numbers, np.arange(n, dtype=np.int32), numbers)
     readings = Readings(excerpts, np.zeros((n, 3), np.float32))
     return StratifiedSample.draw(readings, ["top"] * n, np.random.default_rng(0))
 

@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from eval_samples import cell, make, rng, score
+from eval_samples import MISSING, cell, make, rng, score
 
 from evals.compare import compare_command, default_folder, load
+from evals.folder import EvalFolder
 from evals.power import power_command
-from evals.records import CellResult, NeuronRecord
+from evals.records import CellResult, NeuronRecord, ScoredClaim, ScorerCheck
+from evals.scorer import ScorerTally, scorer_tally, truth_first
 from evals.stability import save_simulation
+from evals.statistics import wilson
 from evals.summaries import compare, summarise, value_of
-from evals.tables import screen
+from evals.tables import null_alarm, screen
 from tools.errors import BadInput
-from tools.records.result import Interval, Unscored
+from tools.records.result import Interval, Measured, Unscored
 
 
 def typed(*folders: Path, **more: Any) -> argparse.Namespace:
@@ -32,18 +35,19 @@ def two_variants(n: int = 12, better: float = 0.2) -> list[CellResult]:
 
 
 def test_pairs_are_of_the_same_neuron_and_seed() -> None:
+    more = [cell(variant, f"L1N{i}", 0.5) for variant in "ab" for i in range(3)]
     cells = [
-        cell("a", "L0N1", 0.5), cell("a", "L0N1", 0.9, seed=1), cell("a", "L0N1", 0.1, half=0),
+        *more, cell("a", "L0N1", 0.5), cell("a", "L0N1", 0.9, seed=1), cell("a", "L0N1", 0.1, half=0),
         cell("b", "L0N1", 0.3), cell("b", "L0N1", None, seed=1), cell("b", "L0N1", 0.7, half=0),
         cell("a", "L0N2", 0.4), cell("b", "L0N2", 0.4), cell("a", "L0N3", 0.4), cell("b", "L0N3", None),
         cell("a", "L0N4", 0.4),
     ]  # fmt: skip
     (pair,) = compare(cells, "score", rng())
-    assert pair.by_neuron == {"L0N1": pytest.approx(0.2), "L0N2": 0.0}
-    assert (pair.wins, pair.losses, pair.ties) == (1, 0, 1)
-    assert (pair.n_neurons, pair.n_left_out, pair.n_runs_left_out, pair.n_unmatched) == (2, 1, 2, 1)
+    assert pair.by_cluster == {"L1N0": 0, "L1N1": 0, "L1N2": 0, "L0N1": pytest.approx(0.2), "L0N2": 0.0}
+    assert (pair.wins, pair.losses, pair.ties) == (1, 0, 4)
+    assert (pair.n_neurons, pair.n_left_out, pair.n_runs_left_out, pair.n_unmatched) == (5, 1, 2, 1)
     assert isinstance(pair.difference, Interval)
-    assert pair.difference.value == pytest.approx(0.1)
+    assert pair.difference.value == pytest.approx(0.04)
 
 
 def test_swapping_the_variants_negates() -> None:
@@ -77,33 +81,170 @@ def test_nothing_to_compare_is_not_a_number() -> None:
 def test_a_summary_counts_everything_once() -> None:
     failed: dict[str, Any] = {"error": {"kind": "StorageError", "message": "disk"}, "verdict": None, "calls": 0}
     cells = [
-        cell("a", "L0N1", 0.6), cell("a", "L0N2", 0.8), cell("a", "L0N3", None),
-        cell("a", "L0N4", None, **failed),
+        *(cell("a", f"L0N{i}", 0.6) for i in range(5)), cell("a", "L0N6", None), cell("a", "L0N7", None, **failed),
         cell("a", "planted", 0.7, kind="truth", recovery=score(0.95), cost={"tokens": 0, "usd": None}),
-        cell("a", "other", 0.7, kind="truth", recovery=score(0.2)),
+        cell("a", "other", 0.7, kind="truth", recovery=score(0.2), verdict="unresolved"),
         cell("a", "noise-1", 0.9, kind="nothing"), cell("a", "noise-2", None, kind="nothing", verdict="noise"),
         cell("a", "noise-2", None, seed=1, kind="nothing", verdict="noise"),
-        cell("a", "puzzle-1", 0.1, kind="puzzle"), cell("a", "puzzle-2", 0.3, kind="puzzle"),
+        *(cell("a", f"puzzle-{i}", 0.2, kind="puzzle") for i in range(5)),
     ]  # fmt: skip
-    main, puzzles = summarise(cells, rng())
-    assert (main.n_cells, main.n_to_find, main.n_scored, main.n_errors) == (9, 6, 4, 1)
-    assert main.unscored == {"the simulation is constant": 1}
-    assert main.errors == {"StorageError": 1}
-    assert isinstance(main.score, Interval)
-    assert main.score.value == pytest.approx(0.7)
-    assert main.n_recovered == (1, 2, 2)
-    assert isinstance(main.recovered, Interval)
-    assert main.recovered.value == 0.5
-    assert main.n_confident == (1, 3)
-    assert isinstance(main.false_confidence, Interval)
-    assert main.false_confidence.value == 0.5  # over neurons: always on one of two
-    assert main.cost.usd is None
-    assert main.cost.calls == 12  # of those that ran
-    assert main.n_excerpts == (201, 201)
-    assert puzzles.group == "puzzles"
+    planted, real, puzzles = summarise(cells, rng())
+    assert [one.group for one in (planted, real, puzzles)] == ["planted", "real", "puzzles"]
+    assert (real.n_cells, real.n_to_find, real.n_scored, real.n_errors) == (7, 7, 5, 1)
+    assert real.unscored == {"the simulation is constant": 1}
+    assert real.errors == {"StorageError": 1}
+    assert isinstance(real.score, Interval)
+    assert real.score.value == pytest.approx(0.6)
+    assert real.n_with["gain"] == 5
+    assert real.cost.calls == 12  # of those that ran
+    assert real.n_excerpts == (201, 201)
+    assert real.recovery is None
+    assert planted.n_recovered == (1, 2, 2)
+    assert planted.recovered == wilson(1, 2)
+    assert planted.n_confident == (1, 3)
+    assert planted.false_confidence == wilson(1, 2)  # over neurons: always on one of two
+    assert planted.true_confidence == wilson(1, 2)
+    assert planted.cost.usd is None
     assert isinstance(puzzles.score, Interval)
     assert puzzles.score.value == pytest.approx(0.2)
-    assert puzzles.recovery is None
+
+
+def test_puzzles_are_not_compared_and_each_group_is_corrected_alone() -> None:
+    cells = [
+        cell(variant, f"{kind}{i}", 0.5 + (variant == "a") * (0.1 + i / 100), kind=kind)
+        for kind in ("real", "truth", "puzzle")
+        for variant in "ab"
+        for i in range(5 if kind == "real" else 10)
+    ]
+    planted, real = compare(cells, "score", rng())
+    assert (planted.group, planted.p, planted.p_adjusted) == ("planted", 2 / 2**10, 2 / 2**10)
+    assert (real.group, real.p, real.p_adjusted) == ("real", 2 / 2**5, 2 / 2**5)
+
+
+def test_no_explanation_is_not_recovered_and_counts_as_0_beside_the_mean() -> None:
+    none = cell("a", "t0", None, kind="truth", recovery=MISSING, explanation=None)
+    found = [cell("a", f"t{i}", 0.8, kind="truth", recovery=score(0.96), explanation="x") for i in range(1, 6)]
+    failed = cell("a", "t9", None, kind="truth", error={"kind": "BadInput", "message": "m"})
+    (one,) = summarise([none, *found, failed], rng())
+    assert one.n_recovered == (5, 6, 7)
+    assert one.recovered == wilson(5, 6)
+    assert isinstance(one.recovery, Interval)
+    assert isinstance(one.recovery_or_zero, Interval)
+    assert isinstance(one.score_or_zero, Interval)
+    assert one.recovery.value == pytest.approx(0.96)
+    assert one.recovery_or_zero.value == pytest.approx(0.8)
+    assert one.score_or_zero.value == pytest.approx(0.8 * 5 / 6)
+    (complete,) = summarise(found, rng())
+    assert complete.recovery_or_zero is None
+    said = screen([one], [], [], [], width=100, tty=False)
+    assert said.count("no explanation as 0") == 2
+    assert "5 of 7 cells" in said
+
+
+def test_who_runs_no_experiments_cannot_be_confident_and_the_dead_are_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [
+        *(cell("new", f"noise{i}", None, kind="nothing", verdict="noise") for i in range(4)),
+        cell("new", "dead", None, kind="nothing", verdict="dead"), cell("new", "t", 0.9, kind="truth"),
+    ]  # fmt: skip
+    cells += [c.model_copy(update={"variant": "old"}) for c in cells]
+    path = make(tmp_path / "e", cells, variants={"new": {"max_rounds": None}, "old": {"max_rounds": 0}})
+    dead = NeuronRecord(name="dead", kind="nothing", target="dead", status="dead")
+    EvalFolder(path).add_neurons([dead])
+    new, old = load([path], rng()).summaries(rng())
+    assert (new.n_confident, new.n_confident_dead) == ((0, 4), (0, 1))
+    assert (new.false_confidence, new.true_confidence) == (wilson(0, 4), wilson(1, 1))
+    assert (old.runs_experiments, old.false_confidence, old.true_confidence) == (False, None, None)
+    compare_command(typed(path))
+    said = capsys.readouterr().out
+    assert said.count("cannot be confident") == 2
+    assert "0 of 4 verdicts, dead 0 of 1" in said
+
+
+def test_noise_levels_of_one_function_count_once() -> None:
+    names = {f"f{i}+noise{k}": f"f{i}" for i in range(5) for k in range(3)}
+    neurons = [NeuronRecord(name=n, kind="truth", target=n, cluster=cluster) for n, cluster in names.items()]
+    cells = [cell(variant, n, 0.5 + 0.1 * (variant == "a"), kind="truth") for variant in "ab" for n in names]
+    (pair,) = compare(cells, "score", rng(), neurons=neurons)
+    assert (pair.n_neurons, len(pair.by_cluster), pair.wins, pair.p) == (15, 5, 5, 2 / 2**5)
+    one, _ = summarise(cells, rng(), neurons=neurons)
+    assert (one.n_neurons, one.n_clusters) == (15, 5)
+    assert "15 neurons (5 functions)" in screen([one], [], [], [], width=100, tty=False).replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("gains", "beats"),
+    [([0.1] * 6, True), ([0.1] * 5, None), ([0.1] * 4, None), ([-0.1] * 5, False), ([-0.1, 0.1] * 4, False)],
+)
+def test_beating_the_null_asks_the_interval_and_the_flips(gains: list[float], beats: bool | None) -> None:
+    cells = [
+        cell("a", f"L0N{i}", 0.5, gains={"null": {"value": gain, "low": gain, "high": gain}})
+        for i, gain in enumerate(gains)
+    ]
+    (one,) = summarise(cells, rng())
+    assert one.beats_null is beats
+    if beats is None:
+        assert f"null unknown on real neurons ({one.null_unknown})" in null_alarm(one)
+        assert "\x1b[1;31ma: null unknown" in screen([one], [], [], [], width=100, tty=True)
+
+
+def test_a_false_sentence_that_predicts_nothing_has_lost() -> None:
+    def check(true: float, *false: Measured) -> ScorerCheck:
+        claims = [ScoredClaim(sentence="f", score=one) for one in false]
+        return ScorerCheck(true=ScoredClaim(sentence="t", score=score(true)), false=claims)
+
+    constant = Unscored(reason="the simulation is constant on the scored excerpts, so a correlation does not exist")
+    unread = Unscored(reason="no such token")
+    checks = [
+        check(0.5, constant, score(0.4)), check(-0.2, constant), check(0.5, unread), check(0.5, score(0.5)), check(0.5)
+    ]  # fmt: skip
+    assert [truth_first(one) for one in checks] == [True, True, None, False, None]
+    neurons = [NeuronRecord(name=str(i), kind="truth", target="x", scorer=one) for i, one in enumerate(checks)]
+    neurons.append(NeuronRecord(name="p", kind="puzzle", target="x", scorer=checks[3]))
+    assert scorer_tally(neurons) == [ScorerTally(noise=0, n_first=2, n_not_first=1, n_unscored=2)]
+    summaries = summarise([cell("a", "0", 0.5, kind="truth")], rng())
+    said = screen(summaries, [], scorer_tally(neurons), [], width=100, tty=False)
+    assert "outscores every false one on 2 of 3 without noise (2 Unscored)" in said
+
+
+def test_the_names_of_a_pair_stay_beside_a_difference_without_a_number() -> None:
+    cells = [cell(variant, "L0N1", 0.5) for variant in ("token-lookup-30", "tournament")]
+    pairs = compare(cells, "score", rng())
+    said = screen([], pairs, [], [], width=100, tty=False)
+    assert "too few" not in said  # no group, no table
+    said = screen(summarise(cells, rng()), pairs, [], [], width=100, tty=False)
+    assert max(map(len, said.splitlines())) <= 100
+    table = said[said.index("paired differences") :]
+    assert "token-lookup-30 " in table
+    assert "minus tournament " in table
+
+
+def test_what_a_reader_should_know_of_a_folder(tmp_path: Path) -> None:
+    cells = [cell("new", "L0N1", 0.5), cell("old", "L0N1", 0.5, budget={"limit": 40, "used": 3})]
+    path = make(tmp_path / "e", cells)
+    error = {"kind": "BadInput", "message": "the function fails"}
+    EvalFolder(path).add_neurons(
+        [NeuronRecord.model_validate({"name": "x", "kind": "truth", "target": "x"} | {"error": error})]
+    )
+    notes = " ".join(load([path], rng()).notes)
+    assert "1 of 2 neurons could not be surveyed" in notes
+    assert "(BadInput: the function fails)" in notes
+    assert "the budgets differ, so a difference may be one of budget (20: new; 40: old)" in notes
+
+
+def test_ceilings_and_traces_come_from_the_folder_that_has_them(tmp_path: Path) -> None:
+    cells = [cell("new", "L0N1", 0.5, trace="runs/t.jsonl"), cell("new", "L0N1", 0.5, seed=1, trace="runs/gone.jsonl")]
+    one, two = make(tmp_path / "one", cells), make(tmp_path / "two", cells)
+    EvalFolder(two).add_neurons(
+        [NeuronRecord(name="L0N1", kind="real", target="L0N1", ceiling=[score(0.8), score(0.9)])]
+    )
+    for path in (one, two):
+        (path / "runs").mkdir()
+        (path / "runs" / "t.jsonl").write_text("")
+    found = load([one, two], rng())
+    assert [len(record.ceiling) for record in found.neurons] == [2]
+    assert [c.trace for c in found.cells] == [str(one / "runs/t.jsonl"), "", str(two / "runs/t.jsonl"), ""]
 
 
 def test_a_metric_says_why_it_has_no_value() -> None:
@@ -122,10 +263,13 @@ def test_share_of_the_ceiling_is_a_ratio_of_means_at_the_fold_that_was_opened() 
         NeuronRecord(name="L0N1", kind="real", target="L0N1", ceiling=[score(0.1), score(0.5)]),
         NeuronRecord(name="L0N2", kind="real", target="L0N2", ceiling=[score(1.0)]),
     ]
+    neurons += [NeuronRecord(name=f"L1N{i}", kind="real", target="x", ceiling=[score(0.5)]) for i in range(3)]
     cells = [cell("a", "L0N1", 0.4, fold=1), cell("a", "L0N2", 0.5)]
+    cells += [cell("a", f"L1N{i}", 0.5) for i in range(3)] + [cell("a", "L2N1", 0.5)]
     (found,) = summarise(cells, rng(), neurons=neurons)
     assert isinstance(found.ceiling_share, Interval)
-    assert found.ceiling_share.value == pytest.approx(0.9 / 1.5)
+    assert found.ceiling_share.value == pytest.approx(2.4 / 3)
+    assert (found.n_with_ceiling, found.n_scored) == (5, 6)
 
 
 def test_not_beating_the_null_is_said_in_red(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +278,7 @@ def test_not_beating_the_null_is_said_in_red(tmp_path: Path, capsys: pytest.Capt
     cells += [cell("old", f"L0N{i}", 0.5, gains={"null": gains["null"] | {"value": (-1) ** i / 10}}) for i in range(8)]
     summaries = summarise(cells, rng())
     assert [summary.beats_null for summary in summaries] == [True, False]
-    coloured = screen(summaries, compare(cells, "score", rng()), [], width=100, tty=True)
+    coloured = screen(summaries, compare(cells, "score", rng()), [], [], width=100, tty=True)
     assert "\x1b[1;31mold does not beat its matched null" in coloured
     compare_command(typed(make(tmp_path / "e", cells)))
     plain = capsys.readouterr().out
@@ -175,7 +319,7 @@ def test_an_old_agent_against_a_new_one(tmp_path: Path) -> None:
     assert [c.variant for c in found.cells] == ["new@before", "new@after"]
     assert "code differs" in found.notes[0]
     (pair,) = compare(found.cells, "score", rng())
-    assert pair.by_neuron == {"L0N1": pytest.approx(-0.2)}
+    assert pair.by_cluster == {"L0N1": pytest.approx(-0.2)}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +365,7 @@ def test_the_default_is_what_changed_last(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_stability_stands_beside_the_variants(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cells = [cell("new", f"L0N{i}", 0.5, seed=seed) for i in range(3) for seed in (0, 1)]
+    cells = [cell("new", f"L0N{i}", 0.5, seed=seed) for i in range(5) for seed in (0, 1)]
     path = make(tmp_path / "e", cells)
     for one in cells:
         save_simulation(path, one.key, np.arange(8.0))

@@ -241,8 +241,10 @@ def test_the_page_and_its_plots_are_there(full: Path) -> None:
     out = full / "report"
     names = {path.stem for path in out.glob("*.svg")}
     assert names == {path.stem for path in out.glob("*.png")} == {
-        "anytime", "differences-score", "differences-recovery", "calibration-chosen", "calibration-probe",
-        "recovery-family", "recovery-difficulty", "recovery-noise", "false-confidence", "ceiling", "optimism",
+        *(f"{name}-{group}" for group in ("planted", "real") for name in (
+            "anytime", "differences-score", "calibration-chosen", "calibration-probe", "optimism")),
+        "differences-recovery-planted", "recovery-family", "recovery-difficulty", "recovery-noise", "false-confidence",
+        "ceiling",
     }  # fmt: skip
     text, page = (out / "index.html").read_text(), read(out / "index.html")
     plots = [attrs for _, attrs in page.tags if attrs.get("role") == "img"]
@@ -250,10 +252,10 @@ def test_the_page_and_its_plots_are_there(full: Path) -> None:
     assert all(plot["aria-label"] for plot in plots)
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
-    stability = [by_head(page.tables["stability"][0], i) for i in (1, 2)]
-    assert [(row["over"], row["neurons"], row["pairs"]) for row in stability] == [
-        ("seeds", "8", "8"), ("halves of the text", "4", "8"),
-    ]  # fmt: skip
+    stability = [by_head(page.tables["stability"][0], i) for i in range(1, 10)]
+    assert {(row["group"], row["over"], row["neurons"], row["pairs"]) for row in stability} == {
+        ("planted", "seeds", "4", "4"), ("real", "seeds", "4", "4"), ("real", "halves of the text", "4", "8"),
+    }  # fmt: skip
     assert [row[:5] for row in page.tables["scorer"][0][1:]] == [
         ["none", "3", "1", "2", "0"],
         ["0.5", "1", "0", "1", "0"],
@@ -261,7 +263,7 @@ def test_the_page_and_its_plots_are_there(full: Path) -> None:
     assert [row[0] for row in page.tables["scorer"][1][1:]] == ["planted-3"]
     shares = {(row[0], row[1]): row[6] for row in page.tables["nothing"][0][1:]}
     assert shares["sparse noise", "tournament"] == "2"
-    assert shares["all", "token-lookup-30"] == "0"
+    assert shares["all but dead", "token-lookup-30"] == "0"
 
 
 def test_nothing_on_the_page_is_loaded_from_elsewhere(full: Path) -> None:
@@ -273,34 +275,34 @@ def test_nothing_on_the_page_is_loaded_from_elsewhere(full: Path) -> None:
 
 
 def test_numbers_on_the_page_are_those_given(tmp_path: Path) -> None:
-    cells = [cell("tournament", f"L0N{i}", s, 0.5 + i / 10) for i in range(3) for s in range(2)]
-    cells += [cell("one-shot", f"L0N{i}", s, 0.4 + i / 10, gain=-0.2) for i in range(3) for s in range(2)]
+    cells = [cell("tournament", f"L0N{i}", s, 0.4 + i / 10) for i in range(5) for s in range(2)]
+    cells += [cell("one-shot", f"L0N{i}", s, 0.3 + i / 10, gain=-0.2) for i in range(5) for s in range(2)]
     cells += [cell("tournament", "L0N9", 0, None), failed("one-shot", "L0N9")]
-    evaluation(tmp_path, cells, [neuron(f"L0N{i}", ceiling=[score(0.8)]) for i in (0, 1, 2, 9)])
+    evaluation(tmp_path, cells, [neuron(f"L0N{i}", ceiling=[score(0.8)]) for i in (0, 1, 2, 3, 4, 9)])
     run([tmp_path])
     page = read(tmp_path / "report" / "index.html")
-    assert page.alarms == ["one-shot does not beat its matched null: gain −0.200 [−0.200, −0.200]."]
+    assert page.alarms == ["one-shot does not beat its matched null on real neurons."]
     # Variants are shown in the order of the manifest.
     table = {row[0]: row[1:] for row in page.tables["variants"][0]}
     assert table[""] == ["tournament", "one-shot"]
-    assert table["cells"] == ["7", "7"]
-    assert table["cells scored"] == ["6 of 7", "6 of 7"]
+    assert table["cells"] == ["11", "11"]
+    assert table["cells scored"] == ["10 of 11", "10 of 11"]
     assert table["unscored"] == ["1: the neuron is constant", "0"]
     assert table["errors"] == ["0", "1: StorageError"]
     assert [text.split(" ")[0] for text in table["sealed score"]] == ["0.600", "0.500"]
     assert [text.split(" ")[0] for text in table["share of the ceiling"]] == ["0.750", "0.625"]
     pair = by_head(page.tables["comparisons"][0], 1)
-    assert pair["pair"] == "tournament minus one-shot"
+    assert pair["pair"] == "tournament minus one-shot, real"
     assert pair["difference [95 %]"] == "+0.100 [+0.100, +0.100]"
-    assert (pair["wins"], pair["losses"], pair["ties"], pair["neurons"]) == ("3", "0", "0", "3")
-    assert pair["p"] == "0.250"  # two of the eight ways to sign three equal differences are as extreme
+    assert (pair["wins"], pair["losses"], pair["ties"], pair["neurons"]) == ("5", "0", "0", "5")
+    assert pair["p"] == "0.062"  # two of the 32 ways to sign five equal differences are as extreme
     ceilings = by_head(page.tables["ceiling"][0], 2)
-    assert (ceilings["with both"], ceilings["score unscored"], ceilings["errors"]) == ("6", "0", "1")
+    assert (ceilings["with both"], ceilings["score unscored"], ceilings["errors"]) == ("10", "0", "1")
     assert ceilings["share of the ceiling"].startswith("0.625")
     rows = page.tables["results"][0]
     assert len(rows) == 1 + len(cells)
     first = by_head(rows, 1)
-    assert (first["neuron"], first["score"]) == ("L0N0", "0.500 [0.450, 0.550]")
+    assert (first["neuron"], first["score"]) == ("L0N0", "0.400 [0.350, 0.450]")
     assert (first["units"], first["seconds"], first["explanation"]) == ("10", "3.2", "Fires on `a` (5).")
     assert any("StorageError: the disk is full" in row for row in rows)
 
@@ -365,7 +367,7 @@ EMPTY = {
         ([cell("a", "L0N1", 0, 0.5)], {"recovery": "no planted neurons", "nothing": "nothing to find"}),
         ([cell("a", "p", 0, 0.5, kind="truth", recovery=score(0.8))], {"ceiling": "no neurons of a real model"}),
         ([cell("a", "p", 0, 0.5, kind="truth", recovery=Unscored(reason="x"))], {"recovery": "No cell has a recovery"}),
-        ([cell("a", "q", 0, 0.5, kind="puzzle")], {"scorer": "No neuron of this suite"}),
+        ([cell("a", "q", 0, 0.5, kind="puzzle")], {"scorer": "No planted neuron of this suite"}),
         ([cell("a", "L0N1", 0, 0.5, half=0)], {"variants": "no results yet"}),
     ],
     ids=["unscored", "errors", "nothing", "one-real", "one-planted", "no-recovery", "puzzle", "half"],
@@ -401,9 +403,10 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_two_folders_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, value in (("old", 0.4), ("new", 0.6)):
-        evaluation(
-            tmp_path / name, [cell("a", f"L0N{i}", 0, value) for i in range(2)], [neuron("L0N0"), neuron("L0N1")]
-        )
+        cells = [cell("a", f"L0N{i}", 0, value, trace="runs/t") for i in range(5)]
+        evaluation(tmp_path / name, cells, [neuron(f"L0N{i}") for i in range(5)])
+        (tmp_path / name / "runs").mkdir()
+        (tmp_path / name / "runs" / "t").write_text("")
     for out in ("out", "again"):
         run([tmp_path / "old", tmp_path / "new"], tmp_path / out)
     assert capsys.readouterr().out.splitlines()[0] == str(tmp_path / "out" / "index.html")
@@ -412,14 +415,14 @@ def test_two_folders_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFi
     page = read(tmp_path / "out" / "index.html")
     assert page.tables["variants"][0][0] == ["", "a@old", "a@new"]
     assert by_head(page.tables["comparisons"][0], 1)["difference [95 %]"].startswith("−0.200")
+    links = [attrs["href"] or "" for tag, attrs in page.tags if tag == "a" and (attrs["href"] or "").startswith("./")]
+    assert links == ["./../old/runs/t"] * 5 + ["./../new/runs/t"] * 5
 
 
 def test_an_unknown_null_is_said_too(tmp_path: Path) -> None:
     evaluation(tmp_path, [cell("a", gain=None), cell("a", "L0N2", gain=None)], [neuron("L0N1"), neuron("L0N2")])
     run([tmp_path])
-    assert read(tmp_path / "report" / "index.html").alarms == [
-        "Whether a beats its matched null is not known: no neuron has a value (gain on 2 cells)."
-    ]
+    assert read(tmp_path / "report" / "index.html").alarms == ["a: null unknown on real neurons (no null)."]
 
 
 def points(*pairs: tuple[int, float | None]) -> list[AnytimePoint]:
@@ -443,12 +446,17 @@ def test_a_curve_is_the_mean_over_neurons_of_the_mean_over_seeds() -> None:
         cell(neuron="a", seed=1, anytime=points((1, 0.4))),
         cell(neuron="b", seed=0, anytime=points((4, 0.8))),
     ]
-    found = anytime.curve(cells, [0, 1, 4], np.random.default_rng(0))
+    found = anytime.curve(cells, [0, 1, 4], {}, np.random.default_rng(0))
     assert [(p.used, p.n_cells) for p in found] == [(1, 2), (4, 3)]
     assert [p.mean for p in found] == [pytest.approx(0.3), pytest.approx((0.4 + 0.8) / 2)]
     assert isinstance(found[0].interval, Unscored)
-    assert isinstance(found[1].interval, Interval)
-    assert 0.0 <= found[1].interval.low <= found[1].mean <= found[1].interval.high <= 1.0
+    assert isinstance(found[1].interval, Unscored)  # of two neurons
+    together = anytime.curve(cells, [4], {"b": "a"}, np.random.default_rng(0))
+    assert [p.mean for p in together] == [pytest.approx(0.6)]
+    many = [cell(neuron=f"n{i}", anytime=points((1, 0.1 * i))) for i in range(6)]
+    (one,) = anytime.curve(many, [1], {}, np.random.default_rng(0))
+    assert isinstance(one.interval, Interval)
+    assert 0.0 <= one.interval.low <= one.mean <= one.interval.high <= 1.0
 
 
 def test_bins_and_scores_of_predictions() -> None:

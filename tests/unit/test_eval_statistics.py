@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from evals.power import power, rejected
 from evals.statistics import (
     adjusted,
+    mean_by_cluster,
     mean_by_neuron,
     mean_interval,
     permutation_p,
@@ -108,16 +109,25 @@ def test_a_constant_has_an_interval_without_width() -> None:
 
 def test_too_few_neurons_are_unscored_with_the_reason() -> None:
     assert mean_interval([], rng()) == Unscored(reason="no neuron has a value")
-    assert mean_interval([0.5], rng()) == Unscored(reason="only one neuron (0.500), so there is no interval")
+    assert mean_interval([0.5], rng()) == Unscored(reason="0.500 over 1 neuron, too few for an interval")
+    few = Unscored(reason="0.350 over 4 neurons, too few for an interval")
+    assert mean_interval([0.2, 0.3, 0.4, 0.5], rng()) == few
+    assert isinstance(mean_interval([0.2, 0.3, 0.4, 0.5, 0.6], rng()), Interval)
+
+
+def test_noise_levels_of_one_function_are_one_neuron() -> None:
+    clusters = {"f+noise0.5": "f", "f": "f"}
+    found = mean_by_cluster([("f", 1.0), ("f", 0.0), ("f+noise0.5", 0.1), ("g", 0.7)], clusters)
+    assert found == {"f": pytest.approx(0.3), "g": 0.7}  # seeds first, then noise levels
 
 
 def test_ratio_of_means_is_not_the_mean_of_ratios() -> None:
-    found = ratio_of_means(np.array([0.1, 0.8]), np.array([0.1, 0.9]), rng())
+    found = ratio_of_means(np.array([0.1, 0.8] * 3), np.array([0.1, 0.9] * 3), rng())
     assert isinstance(found, Interval)
     assert found.value == pytest.approx(0.9)
-    same = ratio_of_means(np.array([0.2, 0.4, 0.6]), np.array([0.4, 0.8, 1.2]), rng())
+    same = ratio_of_means(np.array([0.2, 0.4, 0.6] * 2), np.array([0.4, 0.8, 1.2] * 2), rng())
     assert same == Interval(value=0.5, low=0.5, high=0.5)
-    assert isinstance(ratio_of_means(np.ones(4), np.array([-1.0, 1.0, 0.5, -0.5]), rng()), Unscored)
+    assert isinstance(ratio_of_means(np.ones(5), np.array([-1.0, 1.0, 0.5, -0.5, 0.1]), rng()), Unscored)
 
 
 def test_wilson_by_hand() -> None:

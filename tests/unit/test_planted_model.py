@@ -33,6 +33,8 @@ FAILING = {
     "nan": (lambda tokens: [math.nan] * len(tokens), "gives nan at token 0: give finite numbers"),
     "words": (lambda tokens: ["high"] * len(tokens), "gives list instead of a list of numbers"),
     "nothing": (lambda tokens: None, "give"),
+    "huge": (lambda tokens: [-2e15] * len(tokens), r"gives -2e\+15 at token 0: give numbers up to 1e\+15"),
+    "leaves": (lambda tokens: sys.exit(2), "raises SystemExit: 2"),
     "nested": (lambda tokens: [[1.0]] * len(tokens), r"gives values of shape \(\d+, 1\)"),
 }
 
@@ -103,6 +105,37 @@ def test_the_fingerprint_knows_the_source(base, tmp_path, monkeypatch):
     before = PlantedModel(base, ["my_planted_source:f"]).fingerprint
     source.write_text("def f(tokens):\n    return [1.0 for t in tokens]\n")
     assert PlantedModel(base, ["my_planted_source:f"]).fingerprint != before
+
+
+SOURCES = {
+    "plain_pack/__init__.py": "",
+    "plain_pack/neurons.py": "from . import words\nimport aside_lone, json, numpy\n\ndef f(tokens):\n"
+    "    from aside_pack.deep import late\n    return words.f(tokens)\n",
+    "plain_pack/words.py": "def f(tokens):\n    return [0.0 for t in tokens]\n",
+    "aside_lone.py": "import aside_next\n",
+    "aside_next.py": "import aside_lone\n",
+    "aside_pack/__init__.py": "",
+    "aside_pack/deep/__init__.py": "",
+    "aside_pack/deep/late.py": "from .. import other\n",
+    "aside_pack/other.py": "",
+    "plain_pack/unfinished.py": "def f(",
+    "unrelated.py": "",
+}
+
+
+def test_the_fingerprint_knows_what_is_imported(base, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, source in SOURCES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(source)
+    fingerprint = PlantedModel(base, ["plain_pack.neurons:f"]).fingerprint
+    for name in SOURCES:
+        (tmp_path / name).write_text(SOURCES[name] + "# changed\n")
+        after = PlantedModel(base, ["plain_pack.neurons:f"]).fingerprint
+        assert (after == fingerprint) == (name == "unrelated.py"), name
+        fingerprint = after
+    for name in [name for name in sys.modules if name.startswith(("plain_pack", "aside_"))]:
+        del sys.modules[name]
 
 
 def test_a_neuron_may_be_an_entry_of_a_list():

@@ -4,13 +4,15 @@ import ast
 import re
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from agent.cli import _parser
 from tools.errors import AgentError
+from tools.rules.clauses import Measure, Relation
 from tools.rules.language import parse, render
-from tools.rules.vocabulary import SPELLING
+from tools.rules.vocabulary import SPELLING, WORD_SPELLING
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -42,9 +44,12 @@ def test_the_table_of_the_language_is_right_and_names_every_spelling_class():
         first = re.findall(r"``(.+?) ``|`([^`]+)`", row.split("|")[2])[0]
         sentence = f"Fires {first[0] or first[1]} (5)."
         assert render(parse(sentence)) == sentence
-    for name in SPELLING:
+    for name in (*SPELLING, *WORD_SPELLING):
         assert f"`{name}`" in table or f"`on {name}`" in table
-    for relation in ("two after", "within 4 after", "within 16 after", "on lines with", "anywhere after", "amid"):
+    for measure in get_args(Measure):
+        assert f"`{measure}`" in table or f"at {measure} " in table
+        parse(f"Fires at {measure} 2 or more (5).")
+    for relation in get_args(Relation)[1:]:
         assert f"`{relation}`" in table
         parse(f"Fires {relation} `x` (5).")
 

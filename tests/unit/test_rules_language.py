@@ -12,20 +12,28 @@ from tools.rules.clauses import (
     Affix,
     AffixKind,
     After,
+    Between,
     Clause,
     Early,
+    Echo,
     Enclosure,
+    Growing,
     Inside,
     Like,
     Listed,
+    Measure,
+    Range,
     Relation,
     Repeated,
+    Repetition,
     Rule,
     Spelled,
     Width,
+    WordAffix,
+    Words,
 )
 from tools.rules.language import n_words, parse, quote, render, unquote
-from tools.rules.vocabulary import SPELLING
+from tools.rules.vocabulary import SPELLING, WORD_SPELLING
 
 HOSTILE = "`\\,;()[]{}.␣ \n\t\r\x00\x1b\x7f\u00a0\u2028\u3000\ufeff\ufffdnu'\"→é𝔘\U0010ffff"
 token = st.text(st.one_of(st.sampled_from(HOSTILE), st.characters(exclude_categories=["Cs"])), min_size=1, max_size=8)
@@ -33,19 +41,28 @@ tokens = st.lists(token, min_size=1, max_size=4).map(tuple)
 token_class = st.one_of(
     st.builds(Listed, tokens),
     st.builds(Like, tokens, st.sampled_from(get_args(Width))),
-    st.builds(Spelled, st.sampled_from(list(SPELLING))),
+    st.builds(Spelled, st.sampled_from([*SPELLING, *WORD_SPELLING])),
     st.builds(Affix, st.sampled_from(get_args(AffixKind)), token),
+    st.builds(Words, tokens),
+    st.builds(WordAffix, st.sampled_from(get_args(AffixKind)), token),
 )
+measure, number = st.sampled_from(get_args(Measure)), st.integers(0, 9999)
 context = st.one_of(
     st.builds(After, st.sampled_from(get_args(Relation)), token_class),
     st.builds(Early, st.integers(1, 9999)),
     st.builds(Inside, st.sampled_from(get_args(Enclosure))),
     st.builds(Repeated, st.booleans()),
+    st.builds(Echo, st.sampled_from(get_args(Repetition))),
+    st.builds(Between, token_class, token_class),
+    st.builds(Range, measure, number, st.none() | number),
+    st.builds(Growing, measure, number, number),
 )
 strength = st.integers(-10, 10).filter(bool)
 clause = st.one_of(
     st.builds(Clause, strength, st.none() | token_class, st.none() | context),
     st.builds(Clause, strength, st.none() | token_class, context, st.booleans()),
+    st.builds(Clause, strength, st.none() | token_class, context, st.just(False), context, st.booleans()),
+    st.builds(Clause, strength, st.none() | token_class, context, st.just(True), context, st.just(True)),
 )
 rule = st.builds(Rule, st.lists(clause, max_size=6).map(tuple))
 
@@ -85,14 +102,18 @@ def test_a_quoted_token_counts_as_one_word(first, second) -> None:
                 return 1 + len(width.split()) + len(named)
             case Spelled(name):
                 return len(name.split())
-            case Affix(kind, _):
+            case Affix(kind, _) | WordAffix(kind, _):
                 return 2 + len(kind.split())
+            case Words(named):
+                return 2 + len(named)
 
     sentence = render(Rule((Clause(3, first, After("right after", second)),)))
     assert n_words(sentence) == 2 + n(first) + 2 + n(second) + 1
 
 
 PHRASES = """
+between and or at to more position line indent word words depth occurrence growing its long strings comments 8 least
+
 fires never on unless everywhere right two after within 4 16 lines with anywhere amid tokens like very loosely starting
 ending containing among the first inside quotes brackets when repeated continuing a repetition numbers newlines
 `a` `` `\\x` ` (3) (0) (-11) (99999999999) () ( ) ; , . ٣ \ud800
@@ -132,6 +153,46 @@ def test_any_text_is_a_rule_or_bad_input(text: str) -> None:
             "Fires on numbers on lines with `#` (2).",
             Rule((Clause(2, Spelled("numbers"), After("on lines with", Listed(("#",)))),)),
         ),
+        (
+            "Fires on the word `in` on lines with `for` (9).",
+            Rule((Clause(9, Words(("in",)), After("on lines with", Listed(("for",)))),)),
+        ),
+        (
+            "Fires on words at line position 1 to 2 and inside strings (4).",
+            Rule((Clause(4, Spelled("words"), Range("line position", 1, 2), False, Inside("strings")),)),
+        ),
+        (
+            "Fires on words ending with `ing` unless at indent 8 or more or inside comments (4).",
+            Rule(
+                (Clause(4, WordAffix("ending with", "ing"), Range("indent", 8, None), True, Inside("comments"), True),)
+            ),
+        ),
+        (
+            "Fires between `def` and opening brackets unless at position 3 (4); growing with word length 6 to 11 (2).",
+            Rule(
+                (
+                    Clause(
+                        4,
+                        None,
+                        Between(Listed(("def",)), Spelled("opening brackets")),
+                        False,
+                        Range("position", 3, 3),
+                        True,
+                    ),
+                    Clause(2, None, Growing("word length", 6, 11)),
+                )
+            ),
+        ),
+        (
+            "Fires when its word is repeated on the line (1); when its word is repeated (1); when repeated (1).",
+            Rule(
+                (
+                    Clause(1, None, Echo("word on the line")),
+                    Clause(1, None, Echo("word")),
+                    Clause(1, None, Repeated(False)),
+                )
+            ),
+        ),
         ("Fires unless inside quotes (1).", Rule((Clause(1, None, Inside("quotes"), unless=True),))),
         (
             "Fires on `raise` (9); on tokens very like `␣error`, `Error` within 4 after `raise` (6); "
@@ -166,7 +227,14 @@ def test_what_a_person_may_write(text: str, meaning: Rule) -> None:
         ("Fires on verbs (3).", "expected tokens in backquotes or a class of tokens (numbers, punctuation, "),
         ("Fires on tokens like (3).", "expected a token in backquotes and found '(3)'"),
         ("Fires on tokens ending with `a`, `b` (3).", "'ending with' takes one string in backquotes"),
-        ("Fires inside words (3).", "expected one of parentheses, brackets, braces, quotes after 'inside'"),
+        (
+            "Fires inside words (3).",
+            "expected one of parentheses, brackets, braces, quotes, strings, comments, docstrings after 'inside'",
+        ),
+        ("Fires at speed 3 (3).", "expected one of position, line position, indent"),
+        ("Fires between `a` (3).", "expected 'and' and what ends it and found '(3)'"),
+        ("Fires unless inside quotes and inside strings (3).", "expected a strength such as (7) and found 'and'"),
+        ("Fires growing with indent 3 (3).", "expected 'to' and a number and found '(3)'"),
         ("Fires among the first many (3).", "expected a number of tokens and found 'many'"),
         ("Fires on `a` unless (3).", "expected a condition and found '(3)'"),
         ("Fires on `a` (3) (4).", "expected ';' or the end after a strength and found '(4)'"),
@@ -180,12 +248,22 @@ def test_what_is_wrong_is_said(text: str, said: str) -> None:
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize("bad", [lambda: Clause(0), lambda: Clause(11), lambda: Clause(3, unless=True)])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda: Clause(0),
+        lambda: Clause(11),
+        lambda: Clause(3, unless=True),
+        lambda: Clause(3, also=Early(1)),
+        lambda: Clause(3, None, Early(1), True, Early(2)),
+        lambda: Clause(3, None, Early(1), also_unless=True),
+    ],
+)
 def test_a_clause_that_no_sentence_can_say_is_refused(bad) -> None:
-    with pytest.raises(ValueError, match=r"strength|unless"):
+    with pytest.raises(ValueError, match=r"strength|unless|context"):
         bad()
 
 
 def test_listed_tokens_are_counted_wherever_they_stand() -> None:
-    found = parse("Fires on `a`, `b` right after tokens like `c` (3); on numbers (2); everywhere (1).")
-    assert found.listed() == 3
+    found = parse("Fires on `a`, `b` right after tokens like `c` and between the word `d` and `e` (3); on numbers (2).")
+    assert found.listed() == 5

@@ -1,5 +1,6 @@
 """What a rule predicts, held against an implementation that is slow and obvious."""
 
+import re
 from typing import get_args
 
 import numpy as np
@@ -10,26 +11,35 @@ from tools.rules.clauses import (
     Affix,
     AffixKind,
     After,
+    Between,
     Clause,
     Context,
     Early,
+    Echo,
     Enclosure,
+    Growing,
     Inside,
     Like,
     Listed,
+    Measure,
+    Range,
     Relation,
     Repeated,
+    Repetition,
     Rule,
     Spelled,
     TokenClass,
     Width,
+    WordAffix,
+    Words,
 )
 from tools.rules.simulate import Batch
-from tools.rules.vocabulary import SPELLING, Vocabulary
+from tools.rules.vocabulary import SPELLING, WORD_SPELLING, Vocabulary
 
 STRINGS = [
     "a", "b", " a", " the", "The", " THE", "x1", "42", " 7", "\n", "\n\n ", "  ", ",", "()", "(", ")", ")(", "[", "]",
     "{", "}", '"', "'", "'s", ' "', '""', "é", "ing", " being", "don't",
+    "#", '"""', "12", "A", "\n    ", " x = (",
 ]  # fmt: skip
 WIDTH = 24
 
@@ -59,6 +69,9 @@ CLASSES: list[TokenClass] = [
     *(Spelled(name) for name in SPELLING),
     *(Affix(kind, "ing") for kind in get_args(AffixKind)),
     Affix("starting with", "T"),
+    Words(("the", "aing", "A")),
+    *(WordAffix(kind, "ing") for kind in get_args(AffixKind)),
+    *(Spelled(name) for name in WORD_SPELLING),
 ]
 CONTEXTS: list[Context] = [
     *(After(relation, tokens) for relation in get_args(Relation) for tokens in (CLASSES[0], CLASSES[2], CLASSES[5])),
@@ -66,13 +79,35 @@ CONTEXTS: list[Context] = [
     *(Inside(what) for what in get_args(Enclosure)),
     Repeated(False),
     Repeated(True),
+    *(Echo(what) for what in get_args(Repetition)),
+    Between(CLASSES[0], CLASSES[5]),
+    Between(Listed(("a", "(")), Listed((")", "a"))),
+    Between(Words(("the",)), Spelled("newlines")),
+    *(Range(measure, 2, high) for measure in get_args(Measure) for high in (2, 5, None)),
+    *(Growing(measure, 1, 4) for measure in get_args(Measure)),
+    *(After(relation, Words(("the",))) for relation in get_args(Relation)),
 ]
 
 
-def belongs(tokens: TokenClass, token: int, vocabulary: Vocabulary) -> float:
+def word_at(text: list[int], at: int) -> str:
+    """The run of letters that the text ends in at a token, of which all but the first piece are letters alone."""
+    word = ""
+    for token in reversed(text[: at + 1]):
+        string = STRINGS[token]
+        last = re.search(r"[^\W\d_]*$", string)
+        assert last
+        word = last[0] + word
+        if last[0] != string:
+            break
+    return word
+
+
+def belongs(tokens: TokenClass, text: list[int], at: int, vocabulary: Vocabulary) -> float:
     """Membership of one token in a class, from the words that define the class."""
+    token = text[at]
     string = STRINGS[token]
     stem = string.lstrip(" ")
+    word = word_at(text, at)
     match tokens:
         case Listed(listed):
             return float(string in listed)
@@ -83,13 +118,107 @@ def belongs(tokens: TokenClass, token: int, vocabulary: Vocabulary) -> float:
             low, high = {"very like": (0.45, 0.8), "like": (0.25, 0.65), "loosely like": (0.05, 0.5)}[width]
             return min(1.0, max(0.0, (cosine - low) / (high - low)))
         case Spelled(name):
-            return float(SPELLING[name](string))
-        case Affix("starting with", text):
-            return float(stem[: len(text)] == text)
-        case Affix("ending with", text):
-            return float(stem[-len(text) :] == text)
-        case Affix("containing", text):
-            return float(text in stem)
+            return float(SPELLING[name](string) if name in SPELLING else WORD_SPELLING[name](word))
+        case Words(listed):
+            return float(word in listed or (word[:1].isupper() and word[:1].lower() + word[1:] in listed))
+        case WordAffix("starting with", part):
+            return float(word[: len(part)] == part)
+        case WordAffix("ending with", part):
+            return float(word[-len(part) :] == part)
+        case WordAffix(_, part):
+            return float(part in word)
+        case Affix("starting with", part):
+            return float(stem[: len(part)] == part)
+        case Affix("ending with", part):
+            return float(stem[-len(part) :] == part)
+        case Affix("containing", part):
+            return float(part in stem)
+
+
+def line_of(text: list[int], at: int) -> int | None:
+    """Where the line of a token begins: at the latest line break, itself included; None on the first line."""
+    return max((i for i in range(at + 1) if "\n" in STRINGS[text[i]]), default=None)
+
+
+def depths(text: list[int], kinds: str) -> list[int]:
+    """How many brackets are open after each token, token by token and never below zero."""
+    out, depth = [0], 0
+    for token in text:
+        change = sum(STRINGS[token].count(c) for c in kinds[::2]) - sum(STRINGS[token].count(c) for c in kinds[1::2])
+        depth = max(0, depth + change)
+        out.append(depth)
+    return out
+
+
+def measured(measure: Measure, text: list[int], at: int) -> int:
+    string, line = STRINGS[text[at]], line_of(text, at)
+    visible = [i for i in range(line or 0, at + 1) if not STRINGS[text[i]].isspace()]
+    match measure:
+        case "position":
+            return at + 1
+        case "line position":
+            return -1 if line is None or string.isspace() else len(visible)
+        case "indent":
+            if line is None:
+                return -1
+            begun = "".join(STRINGS[token] for token in text[line : (visible[0] if visible else at) + 1])
+            begun = begun.rsplit("\n", 1)[1]
+            return len(begun) - len(begun.lstrip())
+        case "word length":
+            return len(word_at(text, at)) or -1
+        case "number length":
+            if not string.strip().isdigit():
+                return -1
+            digits = re.search(r"[0-9]+$", "".join(STRINGS[token] for token in text[: at + 1]))
+            # A number goes on in pieces of digits alone.
+            n = 0
+            for token in reversed(text[: at + 1]):
+                piece = STRINGS[token]
+                if not piece.strip().isdigit():
+                    break
+                n += len(piece.strip())
+                if piece[0] == " ":
+                    break
+            assert digits
+            return n
+        case "occurrence":
+            return sum(same_word(text, i, at) for i in range(at + 1))
+        case "parenthesis depth":
+            return min(depths(text, "()")[at : at + 2])
+        case "bracket depth":
+            return min(depths(text, "()[]{}")[at : at + 2])
+        case "bracket distance":
+            after = depths(text, "()[]{}")
+            level = after[at]
+            if not level:
+                return -1
+            return at - max(i for i in range(at) if after[i] < level <= after[i + 1])
+
+
+def same_word(text: list[int], one: int, other: int) -> bool:
+    first, second = word_at(text, one), word_at(text, other)
+    return first == second if first or second else text[one] == text[other]
+
+
+def in_string(text: list[int], at: int) -> bool:
+    """Inside marks on one line: the marks of the text, one after another, as a reader pairs them."""
+    state, left = "", " "
+    states = []
+    for token in text[: at + 1]:
+        string = STRINGS[token]
+        before = state
+        if "\n" in string or '"""' in string:
+            state = ""
+        else:
+            for character in string:
+                if state:
+                    state = "" if character == state else state
+                elif character == '"' or (character == "'" and not left.isalnum()):
+                    state = character
+                left = character
+        left = " " if string.strip().lower() in ("f", "r", "b", "u", "rb", "br") else string[-1]  # b'...' is a string
+        states.append(bool(before) and state == before)
+    return states[at]
 
 
 def holds(context: Context, text: list[int], at: int, vocabulary: Vocabulary) -> float:
@@ -110,6 +239,29 @@ def holds(context: Context, text: list[int], at: int, vocabulary: Vocabulary) ->
                 if not (string.strip().strip("'")).isalpha():
                     n += string.count("'")
             return float(n % 2 == 1)
+        case Inside("strings"):
+            return float(in_string(text, at))
+        case Inside("comments"):
+            line = line_of(text, at)
+            return float(any(STRINGS[token] == "#" for token in text[line or 0 : at]) and line != at)
+        case Inside("docstrings"):
+            n = sum(STRINGS[token] == '"""' for token in before)
+            return float(n % 2 == 1 and STRINGS[text[at]] != '"""')
+        case Between(first, last):
+            begun = [i for i in range(at) if belongs(first, text, i, vocabulary) >= 0.5]
+            ended = [i for i in range(at + 1) if belongs(last, text, i, vocabulary) >= 0.5]
+            return float(bool(begun) and not any(i > begun[-1] for i in ended))
+        case Echo("word"):
+            return float(any(same_word(text, i, at) for i in range(at)))
+        case Echo("word on the line"):
+            return float(any(same_word(text, i, at) for i in range(line_of(text, at) or 0, at)))
+        case Echo(_):
+            return float(any(text[i - 2 : i + 1] == text[at - 2 : at + 1] for i in range(2, at)) and at > 1)
+        case Range(measure, low, high):
+            number = measured(measure, text, at)
+            return float(number >= low and (high is None or number <= high))
+        case Growing(measure, low, high):
+            return min(1.0, max(0.0, (measured(measure, text, at) - low) / (high - low)))
         case Inside(what):
             opening, closing = {"parentheses": "()", "brackets": "[]", "braces": "{}"}[what]
             depth = 0
@@ -117,7 +269,7 @@ def holds(context: Context, text: list[int], at: int, vocabulary: Vocabulary) ->
                 depth = max(0, depth + STRINGS[token].count(opening) - STRINGS[token].count(closing))
             return float(depth > 0)
         case After(relation, tokens):
-            members = [belongs(tokens, token, vocabulary) for token in before]
+            members = [belongs(tokens, text, i, vocabulary) for i in range(at)]
             match relation:
                 case "right after":
                     return members[-1] if members else 0.0
@@ -125,8 +277,18 @@ def holds(context: Context, text: list[int], at: int, vocabulary: Vocabulary) ->
                     return members[-2] if len(members) > 1 else 0.0
                 case "within 4 after":
                     return max(members[-4:], default=0.0)
+                case "within 8 after":
+                    return max(members[-8:], default=0.0)
                 case "within 16 after":
                     return max(members[-16:], default=0.0)
+                case "at least 8 after":
+                    return max(members[: max(0, at - 7)], default=0.0)
+                case "on lines starting with":
+                    begun = max((i for i in range(at + 1) if "\n" in STRINGS[text[i]]), default=None)
+                    if begun is None:
+                        return 0.0
+                    on_line = [i for i in range(begun, at) if not STRINGS[text[i]].isspace()]
+                    return members[on_line[0]] if on_line else 0.0
                 case "anywhere after":
                     return max(members, default=0.0)
                 case "amid":
@@ -140,13 +302,14 @@ def levels(rule: Rule, tokens: np.ndarray, vocabulary: Vocabulary) -> np.ndarray
     out = np.zeros(tokens.shape)
     for row, padded in enumerate(tokens):
         text = [int(token) for token in padded if token >= 0]
-        for at, token in enumerate(text):
+        for at in range(len(text)):
             total = 0.0
             for clause in rule.clauses:
-                value = 1.0 if clause.token is None else belongs(clause.token, token, vocabulary)
-                if clause.context is not None:
-                    context = holds(clause.context, text, at, vocabulary)
-                    value *= 1 - context if clause.unless else context
+                value = 1.0 if clause.token is None else belongs(clause.token, text, at, vocabulary)
+                for given, unless in ((clause.context, clause.unless), (clause.also, clause.also_unless)):
+                    if given is not None:
+                        context = holds(given, text, at, vocabulary)
+                        value *= 1 - context if unless else context
                 total += clause.strength * value
             out[row, at] = min(10.0, max(0.0, total))
     return out
@@ -167,14 +330,17 @@ def test_contexts(context, unless, tokens, vocabulary) -> None:
 
 def test_whole_rules(tokens, vocabulary) -> None:
     rng = np.random.default_rng(7)
-    some = tokens[:: len(tokens) // 40]
+    some = tokens[:: len(tokens) // 15]
     for _ in range(60):
         clauses = []
         for _ in range(rng.integers(1, 6)):
             token = rng.choice(np.array([None, *CLASSES], dtype=object))
             context = rng.choice(np.array([None, *CONTEXTS], dtype=object))
             strength = int(rng.choice([-10, -4, -1, 1, 3, 6, 10]))
-            clauses.append(Clause(strength, token, context, bool(context is not None and rng.integers(2))))
+            unless = bool(context is not None and rng.integers(2))
+            also = rng.choice(np.array([None, *CONTEXTS], dtype=object)) if context is not None else None
+            also_unless = also is not None and (unless or bool(rng.integers(2)))
+            clauses.append(Clause(strength, token, context, unless, also, also_unless))
         rule = Rule(tuple(clauses))
         found = Batch(some, vocabulary).levels(rule)
         assert found.dtype == np.float32

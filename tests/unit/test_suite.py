@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import evals.suite as suite_module
 from evals.planted.claims import Claim, Planted
+from evals.planted.library import NEURONS
 from evals.suite import check_function, expand, hash_order, load_suite, shipped_suites
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
@@ -130,6 +131,7 @@ def test_a_planted_neuron_knows_what_it_means(written) -> None:
     assert pickle.loads(pickle.dumps(found)) == found
 
 
+FAMILY = NEURONS["single-the"].family
 OWN = """
 def found(tokens):
     return [1.0 if t == " cat" else 0.0 for t in tokens]
@@ -180,6 +182,10 @@ BROKEN = {
     "words": "return ['x' for _ in tokens]",
     "nothing": "return None",
     "scalar": "return 1.0",
+    "peeks": "return [float(i + 1 < len(tokens)) for i in range(len(tokens))]",
+    "counts": "peeks.calls = getattr(peeks, 'calls', 0) + 1; return [float(peeks.calls)] * len(tokens)",
+    "leaves": "raise SystemExit(0)",
+    "huge": "return [1e16] * len(tokens)",
     "fickle": "import random; return [random.random() for _ in tokens]",
 }
 
@@ -196,6 +202,10 @@ BROKEN = {
         ("nothing", "on the text ''"),
         ("scalar", "on the text ''"),
         ("fickle", "does not give the same values twice on the text 'a'"),
+        ("peeks", "gives another value at token 0 of the text 'The cat sat on the mat.\\n' when the text ends there"),
+        ("counts", "does not give the same values twice on the text 'a'"),
+        ("leaves", "raises SystemExit: 0."),
+        ("huge", "gives 1e+16 at token 0: give numbers up to 1e+15."),
         ("missing", "the module broken_neurons has no missing."),
     ],
 )
@@ -210,6 +220,37 @@ def test_functions_that_cannot_be_used(written, name, said) -> None:
 @pytest.mark.parametrize("given", ["no_such_module_here:f", "f", "os:sep"])
 def test_functions_that_are_none(given) -> None:
     assert given in refusal(check_function, given)
+
+
+def test_a_module_that_leaves_while_it_is_imported(written) -> None:
+    written("import sys\nsys.exit(0)\n", "leaving_neurons.py")
+    path = written('[[neuron]]\nplanted = "leaving_neurons:f"\ntruth = "x"\n')
+    assert "cannot import the planted neuron 'leaving_neurons:f': SystemExit" in refusal(expand, load_suite(path))
+
+
+def test_the_librarys_function_with_ones_own_sentences(written) -> None:
+    written(OWN, "own_neurons_3.py")
+    text = """
+[[neuron]]
+planted = "evals.planted.library:single-the"
+truth = "the"
+false = [{sentence = "always", function = "own_neurons_3:other"}, "dogs"]
+"""
+    (found,) = expand(load_suite(written(text)))
+    clean, false = found.claim_functions()
+    assert clean([" the"])[0] > 0
+    assert [function and list(function(["a"])) for function in false] == [[0.5], None]
+
+
+def test_noise_levels_of_one_truth_are_one_cluster(written) -> None:
+    text = "[[planted]]\nfamilies = ['token']\nnoise = [0.0, 0.1, 0.5]\n"
+    found = expand(load_suite(written(text.replace("token", FAMILY))))
+    records = [neuron.record() for neuron in found]
+    assert len({record.cluster for record in records}) == len(records) / 3
+    assert all(record.name.split("+")[0] == record.cluster for record in records)
+    written(OWN, "own_neurons_4.py")
+    (own,) = expand(load_suite(written('[[neuron]]\nplanted = "own_neurons_4:found"\ntruth = "x"\n')))
+    assert own.record().cluster == "found"
 
 
 def test_false_and_clean_functions_are_tried_too(written) -> None:
@@ -287,6 +328,8 @@ def test_neurons_that_there_are_not(written, text, said) -> None:
         ("[[neuron]]\nplanted = 'a:b'\ntruth = 'x'\nfalse = [{sentence = 'x', func = 'y'}]\n",
          " has an unknown key func (did you mean function?): allowed are sentence, function."),
         ("[[neuron]]\nplanted = 'a:b'\n", "[[neuron]] number 1: a planted neuron needs its truth, or nothing = true."),
+        ("[[neuron]]\nplanted = 'a:b'\ntruth = 'x'\nnoise = 0.3\n",
+         "[[neuron]] number 1: a planted neuron with noise needs clean, its function without the noise."),
         ("[[neuron]]\n", "[[neuron]] number 1: give either planted or target."),
         ("[[neuron]]\nplanted = 'a:b'\ntarget = 'L0N0'\n", "[[neuron]] number 1: give either planted or target."),
         ("[[neuron]]\ntarget = 'L0N0'\ntruth = 'x'\n", "a real neuron is known by its target alone: leave out truth."),

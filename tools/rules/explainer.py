@@ -29,6 +29,12 @@ RICHEST_FIRST: tuple[Form, ...] = ("mixed", "context", "tokens", "neighbourhoods
 PRICES: dict[Form, float] = dict.fromkeys(FORMS, PRICE_PER_WORD) | {"neighbourhoods": PRICE_PER_WORD / 2}
 """Price of a word by form; a neighbourhood needs more words to be named than a token does."""
 
+FAINT_SHARE = 0.3
+"""Share of the price at which a faint signal is looked for where nothing is worth the full price."""
+
+FAINT_CERTAINTY = 5.0
+"""Standard errors by which a faint rule must correlate on the explore text that it was not learnt from."""
+
 REVEALED_SHARE = 0.1
 """Weight of all revealed experiments together, beside 1 for each of the three strata."""
 
@@ -61,11 +67,31 @@ class RulesExplainer:
         forms = [form for form in FORMS if form in RICHEST_FIRST[:n]]
         if not self.neighbourhoods:
             forms = [form for form in forms if form != "neighbourhoods"]
-        return _proposals([(form, learner.learn(form, price=PRICES[form])) for form in forms])
+        found: list[tuple[str, Rule]] = [(form, learner.learn(form, price=PRICES[form])) for form in forms]
+        if not any(rule.clauses for _, rule in found) and "mixed" in forms:
+            found = [("mixed", self._faint(learner, explore))]
+        return _proposals(found)
 
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal:
         """The rule of the richest form alone."""
-        return Proposal("mixed", render(self._learner(explore, size, rng, []).learn("mixed")))
+        learner = self._learner(explore, size, rng, [])
+        rule = learner.learn("mixed")
+        return Proposal("mixed", render(rule if rule.clauses else self._faint(learner, explore)))
+
+    def _faint(self, learner: Learner, explore: ExploreReadings) -> Rule:
+        """What is said of a neuron whose signal is faint, if it holds on explore text that it was not learnt from."""
+        rule = learner.learn("mixed", price=FAINT_SHARE * PRICE_PER_WORD)
+        unseen = ~np.isin(explore.excerpts.ids, learner.excerpts)
+        tokens, values = explore.excerpts.tokens[unseen], explore.values[unseen]
+        if not rule.clauses or len(tokens) == 0:
+            return Rule(())
+        mask = tokens >= 0
+        levels, values = Batch(tokens, self.vocabulary).levels(rule)[mask].astype(np.float64), values[mask]
+        spread = float(levels.std() * values.std())
+        if spread < 1e-9:
+            return Rule(())
+        correlation = float(np.mean((levels - levels.mean()) * (values - values.mean()))) / spread
+        return rule if correlation * np.sqrt(len(levels)) > FAINT_CERTAINTY else Rule(())
 
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
@@ -98,7 +124,7 @@ class RulesExplainer:
                 extra_weights[row, n - 1] = EXCERPT_TOKENS * REVEALED_SHARE / len(revealed)
             tokens, values = np.concatenate([tokens, extra_tokens]), np.concatenate([values, extra_values])
             per_token = np.concatenate([per_token, extra_weights])
-        return Learner(tokens, values, per_token, self.vocabulary, self.neighbourhoods)
+        return Learner(tokens, values, per_token, self.vocabulary, self.neighbourhoods, drawn.excerpts.ids)
 
 
 class RulesSimulator:

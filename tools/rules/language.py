@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeVar, get_args
 
 from tools.errors import BadInput
@@ -20,21 +21,29 @@ from tools.rules.clauses import (
     Affix,
     AffixKind,
     After,
+    Between,
     Clause,
     Context,
     Early,
+    Echo,
     Enclosure,
+    Growing,
     Inside,
     Like,
     Listed,
+    Measure,
+    Range,
     Relation,
     Repeated,
+    Repetition,
     Rule,
     Spelled,
     TokenClass,
     Width,
+    WordAffix,
+    Words,
 )
-from tools.rules.vocabulary import SPELLING
+from tools.rules.vocabulary import SPELLING, WORD_SPELLING
 
 _OPENING = "Fires "
 _SILENT = "Never fires."
@@ -47,11 +56,23 @@ _QUOTED = rf"`(?:[^`\\\ud800-\udfff]|{_ESCAPE})*`"
 _LEXEME = re.compile(rf"\s*({_QUOTED}|\([+-]?[0-9]{{1,3}}\)|[;,]|[^\s;,`()\ud800-\udfff]+)")
 _SHOWN = 30
 
+_ECHOES: dict[Repetition, str] = {
+    "word on the line": "when its word is repeated on the line",
+    "word": "when its word is repeated",
+    "run": "when continuing a long repetition",
+}
+_LINES: tuple[Relation, ...] = ("on lines starting with", "on lines with")
+_CLASSES = sorted([*SPELLING, *WORD_SPELLING], key=len, reverse=True)
+# Longer phrases first: none may be taken for the beginning of another.
+_RELATIONS: list[Relation] = sorted(get_args(Relation), key=len, reverse=True)
+_WORD_AFFIXES: dict[str, AffixKind] = {f"words {kind}": kind for kind in get_args(AffixKind)}
+
 Phrase = TypeVar("Phrase", bound=str)
 
 _EXAMPLE = "Fires on `␣import`, `␣from` (9); on tokens like `␣error` right after `␣raise` (6); inside quotes (-4)."
 
 
+@lru_cache(maxsize=1 << 16)
 def quote(token: str) -> str:
     """A token in backquotes, free of white space, so that a sentence can be counted in words."""
 
@@ -106,6 +127,9 @@ def _render_clause(clause: Clause) -> str:
         parts.append("on " + _render_tokens(clause.token))
     if clause.context is not None:
         parts.append(("unless " if clause.unless else "") + _render_context(clause.context))
+    if clause.also is not None:
+        joint = "or" if clause.unless else "unless" if clause.also_unless else "and"
+        parts.append(f"{joint} {_render_context(clause.also)}")
     return " ".join([*(parts or ["everywhere"]), f"({clause.strength})"])
 
 
@@ -119,6 +143,10 @@ def _render_tokens(tokens: TokenClass) -> str:
             return name
         case Affix(kind, text):
             return f"tokens {kind} {quote(text)}"
+        case Words(words):
+            return f"the {'word' if len(words) == 1 else 'words'} {_join(words)}"
+        case WordAffix(kind, text):
+            return f"words {kind} {quote(text)}"
 
 
 def _join(tokens: Iterable[str]) -> str:
@@ -135,6 +163,14 @@ def _render_context(context: Context) -> str:
             return f"inside {what}"
         case Repeated(continuing):
             return "when continuing a repetition" if continuing else "when repeated"
+        case Between(first, last):
+            return f"between {_render_tokens(first)} and {_render_tokens(last)}"
+        case Echo(what):
+            return _ECHOES[what]
+        case Range(measure, low, high):
+            return f"at {measure} {low}" + ("" if high == low else " or more" if high is None else f" to {high}")
+        case Growing(measure, low, high):
+            return f"growing with {measure} {low} to {high}"
 
 
 def parse(sentence: str) -> Rule:
@@ -197,15 +233,22 @@ class _Reader:
     def _clause(self) -> Clause:
         token: TokenClass | None = None
         context: Context | None = None
-        unless = False
+        also: Context | None = None
+        unless = also_unless = False
         if not self._take("everywhere"):
-            if self._take("on lines with"):
-                context = After("on lines with", self._tokens())
+            if relation := self._one_of(_LINES):
+                context = After(relation, self._tokens())
             elif self._take("on"):
                 token = self._tokens()
             if context is None:
                 unless = self._take("unless")
                 context = self._context(required=unless or token is None)
+            if context is not None:
+                if unless:
+                    also_unless = self._take("or")
+                    also = self._context(required=True) if also_unless else None
+                elif joint := self._one_of(("and", "unless")):
+                    also, also_unless = self._context(required=True), joint == "unless"
         strength = re.fullmatch(r"\(([+-]?[0-9]+)\)", self._next())
         if not strength:
             raise self._expected("a strength such as (7)")
@@ -213,7 +256,7 @@ class _Reader:
         if not 1 <= abs(value) <= 10:
             raise self._error(f"a strength is 1 to 10 or -1 to -10, not {value}")
         self.at += 1
-        return Clause(value, token, context, unless)
+        return Clause(value, token, context, unless, also, also_unless)
 
     def _quoted(self) -> tuple[str, ...]:
         found = [self._one_quoted()]
@@ -231,27 +274,43 @@ class _Reader:
     def _tokens(self) -> TokenClass:
         if self._next().startswith("`"):
             return Listed(self._quoted())
-        if name := self._one_of(sorted(SPELLING, key=len, reverse=True)):
+        if phrase := self._one_of(_WORD_AFFIXES):
+            return WordAffix(_WORD_AFFIXES[phrase], self._alone(phrase))
+        if self._take("the words") or self._take("the word"):
+            return Words(self._quoted())
+        if name := self._one_of(_CLASSES):
             return Spelled(name)
         if self._take("tokens"):
             if width := self._one_of(get_args(Width)):
                 return Like(self._quoted(), width)
             if kind := self._one_of(get_args(AffixKind)):
-                quoted = self._quoted()
-                if len(quoted) != 1:
-                    raise self._error(f"'{kind}' takes one string in backquotes")
-                return Affix(kind, quoted[0])
-        raise self._expected(f"tokens in backquotes or a class of tokens ({', '.join(SPELLING)})")
+                return Affix(kind, self._alone(kind))
+        raise self._expected(f"tokens in backquotes or a class of tokens ({', '.join([*SPELLING, *WORD_SPELLING])})")
+
+    def _alone(self, kind: str) -> str:
+        quoted = self._quoted()
+        if len(quoted) != 1:
+            raise self._error(f"'{kind}' takes one string in backquotes")
+        return quoted[0]
+
+    def _number(self, what: str, pattern: str = "[0-9]{1,4}") -> int:
+        if not re.fullmatch(pattern, self._next()):
+            raise self._expected(what)
+        self.at += 1
+        return int(self.lexemes[self.at - 1])
+
+    def _measure(self, after: str) -> Measure:
+        measure: Measure | None = self._one_of(get_args(Measure))
+        if measure is None:
+            raise self._error(f"expected one of {', '.join(get_args(Measure))} after '{after}'")
+        return measure
 
     def _context(self, required: bool) -> Context | None:
-        relation: Relation | None = self._one_of(get_args(Relation))
+        relation: Relation | None = self._one_of(_RELATIONS)
         if relation:
             return After(relation, self._tokens())
         if self._take("among the first"):
-            if not re.fullmatch("[1-9][0-9]{0,3}", self._next()):
-                raise self._expected("a number of tokens")
-            self.at += 1
-            return Early(int(self.lexemes[self.at - 1]))
+            return Early(self._number("a number of tokens", "[1-9][0-9]{0,3}"))
         if self._take("inside"):
             what: Enclosure | None = self._one_of(get_args(Enclosure))
             if what is None:
@@ -261,6 +320,25 @@ class _Reader:
             return Repeated(continuing=True)
         if self._take("when repeated"):
             return Repeated(continuing=False)
+        for echo, phrase in _ECHOES.items():
+            if self._take(phrase):
+                return Echo(echo)
+        if self._take("between"):
+            first = self._tokens()
+            if not self._take("and"):
+                raise self._expected("'and' and what ends it")
+            return Between(first, self._tokens())
+        if self._take("at"):
+            measure = self._measure("at")
+            low = self._number("a number")
+            if self._take("or more"):
+                return Range(measure, low, None)
+            return Range(measure, low, self._number("a number") if self._take("to") else low)
+        if self._take("growing with"):
+            measure, low = self._measure("growing with"), self._number("a number")
+            if not self._take("to"):
+                raise self._expected("'to' and a number")
+            return Growing(measure, low, self._number("a number"))
         if required:
             raise self._expected("a condition")
         return None

@@ -1,9 +1,10 @@
 """Learn a rule from explore text: greedy forward selection of clauses with a price on length.
 
 A neuron adds up evidence and cuts at zero, and so does a rule; so clauses are found as in a regression. At each step
-every kind of condition is screened by its gain in explained variance, computed from sums per token of the residual,
-the best few are evaluated exactly, and the one with the largest gain less the price of its words enters. At the end
-strengths become whole numbers by coordinate descent on the correlation of what the sentence then predicts.
+every kind of condition is screened by its gain in explained variance, the best few are evaluated exactly, the best of
+these and the clauses chosen before are narrowed down by one more condition, and what has the largest gain less the
+price of its words enters. A clause that later ones have made needless leaves. At the end strengths become whole numbers
+by coordinate descent on the correlation of what the sentence then predicts.
 
 What is maximised is a weighted correlation: the weights make the sample stand for the mix of top, quantile and random
 excerpts on which explanations are scored.
@@ -11,9 +12,10 @@ excerpts on which explanations are scored.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,21 +26,18 @@ from tools.rules.clauses import (
     MAX_WORDS,
     After,
     Clause,
-    Context,
     Early,
-    Enclosure,
-    Inside,
-    Like,
     Listed,
-    Repeated,
+    Range,
     Rule,
     TokenClass,
-    Width,
+    Words,
 )
 from tools.rules.language import n_words, render
+from tools.rules.pairs import Sums, Vector
+from tools.rules.screen import Candidate, Gated, Screen, Wanted
 from tools.rules.simulate import Batch
-from tools.rules.slots import RELATIONS, Slot, Vector, make_slots
-from tools.rules.vocabulary import Vocabulary, ramp
+from tools.rules.vocabulary import Vocabulary
 
 Form = Literal["tokens", "neighbourhoods", "context", "mixed"]
 
@@ -50,26 +49,36 @@ NOTHING = Rule(())
 
 _EVERYWHERE_WORDS = 2
 _LEAST_GAIN = 1e-4
-_SHORTLIST = 64
-_ANCHORS = 96
-_MOST_IN_SET = 12
+_MOST_EXACT = 14
+_MOST_EXACT_NARROWED = 8
+_GATES_NEW, _GATES_CHOSEN = 2, 3
+_MOST_OF_A_KIND = 4
 _MOST_ADDED = 4
-_MOST_ANCHORS = 6
+_MOST_STEPS = 3 * MAX_CLAUSES
+_OPENERS, _LONGEST_OPENER = 2, 3
+_STEPS_WITH_BETWEEN = 3
 _HOPELESS = 0.7
 _HOPELESS_GROWING = 0.3
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """A clause that may be worth saying. One with anchors may `grow` more of them, which is done for the best only."""
+class _Fit:
+    """Weighted least squares: columns and residual times the root of the weight, strengths with the intercept first."""
 
-    clause: Clause
-    gain: float
-    words: int
-    grow: Callable[[], Clause] | None = None
+    columns: Vector
+    inverse: NDArray[np.float64]
+    strengths: NDArray[np.float64]
+    residual: Vector
 
-    def worth(self, price: float) -> float:
-        return self.gain - price * self.words
+    def gain(self, column: Vector) -> float:
+        """Explained variance that one more column, times the root of the weight, brings."""
+        along = (self.columns @ column).astype(np.float64)
+        norm = float(column @ column) - float(along @ self.inverse @ along)
+        return float(column @ self.residual) ** 2 / norm if norm > 1e-6 * float(column @ column) + 1e-9 else 0.0
+
+    def losses(self) -> NDArray[np.float64]:
+        """What each clause alone explains, [n_clauses]."""
+        return np.asarray(self.strengths[1:] ** 2 / np.maximum(np.diag(self.inverse)[1:], 1e-12))
 
 
 class Learner:
@@ -81,6 +90,7 @@ class Learner:
         weights: one weight per token, float [n, pos].
         vocabulary: the subject model's.
         neighbourhoods: whether tokens may be named by closeness in the embedding.
+        excerpts: ids of the excerpts in the sample; nothing is done with them here.
     """
 
     def __init__(
@@ -90,25 +100,21 @@ class Learner:
         weights: NDArray[np.float64],
         vocabulary: Vocabulary,
         neighbourhoods: bool = True,
+        excerpts: NDArray[np.int32] | None = None,
     ) -> None:
-        self.vocabulary = vocabulary
+        self.excerpts = np.empty(0, np.int32) if excerpts is None else excerpts
         self.neighbourhoods = neighbourhoods
         self.batch = Batch(tokens, vocabulary)
-        mask = self.batch.mask
-        self.mask = mask
-        weight = weights[mask].astype(np.float64)
+        self.mask = self.batch.mask
+        weight = weights[self.mask].astype(np.float64)
         self.weight = (weight / weight.sum()).astype(np.float32)
-        target = values[mask].astype(np.float32)
+        self._root = np.sqrt(self.weight)
+        target = values[self.mask].astype(np.float32)
         target = target - np.average(target, weights=self.weight)
         self.target: Vector = target / max(float(np.sqrt(np.average(target**2, weights=self.weight))), 1e-9)
-        # Tokens that occur, renumbered: every sum below is over these alone.
-        self.present, local = np.unique(tokens[mask], return_inverse=True)
-        self.local = local.astype(np.int32)
-        self.slots = dict(make_slots(self.batch, self.local))
-        self.class_matrix = vocabulary.class_matrix[:, self.present]
-        self._cosines: dict[int, Vector] = {}
-        self._directions = vocabulary.directions[self.present]
+        self.screen = Screen(self.batch, self.weight)
         self._features: dict[Clause, Vector] = {}
+        self._gated: dict[Clause | None, Gated] = {}
 
     def feature(self, clause: Clause) -> Vector:
         """The clause's condition at every position of the sample, flat, in 0..1."""
@@ -128,240 +134,204 @@ class Learner:
     ) -> Rule:
         """A rule of one form, grown from the clauses of `start`. May be empty: then nothing was worth saying."""
         chosen = [replace(clause, strength=1) for clause in start.clauses]
-        while True:
-            residual, basis = self._residual(chosen)
+        dropped: set[Clause] = set()
+        for _ in range(_MOST_STEPS):
+            fit = self._fit(chosen)
+            needless = self._needless(chosen, fit, price)
+            if needless is not None:
+                dropped.add(chosen.pop(needless))
+                continue
             listed = max_listed - Rule(tuple(chosen)).listed()
             words = max_words - n_words(render(Rule(tuple(chosen)))) - _EVERYWHERE_WORDS
-            best, worth = self._extended(chosen, residual, min(listed, words), price)
-            # The last clause is `everywhere`, which polishing may add.
-            screened = (
-                self._screen(form, chosen, residual, min(listed, words), price) if len(chosen) < max_clauses - 1 else []
+            wanted = Wanted(
+                tokens=form != "context",
+                contexts=form in ("context", "mixed"),
+                positions=not any(_says_position(clause) for clause in chosen),
+                neighbourhoods=form != "tokens" and self.neighbourhoods,
+                only_neighbourhoods=form == "neighbourhoods",
+                room=min(listed, words),
+                price=price,
             )
-            for found in screened:
-                if found.worth(price) < (_HOPELESS_GROWING if found.grow else _HOPELESS) * worth:
-                    continue  # exact evaluation does not help that much
-                clause = found.grow() if found.grow else found.clause
-                cost = n_words(render(Rule((clause,)))) - 1
-                exact = _Candidate(clause, self._exact_gain(clause, residual, basis), cost)
-                if cost <= words and clause.listed() <= listed and exact.worth(price) > worth:
-                    best, worth = [*chosen, clause], exact.worth(price)
+            best, worth = self._extended(chosen, fit, wanted)
+            # The last clause is `everywhere`, which polishing may add.
+            if len(chosen) < max_clauses - 1:
+                for found in self._found(chosen, dropped, fit, wanted):
+                    if found.worth(price) > worth and found.words <= words and found.clause.listed() <= listed:
+                        best, worth = [*chosen, found.clause], found.worth(price)
             if worth <= 0:
                 break
             chosen = best
         return self._polish(chosen, max_words)
 
-    def _extended(self, chosen: list[Clause], residual: Vector, room: int, price: float) -> tuple[list[Clause], float]:
+    def _fit(self, chosen: list[Clause]) -> _Fit:
+        columns = np.stack([self._root, *(self._root * self.feature(clause) for clause in chosen)])
+        products = (columns @ columns.T).astype(np.float64)
+        scaled = self._root * self.target
+        inverse = np.linalg.pinv(products, rcond=1e-6, hermitian=True)
+        strengths = inverse @ (columns @ scaled).astype(np.float64)
+        return _Fit(columns, inverse, strengths, scaled - strengths.astype(np.float32) @ columns)
+
+    @staticmethod
+    def _needless(chosen: list[Clause], fit: _Fit, price: float) -> int | None:
+        """The clause that explains least for its words, if that is less than they cost."""
+        if len(chosen) < 2:
+            return None
+        worth = fit.losses() - price * np.array([_words(clause) for clause in chosen])
+        least = int(np.argmin(worth))
+        return least if worth[least] < 0 else None
+
+    def _gate(self, clause: Clause | None) -> Gated:
+        if clause not in self._gated:
+            self._gated[clause] = Gated(self.screen, clause, None if clause is None else self.feature(clause))
+        return self._gated[clause]
+
+    def _found(self, chosen: list[Clause], dropped: set[Clause], fit: _Fit, wanted: Wanted) -> list[Candidate]:
+        """The most promising clauses with their exact gains."""
+        pull = self._root * fit.residual
+        tried = dropped.union(chosen)
+        screened = list(self.screen.candidates(pull, self._gate(None), wanted))
+        exact = self._exactly(screened, fit, wanted, _MOST_EXACT, tried)
+        if not wanted.contexts:
+            return exact
+        if len(chosen) < _STEPS_WITH_BETWEEN:
+            openers = _openers(screened, wanted.price)
+            between = list(self.screen.between(pull, openers, wanted))
+            exact += self._exactly(between, fit, wanted, len(between), tried)
+        exact.sort(key=lambda found: -found.worth(wanted.price))
+        gates = [found.clause for found in exact if found.worth(wanted.price) > 0][:_GATES_NEW]
+        order = np.argsort(-fit.losses(), kind="stable")
+        gates += [chosen[k] for k in order if chosen[k].token or chosen[k].context][:_GATES_CHOSEN]
+        narrowed: list[Candidate] = []
+        for gate in dict.fromkeys(gates):
+            if gate.also is None or gate.token is None:
+                held = self._gate(gate)
+                words = _words(gate)
+                narrowed += [
+                    Candidate(found.clause, found.gain, found.words + words, found.grow)
+                    for found in self.screen.candidates(pull, held, wanted)
+                ]
+        worth = exact[0].worth(wanted.price) if exact else 0
+        return exact + self._exactly(narrowed, fit, wanted, _MOST_EXACT_NARROWED, tried, worth)
+
+    def _exactly(
+        self,
+        screened: Iterable[Candidate],
+        fit: _Fit,
+        wanted: Wanted,
+        most: int,
+        tried: set[Clause],
+        worth: float = 0,
+    ) -> list[Candidate]:
+        """The best of the screened clauses, each with its exact gain and number of words."""
+        found: list[Candidate] = []
+        met: set[Clause] = set()
+        kinds: Counter[object] = Counter()
+        for candidate in sorted(screened, key=lambda c: -c.worth(wanted.price)):
+            if len(met) >= most or candidate.worth(wanted.price) < worth * (
+                _HOPELESS_GROWING if candidate.grow else _HOPELESS
+            ):
+                break
+            if candidate.clause in met or candidate.clause in tried:
+                continue
+            kind = _kind(candidate)
+            if kinds[kind] >= _MOST_OF_A_KIND:
+                continue
+            kinds[kind] += 1
+            met.add(candidate.clause)
+            clause = candidate.grow() if candidate.grow else candidate.clause
+            gain = fit.gain(self._root * self.feature(clause))
+            found.append(Candidate(clause, gain, _words(clause)))
+            worth = max(worth, found[-1].worth(wanted.price))
+        return found
+
+    def _extended(self, chosen: list[Clause], fit: _Fit, wanted: Wanted) -> tuple[list[Clause], float]:
         """`chosen` with tokens added to one of its lists, and what that is worth: a token costs one word there.
 
         A token is added where its own mean residual asks for about the strength that the clause has already.
         """
         best, worth = chosen, 0.0
-        if not chosen or room < 1:
+        if wanted.room < 1:
             return best, worth
-        n = len(self.present)
-        for k, strength in enumerate(self._coefficients(chosen)[1:]):
-            clause = chosen[k]
-            match clause:
-                case Clause(token=Listed() as tokens, context=context):
-                    slot, gate = self.slots[None], Clause(1, None, context, clause.unless) if context else None
-                case Clause(
-                    token=token,
-                    context=After("right after" | "two after" as relation, Listed() as tokens),
-                    unless=False,
-                ):
-                    slot, gate = self.slots[relation], Clause(1, token) if token else None
-                case _:
-                    continue
-            held = self.feature(gate) if gate else np.ones_like(residual)
-            top = slot.sums(self.weight * residual * held, n)
-            gains = 2 * strength * top - strength**2 * slot.sums(self.weight * held**2, n) - price
-            gains[np.isin(self.present, [self.vocabulary.ids[token] for token in tokens.tokens])] = 0
-            order = _largest(gains, min(room, _MOST_ADDED))
-            order = order[gains[order] > 0]
-            if float(gains[order].sum()) > worth:
-                longer = Listed((*tokens.tokens, *self._listed(order).tokens))
-                after = replace(clause.context, tokens=longer) if isinstance(clause.context, After) else None
-                grown = replace(clause, context=after) if slot.relation else replace(clause, token=longer)
-                best, worth = [*chosen[:k], grown, *chosen[k + 1 :]], float(gains[order].sum())
+        pull = self._root * fit.residual
+        for k, strength in enumerate(fit.strengths[1:]):
+            for part, tokens in _lists(chosen[k]):
+                gate = _without(chosen[k], part)
+                held = self.feature(gate) if gate else np.ones_like(pull)
+                relation = None if part == "token" else getattr(chosen[k], part).relation
+                pairs = self._gate(None).pairs
+                top = self._per_name(pairs.of(relation, pull * held), tokens)
+                bottom = self._per_name(pairs.of(relation, self.weight * held**2), tokens)
+                gains = 2 * strength * top - strength**2 * bottom - wanted.price
+                names = self._names(tokens)
+                listed = tokens.words if isinstance(tokens, Words) else tokens.tokens
+                known = set(listed)
+                order = [j for j in np.argsort(-gains, kind="stable")[: len(known) + _MOST_ADDED] if gains[j] > 0]
+                order = [j for j in order if names[j] and names[j] not in known][: min(wanted.room, _MOST_ADDED)]
+                if float(gains[order].sum()) > worth:
+                    more = (*listed, *(names[j] for j in order))
+                    longer: TokenClass = Words(more) if isinstance(tokens, Words) else Listed(more)
+                    grown = _with(chosen[k], part, longer)
+                    best, worth = [*chosen[:k], grown, *chosen[k + 1 :]], float(gains[order].sum())
         return best, worth
 
-    def _residual(self, chosen: list[Clause]) -> tuple[Vector, Vector]:
-        """The residual of the weighted least-squares fit, and an orthonormal basis [k, n] of what is fitted."""
-        root = np.sqrt(self.weight)
-        columns = np.stack([root, *(root * self.feature(clause) for clause in chosen)])
-        basis, upper = np.linalg.qr(columns.T.astype(np.float64))
-        basis = basis[:, np.abs(np.diag(upper)) > 1e-9].T
-        scaled = root * self.target
-        rest = scaled - (basis @ scaled) @ basis
-        return (rest / np.maximum(root, 1e-12)).astype(np.float32), basis.astype(np.float32)
+    def _names(self, tokens: Listed | Words) -> list[str]:
+        return self.screen.folded[0] if isinstance(tokens, Words) else self.screen.strings
 
-    def _exact_gain(self, clause: Clause, residual: Vector, basis: Vector) -> float:
-        root = np.sqrt(self.weight)
-        column = root * self.feature(clause)
-        column = column - (basis @ column) @ basis
-        norm = float(column @ column)
-        return float(column @ (root * residual)) ** 2 / norm if norm > 1e-9 else 0.0
-
-    def _screen(self, form: Form, chosen: list[Clause], residual: Vector, room: int, price: float) -> list[_Candidate]:
-        """The most promising clauses, by sums per token of the residual."""
-        found: list[_Candidate] = []
-        pull = self.weight * residual
-        if form != "context":
-            found += self._token_candidates(self.slots[None], None, pull, self.weight, form, room, price)
-        if form in ("context", "mixed"):
-            gates: list[Clause | None] = [None]
-            if form == "mixed":
-                seen = [Clause(1, clause.token) for clause in chosen if clause.token is not None]
-                gates += list(dict.fromkeys(seen))[:4]
-            for gate in gates:
-                value = self.feature(gate) if gate else None
-                g_pull = pull * value if value is not None else pull
-                g_weight = self.weight * value**2 if value is not None else self.weight
-                token = gate.token if gate else None
-                for relation in RELATIONS:
-                    found += self._token_candidates(self.slots[relation], token, g_pull, g_weight, form, room, price)
-                for context in self._plain_contexts():
-                    feature = self.feature(Clause(1, None, context))
-                    top, bottom = float(g_pull @ feature), float(g_weight @ feature**2)
-                    found.append(_Candidate(Clause(1, token, context), top**2 / max(bottom, 1e-9), 4))
-        best: dict[Clause, _Candidate] = {}
-        taken = {replace(clause, strength=1) for clause in chosen}
-        for candidate in sorted(found, key=lambda c: -c.worth(price)):
-            if candidate.clause not in taken:
-                best.setdefault(candidate.clause, candidate)
-        return list(best.values())[:_SHORTLIST]
-
-    @staticmethod
-    def _plain_contexts() -> list[Context]:
-        inside: list[Context] = [Inside(what) for what in get_args(Enclosure)]
-        return [*inside, Early(1), Early(4), Early(16), Repeated(False), Repeated(True)]
-
-    def _token_candidates(
-        self, slot: Slot, gate: TokenClass | None, pull: Vector, weight: Vector, form: Form, room: int, price: float
-    ) -> list[_Candidate]:
-        n = len(self.present)
-        top, bottom = slot.sums(pull, n), slot.weights(gate, weight, n)
-        both = np.stack([top, bottom], axis=1).astype(np.float32)
-        out: list[_Candidate] = []
-
-        def clause_of(tokens: TokenClass) -> Clause:
-            return Clause(1, tokens) if slot.relation is None else Clause(1, gate, After(slot.relation, tokens))
-
-        def add(tokens: TokenClass, gain: float, words: int, grow: Callable[[], Clause] | None = None) -> None:
-            out.append(_Candidate(clause_of(tokens), gain, words + (0 if slot.relation is None else 2), grow))
-
-        if room < 1:
-            return out
-        strings = self.vocabulary.strings
-        if form != "neighbourhoods":
-            mean = top / (bottom + 2e-5)
-            for sign in (1, -1):
-                order = _largest(sign * mean, min(room, _MOST_IN_SET))
-                order = order[sign * top[order] > 0]
-                if len(order):
-                    gains = np.cumsum(top[order]) ** 2 / np.maximum(np.cumsum(bottom[order]), 1e-9)
-                    # Large sets of rare tokens and small ones of frequent tokens: also by what each adds alone.
-                    size = int(np.argmax(gains - price * np.arange(1, len(order) + 1))) + 1
-                    add(self._listed(order[:size]), float(gains[size - 1]), size + 2)
-                alone = np.where(sign * top > 0, top**2 / np.maximum(bottom, 1e-9), 0)
-                heavy = _largest(alone, min(room, _MOST_IN_SET))
-                heavy = heavy[alone[heavy] > 0]
-                if len(heavy):
-                    heavy = heavy[np.argsort(-sign * mean[heavy], kind="stable")]
-                    gains = np.cumsum(top[heavy]) ** 2 / np.maximum(np.cumsum(bottom[heavy]), 1e-9)
-                    size = int(np.argmax(gains - price * np.arange(1, len(heavy) + 1))) + 1
-                    add(self._listed(heavy[:size]), float(gains[size - 1]), size + 2)
-            spelled = _gains(self.class_matrix, self.class_matrix, both)  # membership is 0 or 1: its own square
-            for j in _largest(spelled, 2):
-                add(self.vocabulary.classes[j], float(spelled[j]), 4)
-        if form != "tokens" and self.neighbourhoods:
-            anchors = _largest(top**2 / (bottom + 1e-4), _ANCHORS)
-            cosines = self._cosine(anchors)
-            # What several anchors together could reach: the direction in which the residual pulls the embedding.
-            pull_direction = top.astype(np.float32) @ self._directions
-            along = self._directions @ (pull_direction / max(float(np.linalg.norm(pull_direction)), 1e-9))
-            for width in get_args(Width):
-                reach = np.stack([ramp(along, width), ramp(-along, width)])
-                potential = float(_gains(reach, reach**2, both).max())
-                member = ramp(cosines, width)
-                near = _gains(member, member**2, both)
-                best = int(np.argmax(near))
-
-                def grow(first: int = best, width: Width = width) -> Clause:
-                    tokens = self._grow(anchors, cosines, first, width, both, min(room, _MOST_ANCHORS), price)
-                    return clause_of(Like(tuple(strings[self.present[a]] for a in tokens), width))
-
-                add(Like((strings[self.present[anchors[best]]],), width), max(potential, float(near[best])), 5, grow)
-        return out
-
-    def _listed(self, local: NDArray[np.int64]) -> Listed:
-        return Listed(tuple(self.vocabulary.strings[token] for token in self.present[local]))
-
-    def _cosine(self, anchors: NDArray[np.int64]) -> Vector:
-        missing = [int(a) for a in anchors if int(a) not in self._cosines]
-        if missing:
-            for anchor, row in zip(missing, self._directions[missing] @ self._directions.T, strict=True):
-                self._cosines[anchor] = row
-        return np.stack([self._cosines[int(a)] for a in anchors])
-
-    def _grow(
-        self,
-        anchors: NDArray[np.int64],
-        cosines: Vector,
-        first: int,
-        width: Width,
-        both: Vector,
-        room: int,
-        price: float,
-    ) -> list[int]:
-        """Add anchors to a neighbourhood while the mean of them explains more than the word costs."""
-        chosen, total = [first], cosines[first].copy()
-        member = ramp(cosines[first], width)[None]
-        gain = float(_gains(member, member**2, both)[0])
-        while len(chosen) < room:
-            # |a + b + c| from the pairwise cosines, so that candidates need no new product with the vocabulary.
-            inner = cosines[chosen][:, anchors[chosen]].sum()
-            norms = np.sqrt(np.maximum(inner + 1 + 2 * cosines[:, anchors[chosen]].sum(1), 1e-6))
-            members = ramp((total[None] + cosines) / norms[:, None], width)
-            gains = _gains(members, members**2, both)
-            gains[chosen] = 0
-            best = int(np.argmax(gains))
-            if gains[best] - gain <= price:
-                break
-            chosen.append(best)
-            total, gain = total + cosines[best], float(gains[best])
-        return [int(anchors[c]) for c in chosen]
-
-    def _coefficients(self, chosen: list[Clause]) -> NDArray[np.float64]:
-        """Weighted least-squares strengths, the intercept first."""
-        root = np.sqrt(self.weight)
-        columns = np.stack([root, *(root * self.feature(clause) for clause in chosen)]).astype(np.float64)
-        return np.asarray(np.linalg.lstsq(columns.T, root * self.target, rcond=None)[0])
+    def _per_name(self, sums: Sums, tokens: Listed | Words) -> Sums:
+        return np.asarray(self.screen.alphabets(sums[None])[1 if isinstance(tokens, Words) else 0][0])
 
     def _polish(self, chosen: list[Clause], max_words: int) -> Rule:
         """Whole-number strengths by coordinate descent on the weighted correlation of the cut sum; zeros drop out."""
         if not chosen:
             return Rule(())
         clauses = [*chosen, Clause(1)]
-        columns = np.stack([self.feature(clause) for clause in clauses])
-        coefficients = self._coefficients(chosen)
-        base = float(self.target.min())  # a silent token's value, which level 0 stands for
-        raw = np.append(coefficients[1:], coefficients[0] - base)
-        scales = [10 / max(float(np.abs(raw).max()), 1e-9), 10 / max(float(np.percentile(np.abs(raw), 75)), 1e-9)]
-        starts = [np.clip(np.rint(raw * scale), -10, 10) for scale in scales]
-        start = max(starts, key=lambda s: self._correlation(s @ columns))
-        strengths, best = self._descend(start, columns)
-        kept = [replace(c, strength=int(s)) for c, s in zip(clauses, strengths, strict=True) if s]
+        strengths = self._fit(chosen).strengths
+        sums = _Merged.of(np.stack([self.feature(clause) for clause in clauses]), self.weight, self.target)
+        fitted = float((strengths[1:] @ sums.columns[:-1]).min())
+        # What level 0 stands for: the value where no clause holds, or what lies lowest in the rule or in the text.
+        bases = dict.fromkeys((0.0, -fitted, float(strengths[0] - self.target.min())))
+        starts = [
+            np.clip(np.rint(raw * (10 / max(float(size), 1e-9))), -10, 10)
+            for raw in (np.append(strengths[1:], everywhere) for everywhere in bases)
+            for size in (np.abs(raw).max(), np.percentile(np.abs(raw), 75))
+        ]
+        start = max(starts, key=lambda s: sums.correlation(s.astype(np.float32) @ sums.columns) - _LEAST_GAIN * s[-1])
+        whole, best = sums.descend(start)
+        kept = [replace(c, strength=int(s)) for c, s in zip(clauses, whole, strict=True) if s]
         rule = Rule(tuple(sorted(kept, key=lambda clause: -clause.strength)))
         while n_words(render(rule)) > max_words:
             weakest = min(rule.clauses, key=lambda clause: abs(clause.strength))
             rule = Rule(tuple(clause for clause in rule.clauses if clause is not weakest))
         return rule if best > 0 else Rule(())
 
-    def _descend(self, start: Vector, columns: Vector) -> tuple[Vector, float]:
-        strengths = start.astype(np.float32)
+
+@dataclass(frozen=True)
+class _Merged:
+    """What the clauses hold at, with all positions where none holds made one: columns [n_clauses, n]."""
+
+    columns: Vector
+    weight: Vector
+    target: Vector
+
+    @classmethod
+    def of(cls, columns: Vector, weight: Vector, target: Vector) -> _Merged:
+        """The last column holds everywhere."""
+        some = columns[:-1].any(axis=0)
+        silent = ~some
+        rest = float(weight[silent].sum())
+        mean = float(weight[silent] @ target[silent]) / rest if rest > 0 else 0.0
+        nothing = np.append(np.zeros(len(columns) - 1), 1).astype(np.float32)
+        return cls(
+            np.ascontiguousarray(np.concatenate([columns[:, some], nothing[:, None]], axis=1)),
+            np.append(weight[some], np.float32(rest)),
+            np.append(target[some], np.float32(mean)),
+        )
+
+    def descend(self, start: NDArray[np.float64]) -> tuple[Vector, float]:
+        """Strengths that correlate best, and how well, from one step to the next better one."""
+        strengths, columns = start.astype(np.float32), self.columns
         total = strengths @ columns
-        best = self._correlation(total)
+        best = self.correlation(total)
         for _ in range(4):
             improved = False
             for k in range(len(strengths)):
@@ -370,7 +340,7 @@ class Learner:
                     if value == strengths[k]:
                         continue
                     trial = total + (value - strengths[k]) * columns[k]
-                    score = self._correlation(trial)
+                    score = self.correlation(trial)
                     if score > best + _LEAST_GAIN:
                         total, best, improved = trial, score, True
                         strengths[k] = value
@@ -378,21 +348,83 @@ class Learner:
                 break
         return strengths, best
 
-    def _correlation(self, total: Vector) -> float:
+    def correlation(self, total: Vector) -> float:
+        """Of the cut sum with the target."""
         levels = np.clip(total, 0, 10)
         levels -= self.weight @ levels
         covariance, variance = float(self.weight @ (levels * self.target)), float(self.weight @ levels**2)
         return covariance / np.sqrt(variance) if variance > 1e-9 else -1.0
 
 
-def _gains(members: Vector, squares: Vector, both: Vector) -> Vector:
-    """Explained variance per class, from memberships [n, tokens] and per token (pull, weight) [tokens, 2]."""
-    return np.asarray((members @ both[:, 0]) ** 2 / np.maximum(squares @ both[:, 1], 1e-6))
+def _words(clause: Clause) -> int:
+    return n_words(render(Rule((clause,)))) - 1
 
 
-def _largest(values: NDArray[np.floating], n: int) -> NDArray[np.int64]:
-    """Where the `n` largest values are, the largest first."""
-    if n < len(values):
-        some = np.argpartition(-values, n)[:n]
-        return np.asarray(some[np.argsort(-values[some], kind="stable")], dtype=np.int64)
-    return np.asarray(np.argsort(-values, kind="stable"), dtype=np.int64)
+def _says_position(clause: Clause) -> bool:
+    return any(
+        isinstance(context, Early) or (isinstance(context, Range) and context.measure == "position")
+        for context in (clause.context, clause.also)
+    )
+
+
+def _kind(candidate: Candidate) -> object:
+    """What candidates have in common that differ in tokens alone: not all places are for them."""
+    clause = candidate.clause
+    context = clause.also or clause.context
+    relation = context.relation if isinstance(context, After) else context
+    return relation, bool(clause.token), clause.unless, clause.also_unless, bool(candidate.grow)
+
+
+def _openers(screened: list[Candidate], price: float) -> list[TokenClass]:
+    """What may begin a stretch: whatever stands before, somewhere."""
+    found: dict[TokenClass, None] = {}
+    for candidate in sorted(screened, key=lambda c: -c.worth(price)):
+        context = candidate.clause.context
+        if isinstance(context, After) and context.relation in ("right after", "on lines with", "anywhere after"):
+            match context.tokens:
+                case Listed(tokens):
+                    found.setdefault(Listed(tokens[:_LONGEST_OPENER]))
+                case Words(words):
+                    found.setdefault(Words(words[:_LONGEST_OPENER]))
+    return list(found)[:_OPENERS]
+
+
+_NEAR = ("right after", "two after")
+
+
+def _lists(clause: Clause) -> list[tuple[str, Listed | Words]]:
+    """The lists of a clause that more tokens can be added to one by one, by where they stand."""
+    found: list[tuple[str, Listed | Words]] = []
+    if isinstance(clause.token, Listed | Words):
+        found.append(("token", clause.token))
+    for part, unless in (("context", clause.unless), ("also", clause.also_unless)):
+        context = getattr(clause, part)
+        near = isinstance(context, After) and context.relation in _NEAR and not unless
+        if near and isinstance(context.tokens, Listed | Words):
+            found.append((part, context.tokens))
+    return found
+
+
+def _without(clause: Clause, part: str) -> Clause | None:
+    """The clause without one of its conditions; None when that was all."""
+    match part:
+        case "token":
+            rest = replace(clause, token=None)
+        case "context":
+            rest = replace(clause, context=clause.also, unless=clause.also_unless, also=None, also_unless=False)
+        case _:
+            rest = replace(clause, also=None, also_unless=False)
+    return rest if rest.token or rest.context else None
+
+
+def _with(clause: Clause, part: str, tokens: TokenClass) -> Clause:
+    """The clause with other tokens in one of its conditions."""
+    match part:
+        case "token":
+            return replace(clause, token=tokens)
+        case "context":
+            assert isinstance(clause.context, After)
+            return replace(clause, context=After(clause.context.relation, tokens))
+        case _:
+            assert isinstance(clause.also, After)
+            return replace(clause, also=After(clause.also.relation, tokens))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tools.errors import BadInput
 from tools.rules.clauses import Affix, Like, Listed, Spelled, TokenClass, Width
+from tools.rules.words import Lexicon
 
 SPELLING: dict[str, Callable[[str], bool]] = {
     "numbers": lambda s: s.strip().isdigit(),
@@ -29,10 +30,25 @@ SPELLING: dict[str, Callable[[str], bool]] = {
 }
 """Spelling classes by the name a sentence uses."""
 
+WORD_SPELLING: dict[str, Callable[[str], bool]] = {
+    "words": lambda s: bool(s),
+    "capitalised words": lambda s: s[:1].isupper() and not s.isupper(),
+    "uppercase words": lambda s: len(s) > 1 and s.isupper(),
+    "words with a capital": lambda s: s[:1].isupper(),
+    "words in lower case": lambda s: s.islower(),
+    "mixed-case words": lambda s: s[:1].islower() and not s.islower(),
+}
+"""Classes of the word so far, of letters alone, by the name a sentence uses."""
+
 _RAMPS: dict[Width, tuple[float, float]] = {"very like": (0.45, 0.8), "like": (0.25, 0.65), "loosely like": (0.05, 0.5)}
 """Cosine to the anchors' mean at which a neighbourhood begins to count and at which it counts in full."""
 
 _N_AFFIXES, _LONGEST_AFFIX = 400, 4
+_N_SIGNS, _LONGEST_SIGN = 60, 3
+
+_MARKS = ("'", '"', "\u201c")
+_CLOSES = {"'": "'", '"': '"', "\u201c": "\u201d"}
+_STRING_PREFIXES = frozenset(["f", "r", "b", "u", "rb", "br"])
 
 BRACKETS = {"parentheses": "()", "brackets": "[]", "braces": "{}"}
 
@@ -101,10 +117,13 @@ class Vocabulary:
                 return np.array([s.endswith(text) for s in self.strings], dtype=np.float32)
             case Affix(_, text):
                 return np.array([text in s for s in self.strings], dtype=np.float32)
+            case _:
+                raise ValueError(f"{tokens} is about words, and a token alone does not tell its word")
 
     @cached_property
     def classes(self) -> list[TokenClass]:
-        """The spelling classes, and the 400 beginnings and endings of up to four characters that most tokens share."""
+        """The spelling classes, the 400 beginnings and endings of up to four characters that most tokens share, and the
+        60 runs of up to three signs that most tokens hold."""
         return [*(Spelled(name) for name in SPELLING), *self._affixes]
 
     @cached_property
@@ -118,20 +137,95 @@ class Vocabulary:
 
     @cached_property
     def _affixes(self) -> dict[Affix, list[int]]:
-        """Frequent beginnings and endings with the tokens that have them."""
+        """Frequent beginnings, endings and signs with the tokens that have them."""
         found: dict[Affix, list[int]] = {}
         for token, string in enumerate(self.strings):
             stem = string.lstrip(" ")
             for length in range(1, min(_LONGEST_AFFIX, len(stem)) + 1):
                 found.setdefault(Affix("starting with", stem[:length]), []).append(token)
                 found.setdefault(Affix("ending with", stem[-length:]), []).append(token)
-        common = sorted(found, key=lambda affix: (-len(found[affix]), affix.kind, affix.text))[:_N_AFFIXES]
-        return {affix: found[affix] for affix in common}
+            for at in range(len(stem)):
+                for end in range(at + 1, min(at + _LONGEST_SIGN, len(stem)) + 1):
+                    if stem[end - 1].isalnum() or stem[end - 1].isspace():
+                        break
+                    held = found.setdefault(Affix("containing", stem[at:end]), [])
+                    if held[-1:] != [token]:
+                        held.append(token)
+
+        def most_common(n: int, signs: bool) -> list[Affix]:
+            some = (affix for affix in found if (affix.kind == "containing") == signs)
+            return sorted(some, key=lambda affix: (-len(found[affix]), affix.kind, affix.text))[:n]
+
+        return {affix: found[affix] for affix in [*most_common(_N_AFFIXES, False), *most_common(_N_SIGNS, True)]}
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The words that tokens put together."""
+        return Lexicon(self.strings)
 
     @cached_property
     def newline(self) -> NDArray[np.bool_]:
         """Tokens that hold a line break, [d_vocab]."""
         return np.array(["\n" in s for s in self.strings])
+
+    @cached_property
+    def visible(self) -> NDArray[np.bool_]:
+        """Tokens that are not white space alone, [d_vocab]."""
+        return np.array([not s.isspace() for s in self.strings])
+
+    @cached_property
+    def leading_spaces(self) -> NDArray[np.int32]:
+        """White space that each token begins with, after its last line break when it is nothing else, [d_vocab]."""
+
+        def width(string: str) -> int:
+            if string.isspace():
+                return len(string) - 1 - string.rfind("\n")
+            return 0 if "\n" in string else len(string) - len(string.lstrip())
+
+        return np.array([width(s) for s in self.strings], dtype=np.int32)
+
+    @cached_property
+    def digits(self) -> NDArray[np.int32]:
+        """Digits of the tokens that are a number or a part of one, 0 for all others, [d_vocab]."""
+        return np.array([len(s.strip()) if s.strip().isdigit() else 0 for s in self.strings], dtype=np.int32)
+
+    @cached_property
+    def begins_number(self) -> NDArray[np.bool_]:
+        """Tokens that a number before them does not go on in, [d_vocab]."""
+        return np.array([not s[:1].isdigit() for s in self.strings])
+
+    @cached_property
+    def hashes(self) -> NDArray[np.bool_]:
+        """Tokens that hold a hash sign, [d_vocab]."""
+        return np.array(["#" in s for s in self.strings])
+
+    @cached_property
+    def triple_quotes(self) -> NDArray[np.bool_]:
+        """Tokens that hold three quotation marks in a row, [d_vocab]."""
+        return np.array(['"""' in s or "'''" in s for s in self.strings])
+
+    @cached_property
+    def ends_alphanumeric(self) -> NDArray[np.bool_]:
+        """Tokens that end in a letter or a digit, but for one letter that may stand before a string, [d_vocab]."""
+        return np.array([s[-1:].isalnum() and s.strip().lower() not in _STRING_PREFIXES for s in self.strings])
+
+    @cached_property
+    def quote_moves(self) -> NDArray[np.int8]:
+        """The quotation mark that is open after a token, int8 [open before, letter or digit before, d_vocab].
+
+        0 is none. A line break and three marks in a row close whatever is open.
+        """
+        moves = np.empty((len(_MARKS) + 1, 2, len(self)), dtype=np.int8)
+        for state in range(len(_MARKS) + 1):
+            for left in (0, 1):
+                moves[state, left] = state
+                for token, string in self._marked:
+                    moves[state, left, token] = _open_after(string, state, bool(left))
+        return moves
+
+    @cached_property
+    def _marked(self) -> list[tuple[int, str]]:
+        return [(i, s) for i, s in enumerate(self.strings) if any(c in _CLOSES or c in "\n\u201d" for c in s)]
 
     @cached_property
     def depth_change(self) -> dict[str, NDArray[np.int32]]:
@@ -150,6 +244,21 @@ class Vocabulary:
             return string.count('"') + (0 if inside_a_word else string.count("'"))
 
         return np.array([marks(string) for string in self.strings], dtype=np.int32)
+
+
+def _open_after(string: str, state: int, after_letter: bool) -> int:
+    """The number of the quotation mark that is open after a token; an apostrophe within a word opens none."""
+    if "\n" in string or '"""' in string or "'''" in string:
+        return 0
+    left = "x" if after_letter else " "
+    for character in string:
+        if state:
+            if character == _CLOSES[_MARKS[state - 1]] and left != "\\":
+                state = 0
+        elif character in _MARKS and not (character == "'" and left.isalnum()):
+            state = _MARKS.index(character) + 1
+        left = character
+    return state
 
 
 def ramp(cosine: NDArray[np.float32], width: Width) -> NDArray[np.float32]:

@@ -8,8 +8,10 @@ and generated text are those of the model underneath.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +39,8 @@ N_REAL = 64
 """Real neurons beside the planted ones."""
 
 _SHOWN = 60
+_INSTALLED = {"site-packages", "dist-packages"}
+_LARGEST = 1e15  # a sum of squares must fit into float32
 _NO_OUTPUT = "a planted neuron is a function of text: it has no output weights and cannot be ablated."
 
 
@@ -51,12 +55,13 @@ class PlantedFunction:
         """Its values on a text, float32 [n].
 
         Raises:
-            BadInput: the function raises, or gives the wrong number of values, or something that is no finite number.
+            BadInput: the function raises, or gives the wrong number of values, something that is no finite number, or
+                a number beyond 1e15.
         """
         where = f"the planted neuron {self.entry} on the text {''.join(tokens)[:_SHOWN]!r}"
         try:
             given = self.function(list(tokens))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise BadInput(f"{where} raises {type(error).__name__}: {error}.") from error
         try:
             with np.errstate(over="ignore"):  # what is too large is said below
@@ -69,6 +74,9 @@ class PlantedFunction:
         if not np.isfinite(values).all():
             at = int(np.argmin(np.isfinite(values)))
             raise BadInput(f"{where} gives {values[at]} at token {at}: give finite numbers.")
+        if values.size and np.abs(values).max() > _LARGEST:
+            at = int(np.argmax(np.abs(values)))
+            raise BadInput(f"{where} gives {values[at]:g} at token {at}: give numbers up to {_LARGEST:g}.")
         return values
 
 
@@ -120,11 +128,15 @@ class PlantedModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over the model underneath, the names, and the source of the modules or packages they are in."""
+        """SHA-256 (hex) over the model underneath, the names, and the source of what decides the values.
+
+        Not seen are changes of files that a function reads, and of packages that were installed.
+        """
         digest = hashlib.sha256(self.base.fingerprint.encode())
         for planted in self.functions:
             digest.update(planted.entry.encode() + b"\0")
-        for path in sorted({path for planted in self.functions for path in _sources(planted.entry)}):
+        modules = {planted.entry.partition(":")[0] for planted in self.functions}
+        for path in sorted({path for module in modules for path in _sources(module)}):
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -222,7 +234,7 @@ def _imported(entry: str, module: str) -> ModuleType:
     with _current_folder_importable():
         try:
             return importlib.import_module(module)
-        except Exception as error:  # a user's module may raise anything
+        except (Exception, SystemExit) as error:  # a user's module may raise anything
             raise BadInput(
                 f"cannot import the planted neuron {entry!r}: {type(error).__name__}: {error}. It is looked for where "
                 "Python finds modules and in the current folder."
@@ -242,10 +254,67 @@ def _current_folder_importable() -> Iterator[None]:
             sys.path.remove(here)
 
 
-def _sources(entry: str) -> list[Path]:
-    """The files whose change may change what a function says: its package's modules, or the one it is in."""
-    module = _imported(entry, entry.partition(":")[0])
-    file = getattr(module, "__file__", None)
+def _sources(name: str) -> list[Path]:
+    """The files whose change may change what a module's functions say: its package's, and all that they import.
+
+    Standard library and installed packages are left out. Read from the source, since what happens to be imported is not
+    the same in every process.
+    """
+    module = sys.modules[name]
+    file, package = getattr(module, "__file__", None), getattr(module, "__package__", None)
     if file is None:
         return []
-    return list(Path(file).parent.glob("*.py")) if module.__package__ else [Path(file)]
+    found = {name: Path(file)}
+    if package:
+        found |= {f"{package}.{path.stem}": path for path in Path(file).parent.glob("*.py")}
+    waiting = list(found.items())
+    with _current_folder_importable():
+        while waiting:
+            for imported in _imports(*waiting.pop()):
+                path = _own_file(imported)
+                if path is not None and path not in found.values():
+                    found[imported] = path
+                    waiting.append((imported, path))
+    return sorted(set(found.values()))
+
+
+def _imports(name: str, path: Path) -> Iterator[str]:
+    """What a module may import, packages around it first; `from a import b` may mean the module a.b."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # a file of the package that nobody can have imported
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            named = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            named = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for full in named:
+            parts = full.split(".")
+            yield from (".".join(parts[:n]) for n in range(1, len(parts) + 1))
+
+
+def _own_file(name: str) -> Path | None:
+    """Where a module lies, unless it is of the standard library or installed, or there is none."""
+    top, *rest = name.split(".")
+    if top in sys.stdlib_module_names:
+        return None
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):  # made by hand, so without a file
+        return None
+    if spec is None or spec.origin is None or _INSTALLED & set(Path(spec.origin).parts):
+        return None
+    if not rest:
+        return Path(spec.origin) if spec.origin.endswith(".py") else None
+    for folder in spec.submodule_search_locations or ():
+        inside = Path(folder, *rest)
+        for path in (inside / "__init__.py", inside.with_name(f"{inside.name}.py")):
+            if path.is_file():
+                return path
+    return None

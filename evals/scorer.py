@@ -1,0 +1,47 @@
+"""Does the scorer know the truth? How often a true sentence outscores every false one, whatever any agent does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from evals.records import NeuronRecord, Record, ScorerCheck
+from tools.records.result import ScoreValue
+
+_PREDICTS_NOTHING = "the simulation is constant"
+
+
+class ScorerTally(Record):
+    """Planted neurons of one noise level: how many have the true sentence first, another first, or no ranking."""
+
+    noise: float
+    n_first: int
+    n_not_first: int
+    n_unscored: int
+
+
+def truth_first(check: ScorerCheck) -> bool | None:
+    """Whether the true sentence outscores every false one; None when a score is missing.
+
+    A false sentence that predicts the same everywhere has no correlation, and has lost.
+    """
+    if not isinstance(check.true.score, ScoreValue) or not check.false:
+        return None
+    others = []
+    for claim in check.false:
+        if isinstance(claim.score, ScoreValue):
+            others.append(claim.score.value)
+        elif not claim.score.reason.startswith(_PREDICTS_NOTHING):
+            return None
+    return all(check.true.score.value > other for other in others)
+
+
+def scorer_tally(neurons: Iterable[NeuronRecord]) -> list[ScorerTally]:
+    """By noise level, of planted neurons with a truth; puzzles have false sentences of another making."""
+    found: dict[float, list[bool | None]] = {}
+    for record in neurons:
+        if record.kind == "truth" and record.scorer is not None:
+            found.setdefault(record.noise, []).append(truth_first(record.scorer))
+    return [
+        ScorerTally(noise=noise, n_first=own.count(True), n_not_first=own.count(False), n_unscored=own.count(None))
+        for noise, own in sorted(found.items())
+    ]
