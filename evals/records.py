@@ -128,6 +128,7 @@ class CellResult(Record):
         fold: which sealed fold was opened.
         sealed_reused: an earlier seed opened the same fold.
         calls: tool calls.
+        seconds: of the tool calls that the budget pays for.
         error: set when the run failed; then every score is Unscored with that reason.
     """
 

@@ -18,8 +18,8 @@ from traces.text import one_line, shorten
 
 TITLES: dict[Group, str] = {"planted": "Planted neurons", "real": "Real neurons", "puzzles": "Puzzles"}
 SECONDS = (
-    "Seconds are each run's own: scans and explanations for nulls that an earlier run left behind are not paid again, "
-    "so later variants look cheaper."
+    "Seconds are those of the tool calls that the budget pays for; scans, the matched null and the confirmation, which "
+    "later runs find done or share, are left out."
 )
 
 _LABEL_WIDTH, _VARIANT_WIDTH = 22, 23

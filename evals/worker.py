@@ -33,7 +33,7 @@ from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
 from tools.subject.planted import PlantedFunction, PlantedModel, planted_function
 from traces.console import Display, QuietDisplay
-from traces.events import Failed
+from traces.events import Failed, ToolCall
 from traces.runs import RunFolder
 from traces.store import load_trace
 
@@ -240,11 +240,13 @@ def _cell(
 ) -> CellResult:
     extra: dict[str, Any] = result.model_extra or {}
     scored = isinstance(result.score, ScoreValue) and isinstance(result.development_score, Interval)
+    events = folder.neurons()[0].events
+    paid = [call.seconds for call in load_trace(events).events if isinstance(call, ToolCall) and call.charged]
     return CellResult.model_validate(
         {
             "suite": setting.suite_name, "variant": variant.name, "neuron": neuron.name, "kind": neuron.kind,
             "seed": result.seed, "half": half, "run_id": result.run_id,
-            "trace": str(folder.neurons()[0].events.relative_to(setting.out)), "model": result.model,
+            "trace": str(events.relative_to(setting.out)), "model": result.model,
             "verdict": result.verdict, "reason": extra.get("reason", ""), "explanation": result.explanation,
             "words": extra.get("words", 0), "stop_reason": result.stop_reason, "score": result.score,
             "development_score": result.development_score, "baselines": result.baselines,
@@ -253,7 +255,7 @@ def _cell(
             "registered": extra.get("registered", Registered()), "fold": extra.get("sealed_fold"),
             "sealed_reused": result.seed >= N_FOLDS,
             "anytime": [AnytimePoint.model_validate(point) for point in extra.get("anytime", [])],
-            "budget": result.budget, "calls": extra.get("tool_calls", 0), "seconds": result.seconds,
+            "budget": result.budget, "calls": extra.get("tool_calls", 0), "seconds": round(sum(paid), 2),
             "cost": result.cost,
         }
     )  # fmt: skip
