@@ -39,6 +39,10 @@ class Explainer(Protocol):
     def fingerprint(self) -> str:
         """SHA-256 (hex) of whatever decides what it would say."""
 
+    @property
+    def has_null(self) -> bool:
+        """Whether what it says of one neuron can be tried on another, as a matched null needs."""
+
     def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
         """At most `n` rivals of different form; when `n` is 1, the one that this explainer would bet on.
 
@@ -50,10 +54,7 @@ class Explainer(Protocol):
         """
 
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
-        """The one hypothesis that this explainer would bet on; what matched nulls are made of.
-
-        None when what it says of one neuron means nothing for another, so that there is no null.
-        """
+        """The one hypothesis that this explainer would bet on; what matched nulls are made of. None: it has none."""
 
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]

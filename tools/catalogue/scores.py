@@ -155,7 +155,7 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
 
     def null(arguments: Null, rng: np.random.Generator) -> NullChoice:
         wanted = min(arguments.n, MAX_NULL)
-        waiting = similar_firing_rate(bench.scan, evidence.neuron.index, rng)
+        waiting = similar_firing_rate(bench.scan, evidence.neuron.index, rng) if bench.explainer.has_null else []
         asked: list[int] = []
         best, best_value, n_scored = None, -np.inf, 0
         size = bench.stratum_of(len(evidence.explore))
@@ -163,10 +163,7 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
         while n_scored < wanted and waiting:
             now, waiting = waiting[: wanted - n_scored], waiting[wanted - n_scored :]
             asked += now
-            sentences = explanations_of(bench.scan, now, bench.explainer, size)
-            if not sentences:
-                break  # this explainer has nothing to say that could be a null
-            for sentence in sentences:
+            for sentence in explanations_of(bench.scan, now, bench.explainer, size):
                 result = correlate(sentence, bench.development)
                 if isinstance(result, Unscored):
                     continue

@@ -48,6 +48,7 @@ class RulesExplainer:
     """
 
     name = "rules"
+    has_null = True
 
     def __init__(self, vocabulary: Vocabulary, neighbourhoods: bool = True) -> None:
         self.vocabulary = vocabulary

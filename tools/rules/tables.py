@@ -19,6 +19,7 @@ class ListedTokens:
     """Implements `tools.roles.Explainer`: the 30-token lookup, and nothing else."""
 
     name = "token-lookup-30"
+    has_null = True
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
@@ -46,13 +47,15 @@ class AllTokens:
 
     name = "token-lookup-full"
     fingerprint = "full"
+    has_null = False
+    """The sentence means another table for every neuron."""
 
     def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
         """The sentence that stands for the table."""
         return [Proposal(self.name, FULL_LOOKUP)]
 
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> None:
-        """None: the sentence means another table for every neuron, so it can be no null."""
+        """None."""
 
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
