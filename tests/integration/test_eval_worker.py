@@ -13,6 +13,7 @@ from agent.variants.load import Variant, load_variant
 from evals import worker
 from evals.folder import EvalFolder, folder_name
 from evals.records import NeuronRecord
+from evals.scorer import truth_first
 from evals.stability import _path
 from evals.suite import SuiteClaim, SuiteNeuron
 from tools.errors import BadInput, StorageError
@@ -101,7 +102,7 @@ def test_halves_are_of_different_text(setting):
 def test_the_survey(setting):
     record = worker.survey(setting, VOWELS, 3)
     assert record.status == "firing"
-    assert record.scorer.ranks_truth_first
+    assert truth_first(record.scorer)
     assert record.scorer.true.score.split == "development"
     assert record.ceiling == [], "what local context can do is known where the truth is"
     real = worker.survey(setting, REAL, 2)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.puzzles import puzzle_cell, puzzle_check, puzzle_record, read_puzzles
+from evals.scorer import truth_first
 from evals.suite import load_suite
 from tools.errors import BadInput
 from tools.records.result import ScoreValue, Unscored
@@ -51,7 +52,7 @@ def test_a_puzzle_is_read_as_it_stands() -> None:
 def test_the_true_explanation_outscores_the_false_ones() -> None:
     record = puzzle_record(read({"cats": PUZZLE})[0])
     assert record.scorer is not None
-    assert record.scorer.ranks_truth_first is True
+    assert truth_first(record.scorer) is True
     true, dog, sat = (c.score for c in (record.scorer.true, *record.scorer.false))
     assert true.value == 1.0
     # by hand: 10 tokens, 2 cats, 2 dogs, 2 sats; phi = -sqrt(2/8 * 2/8) = -0.25
@@ -74,7 +75,7 @@ def test_what_cannot_be_simulated_is_unscored() -> None:
     found = check(puzzle, Constant)
     assert found.true.score.reason.startswith("the simulation is constant")
     assert found.false[0].score == Unscored(reason="no digits")
-    assert found.ranks_truth_first is None
+    assert truth_first(found) is None
     silent = PUZZLE | {"sentences": [["a", "b"]], "explanation": "Fires on `a` (1)."}
     assert puzzle_record(read({"cats": silent})[0]).scorer.true.score.reason.startswith("the puzzle is constant")
 
@@ -97,7 +98,7 @@ def test_a_cell_says_that_it_is_a_puzzle() -> None:
 
 def test_the_shipped_puzzles() -> None:
     puzzles = load_suite("puzzles").puzzles
-    ranked = {puzzle.name: puzzle_record(puzzle).scorer.ranks_truth_first for puzzle in puzzles}
+    ranked = {puzzle.name: truth_first(puzzle_record(puzzle).scorer) for puzzle in puzzles}
     free = [name for name in ranked if "free words" in name]
     assert len(free) == 2
     assert all(ranked[name] is (None if name in free else True) for name in ranked)
