@@ -43,6 +43,13 @@ class ScorerCheck(Record):
     false: list[ScoredClaim]
 
 
+class CellError(Record):
+    """Why there is no result."""
+
+    kind: str
+    message: str
+
+
 class NeuronRecord(Record):
     """A neuron of a suite, and what is measured of it once, whatever the variant.
 
