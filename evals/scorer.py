@@ -36,10 +36,10 @@ def truth_first(check: ScorerCheck) -> bool | None:
 
 
 def scorer_tally(neurons: Iterable[NeuronRecord]) -> list[ScorerTally]:
-    """By noise level, of planted neurons with a truth; puzzles have false sentences of another making."""
+    """By noise level, of planted neurons with false sentences; those of puzzles are of another making."""
     found: dict[float, list[bool | None]] = {}
     for record in neurons:
-        if record.kind == "truth" and record.scorer is not None:
+        if record.kind == "truth" and record.scorer is not None and record.scorer.false:
             found.setdefault(record.noise, []).append(truth_first(record.scorer))
     return [
         ScorerTally(noise=noise, n_first=own.count(True), n_not_first=own.count(False), n_unscored=own.count(None))
