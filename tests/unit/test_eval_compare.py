@@ -202,10 +202,12 @@ def test_a_false_sentence_that_predicts_nothing_has_lost() -> None:
     assert [truth_first(one) for one in checks] == [True, True, None, False, None]
     neurons = [NeuronRecord(name=str(i), kind="truth", target="x", scorer=one) for i, one in enumerate(checks)]
     neurons.append(NeuronRecord(name="p", kind="puzzle", target="x", scorer=checks[3]))
-    assert scorer_tally(neurons) == [ScorerTally(noise=0, n_first=2, n_not_first=1, n_unscored=2)]
+    assert scorer_tally(neurons) == [ScorerTally(noise=0, n_first=2, n_not_first=1, n_unscored=1)], (
+        "nobody asks where nothing false is said"
+    )
     summaries = summarise([cell("a", "0", 0.5, kind="truth")], rng())
     said = screen(summaries, [], scorer_tally(neurons), [], width=100, tty=False)
-    assert "outscores every false one on 2 of 3 without noise (2 Unscored)" in said
+    assert "outscores every false one on 2 of 3 without noise (1 Unscored)" in said
 
 
 def test_the_names_of_a_pair_stay_beside_a_difference_without_a_number() -> None:
