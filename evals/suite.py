@@ -23,7 +23,7 @@ from tools.evidence.hub import looks_like_dataset
 from tools.records.neuron import NeuronId, parse_target
 from tools.subject.planted import Function, planted_function
 
-LIBRARY = "evals.planted.library"
+LIBRARY = "evals.planted.shipped"
 
 _TRIED: tuple[list[str], ...] = (
     [],

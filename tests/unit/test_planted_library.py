@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from evals.planted.claims import QUIET, Function
 from evals.planted.contexts import in_string
-from evals.planted.library import NEURONS, NOISE_LEVELS, TRUTHS
 from evals.planted.noise import noisy, normals, uniforms
+from evals.planted.shipped import NEURONS, NOISE_LEVELS, TRUTHS
 from evals.planted.tokens import words
 
 NOTHING = [neuron for neuron in NEURONS.values() if neuron.truth is None]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import evals.suite as suite_module
 from evals.planted.claims import Claim, Planted
-from evals.planted.library import NEURONS
+from evals.planted.shipped import NEURONS
 from evals.suite import check_function, expand, hash_order, load_suite, shipped_suites
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
@@ -120,9 +120,9 @@ def test_families_are_dealt_in_turn(written) -> None:
 def test_a_planted_neuron_knows_what_it_means(written) -> None:
     found = expand(load_suite(written("[[planted]]\nneurons = 2\n[[nothing]]\nneurons = 1\n")))
     assert [(n.kind, n.target, n.planted) for n in found] == [
-        ("truth", "L0N0", "evals.planted.library:phrase-0"),
-        ("truth", "L0N1", "evals.planted.library:token-0"),
-        ("nothing", "L0N2", "evals.planted.library:dense-0"),
+        ("truth", "L0N0", "evals.planted.shipped:phrase-0"),
+        ("truth", "L0N1", "evals.planted.shipped:token-0"),
+        ("nothing", "L0N2", "evals.planted.shipped:dense-0"),
     ]
     assert (found[0].family, found[0].difficulty, found[0].truth) == ("phrase", "easy", "true of phrase-0")
     assert [claim.sentence for claim in found[0].false] == ["false of phrase-0"]
@@ -232,7 +232,7 @@ def test_the_librarys_function_with_ones_own_sentences(written) -> None:
     written(OWN, "own_neurons_3.py")
     text = """
 [[neuron]]
-planted = "evals.planted.library:single-the"
+planted = "evals.planted.shipped:single-the"
 truth = "the"
 false = [{sentence = "always", function = "own_neurons_3:other"}, "dogs"]
 """
