@@ -126,10 +126,12 @@ def _features(context: Ints, values: Floats, folds: Ints, embeddings: NDArray[np
     before = [_held_out_means(context[:, back], residual, folds, _CONTEXT_SHRINKAGE)[0] for back in range(1, N_BACK)]
     pair = np.where(context[:, 1] < 0, -1, context[:, 1] * d_vocab + context[:, 0])
     off, _ = _held_out_means(pair, residual, folds, _RUN_SHRINKAGE)
-    known = np.nan_to_num(np.stack(before))
+    absent = context < 0
+    known = np.where(absent[:, 1:].T, 0, np.stack(before))
     repeated = context[:, 1:] == context[:, :1]
     coordinates = _coordinates(embeddings, context[:n_explore, 0])
-    near = np.where(context[..., None] < 0, np.nan, coordinates[context])
+    present = np.where(absent[..., None], 0, coordinates[context])
+    near = np.where(absent[..., None], np.nan, present)
     columns = [
         lookup,
         np.log1p(counts),
@@ -137,7 +139,7 @@ def _features(context: Ints, values: Floats, folds: Ints, embeddings: NDArray[np
         known.sum(axis=0),
         known.max(axis=0),
         lookup + off,
-        lookup + _held_out_linear(np.nan_to_num(near).reshape(len(context), -1), residual, folds),
+        lookup + _held_out_linear(present.reshape(len(context), -1), residual, folds),
         np.where(repeated.any(axis=1), repeated.argmax(axis=1), np.nan),
         *near[:, 0].T,
         *near[:, 1:, :_N_CONTEXT_COORDINATES].reshape(len(context), -1).T,
