@@ -2,7 +2,8 @@
 
 A rule predicts a level from 0 to 10 for every token of a text: the strengths of all clauses that hold are added up and
 the sum is cut to 0-10. A clause may name the token itself, one or two things about its left context, or both; with
-`unless` it holds where a context does not. Conditions are graded from 0 to 1 and a clause of several is their product.
+`unless` it holds where a context does not. Conditions are graded from 0 to 1, but for those on tokens `Nearer` some,
+which may leave that range on both sides; a clause of several is their product.
 
 A *word* is a run of letters as far as it has come: `op` + `en` + `ing` is the word `op`, then `open`, then `opening`.
 """
@@ -59,6 +60,19 @@ class Like:
 
 
 @dataclass(frozen=True)
+class Nearer:
+    """Tokens by how far they lie in a direction of the subject model's own embedding: towards the anchors, away from
+    the others.
+
+    Graded without a cut: `tools.rules.vocabulary.NEARER_GAIN` times the cosine to the sum of the anchors' directions
+    less the sum of the others'; below 0 for tokens on the other side, so that such a clause also speaks against firing.
+    """
+
+    anchors: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Spelled:
     """Tokens of a spelling class, see `tools.rules.vocabulary.SPELLING`."""
 
@@ -88,7 +102,7 @@ class WordAffix:
     text: str
 
 
-TokenClass = Listed | Like | Spelled | Affix | Words | WordAffix
+TokenClass = Listed | Like | Nearer | Spelled | Affix | Words | WordAffix
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,9 @@ class After:
 
     `amid` is graded: four times the share of such tokens among the last 16, at most 1. `on lines starting with` is
     about the first visible token of the line.
+
+    For tokens `Nearer` some, `right after` and `two after` take their value as it is and `amid` adds up those of the
+    last 16 without a cut; the other relations ask whether such a token was met, and take values cut to 0-1.
     """
 
     relation: Relation
@@ -170,7 +187,8 @@ Context = After | Early | Inside | Between | Repeated | Echo | Range | Growing
 class Clause:
     """`strength` (-10 to 10, not 0) for each token where the conditions hold; no condition at all: for every token.
 
-    `unless` and `also_unless` turn the context before them around. After an `unless` there is only another.
+    `unless` and `also_unless` turn the context before them around. After an `unless` there is only another. Conditions
+    are graded: the strength counts by their product, 0 to 1, or where it names tokens `Nearer` some, any number.
     """
 
     strength: int
@@ -212,6 +230,8 @@ def _listed(tokens: TokenClass) -> int:
             return len(words)
         case Like(anchors, _):
             return len(anchors)
+        case Nearer(anchors, others):
+            return len(anchors) + len(others)
     return 0
 
 

@@ -32,6 +32,7 @@ from tools.rules.clauses import (
     Like,
     Listed,
     Measure,
+    Nearer,
     Range,
     Relation,
     Repeated,
@@ -139,6 +140,8 @@ def _render_tokens(tokens: TokenClass) -> str:
             return _join(listed)
         case Like(anchors, width):
             return f"tokens {width} {_join(anchors)}"
+        case Nearer(anchors, others):
+            return f"tokens nearer {_join(anchors)}" + (f" than {_join(others)}" if others else "")
         case Spelled(name):
             return name
         case Affix(kind, text):
@@ -283,9 +286,18 @@ class _Reader:
         if self._take("tokens"):
             if width := self._one_of(get_args(Width)):
                 return Like(self._quoted(), width)
+            if self._take("nearer"):
+                return self._nearer()
             if kind := self._one_of(get_args(AffixKind)):
                 return Affix(kind, self._alone(kind))
         raise self._expected(f"tokens in backquotes or a class of tokens ({', '.join([*SPELLING, *WORD_SPELLING])})")
+
+    def _nearer(self) -> Nearer:
+        anchors = self._quoted()
+        others = self._quoted() if self._take("than") else ()
+        if sorted(anchors) == sorted(others):
+            raise self._error("'nearer' has the same tokens before 'than' and after it, which is no direction")
+        return Nearer(anchors, others)
 
     def _alone(self, kind: str) -> str:
         quoted = self._quoted()

@@ -16,6 +16,7 @@ from tools.rules.clauses import (
     Echo,
     Growing,
     Inside,
+    Nearer,
     Range,
     Relation,
     Repeated,
@@ -88,26 +89,36 @@ class Batch:
         return self.places.repeated()
 
     def member(self, tokens: TokenClass) -> Values:
-        """How far each token belongs to a class, float32 [n, pos] in 0..1."""
+        """How far each token belongs to a class, float32 [n, pos] in 0..1; for `Nearer` beyond on both sides."""
         if isinstance(tokens, Words | WordAffix) or (isinstance(tokens, Spelled) and tokens.name in WORD_SPELLING):
             return belongs(self.words, tokens)[self.word_ids]
         return self.vocabulary.vector(tokens)[self.tokens]
 
     def clause(self, clause: Clause) -> Values:
-        """How far the clause's condition holds, float32 [n, pos] in 0..1, strength left out; 0 past the end."""
+        """How far the clause's condition holds, float32 [n, pos] in 0..1, strength left out; 0 past the end.
+
+        Only a clause that names tokens `Nearer` some may leave 0..1.
+        """
         value = self.mask.astype(np.float32)
         if clause.token is not None:
             value = value * self.member(clause.token)
         for context, unless in ((clause.context, clause.unless), (clause.also, clause.also_unless)):
             if context is not None:
                 held = self.context(context)
+                if unless and isinstance(context, After) and isinstance(context.tokens, Nearer):
+                    held = held.clip(0, 1)
                 value = value * (1 - held if unless else held)
         return value
 
     def context(self, context: Context) -> Values:
-        """How far a context holds at each token, [n, pos] in 0..1."""
+        """How far a context holds at each token, [n, pos] in 0..1; `After` tokens `Nearer` some may leave that."""
         places = self.places
         match context:
+            case After("amid", Nearer() as tokens):
+                return _amid(self.member(tokens))
+            case After(relation, Nearer() as tokens) if relation not in ("right after", "two after"):
+                # Whether such a token was met: no running maximum may rest on what speaks against it.
+                return self._after(relation, self.member(tokens).clip(0, 1))
             case After(relation, tokens):
                 return self._after(relation, self.member(tokens))
             case Between(first, last):
@@ -139,9 +150,7 @@ class Batch:
             case "at least 8 after":
                 return _shift(np.maximum.accumulate(member, 1), FAR)
             case "amid":
-                total = np.cumsum(member, 1)
-                recent = total - _shift(total, AMID_WINDOW)
-                return np.asarray((_shift(recent, 1) * (4 / AMID_WINDOW)).clip(max=1))
+                return _amid(member).clip(max=1)
             case "on lines with":
                 # Memberships are at most 1: with twice the number of the line added, each line begins anew.
                 line = np.cumsum(self.vocabulary.newline[self.tokens], axis=1, dtype=np.int32)
@@ -179,6 +188,13 @@ class Batch:
 def grown(number: NDArray[np.int32], low: int, high: int) -> Values:
     """0 up to `low`, 1 from `high` on, in proportion between; float32."""
     return np.asarray(((number - low) / np.float32(max(high - low, 1))).clip(0, 1), dtype=np.float32)
+
+
+def _amid(member: Values) -> Values:
+    """Four times the mean over the last tokens before each."""
+    total = np.cumsum(member, 1)
+    recent = total - _shift(total, AMID_WINDOW)
+    return np.asarray(_shift(recent, 1) * (4 / AMID_WINDOW))
 
 
 def _shift(values: NDArray[np.float32], by: int) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.rules.clauses import Affix, Like, Listed, Spelled, TokenClass, Width
+from tools.rules.clauses import Affix, Like, Listed, Nearer, Spelled, TokenClass, Width
 from tools.rules.words import Lexicon
 
 SPELLING: dict[str, Callable[[str], bool]] = {
@@ -42,6 +42,9 @@ WORD_SPELLING: dict[str, Callable[[str], bool]] = {
 
 _RAMPS: dict[Width, tuple[float, float]] = {"very like": (0.45, 0.8), "like": (0.25, 0.65), "loosely like": (0.05, 0.5)}
 """Cosine to the anchors' mean at which a neighbourhood begins to count and at which it counts in full."""
+
+NEARER_GAIN = 2.0
+"""What one is multiplied with to be in the order of the other classes: cosines of more than half are rare."""
 
 _N_AFFIXES, _LONGEST_AFFIX = 400, 4
 _N_SIGNS, _LONGEST_SIGN = 60, 3
@@ -89,7 +92,8 @@ class Vocabulary:
         return found
 
     def vector(self, tokens: TokenClass) -> NDArray[np.float32]:
-        """How far each token of the vocabulary belongs to the class, float32 [d_vocab] in 0..1."""
+        """How far each token of the vocabulary belongs to the class, float32 [d_vocab] in 0..1; `Nearer` has values of
+        either sign, at most `NEARER_GAIN` in size."""
         found = self._vectors.get(tokens)
         if found is None:
             found = self._vector(tokens)
@@ -109,6 +113,12 @@ class Vocabulary:
             case Like(anchors, width):
                 mean = self.directions[[self.id_of(anchor) for anchor in anchors]].mean(0)
                 return ramp(self.directions @ (mean / max(float(np.linalg.norm(mean)), 1e-6)), width)
+            case Nearer(anchors, others):
+                towards = self.directions[[self.id_of(anchor) for anchor in anchors]].sum(0)
+                away = self.directions[[self.id_of(other) for other in others]].sum(0) if others else 0
+                direction = towards - away
+                direction *= NEARER_GAIN / max(float(np.linalg.norm(direction)), 1e-6)
+                return np.asarray(self.directions @ direction)
             case Spelled(name):
                 return np.array([SPELLING[name](s) for s in self.strings], dtype=np.float32)
             case Affix("starting with", text):
