@@ -113,6 +113,26 @@ def test_a_class_too_wide_to_be_told_from_anything_joins_everything() -> None:
     assert render(one.rule) == "Fires on `cat` (10); on tokens starting with `w` (9)."
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Fires on tokens nearer `cat`, `saw` than `w1` (7).",
+        "Fires on `cat`, `saw`, `dog` (10); right after tokens nearer `w1` than `w2` (-1).",
+        "Fires on `cat`, `saw`, `dog` (9); unless between tokens nearer `w1` and `(` (1).",
+    ],
+)
+def test_what_adds_up_directions_is_one_meaning(sentence: str) -> None:
+    """Without the direction, animals and tools would be two."""
+    (one,) = found(sentence, text({CAT: 60, SAW: 40, DOG: 20}))
+    assert render(one.rule) == sentence
+    assert one.share == pytest.approx(1.0, abs=0.05)
+    assert one.tokens == ("cat", "saw", "dog")
+
+
+def test_directions_that_say_nowhere_that_it_fires_have_no_meaning() -> None:
+    assert found("Fires on tokens nearer `(` than `cat`, `saw` (7).", text({CAT: 60, SAW: 40})) == []
+
+
 def test_what_is_about_nothing_has_no_meaning() -> None:
     readings = text({CAT: 100})
     assert found("Fires everywhere (5).", readings) == []

@@ -22,6 +22,7 @@ from tools.rules.clauses import (
     Like,
     Listed,
     Measure,
+    Nearer,
     Range,
     Relation,
     Repeated,
@@ -38,7 +39,9 @@ from tools.rules.vocabulary import SPELLING, WORD_SPELLING
 HOSTILE = "`\\,;()[]{}.␣ \n\t\r\x00\x1b\x7f\u00a0\u2028\u3000\ufeff\ufffdnu'\"→é𝔘\U0010ffff"
 token = st.text(st.one_of(st.sampled_from(HOSTILE), st.characters(exclude_categories=["Cs"])), min_size=1, max_size=8)
 tokens = st.lists(token, min_size=1, max_size=4).map(tuple)
+nearer = st.builds(Nearer, tokens, st.just(()) | tokens).filter(lambda n: sorted(n.anchors) != sorted(n.others))
 token_class = st.one_of(
+    nearer,
     st.builds(Listed, tokens),
     st.builds(Like, tokens, st.sampled_from(get_args(Width))),
     st.builds(Spelled, st.sampled_from([*SPELLING, *WORD_SPELLING])),
@@ -100,6 +103,8 @@ def test_a_quoted_token_counts_as_one_word(first, second) -> None:
                 return len(named)
             case Like(named, width):
                 return 1 + len(width.split()) + len(named)
+            case Nearer(named, others):
+                return 2 + len(named) + bool(others) + len(others)
             case Spelled(name):
                 return len(name.split())
             case Affix(kind, _) | WordAffix(kind, _):
@@ -114,8 +119,8 @@ def test_a_quoted_token_counts_as_one_word(first, second) -> None:
 PHRASES = """
 between and or at to more position line indent word words depth occurrence growing its long strings comments 8 least
 
-fires never on unless everywhere right two after within 4 16 lines with anywhere amid tokens like very loosely starting
-ending containing among the first inside quotes brackets when repeated continuing a repetition numbers newlines
+fires never on unless everywhere right two after within 4 16 lines with anywhere amid tokens nearer than like
+very loosely starting ending containing among the first inside quotes brackets when repeated continuing a repetition numbers newlines
 `a` `` `\\x` ` (3) (0) (-11) (99999999999) () ( ) ; , . ٣ \ud800
 """
 words = st.sampled_from(PHRASES.split())
@@ -149,6 +154,30 @@ def test_any_text_is_a_rule_or_bad_input(text: str) -> None:
         ("Fires on `a` (+7)", Rule((Clause(7, Listed(("a",))),))),
         ("fires on `␣a`,`b` , ` c`(7);everywhere (-1).", Rule((Clause(7, Listed((" a", "b", " c"))), Clause(-1)))),
         ("Fires on lines with `#` (2).", Rule((Clause(2, None, After("on lines with", Listed(("#",)))),))),
+        (
+            "Fires on tokens nearer `a`, ` b` than `c` (8); amid tokens nearer `a` than `b`,`c` (-2).",
+            Rule(
+                (
+                    Clause(8, Nearer(("a", " b"), ("c",))),
+                    Clause(-2, None, After("amid", Nearer(("a",), ("b", "c")))),
+                )
+            ),
+        ),
+        (
+            "Fires on tokens nearer `a` two after tokens nearer `b` than `a` unless right after `c` (3).",
+            Rule(
+                (
+                    Clause(
+                        3,
+                        Nearer(("a",)),
+                        After("two after", Nearer(("b",), ("a",))),
+                        False,
+                        After("right after", Listed(("c",))),
+                        True,
+                    ),
+                )
+            ),
+        ),
         (
             "Fires on numbers on lines with `#` (2).",
             Rule((Clause(2, Spelled("numbers"), After("on lines with", Listed(("#",)))),)),
@@ -226,6 +255,11 @@ def test_what_a_person_may_write(text: str, meaning: Rule) -> None:
         ("Fires on `\\x41` (3).", "cannot read '`\\\\x41` (3)'"),
         ("Fires on verbs (3).", "expected tokens in backquotes or a class of tokens (numbers, punctuation, "),
         ("Fires on tokens like (3).", "expected a token in backquotes and found '(3)'"),
+        ("Fires on tokens nearer (3).", "expected a token in backquotes and found '(3)'"),
+        ("Fires on tokens nearer `a` than (3).", "expected a token in backquotes and found '(3)'"),
+        ("Fires on tokens nearer `a` than `b` than `c` (3).", "expected a strength such as (7) and found 'than'"),
+        ("Fires on tokens like `a` than `b` (3).", "expected a strength such as (7) and found 'than'"),
+        ("Fires on tokens nearer `a`, `b` than `b`, `a` (3).", "has the same tokens before 'than' and after it"),
         ("Fires on tokens ending with `a`, `b` (3).", "'ending with' takes one string in backquotes"),
         (
             "Fires inside words (3).",
@@ -267,3 +301,4 @@ def test_a_clause_that_no_sentence_can_say_is_refused(bad) -> None:
 def test_listed_tokens_are_counted_wherever_they_stand() -> None:
     found = parse("Fires on `a`, `b` right after tokens like `c` and between the word `d` and `e` (3); on numbers (2).")
     assert found.listed() == 5
+    assert parse("Fires on tokens nearer `a`, `b` than `c` amid tokens nearer `d` (3).").listed() == 4

@@ -22,6 +22,7 @@ from tools.rules.clauses import (
     Like,
     Listed,
     Measure,
+    Nearer,
     Range,
     Relation,
     Repeated,
@@ -33,6 +34,7 @@ from tools.rules.clauses import (
     WordAffix,
     Words,
 )
+from tools.rules.language import parse
 from tools.rules.simulate import Batch
 from tools.rules.vocabulary import SPELLING, WORD_SPELLING, Vocabulary
 
@@ -66,6 +68,8 @@ CLASSES: list[TokenClass] = [
     Listed(("a", " the", "\n")),
     *(Like(("b", "42", ","), width) for width in get_args(Width)),
     Like(("é",), "like"),
+    Nearer(("b", "42"), (",", "é", "A")),
+    Nearer(("b",)),
     *(Spelled(name) for name in SPELLING),
     *(Affix(kind, "ing") for kind in get_args(AffixKind)),
     Affix("starting with", "T"),
@@ -73,14 +77,20 @@ CLASSES: list[TokenClass] = [
     *(WordAffix(kind, "ing") for kind in get_args(AffixKind)),
     *(Spelled(name) for name in WORD_SPELLING),
 ]
+NEARER = Nearer(("a", "b"), ("[", "é"))
 CONTEXTS: list[Context] = [
-    *(After(relation, tokens) for relation in get_args(Relation) for tokens in (CLASSES[0], CLASSES[2], CLASSES[5])),
+    *(
+        After(relation, tokens)
+        for relation in get_args(Relation)
+        for tokens in (CLASSES[0], CLASSES[2], Spelled("numbers"), NEARER)
+    ),
     *(Early(n) for n in (1, 5, 100)),
     *(Inside(what) for what in get_args(Enclosure)),
     Repeated(False),
     Repeated(True),
     *(Echo(what) for what in get_args(Repetition)),
-    Between(CLASSES[0], CLASSES[5]),
+    Between(CLASSES[0], Spelled("numbers")),
+    Between(NEARER, Nearer((",",))),
     Between(Listed(("a", "(")), Listed((")", "a"))),
     Between(Words(("the",)), Spelled("newlines")),
     *(Range(measure, 2, high) for measure in get_args(Measure) for high in (2, 5, None)),
@@ -117,6 +127,11 @@ def belongs(tokens: TokenClass, text: list[int], at: int, vocabulary: Vocabulary
             cosine = float(own @ mean) / float(np.sqrt(mean @ mean))
             low, high = {"very like": (0.45, 0.8), "like": (0.25, 0.65), "loosely like": (0.05, 0.5)}[width]
             return min(1.0, max(0.0, (cosine - low) / (high - low)))
+        case Nearer(anchors, others):
+            towards = sum(vocabulary.directions[STRINGS.index(anchor)].astype(float) for anchor in anchors)
+            away = sum((vocabulary.directions[STRINGS.index(other)].astype(float) for other in others), np.zeros(4))
+            direction = towards - away
+            return 2 * float(vocabulary.directions[token] @ direction) / float(np.sqrt(direction @ direction))
         case Spelled(name):
             return float(SPELLING[name](string) if name in SPELLING else WORD_SPELLING[name](word))
         case Words(listed):
@@ -270,6 +285,11 @@ def holds(context: Context, text: list[int], at: int, vocabulary: Vocabulary) ->
             return float(depth > 0)
         case After(relation, tokens):
             members = [belongs(tokens, text, i, vocabulary) for i in range(at)]
+            if isinstance(tokens, Nearer):
+                if relation == "amid":
+                    return 4 * sum(members[-16:]) / 16
+                if relation not in ("right after", "two after"):
+                    members = [min(1.0, max(0.0, member)) for member in members]
             match relation:
                 case "right after":
                     return members[-1] if members else 0.0
@@ -309,6 +329,8 @@ def levels(rule: Rule, tokens: np.ndarray, vocabulary: Vocabulary) -> np.ndarray
                 for given, unless in ((clause.context, clause.unless), (clause.also, clause.also_unless)):
                     if given is not None:
                         context = holds(given, text, at, vocabulary)
+                        if unless:
+                            context = min(1.0, max(0.0, context))
                         value *= 1 - context if unless else context
                 total += clause.strength * value
             out[row, at] = min(10.0, max(0.0, total))
@@ -355,6 +377,38 @@ def test_a_rule_without_clauses_and_a_batch_without_texts(tokens, vocabulary) ->
     rule = Rule((Clause(3), Clause(2, None, Repeated(True)), Clause(1, None, After("on lines with", CLASSES[0]))))
     assert Batch(tokens[:0], vocabulary).levels(rule).shape == (0, WIDTH)
     assert Batch(tokens[:, :1], vocabulary).levels(rule).shape == (len(tokens), 1)
+
+
+def test_tokens_nearer_some_than_others_speak_for_and_against() -> None:
+    """Directions on a plane, of mean 0: `east` and `west` opposite, `north` and `south` across."""
+    strings = ["east", "west", "north", "south"]
+    plane = Vocabulary(strings, np.array([[1, 0], [-1, 0], [0, 1], [0, -1]], dtype=np.float32))
+    batch = Batch(np.array([[0, 0, 1, 2, 3, 0], [1, 1, 0, 0, 0, -1]], dtype=np.int32), plane)
+
+    def held(sentence: str) -> list[list[float]]:
+        found = batch.clause(parse(sentence).clauses[0])
+        assert found.dtype == np.float32
+        return found.tolist()
+
+    one_side = "tokens nearer `east` than `west`"
+    assert held(f"Fires on {one_side} (8).") == [[2, 2, -2, 0, 0, 2], [-2, -2, 2, 2, 2, 0]]
+    assert held("Fires on tokens nearer `east` (8).") == held(f"Fires on {one_side} (8).")
+    diagonal = held("Fires on tokens nearer `east`, `north` than `west` (8).")[0]
+    assert diagonal == pytest.approx([4 / 5**0.5, 4 / 5**0.5, -4 / 5**0.5, 2 / 5**0.5, -2 / 5**0.5, 4 / 5**0.5])
+    assert held(f"Fires right after {one_side} (8).") == [[0, 2, 2, -2, 0, 0], [0, -2, -2, 2, 2, 0]]
+    assert held(f"Fires two after {one_side} (8).") == [[0, 0, 2, 2, -2, 0], [0, 0, -2, -2, 2, 0]]
+    assert held(f"Fires amid {one_side} (8).") == [[0, 0.5, 1, 0.5, 0.5, 0.5], [0, -0.5, -1, -0.5, 0, 0]]
+    assert held(f"Fires anywhere after {one_side} (8).") == [[0, 1, 1, 1, 1, 1], [0, 0, 0, 1, 1, 0]]
+    assert held(f"Fires unless right after {one_side} (8).") == [[1, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0]]
+    weighed = batch.levels(parse(f"Fires everywhere (5); on {one_side} (2)."))
+    assert weighed.tolist() == [[9, 9, 1, 5, 5, 9], [1, 1, 9, 9, 9, 0]]
+
+
+def test_amid_adds_up_what_is_nearer_without_a_cut() -> None:
+    plane = Vocabulary(["east", "west"], np.array([[1.0], [-1.0]], dtype=np.float32))
+    rule = parse("Fires amid tokens nearer `east` (1).")
+    found = Batch(np.zeros((1, 20), dtype=np.int32), plane).clause(rule.clauses[0])
+    assert found[0].tolist() == [min(at, 16) * 0.5 for at in range(20)]
 
 
 def test_what_follows_changes_nothing_before_it(tokens, vocabulary) -> None:

@@ -4,6 +4,9 @@ A sentence is taken apart into atoms: each listed token, each other positive cla
 the same places, or are about tokens of which one is among the other's nearest in the subject model's embedding, or
 about spellings of one word. What is related, directly or through others, is one meaning; so a token set stays whole
 as long as each member has a neighbour in it. Clauses that only weaken go with every meaning that they weaken.
+
+A sentence about tokens nearer some than others adds up what speaks for and against firing before it is cut: none of its
+clauses fires alone, so it is one meaning.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.records.excerpts import Readings
-from tools.rules.clauses import After, Clause, Inside, Rule, TokenClass
+from tools.rules.clauses import After, Clause, Inside, Nearer, Rule, TokenClass
 from tools.rules.simulate import Batch
 from tools.rules.vocabulary import BRACKETS, Vocabulary
 from tools.scoring.calibration import probabilities
@@ -87,6 +90,10 @@ def meanings(rule: Rule, table: list[float], readings: Readings, theta: float, v
         return []
     counts = np.bincount(tokens[readings.excerpts.mask], minlength=len(vocabulary))
     said = probabilities(table, batch.levels(rule)[fires]) >= 0.5
+    if any(isinstance(tokens, Nearer) for clause in rule.clauses for tokens in clause.classes()):
+        fired_on = _heaviest(np.bincount(batch.tokens[fires][said], minlength=len(counts)))
+        named = tuple(vocabulary.strings[token] for token in fired_on)
+        return [Meaning(rule, round(float(said.mean()), 6), named)] if said.any() else []
     atoms = _atoms(rule, batch, fires, said, counts)
     groups = _groups(atoms, np.flatnonzero(counts >= _LEAST_COUNT), vocabulary)
     found = []
