@@ -118,10 +118,9 @@ def test_a_quoted_token_counts_as_one_word(first, second) -> None:
 
 PHRASES = """
 between and or at to more position line indent word words depth occurrence growing its long strings comments 8 least
-
-fires never on unless everywhere right two after within 4 16 lines with anywhere amid tokens nearer than like
-very loosely starting ending containing among the first inside quotes brackets when repeated continuing a repetition numbers newlines
-`a` `` `\\x` ` (3) (0) (-11) (99999999999) () ( ) ; , . ٣ \ud800
+fires never on unless everywhere right two after within 4 16 lines with anywhere amid tokens nearer than like very
+loosely starting ending containing among the first inside quotes brackets when repeated continuing a repetition
+numbers newlines `a` `` `\\x` ` (3) (0) (-11) (99999999999) () ( ) ; , . ٣ \ud800
 """
 words = st.sampled_from(PHRASES.split())
 
