@@ -37,6 +37,7 @@ from tools.rules.language import n_words, render
 from tools.rules.pairs import Sums, Vector
 from tools.rules.screen import Candidate, Gated, Screen, Wanted
 from tools.rules.simulate import Batch
+from tools.rules.strengths import Strengths
 from tools.rules.vocabulary import Vocabulary
 
 Form = Literal["tokens", "neighbourhoods", "context", "mixed"]
@@ -48,7 +49,6 @@ NOTHING = Rule(())
 """The rule that never fires, from which learning starts."""
 
 _EVERYWHERE_WORDS = 2
-_LEAST_GAIN = 1e-4
 _MOST_EXACT = 14
 _MOST_EXACT_NARROWED = 8
 _GATES_NEW, _GATES_CHOSEN = 2, 3
@@ -286,74 +286,22 @@ class Learner:
             return Rule(())
         clauses = [*chosen, Clause(1)]
         strengths = self._fit(chosen).strengths
-        sums = _Merged.of(np.stack([self.feature(clause) for clause in clauses]), self.weight, self.target)
+        sums = Strengths.of(np.stack([self.feature(clause) for clause in clauses]), self.weight, self.target)
         fitted = float((strengths[1:] @ sums.columns[:-1]).min())
         # What level 0 stands for: the value where no clause holds, or what lies lowest in the rule or in the text.
         bases = dict.fromkeys((0.0, -fitted, float(strengths[0] - self.target.min())))
         starts = [
-            np.clip(np.rint(raw * (10 / max(float(size), 1e-9))), -10, 10)
+            raw * (10 / max(float(size), 1e-9))
             for raw in (np.append(strengths[1:], everywhere) for everywhere in bases)
             for size in (np.abs(raw).max(), np.percentile(np.abs(raw), 75))
         ]
-        start = max(starts, key=lambda s: sums.correlation(s.astype(np.float32) @ sums.columns) - _LEAST_GAIN * s[-1])
-        whole, best = sums.descend(start)
+        whole, best = sums.best(starts)
         kept = [replace(c, strength=int(s)) for c, s in zip(clauses, whole, strict=True) if s]
         rule = Rule(tuple(sorted(kept, key=lambda clause: -clause.strength)))
         while n_words(render(rule)) > max_words:
             weakest = min(rule.clauses, key=lambda clause: abs(clause.strength))
             rule = Rule(tuple(clause for clause in rule.clauses if clause is not weakest))
         return rule if best > 0 else Rule(())
-
-
-@dataclass(frozen=True)
-class _Merged:
-    """What the clauses hold at, with all positions where none holds made one: columns [n_clauses, n]."""
-
-    columns: Vector
-    weight: Vector
-    target: Vector
-
-    @classmethod
-    def of(cls, columns: Vector, weight: Vector, target: Vector) -> _Merged:
-        """The last column holds everywhere."""
-        some = columns[:-1].any(axis=0)
-        silent = ~some
-        rest = float(weight[silent].sum())
-        mean = float(weight[silent] @ target[silent]) / rest if rest > 0 else 0.0
-        nothing = np.append(np.zeros(len(columns) - 1), 1).astype(np.float32)
-        return cls(
-            np.ascontiguousarray(np.concatenate([columns[:, some], nothing[:, None]], axis=1)),
-            np.append(weight[some], np.float32(rest)),
-            np.append(target[some], np.float32(mean)),
-        )
-
-    def descend(self, start: NDArray[np.float64]) -> tuple[Vector, float]:
-        """Strengths that correlate best, and how well, from one step to the next better one."""
-        strengths, columns = start.astype(np.float32), self.columns
-        total = strengths @ columns
-        best = self.correlation(total)
-        for _ in range(4):
-            improved = False
-            for k in range(len(strengths)):
-                for step in (-3, -1, 1, 3):
-                    value = float(np.clip(strengths[k] + step, -10, 10))
-                    if value == strengths[k]:
-                        continue
-                    trial = total + (value - strengths[k]) * columns[k]
-                    score = self.correlation(trial)
-                    if score > best + _LEAST_GAIN:
-                        total, best, improved = trial, score, True
-                        strengths[k] = value
-            if not improved:
-                break
-        return strengths, best
-
-    def correlation(self, total: Vector) -> float:
-        """Of the cut sum with the target."""
-        levels = np.clip(total, 0, 10)
-        levels -= self.weight @ levels
-        covariance, variance = float(self.weight @ (levels * self.target)), float(self.weight @ levels**2)
-        return covariance / np.sqrt(variance) if variance > 1e-9 else -1.0
 
 
 def _words(clause: Clause) -> int:
