@@ -71,6 +71,11 @@ class Nearer:
     anchors: tuple[str, ...]
     others: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All tokens that name the direction."""
+        return self.anchors + self.others
+
 
 @dataclass(frozen=True)
 class Spelled:

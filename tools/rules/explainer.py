@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +18,25 @@ from tools.records.excerpts import EXCERPT_TOKENS, ExploreReadings
 from tools.records.result import Unscored
 from tools.roles import Proposal, Revealed
 from tools.rules.clauses import Rule
+from tools.rules.directions import Directions, direction_of
 from tools.rules.language import parse, render
 from tools.rules.learn import PRICE_PER_WORD, Form, Learner
 from tools.rules.simulate import Batch
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring import sampling
-from tools.scoring.sampling import learning_sample
+from tools.scoring.sampling import explore_weights, learning_sample
 
-FORMS: tuple[Form, ...] = ("tokens", "neighbourhoods", "context", "mixed")
+FORMS = ("mixed", "directions", "context", "tokens")
+"""What rules may be like, the richest first; "directions" adds up directions of the embedding."""
 
-RICHEST_FIRST: tuple[Form, ...] = ("mixed", "context", "tokens", "neighbourhoods")
+N_ROWS, N_ROWS_AGAIN = 15_000, 25_000
+"""Explore tokens from which directions are learnt at first, and in a revision."""
 
-PRICES: dict[Form, float] = dict.fromkeys(FORMS, PRICE_PER_WORD) | {"neighbourhoods": PRICE_PER_WORD / 2}
-"""Price of a word by form; a neighbourhood needs more words to be named than a token does."""
+N_TRIED, N_TRIED_AGAIN = 12, 24
+"""Tokens whose exact worth is looked at, at each step, at first and in a revision."""
+
+EXCHANGES = 8
+"""How often a revision takes tokens out of a sum of directions and looks for better ones, at most."""
 
 FAINT_SHARE = 0.3
 """Share of the price at which a faint signal is looked for where nothing is worth the full price."""
@@ -37,6 +46,8 @@ FAINT_CERTAINTY = 5.0
 
 REVEALED_SHARE = 0.1
 """Weight of all revealed experiments together, beside 1 for each of the three strata."""
+
+_REVISED = 2
 
 
 class RulesExplainer:
@@ -64,25 +75,37 @@ class RulesExplainer:
 
     def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Proposal]:
         """Rules of the `n` richest forms; forms that find nothing to say are left out."""
-        learner = self._learner(explore, size, rng, [])
-        forms = [form for form in FORMS if form in RICHEST_FIRST[:n]]
-        if not self.neighbourhoods:
-            forms = [form for form in forms if form != "neighbourhoods"]
-        found: list[tuple[str, Rule]] = [(form, learner.learn(form, price=PRICES[form])) for form in forms]
-        if not any(rule.clauses for _, rule in found) and "mixed" in forms:
-            found = [("mixed", self._faint(learner, explore))]
+        drawn = _Sample.of(explore, size, rng)
+        learner = drawn.learner(self.vocabulary, self.neighbourhoods)
+        found = self._learnt(FORMS[:n], drawn, learner, rng)
+        if not any(rule.clauses for _, rule in found):
+            found = [("mixed", self._faint(learner, explore, drawn.excerpts))]
         return _proposals(found)
 
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal:
-        """The rule of the richest form alone."""
-        learner = self._learner(explore, size, rng, [])
-        rule = learner.learn("mixed")
-        return Proposal("mixed", render(rule if rule.clauses else self._faint(learner, explore)))
+        """Of the rules of the two richest forms the one that fits what it was learnt from better."""
+        drawn = _Sample.of(explore, size, rng)
+        learner = drawn.learner(self.vocabulary, self.neighbourhoods)
+        found = self._learnt(FORMS[:2], drawn, learner, rng)
+        form, rule = max(found, key=lambda one: learner.correlation(one[1]))
+        return Proposal(form, render(rule if rule.clauses else self._faint(learner, explore, drawn.excerpts)))
 
-    def _faint(self, learner: Learner, explore: ExploreReadings) -> Rule:
+    def _learnt(
+        self, forms: Sequence[str], drawn: _Sample, learner: Learner, rng: np.random.Generator
+    ) -> list[tuple[str, Rule]]:
+        found: list[tuple[str, Rule]] = []
+        for form in forms:
+            if form != "directions":
+                found.append((form, learner.learn(cast(Form, form))))
+            elif self.neighbourhoods:
+                rows = Directions(drawn.tokens, drawn.values, drawn.weights, self.vocabulary, rng, N_ROWS, N_TRIED)
+                found.append((form, rows.learn()))
+        return found
+
+    def _faint(self, learner: Learner, explore: ExploreReadings, learnt: NDArray[np.int32]) -> Rule:
         """What is said of a neuron whose signal is faint, if it holds on explore text that it was not learnt from."""
         rule = learner.learn("mixed", price=FAINT_SHARE * PRICE_PER_WORD)
-        unseen = ~np.isin(explore.excerpts.ids, learner.excerpts)
+        unseen = ~np.isin(explore.excerpts.ids, learnt)
         tokens, values = explore.excerpts.tokens[unseen], explore.values[unseen]
         if not rule.clauses or len(tokens) == 0:
             return Rule(())
@@ -97,35 +120,89 @@ class RulesExplainer:
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
     ) -> list[Proposal]:
-        """Rules learnt on other excerpts and the revealed experiments: one from nothing, one grown from the best."""
-        learner = self._learner(explore, size, rng, revealed)
-        core = [clause for clause in parse(best[0]).clauses if clause.strength > 0 and clause.token][:3] if best else []
-        return _proposals(
-            [
+        """Rules learnt on more text and the revealed experiments.
+
+        The better of the two best that adds up directions has the tokens exchanged that say least. Where something
+        else leads, one rule is learnt from nothing on other excerpts, and one is grown from the leader.
+        """
+        found: list[tuple[str, Rule]] = []
+        rules = [parse(sentence) for sentence in best[:_REVISED]]
+        summed = next((rule for rule in rules if any(map(direction_of, rule.clauses))), None)
+        if summed is not None:
+            found.append(("better directions", self._exchanged(summed, explore, size, rng, revealed)))
+        if summed is None or rules[0] is not summed:
+            drawn = _Sample.of(explore, size, rng).with_revealed(revealed)
+            learner = drawn.learner(self.vocabulary, self.neighbourhoods)
+            core = [clause for clause in rules[0].clauses if clause.strength > 0 and clause.token][:3] if rules else []
+            found += [
                 ("mixed, other excerpts", learner.learn("mixed")),
                 ("grown from the best", learner.learn("mixed", start=Rule(tuple(core)))),
             ]
+        return _proposals(found)
+
+    def _exchanged(
+        self,
+        rule: Rule,
+        explore: ExploreReadings,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+    ) -> Rule:
+        drawn = _Sample.whole(explore, size).with_revealed(revealed)
+        named = [name for clause in rule.clauses if (found := direction_of(clause)) for name in found[1].named]
+        learner = Directions(
+            drawn.tokens, drawn.values, drawn.weights, self.vocabulary, rng, N_ROWS_AGAIN, N_TRIED_AGAIN, named
+        )
+        return learner.learn(rule, EXCHANGES)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Text that is learnt from: tokens int32 [n, pos], values and weights of the tokens, ids of the excerpts."""
+
+    tokens: NDArray[np.int32]
+    values: NDArray[np.float32]
+    weights: NDArray[np.float64]
+    excerpts: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, explore: ExploreReadings, size: int, rng: np.random.Generator) -> _Sample:
+        """Some of the excerpts of every stratum."""
+        drawn, weights = learning_sample(explore, size, rng)
+        tokens = drawn.excerpts.tokens
+        return cls(tokens, drawn.values, np.broadcast_to(weights[:, None], tokens.shape), drawn.excerpts.ids)
+
+    @classmethod
+    def whole(cls, explore: ExploreReadings, size: int) -> _Sample:
+        """All explore text."""
+        tokens = explore.excerpts.tokens
+        weights = np.broadcast_to(explore_weights(explore, size)[:, None], tokens.shape)
+        # A third and two thirds there; here, as where excerpts are drawn, 1 for each of the three strata.
+        return cls(tokens, explore.values, 3 * weights, explore.excerpts.ids)
+
+    def with_revealed(self, revealed: list[Revealed]) -> _Sample:
+        """The same and the last tokens of experiments, which alone were predicted and read."""
+        if not revealed:
+            return self
+        tokens = np.full((len(revealed), EXCERPT_TOKENS), -1, dtype=np.int32)
+        values = np.zeros((len(revealed), EXCERPT_TOKENS), dtype=np.float32)
+        weights = np.zeros((len(revealed), EXCERPT_TOKENS))
+        for row, experiment in enumerate(revealed):
+            n = len(experiment.tokens)
+            tokens[row, :n] = experiment.tokens
+            values[row, n - 1] = experiment.value
+            # The mean weight of a token times 64 is an excerpt's.
+            weights[row, n - 1] = EXCERPT_TOKENS * REVEALED_SHARE / len(revealed)
+        return _Sample(
+            np.concatenate([self.tokens, tokens]),
+            np.concatenate([self.values, values]),
+            np.concatenate([self.weights, weights]),
+            self.excerpts,
         )
 
-    def _learner(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed]
-    ) -> Learner:
-        drawn, weights = learning_sample(explore, size, rng)
-        tokens, values = drawn.excerpts.tokens, drawn.values
-        per_token = np.broadcast_to(weights[:, None], tokens.shape)
-        if revealed:
-            extra_tokens = np.full((len(revealed), EXCERPT_TOKENS), -1, dtype=np.int32)
-            extra_values = np.zeros((len(revealed), EXCERPT_TOKENS), dtype=np.float32)
-            extra_weights = np.zeros((len(revealed), EXCERPT_TOKENS))
-            for row, experiment in enumerate(revealed):
-                n = len(experiment.tokens)
-                extra_tokens[row, :n] = experiment.tokens
-                extra_values[row, n - 1] = experiment.value
-                # Only the last token was predicted and read; the mean weight of a token times 64 is an excerpt's.
-                extra_weights[row, n - 1] = EXCERPT_TOKENS * REVEALED_SHARE / len(revealed)
-            tokens, values = np.concatenate([tokens, extra_tokens]), np.concatenate([values, extra_values])
-            per_token = np.concatenate([per_token, extra_weights])
-        return Learner(tokens, values, per_token, self.vocabulary, self.neighbourhoods, drawn.excerpts.ids)
+    def learner(self, vocabulary: Vocabulary, neighbourhoods: bool) -> Learner:
+        """A learner of rules of several forms."""
+        return Learner(self.tokens, self.values, self.weights, vocabulary, neighbourhoods)
 
 
 class RulesSimulator:

@@ -40,7 +40,7 @@ from tools.rules.simulate import Batch
 from tools.rules.strengths import Strengths
 from tools.rules.vocabulary import Vocabulary
 
-Form = Literal["tokens", "neighbourhoods", "context", "mixed"]
+Form = Literal["tokens", "context", "mixed"]
 
 PRICE_PER_WORD = 0.002
 """Share of the variance that a word of the sentence has to explain to be worth saying."""
@@ -90,7 +90,6 @@ class Learner:
         weights: one weight per token, float [n, pos].
         vocabulary: the subject model's.
         neighbourhoods: whether tokens may be named by closeness in the embedding.
-        excerpts: ids of the excerpts in the sample; nothing is done with them here.
     """
 
     def __init__(
@@ -100,9 +99,7 @@ class Learner:
         weights: NDArray[np.float64],
         vocabulary: Vocabulary,
         neighbourhoods: bool = True,
-        excerpts: NDArray[np.int32] | None = None,
     ) -> None:
-        self.excerpts = np.empty(0, np.int32) if excerpts is None else excerpts
         self.neighbourhoods = neighbourhoods
         self.batch = Batch(tokens, vocabulary)
         self.mask = self.batch.mask
@@ -148,7 +145,6 @@ class Learner:
                 contexts=form in ("context", "mixed"),
                 positions=not any(_says_position(clause) for clause in chosen),
                 neighbourhoods=form != "tokens" and self.neighbourhoods,
-                only_neighbourhoods=form == "neighbourhoods",
                 room=min(listed, words),
                 price=price,
             )
@@ -162,6 +158,13 @@ class Learner:
                 break
             chosen = best
         return self._polish(chosen, max_words)
+
+    def correlation(self, rule: Rule) -> float:
+        """Weighted, of what the rule says of the sample with what the neuron did; -1 where it says the same of all."""
+        levels = self.batch.levels(rule)[self.mask]
+        levels = levels - self.weight @ levels
+        spread = float(np.sqrt(self.weight @ levels**2))
+        return float((self.weight * levels) @ self.target) / spread if spread > 1e-9 else -1.0
 
     def _fit(self, chosen: list[Clause]) -> _Fit:
         columns = np.stack([self._root, *(self._root * self.feature(clause) for clause in chosen)])

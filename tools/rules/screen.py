@@ -90,7 +90,7 @@ class Wanted:
         tokens: about the token itself.
         contexts: about what stands before it.
         positions: where in the text; a rule says that once, or it could draw any curve of positions in steps.
-        neighbourhoods: by closeness in the embedding; `only_neighbourhoods`: by nothing else.
+        neighbourhoods: by closeness in the embedding.
         room: how many tokens may still be listed.
         price: of a word.
     """
@@ -99,7 +99,6 @@ class Wanted:
     contexts: bool
     positions: bool
     neighbourhoods: bool
-    only_neighbourhoods: bool
     room: int
     price: float
 
@@ -329,51 +328,50 @@ class Screen:
                     yield Candidate(clause, gain, words + 1)
 
         names = (self.strings, self.folded[0])
-        if not wanted.only_neighbourhoods:
-            far = np.array([RELATIONS[row] not in _ONE_PLACE for row in rows])
-            for kind in (0, 1):
-                top, bottom = above[kind][rows], gated.below[kind][rows]
-                mean = top / (bottom + 2e-5)
-                alone = top * np.abs(top) / np.maximum(bottom, 1e-9)
-                for sign in (1, -1):
-                    for by in (mean, alone):
-                        order = _largest_of_rows(sign * by, min(room, _MOST_IN_SET))
-                        # Large sets of rare tokens and small ones of frequent tokens: the surest of either first.
-                        ranked = np.argsort(-np.take_along_axis(sign * mean, order, 1), axis=1, kind="stable")
-                        order = np.take_along_axis(order, ranked, 1)
-                        right = np.take_along_axis(sign * top, order, 1) > 0
-                        t = np.cumsum(np.where(right, np.take_along_axis(top, order, 1), 0), axis=1)
-                        b = np.cumsum(np.where(right, np.take_along_axis(bottom, order, 1), 0), axis=1)
-                        gains = t**2 / np.maximum(b, 1e-9) - price * np.arange(1, order.shape[1] + 1)
-                        if gate and sign * total < 0:
-                            rest = (total - t) ** 2 / np.maximum(total_below - b, 1e-6)
-                            gains = np.maximum(gains, rest - price * np.arange(1, order.shape[1] + 1))
-                        right[far, _MOST_IN_FAR_SET:] = False
-                        size = np.argmax(np.where(right, gains, -1), axis=1)
-                        for i, row in enumerate(rows):
-                            if not right[i, 0]:
-                                continue
-                            # Alone a token's sum is right over a distance, too.
-                            for k in dict.fromkeys((int(size[i]), 0) if far[i] else (int(size[i]),)):
-                                if gains[i, k] > 0:
-                                    listed = tuple(names[kind][j] for j in order[i, : k + 1])
-                                    tokens: TokenClass = Words(listed) if kind else Listed(listed)
-                                    yield from made(row, tokens, t[i, k], b[i, k], k + 1 + 2 * kind)
-            sums = np.concatenate([above[0][rows], gated.below[0][rows]]).astype(np.float32) @ self.class_matrix.T
-            tops, bottoms = sums[: len(rows)], np.maximum(sums[len(rows) :], 1e-6)
-            gains = tops**2 / bottoms
-            gains[far] *= np.minimum(1, total_below / bottoms[far])
-            if gate:
-                rest = total_below - bottoms
-                within = rest > 0.01 * total_below
-                unless = (total - tops) ** 2 / np.where(within, rest, 1)
-                gains = np.maximum(gains, np.where(within & (tops * total < 0), unless, 0))
-            for i, row in enumerate(rows):
-                for j in _largest(gains[i], 2):
-                    yield from made(row, self.vocabulary.classes[j], float(tops[i, j]), float(bottoms[i, j]), 3)
-            for row in (0, 1):
-                if row in rows:
-                    yield from self._of_words(above[2][row], gated.below[2][row], price, partial(made, row))
+        far = np.array([RELATIONS[row] not in _ONE_PLACE for row in rows])
+        for kind in (0, 1):
+            top, bottom = above[kind][rows], gated.below[kind][rows]
+            mean = top / (bottom + 2e-5)
+            alone = top * np.abs(top) / np.maximum(bottom, 1e-9)
+            for sign in (1, -1):
+                for by in (mean, alone):
+                    order = _largest_of_rows(sign * by, min(room, _MOST_IN_SET))
+                    # Large sets of rare tokens and small ones of frequent tokens: the surest of either first.
+                    ranked = np.argsort(-np.take_along_axis(sign * mean, order, 1), axis=1, kind="stable")
+                    order = np.take_along_axis(order, ranked, 1)
+                    right = np.take_along_axis(sign * top, order, 1) > 0
+                    t = np.cumsum(np.where(right, np.take_along_axis(top, order, 1), 0), axis=1)
+                    b = np.cumsum(np.where(right, np.take_along_axis(bottom, order, 1), 0), axis=1)
+                    gains = t**2 / np.maximum(b, 1e-9) - price * np.arange(1, order.shape[1] + 1)
+                    if gate and sign * total < 0:
+                        rest = (total - t) ** 2 / np.maximum(total_below - b, 1e-6)
+                        gains = np.maximum(gains, rest - price * np.arange(1, order.shape[1] + 1))
+                    right[far, _MOST_IN_FAR_SET:] = False
+                    size = np.argmax(np.where(right, gains, -1), axis=1)
+                    for i, row in enumerate(rows):
+                        if not right[i, 0]:
+                            continue
+                        # Alone a token's sum is right over a distance, too.
+                        for k in dict.fromkeys((int(size[i]), 0) if far[i] else (int(size[i]),)):
+                            if gains[i, k] > 0:
+                                listed = tuple(names[kind][j] for j in order[i, : k + 1])
+                                tokens: TokenClass = Words(listed) if kind else Listed(listed)
+                                yield from made(row, tokens, t[i, k], b[i, k], k + 1 + 2 * kind)
+        sums = np.concatenate([above[0][rows], gated.below[0][rows]]).astype(np.float32) @ self.class_matrix.T
+        tops, bottoms = sums[: len(rows)], np.maximum(sums[len(rows) :], 1e-6)
+        gains = tops**2 / bottoms
+        gains[far] *= np.minimum(1, total_below / bottoms[far])
+        if gate:
+            rest = total_below - bottoms
+            within = rest > 0.01 * total_below
+            unless = (total - tops) ** 2 / np.where(within, rest, 1)
+            gains = np.maximum(gains, np.where(within & (tops * total < 0), unless, 0))
+        for i, row in enumerate(rows):
+            for j in _largest(gains[i], 2):
+                yield from made(row, self.vocabulary.classes[j], float(tops[i, j]), float(bottoms[i, j]), 3)
+        for row in (0, 1):
+            if row in rows:
+                yield from self._of_words(above[2][row], gated.below[2][row], price, partial(made, row))
         if wanted.neighbourhoods:
             for row in rows:
                 if RELATIONS[row] in (_WITH_NEIGHBOURS if gate is None else (None, "right after")):

@@ -43,7 +43,7 @@ WORD_SPELLING: dict[str, Callable[[str], bool]] = {
 _RAMPS: dict[Width, tuple[float, float]] = {"very like": (0.45, 0.8), "like": (0.25, 0.65), "loosely like": (0.05, 0.5)}
 """Cosine to the anchors' mean at which a neighbourhood begins to count and at which it counts in full."""
 
-NEARER_GAIN = 2.0
+NEARER_GAIN = 3.0
 """What one is multiplied with to be in the order of the other classes: cosines of more than half are rare."""
 
 _N_AFFIXES, _LONGEST_AFFIX = 400, 4
