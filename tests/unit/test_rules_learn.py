@@ -1,16 +1,18 @@
 """The learner on neurons whose rule is known: it finds the rule, keeps to the limits, and does so every time."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from tools.rules.clauses import MAX_CLAUSES, MAX_LISTED_TOKENS, MAX_WORDS, Like, Rule
-from tools.rules.explainer import FORMS
 from tools.rules.language import n_words, parse, render
-from tools.rules.learn import Learner
+from tools.rules.learn import Form, Learner
 from tools.rules.simulate import Batch
 from tools.rules.vocabulary import Vocabulary
 
 N_TOKENS, N_GROUPS, WIDTH = 400, 20, 64
+FORMS = get_args(Form)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def test_a_planted_rule_is_found(name: str, vocabulary: Vocabulary) -> None:
 
 
 def test_a_neighbourhood_is_called_one(vocabulary: Vocabulary) -> None:
-    found = learner(parse(planted(vocabulary)["a neighbourhood"]), vocabulary).learn("neighbourhoods")
+    found = learner(parse(planted(vocabulary)["a neighbourhood"]), vocabulary).learn("mixed")
     assert isinstance(found.clauses[0].token, Like)
     assert {vocabulary.ids[anchor] % N_GROUPS for anchor in found.clauses[0].token.anchors} == {3}
 
@@ -96,9 +98,8 @@ def test_forms_keep_to_their_own_and_to_the_limits(form, vocabulary: Vocabulary)
         found = Learner(tokens, values, np.ones(tokens.shape), vocabulary).learn(form, price=0.0004)
         check_limits(found)
         for clause in found.clauses:
-            if form in ("tokens", "neighbourhoods"):
-                assert clause.context is None
             if form == "tokens":
+                assert clause.context is None
                 assert not isinstance(clause.token, Like)
             if form == "context":
                 assert clause.token is None

@@ -131,7 +131,7 @@ def belongs(tokens: TokenClass, text: list[int], at: int, vocabulary: Vocabulary
             towards = sum(vocabulary.directions[STRINGS.index(anchor)].astype(float) for anchor in anchors)
             away = sum((vocabulary.directions[STRINGS.index(other)].astype(float) for other in others), np.zeros(4))
             direction = towards - away
-            return 2 * float(vocabulary.directions[token] @ direction) / float(np.sqrt(direction @ direction))
+            return 3 * float(vocabulary.directions[token] @ direction) / float(np.sqrt(direction @ direction))
         case Spelled(name):
             return float(SPELLING[name](string) if name in SPELLING else WORD_SPELLING[name](word))
         case Words(listed):
@@ -391,24 +391,24 @@ def test_tokens_nearer_some_than_others_speak_for_and_against() -> None:
         return found.tolist()
 
     one_side = "tokens nearer `east` than `west`"
-    assert held(f"Fires on {one_side} (8).") == [[2, 2, -2, 0, 0, 2], [-2, -2, 2, 2, 2, 0]]
+    assert held(f"Fires on {one_side} (8).") == [[3, 3, -3, 0, 0, 3], [-3, -3, 3, 3, 3, 0]]
     assert held("Fires on tokens nearer `east` (8).") == held(f"Fires on {one_side} (8).")
     diagonal = held("Fires on tokens nearer `east`, `north` than `west` (8).")[0]
-    assert diagonal == pytest.approx([4 / 5**0.5, 4 / 5**0.5, -4 / 5**0.5, 2 / 5**0.5, -2 / 5**0.5, 4 / 5**0.5])
-    assert held(f"Fires right after {one_side} (8).") == [[0, 2, 2, -2, 0, 0], [0, -2, -2, 2, 2, 0]]
-    assert held(f"Fires two after {one_side} (8).") == [[0, 0, 2, 2, -2, 0], [0, 0, -2, -2, 2, 0]]
-    assert held(f"Fires amid {one_side} (8).") == [[0, 0.5, 1, 0.5, 0.5, 0.5], [0, -0.5, -1, -0.5, 0, 0]]
+    assert diagonal == pytest.approx([6 / 5**0.5, 6 / 5**0.5, -6 / 5**0.5, 3 / 5**0.5, -3 / 5**0.5, 6 / 5**0.5])
+    assert held(f"Fires right after {one_side} (8).") == [[0, 3, 3, -3, 0, 0], [0, -3, -3, 3, 3, 0]]
+    assert held(f"Fires two after {one_side} (8).") == [[0, 0, 3, 3, -3, 0], [0, 0, -3, -3, 3, 0]]
+    assert held(f"Fires amid {one_side} (8).") == [[0, 0.75, 1.5, 0.75, 0.75, 0.75], [0, -0.75, -1.5, -0.75, 0, 0]]
     assert held(f"Fires anywhere after {one_side} (8).") == [[0, 1, 1, 1, 1, 1], [0, 0, 0, 1, 1, 0]]
     assert held(f"Fires unless right after {one_side} (8).") == [[1, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0]]
-    weighed = batch.levels(parse(f"Fires everywhere (5); on {one_side} (2)."))
-    assert weighed.tolist() == [[9, 9, 1, 5, 5, 9], [1, 1, 9, 9, 9, 0]]
+    weighed = batch.levels(parse(f"Fires everywhere (5); on {one_side} (1)."))
+    assert weighed.tolist() == [[8, 8, 2, 5, 5, 8], [2, 2, 8, 8, 8, 0]]
 
 
 def test_amid_adds_up_what_is_nearer_without_a_cut() -> None:
     plane = Vocabulary(["east", "west"], np.array([[1.0], [-1.0]], dtype=np.float32))
     rule = parse("Fires amid tokens nearer `east` (1).")
     found = Batch(np.zeros((1, 20), dtype=np.int32), plane).clause(rule.clauses[0])
-    assert found[0].tolist() == [min(at, 16) * 0.5 for at in range(20)]
+    assert found[0].tolist() == [min(at, 16) * 0.75 for at in range(20)]
 
 
 def test_what_follows_changes_nothing_before_it(tokens, vocabulary) -> None:

@@ -11,6 +11,7 @@ tokens that are worth least for their words are taken out and better ones found 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -32,9 +33,8 @@ _DISTANCES: dict[Relation | None, range] = {
     "right after": range(1, 2),
     "amid": range(1, AMID_WINDOW + 1),
 }
-_MOST_CANDIDATES = 2048
 _LEAST_COUNT = 3
-"""Tokens that may name a direction: the most frequent ones of the sample, if they are no accident."""
+"""A token that may name a direction is no accident of the sample."""
 
 _TRIED_PLACES = 3
 _SPREAD_SHARE = 0.4
@@ -107,6 +107,22 @@ class _Change:
     sign: int
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How hard directions are looked for.
+
+    Attributes:
+        n_rows: tokens of the sample that are looked at, about; the likelier drawn, the further the neuron is from its
+            mean there.
+        n_candidates: tokens that may name a direction, the most frequent ones of the sample.
+        n_tried: those whose exact worth is looked at, at each step.
+    """
+
+    n_rows: int
+    n_candidates: int
+    n_tried: int
+
+
 class Directions:
     """Learns sums of directions for one neuron from one weighted sample of explore text.
 
@@ -116,8 +132,7 @@ class Directions:
         weights: one weight per token, float [n, pos].
         vocabulary: the subject model's.
         rng: draws the tokens that are looked at.
-        n_rows: how many of them, about; the likelier drawn, the further the neuron is from its mean there.
-        n_tried: tokens whose exact worth is looked at, at each step.
+        effort: how hard it looks.
         named: tokens that must be among the candidates.
     """
 
@@ -128,16 +143,15 @@ class Directions:
         weights: NDArray[np.float64],
         vocabulary: Vocabulary,
         rng: np.random.Generator,
-        n_rows: int,
-        n_tried: int,
+        effort: Effort,
         named: Sequence[str] = (),
     ) -> None:
-        self._vocabulary, self._n_tried = vocabulary, n_tried
+        self._vocabulary, self._n_tried = vocabulary, effort.n_tried
         mask = tokens >= 0
-        drawn, weight = _drawn(values, np.where(mask, weights, 0), rng, n_rows)
+        drawn, weight = _drawn(values, np.where(mask, weights, 0), rng, effort.n_rows)
         self._root = np.sqrt(weight / weight.sum()).astype(np.float32)
         seen, target = self._root**2, values[drawn].astype(np.float64)
-        spread = np.sqrt(max(float(np.average((target - seen @ target) ** 2, weights=seen)), 1e-18))
+        spread = np.sqrt(max(float(seen @ (target - seen @ target) ** 2), 1e-18))
         self._target: Vector = ((target - _quantile(target, seen, _SILENT)) / spread).astype(np.float32)
         present, own = np.unique(np.where(mask, tokens, -1), return_inverse=True)
         own = own.reshape(tokens.shape)
@@ -145,7 +159,7 @@ class Directions:
         directions = vocabulary.directions[np.maximum(present, 0)] * (present >= 0)[:, None]
         self._directions = np.concatenate([directions, np.zeros((1, directions.shape[1]), np.float32)])
         self._before = {place: _units(own, drawn, _DISTANCES[place], len(present)) for place in PLACES}
-        self._candidates = self._common(tokens[mask], named)
+        self._candidates = self._common(tokens[mask], effort.n_candidates, named)
         self._anchors = vocabulary.directions[self._candidates]
         self._columns: dict[tuple[Relation | None, int], Vector] = {}
         self._spread = {place: self._spread_of(place) for place in PLACES}
@@ -167,9 +181,9 @@ class Directions:
                 break
         return self._rule(state)
 
-    def _common(self, tokens: NDArray[np.int32], named: Sequence[str]) -> Ints:
+    def _common(self, tokens: NDArray[np.int32], most: int, named: Sequence[str]) -> Ints:
         counts = np.bincount(tokens, minlength=len(self._vocabulary))
-        common = np.argsort(-counts, kind="stable")[:_MOST_CANDIDATES]
+        common = np.argsort(-counts, kind="stable")[:most]
         asked = np.array([self._vocabulary.id_of(token) for token in named], dtype=np.int64)
         return np.unique(np.concatenate([common[counts[common] >= _LEAST_COUNT], asked]))
 
@@ -186,9 +200,10 @@ class Directions:
         variance = np.maximum(np.einsum("ij,ij->i", self._anchors @ moments.astype(np.float32), self._anchors), 1e-9)
         # Tokens that stand together are alike: a window varies more than independent tokens would.
         some = np.unique(np.linspace(0, len(self._candidates) - 1, _MEASURED).astype(np.int64))
-        exact = [self._variance(self._column(place, int(i))) for i in some]
+        exact = [max(self._variance(self._column(place, int(i))), 0.0) for i in some]
         spread: Floats = np.sqrt(variance * float(np.median(np.array(exact) / variance[some])))
-        return np.maximum(spread, _SPREAD_SHARE * float(np.median(spread))).astype(np.float32)
+        # Above 0 also where nothing varies, as before texts of one token each.
+        return np.maximum(spread, max(_SPREAD_SHARE * float(np.median(spread)), 1e-6)).astype(np.float32)
 
     def _variance(self, column: Vector) -> float:
         return float(column @ column) - float(column @ self._root) ** 2
@@ -321,8 +336,11 @@ class Directions:
         for clause in rule.clauses if rule else ():
             found = direction_of(clause)
             if found is not None and found[0] in PLACES:
-                names = [(token, 1) for token in found[1].anchors] + [(token, -1) for token in found[1].others]
-                members = [(place_of[self._vocabulary.id_of(token)], sign) for token, sign in names]
+                # A token named on both sides cancels out, or what is left without the others were no direction.
+                names = Counter(found[1].anchors)
+                names.subtract(found[1].others)
+                signs = [(token, 1 if n > 0 else -1) for token, n in names.items() for _ in range(abs(n))]
+                members = [(place_of[self._vocabulary.id_of(token)], sign) for token, sign in signs]
                 groups.setdefault(found[0], self._group(found[0], members))
         return list(groups.values())
 
@@ -373,9 +391,10 @@ def _drawn(
     values: Vector, weights: Floats, rng: np.random.Generator, n_rows: int
 ) -> tuple[tuple[NDArray[np.intp], ...], Floats]:
     """Places drawn for about `n_rows` tokens, and weights under which they stand for all."""
-    mean = np.average(values, weights=weights)
-    off = np.abs(values - mean)
-    pull = np.sqrt(weights) * (off + _FLOOR * np.average(off, weights=weights))
+    # Nothing is drawn where there is no text, or where the neuron does the same everywhere.
+    share = weights / max(float(weights.sum()), 1e-30)
+    off = np.abs(values - (share * values).sum())
+    pull = np.sqrt(weights) * (off + _FLOOR * (share * off).sum())
     chance = np.minimum(1, n_rows * pull / max(float(pull.sum()), 1e-30))
     drawn = np.nonzero(rng.random(values.shape) < chance)
     return drawn, weights[drawn] / chance[drawn]
@@ -389,6 +408,8 @@ def _units(own: Ints, drawn: tuple[NDArray[np.intp], ...], distances: range, now
 
 
 def _quantile(values: Floats, weights: Vector, share: float) -> float:
+    if not len(values):
+        return 0.0
     order = np.argsort(values, kind="stable")
     return float(values[order[min(int(np.searchsorted(np.cumsum(weights[order]), share)), len(order) - 1)]])
 
