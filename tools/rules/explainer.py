@@ -18,7 +18,7 @@ from tools.records.excerpts import EXCERPT_TOKENS, ExploreReadings
 from tools.records.result import Unscored
 from tools.roles import Proposal, Revealed
 from tools.rules.clauses import Rule
-from tools.rules.directions import Directions, direction_of
+from tools.rules.directions import Directions, Effort, direction_of
 from tools.rules.language import parse, render
 from tools.rules.learn import PRICE_PER_WORD, Form, Learner
 from tools.rules.simulate import Batch
@@ -29,11 +29,9 @@ from tools.scoring.sampling import explore_weights, learning_sample
 FORMS = ("mixed", "directions", "context", "tokens")
 """What rules may be like, the richest first; "directions" adds up directions of the embedding."""
 
-N_ROWS, N_ROWS_AGAIN = 15_000, 25_000
-"""Explore tokens from which directions are learnt at first, and in a revision."""
-
-N_TRIED, N_TRIED_AGAIN = 12, 24
-"""Tokens whose exact worth is looked at, at each step, at first and in a revision."""
+AT_FIRST = Effort(n_rows=15_000, n_candidates=2_048, n_tried=12)
+AGAIN = Effort(n_rows=25_000, n_candidates=4_096, n_tried=24)
+"""How hard directions are looked for at first, and in a revision."""
 
 EXCHANGES = 8
 """How often a revision takes tokens out of a sum of directions and looks for better ones, at most."""
@@ -74,21 +72,22 @@ class RulesExplainer:
         return digest.hexdigest()
 
     def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Proposal]:
-        """Rules of the `n` richest forms; forms that find nothing to say are left out."""
+        """Rules of the `n` richest forms; forms that find nothing to say are left out.
+
+        Of one form: the one of the two richest that fits what it was learnt from better.
+        """
         drawn = _Sample.of(explore, size, rng)
         learner = drawn.learner(self.vocabulary, self.neighbourhoods)
-        found = self._learnt(FORMS[:n], drawn, learner, rng)
+        found = self._learnt(FORMS[: max(n, 2)], drawn, learner, rng)
+        if n == 1:
+            found = [max(found, key=lambda one: learner.correlation(one[1]))]
         if not any(rule.clauses for _, rule in found):
             found = [("mixed", self._faint(learner, explore, drawn.excerpts))]
         return _proposals(found)
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal:
-        """Of the rules of the two richest forms the one that fits what it was learnt from better."""
-        drawn = _Sample.of(explore, size, rng)
-        learner = drawn.learner(self.vocabulary, self.neighbourhoods)
-        found = self._learnt(FORMS[:2], drawn, learner, rng)
-        form, rule = max(found, key=lambda one: learner.correlation(one[1]))
-        return Proposal(form, render(rule if rule.clauses else self._faint(learner, explore, drawn.excerpts)))
+    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+        """The rule that one would bet on; None where there is nothing to say."""
+        return next(iter(self.propose(explore, size, rng, 1)), None)
 
     def _learnt(
         self, forms: Sequence[str], drawn: _Sample, learner: Learner, rng: np.random.Generator
@@ -98,7 +97,7 @@ class RulesExplainer:
             if form != "directions":
                 found.append((form, learner.learn(cast(Form, form))))
             elif self.neighbourhoods:
-                rows = Directions(drawn.tokens, drawn.values, drawn.weights, self.vocabulary, rng, N_ROWS, N_TRIED)
+                rows = Directions(drawn.tokens, drawn.values, drawn.weights, self.vocabulary, rng, AT_FIRST)
                 found.append((form, rows.learn()))
         return found
 
@@ -150,9 +149,7 @@ class RulesExplainer:
     ) -> Rule:
         drawn = _Sample.whole(explore, size).with_revealed(revealed)
         named = [name for clause in rule.clauses if (found := direction_of(clause)) for name in found[1].named]
-        learner = Directions(
-            drawn.tokens, drawn.values, drawn.weights, self.vocabulary, rng, N_ROWS_AGAIN, N_TRIED_AGAIN, named
-        )
+        learner = Directions(drawn.tokens, drawn.values, drawn.weights, self.vocabulary, rng, AGAIN, named)
         return learner.learn(rule, EXCHANGES)
 
 
