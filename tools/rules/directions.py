@@ -153,12 +153,11 @@ class Directions:
         seen, target = self._root**2, values[drawn].astype(np.float64)
         spread = np.sqrt(max(float(seen @ (target - seen @ target) ** 2), 1e-18))
         self._target: Vector = ((target - _quantile(target, seen, _SILENT)) / spread).astype(np.float32)
-        present, own = np.unique(np.where(mask, tokens, -1), return_inverse=True)
-        own = own.reshape(tokens.shape)
-        # The last row is for places before the text, which are nowhere in the embedding.
-        directions = vocabulary.directions[np.maximum(present, 0)] * (present >= 0)[:, None]
-        self._directions = np.concatenate([directions, np.zeros((1, directions.shape[1]), np.float32)])
-        self._before = {place: _units(own, drawn, _DISTANCES[place], len(present)) for place in PLACES}
+        met = {place: _before(tokens, drawn, _DISTANCES[place]) for place in PLACES}
+        present = np.unique(np.concatenate([np.array([-1], np.int32), *(part.ravel() for part in met.values())]))
+        # The first row is for places before the text, which are nowhere in the embedding.
+        self._directions = vocabulary.directions[np.maximum(present, 0)] * (present >= 0)[:, None]
+        self._before = {place: np.searchsorted(present, part) for place, part in met.items()}
         self._candidates = self._common(tokens[mask], effort.n_candidates, named)
         self._anchors = vocabulary.directions[self._candidates]
         self._columns: dict[tuple[Relation | None, int], Vector] = {}
@@ -400,10 +399,10 @@ def _drawn(
     return drawn, weights[drawn] / chance[drawn]
 
 
-def _units(own: Ints, drawn: tuple[NDArray[np.intp], ...], distances: range, nowhere: int) -> Ints:
-    """For each drawn token the units so many tokens before it, [n, n_distances]; `nowhere` before the text."""
+def _before(tokens: NDArray[np.int32], drawn: tuple[NDArray[np.intp], ...], distances: range) -> NDArray[np.int32]:
+    """For each drawn token the tokens so many places before it, [n, n_distances]; -1 before the text."""
     rows, columns = drawn
-    at = [np.where(columns >= back, own[rows, np.maximum(columns - back, 0)], nowhere) for back in distances]
+    at = [np.where(columns >= back, tokens[rows, np.maximum(columns - back, 0)], -1) for back in distances]
     return np.stack(at, axis=1)
 
 

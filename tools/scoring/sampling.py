@@ -72,7 +72,9 @@ def learning_sample(
 def explore_weights(explore: ExploreReadings, size: int) -> NDArray[np.float64]:
     """A weight for each explore excerpt, such that all of them stand for the three strata: a third for the top ones."""
     maxima = np.where(explore.excerpts.mask, explore.values, -np.inf).max(axis=1, initial=-np.inf)
-    n_top = min(size, len(maxima))
-    weights = np.full(len(maxima), (2 / 3) / max(len(maxima) - n_top, 1))
-    weights[np.argsort(-maxima, kind="stable")[:n_top]] = (1 / 3) / max(n_top, 1)
+    top = np.argsort(-maxima, kind="stable")[:size]
+    if len(top) == len(maxima):
+        return np.full(len(maxima), 1 / max(len(maxima), 1))
+    weights = np.full(len(maxima), (2 / 3) / (len(maxima) - len(top)))
+    weights[top] = (1 / 3) / max(len(top), 1)
     return weights
