@@ -103,7 +103,7 @@ def test_the_limits_hold_when_there_is_always_more_to_say(monkeypatch: pytest.Mo
     wide = Vocabulary([f" t{i}" for i in range(N_TOKENS)], rng.normal(size=(N_TOKENS, 64)).astype(np.float32))
     tokens = texts(1)
     values = rng.random(tokens.shape)
-    monkeypatch.setattr(directions, "PRICE_PER_WORD", 0.0)
+    monkeypatch.setattr(directions, "PRICE_OF_A_NAME", 0.0)
     own_learner = learner(tokens, values, wide, n_rows=1500, n_tried=4)
     met = sums(own_learner, monkeypatch)
     for exchanges in (0, 2):

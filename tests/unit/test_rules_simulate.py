@@ -1,6 +1,7 @@
 """What a rule predicts, held against an implementation that is slow and obvious."""
 
 import re
+from math import prod
 from typing import get_args
 
 import numpy as np
@@ -325,14 +326,13 @@ def levels(rule: Rule, tokens: np.ndarray, vocabulary: Vocabulary) -> np.ndarray
         for at in range(len(text)):
             total = 0.0
             for clause in rule.clauses:
-                value = 1.0 if clause.token is None else belongs(clause.token, text, at, vocabulary)
+                said = [] if clause.token is None else [(belongs(clause.token, text, at, vocabulary), False)]
                 for given, unless in ((clause.context, clause.unless), (clause.also, clause.also_unless)):
                     if given is not None:
-                        context = holds(given, text, at, vocabulary)
-                        if unless:
-                            context = min(1.0, max(0.0, context))
-                        value *= 1 - context if unless else context
-                total += clause.strength * value
+                        said.append((holds(given, text, at, vocabulary), unless))
+                if len(said) > 1 or any(unless for _, unless in said):
+                    said = [(min(1.0, max(0.0, value)), unless) for value, unless in said]
+                total += clause.strength * prod(1 - value if unless else value for value, unless in said)
             out[row, at] = min(10.0, max(0.0, total))
     return out
 
@@ -400,6 +400,8 @@ def test_tokens_nearer_some_than_others_speak_for_and_against() -> None:
     assert held(f"Fires amid {one_side} (8).") == [[0, 0.75, 1.5, 0.75, 0.75, 0.75], [0, -0.75, -1.5, -0.75, 0, 0]]
     assert held(f"Fires anywhere after {one_side} (8).") == [[0, 1, 1, 1, 1, 1], [0, 0, 0, 1, 1, 0]]
     assert held(f"Fires unless right after {one_side} (8).") == [[1, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0]]
+    both = f"Fires on {one_side} right after {one_side} (8)."
+    assert held(both) == [[0, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 0]], "two that speak against firing do not speak for it"
     weighed = batch.levels(parse(f"Fires everywhere (5); on {one_side} (1)."))
     assert weighed.tolist() == [[8, 8, 2, 5, 5, 8], [2, 2, 8, 8, 8, 0]]
 

@@ -146,7 +146,10 @@ class Inside:
 
 @dataclass(frozen=True)
 class Between:
-    """A token of `first` stands earlier, and none of `last` has come since, the present token included."""
+    """A token of `first` stands earlier, and none of `last` has come since, the present token included.
+
+    A token is of a graded class from 0.5 on.
+    """
 
     first: TokenClass
     last: TokenClass
@@ -193,7 +196,8 @@ class Clause:
     """`strength` (-10 to 10, not 0) for each token where the conditions hold; no condition at all: for every token.
 
     `unless` and `also_unless` turn the context before them around. After an `unless` there is only another. Conditions
-    are graded: the strength counts by their product, 0 to 1, or where it names tokens `Nearer` some, any number.
+    are graded: the strength counts by their product, 0 to 1. Where the one condition names tokens `Nearer` some it may
+    be any number; beside another condition, or after `unless`, that is cut to 0-1.
     """
 
     strength: int

@@ -2,8 +2,8 @@
 
 A neuron of a transformer weighs what its token and the tokens before say, adds that up and cuts at zero. So does this
 rule: one clause for the token itself, one for the token before and one for the last 16, each a direction named by
-tokens that it points to and tokens that it points away from. One direction on the token alone explains about as much
-as a table of all tokens does; which tokens name it best is what is searched for here.
+tokens that it points to and tokens that it points away from. Which tokens name a direction
+best is what is searched for here.
 
 Tokens are added one at a time where the loss of the cut sum falls most, strengths fitted anew each time; later, the
 tokens that are worth least for their words are taken out and better ones found (`exchange`).
@@ -34,19 +34,30 @@ _DISTANCES: dict[Relation | None, range] = {
     "amid": range(1, AMID_WINDOW + 1),
 }
 _LEAST_COUNT = 3
-"""A token that may name a direction is no accident of the sample."""
+"""Times that a token stands in the sample before it may name a direction."""
 
 _TRIED_PLACES = 3
+"""New clauses whose exact worth is looked at, at each step, beside the tokens that promise most."""
+
 _SPREAD_SHARE = 0.4
+"""No column is taken to vary less than this share of the median one, or rare accidents would promise most."""
+
 _MEASURED = 32
+"""Candidates whose column is built to find out how much more a window varies than independent tokens."""
+
 _SILENT = 0.1
 """Level 0 is the value below which a tenth of the text lies."""
 
 _FLOOR = 0.2
-PRICE_PER_WORD = 0.0005
-"""Share of the variance that a word has to explain to be worth saying."""
+"""Chance of being looked at of a token at the mean, beside one as far from it as tokens are on average."""
+
+PRICE_OF_A_NAME = 0.0005
+"""Share of the variance that a word has to explain. Less than a clause of other rules has to: here many small shares
+add up to one direction."""
 
 _CACHED = 400
+"""Columns that are kept, each float32 [n_rows]."""
+
 _FREED = (6, 12, 3)
 """Words that an exchange frees at first, and after one that did not pay."""
 
@@ -57,7 +68,14 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Group:
-    """One clause: members are (candidate, 1 or -1); their directions and their columns are added up."""
+    """One clause: members are (candidate, 1 or -1).
+
+    Attributes:
+        place: where.
+        members: what names the direction.
+        direction: the sum of their directions, [d_model].
+        column: the sum of their columns, [n_rows], times the root of the weight of the rows.
+    """
 
     place: Relation | None
     members: tuple[tuple[int, int], ...]
@@ -89,7 +107,7 @@ class _Sum:
     @property
     def cost(self) -> float:
         """The loss and the price of the words."""
-        return self.loss + PRICE_PER_WORD * self.words
+        return self.loss + PRICE_OF_A_NAME * self.words
 
     @property
     def named(self) -> int:
@@ -112,8 +130,8 @@ class Effort:
     """How hard directions are looked for.
 
     Attributes:
-        n_rows: tokens of the sample that are looked at, about; the likelier drawn, the further the neuron is from its
-            mean there.
+        n_rows: tokens of the sample that are looked at, about. A token is the likelier drawn, the further the neuron
+            is from its mean there.
         n_candidates: tokens that may name a direction, the most frequent ones of the sample.
         n_tried: those whose exact worth is looked at, at each step.
     """
@@ -167,7 +185,8 @@ class Directions:
         """The best sum of directions that was found; empty when no direction says anything.
 
         Args:
-            start: a rule whose clauses on directions are gone on from.
+            start: a rule whose clauses on directions are gone on from, the first of each place, their strengths fitted
+                anew. The tokens that it names must be candidates: see `named`.
             exchanges: how often tokens are taken out and better ones looked for, at most.
         """
         state = self._grown(self._fitted(self._groups_of(start), None))
@@ -309,8 +328,8 @@ class Directions:
 
     def _thinned(self, state: _Sum, n_words_freed: int) -> _Sum:
         """Take out tokens and clauses, those first that explain least for their words, until so many are free."""
-        least = state.words - n_words_freed
-        while state.words > least and state.groups:
+        target_words = state.words - n_words_freed
+        while state.words > target_words and state.groups:
             without = list(self._without_one(state))
             state = min(without, key=lambda other: (other.loss - state.loss) / (state.words - other.words))
             state = self._fitted(state.groups, state.strengths, steps=2)

@@ -17,8 +17,8 @@ from tools.evidence import sample
 from tools.records.excerpts import EXCERPT_TOKENS, ExploreReadings
 from tools.records.result import Unscored
 from tools.roles import Proposal, Revealed
-from tools.rules.clauses import Rule
-from tools.rules.directions import Directions, Effort, direction_of
+from tools.rules.clauses import Clause, Rule
+from tools.rules.directions import PLACES, Directions, Effort, direction_of
 from tools.rules.language import parse, render
 from tools.rules.learn import PRICE_PER_WORD, Form, Learner
 from tools.rules.simulate import Batch
@@ -46,10 +46,11 @@ REVEALED_SHARE = 0.1
 """Weight of all revealed experiments together, beside 1 for each of the three strata."""
 
 _REVISED = 2
+"""A sum of directions is revised when it is among so many of the best."""
 
 
 class RulesExplainer:
-    """Implements `tools.roles.Explainer` by greedy rule learning.
+    """Implements `tools.roles.Explainer` by rules that are learnt clause by clause or as sums of directions.
 
     Args:
         vocabulary: the subject model's.
@@ -97,8 +98,8 @@ class RulesExplainer:
             if form != "directions":
                 found.append((form, learner.learn(cast(Form, form))))
             elif self.neighbourhoods:
-                rows = Directions(drawn.tokens, drawn.values, drawn.weights, self.vocabulary, rng, AT_FIRST)
-                found.append((form, rows.learn()))
+                directions = Directions(drawn.tokens, drawn.values, drawn.weights, self.vocabulary, rng, AT_FIRST)
+                found.append((form, directions.learn()))
         return found
 
     def _faint(self, learner: Learner, explore: ExploreReadings, learnt: NDArray[np.int32]) -> Rule:
@@ -126,7 +127,7 @@ class RulesExplainer:
         """
         found: list[tuple[str, Rule]] = []
         rules = [parse(sentence) for sentence in best[:_REVISED]]
-        summed = next((rule for rule in rules if any(map(direction_of, rule.clauses))), None)
+        summed = next((rule for rule in rules if any(_is_summed(clause) for clause in rule.clauses)), None)
         if summed is not None:
             found.append(("better directions", self._exchanged(summed, explore, size, rng, revealed)))
         if summed is None or rules[0] is not summed:
@@ -188,7 +189,7 @@ class _Sample:
             n = len(experiment.tokens)
             tokens[row, :n] = experiment.tokens
             values[row, n - 1] = experiment.value
-            # The mean weight of a token times 64 is an excerpt's.
+            # An excerpt's weight counts once for each of its 64 tokens, that of an experiment at its last alone.
             weights[row, n - 1] = EXCERPT_TOKENS * REVEALED_SHARE / len(revealed)
         return _Sample(
             np.concatenate([self.tokens, tokens]),
@@ -200,6 +201,11 @@ class _Sample:
     def learner(self, vocabulary: Vocabulary, neighbourhoods: bool) -> Learner:
         """A learner of rules of several forms."""
         return Learner(self.tokens, self.values, self.weights, vocabulary, neighbourhoods)
+
+
+def _is_summed(clause: Clause) -> bool:
+    found = direction_of(clause)
+    return found is not None and found[0] in PLACES
 
 
 class RulesSimulator:

@@ -290,7 +290,10 @@ class _Reader:
                 return self._nearer()
             if kind := self._one_of(get_args(AffixKind)):
                 return Affix(kind, self._alone(kind))
-        raise self._expected(f"tokens in backquotes or a class of tokens ({', '.join([*SPELLING, *WORD_SPELLING])})")
+        raise self._expected(
+            "tokens in backquotes, tokens like `a`, tokens nearer `a` than `b`, "
+            f"or a class of tokens ({', '.join([*SPELLING, *WORD_SPELLING])})"
+        )
 
     def _nearer(self) -> Nearer:
         anchors = self._quoted()

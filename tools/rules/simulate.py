@@ -97,17 +97,19 @@ class Batch:
     def clause(self, clause: Clause) -> Values:
         """How far the clause's condition holds, float32 [n, pos] in 0..1, strength left out; 0 past the end.
 
-        Only a clause that names tokens `Nearer` some may leave 0..1.
+        Only a clause whose one condition names tokens `Nearer` some may leave 0..1: beside another condition that is
+        cut, or two that both speak against firing would multiply to one that speaks for it.
         """
-        value = self.mask.astype(np.float32)
-        if clause.token is not None:
-            value = value * self.member(clause.token)
+        held = [] if clause.token is None else [self.member(clause.token)]
+        alone = not clause.unless and clause.also is None and (clause.token is None or clause.context is None)
+        cut = not alone and any(isinstance(tokens, Nearer) for tokens in clause.classes())
         for context, unless in ((clause.context, clause.unless), (clause.also, clause.also_unless)):
             if context is not None:
-                held = self.context(context)
-                if unless and isinstance(context, After) and isinstance(context.tokens, Nearer):
-                    held = held.clip(0, 1)
-                value = value * (1 - held if unless else held)
+                found = self.context(context)
+                held.append(1 - (found.clip(0, 1) if cut else found) if unless else found)
+        value = self.mask.astype(np.float32)
+        for condition in held:
+            value = value * (condition.clip(0, 1) if cut else condition)
         return value
 
     def context(self, context: Context) -> Values:

@@ -10,16 +10,23 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float32]
 
 LARGEST = 10
+"""The largest strength."""
+
 LEAST_GAIN = 1e-4
+"""Correlation that a step must gain."""
+
 _SWEEPS = 4
 _STEPS = (-3, -1, 1, 3)
 
 
 @dataclass(frozen=True)
 class Strengths:
-    """What the clauses hold at, columns [n_clauses, n], with all positions where none holds made one.
+    """What is fitted.
 
-    The last clause holds everywhere. `target` is what is to be predicted, of weighted mean 0 and variance 1.
+    Attributes:
+        columns: how far each clause holds, [n_clauses, n]; the last clause holds everywhere.
+        weight: of each position, [n], adding up to 1.
+        target: what is to be predicted, [n], of weighted mean 0 and variance 1.
     """
 
     columns: Vector
@@ -28,7 +35,7 @@ class Strengths:
 
     @classmethod
     def of(cls, columns: Vector, weight: Vector, target: Vector) -> Strengths:
-        """Merge the positions at which no clause but the last holds."""
+        """The same with all positions at which no clause but the last holds made one."""
         some = columns[:-1].any(axis=0)
         silent = ~some
         rest = float(weight[silent].sum())
@@ -70,7 +77,7 @@ class Strengths:
         return strengths, best
 
     def _correlation(self, total: Vector) -> float:
-        """Of the sum, cut to 0-10, with the target."""
+        """Of the sum, cut to 0-10, with the target; -1, the worst, where the sum says the same of all."""
         levels = np.clip(total, 0, 10)
         levels -= self.weight @ levels
         covariance, variance = float(self.weight @ (levels * self.target)), float(self.weight @ levels**2)
