@@ -391,5 +391,5 @@ def test_weights_of_explore_text() -> None:
     assert found.sum() == pytest.approx(1)
     assert found[[3, 7, 8]] == pytest.approx([1 / 9] * 3)
     assert np.delete(found, [3, 7, 8]) == pytest.approx([2 / 27] * 9)
-    assert explore_weights(explore(tokens[:2], values[:2]), 3) == pytest.approx([1 / 6] * 2)
+    assert explore_weights(explore(tokens[:2], values[:2]), 3) == pytest.approx([1 / 2] * 2)
     assert len(explore_weights(explore(tokens[:0], values[:0]), 3)) == 0
