@@ -252,7 +252,7 @@ def test_what_a_person_may_write(text: str, meaning: Rule) -> None:
         ("Fires on `a`, (3).", "expected a token in backquotes and found '(3)'"),
         ("Fires on `` (3).", "expected a token in backquotes and found '``'"),
         ("Fires on `\\x41` (3).", "cannot read '`\\\\x41` (3)'"),
-        ("Fires on verbs (3).", "expected tokens in backquotes or a class of tokens (numbers, punctuation, "),
+        ("Fires on verbs (3).", "tokens like `a`, tokens nearer `a` than `b`, or a class of tokens (numbers, "),
         ("Fires on tokens like (3).", "expected a token in backquotes and found '(3)'"),
         ("Fires on tokens nearer (3).", "expected a token in backquotes and found '(3)'"),
         ("Fires on tokens nearer `a` than (3).", "expected a token in backquotes and found '(3)'"),
