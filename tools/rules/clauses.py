@@ -3,7 +3,7 @@
 A rule predicts a level from 0 to 10 for every token of a text: the strengths of all clauses that hold are added up and
 the sum is cut to 0-10. A clause may name the token itself, one or two things about its left context, or both; with
 `unless` it holds where a context does not. Conditions are graded from 0 to 1, but for those on tokens `Nearer` some,
-which may leave that range on both sides; a clause of several is their product.
+which alone may leave that range on both sides; a clause of several conditions is their product, from 0 to 1.
 
 A *word* is a run of letters as far as it has come: `op` + `en` + `ing` is the word `op`, then `open`, then `opening`.
 """

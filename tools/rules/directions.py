@@ -2,11 +2,11 @@
 
 A neuron of a transformer weighs what its token and the tokens before say, adds that up and cuts at zero. So does this
 rule: one clause for the token itself, one for the token before and one for the last 16, each a direction named by
-tokens that it points to and tokens that it points away from. Which tokens name a direction
-best is what is searched for here.
+tokens that it points to and tokens that it points away from. Which tokens name a direction best is what is searched
+for here.
 
 Tokens are added one at a time where the loss of the cut sum falls most, strengths fitted anew each time; later, the
-tokens that are worth least for their words are taken out and better ones found (`exchange`).
+tokens that are worth least for their words are taken out and better ones found: an exchange.
 """
 
 from __future__ import annotations
@@ -353,7 +353,7 @@ class Directions:
         groups: dict[Relation | None, _Group] = {}
         for clause in rule.clauses if rule else ():
             found = direction_of(clause)
-            if found is not None and found[0] in PLACES:
+            if found is not None:
                 # A token named on both sides cancels out, or what is left without the others were no direction.
                 names = Counter(found[1].anchors)
                 names.subtract(found[1].others)
@@ -385,11 +385,14 @@ class Directions:
 
 
 def direction_of(clause: Clause) -> tuple[Relation | None, Nearer] | None:
-    """The place and the direction that a clause is about, if it is about a direction and nothing else."""
+    """The place and the direction that a clause is about, if it is about a direction at one of `PLACES` and nothing
+    else."""
     match clause:
         case Clause(token=Nearer() as nearer, context=None):
             return None, nearer
-        case Clause(token=None, context=After(relation, Nearer() as nearer), unless=False, also=None):
+        case Clause(token=None, context=After(relation, Nearer() as nearer), unless=False, also=None) if (
+            relation in PLACES
+        ):
             return relation, nearer
     return None
 

@@ -17,8 +17,8 @@ from tools.evidence import sample
 from tools.records.excerpts import EXCERPT_TOKENS, ExploreReadings
 from tools.records.result import Unscored
 from tools.roles import Proposal, Revealed
-from tools.rules.clauses import Clause, Rule
-from tools.rules.directions import PLACES, Directions, Effort, direction_of
+from tools.rules.clauses import Rule
+from tools.rules.directions import Directions, Effort, direction_of
 from tools.rules.language import parse, render
 from tools.rules.learn import PRICE_PER_WORD, Form, Learner
 from tools.rules.simulate import Batch
@@ -127,7 +127,7 @@ class RulesExplainer:
         """
         found: list[tuple[str, Rule]] = []
         rules = [parse(sentence) for sentence in best[:_REVISED]]
-        summed = next((rule for rule in rules if any(_is_summed(clause) for clause in rule.clauses)), None)
+        summed = next((rule for rule in rules if any(map(direction_of, rule.clauses))), None)
         if summed is not None:
             found.append(("better directions", self._exchanged(summed, explore, size, rng, revealed)))
         if summed is None or rules[0] is not summed:
@@ -201,11 +201,6 @@ class _Sample:
     def learner(self, vocabulary: Vocabulary, neighbourhoods: bool) -> Learner:
         """A learner of rules of several forms."""
         return Learner(self.tokens, self.values, self.weights, vocabulary, neighbourhoods)
-
-
-def _is_summed(clause: Clause) -> bool:
-    found = direction_of(clause)
-    return found is not None and found[0] in PLACES
 
 
 class RulesSimulator:
