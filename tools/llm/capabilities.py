@@ -1,0 +1,137 @@
+"""What an endpoint honours of what can be asked of it: found out from its refusals and, since some say nothing and
+ignore the request, from its replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import get_args
+
+from tools.llm.chat import ChatReply, ChatRequest
+from tools.llm.settings import Access, LLMSettings, Structure, TokenField
+
+_STRUCTURES: tuple[Structure, ...] = get_args(Structure)
+_OTHER_FIELD: dict[TokenField, TokenField] = {
+    "max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens",
+}  # fmt: skip
+_ROOM_TO_THINK = 8192
+"""Tokens added to the limit of a model that spent all of it on thoughts that it does not show."""
+
+_NOT_TAKEN = ("support", "unrecognized", "unexpected", "unknown", "not permitted", "forbidden", "instead", "extra")
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What is asked of the endpoint, as far as it is known to honour it."""
+
+    structure: Structure
+    token_field: TokenField
+    logprobs: bool = True
+    functions: bool = True
+    temperature: bool = True
+    seed: bool = True
+    room: int = 0
+
+    def told(self) -> dict[str, str | bool | int]:
+        """For a result: what was asked in the end."""
+        return {
+            "structure": self.structure, "token_field": self.token_field, "log_probabilities": self.logprobs,
+            "functions": self.functions, "temperature": self.temperature, "seed": self.seed,
+        }  # fmt: skip
+
+
+@dataclass
+class Discovery:
+    """Learns what one model at one endpoint honours.
+
+    Attributes:
+        now: what is asked from here on.
+        noticed: what was found out, as sentences, in order.
+    """
+
+    now: Capabilities
+    noticed: list[str] = field(default_factory=list)
+    _may_change_field: bool = True
+    _may_change_structure: bool = True
+
+    @classmethod
+    def begin(cls, settings: LLMSettings, where: Access) -> Discovery:
+        """Hopeful at first: everything is asked for that the settings do not fix."""
+        likely: TokenField = "max_completion_tokens" if where.is_openai else "max_tokens"
+        return cls(
+            Capabilities(
+                structure="json_schema" if settings.structure == "auto" else settings.structure,
+                token_field=likely if settings.token_field == "auto" else settings.token_field,
+            ),
+            _may_change_field=settings.token_field == "auto",
+            _may_change_structure=settings.structure == "auto",
+        )
+
+    def refused(self, request: ChatRequest, asked: Capabilities, said: str) -> bool:
+        """Learn from a refusal (a 400 or 422); whether to ask again, with less.
+
+        Args:
+            request: what was asked.
+            asked: with what.
+            said: everything that the endpoint said.
+        """
+        if asked != self.now:  # found out meanwhile by another request
+            return True
+        said = said.lower()
+        if "context" in said and ("length" in said or "window" in said or "size" in said):
+            return False
+        # The name of a setting alone tells little: a refusal of the question may quote all of it.
+        names: list[tuple[bool, tuple[str, ...], Callable[[str], None]]] = [
+            (request.schema is not None and asked.structure != "instructions" and self._may_change_structure,
+             ("response_format", "json_schema", "json_object", "grammar", "guided"), self._less_structure),
+            (request.logprobs and asked.logprobs, ("logprobs",), lambda why: self._without("logprobs", why)),
+            (bool(request.functions) and asked.functions, ("tools", "tool_choice", "function"),
+             lambda why: self._without("functions", why)),
+            (asked.temperature, ("temperature",), lambda why: self._without("temperature", why)),
+            (request.seed is not None and asked.seed, ("seed",), lambda why: self._without("seed", why)),
+            (self._may_change_field and any(word in said for word in _NOT_TAKEN),
+             (asked.token_field,), self._other_field),
+        ]  # fmt: skip
+        for applies, words, act in names:
+            if applies and any(word in said for word in words):
+                act("refused")
+                return True
+        return False
+
+    def replied(self, request: ChatRequest, asked: Capabilities, reply: ChatReply, is_json: bool) -> None:
+        """Learn from a reply: an endpoint that ignores what it was asked does not say so."""
+        if asked != self.now:
+            return
+        whole = reply.finish != "length"
+        if request.schema is not None and not is_json and whole and asked.structure != "instructions":
+            if self._may_change_structure:
+                self._less_structure("ignored")
+        elif request.logprobs and asked.logprobs and reply.choices is None and reply.text:
+            self._without("logprobs", "ignored")
+        limit = request.max_tokens + asked.room
+        if self._may_change_field and not reply.usage.estimated and reply.usage.output_tokens > limit + 8:
+            self._other_field("ignored")
+
+    def thinks(self, asked: Capabilities) -> bool:
+        """Learn that a reply was used up by thoughts before it began; whether to ask again, with more room."""
+        if asked.room:
+            return False
+        if not self.now.room:
+            self.now = replace(self.now, room=_ROOM_TO_THINK)
+            self.noticed.append(f"it thinks before it answers: {_ROOM_TO_THINK:,} tokens more are allowed a reply")
+        return True
+
+    def _less_structure(self, why: str) -> None:
+        structure = _STRUCTURES[_STRUCTURES.index(self.now.structure) + 1]
+        self.noticed.append(f"{self.now.structure} is {why}: from here on {structure}")
+        self.now = replace(self.now, structure=structure)
+
+    def _without(self, what: str, why: str) -> None:
+        self.noticed.append(f"{what.replace('logprobs', 'log probabilities')} is {why}: from here on without")
+        self.now = replace(self.now, **{what: False})  # type: ignore[arg-type]
+
+    def _other_field(self, why: str) -> None:
+        self._may_change_field = False
+        other = _OTHER_FIELD[self.now.token_field]
+        self.noticed.append(f"{self.now.token_field} is {why}: from here on {other}")
+        self.now = replace(self.now, token_field=other)

@@ -1,0 +1,318 @@
+"""One model at one endpoint: asks within the process's limit, again where that may help, and nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from tools.errors import AgentError, LLMNotAvailable
+from tools.llm.capabilities import Capabilities, Discovery
+from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, Usage
+from tools.llm.exchange import GRACE_S, Exchange, exchange
+from tools.llm.secrets import scrubbed
+from tools.llm.settings import Access, LLMSettings, access
+from tools.llm.wire import body_of, is_json, packed, read_reply, unpacked
+
+if TYPE_CHECKING:
+    import openai
+
+Answer = ChatReply | ChatFailure
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
+
+GIVE_UP_AFTER = 5
+"""So many requests in a row that got no answer with all their attempts, and the endpoint counts as gone."""
+
+_TRIES_BEFORE_ANY_ANSWER = 2
+_PASSING = frozenset({408, 409, 425, 429})
+_MOST_LESSONS = 12
+
+_BROKEN = "HTTP 500"
+_RETRIES_WHEN_BROKEN = 2
+"""Many servers answer a question that they cannot take with a bare 500, each time anew."""
+
+_KEPT: frozenset[FailureKind] = frozenset({"refusal"})
+"""Failures that are an answer: it was paid for, and would come again."""
+
+
+class _Passing(Exception):
+    """Something went wrong that may not go wrong again; `nobody`: there was no one to connect to."""
+
+    def __init__(self, failure: ChatFailure, wait_s: float | None = None, nobody: bool = False) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.wait_s = wait_s
+        self.nobody = nobody
+
+
+@dataclass
+class Endpoint:
+    """Implements `tools.llm.chat.ChatModel`.
+
+    Attributes:
+        model: as the endpoint calls it.
+        settings: of the connection.
+        where: the endpoint and the key.
+        shared: what all calls of the process share.
+        learnt: what the endpoint honours.
+    """
+
+    model: str
+    settings: LLMSettings
+    where: Access
+    shared: Exchange
+    learnt: Discovery
+    _has_answered: bool = False
+    _failed_in_a_row: int = 0
+    _over: AgentError | None = None
+    """Why nothing more is sent for what is being asked now."""
+    _asking: dict[str, asyncio.Task[Answer]] = field(default_factory=dict)
+    _on_their_way: set[asyncio.Task[Any]] = field(default_factory=set)
+    _jitter: random.Random = field(default_factory=random.Random)
+    """Of waiting times alone, so that no result depends on it."""
+
+    @classmethod
+    def open(cls, model: str, settings: LLMSettings, shared: Exchange | None = None) -> Endpoint:
+        """Get ready to ask; nothing is sent yet.
+
+        Raises:
+            BadInput: the URL cannot be used.
+            LLMNotAvailable: OpenAI's endpoint, and no key.
+        """
+        where = access(settings)
+        return cls(model, settings, where, shared or exchange(settings), Discovery.begin(settings, where))
+
+    @property
+    def name(self) -> str:
+        """As a result calls it."""
+        return f"openai:{self.model}"
+
+    def ask(self, requests: Sequence[ChatRequest]) -> list[Answer]:
+        """Ask all at once, within the limit, and wait; answers in the order of the questions.
+
+        Raises:
+            LLMNotAvailable: it cannot be reached, has stopped answering, refuses the key, or has no such model.
+            StorageError: replies cannot be kept.
+        """
+        keys = [request.key(self.where.url, self.model) for request in requests]
+        kept = {key: found for key, data in self.shared.replies.get(keys).items() if (found := unpacked(data))}
+        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in kept}
+        if missing:
+            self.shared.replies.prepare()
+            self._over = None
+            kept |= self.shared.run(self._ask_all(missing))
+        return [kept[key] for key in keys]
+
+    async def _ask_all(self, requests: dict[str, ChatRequest]) -> dict[str, Answer]:
+        for key, request in requests.items():
+            if key not in self._asking:  # another thread may be waiting for the same answer
+                self._asking[key] = task = asyncio.create_task(self._answer(key, request))
+                task.add_done_callback(lambda _, key=key: self._asking.pop(key, None))  # type: ignore[misc]
+        tasks = {key: self._asking[key] for key in requests}
+        try:
+            done, _ = await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
+        except asyncio.CancelledError:
+            await self._stop(tasks.values())
+            raise
+        failed = next((error for task in done if not task.cancelled() and (error := task.exception())), None)
+        if failed is not None:
+            await self._stop(tasks.values())
+            raise failed
+        return {key: task.result() for key, task in tasks.items()}
+
+    async def _stop(self, tasks: Collection[asyncio.Task[Answer]]) -> None:
+        """Send nothing more; what is on its way is paid for, so it is waited for a little, and kept."""
+        waiting = {task for task in tasks if not task.done()}
+        sent = waiting & self._on_their_way
+        for task in waiting - sent:
+            task.cancel()
+        if sent:
+            _, late = await asyncio.wait(sent, timeout=GRACE_S)
+            for task in late:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answer(self, key: str, request: ChatRequest) -> Answer:
+        try:
+            answer = await self._with_attempts(request)
+            if isinstance(answer, ChatReply) or answer.kind in _KEPT:
+                await asyncio.wrap_future(self.shared.replies.put(key, packed(answer)))
+        except AgentError as error:
+            self._over = error
+            raise
+        return answer
+
+    async def _with_attempts(self, request: ChatRequest) -> Answer:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        deadline = started + self.settings.deadline_s
+        attempt = 0
+        while True:
+            try:
+                answer = await self._with_less(request, deadline)
+            except _Passing as passing:
+                attempt += 1
+                wait_s = passing.wait_s if passing.wait_s is not None else self._wait_s(attempt)
+                if not self._may_try_again(attempt, passing) or loop.time() + wait_s >= deadline:
+                    self._count_failure(passing.failure)
+                    return replace(passing.failure, seconds=round(loop.time() - started, 4))
+                if passing.failure.kind == "rate limit" or passing.nobody:
+                    self.shared.limit.too_much(wait_s)
+                await asyncio.sleep(wait_s)
+            else:
+                self._failed_in_a_row = 0
+                return replace(answer, seconds=round(loop.time() - started, 4))
+
+    def _may_try_again(self, attempt: int, passing: _Passing) -> bool:
+        if passing.failure.message.startswith(_BROKEN) and attempt > _RETRIES_WHEN_BROKEN:
+            return False
+        if passing.nobody and not self._has_answered and attempt >= _TRIES_BEFORE_ANY_ANSWER:
+            return False
+        return attempt <= self.settings.retries
+
+    def _wait_s(self, attempt: int) -> float:
+        longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (attempt - 1))
+        return longest * self._jitter.uniform(0.5, 1.0)
+
+    def _count_failure(self, failure: ChatFailure) -> None:
+        if failure.kind not in ("connection", "timeout"):  # it is there, and says something
+            return
+        self._failed_in_a_row += 1
+        what = f"the LLM endpoint {self.where.url}"
+        if not self._has_answered and failure.kind == "connection":
+            raise LLMNotAvailable(
+                f"{what} cannot be reached ({failure.message}): start it, or name another one with --llm-url, or use "
+                "`--explainer rules`, which needs none."
+            )
+        if self._failed_in_a_row >= GIVE_UP_AFTER:
+            raise LLMNotAvailable(
+                f"{what} has stopped answering ({failure.reason}, after {self.settings.retries + 1} attempts each): "
+                "every reply so far is kept, so nothing is paid twice when you go on later."
+            )
+
+    async def _with_less(self, request: ChatRequest, deadline: float) -> Answer:
+        """Ask for everything that the endpoint is thought to honour, and for less where it turns out not to."""
+        paid: list[Usage] = []
+        for _ in range(_MOST_LESSONS):
+            async with self.shared.limit:
+                if self._over is not None:
+                    raise asyncio.CancelledError
+                asked = self.learnt.now  # what was found out while this waited for its turn counts
+                sent = await self._send(request, asked, deadline)
+            if sent is None:
+                continue
+            answer = sent if isinstance(sent, ChatFailure) else await self._read(sent, request)
+            if answer.usage is not None:
+                paid.append(answer.usage)
+            if isinstance(answer, ChatReply):
+                self.learnt.replied(request, asked, answer, request.schema is None or is_json(answer.text))
+            elif answer.kind == "empty reply" and "cut off" in answer.message and self.learnt.thinks(asked):
+                continue
+            return replace(answer, usage=_total(paid)) if paid else answer
+        return ChatFailure("rejected", "the endpoint refuses every form of this request")
+
+    async def _read(self, data: bytes, request: ChatRequest) -> Answer:
+        async with self.shared.reading:
+            answer = read_reply(data, request)
+            await asyncio.sleep(0)
+        if isinstance(answer, ChatFailure):
+            answer = replace(answer, message=self._said(answer.message))
+            if answer.kind in ("malformed reply", "server error"):  # a proxy's page, or an error sent as a success
+                raise _Passing(answer)
+        return answer
+
+    async def _send(self, request: ChatRequest, asked: Capabilities, deadline: float) -> bytes | ChatFailure | None:
+        """One attempt; None when the endpoint refuses what was asked, and less is to be asked next.
+
+        Raises:
+            _Passing: it may go better another time.
+            LLMNotAvailable: it will not.
+        """
+        import httpx2
+        import openai
+
+        loop = asyncio.get_running_loop()
+        timeout = min(self.settings.timeout_s, deadline - loop.time())
+        if timeout <= 0:
+            raise _Passing(ChatFailure("timeout", f"no reply within {self.settings.deadline_s:g} s"))
+        task = asyncio.current_task()
+        assert task is not None
+        self._on_their_way.add(task)
+        self.shared.n_sent += 1
+        try:
+            # Not through the typed methods, which cost more than everything else about a call.
+            response = await self.shared.client(self.where).post(
+                "/chat/completions",
+                cast_to=httpx2.Response,
+                body=body_of(request, self.model, asked),
+                options={"timeout": timeout},
+            )
+        except openai.APIStatusError as refused:
+            self._has_answered = True
+            return self._refused(request, asked, refused)
+        except openai.APITimeoutError as late:
+            raise _Passing(ChatFailure("timeout", f"no reply within {timeout:g} s")) from late
+        except openai.APIConnectionError as broken:
+            cause = broken.__cause__
+            failure = ChatFailure("connection", self._said(str(cause or broken)))
+            raise _Passing(failure, nobody=isinstance(cause, httpx2.ConnectError)) from broken
+        finally:
+            self._on_their_way.discard(task)
+        self._has_answered = True
+        self.shared.limit.went_well()
+        return response.content
+
+    def _refused(self, request: ChatRequest, asked: Capabilities, error: openai.APIStatusError) -> ChatFailure | None:
+        status, text = error.status_code, error.response.text
+        said = self._said(text) or f"HTTP {status}"
+        if status in (401, 403):
+            raise LLMNotAvailable(
+                f"the LLM endpoint {self.where.url} refuses the key ({said}): set OPENAI_API_KEY to one that it takes."
+            )
+        if status == 404:
+            raise LLMNotAvailable(
+                f"the LLM endpoint {self.where.url} has no model {self.model!r} ({said}): name one that it serves."
+            )
+        if "insufficient_quota" in text or status == 402:
+            raise LLMNotAvailable(f"the account at {self.where.url} has nothing left to spend ({said}).")
+        if status == 429:
+            raise _Passing(ChatFailure("rate limit", said), _retry_after(error.response.headers))
+        if status in _PASSING or status >= 500:
+            failure = ChatFailure("server error", f"HTTP {status}: {said}")
+            raise _Passing(failure, _retry_after(error.response.headers))
+        if status in (400, 422) and self.learnt.refused(request, asked, text):
+            return None
+        return ChatFailure("rejected", f"HTTP {status}: {said}")
+
+    def _said(self, text: str) -> str:
+        return scrubbed(text, self.where.key)
+
+
+def _retry_after(headers: Any) -> float | None:
+    """Seconds to wait, as the endpoint says; None when it does not, or not so that it can be read."""
+    from datetime import UTC, datetime
+
+    try:
+        if (ms := headers.get("retry-after-ms")) is not None:
+            wait = float(ms) / 1000
+        elif (after := headers.get("retry-after")) is not None:
+            wait = float(after) if after[:1].isdigit() else (
+                parsedate_to_datetime(after) - datetime.now(UTC)
+            ).total_seconds()  # fmt: skip
+        else:
+            return None
+    except (TypeError, ValueError):
+        return None
+    return max(wait, 0.0) if wait < float("inf") else None
+
+
+def _total(paid: Sequence[Usage]) -> Usage:
+    return Usage(
+        sum(usage.input_tokens for usage in paid),
+        sum(usage.output_tokens for usage in paid),
+        any(usage.estimated for usage in paid),
+    )

@@ -1,0 +1,142 @@
+"""The process's one way to LLM endpoints: one event loop, one limit for all that is in flight, one store of replies,
+one pool of connections an endpoint.
+
+The loop runs in a thread of its own, so that the subject model can be read while replies are on their way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tools.evidence.cache import default_cache_dir
+from tools.llm.limiter import AdaptiveLimit
+from tools.llm.replies import ReplyStore
+from tools.llm.settings import MOST_AT_ONCE, Access, LLMSettings
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncOpenAI
+
+T = TypeVar("T")
+
+GRACE_S = 5.0
+"""After Ctrl-C nothing more is sent, and what is on its way, and paid for, is waited for so long."""
+
+_LOOK_EVERY_S = 0.5
+
+
+class Exchange:
+    """Everything that LLM calls of one process share; `exchange()` gives the process's own.
+
+    Args:
+        replies: the store of replies.
+        concurrency: requests in flight, at most.
+        transport: in place of the network, for tests.
+
+    Attributes:
+        limit: what is in flight; belongs to the loop.
+        reading: held by whoever reads a reply, so that replies that come in a burst are read one by one, and the next
+            requests go out in between.
+        n_sent: requests sent so far, repeated attempts included.
+    """
+
+    def __init__(
+        self, replies: ReplyStore, concurrency: int, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        self.replies = replies
+        self.limit = AdaptiveLimit(concurrency)
+        self.reading = asyncio.Lock()
+        self.n_sent = 0
+        self._transport = transport
+        self._clients: dict[Access, AsyncOpenAI] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="llm", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the loop and wait for it. Ctrl-C cancels it, and waits until it has ended."""
+        ended = threading.Event()
+
+        async def until_ended() -> T:
+            try:
+                return await work
+            finally:
+                ended.set()
+
+        running: Future[T] = asyncio.run_coroutine_threadsafe(until_ended(), self._loop)
+        try:
+            while True:
+                try:
+                    return running.result(timeout=_LOOK_EVERY_S)
+                except TimeoutError:
+                    if running.done():
+                        raise
+        except BaseException:
+            if not running.done():
+                running.cancel()
+                ended.wait(GRACE_S + 1)
+            raise
+
+    def client(self, where: Access) -> AsyncOpenAI:
+        """The client of an endpoint, with its pool of connections; only to be called on the loop."""
+        if where not in self._clients:
+            import httpx2
+            import openai
+
+            # The limit is ours. A number, since None would leave aiohttp at its own limit of 100.
+            many = httpx2.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE)
+            http = (
+                openai.DefaultAioHttpClient(limits=many)
+                if self._transport is None
+                else httpx2.AsyncClient(transport=self._transport)
+            )
+            self._clients[where] = openai.AsyncOpenAI(
+                api_key=where.key or "none", base_url=where.url, max_retries=0, http_client=http
+            )
+        return self._clients[where]
+
+    def close(self) -> None:
+        """Close connections, end the thread, and wait until every reply is on disk."""
+
+        async def close_clients() -> None:
+            for client in self._clients.values():
+                await client.close()
+
+        if self._thread.is_alive():
+            self.run(close_clients())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+        self.replies.close()
+
+
+_own: tuple[int, Exchange] | None = None
+_making = threading.Lock()
+
+
+def exchange(settings: LLMSettings) -> Exchange:
+    """The exchange of this process, made when it is first asked for; a forked process makes its own.
+
+    The limit on what is in flight is that of whoever asks last.
+    """
+    global _own
+    with _making:
+        if _own is None or _own[0] != os.getpid():
+            store = ReplyStore(default_cache_dir() / "llm-replies.sqlite")
+            _own = os.getpid(), Exchange(store, settings.concurrency)
+        _own[1].limit.most = settings.concurrency
+        return _own[1]
+
+
+def close_exchange() -> None:
+    """Close the exchange of this process; whoever asks next makes a new one."""
+    global _own
+    with _making:
+        if _own is not None and _own[0] == os.getpid():
+            _own[1].close()
+        _own = None
