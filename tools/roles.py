@@ -1,31 +1,57 @@
-"""The two roles that an explanation needs: one writes hypotheses, one says what a sentence predicts."""
+"""The roles that an explanation needs: one writes hypotheses, one says what a sentence predicts, one writes texts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from tools.records.excerpts import ExploreReadings
 from tools.records.result import Unscored
 
 
+class WrittenText(BaseModel):
+    """A text that somebody wrote to put a hypothesis to the test.
+
+    Attributes:
+        text: it ends at the token in question.
+        level: what the hypothesis predicts there, 0 to 10.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    text: str = Field(min_length=1)
+    level: float = Field(ge=0, le=10)
+
+
 @dataclass(frozen=True)
 class Proposal:
-    """A sentence, and what kind of hypothesis it is."""
+    """A sentence, what kind of hypothesis it is, and texts that its author wrote to put it to the test."""
 
     form: str
     sentence: str
+    texts: tuple[WrittenText, ...] = ()
 
 
 @dataclass(frozen=True)
 class Revealed:
-    """An experiment whose reading is known: the token ids and the raw value at the last one."""
+    """An experiment whose reading is known.
+
+    Attributes:
+        tokens: the ids.
+        value: the raw value at the last one.
+        fired: whether that is above theta.
+        predicted: what the rivals had said, as (sentence, probability of firing); None where one had said nothing.
+    """
 
     tokens: tuple[int, ...]
     value: float
+    fired: bool = False
+    predicted: tuple[tuple[str, float | None], ...] = ()
 
 
 class Explainer(Protocol):
@@ -62,8 +88,18 @@ class Explainer(Protocol):
         """New hypotheses in the light of revealed experiments and of the best sentences so far."""
 
 
+@runtime_checkable
+class AsksAnLLM(Protocol):
+    """An explainer that asks an LLM: about many neurons at once, and what it was told is kept by question."""
+
+    def propose_each(
+        self, neurons: Sequence[tuple[ExploreReadings, np.random.Generator]], size: int
+    ) -> list[Proposal | None]:
+        """What `propose_one` would say of each."""
+
+
 class Simulator(Protocol):
-    """Says what a sentence predicts, token by token."""
+    """Says what a sentence of its language predicts, token by token; certain, and at no cost."""
 
     @property
     def name(self) -> str:
@@ -71,3 +107,56 @@ class Simulator(Protocol):
 
     def simulate(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
         """Predicted levels, float32 [n, pos] in 0..10, for tokens int32 [n, pos] with -1 past the end."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a sentence predicts on excerpts, as far as it could be found out.
+
+    Attributes:
+        levels: float32 [n, pos] in 0..10; rows in `unscored` hold nothing of meaning.
+        unscored: why a row has no levels, by row.
+    """
+
+    levels: NDArray[np.float32]
+    unscored: dict[int, str] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """Says what a sentence in anybody's words predicts. It costs something, and may fail on a text."""
+
+    @property
+    def name(self) -> str:
+        """How a result calls it."""
+
+    def simulate(self, sentence: str, tokens: NDArray[np.int32]) -> Simulation:
+        """Predicted levels for tokens int32 [n, pos] with -1 past the end."""
+
+    def at_ends(self, sentence: str, texts: Sequence[tuple[int, ...]]) -> list[float | Unscored]:
+        """The predicted level, 0 to 10, at the last token of each text of token ids."""
+
+
+class Writer(Protocol):
+    """Writes texts that tell whether a sentence holds."""
+
+    def write(
+        self, best: Sequence[str], revealed: Sequence[Revealed], n: int, rng: np.random.Generator
+    ) -> list[WrittenText] | Unscored:
+        """Texts that should and should not fire by the first of `best`, the leading sentence and its rivals."""
+
+
+class Asker(Protocol):
+    """Asks whether a sentence picks out the excerpts on which the neuron fires, and the tokens within them.
+
+    Both give one answer a case, `Unscored` where there is none.
+    """
+
+    @property
+    def name(self) -> str:
+        """How a result calls it."""
+
+    def detect(self, sentence: str, texts: Sequence[tuple[int, ...]]) -> list[bool | Unscored]:
+        """Does the neuron fire somewhere in each text of token ids?"""
+
+    def fuzz(self, sentence: str, marked: Sequence[tuple[tuple[int, ...], Sequence[bool]]]) -> list[bool | Unscored]:
+        """Are the marked tokens of each text those on which the neuron fires?"""

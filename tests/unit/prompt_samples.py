@@ -1,0 +1,77 @@
+"""One request of each prompt, as the tests of prompts see it; and replies, as an endpoint would send them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import HealthCheck, settings
+
+from tools.llm.chat import ChatReply, ChatRequest, Function, FunctionCall, TokenChoice, Usage
+from tools.prompts import (
+    agent,
+    detection,
+    explainer,
+    fuzzing,
+    reviser,
+    simulator,
+    simulator_last,
+    simulator_lines,
+    simulator_token,
+    writer,
+)
+from tools.prompts.evidence import Shown
+from tools.prompts.revealed import RevealedText
+
+# Whichever test draws text first loads the tables of Unicode, and the machine may be busy.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+INNOCUOUS = (" in", " May", " he", " may")
+EXPLANATION = "month names in dates"
+FUNCTIONS = (
+    Function(
+        "read",
+        "Read the neuron on texts.",
+        {
+            "type": "object",
+            "properties": {"texts": {"type": "array"}, "times": {"type": "integer"}},
+            "required": ["texts"],
+        },
+    ),
+    Function("finish", "End the investigation.", {"type": "object", "properties": {}, "required": []}),
+)
+
+
+def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) -> dict[str, ChatRequest]:
+    """A request of each prompt that shows four tokens and an explanation."""
+    texts = tuple(tokens)
+    firing, silent = Shown(texts, (-0.1, 4.0, 0.0, 1.9)), Shown(texts, (0.0, 0.1, -0.2, 0.0))
+    revealed = [
+        RevealedText(texts, (0.987, None), 0.04, fired=False),
+        RevealedText(texts[:2], (0.5, 0.0), 8.26, fired=True),
+    ]
+    return {
+        "agent": agent.request(agent.opening(FUNCTIONS, "".join(texts), 3, 40), FUNCTIONS),
+        "detection": detection.request(explanation, [texts, texts[:2]]),
+        "explainer": explainer.request([firing], [firing], [silent], [silent], 3),
+        "fuzzing": fuzzing.request(explanation, [texts, texts[:2]], [(False, True, False, True), (True, False)]),
+        "reviser": reviser.request([explanation, "a rival"], revealed, [firing], 2),
+        "simulator": simulator.request(explanation, [texts, texts[:2]]),
+        "simulator_last": simulator_last.request(explanation, [texts, texts[:2]]),
+        "simulator_lines": simulator_lines.request(explanation, texts),
+        "simulator_token": simulator_token.request(explanation, texts, 1),
+        "writer": writer.request(explanation, ["a rival"], 6, revealed),
+    }
+
+
+def rendered(request: ChatRequest) -> str:
+    """All messages of a request as one text."""
+    return "".join(f"=== {message.role}\n{message.content}\n" for message in request.messages)
+
+
+def reply_of(
+    text: str,
+    finish: str = "stop",
+    choices: Sequence[TokenChoice] | None = None,
+    calls: Sequence[FunctionCall] = (),
+) -> ChatReply:
+    return ChatReply(text, finish, Usage(1, 1), None if choices is None else tuple(choices), tuple(calls))

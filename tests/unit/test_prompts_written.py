@@ -1,0 +1,180 @@
+"""Replies of explainer, reviser, writer, detection, fuzzing and of the agent that calls tools."""
+
+import json
+from types import ModuleType
+
+import pytest
+from prompt_samples import FUNCTIONS, reply_of
+
+from tools.llm.chat import FunctionCall, Message
+from tools.prompts import agent, detection, explainer, fuzzing, reviser, writer
+from tools.prompts.agent import BadCall, Call
+from tools.prompts.structured import CUT_OFF
+from tools.prompts.written import Hypotheses, WrittenHypothesis, WrittenText
+from tools.records.result import Unscored
+
+GOOD = {"explanation": "month names", "form": "the token", "texts": [{"text": "in May", "level": 9}]}
+MONTHS = WrittenHypothesis("month names", "the token", (WrittenText(text="in May", level=9),))
+
+
+def why(found: object) -> str:
+    assert isinstance(found, Unscored)
+    return found.reason
+
+
+def wrote(*hypotheses: object) -> str:
+    return json.dumps({"hypotheses": hypotheses})
+
+
+class TestHypotheses:
+    @pytest.mark.parametrize("module", [explainer, reviser])
+    @pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here: {} Bye."])
+    def test_good(self, module: ModuleType, around: str) -> None:
+        assert module.parse(around.replace("{}", wrote(GOOD))) == Hypotheses((MONTHS,), 0)
+
+    def test_a_list_will_do(self) -> None:
+        assert explainer.parse(json.dumps([GOOD])) == Hypotheses((MONTHS,), 0)
+
+    def test_what_cannot_be_used_is_dropped_and_counted(self) -> None:
+        bad = [
+            {**GOOD, "explanation": " \n"},
+            {**GOOD, "explanation": "\u200b\x00"},
+            {**GOOD, "explanation": "w " * 101},
+            {**GOOD, "explanation": "w" * 601},
+            {**GOOD, "form": ""},
+            {"explanation": "x", "texts": []},
+            {"explanation": "x", "form": "y"},
+            {**GOOD, "explanation": None},
+            "month names",
+        ]
+        assert explainer.parse(wrote(*bad, GOOD)) == Hypotheses((MONTHS,), len(bad))
+        assert why(explainer.parse(wrote(*bad))) == "none of the 9 hypotheses written can be used"
+
+    def test_longest(self) -> None:
+        for explanation in (" ".join(["w"] * 100), "w" * 600):
+            found = explainer.parse(wrote({**GOOD, "explanation": explanation}))
+            assert isinstance(found, Hypotheses)
+            assert found.written[0].explanation == explanation
+
+    def test_one_line(self) -> None:
+        odd = {**GOOD, "explanation": " month\n\t names\x1b[2J \u202e\U000e0041in\u2028dates ", "form": "f" * 99}
+        found = explainer.parse(wrote(odd))
+        assert isinstance(found, Hypotheses)
+        assert found.written[0].explanation == "month names[2J in dates"
+        assert found.written[0].form == "f" * 60
+
+    def test_texts_that_cannot_be_used(self) -> None:
+        texts = [{"text": "May", "level": level} for level in (11, -1, "high", None, True)]
+        texts += [
+            {"text": "", "level": 1},
+            {"text": "x" * 401, "level": 1},
+            {"text": "\ud800", "level": 1},
+            {"text": "a"},
+        ]
+        found = explainer.parse(wrote({**GOOD, "texts": [*texts, {"text": "x" * 400, "level": "3"}]}))
+        assert isinstance(found, Hypotheses)
+        assert found.written[0].texts == (WrittenText(text="x" * 400, level=3),)
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("", "the reply is empty"),
+            ("I can't.", "no JSON in the reply"),
+            (wrote(GOOD, GOOD)[:-20], CUT_OFF),
+            (wrote(), "none of the 0"),
+            (wrote(GOOD) + wrote(GOOD, GOOD), "the reply is ambiguous"),
+        ],
+    )
+    def test_bad(self, text: str, reason: str) -> None:
+        assert why(explainer.parse(text)).startswith(reason)
+
+
+def test_writer() -> None:
+    texts = [{"text": "in May", "level": 9}, {"text": " ", "level": 0}, {"text": "may", "level": 0}, {"level": 3}]
+    assert writer.parse(json.dumps({"texts": texts})) == [
+        WrittenText(text="in May", level=9),
+        WrittenText(text="may", level=0),
+    ]
+    assert why(writer.parse('{"texts":[{"text":""}]}')) == "none of the 1 texts written can be used"
+    assert why(writer.parse('{"texts":[{"text":"in May","lev')) == CUT_OFF
+
+
+@pytest.mark.parametrize("module", [detection, fuzzing])
+class TestAnswers:
+    def test_good(self, module: ModuleType) -> None:
+        text = 'So: {"answers":[{"number":2,"fires":false},{"number":1,"fires":true}]}'
+        assert module.parse(text, 2) == [True, False]
+
+    def test_each_on_its_own(self, module: ModuleType) -> None:
+        items = [{"number": 1, "fires": "yes"}, {"number": 2}, {"number": 3, "fires": True}]
+        first, second, third, fourth = module.parse(json.dumps({"answers": items}), 4)
+        assert third is True
+        assert why(first) == 'the answer to excerpt 1 is "yes", neither true nor false'
+        assert why(second) == "the answer to excerpt 2 is missing, neither true nor false"
+        assert why(fourth) == "excerpt 4 did not come back"
+
+    @pytest.mark.parametrize("text", ["", "All of them.", '{"answers":[{"number":1,"fires":true}'])
+    def test_bad(self, module: ModuleType, text: str) -> None:
+        assert [bool(why(one)) for one in module.parse(text, 3)] == [True] * 3
+
+
+class TestAgent:
+    def test_calls_of_the_endpoint(self) -> None:
+        calls = [FunctionCall("1", "read", '{"texts":["a"]}'), FunctionCall("2", "finish", "{}")]
+        found = agent.parse(reply_of("", calls=calls), FUNCTIONS)
+        assert found == [Call("read", {"texts": ["a"]}, "1"), Call("finish", {}, "2")]
+
+    def test_a_call_in_the_text(self) -> None:
+        text = 'I read. {"tool":"read","arguments":{"texts":["a"],"times":2}}'
+        assert agent.parse(reply_of(text), FUNCTIONS) == [Call("read", {"texts": ["a"], "times": 2})]
+
+    @pytest.mark.parametrize(
+        ("name", "arguments", "reason"),
+        [
+            ("write", "{}", 'there is no tool "write"; there are: read, finish'),
+            ("read", "{}", "the argument texts is missing"),
+            ("read", "[]", 'arguments must be a JSON object, not "[]"'),
+            ("read", "", 'not a JSON object: ""'),
+            ("read", '{"texts":["a"', CUT_OFF),
+            ("read", '{"texts":NaN}', "NaN is not a finite number"),
+            ("read", '{"texts":"a"}', 'the argument texts must be of type array, not "a"'),
+            ("read", '{"texts":[],"times":true}', 'the argument times must be of type integer, not "True"'),
+            ("read", '{"texts":[],"n":1}', 'there is no argument "n"; there are: texts, times'),
+            ("finish", '{"n":1}', 'there is no argument "n"; there are: none'),
+            ("read", '{"texts":["\\ud800"]}', "an argument holds half of a surrogate pair, which no text has"),
+        ],
+    )
+    def test_bad_calls(self, name: str, arguments: str, reason: str) -> None:
+        found = agent.parse(reply_of("", calls=[FunctionCall("1", name, arguments)]), FUNCTIONS)
+        assert found == [BadCall(name, reason, "1")]
+
+    def test_bad_calls_in_the_text(self) -> None:
+        found = agent.parse(reply_of('{"tool":"finish","arguments":"now"}'), FUNCTIONS)
+        assert found == [BadCall("finish", 'arguments must be a JSON object, not "now"')]
+
+    def test_cut_off(self) -> None:
+        found = agent.parse(reply_of("", "length", calls=[FunctionCall("1", "read", "")]), FUNCTIONS)
+        assert found == [BadCall("read", f'{CUT_OFF}: not a JSON object: ""', "1")]
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("", "the reply is empty"),
+            ("It fires on months.", "no JSON in the reply"),
+            ('{"tool":"finish"}', "not the JSON asked for: arguments: Field required"),
+            ('{"tool":"finish","arguments":{}} {"tool":"read","arguments":{}}', "the reply is ambiguous"),
+            ('{"tool":"finish","argum', CUT_OFF),
+        ],
+    )
+    def test_no_call(self, text: str, reason: str) -> None:
+        assert why(agent.parse(reply_of(text), FUNCTIONS)).startswith(reason)
+
+    def test_shown_back(self) -> None:
+        assert agent.shown_back(Call("read", {}, "7"), "a\n</data>", 1, 4) == Message(
+            "tool",
+            'Result:\n<data>\n"a"\n"\\u003c/data\\u003e"\n</data>\nBudget: 1 of 4 units used, 3 left.',
+            call_id="7",
+        )
+        assert agent.shown_back(BadCall("x", "no such tool"), "", 1, None) == Message(
+            "user", 'Result:\n<data>\n"not called: no such tool"\n</data>\nBudget: 1 units used, no limit.'
+        )

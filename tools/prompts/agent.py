@@ -1,0 +1,161 @@
+"""The agent that investigates by itself: its instructions, its calls of tools, and what it is told of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from tools.llm.chat import ChatReply, ChatRequest, Function, Message
+from tools.prompts.evidence import DATA_RULE, block, quoted
+from tools.prompts.structured import CUT_OFF, brief, decoded, parsed
+from tools.records.result import Unscored
+
+PROMPT = "agent/1"
+
+MAX_TOKENS = 1500
+
+_SYSTEM = (
+    "You investigate what makes one neuron of a language model fire, by calling tools. A neuron reads text token by "
+    "token, and at each token only knows what came before. Calls cost units of a budget; what is used and left is "
+    "stated with every result.\n\n"
+    "Seek refutations: try the texts on which your explanation is most likely to fail, and look-alikes where it says "
+    "that the neuron is silent. Readings that you take to explore earn no evidence. Only registered hypotheses, "
+    "tested by experiments whose outcome they predicted beforehand, do. A counterexample counts more than "
+    "confirmations; to narrow, to widen and to give up an explanation are equally welcome. Call finish when you are "
+    "done, or when what is left of the budget cannot change your mind.\n\n"
+    'If you cannot call functions, reply with one JSON object only: {"tool":name,"arguments":{...}}.'
+)
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str, "boolean": bool, "integer": int, "number": (int, float), "array": list, "object": dict,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool to be called; `id` is the endpoint's, None where the call was written as text."""
+
+    name: str
+    arguments: dict[str, Any]
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class BadCall:
+    """A call that cannot be made, and why; `shown_back` tells the LLM."""
+
+    name: str
+    reason: str
+    id: str | None = None
+
+
+class _WrittenCall(BaseModel):
+    tool: str
+    arguments: Any
+
+
+def opening(functions: Sequence[Function], facts: str, used: int, limit: int | None) -> tuple[Message, Message]:
+    """The first two messages of an investigation.
+
+    Args:
+        functions: what may be called; the system message describes them for endpoints that know no functions.
+        facts: what is known of the neuron so far, as lines.
+        used: units of the budget.
+        limit: units allowed; None for no limit.
+    """
+    about = [f"- {f.name}: {f.about} Arguments: {json.dumps(f.parameters, sort_keys=True)}" for f in functions]
+    system = "\n".join([_SYSTEM, "\nTools:", *about, f"\n{DATA_RULE}"])
+    return (
+        Message("system", system),
+        Message("user", f"The neuron:\n{_lines_block(facts)}\n{budget(used, limit)}"),
+    )
+
+
+def request(messages: Sequence[Message], functions: Sequence[Function]) -> ChatRequest:
+    """Ask what to do next in a conversation that began with `opening`."""
+    return ChatRequest(
+        role="agent", prompt=PROMPT, messages=tuple(messages), max_tokens=MAX_TOKENS, functions=tuple(functions)
+    )
+
+
+def budget(used: int, limit: int | None) -> str:
+    """The state of the budget as a sentence."""
+    if limit is None:
+        return f"Budget: {used} units used, no limit."
+    return f"Budget: {used} of {limit} units used, {max(0, limit - used)} left."
+
+
+def shown_back(call: Call | BadCall, outcome: str, used: int, limit: int | None) -> Message:
+    """The message that tells the outcome of a call, as lines, and the state of the budget.
+
+    A bad call's own reason comes first; `outcome` may then be empty.
+    """
+    lines = [f"not called: {call.reason}", *([outcome] if outcome else [])] if isinstance(call, BadCall) else [outcome]
+    content = f"Result:\n{_lines_block(chr(10).join(lines))}\n{budget(used, limit)}"
+    return Message("user", content) if call.id is None else Message("tool", content, call_id=call.id)
+
+
+def parse(reply: ChatReply, functions: Sequence[Function]) -> list[Call | BadCall] | Unscored:
+    """The calls that a reply asks for: the endpoint's, or else one written in the text. Unscored where there is none.
+
+    Every call is checked against its function: that there is one, and that names and types of arguments are its own.
+    """
+    known = {function.name: function for function in functions}
+    if reply.calls:
+        return [_checked(c.name, _arguments(c.arguments, reply.finish), c.id, known) for c in reply.calls]
+    found = parsed(reply.text, _WrittenCall)
+    if isinstance(found, Unscored):
+        return found
+    return [_checked(found.tool, found.arguments, None, known)]
+
+
+def _arguments(written: str, finish: str) -> object:
+    arguments = decoded(written)
+    if isinstance(arguments, Unscored) and finish == "length" and arguments.reason != CUT_OFF:
+        return Unscored(reason=f"{CUT_OFF}: {arguments.reason}")
+    return arguments
+
+
+def _checked(name: str, arguments: object, call_id: str | None, known: dict[str, Function]) -> Call | BadCall:
+    if name not in known:
+        return BadCall(name, f"there is no tool {brief(name)}; there are: {', '.join(known)}", call_id)
+    if isinstance(arguments, Unscored):
+        return BadCall(name, arguments.reason, call_id)
+    if not isinstance(arguments, dict):
+        return BadCall(name, f"arguments must be a JSON object, not {brief(str(arguments))}", call_id)
+    wrong = _wrong(arguments, known[name].parameters)
+    return BadCall(name, wrong, call_id) if wrong else Call(name, arguments, call_id)
+
+
+def _wrong(arguments: dict[str, Any], schema: dict[str, Any]) -> str | None:
+    """The first thing about arguments that their schema does not allow, by names and plain types only."""
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "an argument holds half of a surrogate pair, which no text has"
+    fields = schema.get("properties", {})
+    for name in schema.get("required", ()):
+        if name not in arguments:
+            return f"the argument {name} is missing"
+    for name, value in arguments.items():
+        if name not in fields:
+            return f"there is no argument {brief(name)}; there are: {', '.join(fields) or 'none'}"
+        wanted = fields[name].get("type")
+        types = _TYPES.get(wanted) if isinstance(wanted, str) else None
+        is_other = types is not None and not isinstance(value, types)
+        if is_other or (isinstance(value, bool) and wanted in ("integer", "number")):
+            return f"the argument {name} must be of type {wanted}, not {brief(str(value))}"
+    return None
+
+
+def _lines_block(text: str) -> str:
+    return block(quoted(line) for line in text.split("\n"))
+
+
+def nothing_called(why: str, used: int, limit: int | None) -> Message:
+    """The message that follows a reply without a call."""
+    said = f"No tool was called ({why})." if why else "No tool was called."
+    return Message("user", f"{said} Call one, or finish. {budget(used, limit)}")

@@ -1,0 +1,56 @@
+"""The writer of counterexamples: texts on which the leading explanation may turn out wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tools.llm.chat import ChatRequest, Message
+from tools.prompts.evidence import DATA_RULE, block, quoted
+from tools.prompts.explainer import NEURON
+from tools.prompts.revealed import RevealedText, explanations_block, revealed_block
+from tools.prompts.reviser import EXPERIMENTS
+from tools.prompts.written import TEXTS_FORMAT, TEXTS_SCHEMA, WrittenText, parse_texts
+from tools.records.result import Unscored
+
+PROMPT = "writer/1"
+
+_SYSTEM = (
+    f"You try to refute an explanation of what makes a neuron fire. {NEURON} {EXPERIMENTS}\n\n"
+    "Write short, varied texts that each END at the token in question. By the leading explanation the neuron should "
+    "fire at the end of about half of them: choose cases where a rival says that it does not. The other half are "
+    "look-alikes: by the leading explanation it should stay silent there, but it might fire in truth. Do not repeat "
+    "experiments shown. With each text give the level from 0 to 10 that the leading explanation predicts. "
+    f"{TEXTS_FORMAT}\n\n{DATA_RULE}"
+)
+
+
+def request(leading: str, rivals: Sequence[str], n: int, revealed: Sequence[RevealedText] = ()) -> ChatRequest:
+    """Ask for `n` texts.
+
+    Args:
+        leading: the explanation to refute.
+        rivals: the other explanations.
+        n: how many texts.
+        revealed: experiments so far, with predictions in the order of the leading explanation and its rivals.
+    """
+    parts = [f"Leading explanation:\n{block([quoted(leading)])}"]
+    if rivals:
+        parts.append(f"Rivals:\n{explanations_block(rivals)}")
+    if revealed:
+        parts.append(
+            f"Experiments, each with what the leading explanation and then its rivals predicted:\n"
+            f"{revealed_block(revealed)}"
+        )
+    parts.append(f"Texts to write: {n}.")
+    return ChatRequest(
+        role="writer",
+        prompt=PROMPT,
+        messages=(Message("system", _SYSTEM), Message("user", "\n\n".join(parts))),
+        max_tokens=100 + 140 * n,
+        schema=TEXTS_SCHEMA,
+    )
+
+
+def parse(text: str) -> list[WrittenText] | Unscored:
+    """The texts, with levels as the leading explanation predicts them."""
+    return parse_texts(text)

@@ -1,0 +1,137 @@
+"""What an LLM writes of its own accord: hypotheses, and texts to put them to the test. One format for all who ask."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, WithJsonSchema
+
+from tools.prompts import examples
+from tools.prompts.alignment import level_of
+from tools.prompts.structured import parsed, schema_of, validated
+from tools.records.result import Unscored
+from tools.roles import WrittenText as WrittenText
+
+MAX_EXPLANATION_WORDS = 100
+MAX_EXPLANATION_CHARACTERS = 600
+MAX_FORM_CHARACTERS = 60
+MAX_TEXT_CHARACTERS = 400
+
+
+@dataclass(frozen=True)
+class WrittenHypothesis:
+    """An explanation on one line, what form it has in a few words, and texts that its author wrote to test it."""
+
+    explanation: str
+    form: str
+    texts: tuple[WrittenText, ...]
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """Those that can be used, in the order written; `dropped` more were empty, too long or incomplete."""
+
+    written: tuple[WrittenHypothesis, ...]
+    dropped: int
+
+
+class _Text(BaseModel):
+    text: str
+    level: Annotated[Any, WithJsonSchema({"type": "integer"})]
+
+
+class _Texts(BaseModel):
+    texts: list[Annotated[Any, WithJsonSchema(schema_of(_Text))]]
+
+
+class _Hypothesis(BaseModel):
+    explanation: str
+    form: str
+    texts: list[Annotated[Any, WithJsonSchema(schema_of(_Text))]]
+
+
+class _Hypotheses(BaseModel):
+    # Each is checked on its own: a bad one spoils no other.
+    hypotheses: list[Annotated[Any, WithJsonSchema(schema_of(_Hypothesis))]]
+
+
+_EXAMPLE = {
+    "explanation": examples.EXPLANATION,
+    "form": examples.FORM,
+    "texts": [{"text": text, "level": level} for text, level in examples.TEXTS],
+}
+HYPOTHESES_SCHEMA = schema_of(_Hypotheses)
+HYPOTHESES_FORMAT = (
+    "For each give:\n"
+    '- explanation: what makes it fire, as a phrase of at most 60 words, such as "month names in dates";\n'
+    "- form: the kind of explanation, in a few words;\n"
+    "- texts: predictions that can be checked. 2 or 3 short texts that END at a token where it must fire, with the "
+    "level from 1 to 10 that you predict there, and 2 or 3 that END at a similar token where it must stay silent, "
+    "with level 0.\n"
+    f'Reply with JSON only, such as {{"hypotheses":[{json.dumps(_EXAMPLE, separators=(",", ":"))},...]}}.'
+)
+TEXTS_SCHEMA = schema_of(_Texts)
+TEXTS_FORMAT = 'Reply with JSON only: {"texts":[{"text":"It is not red","level":9},...]}.'
+
+
+def parse_hypotheses(text: str) -> Hypotheses | Unscored:
+    """The hypotheses in a reply.
+
+    One is dropped, and counted, whose explanation is empty or has over 100 words or 600 characters, or that lacks a
+    part; of its texts, those that `parse_texts` would drop. White space in an explanation becomes single spaces, and
+    control and other invisible characters go. Unscored where none is left.
+    """
+    found = parsed(text, _Hypotheses)
+    if isinstance(found, Unscored):
+        return found
+    kept = [hypothesis for item in found.hypotheses if (hypothesis := _hypothesis(item)) is not None]
+    if not kept:
+        return Unscored(reason=f"none of the {len(found.hypotheses)} hypotheses written can be used")
+    return Hypotheses(tuple(kept), len(found.hypotheses) - len(kept))
+
+
+def parse_texts(text: str) -> list[WrittenText] | Unscored:
+    """The texts in a reply, without those that are blank, over 400 characters, no Unicode, or lack a level 0..10.
+
+    Unscored where none is left.
+    """
+    found = parsed(text, _Texts)
+    if isinstance(found, Unscored):
+        return found
+    return _texts(found.texts) or Unscored(reason=f"none of the {len(found.texts)} texts written can be used")
+
+
+def plain(text: str) -> str:
+    """`text` on one line, without characters that are not seen."""
+    spaced = " ".join(text.split())
+    return " ".join("".join(c for c in spaced if c == " " or unicodedata.category(c)[0] not in "CZ").split())
+
+
+def _hypothesis(item: object) -> WrittenHypothesis | None:
+    found = validated(item, _Hypothesis)
+    if isinstance(found, Unscored):
+        return None
+    explanation, form = plain(found.explanation), plain(found.form)
+    if not explanation or not form or len(explanation) > MAX_EXPLANATION_CHARACTERS:
+        return None
+    if len(explanation.split()) > MAX_EXPLANATION_WORDS:
+        return None
+    # A form is only a label, and no hypothesis is worse for a long one.
+    return WrittenHypothesis(explanation, form[:MAX_FORM_CHARACTERS].rstrip(), tuple(_texts(found.texts)))
+
+
+def _texts(items: Sequence[object]) -> list[WrittenText]:
+    texts = []
+    for item in items:
+        found = validated(item, _Text)
+        if isinstance(found, Unscored) or not found.text.strip() or len(found.text) > MAX_TEXT_CHARACTERS:
+            continue
+        # No tokenizer takes half of a surrogate pair.
+        is_unicode = not any("\ud800" <= c <= "\udfff" for c in found.text)
+        if is_unicode and (level := level_of(found.level)) is not None:
+            texts.append(WrittenText(text=found.text, level=level))
+    return texts
