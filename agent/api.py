@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,12 @@ from agent.config import RunConfig
 from agent.opening import open_bench, open_subject_for
 from agent.variants.load import load_variant
 from tools.bench import Bench
-from tools.catalogue.scores import PROTOCOL, measured
+from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.errors import BadInput
+from tools.llm.settings import LLMSettings
 from tools.records.neuron import NeuronId
-from tools.records.result import Interval, Result, ScoreValue, Unscored
+from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
 from tools.rules.language import check_limits, parse, render
-from tools.scoring.metrics import Estimate
 from traces.console import Display, QuietDisplay
 from traces.runs import RunFolder
 from traces.store import Trace
@@ -54,7 +55,10 @@ class TopExcerpts:
 
 @dataclass(frozen=True)
 class SentenceScore:
-    """A person's own sentence, scored on development text; `gain` is over the 30-token lookup on the same excerpts."""
+    """A person's own sentence, scored on development text; `gain` is over the 30-token lookup on the same excerpts.
+
+    `simulator` read the sentence; `cost` is what its LLM calls cost.
+    """
 
     model: str
     corpus: str
@@ -63,6 +67,8 @@ class SentenceScore:
     score: ScoreValue | Unscored
     token_lookup_30: ScoreValue | Unscored
     gain: Interval | None
+    simulator: str
+    cost: Cost
 
 
 def explain(
@@ -77,6 +83,11 @@ def explain(
     rivals: Sequence[str] = (),
     variant: str = "tournament",
     planted: Sequence[str] = (),
+    explainer: str | None = None,
+    simulator: str | None = None,
+    max_tokens: int | None = None,
+    max_usd: float | None = None,
+    llm: Mapping[str, Any] | None = None,
     runs_dir: str | Path = "runs",
     display: Display | None = None,
 ) -> Result:
@@ -90,23 +101,42 @@ def explain(
         budget: units of the toolbox, at least 1; None for the variant's, which is 20 unless it says otherwise.
         max_seconds: time for tool calls; None for the variant's, which is no limit unless it says otherwise.
         seed: same seed, same trace.
-        rivals: sentences of the rule language that compete with what the explainer writes.
+        rivals: sentences of one's own that compete with what the explainer writes; in free words where there is a
+            simulator that reads them.
         variant: a shipped variant or a file with one; its settings come after the arguments given here.
         planted: functions of text, `module:function`, served as neurons L0N0, L0N1, ... on top of the model.
+        explainer: `rules` or `openai:MODEL`; None for the variant's.
+        simulator: `openai:MODEL` for sentences in free words; None for the explainer where that is an LLM.
+        max_tokens: of all LLM calls, in and out; None for the variant's, which is no limit unless it says otherwise.
+        max_usd: US dollars for all LLM calls; None likewise.
+        llm: settings of the run that are about LLMs, by their names in `agent.config.RunConfig` (`simulation`,
+            `simulated_excerpts`, `excerpts_per_call`) or in `tools.llm.settings.LLMSettings` (`url` and others).
         runs_dir: where the run's folder goes.
         display: shows progress; None shows nothing.
 
     Raises:
-        BadInput, NotAvailable, StorageError, Interrupted: see `tools.errors`.
+        BadInput, NotAvailable, LLMNotAvailable, StorageError, Interrupted: see `tools.errors`.
     """
-    limits = {"budget": budget, "max_seconds": max_seconds}
-    config = load_variant(variant).config(
+    given = {
+        "budget": budget, "max_seconds": max_seconds, "explainer": explainer, "simulator": simulator,
+        "max_tokens": max_tokens, "max_usd": max_usd,
+    }  # fmt: skip
+    chosen = load_variant(variant)
+    config = chosen.config(
         target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed, rivals=tuple(rivals),
-        planted=tuple(planted), **{name: value for name, value in limits.items() if value is not None},
+        planted=tuple(planted), **{name: value for name, value in given.items() if value is not None},
+        **_llm_settings(llm or {}, chosen.settings.get("llm", {})),
     )  # fmt: skip
     from agent.runner import start_run  # LangGraph takes half a second that reading does not need
 
     return start_run(config, Path(runs_dir), display or QuietDisplay())
+
+
+def _llm_settings(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings about LLMs as `RunConfig` has them: those of the connection in a model of their own."""
+    known = {name: value for name, value in given.items() if value is not None}
+    connection = {name: known.pop(name) for name in list(known) if name in LLMSettings.model_fields}
+    return known | ({"llm": {**before, **connection}} if connection else {})
 
 
 def resume(run: str, *, runs_dir: str | Path = "runs", display: Display | None = None) -> Result:
@@ -175,36 +205,54 @@ def score_sentence(
     corpus: str | None = None,
     corpus_tokens: int | None = None,
     seed: int = 0,
+    simulator: str | None = None,
+    max_tokens: int | None = None,
+    max_usd: float | None = None,
+    llm: Mapping[str, Any] | None = None,
     display: Display | None = None,
 ) -> SentenceScore:
-    """Score a sentence of the rule language on development text, beside the 30-token lookup.
+    """Score a sentence on development text, beside the 30-token lookup on the same excerpts.
+
+    A sentence of the rule language is simulated as it reads; any other one needs a `simulator`, see `explain`.
 
     Raises:
-        BadInput: the sentence is not of the rule language, or names what is not a token of this model.
+        BadInput: there is no simulator, and the sentence is not of the rule language or names what is no token of this
+            model.
+        LLMNotAvailable: the simulator cannot be reached.
     """
-    rule = parse(sentence)
-    config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed)
-    bench = _open(config, display or QuietDisplay())
-    bench.check_sentence(render(rule))
-    try:
-        check_limits(rule)
-    except BadInput as long:
-        (display or QuietDisplay()).note(f"{long} It is scored all the same, but not on equal terms with 30 tokens.")
+    show = display or QuietDisplay()
+    settings = RunConfig.checked(
+        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed,
+        simulator=simulator or "auto", max_tokens=max_tokens, max_usd=max_usd, **_llm_settings(llm or {}, {}),
+    )  # fmt: skip
+    if settings.simulator_llm is None:
+        parse(sentence)  # what is wrong with it should be said before a corpus is read
+    bench = _open(settings, show)
+    if bench.meters is not None:
+        bench.meters.account.share = 1.0
+    bench.check_sentence(sentence)
+    exact = bench.is_exact(sentence)
+    if exact:
+        sentence = render(parse(sentence))
+        try:
+            check_limits(parse(sentence))
+        except BadInput as long:
+            show.note(f"{long} It is scored all the same, but not on equal terms with 30 tokens.")
+    else:
+        show.note(f"The sentence is not of the rule language: {bench.simulator_of(sentence)} says what it predicts.")
     sample = bench.development
-
-    def correlate(text: str | None) -> Estimate | Unscored:
-        if text is None:
-            return Unscored(reason="no token stands out")
-        levels = bench.levels(text, sample.readings.excerpts.tokens)
-        return levels if isinstance(levels, Unscored) else sample.correlation(levels)
-
-    own, lookup = correlate(render(rule)), correlate(bench.lookup_sentence)
-    gain = None if isinstance(own, Unscored) or isinstance(lookup, Unscored) else own.minus(lookup)
+    listed = bench.lookup_sentence
+    score = correlated(bench, sentence, sample, "development", PROTOCOL)
+    none: ScoreValue | Unscored = Unscored(reason="no token stands out")
+    both = bench.both_on(sentence, listed, sample) if listed else none
+    lookup, gain = (correlated(bench, listed, sample, "development", PROTOCOL) if listed else none), None
+    if isinstance(both, tuple):
+        own, other = (part.sample.correlation(part.levels) for part in both)
+        lookup = measured(other, both[1].sample, "development", PROTOCOL)
+        gain = None if isinstance(own, Unscored) or isinstance(other, Unscored) else own.minus(other)
     return SentenceScore(
-        bench.subject.name, bench.scan.corpus.name, bench.evidence.neuron, render(rule),
-        measured(own, sample, "development", PROTOCOL),
-        measured(lookup, sample, "development", PROTOCOL),
-        gain,
+        bench.subject.name, bench.scan.corpus.name, bench.evidence.neuron, sentence, score, lookup, gain,
+        bench.simulator_of(sentence), bench.cost(),
     )  # fmt: skip
 
 

@@ -11,19 +11,30 @@ FLOOR = 0.01
 
 
 def log_scores(
-    predictions: Mapping[str, Sequence[float]], fired: Sequence[bool], carriers: Sequence[str]
+    predictions: Mapping[str, Sequence[float | None]], fired: Sequence[bool], carriers: Sequence[str]
 ) -> dict[str, float]:
-    """Each rival's log score (nats): averaged over the texts of a carrier, summed over carriers."""
+    """Each rival's log score (nats): averaged over the texts of a carrier, summed over carriers.
+
+    Of a text on which a rival has no prediction it earns what those that have one earn on average: having said nothing,
+    it is neither right nor wrong.
+    """
     outcome = np.array(fired)
     names = {carrier: i for i, carrier in enumerate(dict.fromkeys(carriers))}
     unit = np.array([names[carrier] for carrier in carriers], dtype=np.int64)
     size = np.bincount(unit, minlength=len(names))
-    out = {}
+    per_text = {}
     for rival, given in predictions.items():
-        p = np.array(given)
-        per_text = np.log(np.where(outcome, p, 1 - p))
-        out[rival] = round(float((np.bincount(unit, weights=per_text, minlength=len(names)) / size).sum()), 6)
-    return out
+        p = np.array([np.nan if one is None else one for one in given])
+        per_text[rival] = np.log(np.where(outcome, p, 1 - p))
+    if any(None in given for given in predictions.values()):
+        earned = np.array(list(per_text.values()))
+        n_said = (~np.isnan(earned)).sum(0)
+        average = np.nansum(earned, 0) / np.maximum(n_said, 1)
+        per_text = {rival: np.where(np.isnan(own), average, own) for rival, own in per_text.items()}
+    return {
+        rival: round(float((np.bincount(unit, weights=own, minlength=len(names)) / size).sum()), 6)
+        for rival, own in per_text.items()
+    }
 
 
 def updated(beliefs: Mapping[str, float], scores: Mapping[str, float]) -> dict[str, float]:

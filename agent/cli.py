@@ -37,7 +37,9 @@ exit codes:
 environment:
   AGENT_LOG=debug|info|warning|error   what is logged to stderr (default: warning)
   AGENT_DEBUG=1                        show the traceback of an error
-  NEURON_AGENT_CACHE                   where evidence is kept (default: ~/.cache/neuron-agent)
+  NEURON_AGENT_CACHE                   where evidence and LLM replies are kept (default: ~/.cache/neuron-agent)
+  OPENAI_API_KEY, OPENAI_BASE_URL      the key, and the endpoint where it is not OpenAI's
+  NEURON_AGENT_PRICES                  a file of LLM prices that goes before the shipped one
 """
 
 
@@ -114,12 +116,20 @@ def _whole(least: int) -> Callable[[str], int]:
 
 
 def _seconds(text: str) -> float:
+    return _above_zero(text, "a number of seconds")
+
+
+def _amount(text: str) -> float:
+    return _above_zero(text, "a number of US dollars")
+
+
+def _above_zero(text: str, what: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be {what} above 0, not {text!r}")
     return value
 
 
@@ -149,6 +159,45 @@ def _parser() -> argparse.ArgumentParser:
     runs = _part()
     runs.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
 
+    llm = _part()
+    llm.add_argument(
+        "--simulator", metavar="openai:MODEL",
+        help="an LLM that says what a sentence in free words predicts (default: the explainer where that is an LLM)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--llm-url", metavar="URL",
+        help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1 (default: $OPENAI_BASE_URL, or OpenAI)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--max-tokens", type=_whole(1), metavar="N", help="of all LLM calls, in and out (default: no limit)"
+    )
+    llm.add_argument(
+        "--max-usd",
+        type=_amount,
+        metavar="USD",
+        help="US dollars for all LLM calls, at known prices (default: no limit)",
+    )
+    llm.add_argument(
+        "--llm-concurrency", type=_whole(1), metavar="N", help="LLM requests in flight, at most (default: 16)"
+    )
+    llm.add_argument("--llm-timeout", type=_seconds, metavar="S", help="for one attempt (default: 120)")
+    llm.add_argument(
+        "--token-field", choices=("max_completion_tokens", "max_tokens"),
+        help="how the endpoint calls the limit on a reply's tokens (default: found out)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--simulation", choices=("excerpt", "all-at-once", "token-by-token"),
+        help="how an LLM simulates: whole excerpts, all at once with log probabilities, or token by token "
+        "(default: excerpt)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--simulated-excerpts", type=_whole(3), metavar="N",
+        help="excerpts on which a sentence in free words is simulated for a score (default: 30)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--excerpts-per-call", type=_whole(1), metavar="N", help="excerpts simulated in one LLM call (default: 1)"
+    )
+
     def command(
         group: Any, name: str, run: str, about: str, example: str, parents: Sequence[argparse.ArgumentParser] = ()
     ) -> argparse.ArgumentParser:
@@ -161,7 +210,12 @@ def _parser() -> argparse.ArgumentParser:
     explain = command(
         commands, "explain", "agent.commands.runs:explain",
         "Explain a neuron: rival hypotheses, experiments, and a score on text that the search never saw.",
-        "agent explain L5N131 --budget 20 --model mini", [neuron, corpus, runs, output],
+        "agent explain L5N131 --budget 20 --model mini\n"
+        "  agent explain L5N131 --explainer openai:gpt-4o-mini --max-usd 0.50", [neuron, corpus, runs, llm, output],
+    )  # fmt: skip
+    explain.add_argument(
+        "--explainer", metavar="NAME",
+        help="who writes hypotheses: rules (needs no LLM) or openai:MODEL (default: the variant's, rules)",
     )  # fmt: skip
     explain.add_argument(
         "--budget", type=_whole(1), metavar="N",
@@ -176,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
     explain.add_argument(
         "--rival", action="append", default=[], metavar="SENTENCE",
-        help="a sentence of the rule language that competes; may be given several times",
+        help="a sentence of your own that competes; may be given several times",
     )  # fmt: skip
     explain.add_argument(
         "--variant", default="tournament", metavar="NAME_OR_FILE",
@@ -212,9 +266,11 @@ def _parser() -> argparse.ArgumentParser:
         commands, "test", "agent.commands.readings:score",
         "Score your own sentence about a neuron on development text, beside a list of 30 tokens.",
         "agent test L5N131 'Fires on `␣import`, `␣from` (9); inside quotes (-4).' --model mini",
-        [neuron, corpus, output],
+        [neuron, corpus, llm, output],
     )  # fmt: skip
-    score.add_argument("sentence", metavar="SENTENCE", help="in the rule language, see the README")
+    score.add_argument(
+        "sentence", metavar="SENTENCE", help="in the rule language, see the README; with --simulator in any words"
+    )
 
     fetch = command(
         commands, "fetch", "agent.commands.fetch:fetch",

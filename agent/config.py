@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
 from tools.errors import BadInput
-from tools.experiments.registry import GENERATORS
+from tools.experiments.registry import GENERATORS, WITH_A_WRITER
+from tools.llm.settings import LLMSettings, parse_spec
 from tools.toolbox import UNIT_TEXTS
+
+EMBEDDED_EXPLAINERS = ("rules", "token-lookup-30", "token-lookup-full")
+"""Explainers that need no LLM."""
+
+Simulation = Literal["excerpt", "all-at-once", "token-by-token"]
+"""Ways in which an LLM simulates."""
 
 
 class _Quotas(BaseModel):
@@ -27,6 +34,13 @@ class _Quotas(BaseModel):
         """The same as a mapping."""
         quotas: dict[str, int] = self.model_dump()
         return quotas
+
+
+def _llm_of(spec: str) -> str | None:
+    try:
+        return parse_spec(spec)
+    except BadInput as error:
+        raise ValueError(str(error)) from error
 
 
 if TYPE_CHECKING:
@@ -56,7 +70,18 @@ class RunConfig(BaseModel):
         patience: rounds without gain before the loop stops.
         variant: the name of this way of deciding; the settings below are what variants differ in.
         planted: functions of text (`module:function`) that are served as neurons L0N0, L0N1, ... on top of `model`.
-        explainer: who writes hypotheses: learnt rules, or a table of tokens.
+        policy: who decides what to do next: the tournament, or an LLM that calls tools as it likes.
+        explainer: who writes hypotheses: learnt `rules`, a table of tokens, or `openai:MODEL`.
+        simulator: who says what a sentence in free words predicts: `openai:MODEL`, or `rules` for nobody, since what is
+            of the rule language is always simulated by the rules. `auto` is the explainer where that is an LLM.
+        rules_compete: whether learnt rules are rivals of what an LLM writes.
+        simulation: how an LLM simulates: whole excerpts in a structured reply, all at once with log probabilities, or
+            token by token.
+        simulated_excerpts: excerpts on which a sentence in free words is simulated for a score.
+        excerpts_per_call: excerpts of a sentence that an LLM simulates in one call.
+        max_tokens: tokens of all LLM calls, in and out; None for no limit.
+        max_usd: US dollars for all LLM calls; None for no limit.
+        llm: the connection to the endpoint.
         n_rivals: hypotheses written at first; 1 is the one that the explainer would bet on.
         lookup_competes: whether the 30-token lookup is itself a rival.
         neighbourhoods: whether rules may name tokens by neighbourhoods in the subject model's embedding.
@@ -82,7 +107,16 @@ class RunConfig(BaseModel):
     patience: int = Field(default=2, ge=1)
     variant: str = "tournament"
     planted: tuple[str, ...] = ()
-    explainer: Literal["rules", "token-lookup-30", "token-lookup-full"] = "rules"
+    policy: Literal["tournament", "react"] = "tournament"
+    explainer: str = "rules"
+    simulator: str = "auto"
+    rules_compete: bool = True
+    simulation: Simulation = "excerpt"
+    simulated_excerpts: int = Field(default=30, ge=3, le=1200)
+    excerpts_per_call: int = Field(default=1, ge=1, le=20)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_usd: float | None = Field(default=None, gt=0)
+    llm: LLMSettings = LLMSettings()
     n_rivals: int = Field(default=4, ge=1, le=4)
     lookup_competes: bool = True
     neighbourhoods: bool = True
@@ -93,6 +127,35 @@ class RunConfig(BaseModel):
     causal: bool = True
     half: Literal[0, 1] | None = None
     sealed_fold: int | None = Field(default=None, ge=0)
+
+    @field_validator("explainer")
+    @classmethod
+    def _is_an_explainer(cls, spec: str) -> str:
+        if spec not in EMBEDDED_EXPLAINERS and _llm_of(spec) is None:
+            raise ValueError(f"write {', '.join(EMBEDDED_EXPLAINERS)} or openai:MODEL")
+        return spec
+
+    @field_validator("simulator")
+    @classmethod
+    def _is_a_simulator(cls, spec: str) -> str:
+        if spec not in ("auto", "rules") and _llm_of(spec) is None:
+            raise ValueError("write rules, openai:MODEL or auto")
+        return spec
+
+    @property
+    def explainer_llm(self) -> str | None:
+        """The name of the LLM that writes hypotheses; None where none does."""
+        return _llm_of(self.explainer)
+
+    @property
+    def simulator_llm(self) -> str | None:
+        """The name of the LLM that simulates sentences in free words; None where none does."""
+        return self.explainer_llm if self.simulator == "auto" else _llm_of(self.simulator)
+
+    def quotas_of_a_round(self) -> dict[str, int]:
+        """Texts of each generator in a round; where an LLM writes some, room is made for them."""
+        quotas = self.quotas.by_generator()
+        return dict(WITH_A_WRITER) if self.explainer_llm and self.quotas == Quotas() else quotas
 
     @classmethod
     def checked(cls, **settings: Any) -> RunConfig:
@@ -106,5 +169,6 @@ class RunConfig(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = "--" + ".".join(str(part) for part in first["loc"]).replace("_", "-")
-            said = first["msg"][:1].lower() + first["msg"][1:]
+            said = first["msg"].removeprefix("Value error, ").rstrip(".")
+            said = said[:1].lower() + said[1:]
             raise BadInput(f"{name} cannot be {first['input']!r}: {said}.") from error

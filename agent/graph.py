@@ -12,6 +12,7 @@ from agent.nodes.experiment import design, measure
 from agent.nodes.gather import gather
 from agent.nodes.judge import judge
 from agent.nodes.propose import propose, refine
+from agent.nodes.react import react
 from agent.state import Investigation, LoopState
 
 _NODES_PER_ROUND = 4
@@ -19,9 +20,12 @@ _NODES_BESIDE = 7
 
 
 def build_graph() -> Any:
-    """gather -> propose -> (design -> measure -> refine -> judge)* -> confirm -> causal; dead: gather -> conclude."""
+    """gather -> propose -> (design -> measure -> refine -> judge)* -> confirm -> causal; dead: gather -> conclude.
+
+    Where an LLM decides what to do: gather -> react -> confirm -> causal.
+    """
     graph = StateGraph(LoopState, context_schema=Investigation)
-    for node in (gather, propose, design, measure, refine, judge, confirm, causal, conclude):
+    for node in (gather, propose, design, measure, refine, judge, react, confirm, causal, conclude):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "gather")
     graph.add_edge("confirm", "causal")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from agent.config import RunConfig
 from agent.download import DownloadBar
+from agent.llms import LLMs, open_llms
 from agent.openings import CountedOpenings
 from tools.bench import Bench
 from tools.errors import BadInput
@@ -19,6 +20,11 @@ from tools.evidence.hub import default_corpus_is_cached
 from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
 from tools.evidence.scan import LayerScan, scan_layer
 from tools.evidence.splits import SplitCorpus, split_corpus
+from tools.free_text.asker import FreeTextAsker
+from tools.free_text.explainer import FreeTextExplainer
+from tools.free_text.simulator import FreeTextSimulator
+from tools.free_text.texts import TokenTexts
+from tools.free_text.writer import FreeTextWriter
 from tools.records.excerpts import Excerpts
 from tools.records.neuron import NeuronId, parse_target
 from tools.roles import Explainer
@@ -141,6 +147,7 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
         StorageError: the cache cannot be written.
     """
     shelf = shelf or Shelf()
+    llms = open_llms(config)  # first: what is missing should be said before anything is read
     subject, neuron = open_subject_for(config.target, config.model, display, config.planted, shelf)
     corpus = shelf.corpus(subject, config.corpus, config.corpus_tokens, display)
     display.note(
@@ -150,26 +157,43 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
     scan = shelf.scan(subject, corpus, neuron.layer, display)
     evidence = neuron_evidence(scan, neuron.index)
     vocabulary = shelf.vocabulary(subject)
+    texts = TokenTexts(vocabulary.strings)
+    reader = writer = asker = None
+    if llms.simulator is not None:
+        reader = FreeTextSimulator(llms.simulator, texts, config.simulation, config.excerpts_per_call)
+        asker = FreeTextAsker(llms.simulator, texts)
+    if llms.explainer is not None:
+        writer = FreeTextWriter(llms.explainer, texts, evidence.explore)
     return Bench(
         subject=subject,
         scan=scan,
         evidence=evidence if config.half is None else _half_of(evidence, config.half),
         vocabulary=vocabulary,
-        explainer=_explainer(config, vocabulary),
+        explainers=_explainers(config, vocabulary, llms, texts),
         simulator=RulesSimulator(vocabulary),
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
+        reader=reader,
+        writer=writer,
+        thinker=llms.explainer if config.policy == "react" else None,
+        asker=asker,
+        meters=llms.meters,
+        n_read=config.simulated_excerpts,
     )
 
 
-def _explainer(config: RunConfig, vocabulary: Vocabulary) -> Explainer:
+def _explainers(config: RunConfig, vocabulary: Vocabulary, llms: LLMs, texts: TokenTexts) -> tuple[Explainer, ...]:
+    rules = RulesExplainer(vocabulary, config.neighbourhoods)
+    if llms.explainer is not None:
+        own = FreeTextExplainer(llms.explainer, texts, config.seed)
+        return (own, rules) if config.rules_compete else (own,)
     match config.explainer:
-        case "rules":
-            return RulesExplainer(vocabulary, config.neighbourhoods)
         case "token-lookup-30":
-            return ListedTokens(vocabulary)
+            return (ListedTokens(vocabulary),)
         case "token-lookup-full":
-            return AllTokens()
+            return (AllTokens(),)
+        case _:
+            return (rules,)
 
 
 def _half_of(evidence: NeuronEvidence, half: int) -> NeuronEvidence:

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.config import RunConfig
 from agent.graph import build_graph, recursion_limit
+from agent.llms import llm_notes, llm_report, prices_of, settled
 from agent.opening import Shelf, open_bench
 from agent.openings import CountedOpenings
 from agent.state import Investigation, LoopState
@@ -48,10 +49,12 @@ def start_run(
     """
     started = time.monotonic()
     openings = CountedOpenings()
+    config = settled(config)
     bench = open_bench(config, display, openings, shelf)
     for sentence in config.rivals:
         bench.check_sentence(sentence)
-        check_limits(parse(sentence))
+        if bench.is_exact(sentence):
+            check_limits(parse(sentence))
     if (
         config.model == "auto" and parse_target(config.target)[0] is None
     ):  # what it means may be something else by the time the run is resumed
@@ -69,7 +72,7 @@ def start_run(
             "excerpt_tokens": EXCERPT_TOKENS,
             "values": "post-activation MLP neurons, raw, float32, weights not folded",
         },
-        "prices": {},
+        "prices": prices_of(config),
     }
     folder = RunFolder.create(runs_dir, run_id, manifest)
     neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
@@ -144,7 +147,9 @@ def _run(
             )
             for note in bench.scan.corpus.notes:
                 trace.emit(Note(message=note))
-            toolbox = Toolbox(all_tools(bench), TraceRecorder(trace), config.seed, config.budget, config.max_seconds)
+            toolbox = Toolbox(
+                all_tools(bench), TraceRecorder(trace), config.seed, config.budget, config.max_seconds, bench.meters
+            )
             results = ResultsDatabase(folder.path.parent)
             results.check()  # better found out now than when the sealed split is to be opened
             run = Investigation(folder.run_id, config, bench, openings, toolbox, trace, results, str(neuron.events))
@@ -153,9 +158,11 @@ def _run(
             )
             assert run.result is not None
             seconds = round(earlier + time.monotonic() - started, 2)
-            result = run.result.model_copy(update={"seconds": seconds})
+            result = Result.model_validate({**dict(run.result), "seconds": seconds, **llm_report(bench.meters)})
             trace.emit(Finished(result=result.to_json()))
             neuron.write_result(result)
+            for noticed in llm_notes(bench.meters):
+                display.note(noticed)
             try:
                 results.add_result(result)
             except StorageError as error:  # the index can be rebuilt; the result is safe and is shown

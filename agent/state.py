@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from agent import belief
 from agent.config import RunConfig
@@ -31,6 +33,22 @@ class LoopState(TypedDict):
     stop: StopReason | None
 
 
+class Entrant(NamedTuple):
+    """A sentence that is to compete.
+
+    Attributes:
+        form: what kind of hypothesis it is.
+        sentence: what is scored.
+        origin: how it came in: `always competes`, `user`, `revised`, `split`, or the explainer's name.
+        by: the explainer that wrote it; empty where none did.
+    """
+
+    form: str
+    sentence: str
+    origin: str
+    by: str = ""
+
+
 @dataclass
 class Hypothesis:
     """A sentence that competes.
@@ -39,7 +57,9 @@ class Hypothesis:
         name: such as `H3`, or the form of a baseline that always competes.
         form: what kind of hypothesis it is.
         sentence: what is scored.
+        by: the explainer that wrote it; empty for what always competes and for what a user wrote.
         score: on development text.
+        merit: what rivals are ranked by, see `tools.catalogue.scores.Scored`; None without a score.
         table: probability of firing at levels 0 to 10.
         status: competing, dropped or merged.
         record: registered predictions of the run's own experiments, and what the neuron did.
@@ -51,7 +71,9 @@ class Hypothesis:
     name: str
     form: str
     sentence: str
+    by: str = ""
     score: ScoreValue | Unscored = NOT_SCORED
+    merit: float | None = None
     table: list[float] = field(default_factory=list)
     status: str = "competing"
     record: list[Registered] = field(default_factory=list)
@@ -116,16 +138,16 @@ class Investigation:
     test_rounds: int = 0
     result: Result | None = None
 
-    def enter(self, proposals: list[tuple[str, str, str]], round_: int) -> list[Hypothesis]:
-        """Let (form, sentence, origin) compete; sentences that are known already are passed over."""
+    def enter(self, entrants: Sequence[Entrant], round_: int) -> list[Hypothesis]:
+        """Let sentences compete; those that are known already are passed over."""
         known = {h.sentence for h in self.hypotheses.values()}
         new = []
-        for form, sentence, origin in proposals:
+        for form, sentence, origin, by in entrants:
             if sentence in known:
                 continue
             known.add(sentence)
             n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
-            hypothesis = Hypothesis(form if form in (BASE_RATE, LOOKUP) else f"H{n}", form, sentence)
+            hypothesis = Hypothesis(form if form in (BASE_RATE, LOOKUP) else f"H{n}", form, sentence, by)
             self.hypotheses[hypothesis.name] = hypothesis
             new.append(hypothesis)
             self.trace.emit(
@@ -157,11 +179,11 @@ class Investigation:
     def take_scores(self, hypotheses: list[Hypothesis], scored: list[Scored]) -> None:
         """Note development scores and calibrations."""
         for hypothesis, entry in zip(hypotheses, scored, strict=True):
-            hypothesis.score, hypothesis.table = entry.score, entry.table
+            hypothesis.score, hypothesis.table, hypothesis.merit = entry.score, entry.table, entry.merit
 
     def best(self) -> Hypothesis:
         """The leader; see `agent.policy.leader`. Base rate when nothing has a development score."""
-        values = {h.name: h.score.value for h in self.ranked() if isinstance(h.score, ScoreValue)}
+        values = {h.name: h.merit for h in self.ranked() if h.merit is not None}
         name = leader(values, self.beliefs)
         return self.hypotheses[name if name is not None else BASE_RATE]
 
@@ -173,9 +195,15 @@ class Investigation:
 
     def ranked(self) -> list[Hypothesis]:
         """Those that compete and have a development score, the highest first."""
-        scored = [(h.score.value, h) for h in self.competing() if isinstance(h.score, ScoreValue)]
+        scored = [(h.merit, h) for h in self.competing() if h.merit is not None]
         return [h for _, h in sorted(scored, key=lambda pair: -pair[0])]
 
-    def n_candidates(self) -> int:
-        """How many candidates of the explainer this run has scored: what a matched null must match."""
-        return sum(h.name.startswith("H") and h.score is not NOT_SCORED for h in self.hypotheses.values())
+    def n_candidates(self) -> dict[str, int]:
+        """How many candidates of each explainer this run has scored: what a matched null must match.
+
+        What nobody here wrote counts for the explainer that the run was told to use.
+        """
+        own = self.bench.explainer.name
+        scored = [h for h in self.hypotheses.values() if h.name.startswith("H") and h.merit is not None]
+        counts = Counter(h.by or own for h in scored)
+        return dict(counts) or {own: 1}

@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.records.result import Result, Unscored
 from traces.causal import causal_lines
-from traces.text import one_line, score_text
+from traces.text import cost_text, one_line, score_text
 
 _INDENT = "  "
 _BESIDES = ("explained_variance", "detection", "fuzzing")
@@ -48,6 +48,9 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
     besides = [f"{name.replace('_', ' ')} {score_text(others[name])}" for name in _BESIDES if others.get(name)]
     if besides:
         lines += _wrapped(", ".join(besides), width)
+    if extra.get("asked"):
+        asked = ", ".join(f"{name} {score_text(score)}" for name, score in extra["asked"].items())
+        lines += _wrapped(f"asked of an LLM: {asked}", width)
     if extra.get("probe_skill"):
         skill = score_text(extra["probe_skill"])
         lines += _wrapped(f"skill of its predictions on texts it did not choose: {skill}", width)
@@ -63,7 +66,16 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
         f"  trace  {result.trace}",
         f"  story  agent trace show {result.run_id}{where}",
     ]
+    if result.cost.tokens:
+        lines[-2:-2] = [f"  {cost_text(result.cost)}{_from_store(extra.get('llm') or {})}"]
     return "\n".join(lines)
+
+
+def _from_store(llm: dict[str, Any]) -> str:
+    """How many of the replies cost nothing this time."""
+    kept = (llm.get("this_time") or {}).get("calls_from_store")
+    calls = sum(role["calls"] for role in (llm.get("by_role") or {}).values())
+    return f"; {kept} of {calls} replies were kept from before and cost nothing this time" if kept else ""
 
 
 def _wrapped(text: str, width: int) -> list[str]:

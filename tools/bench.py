@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from tools.errors import BadInput
 from tools.evidence.neuron import Ledger, NeuronEvidence
 from tools.evidence.probe_set import fixed_probe_positions
-from tools.records.result import Unscored
-from tools.roles import Explainer, Revealed, Simulator
+from tools.llm.chat import ChatModel, Function, Message
+from tools.llm.meter import Meters
+from tools.records.result import Cost, Unscored
+from tools.roles import Asker, Explainer, Reader, Revealed, Simulator, Writer, WrittenText
 from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
+from tools.scoring.parts import Part, part_of, simulated_part, thin_rows
 from tools.scoring.sampling import scoring_sample, stratum_size
 
 if TYPE_CHECKING:
@@ -43,26 +46,47 @@ class Bench:
         scan: its layer on the corpus.
         evidence: the neuron's splits.
         vocabulary: the model's tokens as rules see them.
-        explainer: writes hypotheses.
-        simulator: says what a sentence predicts.
+        explainers: write hypotheses; the first is the one that a run is told to use, others supply rivals.
+        simulator: says what a sentence of the rule language predicts.
+        reader: says what any other sentence predicts; None where there is no LLM.
+        writer: writes texts to be read; None where there is no LLM.
+        asker: asks an LLM for detection and fuzzing; None where there is no LLM.
+        thinker: picks tools, where an LLM decides what to do; None elsewhere.
+        meters: of the LLM calls of the run; None where there is no LLM.
+        n_read: excerpts on which the reader simulates a sentence for a score.
         seed: of the run.
         ledger: counts the openings of the sealed split.
         revealed: experiments read so far.
         carriers: excerpts that they were cut from; each has been a witness once.
         registered: hashes of the texts for which predictions stand in the trace.
+        written: texts that somebody wrote, waiting to be read.
+        seen: texts that were looked at without a prediction, and so can be no evidence any more.
+        conversation: with the thinker.
+        offered: functions that the thinker may call.
     """
 
     subject: SubjectModel
     scan: LayerScan
     evidence: NeuronEvidence
     vocabulary: Vocabulary
-    explainer: Explainer
+    explainers: tuple[Explainer, ...]
     simulator: Simulator
     seed: int
     ledger: Ledger
+    reader: Reader | None = None
+    writer: Writer | None = None
+    asker: Asker | None = None
+    thinker: ChatModel | None = None
+    meters: Meters | None = None
+    n_read: int = 30
     revealed: list[Revealed] = field(default_factory=list)
     carriers: set[str] = field(default_factory=set)
     registered: set[str] = field(default_factory=set)
+    written: list[WrittenText] = field(default_factory=list)
+    seen: set[Tokens] = field(default_factory=set)
+    conversation: list[Message] = field(default_factory=list)
+    offered: tuple[Function, ...] = ()
+    _exact: dict[str, bool] = field(default_factory=dict)
     _probe_levels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @cached_property
@@ -103,19 +127,87 @@ class Bench:
         rule = self.token_means.listed(self.vocabulary.strings)
         return render(rule) if rule.clauses else None
 
+    @property
+    def explainer(self) -> Explainer:
+        """The one that a run is told to use."""
+        return self.explainers[0]
+
+    def simulator_of(self, sentence: str | None) -> str:
+        """How a result calls what simulates a sentence; of none, what would."""
+        exact = self.reader is None or (sentence is not None and self.is_exact(sentence))
+        return self.simulator.name if exact or self.reader is None else self.reader.name
+
     def check_sentence(self, sentence: str) -> None:
-        """Refuse a sentence that the simulator cannot read.
+        """Refuse a sentence that nobody here can read.
 
         Raises:
             BadInput: says where reading stopped, or which token there is not.
         """
-        self.certain_levels(sentence, self.evidence.probe.tokens[:1])
+        if self.reader is None:
+            self.certain_levels(sentence, self.evidence.probe.tokens[:1])
 
-    def levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
-        """What a sentence predicts, [n, pos]."""
+    def is_exact(self, sentence: str) -> bool:
+        """Whether a sentence is of the rule language, so that what it predicts is certain and costs nothing."""
+        if sentence not in self._exact:
+            one = self._exact_levels(sentence, self.evidence.probe.tokens[:1])
+            self._exact[sentence] = not isinstance(one, Unscored)
+        return self._exact[sentence]
+
+    def _exact_levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
         if sentence == FULL_LOOKUP:
             return self.token_means.levels(tokens)
         return self.simulator.simulate(sentence, tokens)
+
+    def levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
+        """What a sentence predicts, [n, pos]; for a sentence that is not exact this asks about every text."""
+        if self.reader is None or self.is_exact(sentence):
+            return self._exact_levels(sentence, tokens)
+        found = self.reader.simulate(sentence, tokens)
+        if found.unscored:
+            row, why = next(iter(found.unscored.items()))
+            n = len(found.unscored)
+            return Unscored(reason=f"{n} of {len(tokens)} texts could not be simulated; number {row + 1}: {why}")
+        return found.levels
+
+    def on(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
+        """A sentence simulated on a sample: on all of it where that is free, else on `n_read` of its excerpts."""
+        if self.reader is None or self.is_exact(sentence):
+            levels = self._exact_levels(sentence, sample.readings.excerpts.tokens)
+            return levels if isinstance(levels, Unscored) else Part(sample, levels, np.arange(len(sample)))
+        rows = thin_rows(sample, self.n_read)
+        return simulated_part(sample, rows, self.reader.simulate(sentence, sample.readings.excerpts.tokens[rows]))
+
+    def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
+        """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""
+        levels = self._exact_levels(sentence, whole.readings.excerpts.tokens[part.rows])
+        return levels if isinstance(levels, Unscored) else Part(part.sample, levels, part.rows)
+
+    def both_on(self, one: str, other: str, sample: StratifiedSample) -> tuple[Part, Part] | Unscored:
+        """Two sentences simulated on the same excerpts of a sample: all that both could be simulated on."""
+        first, second = self.on(one, sample), self.on(other, sample)
+        if isinstance(first, Unscored):
+            return first
+        if isinstance(second, Unscored):
+            return second
+        rows = np.intersect1d(first.rows, second.rows)
+        if not len(rows):
+            return Unscored(reason="there is no excerpt on which both could be simulated")
+        common = part_of(sample, rows)
+
+        def cut(part: Part) -> Part:
+            return Part(common, part.levels[np.searchsorted(part.rows, rows)], rows, part.n_unscored)
+
+        return cut(first), cut(second)
+
+    def at_ends(self, sentence: str, texts: list[Tokens]) -> list[float | Unscored]:
+        """The level that a sentence predicts at the last token of each text."""
+        if not texts:
+            return []
+        if self.reader is not None and not self.is_exact(sentence):
+            return self.reader.at_ends(sentence, texts)
+        tokens, lengths = padded(texts)
+        levels = self.certain_levels(sentence, tokens)[np.arange(len(texts)), lengths - 1]
+        return [float(level) for level in levels]
 
     def certain_levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
         """What a sentence predicts, [n, pos], where nothing can be done without it.
@@ -138,9 +230,13 @@ class Bench:
             self._probe_levels[sentence] = self.certain_levels(sentence, self.evidence.probe.tokens)
         return self._probe_levels[sentence]
 
+    def cost(self) -> Cost:
+        """Tokens and US dollars of all LLM calls so far; the dollars are None where a price is not known."""
+        return Cost() if self.meters is None else self.meters.account.cost()
+
     def known_texts(self) -> set[Tokens]:
         """Texts read before for this neuron."""
-        return {experiment.tokens for experiment in self.revealed}
+        return {experiment.tokens for experiment in self.revealed} | self.seen
 
 
 def padded(texts: list[Tokens]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -5,7 +5,8 @@
     ├── NotAvailable               3  a model or a corpus is not here and could not be fetched
     ├── LLMNotAvailable            4  no endpoint, no key
     ├── StorageError               5  a folder or a file cannot be written or read
-    └── Interrupted              130  stopped by the user; state is saved
+    ├── Interrupted              130  stopped by the user; state is saved
+    └── NothingWritten                an explainer got no answer; noted where it was asked, never shown as an error
     BudgetSpent                       control flow of the loop, never shown: the next call would cost too much
 
 A message is one sentence that says what happened, to what, and what to do. The number is the process's exit code.
@@ -50,6 +51,10 @@ class Interrupted(AgentError):
     """The user stopped the run; everything so far is on disk."""
 
     exit_code = 130
+
+
+class NothingWritten(AgentError):
+    """An explainer has no hypothesis to offer because what it asked was not answered; the message is the reason."""
 
 
 class BudgetSpent(Exception):

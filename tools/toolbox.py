@@ -19,6 +19,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from tools.errors import AgentError, BadInput, BudgetSpent
+from tools.llm.meter import Meter
+from tools.records.llm import LLMCall
 
 UNIT_TEXTS, UNIT_TOKENS = 64, 4096
 
@@ -64,7 +66,7 @@ class Tool(Generic[A, R]):
 
 @dataclass(frozen=True)
 class CallRecord:
-    """One call as it stands in the trace. `seconds` is the only clock value."""
+    """One call as it stands in the trace, with the LLM calls that it made. `seconds` is a clock value."""
 
     call_id: str
     tool: str
@@ -77,6 +79,7 @@ class CallRecord:
     charged: bool
     budget_used: int
     seconds: float
+    llm: tuple[LLMCall, ...] = ()
 
 
 class Recorder(Protocol):
@@ -107,24 +110,34 @@ class Toolbox:
         seed: each call draws from a generator of its own, seeded by this and the call's number.
         limit: units of budget; None for no limit.
         max_seconds: time for all calls together, as recorded, so that a resumed run stops where the first one did.
+        meter: of the LLM calls that tools make; None where no tool makes any.
     """
 
     def __init__(
-        self, tools: list[Tool[Any, Any]], recorder: Recorder, seed: int, limit: int | None, max_seconds: float | None
+        self,
+        tools: list[Tool[Any, Any]],
+        recorder: Recorder,
+        seed: int,
+        limit: int | None,
+        max_seconds: float | None,
+        meter: Meter | None = None,
     ) -> None:
         self.tools = {tool.name: tool for tool in tools}
         self.recorder = recorder
         self.seed = seed
         self.limit = limit
         self.max_seconds = max_seconds
+        self.meter = meter
         self.used = 0
         self.seconds = 0.0
         self.n_calls = 0
 
     @property
     def left(self) -> float:
-        """Units of budget left; infinite without a limit, and 0 once the time is up."""
+        """Units of budget left; infinite without a limit, and 0 once time, tokens or money are used up."""
         if self.max_seconds is not None and self.seconds >= self.max_seconds:
+            return 0
+        if self.meter is not None and self.meter.is_spent:
             return 0
         return float("inf") if self.limit is None else self.limit - self.used
 
@@ -147,8 +160,11 @@ class Toolbox:
         served = self.recorder.recorded(call_id)
         started = time.perf_counter()
         result, error, seconds = None, None, 0.0
+        asked: tuple[LLMCall, ...] = ()
         if served is not None:  # with other arguments it is no longer this run: the recorder refuses it below
-            result, error, seconds = served.result, served.error, served.seconds
+            result, error, seconds, asked = served.result, served.error, served.seconds, served.llm
+            if self.meter is not None:
+                self.meter.restore(asked)
         else:
             try:
                 answer = tool.run(arguments, np.random.default_rng([self.seed, self.n_calls]))
@@ -156,11 +172,14 @@ class Toolbox:
             except BadInput as refused:
                 error = (type(refused).__name__, str(refused))
             seconds = round(time.perf_counter() - started, 4)
+            asked = tuple(self.meter.drain()) if self.meter is not None else ()
         self.n_calls += 1
         self.used += units
         self.seconds += seconds
         self.recorder.record(
-            CallRecord(call_id, name, plain, result, error, texts, tokens, units, tool.charged, self.used, seconds)
+            CallRecord(
+                call_id, name, plain, result, error, texts, tokens, units, tool.charged, self.used, seconds, asked
+            )
         )
         if error is not None:
             raise ToolFailed(f"{name}: {error[1]}")

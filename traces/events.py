@@ -1,7 +1,8 @@
 """What happened in a run, as one small class per event; `events.jsonl` holds one of them per line.
 
-`at` and `seconds` are the only clock fields, wherever they stand; all else is a function of the seed and of the
-recorded tool results. A change to any of these classes needs a new SCHEMA_VERSION.
+`at`, `seconds`, `cached` and `this_time` (which LLM replies were kept from before, and what that saved) are the only
+clock fields, wherever they stand; all else is a function of the seed and of the recorded tool results. A change to any
+of these classes needs a new SCHEMA_VERSION.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from tools.errors import StorageError
+from tools.records.llm import LLMCall
 
-SCHEMA_VERSION = 2
-CLOCK_FIELDS = frozenset({"at", "seconds"})
+SCHEMA_VERSION = 3
+CLOCK_FIELDS = frozenset({"at", "seconds", "cached", "this_time"})
 
 
 def _plain(value: object) -> object:
@@ -99,7 +102,7 @@ class RunStarted(BaseEvent):
 
 
 class Stage(BaseEvent):
-    """The loop entered a stage: gather, propose, design, predict, measure, judge, confirm or causal."""
+    """The loop entered a stage: gather, propose, design, predict, measure, judge, react, confirm or causal."""
 
     type: Literal["stage"] = "stage"
     stage: str
@@ -126,7 +129,8 @@ class CallError(Record):
 class ToolCall(BaseEvent):
     """One call through the toolbox, with what it cost and gave; `result` is what a resumed run is served again.
 
-    `budget_used` counts units over the whole run after this call; `seconds` is how long the call took.
+    `budget_used` counts units over the whole run after this call; `seconds` is how long the call took; `llm` are the
+    calls of LLMs that the tool made.
     """
 
     type: Literal["tool_call"] = "tool_call"
@@ -142,6 +146,7 @@ class ToolCall(BaseEvent):
     charged: bool = True
     budget_used: int = 0
     seconds: float = 0.0
+    llm: list[LLMCall] = []
 
 
 class HypothesisProposed(BaseEvent):
@@ -181,7 +186,7 @@ class ExperimentsDesigned(BaseEvent):
     experiments: list[PlannedExperiment]
 
 
-def predictions_sha256(predictions: dict[str, list[float]]) -> str:
+def predictions_sha256(predictions: Mapping[str, Sequence[float | None]]) -> str:
     """SHA-256 (hex) over the canonical JSON (sorted keys, no spaces) of the predictions."""
     text = json.dumps(canonical(predictions), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -190,13 +195,14 @@ def predictions_sha256(predictions: dict[str, list[float]]) -> str:
 class PredictionsRegistered(BaseEvent):
     """Each rival's probability of firing for each experiment, in the order of `experiment_ids`, before any reading.
 
-    `sha256` is `predictions_sha256(predictions)`; it is filled in when left out, and refused when it is wrong.
+    None where a rival has no prediction because an LLM gave no usable reply. `sha256` is
+    `predictions_sha256(predictions)`; it is filled in when left out, and refused when it is wrong.
     """
 
     type: Literal["predictions_registered"] = "predictions_registered"
     round: int
     experiment_ids: list[str]
-    predictions: dict[str, list[float]]
+    predictions: dict[str, list[float | None]]
     sha256: str = ""
 
     @model_validator(mode="after")

@@ -30,6 +30,7 @@ class TraceRecorder:
             charged=call.charged,
             budget_used=call.budget_used,
             seconds=call.seconds,
+            llm=tuple(call.llm),
         )
 
     def record(self, call: CallRecord) -> None:
@@ -52,5 +53,6 @@ class TraceRecorder:
                 charged=call.charged,
                 budget_used=call.budget_used,
                 seconds=call.seconds,
+                llm=list(call.llm),
             )
         )

@@ -128,7 +128,7 @@ def _tell(story: Story, event: Event) -> None:
         case "predictions_registered":
             for hypothesis, probabilities in event.predictions.items():
                 for name, probability in zip(event.experiment_ids, probabilities, strict=True):
-                    if trial := story.round(event.round).experiments.get(name):
+                    if probability is not None and (trial := story.round(event.round).experiments.get(name)):
                         trial.predicted[hypothesis] = probability
         case "readings_revealed":
             for name, value, fired in zip(event.experiment_ids, event.values, event.fired, strict=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from tools.records.result import Cost
+
 _VISIBLE = {"\n": "⏎", "\r": "␍", "\t": "⇥"}
 _PLAIN = {"⏎": "\\n", "␍": "\\r", "⇥": "\\t", "…": "..."}
 
@@ -57,3 +59,9 @@ def score_text(score: Any) -> str:
 def budget_text(used: int, limit: int | None) -> str:
     """How much of the budget is left, or how much was used when there is no limit."""
     return f"budget left {max(0, limit - used)} of {limit}" if limit is not None else f"budget used {used}"
+
+
+def cost_text(cost: Cost) -> str:
+    """What LLM calls cost, such as `12,345 LLM tokens, 0.0123 US dollars`."""
+    usd = "price unknown" if cost.usd is None else f"{cost.usd:.4f} US dollars"
+    return f"{cost.tokens:,} LLM tokens, {usd}"

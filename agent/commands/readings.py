@@ -8,9 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 from agent import api
+from agent.commands.llm import llm_options
 from agent.commands.output import progress, say, say_json
 from tools.errors import BadInput
-from traces.text import score_text, visible
+from tools.records.result import Unscored
+from traces.text import cost_text, score_text, visible
 from traces.tokens import render_tokens, render_tokens_plain
 
 _BEFORE, _AFTER = 60, 30
@@ -88,20 +90,30 @@ def score(arguments: argparse.Namespace) -> None:
             model=arguments.model,
             corpus=arguments.corpus,
             corpus_tokens=arguments.corpus_tokens,
+            **llm_options(arguments),
             display=display,
         )
     if arguments.json:
-        models = {"score": found.score, "token_lookup_30": found.token_lookup_30, "gain": found.gain}
+        models = {
+            "score": found.score, "token_lookup_30": found.token_lookup_30, "gain": found.gain, "cost": found.cost,
+        }  # fmt: skip
         say_json(_plain(found) | {name: value and value.model_dump(mode="json") for name, value in models.items()})
         return
     gain = score_text(found.gain.model_dump()) if found.gain else "no score (one of the two has none)"
     say(
         f"{found.model}/{found.neuron} on {found.corpus}, development text\n\n"
         f"  {found.sentence}\n\n"
-        f"  score            {score_text(found.score.model_dump())}\n"
+        f"  score            {score_text(found.score.model_dump())}{_measured_on(found)}\n"
         f"  token-lookup-30  {score_text(found.token_lookup_30.model_dump())}\n"
-        f"  gain             {gain}"
+        f"  gain             {gain}" + (f"\n\n  {cost_text(found.cost)}" if found.cost.tokens else "")
     )
+
+
+def _measured_on(found: api.SentenceScore) -> str:
+    if isinstance(found.score, Unscored):
+        return ""
+    unscored = f", {found.score.n_unscored} unscored" if found.score.n_unscored else ""
+    return f"   ({found.score.n_excerpts} excerpts{unscored}, simulated by {found.simulator})"
 
 
 def _plain(record: Any) -> dict[str, Any]:

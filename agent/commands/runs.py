@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from agent import api
+from agent.commands.llm import llm_options
 from agent.commands.output import progress, say, say_json, width
 from agent.summary import summary
 from tools.records.result import Result
@@ -24,6 +25,8 @@ def explain(arguments: argparse.Namespace) -> None:
             rivals=arguments.rival,
             variant=arguments.variant,
             planted=arguments.planted,
+            explainer=arguments.explainer,
+            **llm_options(arguments),
             runs_dir=arguments.runs_dir,
             display=display,
         )

@@ -10,7 +10,10 @@ from agent import policy
 from agent.nodes.meanings import meanings_of, tests_of
 from agent.nodes.predictions import score_predictions
 from agent.state import BASE_RATE, Hypothesis, Investigation, LoopState
-from tools.catalogue.scores import Confirm, Confirmation, Null, NullChoice
+from tools.catalogue.asked import Ask, AskedScores
+from tools.catalogue.confirmation import Confirm, Confirmation
+from tools.catalogue.scores import Null, NullChoice
+from tools.llm.meter import NULL_SHARE
 from tools.records.result import Baselines, Budget, Corpus, Measured, Result, Rival, ScoreValue, Unscored, Verdict
 from tools.rules.language import n_words
 from tools.scoring.skill import PredictionScores
@@ -29,7 +32,9 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     )
     not_predicted = Unscored(reason=f"the neuron {why_not}")
     found = meanings_of(run, winner)
-    null: NullChoice = run.toolbox.call("null", Null(n=max(1, run.n_candidates())))
+    _may_spend(run, NULL_SHARE)
+    null: NullChoice = run.toolbox.call("null", Null(n=run.n_candidates()))
+    _may_spend(run, 1.0)
     opening = run.results.next_fold(
         run.bench.subject.fingerprint,
         str(run.bench.evidence.neuron),
@@ -58,6 +63,9 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         ),
     )
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json")))
+    asked: AskedScores | None = None
+    if run.bench.asker is not None and winner.name != BASE_RATE:
+        asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold))
     tests = winner.tests()
     listed = run.bench.lookup_sentence
     verdict, why = policy.verdict(
@@ -87,6 +95,8 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         "anytime": _anytime(run.leaders, dict(zip(led, final.leaders, strict=True))),
         "tests": {kind: {"passed": t.passed, "failed": t.failed} for kind, t in tests.items()},
     }
+    if asked is not None:
+        details["asked"] = asked.model_dump(mode="json")
     if len(found) > 1:
         details["meanings"] = [meaning.model_dump(mode="json") for meaning in found]
     if before and final.previous:  # another run's explanation, on a fold that neither had seen
@@ -100,6 +110,12 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     baselines = Baselines(**final.baselines)
     explanation = None if winner.name == BASE_RATE else winner
     run.result = _result(run, state, verdict, why, explanation, final.score, baselines, details, predicted)
+
+
+def _may_spend(run: Investigation, share: float) -> None:
+    """From here on so much of the limits on tokens and money."""
+    if run.bench.meters is not None:
+        run.bench.meters.account.share = share
 
 
 def _anytime(leaders: list[tuple[int, Hypothesis]], sealed: dict[str, ScoreValue | Unscored]) -> list[dict[str, Any]]:
@@ -155,7 +171,7 @@ def _result(
             for h in run.hypotheses.values()
         ],
         explainer=run.bench.explainer.name,
-        simulator=run.bench.simulator.name,
+        simulator=run.bench.simulator_of(winner.sentence if winner else None),
         variant=run.config.variant,
         seed=run.config.seed,
         corpus=Corpus(name=corpus.name, fingerprint=corpus.fingerprint),
@@ -170,4 +186,6 @@ def _result(
         "tool_calls": run.toolbox.n_calls,
         **details,
     }
+    if winner and winner.by:
+        more["written_by"] = winner.by
     return Result.model_validate({**dict(result), **more})

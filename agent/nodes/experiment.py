@@ -9,8 +9,9 @@ from langgraph.types import Command
 
 from agent import belief
 from agent.policy import Kind, StopReason
-from agent.state import Hypothesis, Investigation, LoopState
+from agent.state import BASE_RATE, Hypothesis, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
+from tools.catalogue.hypotheses import WriteTexts, Written
 from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged
 from tools.errors import BudgetSpent
 from tools.roles import Revealed
@@ -19,11 +20,17 @@ from traces.events import (
     BeliefUpdated,
     Decided,
     ExperimentsDesigned,
+    Note,
     PlannedExperiment,
     PredictionsRegistered,
     ReadingsRevealed,
     Stage,
 )
+
+_SHOWN_TO_WRITER = 3
+
+_ROUND_WITHOUT_WRITING = 2
+"""Units that design and read take: no text is written that could not be read."""
 
 
 def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["measure", "confirm"]]:
@@ -34,10 +41,11 @@ def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     arguments = Design(
         rivals=[Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in rivals],
         leader=rivals.index(run.best()),
-        quotas=run.config.quotas.by_generator(),
+        quotas=run.config.quotas_of_a_round(),
         choice=run.config.choice,
     )
     try:
+        _write_texts(run, round_)
         designed: Designed = run.toolbox.call("design_experiments", arguments)
     except BudgetSpent as spent:
         return _stop(run, state, "budget", str(spent))
@@ -45,11 +53,27 @@ def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
         return _stop(run, state, "plateau", "no text is left that was not read before")
     run.designed = designed
     register(run, round_, designed, rivals)
-    _predict_before(run, round_, designed.experiments, rivals)
+    predict_before(run, round_, designed.experiments, rivals)
     return Command(goto="measure")
 
 
-def _predict_before(run: Investigation, round_: int, experiments: list[Planned], rivals: list[Hypothesis]) -> None:
+def _write_texts(run: Investigation, round_: int) -> None:
+    """Let an LLM write texts that could refute the leader; those that hypotheses came with wait to be read as well."""
+    wanted = run.config.quotas_of_a_round()["written"]
+    if run.bench.writer is None or not wanted or run.toolbox.left <= _ROUND_WITHOUT_WRITING:
+        return
+    best = [h.sentence for h in run.ranked() if h.name != BASE_RATE][:_SHOWN_TO_WRITER]
+    if not best:
+        return
+    written: Written = run.toolbox.call(
+        "write_texts", WriteTexts(best=best, n_revealed=len(run.bench.revealed), n=wanted)
+    )
+    run.bench.written += written.texts
+    if written.reason:
+        run.trace.emit(Note(message=f"round {round_}: no texts were written: {written.reason}", level="warning"))
+
+
+def predict_before(run: Investigation, round_: int, experiments: list[Planned], rivals: list[Hypothesis]) -> None:
     """Put on record what each rival says of the texts of edits as they were, so that it predicts a change."""
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
     arguments = Before(
@@ -61,10 +85,11 @@ def _predict_before(run: Investigation, round_: int, experiments: list[Planned],
     for row, given in zip(run.before, said.predictions, strict=True):
         for (i, _, _), p in zip(edits, given, strict=True):
             row[i] = p
-    known = [i for i, _, _ in edits if all(row[i] is not None for row in run.before)]
+    said_it = [(h, row) for h, row in zip(rivals, run.before, strict=True) if run.bench.is_exact(h.sentence)]
+    known = [i for i, _, _ in edits if all(row[i] is not None for _, row in said_it)]
     names = names_of(round_, experiments)
     if known:
-        predictions = {h.name: [row[i] or 0.0 for i in known] for h, row in zip(rivals, run.before, strict=True)}
+        predictions = {h.name: [row[i] for i in known] for h, row in said_it}
         before = [f"{names[i]}-before" for i in known]
         run.trace.emit(PredictionsRegistered(round=round_, experiment_ids=before, predictions=predictions))
 
@@ -87,27 +112,42 @@ def register(run: Investigation, round_: int, designed: Designed, rivals: list[H
 def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["refine", "judge", "confirm"]]:
     """Read the neuron on the experiments, and move belief by how well each rival had predicted."""
     run, round_ = runtime.context, state["round"]
+    try:
+        observe(run, round_)
+    except BudgetSpent as spent:
+        return _stop(run, state, "budget", str(spent))
+    return Command(goto="refine" if state["stop"] is None else "judge")
+
+
+def observe(run: Investigation, round_: int) -> list[float]:
+    """Read the neuron on what was designed and predicted, and move belief; gives the raw values.
+
+    Raises:
+        BudgetSpent: reading costs more than is left.
+    """
     assert run.designed is not None
     experiments = run.designed.experiments
     run.trace.emit(Stage(stage="measure", round=round_))
-    try:
-        read: Values = run.toolbox.call("read_activations", Read(texts=[e.tokens for e in experiments]))
-    except BudgetSpent as spent:
-        return _stop(run, state, "budget", str(spent))
+    read: Values = run.toolbox.call("read_activations", Read(texts=[e.tokens for e in experiments]))
     values = [row[-1] for row in read.values]
     fired = [value > run.theta for value in values]
     names = names_of(round_, experiments)
     run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
     first = len(run.bench.revealed)
-    run.bench.revealed += [Revealed(tuple(e.tokens), v) for e, v in zip(experiments, values, strict=True)]
-    run.bench.carriers |= {e.carrier for e in experiments}
     rivals = run.competing()
     predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
+    run.bench.revealed += [
+        Revealed(tuple(e.tokens), value, fired[i], tuple((h.sentence, predictions[h.name][i]) for h in rivals))
+        for i, (e, value) in enumerate(zip(experiments, values, strict=True))
+    ]
+    run.bench.carriers |= {e.carrier for e in experiments}
     scores = belief.log_scores(predictions, fired, [e.carrier for e in experiments])
     run.beliefs = belief.updated(run.beliefs, scores)
     for hypothesis, before in zip(rivals, run.before, strict=True):
-        hypothesis.revealed += range(first, first + len(experiments))
         for i, (experiment, p, fires) in enumerate(zip(experiments, predictions[hypothesis.name], fired, strict=True)):
+            if p is None:  # it said nothing, so it is neither right nor wrong
+                continue
+            hypothesis.revealed.append(first + i)
             hypothesis.record.append(
                 Registered(p, fires, experiment.carrier, values[i], before[i], experiment.original)
             )
@@ -115,7 +155,7 @@ def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
                 came_true = (p >= 0.5) == fires
                 hypothesis.outcomes[kind].setdefault(experiment.carrier, []).append(came_true)
     run.trace.emit(BeliefUpdated(round=round_, beliefs=run.beliefs, log_scores=scores))
-    return Command(goto="refine" if state["stop"] is None else "judge")
+    return values
 
 
 def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Kind]:

@@ -13,7 +13,7 @@ from tools.catalogue.hypotheses import Gathered as Known
 from traces.events import Decided, Gathered, Stage
 
 
-def gather(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["propose", "conclude"]]:
+def gather(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["propose", "react", "conclude"]]:
     """Record threshold, firing status and amounts of text; a dead neuron goes straight to its verdict."""
     run = runtime.context
     run.trace.emit(Stage(stage="gather"))
@@ -35,4 +35,4 @@ def gather(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     if known.status == "dead":
         run.trace.emit(Decided(action="stop", reason="dead: the neuron never goes above theta on any split"))
         return Command(goto="conclude", update={"stop": "dead"})
-    return Command(goto="propose")
+    return Command(goto="react" if run.config.policy == "react" else "propose")

@@ -10,7 +10,7 @@ from langgraph.types import Command
 from agent import policy
 from agent.nodes.meanings import is_split, meanings_of, n_own_tests
 from agent.nodes.propose import ROUND_COST, TEST_COST, score
-from agent.state import BASE_RATE, LOOKUP, Hypothesis, Investigation, LoopState
+from agent.state import BASE_RATE, LOOKUP, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.meanings import Agreement, Agreements, FoundMeaning
 from tools.rules.language import n_words
 from traces.events import Decided, Stage
@@ -54,7 +54,7 @@ def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
 
 
 def _merge(run: Investigation, round_: int) -> None:
-    rivals = [h for h in run.competing() if h.name not in (BASE_RATE, LOOKUP)]
+    rivals = [h for h in run.competing() if h.name not in (BASE_RATE, LOOKUP) and run.bench.is_exact(h.sentence)]
     if len(rivals) < 2:
         return
     found: Agreements = run.toolbox.call("agreement", Agreement(sentences=[h.sentence for h in rivals]))
@@ -95,5 +95,5 @@ def _separate(run: Investigation, best: Hypothesis, found: list[FoundMeaning], r
     shares = ", ".join(f"{meaning.share:.0%}" for meaning in found)
     reason = f"it seems to have {len(found)} unrelated meanings ({shares} of the firing); each competes for itself"
     run.trace.emit(Decided(action="split", reason=reason, hypothesis=best.name, round=round_))
-    new = run.enter([(f"one meaning of {best.name}", m.sentence, "split") for m in found], round_)
+    new = run.enter([Entrant(f"one meaning of {best.name}", m.sentence, "split", best.by) for m in found], round_)
     score(run, new, round_, None)

@@ -37,7 +37,9 @@ def score_predictions(run: Investigation, round_: int) -> dict[str, dict[str, Pr
 
 def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
     """Read the fixed probe set and one change of each of its texts, all predicted first; the changes by hypothesis."""
-    rivals = [h for h in run.competing() if h.table]
+    winner = run.best()
+    # Of those who cost something to ask, only the winner is asked about nearly two hundred texts.
+    rivals = [h for h in run.competing() if h.table and (h is winner or run.bench.is_exact(h.sentence))]
     if not rivals:
         return {}
     sentences = ProbeSet(sentences=[h.sentence for h in rivals])
@@ -58,12 +60,14 @@ def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
         h.on_probe = [
             Registered(p, value > run.theta, text.carrier, value)
             for text, p, value in zip(designed.experiments, said, values, strict=True)
+            if p is not None
         ]
         pairs[h.name] = [
             Registered(p, value > run.theta, text.carrier, value, earlier, earlier_value)
             for text, p, value, earlier, earlier_value in zip(
                 after.experiments, said_after, values_after, before[h.name], values, strict=True
             )
+            if p is not None
         ]
     return pairs
 

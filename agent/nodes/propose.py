@@ -8,13 +8,13 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent import policy
-from agent.state import BASE_RATE, LOOKUP, Hypothesis, Investigation, LoopState
+from agent.state import BASE_RATE, LOOKUP, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.scores import Score, Scores
 from tools.errors import BudgetSpent
 from tools.rules.clauses import Rule
 from tools.rules.language import render
-from traces.events import Decided, Scored, Stage
+from traces.events import Decided, Note, Scored, Stage
 
 ROUND_COST = 4
 """Units of a full round: design, read, revise, score."""
@@ -30,15 +30,12 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     """The first rivals, scored on development text."""
     run = runtime.context
     run.trace.emit(Stage(stage="propose"))
-    rivals = [(BASE_RATE, render(Rule(())), "always competes")]
-    if run.config.lookup_competes:
-        lookup: Proposals = run.toolbox.call("lookup", Lookup())
-        rivals += [(LOOKUP, p.sentence, "always competes") for p in lookup.proposals]
-    rivals += [("own words", sentence, "user") for sentence in run.config.rivals]
+    rivals = starters(run)
     try:
         if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
             proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
-            rivals += [(p.form, p.sentence, run.bench.explainer.name) for p in proposed.proposals]
+            rivals += [Entrant(p.form, p.sentence, p.by, p.by) for p in proposed.proposals]
+            take_texts(run, proposed)
         new = run.enter(rivals, 0)
         score(run, new, 0, None)
     except BudgetSpent as spent:
@@ -55,6 +52,15 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     return Command(goto="design", update={"round": 1})
 
 
+def starters(run: Investigation) -> list[Entrant]:
+    """What competes in every run: base rate, the 30 tokens, and a user's own sentences."""
+    rivals = [Entrant(BASE_RATE, render(Rule(())), "always competes")]
+    if run.config.lookup_competes:
+        lookup: Proposals = run.toolbox.call("lookup", Lookup())
+        rivals += [Entrant(LOOKUP, p.sentence, "always competes") for p in lookup.proposals]
+    return rivals + [Entrant("own words", sentence, "user") for sentence in run.config.rivals]
+
+
 def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["judge", "confirm"]]:
     """New hypotheses from explore text and revealed experiments, scored beside the best so far."""
     run, round_ = runtime.context, state["round"]
@@ -66,11 +72,19 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
         new: list[Hypothesis] = []
         if run.config.revision:
             revised: Proposals = run.toolbox.call("revise", Revise(best=best, n_revealed=len(run.bench.revealed)))
-            new = run.enter([(p.form, p.sentence, "revised") for p in revised.proposals], round_)
+            new = run.enter([Entrant(p.form, p.sentence, "revised", p.by) for p in revised.proposals], round_)
+            take_texts(run, revised)
         score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
     except BudgetSpent as spent:
         return _out_of_budget(run, round_, spent)
     return Command(goto="judge")
+
+
+def take_texts(run: Investigation, written: Proposals) -> None:
+    """Note the texts that hypotheses came with, to be read in a round to come, and which explainer had nothing."""
+    run.bench.written += [text for proposal in written.proposals for text in proposal.texts]
+    for explainer, reason in written.unwritten.items():
+        run.trace.emit(Note(message=f"{explainer} wrote no hypothesis: {reason}", level="warning"))
 
 
 def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> None:
@@ -92,6 +106,9 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
         )
         if not hypothesis.table:  # it predicts nothing, so no experiment can speak for it or against it
             run.drop(hypothesis.name, f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}", round_)
+        elif hypothesis.merit is None and not run.bench.is_exact(hypothesis.sentence):
+            why = getattr(hypothesis.score, "reason", "")  # to ask what it predicts would cost, and tell nothing
+            run.drop(hypothesis.name, f"no development score: {why}", round_)
     best = run.note_leader()
     run.bests.append(best.name)
     gains = {entry.sentence: entry.gain for entry in scores.scores}

@@ -11,7 +11,8 @@ from tools.bench import Bench, padded, texts_sha256
 from tools.catalogue import all_tools
 from tools.catalogue.experiments import Design, Read, Rival
 from tools.catalogue.hypotheses import Gather, Propose, Revise
-from tools.catalogue.scores import MAX_NULL, Confirm, Null, Score
+from tools.catalogue.confirmation import Confirm
+from tools.catalogue.scores import MAX_NULL, Null, Score
 from tools.catalogue.subject import Ablate, Generate, Search, Simulate
 from tools.errors import BadInput
 from tools.evidence.corpus import _corpus
@@ -117,7 +118,7 @@ def bench(scan) -> Bench:
     vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
     return Bench(
         subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, 0), vocabulary=vocabulary,
-        explainer=RulesExplainer(vocabulary), simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
+        explainers=(RulesExplainer(vocabulary),), simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
     )  # fmt: skip
 
 

@@ -203,7 +203,7 @@ def checked(scan, monkeypatch):
         vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
         bench = Bench(
             subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, 0), vocabulary=vocabulary,
-            explainer=RulesExplainer(vocabulary), simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
+            explainers=(RulesExplainer(vocabulary),), simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
         )  # fmt: skip
         recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
         box = Toolbox(all_tools(bench), recorder, 4, None, None)

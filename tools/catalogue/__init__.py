@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from tools.bench import Bench
+from tools.catalogue.asked import asked_tools
 from tools.catalogue.causal import causal_tools
+from tools.catalogue.confirmation import confirmation_tools
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.hypotheses import hypothesis_tools
 from tools.catalogue.meanings import meaning_tools
 from tools.catalogue.predictions import prediction_tools
 from tools.catalogue.scores import score_tools
 from tools.catalogue.subject import subject_tools
+from tools.catalogue.thinking import thinking_tools
 from tools.toolbox import Tool
 
 
@@ -22,7 +25,10 @@ def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
         *experiment_tools(bench),
         *prediction_tools(bench),
         *score_tools(bench),
+        *confirmation_tools(bench),
+        *asked_tools(bench),
         *meaning_tools(bench),
         *subject_tools(bench),
         *causal_tools(bench),
+        *thinking_tools(bench),
     ]

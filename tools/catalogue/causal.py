@@ -133,26 +133,25 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
     ) -> tuple[ScoreValue | Unscored, float | None, float | None]:
         if sentence is None:
             return Unscored(reason="there is no explanation to put in the neuron's place"), None, None
-        development = bench.development.readings
-        mask = development.excerpts.mask
+        known = bench.on(sentence, bench.development)
         whole = sealed_sample(fold, bench.stratum, neuron, number)
-        sample = _share(whole, n_excerpts(subject, neuron.layer) // 3, fixed(number))
-        tokens = sample.readings.excerpts.tokens
-        known, unseen = bench.levels(sentence, development.excerpts.tokens), bench.levels(sentence, tokens)
+        unseen = bench.on(sentence, _share(whole, n_excerpts(subject, neuron.layer) // 3, fixed(number)))
         if isinstance(known, Unscored):
             return known, None, None
         if isinstance(unseen, Unscored):
             return unseen, None, None
-        fitted = calibration(known[mask], development.values[mask])
+        mask, values = known.sample.readings.excerpts.mask, known.sample.readings.values
+        fitted = calibration(known.levels[mask], values[mask])
         if isinstance(fitted, Unscored):
             return fitted, None, None
         slope, intercept = fitted
-        simulated = (intercept + slope * unseen).astype(np.float32)
+        sample = unseen.sample
+        simulated = (intercept + slope * unseen.levels).astype(np.float32)
         # The mean is that of the text that the simulation is fitted on: a simulation that knows nothing gets 0.
-        mean = np.full_like(simulated, development.values[mask].mean())
+        mean = np.full_like(simulated, values[mask].mean())
         changed = subject.interventions().ablate(
-            np.maximum(tokens, 0), sample.readings.excerpts.lengths, neuron.layer, neuron.index,
-            np.stack([simulated, mean]),
+            np.maximum(sample.readings.excerpts.tokens, 0), sample.readings.excerpts.lengths,
+            neuron.layer, neuron.index, np.stack([simulated, mean]),
         )  # fmt: skip
         to_simulation, to_mean = (float(d[sample.readings.excerpts.mask].mean()) for d in changed)
         return ablation_score(sample, changed[0], changed[1]), round(to_mean, 9), round(to_simulation, 9)

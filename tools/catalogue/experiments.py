@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field, field_validator
 
-from tools.bench import Bench, padded, texts_sha256
+from tools.bench import Bench, Tokens, padded, texts_sha256
 from tools.errors import BadInput
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Rival as Rival
 from tools.experiments.round import Choice, Rounds
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
+from tools.records.result import Unscored
 from tools.scoring.calibration import fit_balanced, probabilities
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
 
@@ -56,10 +59,14 @@ class ProbeSet(Arguments):
 
 
 class Designed(Outcome):
-    """Chosen experiments with each rival's probability of firing, in the order of the rivals."""
+    """Chosen experiments with each rival's probability of firing, in the order of the rivals.
+
+    None where a rival has no prediction, because an LLM gave no usable reply; `abstained` counts the reasons.
+    """
 
     experiments: list[Planned]
-    predictions: list[list[float]]
+    predictions: list[list[float | None]]
+    abstained: dict[str, int] = Field(default_factory=dict)
 
 
 class Read(Arguments):
@@ -75,6 +82,28 @@ class Values(Outcome):
     values: list[list[float]]
 
 
+def chances(table: list[float], levels: Sequence[float | Unscored], abstained: Counter[str]) -> list[float | None]:
+    """Probabilities of firing at predicted levels; None where there is no level, its reason counted in `abstained`."""
+    out: list[float | None] = []
+    for level in levels:
+        if isinstance(level, Unscored):
+            abstained[level.reason] += 1
+            out.append(None)
+        else:
+            out.append(round(float(probabilities(table, np.float32(level))), 5))
+    return out
+
+
+def balanced_chances(bench: Bench, sentence: str, texts: list[Tokens], abstained: Counter[str]) -> list[float | None]:
+    """Probabilities of firing at the ends of texts of which half fire; None where there is none, with the reason."""
+    part = bench.on(sentence, bench.development)
+    if isinstance(part, Unscored):
+        return chances([], [part] * len(texts), abstained)
+    mask = part.sample.readings.excerpts.mask
+    table = fit_balanced(part.levels[mask], part.sample.readings.values[mask] > bench.evidence.theta)
+    return chances(table, bench.at_ends(sentence, texts), abstained)
+
+
 def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """`design_experiments`, `design_probe_set` and the two that read, bound to one neuron."""
     evidence, rounds = bench.evidence, Rounds(bench)
@@ -87,26 +116,32 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
         rivals, leader = arguments.rivals, arguments.leader
         if not 0 <= leader < len(rivals):
             raise BadInput(f"the leader must be one of the {len(rivals)} rivals, not number {leader}.")
-        chosen, said = rounds.plan(rivals, leader, arguments.quotas, arguments.choice, rng)
+        # Thousands of candidates are weighed by what is free to ask; who costs something predicts the chosen ones.
+        free = [i for i, rival in enumerate(rivals) if bench.is_exact(rival.sentence)]
+        if not free:
+            raise BadInput("no rival is of the rule language, so there is nothing to choose experiments by.")
+        by_belief = max(range(len(free)), key=lambda k: rivals[free[k]].belief)
+        stand_in = free.index(leader) if leader in free else by_belief
+        chosen, said = rounds.plan([rivals[i] for i in free], stand_in, arguments.quotas, arguments.choice, rng)
+        predictions: list[list[float | None]] = [[] for _ in rivals]
+        abstained: Counter[str] = Counter()
+        for i, row in zip(free, said, strict=True):
+            predictions[i] = [round(float(p), 5) for p in row]
+        for i in sorted(set(range(len(rivals))) - set(free)):
+            levels = bench.at_ends(rivals[i].sentence, [c.tokens for c in chosen])
+            predictions[i] = chances(rivals[i].table, levels, abstained)
         planned = [
             Planned(
                 tokens=list(c.tokens), generator=c.generator, purpose=c.purpose, carrier=c.carrier, original=c.original
             )
             for c in chosen
         ]
-        return Designed(experiments=planned, predictions=[[round(float(p), 5) for p in row] for row in said])
+        return Designed(experiments=planned, predictions=predictions, abstained=dict(abstained))
 
     def design_probe_set(arguments: ProbeSet, rng: np.random.Generator) -> Designed:
         texts = [text for _, text in bench.fixed_probe]
-        tokens, lengths = padded(texts)
-        sample = bench.development.readings
-        mask = sample.excerpts.mask
-        fired = sample.values[mask] > evidence.theta
-        predictions = []
-        for sentence in arguments.sentences if texts else []:
-            table = fit_balanced(bench.certain_levels(sentence, sample.excerpts.tokens)[mask], fired)
-            levels = bench.certain_levels(sentence, tokens)[np.arange(len(texts)), lengths - 1]
-            predictions.append([round(float(p), 5) for p in probabilities(table, levels)])
+        abstained: Counter[str] = Counter()
+        predictions = [balanced_chances(bench, s, texts, abstained) for s in (arguments.sentences if texts else [])]
         planned = [
             Planned(
                 tokens=list(text), generator="fixed_probe", purpose="not chosen by the agent; half of these fire",
@@ -114,7 +149,7 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
             )
             for row, text in bench.fixed_probe
         ]  # fmt: skip
-        return Designed(experiments=planned, predictions=predictions)
+        return Designed(experiments=planned, predictions=predictions, abstained=dict(abstained))
 
     def size_of_reading(arguments: Read) -> tuple[int, int]:
         return len(arguments.texts), sum(map(len, arguments.texts))

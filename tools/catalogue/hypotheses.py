@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field
 
 from tools.bench import Bench
+from tools.errors import NothingWritten
+from tools.records.result import Unscored
+from tools.roles import AsksAnLLM, Explainer, Proposal, WrittenText
 from tools.toolbox import Arguments, Outcome, Tool
 
 
@@ -45,20 +49,38 @@ class Revise(Arguments):
 
 
 class Proposed(BaseModel):
-    """A sentence and the form of hypothesis it is."""
+    """A sentence, the form of hypothesis it is, who wrote it, and texts that its author wrote to put it to the test."""
 
     form: str
     sentence: str
+    by: str
+    texts: list[WrittenText] = Field(default_factory=list)
 
 
 class Proposals(Outcome):
-    """Hypotheses, in the order in which they were written."""
+    """Hypotheses, in the order in which they were written, and why an explainer wrote none, by explainer."""
 
     proposals: list[Proposed]
+    unwritten: dict[str, str] = Field(default_factory=dict)
+
+
+class WriteTexts(Arguments):
+    """`best`: the leading sentence and its rivals; `n_revealed`: how many experiments are known; `n`: texts wanted."""
+
+    best: list[str] = Field(min_length=1)
+    n_revealed: int
+    n: int = Field(default=16, ge=1, le=64)
+
+
+class Written(Outcome):
+    """Texts with the predicted level at their ends; or why there are none."""
+
+    texts: list[WrittenText]
+    reason: str | None = None
 
 
 def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
-    """`gather`, `lookup`, `propose` and `revise`, bound to one neuron."""
+    """`gather`, `lookup`, `propose`, `revise` and `write_texts`, bound to one neuron."""
     evidence = bench.evidence
 
     def gather(_: Gather, rng: np.random.Generator) -> Gathered:
@@ -74,22 +96,48 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
         )
 
     def lookup(_: Lookup, rng: np.random.Generator) -> Proposals:
-        sentence = bench.lookup_sentence
-        return Proposals(proposals=[Proposed(form="token-lookup-30", sentence=sentence)] if sentence else [])
+        sentence, form = bench.lookup_sentence, "token-lookup-30"
+        return Proposals(proposals=[Proposed(form=form, sentence=sentence, by=form)] if sentence else [])
+
+    def collected(ask: Callable[[Explainer], list[Proposal]]) -> Proposals:
+        proposals: list[Proposed] = []
+        unwritten: dict[str, str] = {}
+        for explainer in bench.explainers:
+            try:
+                found = ask(explainer)
+            except NothingWritten as reason:  # a failure of one explainer is no failure of the others
+                unwritten[explainer.name] = str(reason)
+                continue
+            proposals += [
+                Proposed(form=p.form, sentence=p.sentence, by=explainer.name, texts=list(p.texts)) for p in found
+            ]
+        return Proposals(proposals=proposals, unwritten=unwritten)
 
     def propose(arguments: Propose, rng: np.random.Generator) -> Proposals:
-        found = bench.explainer.propose(evidence.explore, bench.stratum_of(len(evidence.explore)), rng, arguments.n)
-        return Proposals(proposals=[Proposed(form=p.form, sentence=p.sentence) for p in found])
+        size = bench.stratum_of(len(evidence.explore))
+        return collected(lambda explainer: explainer.propose(evidence.explore, size, rng, arguments.n))
 
     def revise(arguments: Revise, rng: np.random.Generator) -> Proposals:
         size = bench.stratum_of(len(evidence.explore))
         revealed = bench.revealed[: arguments.n_revealed]
-        found = bench.explainer.revise(evidence.explore, size, rng, revealed, arguments.best)
-        return Proposals(proposals=[Proposed(form=p.form, sentence=p.sentence) for p in found])
+        exact = [sentence for sentence in arguments.best if bench.is_exact(sentence)]
+
+        def ask(explainer: Explainer) -> list[Proposal]:
+            best = arguments.best if isinstance(explainer, AsksAnLLM) else exact
+            return explainer.revise(evidence.explore, size, rng, revealed, best)
+
+        return collected(ask)
+
+    def write(arguments: WriteTexts, rng: np.random.Generator) -> Written:
+        if bench.writer is None:
+            return Written(texts=[], reason="there is no LLM to write texts")
+        found = bench.writer.write(arguments.best, bench.revealed[: arguments.n_revealed], arguments.n, rng)
+        return Written(texts=[], reason=found.reason) if isinstance(found, Unscored) else Written(texts=found)
 
     return [
         Tool("gather", "What is known of the neuron at the start.", Gather, Gathered, gather, charged=False),
         Tool("lookup", "The 30-token lookup that always competes.", Lookup, Proposals, lookup, charged=False),
         Tool("propose", "Write rival hypotheses from explore text.", Propose, Proposals, propose),
         Tool("revise", "Write new hypotheses from explore text and revealed experiments.", Revise, Proposals, revise),
+        Tool("write_texts", "Write texts that could refute the leading hypothesis.", WriteTexts, Written, write),
     ]

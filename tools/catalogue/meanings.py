@@ -117,7 +117,7 @@ def meaning_tools(bench: Bench) -> list[Tool[Agreement, Agreements] | Tool[Meani
         return Agreements(pairs=found)
 
     def find(arguments: Meanings, rng: np.random.Generator) -> FoundMeanings:
-        if arguments.sentence == FULL_LOOKUP:
+        if arguments.sentence == FULL_LOOKUP or not bench.is_exact(arguments.sentence):
             return FoundMeanings(meanings=[])
         rule = parse(arguments.sentence)
         found = meanings(rule, arguments.table, evidence.development, evidence.theta, bench.vocabulary)

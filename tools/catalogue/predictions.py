@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from tools.bench import Bench, Tokens, padded, texts_sha256
-from tools.catalogue.experiments import Planned, ProbeSet, Read, Values
+from tools.catalogue.experiments import Planned, ProbeSet, Read, Values, balanced_chances, chances
 from tools.errors import BadInput
-from tools.scoring.calibration import fit_balanced, probabilities
 from tools.toolbox import Arguments, Outcome, Tool
 
 _REACH = 6
@@ -47,11 +47,14 @@ class Predicted(Outcome):
 
 
 class DesignedPairs(Outcome):
-    """One change of each text of the fixed probe set, with each rival's probability of firing before and after it."""
+    """One change of each text of the fixed probe set, with each rival's probability of firing before and after it.
+
+    None where a rival has no prediction, because an LLM gave no usable reply.
+    """
 
     experiments: list[Planned]
-    before: list[list[float]]
-    after: list[list[float]]
+    before: list[list[float | None]]
+    after: list[list[float | None]]
 
 
 def text_before(bench: Bench, carrier: str, value: float) -> Tokens | None:
@@ -84,30 +87,27 @@ def fixed_pairs(bench: Bench) -> list[Tokens]:
 def prediction_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """`predict_before`, `design_probe_pairs` and `read_probe_pairs`, bound to one neuron."""
 
-    def at_ends(sentence: str, table: list[float], texts: list[Tokens]) -> list[float]:
-        tokens, lengths = padded(texts)
-        levels = bench.certain_levels(sentence, tokens)[np.arange(len(texts)), lengths - 1]
-        return [round(float(p), 5) for p in probabilities(table, levels)]
+    def at_ends(sentence: str, table: list[float], texts: list[Tokens]) -> list[float | None]:
+        return chances(table, bench.at_ends(sentence, texts), Counter())
 
     def before(arguments: Before, rng: np.random.Generator) -> Predicted:
         found = [text_before(bench, text.carrier, text.value) for text in arguments.texts]
         known = [text for text in found if text is not None]
         rows: list[list[float | None]] = []
         for rival in arguments.rivals:
-            given = iter(at_ends(rival.sentence, rival.table, known) if known else [])
-            rows.append([None if text is None else next(given) for text in found])
+            # Whoever costs something to ask is asked about the texts that are read, and not twice about each.
+            free = bench.is_exact(rival.sentence)
+            given = iter(at_ends(rival.sentence, rival.table, known) if known and free else [])
+            rows.append([None if text is None or not free else next(given) for text in found])
         return Predicted(predictions=rows)
 
     def design_pairs(arguments: ProbeSet, rng: np.random.Generator) -> DesignedPairs:
         texts, changed = [text for _, text in bench.fixed_probe], fixed_pairs(bench)
-        sample = bench.development.readings
-        mask = sample.excerpts.mask
-        fired = sample.values[mask] > bench.evidence.theta
         before, after = [], []
         for sentence in arguments.sentences if texts else []:
-            table = fit_balanced(bench.certain_levels(sentence, sample.excerpts.tokens)[mask], fired)
-            before.append(at_ends(sentence, table, texts))
-            after.append(at_ends(sentence, table, changed))
+            said = balanced_chances(bench, sentence, [*texts, *changed], Counter())
+            before.append(said[: len(texts)])
+            after.append(said[len(texts) :])
         planned = [
             Planned(
                 tokens=list(text), generator="fixed_probe", purpose="one token of a fixed probe text changed",

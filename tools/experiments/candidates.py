@@ -8,7 +8,7 @@ cut from one excerpt share a carrier, because sixteen edits of one sentence are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tools.experiments.carriers import Carrier
 from tools.experiments.rivals import Believed
 from tools.records.excerpts import Excerpts, ExploreReadings
+from tools.roles import WrittenText
 from tools.rules.vocabulary import Vocabulary
 
 Tokens: TypeAlias = tuple[int, ...]
@@ -66,6 +67,8 @@ class Setting:
         sample: from the subject model, `n_texts` texts that begin with a prompt of token ids and go on for `n_tokens`;
             each is the prompt's length as it is read back, and the text's token ids.
         fresh: how many tokens of a text can be had before it repeats 12 tokens of the corpus.
+        written: texts that somebody wrote to be read.
+        encode: token ids of a text, at most as many as an excerpt has, its end kept.
     """
 
     explore: ExploreReadings
@@ -78,6 +81,8 @@ class Setting:
     believe: Callable[[NDArray[np.int32]], Believed]
     sample: Callable[[Tokens, int, int, np.random.Generator], tuple[int, list[Tokens]]]
     fresh: Callable[[Tokens], int]
+    written: list[WrittenText] = field(default_factory=list)
+    encode: Callable[[str], Tokens] = lambda _: ()
 
     @cached_property
     def seen(self) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from tools.experiments.retrieval import look_alikes, retrieval
 from tools.experiments.sampled import sampled
 from tools.experiments.truncation import truncation
 from tools.experiments.vocabulary_sweep import vocabulary_sweep
+from tools.experiments.written import written
 
 
 @dataclass(frozen=True)
@@ -41,5 +42,12 @@ GENERATORS = {
     "retrieval": Generator(retrieval, 16, "fires"),
     "look_alike": Generator(look_alikes, 4, "silent"),
     "sampled": Generator(sampled, 6, "fires"),
+    "written": Generator(written, 0, "either"),
 }
 """In this order; a text that several of them make is the first one's."""
+
+WITH_A_WRITER = {
+    "minimal_pair": 14, "truncation": 4, "vocabulary_sweep": 6, "neighbours": 4, "retrieval": 12, "look_alike": 4,
+    "sampled": 4, "written": 16,
+}  # fmt: skip
+"""Texts of a round where an LLM writes some of them, unless a variant says otherwise."""

@@ -118,7 +118,13 @@ class Rounds:
             believe=lambda tokens: court.believed(court.say(tokens)),
             sample=self._sample,
             fresh=lambda text: fresh(text, self._runs),
+            written=bench.written,
+            encode=self._encode,
         )
+
+    def _encode(self, text: str) -> Tokens:
+        tokens = tuple(self._bench.subject.tokenizer.encode([text])[0])
+        return tokens[-min(EXCERPT_TOKENS, self._bench.subject.n_ctx) :]
 
     def _sample(
         self, prompt: Tokens, n_texts: int, n_tokens: int, rng: np.random.Generator

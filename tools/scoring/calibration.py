@@ -53,6 +53,6 @@ def _clipped(rates: NDArray[np.float64]) -> list[float]:
     return [round(float(rate), 5) for rate in rates.clip(LOWEST, HIGHEST)]
 
 
-def probabilities(table: list[float], levels: NDArray[np.float32]) -> NDArray[np.float64]:
+def probabilities(table: list[float], levels: NDArray[np.float32] | np.float32) -> NDArray[np.float64]:
     """The table read between its knots, same shape as `levels`."""
     return np.asarray(np.interp(levels, KNOTS, np.array(table)), dtype=np.float64)

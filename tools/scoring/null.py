@@ -15,7 +15,7 @@ from tools.errors import StorageError
 from tools.evidence.cache import written_whole
 from tools.evidence.neighbours import explore_readings
 from tools.evidence.scan import LayerScan
-from tools.roles import Explainer
+from tools.roles import AsksAnLLM, Explainer
 
 _AT_ONCE = 2
 
@@ -31,6 +31,9 @@ def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, s
         explainer: who explains.
         size: excerpts per stratum to learn from.
     """
+    if isinstance(explainer, AsksAnLLM):
+        readings = [(explore_readings(scan, neuron), np.random.default_rng(neuron)) for neuron in neurons]
+        return [proposal.sentence for proposal in explainer.propose_each(readings, size) if proposal is not None]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda neuron: _explanation_of(scan, neuron, explainer, size), neurons)
         return [sentence for sentence in found if sentence is not None]

@@ -1,0 +1,111 @@
+"""The LLMs of a run: who is asked, what it costs, and the account that all of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.config import RunConfig
+from tools.errors import BadInput, LLMNotAvailable
+from tools.llm.endpoint import Endpoint
+from tools.llm.meter import Account, Metered, Meters
+from tools.llm.prices import PRICES_VARIABLE, Price, price_of
+from tools.llm.settings import access
+
+
+@dataclass(frozen=True)
+class LLMs:
+    """The LLMs of a run by what they do; the same one where both are the same model.
+
+    Attributes:
+        explainer: writes hypotheses and texts; None where none does.
+        simulator: simulates sentences in free words; None where none does.
+        meters: counts the calls of both; None where there are none.
+        endpoints: by model.
+    """
+
+    explainer: Metered | None = None
+    simulator: Metered | None = None
+    meters: Meters | None = None
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+
+
+def open_llms(config: RunConfig) -> LLMs:
+    """Get the LLMs that a config names ready; nothing is sent yet.
+
+    Raises:
+        BadInput: the URL cannot be used, or a limit on money cannot be kept because a price is unknown.
+        LLMNotAvailable: there is no key where one is needed, or no LLM where one decides.
+    """
+    names = [name for name in (config.explainer_llm, config.simulator_llm) if name is not None]
+    if config.policy == "react" and config.explainer_llm is None:
+        raise LLMNotAvailable(
+            f"the variant {config.variant} needs an LLM that decides: give --explainer openai:MODEL, or take the "
+            "variant tournament, which needs none."
+        )
+    if not names:
+        return LLMs()
+    endpoints = {name: Endpoint.open(name, config.llm) for name in names}
+    prices = {name: price_of(endpoint.where.url, name) for name, endpoint in endpoints.items()}
+    unknown = [name for name in names if prices[name] is None]
+    if config.max_usd is not None and unknown:
+        raise BadInput(
+            f"--max-usd cannot be kept: the price of {unknown[0]} at {endpoints[unknown[0]].where.url} is unknown. "
+            f"Write it into a file and name that in {PRICES_VARIABLE} (see the README), or use --max-tokens."
+        )
+    account = Account(config.max_tokens, config.max_usd)
+    metered = {name: Metered(endpoint, prices[name], account) for name, endpoint in endpoints.items()}
+    return LLMs(
+        explainer=metered.get(config.explainer_llm or ""),
+        simulator=metered.get(config.simulator_llm or ""),
+        meters=Meters(account, list(metered.values())),
+        endpoints=endpoints,
+    )
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The config with the endpoint that the environment names written into it, so that a resumed run asks the same."""
+    if config.explainer_llm is None and config.simulator_llm is None:
+        return config
+    return config.model_copy(update={"llm": config.llm.model_copy(update={"url": access(config.llm).url})})
+
+
+def prices_of(config: RunConfig) -> dict[str, Any]:
+    """What a million tokens cost in US dollars, by model, for the manifest; None where that is unknown."""
+    names = dict.fromkeys(name for name in (config.explainer_llm, config.simulator_llm) if name is not None)
+    return {name: _told(price_of(access(config.llm).url, name)) for name in names}
+
+
+def _told(price: Price | None) -> dict[str, Any] | None:
+    return None if price is None else {"input": price.input, "output": price.output, "source": price.source}
+
+
+def llm_report(meters: Meters | None) -> dict[str, Any]:
+    """What LLM calls cost, for the result: tokens and dollars by role, and what of that is this time's alone.
+
+    A reply that was kept from before counts as what it cost when it was made; `this_time` says how many those were.
+    """
+    if meters is None:
+        return {}
+    account = meters.account
+    return {
+        "cost": account.cost(),
+        "llm": {
+            "by_role": {role: account.by_role[role].told() for role in sorted(account.by_role)},
+            "this_time": {
+                "calls_from_store": sum(spent.n_cached for spent in account.by_role.values()),
+                "paid_usd": account.paid_usd(),
+                "noticed": llm_notes(meters),
+            },
+        },
+    }
+
+
+def llm_notes(meters: Meters | None) -> list[str]:
+    """What was found out about the endpoints on the way, as sentences."""
+    return [
+        f"{metered.name}: {what}"
+        for metered in ([] if meters is None else meters.models)
+        if isinstance(metered.model, Endpoint)
+        for what in metered.model.learnt.noticed
+    ]

@@ -1,0 +1,170 @@
+"""The tool that scores the explanation on a sealed fold, once, beside everything that it must beat."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from tools.bench import Bench
+from tools.catalogue.scores import PROTOCOL, correlated, measured
+from tools.records.excerpts import SealedReadings
+from tools.records.result import Interval, ScoreValue, Unscored
+from tools.scoring.lookup import FULL_LOOKUP
+from tools.scoring.metrics import Estimate, StratifiedSample
+from tools.scoring.panel import PROTOCOLS, Panel
+from tools.scoring.parts import Part
+from tools.scoring.sampling import only, sealed_sample, top_and_random_sample
+from tools.toolbox import Arguments, Outcome, Tool
+
+
+class Confirm(Arguments):
+    """The explanation, the null's sentence and an earlier run's explanation if there are any, and the fold to open.
+
+    `leaders` are the sentences that led on the way, for the score that the run would have had at each budget.
+    """
+
+    sentence: str
+    null: str | None
+    previous: str | None = None
+    leaders: list[str] = Field(default_factory=list)
+    fold: int
+
+
+class Confirmation(Outcome):
+    """Final scores on one sealed fold.
+
+    Where simulating the explanation costs something, everything is measured on the excerpts on which it was simulated.
+    `gains` are paired differences of the explanation to each baseline. `scores` are those besides correlation, by name
+    (`tools.scoring.panel.PROTOCOLS`), each for the explanation, `token_lookup_30` and `null`.
+    """
+
+    score: ScoreValue | Unscored
+    openai_top_random: ScoreValue | Unscored
+    random_only: ScoreValue | Unscored
+    baselines: dict[str, Interval | Unscored]
+    gains: dict[str, Interval | Unscored]
+    previous: ScoreValue | Unscored | None = None
+    leaders: list[ScoreValue | Unscored] = Field(default_factory=list)
+    scores: dict[str, dict[str, ScoreValue | Unscored]] = Field(default_factory=dict)
+
+
+class _Sealed:
+    """One opened fold, and the explanation on it."""
+
+    def __init__(self, bench: Bench, sample: StratifiedSample, sentence: str) -> None:
+        self.bench = bench
+        self.sample = sample
+        self.sentence = sentence
+        self.part = bench.on(sentence, sample)
+        self.estimate = self._estimate(self.part)
+
+    @staticmethod
+    def _estimate(part: Part | Unscored) -> Estimate | Unscored:
+        return part if isinstance(part, Unscored) else part.sample.correlation(part.levels)
+
+    def score(self) -> ScoreValue | Unscored:
+        """Of the explanation."""
+        if isinstance(self.part, Unscored):
+            return self.part
+        return measured(self.estimate, self.part.sample, "sealed", PROTOCOL, n_unscored=self.part.n_unscored)
+
+    def beside(self, other: str | None, why_none: str) -> tuple[Interval | Unscored, Interval | Unscored]:
+        """Another sentence's score on the excerpts of the explanation, and the explanation's gain over it."""
+        if other is None:
+            nothing = Unscored(reason=why_none)
+            return nothing, self.estimate if isinstance(self.estimate, Unscored) else nothing
+        own, theirs = self._both(other)
+        value = theirs if isinstance(theirs, Unscored) else theirs.interval()
+        if isinstance(own, Unscored):
+            return value, own
+        return value, theirs if isinstance(theirs, Unscored) else own.minus(theirs)
+
+    def _both(self, other: str) -> tuple[Estimate | Unscored, Estimate | Unscored]:
+        if isinstance(self.part, Unscored) or self.bench.is_exact(other):
+            return self.estimate, self._estimate(self._simulated(other, self.sample))
+        both = self.bench.both_on(self.sentence, other, self.sample)
+        if isinstance(both, Unscored):
+            return self.estimate, both
+        return self._estimate(both[0]), self._estimate(both[1])
+
+    def _simulated(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
+        """On the excerpts on which the explanation was simulated, where that is free, else on the sentence's own."""
+        own = self.part if sample is self.sample else self.bench.on(self.sentence, sample)
+        if sentence == self.sentence:
+            return own
+        if isinstance(own, Unscored) or not self.bench.is_exact(sentence):
+            return self.bench.on(sentence, sample)
+        return self.bench.on_part(sentence, own, sample)
+
+    def random_only(self, rng: np.random.Generator) -> ScoreValue | Unscored:
+        """The explanation on the random excerpts alone."""
+        if isinstance(self.part, Unscored):
+            return self.part
+        rows = np.array([label == "random" for label in self.part.sample.strata])
+        random = only(self.part.sample, "random", rng)
+        return measured(random.correlation(self.part.levels[rows]), random, "sealed", "random excerpts only")
+
+    def panel(self, sentence: str | None, seed: tuple[int, ...]) -> dict[str, ScoreValue | Unscored]:
+        """The scores besides correlation of the explanation, or of another sentence on the same excerpts."""
+        if sentence is None:
+            return dict.fromkeys(PROTOCOLS, Unscored(reason="there is no sentence to score"))
+        fitted, seen = (self._simulated(sentence, sample) for sample in (self.bench.development, self.sample))
+        if isinstance(fitted, Unscored):
+            return dict.fromkeys(PROTOCOLS, fitted)
+        if isinstance(seen, Unscored):
+            return dict.fromkeys(PROTOCOLS, seen)
+        panel = Panel(fitted.sample, seen.sample, self.bench.evidence.theta, seed)
+        return {
+            name: measured(
+                result, seen.sample, "sealed", PROTOCOLS[name], panel.n_excerpts(name), n_unscored=seen.n_unscored
+            )
+            for name, result in panel.scores(fitted.levels, seen.levels).items()
+        }
+
+
+def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
+    """`confirm`, bound to one neuron."""
+    evidence = bench.evidence
+
+    def confirm(arguments: Confirm, rng: np.random.Generator) -> Confirmation:
+        fold: SealedReadings = evidence.sealed.open(arguments.fold, bench.ledger)
+        sample = sealed_sample(fold, bench.stratum, evidence.neuron, arguments.fold)
+        sealed = _Sealed(bench, sample, arguments.sentence)
+        others = {
+            "token_lookup_30": (bench.lookup_sentence, "no token stands out"),
+            "token_lookup_full": (FULL_LOOKUP, ""),
+            "null": (arguments.null, "no null could be scored"),
+        }
+        found = {name: sealed.beside(*other) for name, other in others.items()}
+        gains = {name: gain for name, (_, gain) in found.items()}
+        if arguments.previous:
+            gains["previous"] = sealed.beside(arguments.previous, "")[1]
+        five = top_and_random_sample(fold, 5, rng)
+        top_random = correlated(bench, arguments.sentence, five, "sealed", "OpenAI top-and-random, 5 + 5 excerpts")
+        seed = evidence.neuron.layer, evidence.neuron.index, arguments.fold, 1
+        panels = {
+            "explanation": sealed.panel(arguments.sentence, seed),
+            "token_lookup_30": sealed.panel(bench.lookup_sentence, seed),
+            "null": sealed.panel(arguments.null, seed),
+        }
+        return Confirmation(
+            score=sealed.score(),
+            openai_top_random=top_random,
+            random_only=sealed.random_only(rng),
+            baselines={name: value for name, (value, _) in found.items()},
+            gains=gains,
+            previous=correlated(bench, arguments.previous, sample, "sealed", PROTOCOL) if arguments.previous else None,
+            leaders=[led(sealed, sentence) for sentence in arguments.leaders],
+            scores={name: {whose: panel[name] for whose, panel in panels.items()} for name in PROTOCOLS},
+        )
+
+    def led(sealed: _Sealed, sentence: str) -> ScoreValue | Unscored:
+        if sentence == sealed.sentence:
+            return sealed.score()
+        if not bench.is_exact(sentence):
+            return Unscored(
+                reason="it led for a while and did not win, and simulating it on sealed text costs something"
+            )
+        return correlated(bench, sentence, sealed.sample, "sealed", PROTOCOL)
+
+    return [Tool("confirm", "Final scores on one sealed fold.", Confirm, Confirmation, confirm, charged=False)]

@@ -1,0 +1,179 @@
+"""Tools for an LLM that picks what to do: its own turn, a look at any text, and predictions for texts of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from tools.bench import Bench, Tokens, padded
+from tools.catalogue.experiments import Designed, Planned, chances
+from tools.errors import BadInput
+from tools.experiments.rivals import Rival
+from tools.experiments.sampled import fresh, runs_of
+from tools.llm.chat import ChatFailure, Function, Message
+from tools.prompts import agent as prompt
+from tools.records.excerpts import EXCERPT_TOKENS
+from tools.records.result import Unscored
+from tools.toolbox import Arguments, Outcome, Tool
+
+MOST_TEXTS = 32
+
+
+class Think(Arguments):
+    """The number of the turn, and SHA-256 (hex) of the conversation so far, which is the thinker's own."""
+
+    turn: int
+    conversation: str
+
+
+class WantedCall(BaseModel):
+    """A tool that the LLM wants called, with the endpoint's id of the call, None where the call was written as text.
+
+    `reason` is why it cannot be made, where name or arguments are off.
+    """
+
+    id: str | None
+    tool: str
+    arguments: dict[str, Any]
+    reason: str | None = None
+
+
+class Turn(Outcome):
+    """What the LLM said and wants done: calls as they are understood, and `raw` as it wrote them.
+
+    `nothing` is why there is no call in it, and `failed` why there is no reply.
+    """
+
+    said: str
+    calls: list[WantedCall] = Field(default_factory=list)
+    raw: list[tuple[str, str, str]] = Field(default_factory=list)
+    nothing: str | None = None
+    failed: str | None = None
+
+
+class ReadText(Arguments):
+    """Texts to look at. What is seen earns no hypothesis any evidence."""
+
+    texts: list[str] = Field(min_length=1, max_length=MOST_TEXTS)
+
+
+class SeenTexts(Outcome):
+    """Tokens and raw values of each text."""
+
+    tokens: list[list[str]]
+    values: list[list[float]]
+
+
+class Predict(Arguments):
+    """Rivals, and texts at whose last tokens they predict the neuron."""
+
+    rivals: list[Rival] = Field(min_length=1)
+    texts: list[str] = Field(min_length=1, max_length=MOST_TEXTS)
+
+
+def conversation_sha256(messages: list[Message]) -> str:
+    """SHA-256 (hex) over a conversation."""
+    plain = [[m.role, m.content, [[c.id, c.name, c.arguments] for c in m.calls], m.call_id] for m in messages]
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
+
+
+OFFERED = ("read_text", "search_corpus", "generate_text", "simulate", "ablate", "logit_effects")
+"""Tools of the registry that an LLM may call as they are."""
+
+
+def functions(tools: dict[str, Tool[Any, Any]], actions: dict[str, type[Arguments]]) -> tuple[Function, ...]:
+    """What an LLM may call: tools of the registry, and actions on the run, whose docstrings say what they do."""
+    found = [Function(name, tools[name].about, _schema(tools[name].arguments)) for name in OFFERED]
+    found += [Function(name, " ".join((of.__doc__ or "").split()), _schema(of)) for name, of in actions.items()]
+    return tuple(found)
+
+
+def _schema(arguments: type[Arguments]) -> dict[str, Any]:
+    schema = arguments.model_json_schema()
+    return {name: value for name, value in schema.items() if name not in ("title", "description")}
+
+
+def thinking_tools(bench: Bench) -> list[Tool[Any, Any]]:
+    """`think`, `read_text` and `predict_texts`, bound to one neuron."""
+    evidence, tokenizer, strings = bench.evidence, bench.subject.tokenizer, bench.vocabulary.strings
+    corpus_runs: list[Any] = []
+
+    def think(arguments: Think, rng: np.random.Generator) -> Turn:
+        if bench.thinker is None:
+            raise BadInput("there is no LLM to think: name one with --explainer openai:MODEL.")
+        if conversation_sha256(bench.conversation) != arguments.conversation:
+            raise BadInput("the conversation is not the one that was told.")
+        (answer,) = bench.thinker.ask([prompt.request(bench.conversation, bench.offered)])
+        if isinstance(answer, ChatFailure):
+            return Turn(said="", failed=answer.reason)
+        calls = prompt.parse(answer, bench.offered)
+        if isinstance(calls, Unscored):
+            return Turn(said=answer.text, nothing=calls.reason)
+        return Turn(
+            said=answer.text,
+            calls=[
+                WantedCall(id=call.id, tool=call.name, arguments={}, reason=call.reason)
+                if isinstance(call, prompt.BadCall)
+                else WantedCall(id=call.id, tool=call.name, arguments=call.arguments)
+                for call in calls
+            ],
+            raw=[(call.id, call.name, call.arguments) for call in answer.calls],
+        )
+
+    def encode(text: str) -> Tokens:
+        """Token ids of a text that may be read: not one that repeats the corpus, some of which stays sealed."""
+        tokens = tuple(tokenizer.encode([text])[0])[-min(EXCERPT_TOKENS, bench.subject.n_ctx) :]
+        if not tokens:
+            raise BadInput("one of the texts is empty: give at least one token in each.")
+        if not corpus_runs:
+            corpus_runs.append(runs_of(bench.scan.corpus))
+        if fresh(tokens, corpus_runs[0]) < len(tokens):
+            raise BadInput("one of the texts repeats 12 tokens of the corpus, of which a part stays sealed: change it.")
+        return tokens
+
+    def size_of_texts(arguments: ReadText | Predict) -> tuple[int, int]:
+        return len(arguments.texts), sum(map(len, tokenizer.encode(arguments.texts)))
+
+    def read(arguments: ReadText, rng: np.random.Generator) -> SeenTexts:
+        texts = [encode(text) for text in arguments.texts]
+        tokens, lengths = padded(texts)
+        inputs = bench.subject.mlp_input(tokens, lengths, evidence.neuron.layer)
+        values = bench.subject.neuron_values(inputs, evidence.neuron.layer, evidence.neuron.index)
+        return SeenTexts(
+            tokens=[[strings[token] for token in text] for text in texts],
+            values=[[round(float(v), 5) for v in row[:n]] for row, n in zip(values, lengths, strict=True)],
+        )
+
+    def predict(arguments: Predict, rng: np.random.Generator) -> Designed:
+        known = bench.known_texts()
+        texts = [text for text in dict.fromkeys(map(encode, arguments.texts)) if text not in known]
+        if not texts:
+            raise BadInput("all of these texts were read before: a prediction of what is known is no evidence.")
+        abstained: Counter[str] = Counter()
+        predictions = [chances(r.table, bench.at_ends(r.sentence, texts), abstained) for r in arguments.rivals]
+        planned = [
+            Planned(
+                tokens=list(text), generator="written", purpose="asked for by the LLM",
+                carrier=f"written-{hashlib.sha256(json.dumps(text).encode()).hexdigest()[:12]}", original=None,
+            )
+            for text in texts
+        ]  # fmt: skip
+        return Designed(experiments=planned, predictions=predictions, abstained=dict(abstained))
+
+    return [
+        Tool("think", "Let the LLM say what to do next.", Think, Turn, think, charged=False),
+        Tool(
+            "read_text",
+            "Read the neuron's raw value at every token of any texts. Exploratory: it earns no hypothesis evidence.",
+            ReadText,
+            SeenTexts,
+            read,
+            size=size_of_texts,
+        ),
+        Tool("predict_texts", "What rivals predict at the ends of texts.", Predict, Designed, predict),
+    ]

@@ -1,0 +1,76 @@
+"""Scoring on some of the excerpts of a sample, where simulating costs something or fails on a text.
+
+Whatever is compared is compared on the same excerpts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.records.excerpts import Readings
+from tools.records.result import Unscored
+from tools.roles import Simulation
+from tools.scoring.metrics import StratifiedSample
+
+LEAST_SHARE = 0.5
+"""With fewer of the excerpts simulated, those that are left are no fair sample: the sentence has no score."""
+
+_SEED = 61
+
+
+@dataclass(frozen=True)
+class Part:
+    """A sentence simulated on excerpts of a sample.
+
+    Attributes:
+        sample: the excerpts on which it was simulated.
+        levels: predicted levels there, float32 [len(sample), pos].
+        rows: which of the whole sample they are.
+        n_unscored: excerpts that were asked about and could not be simulated.
+    """
+
+    sample: StratifiedSample
+    levels: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    n_unscored: int = 0
+
+
+def thin_rows(sample: StratifiedSample, n: int) -> NDArray[np.int64]:
+    """About `n` rows of a sample, as many of each stratum, drawn at random; the same ones whoever asks."""
+    labels = np.array(sample.strata)
+    names = list(dict.fromkeys(sample.strata))
+    if n >= len(sample):
+        return np.arange(len(sample))
+    rng = np.random.default_rng(_SEED)
+    drawn = [rng.permutation(np.flatnonzero(labels == name)) for name in names]
+    share = -(-n // max(len(names), 1))
+    return np.sort(np.concatenate([rows[:share] for rows in drawn])) if drawn else np.arange(0)
+
+
+def part_of(sample: StratifiedSample, rows: NDArray[np.int64]) -> StratifiedSample:
+    """The excerpts at `rows` as a sample of their own, with resamples that depend on nothing but the rows."""
+    if len(rows) == len(sample):
+        return sample
+    readings: Readings = Readings(sample.readings.excerpts.take(rows), sample.readings.values[rows])
+    rng = np.random.default_rng([_SEED, *rows.tolist()])
+    return StratifiedSample.draw(readings, [sample.strata[row] for row in rows], rng)
+
+
+def simulated_part(sample: StratifiedSample, rows: NDArray[np.int64], simulation: Simulation) -> Part | Unscored:
+    """What of `rows` was simulated.
+
+    Args:
+        sample: the whole.
+        rows: of the sample, those that were asked about.
+        simulation: one row for each of them.
+    """
+    known = np.array([i for i in range(len(rows)) if i not in simulation.unscored], dtype=np.int64)
+    failed = len(rows) - len(known)
+    if len(known) < max(1.0, LEAST_SHARE * len(rows)):
+        why, _ = Counter(simulation.unscored.values()).most_common(1)[0] if simulation.unscored else ("no excerpts", 0)
+        return Unscored(reason=f"{failed} of {len(rows)} excerpts could not be simulated, most often because: {why}")
+    return Part(part_of(sample, rows[known]), simulation.levels[known], rows[known], failed)
