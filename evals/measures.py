@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evals.records import ScoredClaim, ScorerCheck
 from tools.bench import Bench
-from tools.catalogue.scores import measured
-from tools.evidence.splits import SplitCorpus
+from tools.catalogue.scores import correlated, measured
 from tools.records.excerpts import Excerpts, SealedReadings
-from tools.records.neuron import NeuronId
 from tools.records.result import Measured, Unscored
 from tools.scoring.sampling import scoring_sample, sealed_sample
 from tools.subject.planted import Function, PlantedFunction
 
 RECOVERY = "agreement with the noiseless truth: correlation over top, quantile and random excerpts of the truth"
 SCORER = "a sentence as its function, scored as explanations are: correlation over top, quantile and random excerpts"
-
-Simulate = Callable[[str, NDArray[np.int32]], NDArray[np.float32] | Unscored]
 
 
 def values_on(function: PlantedFunction, excerpts: Excerpts, strings: Sequence[str]) -> NDArray[np.float32]:
@@ -35,39 +31,24 @@ def values_on(function: PlantedFunction, excerpts: Excerpts, strings: Sequence[s
     return values
 
 
-def recovery(
-    explanation: str | None,
-    truth: PlantedFunction,
-    corpus: SplitCorpus,
-    fold: int,
-    stratum: int,
-    neuron: NeuronId,
-    strings: Sequence[str],
-    simulate: Simulate,
-) -> Measured:
+def recovery(bench: Bench, explanation: str | None, truth: PlantedFunction, fold: int) -> Measured:
     """How well an explanation agrees with the noiseless truth on a sealed fold, over firing and silent tokens.
 
     Args:
+        bench: the neuron, whose simulators say what the explanation predicts.
         explanation: None when the run found none.
         truth: the noiseless function.
-        corpus: in its splits.
-        fold: the sealed fold that the run was confirmed on.
-        stratum: excerpts per stratum.
-        neuron: with the fold, it decides which excerpts are drawn.
-        strings: of the tokens.
-        simulate: what a sentence predicts.
+        fold: the sealed fold that the run was confirmed on; with the neuron, it decides which excerpts are drawn.
 
     Raises:
         BadInput: the function fails on one of the texts.
     """
     if explanation is None:
         return Unscored(reason="there is no explanation")
-    excerpts = corpus.sealed.open(fold)
-    readings = SealedReadings(excerpts, values_on(truth, excerpts, strings))
-    sample = sealed_sample(readings, stratum, neuron, fold)
-    levels = simulate(explanation, sample.readings.excerpts.tokens)
-    found = levels if isinstance(levels, Unscored) else sample.correlation(levels)
-    return measured(found, sample, "sealed", RECOVERY)
+    excerpts = bench.scan.corpus.sealed.open(fold)
+    readings = SealedReadings(excerpts, values_on(truth, excerpts, bench.vocabulary.strings))
+    sample = sealed_sample(readings, bench.stratum, bench.evidence.neuron, fold)
+    return correlated(bench, explanation, sample, "sealed", RECOVERY)
 
 
 def scorer_check(

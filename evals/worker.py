@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.config import RunConfig
+from agent.llms import settled
 from agent.opening import Shelf, Subject, open_bench
 from agent.runner import resume_run, start_run
 from agent.variants.load import Variant
@@ -179,17 +179,15 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     corpus = _SHELF.corpus(subject, config.corpus, config.corpus_tokens, QuietDisplay())
     result = _result(config, folder, subject.fingerprint, corpus.fingerprint)
     cell = _cell(setting, neuron, variant, half, result, folder)
-    simulate = _simulate(config, subject)
     recovered: Measured | None = None
     true, _ = neuron.claim_functions()
     if true is not None and cell.fold is not None:
         bench = open_bench(config, QuietDisplay(), shelf=_SHELF)
-        recovered = recovery(
-            result.explanation, PlantedFunction(neuron.name, true), corpus, cell.fold, bench.stratum,
-            bench.evidence.neuron, bench.vocabulary.strings, simulate,
-        )  # fmt: skip
+        if bench.meters is not None:  # what the evaluation asks is not the run's, and its limits hold for it alone
+            bench.meters.account.share = 1.0
+        recovered = recovery(bench, result.explanation, PlantedFunction(neuron.name, true), cell.fold)
     if result.explanation is not None:
-        levels = simulate(result.explanation, corpus.probe.tokens)
+        levels = _simulated(config, subject, result.explanation, corpus.probe.tokens)
         if not isinstance(levels, Unscored):
             save_simulation(setting.out, cell.key, levels[corpus.probe.mask])
     return cell.model_copy(update={"recovery": recovered})
@@ -206,7 +204,7 @@ def _result(config: RunConfig, folder: RunFolder, model: str, corpus: str) -> Re
 
 def _can_go_on(folder: RunFolder, config: RunConfig, model: str, corpus: str) -> bool:
     manifest = folder.manifest()
-    settings = config.model_dump(mode="json")
+    settings = settled(config).model_dump(mode="json")
     if config.model == "auto":  # a run notes which model that was
         settings["model"] = manifest.get("model", {}).get("name")
     same = [manifest.get(part, {}).get("fingerprint") for part in ("model", "corpus")] == [model, corpus]
@@ -222,17 +220,13 @@ def _has_failed(events: Path) -> bool:
     return bool(found) and isinstance(found[-1], Failed)
 
 
-def _simulate(
-    config: RunConfig, subject: Subject
-) -> Callable[[str, NDArray[np.int32]], NDArray[np.float32] | Unscored]:
-    simulator = RulesSimulator(_SHELF.vocabulary(subject))
-
-    def simulate(sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
-        if sentence == FULL_LOOKUP:
-            return open_bench(config, QuietDisplay(), shelf=_SHELF).levels(sentence, tokens)
-        return simulator.simulate(sentence, tokens)
-
-    return simulate
+def _simulated(
+    config: RunConfig, subject: Subject, sentence: str, tokens: NDArray[np.int32]
+) -> NDArray[np.float32] | Unscored:
+    """What a sentence predicts on all of some text; of free words that costs too much, and stability is not told."""
+    if sentence == FULL_LOOKUP:
+        return open_bench(config, QuietDisplay(), shelf=_SHELF).levels(sentence, tokens)
+    return RulesSimulator(_SHELF.vocabulary(subject)).simulate(sentence, tokens)
 
 
 def _cell(

@@ -221,13 +221,16 @@ class Bench:
         return found
 
     def probe_levels(self, sentence: str) -> NDArray[np.float32]:
-        """What a sentence predicts on the probe pool, [n, 64].
+        """What a sentence of the rule language predicts on the whole probe pool, [n, 64].
 
         Raises:
-            BadInput: the sentence cannot be simulated.
+            BadInput: it is of another language, or cannot be simulated.
         """
         if sentence not in self._probe_levels:
-            self._probe_levels[sentence] = self.certain_levels(sentence, self.evidence.probe.tokens)
+            levels = self._exact_levels(sentence, self.evidence.probe.tokens)
+            if isinstance(levels, Unscored):
+                raise BadInput(levels.reason)
+            self._probe_levels[sentence] = levels
         return self._probe_levels[sentence]
 
     def cost(self) -> Cost:

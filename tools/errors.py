@@ -5,8 +5,8 @@
     ├── NotAvailable               3  a model or a corpus is not here and could not be fetched
     ├── LLMNotAvailable            4  no endpoint, no key
     ├── StorageError               5  a folder or a file cannot be written or read
-    ├── Interrupted              130  stopped by the user; state is saved
-    └── NothingWritten                an explainer got no answer; noted where it was asked, never shown as an error
+    └── Interrupted              130  stopped by the user; state is saved
+    NothingWritten                    an explainer got no answer: noted where it was asked, and the run goes on
     BudgetSpent                       control flow of the loop, never shown: the next call would cost too much
 
 A message is one sentence that says what happened, to what, and what to do. The number is the process's exit code.
@@ -53,7 +53,7 @@ class Interrupted(AgentError):
     exit_code = 130
 
 
-class NothingWritten(AgentError):
+class NothingWritten(Exception):
     """An explainer has no hypothesis to offer because what it asked was not answered; the message is the reason."""
 
 

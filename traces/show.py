@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from tools.errors import BadInput
+from tools.records.result import Cost
 from traces.causal import causal_details, causal_lines
 from traces.runs import NeuronFolder, RunFolder, run_ids
 from traces.scores import TABULATED, missing_scores, score_table
 from traces.story import Round, Story, Trial, read_story
-from traces.text import one_line, score_text, shorten, visible
+from traces.text import cost_text, one_line, score_text, shorten, visible
 
 _N_TELLING = 3
 _FEW_ROUNDS = 4
 _N_SHOWN_TROUBLE = 10
 _N_SHOWN_RIVALS = 8
 _N_SHOWN_PREDICTIONS = 4
+_N_SHOWN_REASONS = 3
 _CONTEXT_CHARACTERS = 48
 _LIST_HEAD = ("run", "model", "neuron", "verdict or state", "score", "budget")
 
@@ -278,10 +280,27 @@ def _end(story: Story, width: int) -> Iterator[str]:
         texts, tokens = sum(c.texts for c in story.calls), sum(c.subject_tokens for c in story.calls)
         seconds = sum(c.seconds for c in story.calls)
         yield f"  {texts:,} texts, {tokens:,} subject tokens, {seconds:.1f} s in tools"
-        cost = story.result.get("cost") or {}
-        if cost.get("tokens"):
-            usd = f", {cost['usd']:.4f} USD" if isinstance(cost.get("usd"), (int, float)) else ""
-            yield f"  {cost['tokens']:,} LLM tokens{usd}"
+        yield from _llm_calls(story)
+
+
+def _llm_calls(story: Story) -> Iterator[str]:
+    """What LLMs were asked, by role, and why some gave nothing."""
+    asked = [call for event in story.calls for call in event.llm]
+    if not asked:
+        return
+    tokens = sum(call.input_tokens + call.output_tokens for call in asked)
+    known = [call.usd for call in asked if call.usd is not None]
+    yield f"  {cost_text(Cost(tokens=tokens, usd=sum(known) if len(known) == len(asked) else None))}"
+    for role in dict.fromkeys(call.role for call in asked):
+        own = [call for call in asked if call.role == role]
+        spent = sum(call.input_tokens + call.output_tokens for call in own)
+        n_failed = sum(call.reply is None for call in own)
+        failed = f", {n_failed} without a reply" if n_failed else ""
+        models = ", ".join(sorted({call.model for call in own}))
+        yield f"  {role}: {len(own):,} calls of {models}, {spent:,} tokens{failed}"
+    reasons = Counter(one_line(call.error) for call in asked if call.error)
+    for reason, n in reasons.most_common(_N_SHOWN_REASONS):
+        yield f"    {n} x {shorten(reason, 100)}"
 
 
 def _final_scores(story: Story, width: int) -> Iterator[str]:

@@ -83,7 +83,7 @@ def react(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
     try:
         score(run, new, 0, None)
     except BudgetSpent as spent:
-        return _stop(run, "budget", str(spent))
+        return _stop(run, "budget", str(spent), 0)
     bench.offered = functions(run.toolbox.tools, ACTIONS)
     facts = exhibited(run)
     bench.conversation += prompt.opening(bench.offered, facts, run.toolbox.used, run.config.budget)
@@ -91,10 +91,10 @@ def react(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
     most = _TURNS_BESIDE + _TURNS_A_UNIT * run.config.budget
     for turn in range(most):
         if run.toolbox.left < 1:
-            return _stop(run, "budget", f"{run.toolbox.left:g} units are left")
+            return _stop(run, "budget", f"{run.toolbox.left:g} units are left", investigator.round)
         if (stop := investigator.take_turn(turn)) is not None:
-            return _stop(run, *stop)
-    return _stop(run, "rounds", f"{most} turns were taken")
+            return _stop(run, *stop, investigator.round)
+    return _stop(run, "rounds", f"{most} turns were taken", investigator.round)
 
 
 def exhibited(run: Investigation) -> str:
@@ -251,6 +251,6 @@ def _plain(answer: BaseModel) -> dict[str, Any]:
     return answer.model_dump(mode="json")
 
 
-def _stop(run: Investigation, reason: StopReason, said: str) -> Command[Any]:
-    run.trace.emit(Decided(action="stop", reason=f"{reason}: {said}", round=0))
-    return Command(goto="confirm", update={"stop": reason})
+def _stop(run: Investigation, reason: StopReason, said: str, round_: int) -> Command[Any]:
+    run.trace.emit(Decided(action="stop", reason=f"{reason}: {said}", round=round_))
+    return Command(goto="confirm", update={"stop": reason, "round": round_})

@@ -32,7 +32,7 @@ from tools.scoring.panel import PROTOCOLS
 from tools.toolbox import Toolbox, ToolFailed, units_of
 
 N_TOKENS, D_MODEL, D_MLP = 300, 12, 24
-QUOTAS = Quotas().by_generator()
+QUOTAS = {name: n for name, n in Quotas().by_generator().items() if n}
 PLANTED = [3, 4, 5]
 TRUTH = "Fires on `w3`, `w4`, `w5` (10)."
 WRONG = "Fires on `w100`, `w101` (10)."
@@ -373,10 +373,10 @@ def test_simulate(box):
 
 
 def test_the_null_is_of_other_neurons_and_worse_than_the_truth(box, bench):
-    null = box.call("null", Null(n=4))
+    null = box.call("null", Null(n={"rules": 4}))
     assert len(null.neurons) == 4 >= null.n_scored > 0
     assert 0 not in null.neurons
-    assert len(box.call("null", Null(n=99)).neurons) <= MAX_NULL
+    assert len(box.call("null", Null(n={"rules": 99})).neurons) <= MAX_NULL
     assert bench.ledger.opened == []
 
 

@@ -18,6 +18,7 @@ from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Believed, disagreement
 from tools.experiments.sampled import N_TEXTS, PROMPT_TOKENS, fresh, runs_of
 from tools.records.excerpts import Excerpts, ExploreReadings
+from tools.roles import WrittenText
 from tools.rules.vocabulary import Vocabulary
 from tools.toolbox import UNIT_TEXTS
 
@@ -64,6 +65,8 @@ def setting(kind="some", n=60, used=frozenset(), named=(), rng=0, **changes):
             "explore": explore, "theta": THETA, "probe": probe, "on_probe": believe(probe.tokens),
             "carriers": draw_carriers(explore, THETA, used, np.random.default_rng(rng)),
             "vocabulary": VOCABULARY, "named": list(named), "believe": believe, "sample": sample, "fresh": len,
+            "written": [WrittenText(text="abc", level=9), WrittenText(text="d", level=0)],
+            "encode": lambda text: tuple(ord(c) % N_TOKENS for c in text),
         } | changes
     )  # fmt: skip
 
@@ -126,6 +129,15 @@ def test_minimal_pairs_swap_delete_and_mask():
 def test_where_a_neuron_fires_nearly_everywhere_a_swap_finds_what_silences_it():
     found = make("minimal_pair", setting("flipped"))
     assert sum(candidate.tokens[-1] == FIRING for candidate in found) > 10
+
+
+def test_written_texts_are_read_whole_and_only_when_they_are_new():
+    where = setting()
+    assert [len(candidate.tokens) for candidate in make("written", where)] == [3, 1]
+    assert len({candidate.carrier for candidate in make("written", where)}) == 2
+    repeats = setting(fresh=lambda text: len(text) - 1)  # the corpus has this text, perhaps where it is sealed
+    assert make("written", repeats) == []
+    assert make("written", setting(encode=lambda text: ())) == []
 
 
 def test_truncation_keeps_the_last_token_and_what_is_right_before_it():

@@ -98,7 +98,7 @@ def test_what_belongs_to_suite_or_run_is_refused_by_name(key) -> None:
         ("quotas = 3\n", ": quotas cannot be 3: "),
         ("quotas.retrieval = -1\n", ": quotas.retrieval cannot be -1: "),
         ("quotas.retrieval = 1000\n", "quotas must add up to 1-64 texts, not 1"),
-        ('explainer = "oracle"\n', ": explainer cannot be 'oracle': input should be 'rules'"),
+        ('explainer = "oracle"\n', ": explainer cannot be 'oracle': write rules, "),
         ("max_seconds = nan\n", ": max_seconds cannot be nan: "),
         ("about = 3\n", ": about cannot be 3: write a sentence in quotes."),
         ("patience\n", " is not TOML: expected '=' after a key"),

@@ -103,9 +103,16 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return encoded
 
     def search(arguments: Search, rng: np.random.Generator) -> Found:
-        probe, levels = bench.evidence.probe, bench.probe_levels(arguments.sentence)
+        probe = bench.evidence.probe
+        if bench.reader is None or bench.is_exact(arguments.sentence):
+            levels = bench.probe_levels(arguments.sentence)
+        else:  # what costs something is asked about some of the texts, drawn at random
+            probe = probe.take(np.sort(rng.permutation(len(probe))[: bench.n_read]))
+            found = bench.reader.simulate(arguments.sentence, probe.tokens)
+            read = np.array([row for row in range(len(probe)) if row not in found.unscored], dtype=np.int64)
+            probe, levels = probe.take(read), found.levels[read]
         peak = levels.argmax(1)
-        rows = np.argsort(-levels.max(1), kind="stable")[: arguments.n]
+        rows = np.argsort(-levels.max(1, initial=0.0), kind="stable")[: arguments.n]
         cuts = [[int(t) for t in probe.tokens[row, : peak[row] + 1]] for row in rows]
         return Found(
             texts=[

@@ -23,7 +23,7 @@ LOOP_SHARE, NULL_SHARE = 0.6, 0.8
 """Shares of the limits that the loop may spend, and with the matched null: the rest is for the sealed score."""
 
 _AT_FIRST = 4.0
-"""What is set aside for a call before any was counted, over what it is guessed to cost: endpoints add to a question, and
+"""What is set aside for a call before any was counted, over what it is guessed to cost: endpoints add to questions, and
 models think."""
 
 _LIMIT_REACHED: FailureKind = "limit reached"

@@ -1,0 +1,442 @@
+"""Whole runs with a scripted LLM: what it may be shown, what is kept of it, and what its rubbish may do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_llm import Script, Scripted, kind_of, question_of, scripted_llm
+
+import agent
+from agent.cli import main
+from agent.config import RunConfig
+from agent.opening import open_bench
+from tools.prompts.evidence import tokens_in, unescape
+from tools.records.excerpts import Excerpts
+from tools.records.result import Result, ScoreValue, Unscored
+from traces.console import QuietDisplay
+from traces.events import (
+    Decided,
+    Event,
+    ExperimentsDesigned,
+    HypothesisProposed,
+    Note,
+    PredictionsRegistered,
+    ReadingsRevealed,
+    Scored,
+    SealedOpened,
+    ToolCall,
+    without_clock,
+)
+
+MODULE = '''
+def fires(before, token):
+    return token.strip() in ("e", "a") and before.count(" ") % 2 == 0
+
+def parity(tokens):
+    """Fires on e and a after an even number of spaces, which no rule can say."""
+    return [(5.0 if "e" in t else 3.0) if fires("".join(tokens[:k]), t) else 0.0 for k, t in enumerate(tokens)]
+'''
+TRUTH = "the letters e and a after an even number of spaces"
+WRONG = "the letter t"
+TEXTS = [("x = 1; y = e", 9), ("no spaces at all: a", 9), ("z z z z t", 0), ("k k q", 0)]
+RUN = 12
+PROMPTS = {
+    "explainer": {"explainer/1"}, "reviser": {"reviser/1"}, "writer": {"writer/1"},
+    "simulator": {"simulator/1", "simulator-last/1"}, "detector": {"detection/1"}, "fuzzer": {"fuzzing/1"},
+}  # fmt: skip
+
+
+def truth(explanation: str, tokens: tuple[str, ...]) -> int:
+    """What an LLM says that understands both explanations."""
+    if explanation == TRUTH:
+        return 9 if tokens[-1].strip() in ("e", "a") and "".join(tokens[:-1]).count(" ") % 2 == 0 else 0
+    return 9 if explanation == WRONG and "t" in tokens[-1] else 0
+
+
+def script(**more: Any) -> Script:
+    return Script(**({"level": truth, "hypotheses": [(TRUTH, "context"), (WRONG, "token")], "texts": TEXTS} | more))
+
+
+@pytest.fixture(scope="module")
+def base(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Settings of a run on a planted neuron, and where such a neuron is found."""
+    folder = tmp_path_factory.mktemp("plants")
+    (folder / "odd_plants.py").write_text(MODULE, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEURON_AGENT_CACHE", str(tmp_path_factory.getbasetemp() / "evidence"))
+        patch.syspath_prepend(folder)
+        yield {
+            "model": str(world.model), "corpus": str(world.corpus), "corpus_tokens": 30_000, "seed": 3,
+            "planted": ["odd_plants:parity"],
+        }  # fmt: skip
+
+
+class Run:
+    """A run against a server, with everything that can be known of it afterwards."""
+
+    def __init__(self, server: Scripted, runs: Path, target: str = "L0N0", **settings: Any) -> None:
+        before = len(server.bodies)
+        llm = {"url": server.url} | settings.pop("llm", {})
+        self.result: Result = agent.explain(target, llm=llm, runs_dir=runs, **settings)
+        self.bodies = server.bodies[before:]
+        self.events: list[Event] = agent.load_trace("last", runs_dir=runs).events
+        self.told: dict[str, Any] = self.result.to_json()
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def calls(self, tool: str) -> list[ToolCall]:
+        return [call for call in self.of(ToolCall) if call.tool == tool]
+
+    def asked(self) -> list[tuple[ToolCall, Any]]:
+        return [(call, llm) for call in self.of(ToolCall) for llm in call.llm]
+
+    def rival(self, sentence: str) -> Any:
+        (found,) = [rival for rival in self.result.rivals if rival.explanation == sentence]
+        return found
+
+    def plain(self) -> list[str]:
+        """The events without clock and names of the run."""
+        out = []
+        for event in self.events:
+            plain = without_clock(event)
+            plain.pop("commit", None)
+            if event.type == "finished":
+                del plain["result"]["trace"]
+            out.append(json.dumps(plain, sort_keys=True).replace(self.result.run_id, "RUN"))
+        return out
+
+    def adds_up(self) -> None:
+        """What the result says of cost is the sum of what the trace says of calls."""
+        by_role = self.told["llm"]["by_role"]
+        assert {llm.role for _, llm in self.asked()} == set(by_role)
+        for role, told in by_role.items():
+            mine = [llm for _, llm in self.asked() if llm.role == role]
+            assert told["calls"] == len(mine)
+            assert told["failed"] == sum(llm.reply is None for llm in mine)
+            assert told["input_tokens"] == sum(llm.input_tokens for llm in mine)
+            assert told["output_tokens"] == sum(llm.output_tokens for llm in mine)
+        assert self.result.cost.tokens == sum(llm.input_tokens + llm.output_tokens for _, llm in self.asked())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Scripted]:
+    with scripted_llm(script()) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def run(base: dict[str, Any], server: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run(server, tmp_path_factory.mktemp("runs"), **base, budget=12, explainer="openai:fake")
+
+
+def test_what_the_llm_proposes_competes_with_rules(run: Run) -> None:
+    proposed = run.of(HypothesisProposed)
+    by_origin: dict[str, list[str]] = {}
+    for event in proposed:
+        by_origin.setdefault(event.origin, []).append(event.sentence)
+    assert by_origin["openai:fake"] == [TRUTH, WRONG]
+    assert len(by_origin["rules"]) >= 2
+    assert run.result.explanation == TRUTH
+    assert run.told["written_by"] == run.told["explainer"] == run.told["simulator"] == "openai:fake"
+    assert {event.hypothesis for event in run.of(Scored)} == {event.hypothesis for event in proposed}
+
+
+def test_predictions_in_free_words_stand_before_readings(run: Run) -> None:
+    name = run.rival(TRUTH).name
+    registered = {}
+    for event in run.events:
+        if isinstance(event, PredictionsRegistered):
+            registered |= dict.fromkeys(event.experiment_ids, event)
+        elif isinstance(event, ReadingsRevealed):
+            assert not event.exploratory
+            for experiment in event.experiment_ids:
+                assert registered[experiment].seq < event.seq
+    said = [event.predictions[name] for event in registered.values() if name in event.predictions]
+    assert said
+    assert all(p is not None for row in said for p in row)
+    for call, llm in run.asked():
+        if llm.prompt == "simulator-last/1":
+            assert call.tool in ("design_experiments", "design_probe_set", "design_probe_pairs")
+
+
+def test_every_llm_call_stands_in_the_trace(run: Run) -> None:
+    run.adds_up()
+    for _, llm in run.asked():
+        assert llm.prompt in PROMPTS[llm.role]
+        assert llm.model == "openai:fake"
+        assert llm.input_tokens > 0
+        assert llm.output_tokens > 0
+        assert llm.reply
+        assert not llm.cached
+    assert {llm.role for _, llm in run.asked()} >= {"explainer", "simulator", "writer", "fuzzer"}
+    assert sorted(question_of(body) for body in run.bodies) == sorted(llm.question for _, llm in run.asked())
+    assert run.result.cost.usd is None  # nobody knows what this endpoint takes
+
+
+def texts_of(excerpts: Excerpts, strings: list[str]) -> list[list[str]]:
+    return [[strings[t] for t in row[:n]] for row, n in zip(excerpts.tokens, excerpts.lengths, strict=True)]
+
+
+class Secrets:
+    """Text of development and sealed excerpts, as runs of 12 tokens that stand nowhere in explore or probe text."""
+
+    def __init__(self, base: dict[str, Any]) -> None:
+        config = RunConfig(target="L0N0", **{**base, "planted": tuple(base["planted"])})
+        bench = open_bench(config, QuietDisplay())
+        corpus, strings = bench.scan.corpus, bench.vocabulary.strings
+        folds = [texts_of(corpus.sealed.open(fold), strings) for fold in range(corpus.sealed.n_folds)]
+        self.development = texts_of(corpus.development, strings)
+        self.sealed = [text for fold in folds for text in fold]
+        shown = "\n\n\n".join("".join(t) for part in (corpus.explore, corpus.probe) for t in texts_of(part, strings))
+        self.runs = {
+            run
+            for text in (*self.development, *self.sealed)
+            for i in range(len(text) - RUN + 1)
+            if (run := "".join(text[i : i + RUN])) not in shown
+        }
+
+    def told_in(self, question: str) -> set[str]:
+        plain = unescape(question.replace("<<", "").replace(">>", ""))
+        tokens = "".join(token for excerpt in tokens_in(question) for token in excerpt)
+        return {run for run in self.runs if run in plain or run in tokens}
+
+
+@pytest.fixture(scope="module")
+def secrets(base: dict[str, Any]) -> Secrets:
+    return Secrets(base)
+
+
+def test_who_writes_sees_no_development_and_no_sealed_text(run: Run, secrets: Secrets) -> None:
+    assert len(secrets.runs) > 1000
+    seen = {"explainer": 0, "reviser": 0, "writer": 0}
+    for body in run.bodies:
+        kind = kind_of(body)
+        if kind in seen:
+            seen[kind] += 1
+            assert not secrets.told_in(question_of(body)), kind
+        elif kind == "simulator":  # the same look finds text where there is some
+            assert secrets.told_in(question_of(body))
+    assert seen["explainer"] >= 1
+    assert seen["writer"] >= 1
+
+
+def test_scores_of_the_loop_are_on_development_text_and_the_last_one_on_sealed_text(run: Run, secrets: Secrets) -> None:
+    development, sealed = (set(map(tuple, texts)) for texts in (secrets.development, secrets.sealed))
+    (opened,) = run.of(SealedOpened)
+    n_sealed = 0
+    for call, llm in run.asked():
+        if llm.prompt != "simulator/1":
+            continue
+        shown = set(tokens_in(llm.question))
+        assert shown
+        if call.seq < opened.seq:
+            assert shown <= development
+        else:
+            assert shown <= sealed | development
+            n_sealed += len(shown & sealed)
+    assert isinstance(run.result.score, ScoreValue)
+    assert run.result.score.split == "sealed"
+    assert n_sealed >= run.result.score.n_excerpts
+    for call, llm in run.asked():
+        if llm.role in ("detector", "fuzzer"):
+            assert call.seq > opened.seq
+
+
+def test_texts_that_the_llm_wrote_are_read_as_experiments(run: Run) -> None:
+    written = {
+        experiment.id: experiment
+        for event in run.of(ExperimentsDesigned)
+        for experiment in event.experiments
+        if experiment.generator == "written"
+    }
+    read = {name for event in run.of(ReadingsRevealed) for name in event.experiment_ids}
+    assert {experiment.text for experiment in written.values()} <= {text for text, _ in TEXTS}
+    assert written
+    assert set(written) <= read
+
+
+def test_the_same_run_again_asks_nothing_and_is_the_same(
+    run: Run, base: dict[str, Any], server: Scripted, tmp_path: Path
+) -> None:
+    again = Run(server, tmp_path / "again", **base, budget=12, explainer="openai:fake")
+    assert again.bodies == []
+    assert again.plain() == run.plain()
+    assert again.result.cost == run.result.cost
+    assert again.told["llm"]["this_time"]["calls_from_store"] == len(run.asked())
+    assert run.told["llm"]["this_time"]["calls_from_store"] == 0
+
+
+@pytest.mark.parametrize("simulation", ["token-by-token", "all-at-once"])
+def test_a_run_in_another_way_of_simulating_is_repeated_too(
+    simulation: str, base: dict[str, Any], tmp_path: Path
+) -> None:
+    """Excerpts that begin alike make the same question twice at once."""
+
+    def told(body: dict[str, Any]) -> str | None:
+        if kind_of(body) != "":
+            return None
+        (tokens,) = [t for t in _bare_tokens(question_of(body)) if t]
+        levels = [truth(TRUTH, tokens[: k + 1]) for k in range(len(tokens))]
+        if simulation == "token-by-token":
+            return str(levels[-1])
+        return "\n".join(f"{json.dumps(token)}\t{level}" for token, level in zip(tokens, levels, strict=True))
+
+    settings = base | {"variant": "one-shot", "explainer": "openai:fake"}
+    llm = {"simulation": simulation, "simulated_excerpts": 9}
+    with scripted_llm(script(hypotheses=[(TRUTH, "context")], override=told)) as server:
+        first = Run(server, tmp_path / "first", **settings, llm=llm)
+        again = Run(server, tmp_path / "again", **settings, llm=llm)
+    assert first.bodies
+    assert again.bodies == []
+    assert first.result.explanation == TRUTH
+    assert first.told["simulator"] == f"openai:fake ({simulation})"
+    first.adds_up()
+    again.adds_up()
+    assert again.result.cost == first.result.cost
+    assert again.plain() == first.plain()
+
+
+def _bare_tokens(question: str) -> list[tuple[str, ...]]:
+    """Tokens that stand in the last block without a heading."""
+    block = question.rpartition("<data>\n")[2].partition("\n</data>")[0]
+    return [tuple(json.loads(line) for line in block.split("\n") if line)]
+
+
+GARBAGE: dict[str, Callable[[dict[str, Any]], str | dict[str, Any]]] = {
+    "prose": lambda body: "I am terribly sorry, but as a language model I have no idea.",
+    "levels of 11": lambda body: '{"levels":[{"number":1,"level":11}],"excerpts":[{"number":1,"tokens":[]}]}',
+    "refusal": lambda body: {"content": None, "refusal": "I will not help with neurons."},
+    "nothing": lambda body: "",
+}
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_garbage_for_everything(kind: str, base: dict[str, Any], tmp_path: Path) -> None:
+    settings = base | {"planted": [], "budget": 8, "explainer": "openai:fake"}
+    with scripted_llm(Script(override=GARBAGE[kind])) as server:
+        found = Run(server, tmp_path, "L1N3", **settings, rivals=[TRUTH])
+    origins = {event.origin for event in found.of(HypothesisProposed)}
+    assert origins == {"always competes", "rules", "user", "revised"}
+    own = found.rival(TRUTH)
+    assert isinstance(own.score, Unscored)
+    assert own.status == "dropped"
+    assert "could not be simulated" in own.score.reason
+    assert found.told["written_by"] == "rules"
+    assert isinstance(found.result.score, ScoreValue)
+    assert [note for note in found.of(Note) if "openai:fake wrote no hypothesis" in note.message]
+    assert {decided.hypothesis for decided in found.of(Decided) if decided.action == "drop"} >= {own.name}
+    found.adds_up()
+
+
+def test_an_llm_that_cannot_be_asked_gives_no_number(base: dict[str, Any], tmp_path: Path) -> None:
+    with scripted_llm(Script(override=GARBAGE["prose"])) as server:
+        found = Run(server, tmp_path, **base, budget=3, simulator="openai:fake")
+    fuzzing = found.told["asked"]["fuzzing"]
+    assert fuzzing["value"] is None
+    assert "were not answered, most often because: no JSON in the reply" in fuzzing["reason"]
+
+
+def test_garbage_on_the_command_line_is_no_error(
+    world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scripted_llm(Script(override=GARBAGE["prose"])) as server:
+        command = ["explain", "L1N3", "--budget", "3", "--corpus-tokens", "30000", *world.options]
+        assert main([*command, "--explainer", "openai:fake", "--llm-url", server.url]) == 0
+    out, err = capsys.readouterr()
+    assert "sealed score" in out
+    assert "openai:fake wrote no hypothesis" in err
+    assert main(["trace", "show", "last"]) == 0
+    assert "wrote no hypothesis" in capsys.readouterr().out
+
+
+def test_a_simulator_of_which_a_third_is_unusable(base: dict[str, Any], tmp_path: Path) -> None:
+    asked: dict[str, bool] = {}
+
+    def every_third(body: dict[str, Any]) -> str | None:
+        if kind_of(body) != "simulator":
+            return None
+        bad = asked.setdefault(question_of(body), len(asked) % 3 == 2)
+        return '{"excerpts": [{"number": 1, "tokens": [{"token": "x", "level": 3}]}]}' if bad else None
+
+    settings = base | {"variant": "one-shot", "explainer": "openai:fake"}
+    with scripted_llm(script(hypotheses=[(TRUTH, "context")], override=every_third)) as server:
+        found = Run(server, tmp_path, **settings, llm={"concurrency": 1})
+    for score in (found.result.development_score, found.result.score):
+        assert isinstance(score, ScoreValue)
+        assert score.n_unscored > 0
+    first = [llm for call, llm in found.asked() if call.tool == "score" and llm.prompt == "simulator/1"]
+    questions = {llm.question for llm in first}
+    score = found.result.development_score
+    assert isinstance(score, ScoreValue)
+    assert score.n_excerpts + score.n_unscored == len(questions)
+    assert score.n_unscored == sum(asked[question] for question in questions)
+    assert len(first) == len(questions) + score.n_unscored  # each unreadable one was asked for once more
+    assert score.value > 0.9  # a reply that was not one is no prediction of silence
+
+
+def test_one_shot_finds_what_was_planted(
+    base: dict[str, Any], world: Any, server: Scripted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scripted_llm(script(hypotheses=[(TRUTH, "context")])) as one:
+        found = Run(one, tmp_path / "runs", **base, variant="one-shot", explainer="openai:fake")
+    assert (found.result.explanation, found.result.stop_reason) == (TRUTH, "rounds")
+    score = found.result.score
+    assert isinstance(score, ScoreValue)
+    assert score.low > 0.9
+    assert score.n_excerpts >= 9
+    assert found.result.simulator == "openai:fake"
+    assert found.result.budget.used == 2
+    assert not found.of(ExperimentsDesigned) or {e.generator for d in found.of(ExperimentsDesigned)
+                                                 for e in d.experiments} == {"fixed_probe"}  # fmt: skip
+    assert main(["resume", "last", "--runs-dir", str(tmp_path / "runs"), "--quiet"]) == 0
+    assert f"{score.n_excerpts} excerpts" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("limit", [50, 20_000, 30_000])
+def test_a_limit_on_tokens(limit: int, base: dict[str, Any], tmp_path: Path) -> None:
+    with scripted_llm(script()) as server:
+        found = Run(server, tmp_path, **base, budget=12, explainer="openai:fake", max_tokens=limit)
+    assert found.result.cost.tokens <= limit
+    assert found.result.stop_reason == "budget"
+    refused = [llm for _, llm in found.asked() if llm.error and llm.error.startswith("limit reached")]
+    assert refused
+    assert all(llm.input_tokens == 0 for llm in refused)
+    found.adds_up()
+    assert found.result.score.model_dump()["value"] is not None or found.result.score.model_dump()["reason"]
+    if limit == 50:
+        assert not found.bodies
+        assert found.told.get("written_by") in (None, "rules")
+
+
+def test_rivals_in_free_words_beside_rules(base: dict[str, Any], server: Scripted, tmp_path: Path) -> None:
+    found = Run(server, tmp_path, **base, budget=6, rivals=[TRUTH], simulator="openai:fake")
+    assert found.result.explainer == "rules"
+    assert found.result.explanation == TRUTH
+    assert found.result.simulator == "openai:fake"
+    assert {llm.role for _, llm in found.asked()} == {"simulator", "fuzzer"}
+    (own,) = [event for event in found.of(HypothesisProposed) if event.origin == "user"]
+    assert own.sentence == TRUTH
+    found.adds_up()
+
+
+def test_a_sentence_in_free_words_is_scored(base: dict[str, Any]) -> None:
+    settings = {name: value for name, value in base.items() if name != "planted"}
+    rule = "Fires on `e` (9)."
+    with scripted_llm(script()) as server:
+        llm = {"simulator": "openai:fake", "llm": {"url": server.url}}
+        said = agent.score_sentence("L1N3", WRONG, **llm, **settings)
+        asked = list(server.bodies)
+        exact = agent.score_sentence("L1N3", rule, **llm, **settings)
+        assert len(server.bodies) == len(asked)
+    assert isinstance(said.score, ScoreValue)
+    assert said.simulator == "openai:fake"
+    assert said.score.n_excerpts + said.score.n_unscored == len({question_of(body) for body in asked}) == len(asked)
+    assert said.cost.tokens > 0
+    assert isinstance(said.token_lookup_30, ScoreValue)
+    assert said.token_lookup_30.n_excerpts == said.score.n_excerpts
+    assert (exact.sentence, exact.simulator, exact.cost.tokens) == (rule, "rules", 0)
