@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agent.config import RunConfig
 from agent.opening import open_bench, open_subject_for
 from agent.variants.load import load_variant
-from tools.bench import Bench
+from tools.bench import Bench, in_free_words
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.errors import BadInput
 from tools.llm.settings import LLMSettings
@@ -225,8 +225,11 @@ def score_sentence(
         target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed,
         simulator=simulator or "auto", max_tokens=max_tokens, max_usd=max_usd, **_llm_settings(llm or {}, {}),
     )  # fmt: skip
-    if settings.simulator_llm is None:
-        parse(sentence)  # what is wrong with it should be said before a corpus is read
+    if settings.simulator_llm is None:  # what is wrong with it should be said before a corpus is read
+        try:
+            parse(sentence)
+        except BadInput as error:
+            raise BadInput(f"{error}{in_free_words(sentence)}") from error
     bench = _open(settings, show)
     if bench.meters is not None:
         bench.meters.account.share = 1.0

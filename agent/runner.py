@@ -18,7 +18,7 @@ from agent.openings import CountedOpenings
 from agent.state import Investigation, LoopState
 from tools.bench import Bench
 from tools.catalogue import all_tools
-from tools.errors import BadInput, Interrupted, StorageError
+from tools.errors import BadInput, Interrupted, LLMNotAvailable, StorageError
 from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.neuron import parse_target
 from tools.records.result import Result
@@ -174,6 +174,10 @@ def _run(
             raise Interrupted(f"stopped; everything so far is saved. `{command}` goes on where it was.") from stopped
         except StorageError:  # the trace itself may be what failed
             raise
+        except LLMNotAvailable as gone:
+            trace.emit(Failed(error=CallError(kind=type(gone).__name__, message=str(gone))))
+            command = f"agent resume {folder.run_id}{_where(folder)}"
+            raise LLMNotAvailable(f"{gone} `{command}` goes on where it was.") from gone
         except Exception as error:
             trace.emit(Failed(error=CallError(kind=type(error).__name__, message=str(error))))
             raise

@@ -37,6 +37,11 @@ def texts_sha256(texts: list[Tokens]) -> str:
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
+def in_free_words(sentence: str) -> str:
+    """A hint, where a sentence that nobody can read does not even begin like one of the rule language."""
+    return "" if sentence.lstrip().startswith("Fires") else " In words of your own it needs --simulator openai:MODEL."
+
+
 @dataclass
 class Bench:
     """One neuron on the table.
@@ -144,7 +149,9 @@ class Bench:
             BadInput: says where reading stopped, or which token there is not.
         """
         if self.reader is None:
-            self.certain_levels(sentence, self.evidence.probe.tokens[:1])
+            found = self._exact_levels(sentence, self.evidence.probe.tokens[:1])
+            if isinstance(found, Unscored):
+                raise BadInput(found.reason + in_free_words(sentence))
 
     def is_exact(self, sentence: str) -> bool:
         """Whether a sentence is of the rule language, so that what it predicts is certain and costs nothing."""

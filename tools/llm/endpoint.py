@@ -254,17 +254,29 @@ class Endpoint:
         except openai.APIStatusError as refused:
             self._has_answered = True
             return self._refused(request, asked, refused)
-        except openai.APITimeoutError as late:
-            raise _Passing(ChatFailure("timeout", f"no reply within {timeout:g} s")) from late
         except openai.APIConnectionError as broken:
-            cause = broken.__cause__
-            failure = ChatFailure("connection", self._said(str(cause or broken)))
-            raise _Passing(failure, nobody=isinstance(cause, httpx2.ConnectError)) from broken
+            raise self._broken(broken, timeout) from broken
         finally:
             self._on_their_way.discard(task)
         self._has_answered = True
         self.shared.limit.went_well()
         return response.content
+
+    def _broken(self, error: openai.APIConnectionError, timeout: float) -> _Passing:
+        """What became of a request without an answer; the causes tell, since the transport calls much a time-out."""
+        import aiohttp
+        import httpx2
+
+        causes: list[BaseException] = []
+        cause: BaseException | None = error
+        while cause is not None:
+            causes.append(cause)
+            cause = cause.__cause__
+        broken = [one for one in causes if isinstance(one, aiohttp.ClientError) and not isinstance(one, TimeoutError)]
+        if not broken and any(isinstance(one, (TimeoutError, httpx2.TimeoutException)) for one in causes):
+            return _Passing(ChatFailure("timeout", f"no reply within {timeout:g} s"))
+        nobody = any(isinstance(one, (httpx2.ConnectError, aiohttp.ClientConnectorError)) for one in causes)
+        return _Passing(ChatFailure("connection", self._said(str((broken or causes)[-1]))), nobody=nobody)
 
     def _refused(self, request: ChatRequest, asked: Capabilities, error: openai.APIStatusError) -> ChatFailure | None:
         status, text = error.status_code, error.response.text

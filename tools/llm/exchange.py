@@ -7,6 +7,7 @@ The loop runs in a thread of its own, so that the subject model can be read whil
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Coroutine
@@ -127,6 +128,8 @@ def exchange(settings: LLMSettings) -> Exchange:
     global _own
     with _making:
         if _own is None or _own[0] != os.getpid():
+            if _own is None:
+                atexit.register(close_exchange)
             store = ReplyStore(default_cache_dir() / "llm-replies.sqlite")
             _own = os.getpid(), Exchange(store, settings.concurrency)
         _own[1].limit.most = settings.concurrency

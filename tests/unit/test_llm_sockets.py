@@ -1,0 +1,154 @@
+"""The client over real sockets: an endpoint that is not there, that hangs up, or that says nothing."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.unit.llm_world import completion, question
+from tools.errors import LLMNotAvailable
+from tools.llm import endpoint as module
+from tools.llm.chat import ChatFailure, ChatReply
+from tools.llm.endpoint import Endpoint
+from tools.llm.exchange import Exchange
+from tools.llm.replies import ReplyStore
+from tools.llm.settings import LLMSettings
+
+BODY = json.dumps(completion("here")).encode()
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_WAIT_S", 0.002)
+
+
+@contextmanager
+def server(answer: Callable[[socket.socket, int], None]) -> Iterator[str]:
+    """A server that does what `answer` does with the connection and the number of the request."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    count = 0
+
+    def serve() -> None:
+        nonlocal count
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            count += 1
+            threading.Thread(target=one, args=(connection, count), daemon=True).start()
+
+    def one(connection: socket.socket, number: int) -> None:
+        with connection:
+            try:
+                data = b""
+                while b"\r\n\r\n" not in data:
+                    data += connection.recv(65536)
+                head, _, body = data.partition(b"\r\n\r\n")
+                length = next(
+                    int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+                )
+                while len(body) < length:
+                    body += connection.recv(65536)
+                answer(connection, number)
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    finally:
+        listening.close()
+
+
+@contextmanager
+def endpoint(url: str, folder: Path, **settings: float) -> Iterator[Endpoint]:
+    shared = Exchange(ReplyStore(folder / "replies.sqlite"), 4)
+    try:
+        yield Endpoint.open("m", LLMSettings.model_validate({"url": url, "retries": 1, **settings}), shared)
+    finally:
+        shared.close()
+
+
+def test_a_reply(tmp_path: Path) -> None:
+    with server(lambda to, _: to.sendall(HEAD + BODY)) as url, endpoint(url, tmp_path) as llm:
+        (found,) = llm.ask([question()])
+    assert isinstance(found, ChatReply)
+    assert found.text == "here"
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with (
+        endpoint(f"http://127.0.0.1:{port}/v1", tmp_path) as llm,
+        pytest.raises(LLMNotAvailable, match="cannot be reached"),
+    ):
+        llm.ask([question()])
+    with (
+        endpoint("http://no-such-host.invalid/v1", tmp_path) as llm,
+        pytest.raises(LLMNotAvailable, match="cannot be reached"),
+    ):
+        llm.ask([question()])
+
+
+def test_no_reply_is_a_time_out(tmp_path: Path) -> None:
+    def answer(to: socket.socket, number: int) -> None:
+        if number == 1:
+            to.sendall(HEAD + BODY)
+        else:
+            to.recv(1)
+
+    with server(answer) as url, endpoint(url, tmp_path, timeout_s=0.2) as llm:
+        llm.ask([question("first")])
+        (found,) = llm.ask([question()])
+    assert isinstance(found, ChatFailure)
+    assert found.kind == "timeout"
+    assert "0.2 s" in found.message
+
+
+@pytest.mark.parametrize("said", [b"", HEAD + BODY[:40], b"HTTP/1.1 200"])
+def test_a_connection_that_is_dropped(said: bytes, tmp_path: Path) -> None:
+    def answer(to: socket.socket, number: int) -> None:
+        to.sendall(HEAD + BODY if number == 1 else said)
+
+    with server(answer) as url, endpoint(url, tmp_path, timeout_s=5) as llm:
+        llm.ask([question("first")])
+        (found,) = llm.ask([question()])
+    assert isinstance(found, ChatFailure)
+    assert found.kind == "connection"
+
+
+def test_a_connection_that_is_dropped_once_is_tried_again(tmp_path: Path) -> None:
+    def answer(to: socket.socket, number: int) -> None:
+        to.sendall(b"" if number == 1 else HEAD + BODY)
+
+    with server(answer) as url, endpoint(url, tmp_path, timeout_s=5) as llm:
+        assert isinstance(llm.ask([question()])[0], ChatReply)
+
+
+def test_a_process_ends_quietly(tmp_path: Path) -> None:
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
+from tests.unit.llm_world import question
+from tools.llm.endpoint import Endpoint
+from tools.llm.settings import LLMSettings
+print(Endpoint.open("m", LLMSettings(url=sys.argv[1])).ask([question()])[0].text)
+"""
+    with server(lambda to, _: to.sendall(HEAD + BODY)) as url:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", script, url], capture_output=True, text=True, timeout=60,
+            env={"NEURON_AGENT_CACHE": str(tmp_path), "PATH": ""}, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "here\n", "")
