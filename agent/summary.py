@@ -41,6 +41,7 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
         score = result.score
         parts = [f"{score.split} split", f"{score.n_excerpts} excerpts", score.protocol]
         parts += [f"{score.n_unscored} unscored"] if score.n_unscored else []
+        parts += [f"simulated by {result.simulator}"] if result.simulator != "rules" else []
         parts += ["sealed reused"] if extra.get("sealed_reused") else []
         lines += _wrapped(", ".join(parts), width)
 

@@ -218,6 +218,10 @@ def _plain_line(event: Event, run: RunSoFar) -> str | None:
             return f"sealed fold {event.fold} opened (opening {event.opening}{again})"
         case "tool_call" if event.error:
             return f"{event.tool} failed: {event.error.message}"
+        case "tool_call" if unanswered := [call.error for call in event.llm if call.error]:
+            return (
+                f"{event.tool}: {len(unanswered)} of {len(event.llm)} LLM calls gave no reply, such as: {unanswered[0]}"
+            )
         case "note":
             return f"{event.level}: {event.message}"
         case "finished":
