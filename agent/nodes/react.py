@@ -137,7 +137,7 @@ class _Investigator:
         conversation.append(Message("assistant", turn.said, calls))
         used, limit = run.toolbox.used, run.config.budget
         if not turn.calls:
-            conversation.append(prompt.nothing_called(turn.nothing or "", used, limit))
+            conversation.append(prompt.nothing_called(turn.nothing or "nothing said", used, limit))
         made = False
         for call in turn.calls:
             if call.reason is not None:

@@ -15,7 +15,7 @@ from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, Usa
 from tools.llm.exchange import GRACE_S, Exchange, exchange
 from tools.llm.secrets import scrubbed
 from tools.llm.settings import Access, LLMSettings, access
-from tools.llm.wire import body_of, is_json, packed, read_reply, unpacked
+from tools.llm.wire import body_of, is_json, packed, read_reply, unpacked, without_collection
 
 if TYPE_CHECKING:
     import openai
@@ -99,7 +99,8 @@ class Endpoint:
             StorageError: replies cannot be kept.
         """
         keys = [request.key(self.where.url, self.model) for request in requests]
-        kept = {key: found for key, data in self.shared.replies.get(keys).items() if (found := unpacked(data))}
+        with without_collection():
+            kept = {key: found for key, data in self.shared.replies.get(keys).items() if (found := unpacked(data))}
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in kept}
         if missing:
             self.shared.replies.prepare()
@@ -108,12 +109,15 @@ class Endpoint:
         return [kept[key] for key in keys]
 
     async def _ask_all(self, requests: dict[str, ChatRequest]) -> dict[str, Answer]:
-        for key, request in requests.items():
-            if key not in self._asking:  # another thread may be waiting for the same answer
-                self._asking[key] = task = asyncio.create_task(self._answer(key, request))
-                task.add_done_callback(lambda _, key=key: self._asking.pop(key, None))  # type: ignore[misc]
-        tasks = {key: self._asking[key] for key in requests}
+        tasks: dict[str, asyncio.Task[Answer]] = {}
         try:
+            for key, request in requests.items():
+                if key not in self._asking:  # another thread may be waiting for the same answer
+                    self._asking[key] = task = asyncio.create_task(self._answer(key, request))
+                    task.add_done_callback(lambda _, key=key: self._asking.pop(key, None))  # type: ignore[misc]
+                tasks[key] = self._asking[key]
+                if len(tasks) % self.shared.limit.most == 0:
+                    await asyncio.sleep(0)  # so that the first are sent before there are tasks for all
             done, _ = await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
         except asyncio.CancelledError:
             await self._stop(tasks.values())

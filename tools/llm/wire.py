@@ -86,12 +86,12 @@ def size_of(request: ChatRequest) -> int:
 
 def read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
     """A reply from the body of a response with status 200."""
-    with _without_collection():
+    with without_collection():
         return _read_reply(data, request)
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """No garbage collection meanwhile: the many small objects of a reply with log probabilities set off several, each
     through all that the process holds, and that takes longer than the reading."""
     was_on = gc.isenabled()

@@ -156,6 +156,5 @@ def _lines_block(text: str) -> str:
 
 
 def nothing_called(why: str, used: int, limit: int | None) -> Message:
-    """The message that follows a reply without a call."""
-    said = f"No tool was called ({why})." if why else "No tool was called."
-    return Message("user", f"{said} Call one, or finish. {budget(used, limit)}")
+    """The message that follows a reply without a call; `why` may quote the reply."""
+    return Message("user", f"No tool was called:\n{_lines_block(why)}\nCall one, or finish. {budget(used, limit)}")
