@@ -22,7 +22,6 @@ from tools.errors import BadInput, Interrupted, LLMNotAvailable, StorageError
 from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.neuron import parse_target
 from tools.records.result import Result
-from tools.rules.language import check_limits, parse
 from tools.toolbox import Toolbox
 from traces.console import Display
 from traces.events import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
@@ -53,8 +52,8 @@ def start_run(
     bench = open_bench(config, display, openings, shelf)
     for sentence in config.rivals:
         bench.check_sentence(sentence)
-        if bench.is_exact(sentence):
-            check_limits(parse(sentence))
+        if (refused := bench.why_not(sentence)) is not None:
+            raise BadInput(refused)
     if (
         config.model == "auto" and parse_target(config.target)[0] is None
     ):  # what it means may be something else by the time the run is resumed

@@ -18,7 +18,7 @@ from tools.llm.chat import ChatModel, Function, Message
 from tools.llm.meter import Meters
 from tools.records.result import Cost, Unscored
 from tools.roles import Asker, Explainer, Reader, Revealed, Simulator, Writer, WrittenText
-from tools.rules.language import render
+from tools.rules.language import check_limits, parse, render
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
@@ -152,6 +152,21 @@ class Bench:
             found = self._exact_levels(sentence, self.evidence.probe.tokens[:1])
             if isinstance(found, Unscored):
                 raise BadInput(found.reason + in_free_words(sentence))
+
+    def why_not(self, sentence: str) -> str | None:
+        """Why a sentence may not compete with a list of 30 tokens; None where it may.
+
+        Rules have limits on their length, whoever writes them, and nobody may claim the table of all tokens by name.
+        """
+        if sentence == FULL_LOOKUP:
+            return "it is the name of a baseline"
+        if not self.is_exact(sentence):
+            return None
+        try:
+            check_limits(parse(sentence))
+        except BadInput as refused:
+            return str(refused)
+        return None
 
     def is_exact(self, sentence: str) -> bool:
         """Whether a sentence is of the rule language, so that what it predicts is certain and costs nothing."""

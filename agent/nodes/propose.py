@@ -81,10 +81,11 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
 
 
 def take_texts(run: Investigation, written: Proposals) -> None:
-    """Note the texts that hypotheses came with, to be read in a round to come, and which explainer had nothing."""
+    """Note the texts that hypotheses came with, to be read in a round to come, and what was not written."""
     run.bench.written += [text for proposal in written.proposals for text in proposal.texts]
-    for explainer, reason in written.unwritten.items():
-        run.trace.emit(Note(message=f"{explainer} wrote no hypothesis: {reason}", level="warning"))
+    none = [f"{explainer} wrote no hypothesis: {reason}" for explainer, reason in written.unwritten.items()]
+    for message in [*none, *written.refused]:
+        run.trace.emit(Note(message=message, level="warning"))
 
 
 def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> None:

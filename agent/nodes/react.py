@@ -132,7 +132,7 @@ class _Investigator:
         turn: Turn = run.toolbox.call("think", Think(turn=number, conversation=conversation_sha256(conversation)))
         if turn.failed is not None:
             run.trace.emit(Note(message=f"turn {number}: {turn.failed}", level="warning"))
-            return "no answer", turn.failed
+            return ("budget" if run.toolbox.left < 1 else "no answer"), turn.failed
         calls = tuple(FunctionCall(*call) for call in turn.raw)
         conversation.append(Message("assistant", turn.said, calls))
         used, limit = run.toolbox.used, run.config.budget
@@ -180,6 +180,8 @@ class _Investigator:
         """A rival enters."""
         run = self.run
         by = run.bench.explainer.name
+        if (refused := run.bench.why_not(wanted.explanation)) is not None:
+            return {"error": f"that may not compete: {refused}"}
         new = run.enter([Entrant("own words", " ".join(wanted.explanation.split()), by, by)], self.round)
         if not new:
             return {"error": "that hypothesis has entered before"}

@@ -15,12 +15,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import agent
 from tools.prompts.evidence import tokens_in, unescape
+from tools.records.result import Result
+from traces.events import Event, ToolCall, without_clock
 
 Level = Callable[[str, tuple[str, ...]], int]
 """(explanation, tokens up to and including the one in question) -> level 0..10."""
+
+Answer = str | dict[str, Any] | tuple[int, str]
 
 _MARKED = re.compile(r'^\d+\. "(.*)"$', re.MULTILINE)
 
@@ -53,18 +59,19 @@ class Script:
         level: how it simulates.
         hypotheses: what it proposes and revises to, each an explanation with its form.
         texts: what it writes, each with a level.
-        override: given a request's body, an answer in place of the script's, or None.
+        override: given a request's body, an answer in place of the script's, or None. An answer is a text, a whole
+            message, or a status with what is said beside it.
         delay_s: before each answer.
     """
 
     level: Level = lambda explanation, tokens: 0
     hypotheses: list[tuple[str, str]] = field(default_factory=lambda: [("nothing in particular", "none")])
     texts: list[tuple[str, int]] = field(default_factory=list)
-    override: Callable[[dict[str, Any]], str | dict[str, Any] | None] = lambda _: None
+    override: Callable[[dict[str, Any]], Answer | None] = lambda _: None
     delay_s: float = 0.0
 
-    def answer(self, body: dict[str, Any]) -> str | dict[str, Any]:
-        """The reply's text, or a whole message."""
+    def answer(self, body: dict[str, Any]) -> Answer:
+        """The reply's text, a whole message, or a status with an error."""
         own = self.override(body)
         if own is not None:
             return own
@@ -117,11 +124,12 @@ class Script:
 
 @dataclass
 class Scripted:
-    """A running server: where it is, and what it was asked."""
+    """A running server: where it is, what it was asked, and what of that it has answered."""
 
     url: str
     script: Script
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    answered: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     in_flight: int = 0
     highest: int = 0
@@ -152,6 +160,9 @@ def scripted_llm(script: Script) -> Iterator[Scripted]:
             finally:
                 with lock:
                     served.in_flight -= 1
+            if isinstance(said, tuple):
+                self._send(said[0], {"error": {"message": said[1]}})
+                return
             message = said if isinstance(said, dict) else {"content": said}
             finish = "tool_calls" if message.get("tool_calls") else "stop"
             reply = {
@@ -162,8 +173,13 @@ def scripted_llm(script: Script) -> Iterator[Scripted]:
                     "completion_tokens": len(message.get("content") or "") // 4,
                 },
             }  # fmt: skip
+            self._send(200, reply)
+            with lock:
+                served.answered.append(body)
+
+        def _send(self, status: int, reply: dict[str, Any]) -> None:
             data = json.dumps(reply).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data)))
             self.end_headers()
@@ -188,3 +204,75 @@ def scripted_llm(script: Script) -> Iterator[Scripted]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+MODULE = '''
+def fires(before, token):
+    return token.strip() in ("e", "a") and before.count(" ") % 2 == 0
+
+def parity(tokens):
+    """Fires on e and a after an even number of spaces, which no rule can say."""
+    return [(5.0 if "e" in t else 3.0) if fires("".join(tokens[:k]), t) else 0.0 for k, t in enumerate(tokens)]
+'''
+TRUTH = "the letters e and a after an even number of spaces"
+WRONG = "the letter t"
+TEXTS = [("x = 1; y = e", 9), ("no spaces at all: a", 9), ("z z z z t", 0), ("k k q", 0)]
+
+
+def truth(explanation: str, tokens: tuple[str, ...]) -> int:
+    """What an LLM says that understands both explanations."""
+    if explanation == TRUTH:
+        return 9 if tokens[-1].strip() in ("e", "a") and "".join(tokens[:-1]).count(" ") % 2 == 0 else 0
+    return 9 if explanation == WRONG and "t" in tokens[-1] else 0
+
+
+def script(**more: Any) -> Script:
+    return Script(**({"level": truth, "hypotheses": [(TRUTH, "context"), (WRONG, "token")], "texts": TEXTS} | more))
+
+
+class Run:
+    """A run against a server, with everything that can be known of it afterwards."""
+
+    def __init__(self, server: Scripted, runs: Path, target: str = "L0N0", **settings: Any) -> None:
+        before = len(server.bodies)
+        llm = {"url": server.url} | settings.pop("llm", {})
+        self.result: Result = agent.explain(target, llm=llm, runs_dir=runs, **settings)
+        self.bodies = server.bodies[before:]
+        self.events: list[Event] = agent.load_trace("last", runs_dir=runs).events
+        self.told: dict[str, Any] = self.result.to_json()
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def calls(self, tool: str) -> list[ToolCall]:
+        return [call for call in self.of(ToolCall) if call.tool == tool]
+
+    def asked(self) -> list[tuple[ToolCall, Any]]:
+        return [(call, llm) for call in self.of(ToolCall) for llm in call.llm]
+
+    def rival(self, sentence: str) -> Any:
+        (found,) = [rival for rival in self.result.rivals if rival.explanation == sentence]
+        return found
+
+    def plain(self) -> list[str]:
+        """The events without clock and names of the run."""
+        out = []
+        for event in self.events:
+            plain = without_clock(event)
+            plain.pop("commit", None)
+            if event.type == "finished":
+                del plain["result"]["trace"]
+            out.append(json.dumps(plain, sort_keys=True).replace(self.result.run_id, "RUN"))
+        return out
+
+    def adds_up(self) -> None:
+        """What the result says of cost is the sum of what the trace says of calls."""
+        by_role = self.told["llm"]["by_role"]
+        assert {llm.role for _, llm in self.asked()} == set(by_role)
+        for role, told in by_role.items():
+            mine = [llm for _, llm in self.asked() if llm.role == role]
+            assert told["calls"] == len(mine)
+            assert told["failed"] == sum(llm.reply is None for llm in mine)
+            assert told["input_tokens"] == sum(llm.input_tokens for llm in mine)
+            assert told["output_tokens"] == sum(llm.output_tokens for llm in mine)
+        assert self.result.cost.tokens == sum(llm.input_tokens + llm.output_tokens for _, llm in self.asked())

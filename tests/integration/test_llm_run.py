@@ -8,19 +8,35 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_llm import Script, Scripted, kind_of, question_of, scripted_llm
+from scripted_llm import (
+    MODULE,
+    TEXTS,
+    TRUTH,
+    WRONG,
+    Run,
+    Script,
+    Scripted,
+    kind_of,
+    question_of,
+    script,
+    scripted_llm,
+    truth,
+)
 
 import agent
 from agent.cli import main
 from agent.config import RunConfig
 from agent.opening import open_bench
+from tools.errors import BadInput
 from tools.prompts.evidence import tokens_in, unescape
 from tools.records.excerpts import Excerpts
-from tools.records.result import Result, ScoreValue, Unscored
+from tools.records.result import ScoreValue, Unscored
+from tools.rules.clauses import MAX_LISTED_TOKENS
+from tools.rules.language import check_limits, parse
+from tools.scoring.lookup import FULL_LOOKUP
 from traces.console import QuietDisplay
 from traces.events import (
     Decided,
-    Event,
     ExperimentsDesigned,
     HypothesisProposed,
     Note,
@@ -28,37 +44,13 @@ from traces.events import (
     ReadingsRevealed,
     Scored,
     SealedOpened,
-    ToolCall,
-    without_clock,
 )
 
-MODULE = '''
-def fires(before, token):
-    return token.strip() in ("e", "a") and before.count(" ") % 2 == 0
-
-def parity(tokens):
-    """Fires on e and a after an even number of spaces, which no rule can say."""
-    return [(5.0 if "e" in t else 3.0) if fires("".join(tokens[:k]), t) else 0.0 for k, t in enumerate(tokens)]
-'''
-TRUTH = "the letters e and a after an even number of spaces"
-WRONG = "the letter t"
-TEXTS = [("x = 1; y = e", 9), ("no spaces at all: a", 9), ("z z z z t", 0), ("k k q", 0)]
 RUN = 12
 PROMPTS = {
     "explainer": {"explainer/1"}, "reviser": {"reviser/1"}, "writer": {"writer/1"},
     "simulator": {"simulator/1", "simulator-last/1"}, "detector": {"detection/1"}, "fuzzer": {"fuzzing/1"},
 }  # fmt: skip
-
-
-def truth(explanation: str, tokens: tuple[str, ...]) -> int:
-    """What an LLM says that understands both explanations."""
-    if explanation == TRUTH:
-        return 9 if tokens[-1].strip() in ("e", "a") and "".join(tokens[:-1]).count(" ") % 2 == 0 else 0
-    return 9 if explanation == WRONG and "t" in tokens[-1] else 0
-
-
-def script(**more: Any) -> Script:
-    return Script(**({"level": truth, "hypotheses": [(TRUTH, "context"), (WRONG, "token")], "texts": TEXTS} | more))
 
 
 @pytest.fixture(scope="module")
@@ -73,54 +65,6 @@ def base(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
             "model": str(world.model), "corpus": str(world.corpus), "corpus_tokens": 30_000, "seed": 3,
             "planted": ["odd_plants:parity"],
         }  # fmt: skip
-
-
-class Run:
-    """A run against a server, with everything that can be known of it afterwards."""
-
-    def __init__(self, server: Scripted, runs: Path, target: str = "L0N0", **settings: Any) -> None:
-        before = len(server.bodies)
-        llm = {"url": server.url} | settings.pop("llm", {})
-        self.result: Result = agent.explain(target, llm=llm, runs_dir=runs, **settings)
-        self.bodies = server.bodies[before:]
-        self.events: list[Event] = agent.load_trace("last", runs_dir=runs).events
-        self.told: dict[str, Any] = self.result.to_json()
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def calls(self, tool: str) -> list[ToolCall]:
-        return [call for call in self.of(ToolCall) if call.tool == tool]
-
-    def asked(self) -> list[tuple[ToolCall, Any]]:
-        return [(call, llm) for call in self.of(ToolCall) for llm in call.llm]
-
-    def rival(self, sentence: str) -> Any:
-        (found,) = [rival for rival in self.result.rivals if rival.explanation == sentence]
-        return found
-
-    def plain(self) -> list[str]:
-        """The events without clock and names of the run."""
-        out = []
-        for event in self.events:
-            plain = without_clock(event)
-            plain.pop("commit", None)
-            if event.type == "finished":
-                del plain["result"]["trace"]
-            out.append(json.dumps(plain, sort_keys=True).replace(self.result.run_id, "RUN"))
-        return out
-
-    def adds_up(self) -> None:
-        """What the result says of cost is the sum of what the trace says of calls."""
-        by_role = self.told["llm"]["by_role"]
-        assert {llm.role for _, llm in self.asked()} == set(by_role)
-        for role, told in by_role.items():
-            mine = [llm for _, llm in self.asked() if llm.role == role]
-            assert told["calls"] == len(mine)
-            assert told["failed"] == sum(llm.reply is None for llm in mine)
-            assert told["input_tokens"] == sum(llm.input_tokens for llm in mine)
-            assert told["output_tokens"] == sum(llm.output_tokens for llm in mine)
-        assert self.result.cost.tokens == sum(llm.input_tokens + llm.output_tokens for _, llm in self.asked())
 
 
 @pytest.fixture(scope="module")
@@ -317,11 +261,11 @@ GARBAGE: dict[str, Callable[[dict[str, Any]], str | dict[str, Any]]] = {
 
 @pytest.mark.parametrize("kind", GARBAGE)
 def test_garbage_for_everything(kind: str, base: dict[str, Any], tmp_path: Path) -> None:
-    settings = base | {"planted": [], "budget": 8, "explainer": "openai:fake"}
+    settings = base | {"planted": [], "budget": 4, "explainer": "openai:fake"}
     with scripted_llm(Script(override=GARBAGE[kind])) as server:
         found = Run(server, tmp_path, "L1N3", **settings, rivals=[TRUTH])
     origins = {event.origin for event in found.of(HypothesisProposed)}
-    assert origins == {"always competes", "rules", "user", "revised"}
+    assert origins == {"always competes", "rules", "user"}
     own = found.rival(TRUTH)
     assert isinstance(own.score, Unscored)
     assert own.status == "dropped"
@@ -440,3 +384,25 @@ def test_a_sentence_in_free_words_is_scored(base: dict[str, Any]) -> None:
     assert isinstance(said.token_lookup_30, ScoreValue)
     assert said.token_lookup_30.n_excerpts == said.score.n_excerpts
     assert (exact.sentence, exact.simulator, exact.cost.tokens) == (rule, "rules", 0)
+
+
+def test_an_llm_cannot_claim_the_table_of_all_tokens(base: dict[str, Any], tmp_path: Path) -> None:
+    """The program's own name for a baseline is not for an LLM to say."""
+    with scripted_llm(script(hypotheses=[(FULL_LOOKUP, "token")])) as server:
+        found = Run(server, tmp_path, **base, variant="one-shot", explainer="openai:fake")
+    assert FULL_LOOKUP not in [rival.explanation for rival in found.result.rivals]
+    assert found.result.explanation is None
+    assert [note for note in found.of(Note) if "may not compete" in note.message]
+
+
+def test_rules_of_an_llm_have_the_limits_of_all_rules(base: dict[str, Any], tmp_path: Path) -> None:
+    """A list of more tokens than the baseline may have is no fair rival of it."""
+    listed = ", ".join(
+        f"`{c}`" for c in "eabcdfghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[: MAX_LISTED_TOKENS + 12]
+    )
+    sentence = f"Fires on {listed} (9)."
+    with pytest.raises(BadInput):
+        check_limits(parse(sentence))
+    with scripted_llm(script(hypotheses=[(sentence, "token")])) as server:
+        found = Run(server, tmp_path, **base, variant="one-shot", explainer="openai:fake")
+    assert found.result.explanation != sentence

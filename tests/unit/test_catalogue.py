@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from agent.config import Quotas
 from tools.bench import Bench, padded, texts_sha256
 from tools.catalogue import all_tools
+from tools.catalogue.confirmation import Confirm
 from tools.catalogue.experiments import Design, Read, Rival
 from tools.catalogue.hypotheses import Gather, Propose, Revise
-from tools.catalogue.confirmation import Confirm
 from tools.catalogue.scores import MAX_NULL, Null, Score
 from tools.catalogue.subject import Ablate, Generate, Search, Simulate
 from tools.errors import BadInput

@@ -1,4 +1,4 @@
-"""The client against every shape of answer: what is a reply, what is a failure, what is asked again, and never twice."""
+"""The client against every shape of answer: what is a reply, what a failure, what is asked again, and never twice."""
 
 from __future__ import annotations
 
@@ -358,8 +358,8 @@ def test_the_other_name_of_the_limit_is_found(tmp_path: Path) -> None:
     def answer(body: dict[str, Any]) -> httpx2.Response:
         if "max_tokens" in body:
             return refused(
-                400, "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' "
-                "instead.", param="max_tokens", code="unsupported_parameter",
+                400, "Unsupported parameter: 'max_tokens' is not supported with this model. "
+                "Use 'max_completion_tokens' instead.", param="max_tokens", code="unsupported_parameter",
             )  # fmt: skip
         return ok()
 
@@ -436,7 +436,7 @@ def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
     server = Server(in_turn(*[httpx2.ConnectError("All connection attempts failed")] * 9))
     with (
         endpoint(server, tmp_path) as llm,
-        pytest.raises(LLMNotAvailable, match="cannot be reached.*--explainer rules"),
+        pytest.raises(LLMNotAvailable, match=r"cannot be reached.*--explainer rules"),
     ):
         llm.ask([question()])
     assert len(server.bodies) == 2
@@ -455,7 +455,7 @@ def test_an_endpoint_that_went_away(tmp_path: Path) -> None:
 
 
 def test_no_key_is_said_with_the_remedy() -> None:
-    with pytest.raises(LLMNotAvailable, match="OPENAI_API_KEY is not set.*--explainer rules") as error:
+    with pytest.raises(LLMNotAvailable, match=r"OPENAI_API_KEY is not set.*--explainer rules") as error:
         access(LLMSettings())
     assert error.value.exit_code == 4
     assert "\n" not in str(error.value)

@@ -106,6 +106,13 @@ def test_a_reply_from_the_store_counts_as_what_it_cost_and_says_that_it_cost_not
     assert [call.cached for call in metered.drain()] == [True, False]
 
 
+def test_a_question_asked_twice_at_once_is_counted_once() -> None:
+    account = Account()
+    metered = Metered(Fake(), PRICE, account)
+    assert len(metered.ask([question("a"), question("a")])) == 2
+    assert account.by_role["simulator"].n_calls == 1
+
+
 def test_the_same_question_is_counted_once_in_a_run() -> None:
     account = Account()
     metered = Metered(Fake(), PRICE, account)
@@ -155,8 +162,10 @@ def test_elsewhere_the_same_name_has_no_price() -> None:
 
 def test_a_file_of_ones_own_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "prices.toml"
-    own.write_text('["https://api.openai.com/v1"]\n"gpt-4o" = { input = 1, output = 2 }\n'
-                   '["http://localhost*"]\n"*" = { input = 0, output = 0 }\n"big-*" = { input = 3, output = 4 }\n')  # fmt: skip
+    own.write_text(
+        '["https://api.openai.com/v1"]\n"gpt-4o" = { input = 1, output = 2 }\n'
+        '["http://localhost*"]\n"*" = { input = 0, output = 0 }\n"big-*" = { input = 3, output = 4 }\n'
+    )
     monkeypatch.setenv(PRICES_VARIABLE, str(own))
     found = {name: price_of(OPENAI, name) for name in ("gpt-4o", "gpt-4.1")}
     assert found["gpt-4o"] is not None
@@ -171,9 +180,15 @@ def test_a_file_of_ones_own_goes_first(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "text", ["not toml [", '["u"]\nm = 3', '["u"]\nm = { input = -1, output = 0 }', '["u"]\nm = { input = nan, output = 0 }',
-             "prices = 3"],
-)  # fmt: skip
+    "text",
+    [
+        "not toml [",
+        '["u"]\nm = 3',
+        '["u"]\nm = { input = -1, output = 0 }',
+        '["u"]\nm = { input = nan, output = 0 }',
+        "prices = 3",
+    ],
+)
 def test_a_file_that_cannot_be_read_is_said(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "prices.toml"
     own.write_text(text)

@@ -58,10 +58,11 @@ class Proposed(BaseModel):
 
 
 class Proposals(Outcome):
-    """Hypotheses, in the order in which they were written, and why an explainer wrote none, by explainer."""
+    """Hypotheses, in the order in which they were written; why an explainer wrote none; and which may not compete."""
 
     proposals: list[Proposed]
     unwritten: dict[str, str] = Field(default_factory=dict)
+    refused: list[str] = Field(default_factory=list)
 
 
 class WriteTexts(Arguments):
@@ -102,16 +103,20 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
     def collected(ask: Callable[[Explainer], list[Proposal]]) -> Proposals:
         proposals: list[Proposed] = []
         unwritten: dict[str, str] = {}
+        refused: list[str] = []
         for explainer in bench.explainers:
             try:
                 found = ask(explainer)
             except NothingWritten as reason:  # a failure of one explainer is no failure of the others
                 unwritten[explainer.name] = str(reason)
                 continue
-            proposals += [
-                Proposed(form=p.form, sentence=p.sentence, by=explainer.name, texts=list(p.texts)) for p in found
-            ]
-        return Proposals(proposals=proposals, unwritten=unwritten)
+            for p in found:
+                why_not = bench.why_not(p.sentence) if isinstance(explainer, AsksAnLLM) else None
+                if why_not is not None:
+                    refused.append(f"{explainer.name} wrote {p.sentence[:80]!r}, which may not compete: {why_not}")
+                    continue
+                proposals.append(Proposed(form=p.form, sentence=p.sentence, by=explainer.name, texts=list(p.texts)))
+        return Proposals(proposals=proposals, unwritten=unwritten, refused=refused)
 
     def propose(arguments: Propose, rng: np.random.Generator) -> Proposals:
         size = bench.stratum_of(len(evidence.explore))

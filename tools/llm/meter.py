@@ -170,6 +170,8 @@ class Metered:
     def ask(self, requests: Sequence[ChatRequest]) -> list[Answer]:
         """Ask what the account allows, in order; the rest is a `ChatFailure` that says so. See `ChatModel.ask`."""
         answers: dict[int, Answer] = {}
+        keys = [request.key("", self.name) for request in requests]
+        told: set[str] = set()
         waiting = list(range(len(requests)))
         while waiting:
             now = []
@@ -185,15 +187,16 @@ class Metered:
                 self.account.release()
             for i, answer in zip(now, found, strict=True):
                 answers[i] = answer
-                self._note(requests[i], answer)
+                if (key := keys[i]) not in told:  # asked twice at once, it was sent once
+                    told.add(key)
+                    self._note(key, requests[i], answer)
             waiting = waiting[len(now) :]
         for i in waiting:
             answers[i] = ChatFailure(_LIMIT_REACHED, "--max-tokens or --max-usd leaves nothing for this call")
-            self._note(requests[i], answers[i])
+            self._note(keys[i], requests[i], answers[i])
         return [answers[i] for i in range(len(requests))]
 
-    def _note(self, request: ChatRequest, answer: Answer) -> None:
-        key = request.key("", self.name)
+    def _note(self, key: str, request: ChatRequest, answer: Answer) -> None:
         if answer.cached and key in self._counted:  # asked before in this run: it is neither paid nor told twice
             return
         usage = answer.usage or Usage(0, 0)

@@ -96,6 +96,8 @@ class ReplyStore:
                 except queue.Empty:
                     break
             batch = [entry for entry in entries if entry is not None]
+            for _, _, done in batch:
+                done.set_running_or_notify_cancel()  # whoever asked may have given up; what came is kept all the same
             try:
                 if batch and connection is None:
                     self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,10 +109,12 @@ class ReplyStore:
                             [(key, zlib.compress(answer, 1)) for key, answer, _ in batch],
                         )
                 for _, _, done in batch:
-                    done.set_result(None)
+                    if not done.cancelled():
+                        done.set_result(None)
             except (sqlite3.Error, OSError, StorageError) as error:
                 for _, _, done in batch:
-                    done.set_exception(error if isinstance(error, StorageError) else self._unusable(error))
+                    if not done.cancelled():
+                        done.set_exception(error if isinstance(error, StorageError) else self._unusable(error))
             if None in entries:
                 if connection is not None:
                     connection.close()

@@ -1,0 +1,474 @@
+"""The roles that an LLM plays, over a fake one: what is asked, what is asked again, and what a part of a score is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.belief import log_scores
+from tools.bench import Bench
+from tools.catalogue.experiments import balanced_chances, chances
+from tools.errors import NothingWritten
+from tools.free_text.asker import FreeTextAsker
+from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
+from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
+from tools.free_text.texts import TokenTexts
+from tools.free_text.writer import FreeTextWriter
+from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, TokenChoice, Usage
+from tools.prompts.evidence import tokens_in, unescape
+from tools.records.excerpts import Excerpts, ExploreReadings, Readings
+from tools.records.result import Unscored
+from tools.roles import Revealed, Simulation
+from tools.scoring.metrics import StratifiedSample
+from tools.scoring.parts import LEAST_SHARE, Part, part_of, simulated_part, thin_rows
+
+STRINGS = [" a", " b", " c", "1", "2", "<d>", "\n", '"']
+TEXTS = TokenTexts(STRINGS)
+USAGE = Usage(10, 5)
+Said = str | ChatReply | ChatFailure
+
+
+@dataclass
+class Fake:
+    """An LLM that answers as it is told, and remembers."""
+
+    answer: Callable[[ChatRequest], Said]
+    asked: list[ChatRequest] = field(default_factory=list)
+    bursts: list[int] = field(default_factory=list)
+    name: str = "openai:fake"
+
+    def ask(self, requests: Sequence[ChatRequest]) -> list[ChatReply | ChatFailure]:
+        self.asked += requests
+        self.bursts.append(len(requests))
+        said = [self.answer(request) for request in requests]
+        return [ChatReply(one, "stop", USAGE) if isinstance(one, str) else one for one in said]
+
+
+def question(request: ChatRequest) -> str:
+    return request.messages[-1].content
+
+
+def level(token: str) -> int:
+    return int(token) + 5 if token.isdigit() else 0
+
+
+def simulated(request: ChatRequest) -> str:
+    """The right reply to each of the simulator's prompts: digits fire."""
+    shown = question(request).rpartition("<data>\n")[2]
+    if request.prompt == "simulator/1":
+        excerpts = [
+            {"number": n, "tokens": [{"token": t, "level": level(t)} for t in tokens]}
+            for n, tokens in enumerate(tokens_in("<data>\n" + shown), 1)
+        ]
+        return json.dumps({"excerpts": excerpts})
+    if request.prompt == "simulator-last/1":
+        ends = re.findall(r'^(\d+)\. ".*<<(.*)>>"$', shown, re.MULTILINE)
+        return json.dumps({"levels": [{"number": int(n), "level": level(unescape(end))} for n, end in ends]})
+    tokens = [json.loads(line) for line in shown.partition("\n</data>")[0].split("\n")]
+    if request.prompt == "simulator-token/1":
+        return str(level(tokens[-1]))
+    return "\n".join(f"{json.dumps(token)}\t{level(token)}" for token in tokens)
+
+
+def padded(rows: Sequence[Sequence[int]]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    width = max(map(len, rows))
+    return np.array([[*row, *[-1] * (width - len(row))] for row in rows], dtype=np.int32)
+
+
+ROWS = padded([[0, 3, 1], [5, 6, 7, 4], [2], [3, 3], [1, 0]])
+LEVELS = np.array([[0, 6, 0, 0], [0, 0, 0, 7], [0, 0, 0, 0], [6, 6, 0, 0], [0, 0, 0, 0]], dtype=np.float32)
+
+
+@pytest.mark.parametrize(("way", "n_calls"), [("excerpt", 5), ("all-at-once", 5), ("token-by-token", 12)])
+def test_each_way_gives_the_same_levels(way: Way, n_calls: int) -> None:
+    llm = Fake(simulated)
+    simulator = FreeTextSimulator(llm, TEXTS, way)
+    found = simulator.simulate("digits", ROWS)
+    assert found.unscored == {}
+    np.testing.assert_array_equal(found.levels, LEVELS)
+    assert found.levels.dtype == np.float32
+    assert llm.bursts == [n_calls]
+    assert {request.role for request in llm.asked} == {"simulator"}
+    assert simulator.name == ("openai:fake" if way == "excerpt" else f"openai:fake ({way})")
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 20])
+def test_several_excerpts_in_a_call(n: int) -> None:
+    llm = Fake(simulated)
+    found = FreeTextSimulator(llm, TEXTS, excerpts_a_call=n).simulate("digits", ROWS)
+    np.testing.assert_array_equal(found.levels, LEVELS)
+    assert llm.bursts == [-(-len(ROWS) // n)]
+
+
+def test_a_bad_excerpt_spoils_no_other_of_its_call() -> None:
+    def second_is_bad(request: ChatRequest) -> str:
+        reply = json.loads(simulated(request))
+        reply["excerpts"][1]["tokens"] = reply["excerpts"][1]["tokens"][:-1]
+        return json.dumps(reply)
+
+    llm = Fake(second_is_bad)
+    found = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5).simulate("digits", ROWS)
+    assert set(found.unscored) == {1}
+    np.testing.assert_array_equal(found.levels[[0, 2, 3, 4]], LEVELS[[0, 2, 3, 4]])
+    assert not found.levels[1].any()
+    assert llm.bursts == [1]  # a reply that could be read in part is not asked for again
+
+
+@pytest.mark.parametrize(("n_bad", "again"), [(0, 0), (1, 1), (2, 2), (3, 0), (5, 0)])
+def test_unreadable_replies_are_asked_for_again_where_half_could_be_read(n_bad: int, again: int) -> None:
+    n_seen = 0
+
+    def some_bad(request: ChatRequest) -> str:
+        nonlocal n_seen
+        n_seen += 1
+        return "no idea" if n_seen <= n_bad else simulated(request)
+
+    llm = Fake(some_bad)
+    found = FreeTextSimulator(llm, TEXTS).simulate("digits", ROWS)
+    assert llm.bursts == ([5, again] if again else [5])
+    assert [request.attempt for request in llm.asked[5:]] == [1] * again
+    assert [question(r) for r in llm.asked[5:]] == [question(r) for r in llm.asked[:again]]
+    assert len(found.unscored) == (0 if again or not n_bad else n_bad)
+    for reason in found.unscored.values():
+        assert "no JSON in the reply" in reason
+
+
+def test_a_reply_that_is_unreadable_twice_is_unscored_and_no_third_is_asked_for() -> None:
+    llm = Fake(lambda request: "no idea" if tokens_in(question(request))[-1] == (" c",) else simulated(request))
+    found = FreeTextSimulator(llm, TEXTS).simulate("digits", ROWS)
+    assert llm.bursts == [5, 1]
+    assert set(found.unscored) == {2}
+
+
+def test_what_was_not_answered_is_not_asked_again() -> None:
+    refused = ChatFailure("refusal", "no")
+    llm = Fake(lambda request: refused if tokens_in(question(request))[-1] == (" c",) else simulated(request))
+    found = FreeTextSimulator(llm, TEXTS).simulate("digits", ROWS)
+    assert llm.bursts == [5]
+    assert found.unscored == {2: "refusal: no"}
+
+
+def test_one_unreadable_token_makes_an_excerpt_unscored() -> None:
+    def one(request: ChatRequest) -> str:
+        return "none" if question(request).endswith('"2"\n</data>') else simulated(request)
+
+    llm = Fake(one)
+    found = FreeTextSimulator(llm, TEXTS, "token-by-token").simulate("digits", ROWS)
+    assert set(found.unscored) == {1}
+    np.testing.assert_array_equal(found.levels[[0, 2, 3, 4]], LEVELS[[0, 2, 3, 4]])
+
+
+def test_expected_levels_come_from_log_probabilities() -> None:
+    def sure_by_half(request: ChatRequest) -> ChatReply:
+        half = float(np.log(0.5))
+        return ChatReply("8", "stop", USAGE, (TokenChoice("8", (("8", half), ("4", half))),))
+
+    found = FreeTextSimulator(Fake(sure_by_half), TEXTS, "token-by-token").simulate("s", padded([[0, 1]]))
+    np.testing.assert_allclose(found.levels, [[6, 6]], atol=1e-6)
+
+
+def test_ends_of_texts() -> None:
+    llm = Fake(simulated)
+    texts = [(0, 3), (5, 1), (4,)] * 7
+    found = FreeTextSimulator(llm, TEXTS).at_ends("digits", texts)
+    assert found == [6.0, 0.0, 7.0] * 7
+    assert llm.bursts == [-(-len(texts) // TEXTS_A_CALL)]
+    assert FreeTextSimulator(Fake(simulated), TEXTS).at_ends("digits", []) == []
+
+
+def test_ends_that_did_not_come_back_are_unscored() -> None:
+    def first_only(request: ChatRequest) -> str:
+        return '{"levels":[{"number":1,"level":3},{"number":2,"level":11}]}'
+
+    first, second, third = FreeTextSimulator(Fake(first_only), TEXTS).at_ends("s", [(0,), (1,), (2,)])
+    assert first == 3.0
+    assert isinstance(second, Unscored)
+    assert isinstance(third, Unscored)
+
+
+@given(st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=6), min_size=1, max_size=6), st.integers(1, 4))
+def test_any_tokens_come_back_as_they_were_asked(rows: list[list[int]], n: int) -> None:
+    tokens = padded(rows)
+    found = FreeTextSimulator(Fake(simulated), TEXTS, excerpts_a_call=n).simulate("s", tokens)
+    expected = np.array([[0 if t < 0 else level(STRINGS[t]) for t in row] for row in tokens], dtype=np.float32)
+    assert found.unscored == {}
+    np.testing.assert_array_equal(found.levels, expected)
+
+
+def readings(n: int, n_tokens: int = 8, seed: int = 0) -> ExploreReadings:
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(0, len(STRINGS), (n, n_tokens)).astype(np.int32)
+    numbers = np.arange(n, dtype=np.int32)
+    excerpts = Excerpts(tokens, np.full(n, n_tokens, np.int32), numbers, numbers, numbers)
+    values = np.where(np.isin(tokens, [3, 4]), 2.0 + rng.random(tokens.shape), 0.0).astype(np.float32)
+    return ExploreReadings(excerpts, values)
+
+
+WRITTEN = {
+    "hypotheses": [
+        {"explanation": f"digit {i}", "form": "token", "texts": [{"text": "x 1", "level": 9}]} for i in range(5)
+    ]
+}
+
+
+def test_the_explainer_writes_at_most_what_is_asked_for() -> None:
+    llm = Fake(lambda _: json.dumps(WRITTEN))
+    explainer = FreeTextExplainer(llm, TEXTS, seed=2**40 + 5)
+    found = explainer.propose(readings(60), 20, np.random.default_rng(0), 3)
+    assert [proposal.sentence for proposal in found] == ["digit 0", "digit 1", "digit 2"]
+    assert found[0].texts[0].text == "x 1"
+    (request,) = llm.asked
+    assert (request.role, request.temperature, request.seed) == ("explainer", TEMPERATURE, 5)
+    assert "Hypotheses to write: 3." in question(request)
+    again = Fake(lambda _: json.dumps(WRITTEN))
+    FreeTextExplainer(again, TEXTS, seed=2**40 + 5).propose(readings(60), 20, np.random.default_rng(0), 3)
+    assert again.asked == llm.asked
+
+
+@pytest.mark.parametrize("said", ["nothing", ChatFailure("timeout", "too late")])
+def test_an_explainer_without_an_answer_says_so(said: Said) -> None:
+    llm = Fake(lambda _: said)
+    explainer = FreeTextExplainer(llm, TEXTS, 0)
+    with pytest.raises(NothingWritten, match=r"no JSON in the reply|timeout: too late"):
+        explainer.propose(readings(60), 20, np.random.default_rng(0), 2)
+    assert llm.bursts == ([1, 1] if isinstance(said, str) else [1])
+    with pytest.raises(NothingWritten):
+        explainer.revise(readings(60), 20, np.random.default_rng(0), [], ["digits"])
+    assert explainer.propose_one(readings(60), 20, np.random.default_rng(0)) is None
+
+
+def test_a_revision_shows_what_refuted_and_not_what_was_never_asked() -> None:
+    llm = Fake(lambda _: json.dumps(WRITTEN))
+    revealed = [
+        Revealed((0, 3), 2.5, True, (("digits", 0.9), ("other", None))),
+        Revealed((0, 1), 2.5, True, (("digits", 0.03),)),
+    ]
+    found = FreeTextExplainer(llm, TEXTS, 0).revise(readings(60), 20, np.random.default_rng(0), revealed, ["digits"])
+    assert len(found) == N_REVISED
+    shown = question(llm.asked[0])
+    assert "predicted 3%; fired" in shown
+    assert "predicted 90%; fired" in shown
+    assert "other" not in shown
+
+
+def test_explanations_of_several_neurons_are_asked_for_at_once() -> None:
+    n_asked = 0
+
+    def second_fails(_: ChatRequest) -> Said:
+        nonlocal n_asked
+        n_asked += 1
+        return ChatFailure("refusal", "no") if n_asked == 2 else json.dumps(WRITTEN)
+
+    llm = Fake(second_fails)
+    neurons = [(readings(60, seed=i), np.random.default_rng(i)) for i in range(3)]
+    first, second, third = FreeTextExplainer(llm, TEXTS, 0).propose_each(neurons, 20)
+    assert llm.bursts == [3]
+    assert first is not None
+    assert first.sentence == "digit 0"
+    assert second is None
+    assert third is not None
+
+
+def test_the_writer() -> None:
+    texts = {"texts": [{"text": f"t {i}", "level": i} for i in range(8)]}
+    llm = Fake(lambda _: json.dumps(texts))
+    found = FreeTextWriter(llm, TEXTS, readings(40)).write(["digits", "letters"], [], 4, np.random.default_rng(0))
+    assert not isinstance(found, Unscored)
+    assert [text.text for text in found] == ["t 0", "t 1", "t 2", "t 3"]
+    shown = question(llm.asked[0])
+    assert shown.index('"digits"') < shown.index('"letters"')
+    nothing = FreeTextWriter(Fake(lambda _: "{}"), TEXTS, readings(40))
+    assert isinstance(nothing.write(["digits"], [], 4, np.random.default_rng(0)), Unscored)
+
+
+def test_the_asker_asks_five_a_call() -> None:
+    def yes(request: ChatRequest) -> str:
+        n = len(re.findall(r"^\d+\. ", question(request), re.MULTILINE))
+        return json.dumps({"answers": [{"number": i, "fires": i % 2 == 1} for i in range(1, n + 1)]})
+
+    llm = Fake(yes)
+    asker = FreeTextAsker(llm, TEXTS)
+    assert asker.detect("digits", [(0, 3)] * 12) == [True, False] * 2 + [True] + [True, False] * 2 + [True, True, False]
+    assert llm.bursts == [3]
+    assert {request.role for request in llm.asked} == {"detector"}
+    assert asker.fuzz("digits", [((0, 3), [False, True])] * 2) == [True, False]
+    assert "<<1>>" in question(llm.asked[-1])
+    assert llm.asked[-1].role == "fuzzer"
+    assert all(isinstance(one, Unscored) for one in FreeTextAsker(Fake(lambda _: "?"), TEXTS).detect("d", [(0,)] * 7))
+
+
+def sample(n_each: int = 20) -> StratifiedSample:
+    known = readings(3 * n_each)
+    strata = [name for name in ("top", "quantile", "random") for _ in range(n_each)]
+    return StratifiedSample.draw(Readings(known.excerpts, known.values), strata, np.random.default_rng(1))
+
+
+@given(st.integers(1, 70), st.integers(2, 15))
+def test_thin_rows_keep_strata_and_are_the_same_for_everybody(n: int, n_each: int) -> None:
+    whole = sample(n_each)
+    rows = thin_rows(whole, n)
+    np.testing.assert_array_equal(rows, thin_rows(whole, n))
+    assert (np.diff(rows) > 0).all()
+    counts = Counter(whole.strata[row] for row in rows)
+    expected = n_each if n >= len(whole) else min(n_each, -(-n // 3))
+    assert counts == dict.fromkeys(("top", "quantile", "random"), expected)
+
+
+@given(st.sets(st.integers(0, 29), min_size=0, max_size=30))
+def test_a_part_is_what_was_simulated(failed: set[int]) -> None:
+    whole = sample(10)
+    rows = thin_rows(whole, 30)
+    levels = np.arange(30 * 8, dtype=np.float32).reshape(30, 8)
+    found = simulated_part(whole, rows, Simulation(levels, dict.fromkeys(failed, "why")))
+    if 30 - len(failed) < LEAST_SHARE * 30:
+        assert isinstance(found, Unscored)
+        assert f"{len(failed)} of 30 excerpts could not be simulated, most often because: why" in found.reason
+        return
+    assert isinstance(found, Part)
+    assert len(found.sample) + found.n_unscored == 30
+    assert set(found.rows.tolist()) == set(range(30)) - failed
+    np.testing.assert_array_equal(found.levels, levels[found.rows])
+    np.testing.assert_array_equal(found.sample.readings.values, whole.readings.values[found.rows])
+    assert list(found.sample.strata) == [whole.strata[row] for row in found.rows]
+
+
+def test_a_part_depends_on_its_rows_alone() -> None:
+    whole = sample()
+    rows = np.array([0, 5, 21, 30, 44, 59])
+    one, other = part_of(whole, rows), part_of(whole, rows)
+    np.testing.assert_array_equal(one.weights, other.weights)
+    assert part_of(whole, np.arange(len(whole))) is whole
+
+
+class Rule:
+    """Simulates one exact sentence."""
+
+    name = "rules"
+
+    def simulate(self, sentence: str, tokens: np.ndarray[Any, np.dtype[np.int32]]) -> Any:
+        if sentence != "exact":
+            return Unscored(reason="not of the rule language")
+        return np.where(np.isin(tokens, [3, 4]), 9, 0).astype(np.float32)
+
+
+class Reader:
+    """Simulates any sentence but for some rows of what it is asked."""
+
+    name = "openai:fake"
+
+    def __init__(self, failing: dict[str, set[int]]) -> None:
+        self.failing = failing
+        self.n_asked = 0
+
+    def simulate(self, sentence: str, tokens: np.ndarray[Any, np.dtype[np.int32]]) -> Simulation:
+        self.n_asked += len(tokens)
+        levels = np.where(np.isin(tokens, [3]), 9, 0).astype(np.float32)
+        return Simulation(levels, dict.fromkeys(self.failing.get(sentence, set()), "unreadable"))
+
+    def at_ends(self, sentence: str, texts: Sequence[tuple[int, ...]]) -> list[float | Unscored]:
+        return [Unscored(reason="unreadable") if i in self.failing.get(sentence, set()) else 9.0 if t[-1] == 3 else 0.0
+                for i, t in enumerate(texts)]  # fmt: skip
+
+
+def bench(reader: Reader, n_read: int = 30) -> Bench:
+    """A bench of which only what scoring needs is there."""
+    probe = SimpleNamespace(tokens=padded([[0, 3]]))
+    made = Bench.__new__(Bench)
+    vars(made).update(
+        reader=reader, simulator=Rule(), n_read=n_read, _exact={}, _probe_levels={}, seed=0,
+        evidence=SimpleNamespace(probe=probe, theta=1.0), development=sample(),
+    )  # fmt: skip
+    return made
+
+
+def test_on_and_both_on_of_partly_simulated_sentences() -> None:
+    reader = Reader({"one": {0, 3}, "other": {3, 7, 29}, "hopeless": set(range(16))})
+    table = bench(reader)
+    whole = table.development
+    one = table.on("one", whole)
+    assert isinstance(one, Part)
+    assert (len(one.rows), one.n_unscored) == (28, 2)
+    exact = table.on("exact", whole)
+    assert isinstance(exact, Part)
+    assert (len(exact.rows), exact.n_unscored) == (len(whole), 0)
+    both = table.both_on("one", "other", whole)
+    assert isinstance(both, tuple)
+    first, second = both
+    asked = thin_rows(whole, 30)
+    expected = sorted(set(asked.tolist()) - set(asked[[0, 3, 7, 29]].tolist()))
+    assert first.rows.tolist() == second.rows.tolist() == expected
+    assert first.sample is second.sample
+    np.testing.assert_array_equal(first.levels, np.where(whole.readings.excerpts.tokens[expected] == 3, 9, 0))
+    assert (first.n_unscored, second.n_unscored) == (2, 3)
+    mixed = table.both_on("exact", "one", whole)
+    assert isinstance(mixed, tuple)
+    assert mixed[0].rows.tolist() == one.rows.tolist()
+    np.testing.assert_array_equal(mixed[0].levels, exact.levels[one.rows])
+    for pair in (("hopeless", "one"), ("one", "hopeless"), ("exact", "hopeless")):
+        found = table.both_on(*pair, whole)
+        assert isinstance(found, Unscored)
+        assert "16 of 30 excerpts could not be simulated" in found.reason
+
+
+def test_who_is_exact_is_never_asked() -> None:
+    reader = Reader({})
+    table = bench(reader)
+    assert table.is_exact("exact")
+    assert not table.is_exact("in free words")
+    table.on("exact", table.development)
+    assert table.at_ends("exact", [(0, 3), (0, 0)]) == [9.0, 0.0]
+    assert reader.n_asked == 0
+    assert table.simulator_of("exact") == "rules"
+    assert table.simulator_of("in free words") == table.simulator_of(None) == "openai:fake"
+
+
+def test_chances_of_what_has_no_level() -> None:
+    table = [0.1] * 5 + [0.9] * 6
+    abstained: Counter[str] = Counter()
+    found = chances(table, [0.0, Unscored(reason="why"), 10.0, Unscored(reason="why"), 4.5], abstained)
+    assert found == [0.1, None, 0.9, None, 0.5]
+    assert abstained == {"why": 2}
+    reader = Reader({"s": {1}, "hopeless": set(range(30))})
+    said: Counter[str] = Counter()
+    on, off, other = balanced_chances(bench(reader), "s", [(0, 3), (0, 3), (0, 0)], said)
+    assert on is not None
+    assert other is not None
+    assert on > 0.5 > other
+    assert off is None
+    assert said == {"unreadable": 1}
+    assert balanced_chances(bench(reader), "hopeless", [(0, 3), (1,)], said) == [None, None]
+
+
+def test_a_rival_that_abstains_gets_the_average() -> None:
+    said = {"right": [0.9, 0.1, 0.9], "wrong": [0.1, 0.9, 0.1], "silent": [None, None, None]}
+    fired, carriers = [True, False, True], ["a", "b", "c"]
+    scores = log_scores(said, fired, carriers)
+    assert scores["right"] == pytest.approx(3 * np.log(0.9), abs=1e-5)
+    assert scores["silent"] == pytest.approx((scores["right"] + scores["wrong"]) / 2, abs=1e-5)
+    without = log_scores({name: said[name] for name in ("right", "wrong")}, fired, carriers)
+    assert {name: scores[name] for name in without} == without
+    assert log_scores({"a": [None], "b": [None]}, [True], ["x"]) == {"a": 0.0, "b": 0.0}
+
+
+@given(st.lists(st.tuples(st.floats(0.02, 0.98), st.booleans(), st.booleans()), min_size=1, max_size=8))
+def test_to_say_nothing_of_a_text_is_neither_right_nor_wrong(texts: list[tuple[float, bool, bool]]) -> None:
+    """Of a text on which only one rival spoke, both earn the same; of others, each what it would earn alone."""
+    carriers = [str(i) for i in range(len(texts))]
+    fired = [fires for _, fires, _ in texts]
+    one = [p for p, _, _ in texts]
+    other = [0.5 if spoke else None for _, _, spoke in texts]
+    scores = log_scores({"one": one, "other": other}, fired, carriers)
+    earned = [np.log(p if fires else 1 - p) for p, fires, _ in texts]
+    expected = sum(np.log(0.5) if spoke else own for own, (_, _, spoke) in zip(earned, texts, strict=True))
+    assert scores["one"] == pytest.approx(sum(earned), abs=1e-5)
+    assert scores["other"] == pytest.approx(expected, abs=1e-5)
