@@ -11,6 +11,7 @@ from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered, Meters
 from tools.llm.prices import PRICES_VARIABLE, Price, price_of
 from tools.llm.settings import access
+from traces.console import Display
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class LLMs:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
 
-def open_llms(config: RunConfig) -> LLMs:
-    """Get the LLMs that a config names ready; nothing is sent yet.
+def open_llms(config: RunConfig, display: Display) -> LLMs:
+    """Get the LLMs that a config names ready, with their progress on `display`; nothing is sent yet.
 
     Raises:
         BadInput: the URL cannot be used, or a limit on money cannot be kept because a price is unknown.
@@ -46,6 +47,8 @@ def open_llms(config: RunConfig) -> LLMs:
     if not names:
         return LLMs()
     endpoints = {name: Endpoint.open(name, config.llm) for name in names}
+    for endpoint in endpoints.values():
+        endpoint.progress = display
     prices = {name: price_of(endpoint.where.url, name) for name, endpoint in endpoints.items()}
     unknown = [name for name in names if prices[name] is None]
     if config.max_usd is not None and unknown:

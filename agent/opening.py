@@ -147,7 +147,7 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
         StorageError: the cache cannot be written.
     """
     shelf = shelf or Shelf()
-    llms = open_llms(config)  # first: what is missing should be said before anything is read
+    llms = open_llms(config, display)  # first: what is missing should be said before anything is read
     subject, neuron = open_subject_for(config.target, config.model, display, config.planted, shelf)
     corpus = shelf.corpus(subject, config.corpus, config.corpus_tokens, display)
     display.note(

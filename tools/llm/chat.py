@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 Role = Literal["explainer", "reviser", "writer", "simulator", "detector", "fuzzer", "agent"]
@@ -85,8 +85,9 @@ class ChatRequest:
 
     def key(self, endpoint: str, model: str) -> str:
         """SHA-256 (hex) of everything that decides the reply: what a kept reply is found by."""
-        whole = {"endpoint": endpoint, "model": model, **asdict(self)}
-        return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        whole = {"endpoint": endpoint, "model": model, **vars(self)}
+        text = json.dumps(whole, sort_keys=True, separators=(",", ":"), default=vars)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from tools.errors import AgentError, LLMNotAvailable
+from tools.evidence.progress import NoProgress, Progress
 from tools.llm.capabilities import Capabilities, Discovery
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, Usage
 from tools.llm.exchange import GRACE_S, Exchange, exchange
-from tools.llm.secrets import scrubbed
+from tools.llm.secrets import HIDDEN, LEAST_SECRET, scrubbed
 from tools.llm.settings import Access, LLMSettings, access
 from tools.llm.wire import body_of, is_json, packed, read_reply, unpacked, without_collection
 
@@ -59,6 +61,7 @@ class Endpoint:
         where: the endpoint and the key.
         shared: what all calls of the process share.
         learnt: what the endpoint honours.
+        progress: shows how far it is; only ever called by the thread that asks.
     """
 
     model: str
@@ -66,6 +69,7 @@ class Endpoint:
     where: Access
     shared: Exchange
     learnt: Discovery
+    progress: Progress = field(default_factory=NoProgress)
     _has_answered: bool = False
     _failed_in_a_row: int = 0
     _over: AgentError | None = None
@@ -105,19 +109,38 @@ class Endpoint:
         if missing:
             self.shared.replies.prepare()
             self._over = None
-            kept |= self.shared.run(self._ask_all(missing))
+            kept |= self.shared.run(self._ask_all(missing), self._shown(missing))
         return [kept[key] for key in keys]
 
-    async def _ask_all(self, requests: dict[str, ChatRequest]) -> dict[str, Answer]:
-        tasks: dict[str, asyncio.Task[Answer]] = {}
+    @contextmanager
+    def _shown(self, requests: Collection[str]) -> Iterator[Callable[[], None]]:
+        """Progress on what is being asked, from when it has taken a moment; to be called now and then."""
+        shown: int | None = None
+
+        def show() -> None:
+            nonlocal shown
+            if shown is None:
+                self.progress.start(len(requests), f"asking {self.name}")
+                shown = 0
+            done = len(requests) - sum(key in self._asking for key in requests)
+            self.progress.advance(done - shown)
+            shown = done
+
         try:
+            yield show
+        finally:
+            if shown is not None:
+                self.progress.advance(len(requests) - shown)
+                self.progress.finish()
+
+    async def _ask_all(self, requests: dict[str, ChatRequest]) -> dict[str, Answer]:
+        with without_collection():
             for key, request in requests.items():
                 if key not in self._asking:  # another thread may be waiting for the same answer
                     self._asking[key] = task = asyncio.create_task(self._answer(key, request))
                     task.add_done_callback(lambda _, key=key: self._asking.pop(key, None))  # type: ignore[misc]
-                tasks[key] = self._asking[key]
-                if len(tasks) % self.shared.limit.most == 0:
-                    await asyncio.sleep(0)  # so that the first are sent before there are tasks for all
+            tasks = {key: self._asking[key] for key in requests}
+        try:
             done, _ = await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
         except asyncio.CancelledError:
             await self._stop(tasks.values())
@@ -144,7 +167,8 @@ class Endpoint:
         try:
             answer = await self._with_attempts(request)
             if isinstance(answer, ChatReply) or answer.kind in _KEPT:
-                await asyncio.wrap_future(self.shared.replies.put(key, packed(answer)))
+                # Shielded: whoever asked may give up, and what was paid for is kept all the same.
+                await asyncio.shield(asyncio.wrap_future(self.shared.replies.put(key, packed(answer))))
         except AgentError as error:
             self._over = error
             raise
@@ -220,6 +244,10 @@ class Endpoint:
         return ChatFailure("rejected", "the endpoint refuses every form of this request")
 
     async def _read(self, data: bytes, request: ChatRequest) -> Answer:
+        if (
+            len(self.where.key) >= LEAST_SECRET
+        ):  # an endpoint may repeat it anywhere; a short one is a stand-in for none
+            data = data.replace(self.where.key.encode(), HIDDEN.encode())
         async with self.shared.reading:
             answer = read_reply(data, request)
             await asyncio.sleep(0)

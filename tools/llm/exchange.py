@@ -10,8 +10,9 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tools.evidence.cache import default_cache_dir
@@ -59,8 +60,11 @@ class Exchange:
         self._thread = threading.Thread(target=self._loop.run_forever, name="llm", daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the loop and wait for it. Ctrl-C cancels it, and waits until it has ended."""
+    def run(self, work: Coroutine[Any, Any, T], shown: AbstractContextManager[Callable[[], None]] | None = None) -> T:
+        """Run `work` on the loop and wait for it. Ctrl-C cancels it, and waits until it has ended.
+
+        `shown` is called every half second meanwhile, by the thread that waits.
+        """
         ended = threading.Event()
 
         async def until_ended() -> T:
@@ -71,12 +75,14 @@ class Exchange:
 
         running: Future[T] = asyncio.run_coroutine_threadsafe(until_ended(), self._loop)
         try:
-            while True:
-                try:
-                    return running.result(timeout=_LOOK_EVERY_S)
-                except TimeoutError:
-                    if running.done():
-                        raise
+            with shown or nullcontext(lambda: None) as show:
+                while True:
+                    try:
+                        return running.result(timeout=_LOOK_EVERY_S)
+                    except TimeoutError:
+                        if running.done():
+                            raise
+                        show()
         except BaseException:
             if not running.done():
                 running.cancel()

@@ -10,6 +10,7 @@ import gc
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -92,7 +93,7 @@ def read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """No garbage collection meanwhile: the many small objects of a reply with log probabilities set off several, each
+    """No garbage collection meanwhile: the many small objects of replies with log probabilities set off many, each
     through all that the process holds, and that takes longer than the reading."""
     was_on = gc.isenabled()
     gc.disable()
@@ -173,7 +174,11 @@ def _choices(content: Any) -> tuple[TokenChoice, ...] | None:
         return tuple(
             TokenChoice(
                 str(entry["token"]),
-                tuple((str(other["token"]), float(other["logprob"])) for other in entry.get("top_logprobs") or ()),
+                tuple(
+                    (str(other["token"]), number)
+                    for other in entry.get("top_logprobs") or ()
+                    if isfinite(number := float(other["logprob"]))  # "-Infinity" stands for a token that never comes
+                ),
             )
             for entry in content
         )

@@ -52,6 +52,9 @@ class _Excerpts(BaseModel):
     excerpts: list[Annotated[Any, WithJsonSchema(schema_of(_Excerpt))]]
 
 
+_SCHEMA = schema_of(_Excerpts)
+
+
 def request(explanation: str, excerpts: Sequence[Sequence[str]]) -> ChatRequest:
     """Ask for the levels of all tokens of all excerpts at once."""
     sample = [(examples.TOKENS, examples.LEVELS), (examples.SILENT_TOKENS, examples.SILENT_LEVELS)]
@@ -65,7 +68,7 @@ def request(explanation: str, excerpts: Sequence[Sequence[str]]) -> ChatRequest:
             Message("user", _question(explanation, excerpts)),
         ),
         max_tokens=64 + sum(16 + 24 * len(tokens) for tokens in excerpts),
-        schema=schema_of(_Excerpts),
+        schema=_SCHEMA,
     )
 
 

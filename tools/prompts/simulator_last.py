@@ -34,6 +34,9 @@ class _Levels(BaseModel):
     levels: list[Annotated[Any, WithJsonSchema(schema_of(_Level))]]
 
 
+_SCHEMA = schema_of(_Levels)
+
+
 def request(explanation: str, texts: Sequence[Sequence[str]]) -> ChatRequest:
     """Ask for the level at the last token of each text; texts are given as their tokens."""
     sample = (examples.TOKENS[:4], examples.SILENT_TOKENS)
@@ -47,7 +50,7 @@ def request(explanation: str, texts: Sequence[Sequence[str]]) -> ChatRequest:
             Message("user", question(explanation, listed(map(last_marked, texts)))),
         ),
         max_tokens=64 + 20 * len(texts),
-        schema=schema_of(_Levels),
+        schema=_SCHEMA,
     )
 
 
