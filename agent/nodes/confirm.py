@@ -25,6 +25,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     run = runtime.context
     run.trace.emit(Stage(stage="confirm", round=state["round"]))
     winner = run.note_leader()
+    _may_spend(run, NULL_SHARE)
     predicted = score_predictions(run, state["round"] + 1)
     own = predicted.get(winner.name, {})
     why_not = (
@@ -32,7 +33,6 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     )
     not_predicted = Unscored(reason=f"the neuron {why_not}")
     found = meanings_of(run, winner)
-    _may_spend(run, NULL_SHARE)
     null: NullChoice = run.toolbox.call("null", Null(n=run.n_candidates()))
     _may_spend(run, 1.0)
     opening = run.results.next_fold(

@@ -82,6 +82,28 @@ def test_thoughts_in_the_text_are_no_part_of_the_reply(tmp_path: Path) -> None:
     assert found.text == '{"a": 2}'
 
 
+@pytest.mark.parametrize(
+    ("said", "finish", "text"),
+    [
+        ('maybe {"a": 1}</think>{"a": 2}', "stop", '{"a": 2}'),  # the template opened the thought
+        ("<thinking>x</thinking> y <think>z</think>done", "stop", "done"),
+    ],
+)
+def test_a_draft_in_a_thought_is_no_answer(said: str, finish: str, text: str, tmp_path: Path) -> None:
+    found = ask_one(Server(lambda _: ok(said, choice={"finish_reason": finish})), tmp_path)
+    assert isinstance(found, ChatReply)
+    assert found.text == text
+
+
+def test_a_thought_that_was_cut_off_is_no_reply_and_gets_room(tmp_path: Path) -> None:
+    cut = ok('<think>a draft {"levels": [9]} but wait,', choice={"finish_reason": "length"})
+    server = Server(lambda _: cut)
+    found = ask_one(server, tmp_path)
+    assert isinstance(found, ChatFailure)
+    assert found.kind == "empty reply"
+    assert server.bodies[-1]["max_tokens"] > 1000
+
+
 FAILURES = {
     "refusal": (ok(None, message={"refusal": "I cannot help."}), "refusal"),
     "filter": (ok(None, choice={"finish_reason": "content_filter"}), "refusal"),
@@ -237,6 +259,59 @@ def test_a_refusal_is_kept_and_a_failure_is_not(tmp_path: Path) -> None:
             assert found.usage == Usage(20, 5)
         assert isinstance(llm.ask([question("b")])[0], ChatFailure)
         assert isinstance(llm.ask([question("b")])[0], ChatReply)
+
+
+def test_an_empty_reply_that_was_paid_for_is_kept(tmp_path: Path) -> None:
+    server = Server(lambda _: ok(""))
+    with endpoint(server, tmp_path) as llm:
+        for _ in range(3):
+            (found,) = llm.ask([question()])
+            assert isinstance(found, ChatFailure)
+    assert len(server.bodies) == 1
+
+
+def test_a_question_asked_again_is_another_one_on_the_wire(tmp_path: Path) -> None:
+    server = Server(lambda _: ok())
+    with endpoint(server, tmp_path) as llm:
+        llm.ask([question(seed=5), question(seed=5, attempt=1)])
+    assert sorted(body["seed"] for body in server.bodies) == [5, 6]
+    assert len({body["temperature"] for body in server.bodies}) == 2
+
+
+def test_an_outage_ends_the_run_and_not_in_a_result(tmp_path: Path) -> None:
+    server = Server(in_turn(ok(), *[refused(503, "down")] * 500))
+    with endpoint(server, tmp_path, retries=1) as llm:
+        llm.ask([question("hello")])
+        with pytest.raises(LLMNotAvailable, match="has stopped answering"):
+            llm.ask([question(str(i)) for i in range(50)])
+
+
+def test_an_endpoint_that_breaks_on_some_questions_is_still_there(tmp_path: Path) -> None:
+    server = Server(lambda _: refused(500, "Internal Server Error"))
+    with endpoint(server, tmp_path) as llm:
+        found = llm.ask([question(str(i)) for i in range(20)])
+    assert {one.kind for one in found if isinstance(one, ChatFailure)} == {"server error"}
+    assert len(server.bodies) == 60  # a bare 500 is tried three times, since it mostly comes again
+
+
+def test_what_was_on_its_way_is_kept_when_another_call_ends_all(tmp_path: Path) -> None:
+    turn = itertools.count()
+    server = Server(lambda _: refused(401, "no") if next(turn) == 9 else ok(), delay_s=0.05)
+    with endpoint(server, tmp_path, 10) as llm, pytest.raises(LLMNotAvailable):
+        llm.ask([question(str(i)) for i in range(10)])
+    n = len(server.bodies)
+    with endpoint(server, tmp_path, 10) as llm:
+        assert sum(one.cached for one in llm.ask([question(str(i)) for i in range(10)])) == 9
+    assert len(server.bodies) == n + 1
+
+
+def test_the_limit_can_be_widened(tmp_path: Path) -> None:
+    server = Server(lambda _: ok(), delay_s=0.01)
+    with endpoint(server, tmp_path, 2) as llm:
+        llm.ask([question(str(i)) for i in range(6)])
+        llm.shared.allow(12)
+        llm.ask([question(f"more {i}") for i in range(60)])
+        assert llm.shared.limit.highest == 12
 
 
 @pytest.mark.parametrize(

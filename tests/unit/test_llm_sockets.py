@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +116,19 @@ def test_no_reply_is_a_time_out(tmp_path: Path) -> None:
     assert isinstance(found, ChatFailure)
     assert found.kind == "timeout"
     assert "0.2 s" in found.message
+
+
+def test_a_reply_that_trickles_in_is_a_time_out_too(tmp_path: Path) -> None:
+    def answer(to: socket.socket, number: int) -> None:
+        to.sendall(HEAD)
+        for byte in BODY:
+            time.sleep(0.1)
+            to.sendall(bytes([byte]))
+
+    with server(answer) as url, endpoint(url, tmp_path, timeout_s=0.4, retries=0) as llm:
+        (found,) = llm.ask([question()])
+    assert isinstance(found, ChatFailure)
+    assert found.kind == "timeout"
 
 
 @pytest.mark.parametrize("said", [b"", HEAD + BODY[:40], b"HTTP/1.1 200"])

@@ -14,7 +14,7 @@ _STRUCTURES: tuple[Structure, ...] = get_args(Structure)
 _OTHER_FIELD: dict[TokenField, TokenField] = {
     "max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens",
 }  # fmt: skip
-_ROOM_TO_THINK = 8192
+ROOM_TO_THINK = 8192
 """Tokens added to the limit of a model that spent all of it on thoughts that it does not show."""
 
 _NOT_TAKEN = ("support", "unrecognized", "unexpected", "unknown", "not permitted", "forbidden", "instead", "extra")
@@ -31,13 +31,6 @@ class Capabilities:
     temperature: bool = True
     seed: bool = True
     room: int = 0
-
-    def told(self) -> dict[str, str | bool | int]:
-        """For a result: what was asked in the end."""
-        return {
-            "structure": self.structure, "token_field": self.token_field, "log_probabilities": self.logprobs,
-            "functions": self.functions, "temperature": self.temperature, "seed": self.seed,
-        }  # fmt: skip
 
 
 @dataclass
@@ -117,8 +110,8 @@ class Discovery:
         if asked.room:
             return False
         if not self.now.room:
-            self.now = replace(self.now, room=_ROOM_TO_THINK)
-            self.noticed.append(f"it thinks before it answers: {_ROOM_TO_THINK:,} tokens more are allowed a reply")
+            self.now = replace(self.now, room=ROOM_TO_THINK)
+            self.noticed.append(f"it thinks before it answers: {ROOM_TO_THINK:,} tokens more are allowed a reply")
         return True
 
     def _less_structure(self, why: str) -> None:

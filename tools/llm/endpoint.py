@@ -37,8 +37,8 @@ _BROKEN = "HTTP 500"
 _RETRIES_WHEN_BROKEN = 2
 """Many servers answer a question that they cannot take with a bare 500, each time anew."""
 
-_KEPT: frozenset[FailureKind] = frozenset({"refusal"})
-"""Failures that are an answer: it was paid for, and would come again."""
+_KEPT: frozenset[FailureKind] = frozenset({"refusal", "empty reply"})
+"""Failures that are an answer, where they were paid for."""
 
 
 class _Passing(Exception):
@@ -72,8 +72,8 @@ class Endpoint:
     progress: Progress = field(default_factory=NoProgress)
     _has_answered: bool = False
     _failed_in_a_row: int = 0
-    _over: AgentError | None = None
-    """Why nothing more is sent for what is being asked now."""
+    _is_over: bool = False
+    """Nothing more is sent for what is being asked now."""
     _asking: dict[str, asyncio.Task[Answer]] = field(default_factory=dict)
     _on_their_way: set[asyncio.Task[Any]] = field(default_factory=set)
     _jitter: random.Random = field(default_factory=random.Random)
@@ -108,7 +108,7 @@ class Endpoint:
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in kept}
         if missing:
             self.shared.replies.prepare()
-            self._over = None
+            self._is_over = False
             kept |= self.shared.run(self._ask_all(missing), self._shown(missing))
         return [kept[key] for key in keys]
 
@@ -153,6 +153,7 @@ class Endpoint:
 
     async def _stop(self, tasks: Collection[asyncio.Task[Answer]]) -> None:
         """Send nothing more; what is on its way is paid for, so it is waited for a little, and kept."""
+        self._is_over = True
         waiting = {task for task in tasks if not task.done()}
         sent = waiting & self._on_their_way
         for task in waiting - sent:
@@ -164,30 +165,39 @@ class Endpoint:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _answer(self, key: str, request: ChatRequest) -> Answer:
+        task = asyncio.current_task()
+        assert task is not None
         try:
             answer = await self._with_attempts(request)
-            if isinstance(answer, ChatReply) or answer.kind in _KEPT:
+            if isinstance(answer, ChatReply) or (answer.kind in _KEPT and answer.usage is not None):
                 # Shielded: whoever asked may give up, and what was paid for is kept all the same.
                 await asyncio.shield(asyncio.wrap_future(self.shared.replies.put(key, packed(answer))))
-        except AgentError as error:
-            self._over = error
+        except AgentError:
+            self._is_over = True
             raise
+        finally:
+            self._on_their_way.discard(task)
         return answer
 
     async def _with_attempts(self, request: ChatRequest) -> Answer:
         loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
         started = loop.time()
         deadline = started + self.settings.deadline_s
         attempt = 0
+        paid: list[Usage] = []
         while True:
             try:
-                answer = await self._with_less(request, deadline)
+                answer = await self._with_less(request, deadline, paid)
             except _Passing as passing:
                 attempt += 1
+                self._on_their_way.discard(task)  # what it waits for now was not paid for
                 wait_s = passing.wait_s if passing.wait_s is not None else self._wait_s(attempt)
                 if not self._may_try_again(attempt, passing) or loop.time() + wait_s >= deadline:
                     self._count_failure(passing.failure)
-                    return replace(passing.failure, seconds=round(loop.time() - started, 4))
+                    usage = _total(paid) if paid else None
+                    return replace(passing.failure, usage=usage, seconds=round(loop.time() - started, 4))
                 if passing.failure.kind == "rate limit" or passing.nobody:
                     self.shared.limit.too_much(wait_s)
                 await asyncio.sleep(wait_s)
@@ -207,7 +217,7 @@ class Endpoint:
         return longest * self._jitter.uniform(0.5, 1.0)
 
     def _count_failure(self, failure: ChatFailure) -> None:
-        if failure.kind not in ("connection", "timeout"):  # it is there, and says something
+        if failure.message.startswith(_BROKEN):  # it is there, and cannot take this question
             return
         self._failed_in_a_row += 1
         what = f"the LLM endpoint {self.where.url}"
@@ -222,12 +232,14 @@ class Endpoint:
                 "every reply so far is kept, so nothing is paid twice when you go on later."
             )
 
-    async def _with_less(self, request: ChatRequest, deadline: float) -> Answer:
-        """Ask for everything that the endpoint is thought to honour, and for less where it turns out not to."""
-        paid: list[Usage] = []
+    async def _with_less(self, request: ChatRequest, deadline: float, paid: list[Usage]) -> Answer:
+        """Ask for everything that the endpoint is thought to honour, and for less where it turns out not to.
+
+        What every reply cost is added to `paid`.
+        """
         for _ in range(_MOST_LESSONS):
             async with self.shared.limit:
-                if self._over is not None:
+                if self._is_over:
                     raise asyncio.CancelledError
                 asked = self.learnt.now  # what was found out while this waited for its turn counts
                 sent = await self._send(request, asked, deadline)
@@ -274,22 +286,22 @@ class Endpoint:
         task = asyncio.current_task()
         assert task is not None
         self._on_their_way.add(task)
-        self.shared.n_sent += 1
         try:
             # Not through the typed methods, which cost more than everything else about a call.
-            response = await self.shared.client(self.where).post(
-                "/chat/completions",
-                cast_to=httpx2.Response,
-                body=body_of(request, self.model, asked),
-                options={"timeout": timeout},
-            )
+            async with asyncio.timeout(timeout):  # the transport's own counts from byte to byte
+                response = await self.shared.client(self.where).post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    body=body_of(request, self.model, asked),
+                    options={"timeout": timeout},
+                )
         except openai.APIStatusError as refused:
             self._has_answered = True
             return self._refused(request, asked, refused)
+        except TimeoutError as late:
+            raise _Passing(ChatFailure("timeout", f"no whole reply within {timeout:g} s")) from late
         except openai.APIConnectionError as broken:
             raise self._broken(broken, timeout) from broken
-        finally:
-            self._on_their_way.discard(task)
         self._has_answered = True
         self.shared.limit.went_well()
         return response.content

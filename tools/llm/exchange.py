@@ -44,7 +44,6 @@ class Exchange:
         limit: what is in flight; belongs to the loop.
         reading: held by whoever reads a reply, so that replies that come in a burst are read one by one, and the next
             requests go out in between.
-        n_sent: requests sent so far, repeated attempts included.
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class Exchange:
         self.replies = replies
         self.limit = AdaptiveLimit(concurrency)
         self.reading = asyncio.Lock()
-        self.n_sent = 0
         self._transport = transport
         self._clients: dict[Access, AsyncOpenAI] = {}
         self._loop = asyncio.new_event_loop()
@@ -80,14 +78,18 @@ class Exchange:
                     try:
                         return running.result(timeout=_LOOK_EVERY_S)
                     except TimeoutError:
-                        if running.done():
-                            raise
+                        if running.done():  # it ended just now, or the time-out is its own
+                            return running.result()
                         show()
         except BaseException:
             if not running.done():
                 running.cancel()
                 ended.wait(GRACE_S + 1)
             raise
+
+    def allow(self, concurrency: int) -> None:
+        """From here on so many requests in flight, at most."""
+        self._loop.call_soon_threadsafe(self.limit.allow, concurrency)
 
     def client(self, where: Access) -> AsyncOpenAI:
         """The client of an endpoint, with its pool of connections; only to be called on the loop."""
@@ -138,7 +140,7 @@ def exchange(settings: LLMSettings) -> Exchange:
                 atexit.register(close_exchange)
             store = ReplyStore(default_cache_dir() / "llm-replies.sqlite")
             _own = os.getpid(), Exchange(store, settings.concurrency)
-        _own[1].limit.most = settings.concurrency
+        _own[1].allow(settings.concurrency)
         return _own[1]
 
 

@@ -67,6 +67,12 @@ class AdaptiveLimit:
                 turn.set_result(None)
                 free -= 1
 
+    def allow(self, most: int) -> None:
+        """Another limit; one that was not narrowed before is not narrow now."""
+        self._now = float(most) if self._now >= self.most else min(self._now, most)
+        self.most = most
+        self._wake()
+
     def went_well(self) -> None:
         """A request was answered."""
         if self._now < self.most:

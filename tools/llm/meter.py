@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from tools.llm.capabilities import ROOM_TO_THINK
 from tools.llm.chat import ChatFailure, ChatModel, ChatReply, ChatRequest, FailureKind, Usage
 from tools.llm.prices import Price
 from tools.llm.wire import size_of
@@ -22,9 +23,11 @@ Answer = ChatReply | ChatFailure
 LOOP_SHARE, NULL_SHARE = 0.6, 0.8
 """Shares of the limits that the loop may spend, and with the matched null: the rest is for the sealed score."""
 
-_AT_FIRST = 4.0
-"""What is set aside for a call before any was counted, over what it is guessed to cost: endpoints add to questions, and
-models think."""
+_GUESS_AT_FIRST = 2.0
+"""A question's tokens before any was counted, over what they are guessed to be: endpoints add to a question."""
+
+_REPLIES_TO_TRUST = 8
+"""So many replies within their limit, and an LLM counts as one that does not think beyond it."""
 
 _LIMIT_REACHED: FailureKind = "limit reached"
 
@@ -97,7 +100,7 @@ class Account:
     max_usd: float | None = None
     share: float = LOOP_SHARE
     by_role: dict[str, Spent] = field(default_factory=dict)
-    _reserved_tokens: float = 0.0
+    _reserved_tokens: int = 0
     _reserved_usd: float = 0.0
 
     @property
@@ -122,21 +125,25 @@ class Account:
         known = [part for part in parts if part is not None]
         return sum(known) if len(known) == len(parts) else None
 
-    def reserve(self, usage: Usage, price: Price | None, scale: float = 1.0) -> bool:
-        """Set aside `scale` times what a call is guessed to cost; False where that is not left."""
-        tokens = scale * (usage.input_tokens + usage.output_tokens)
+    def reserve(self, usage: Usage, price: Price | None) -> bool:
+        """Set aside what a call may cost; False where that is not left."""
+        tokens, usd = _total(usage), price.of(usage) if price else 0.0
         if self.max_tokens is not None and self.tokens + self._reserved_tokens + tokens > self.share * self.max_tokens:
             return False
-        usd = scale * price.of(usage) if price else 0.0
         if self.max_usd is not None and (self.usd or 0.0) + self._reserved_usd + usd > self.share * self.max_usd:
             return False
         self._reserved_tokens += tokens
         self._reserved_usd += usd
         return True
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit to keep."""
+        return self.max_tokens is not None or self.max_usd is not None
+
     def release(self) -> None:
         """Nothing is set aside any more."""
-        self._reserved_tokens, self._reserved_usd = 0.0, 0.0
+        self._reserved_tokens, self._reserved_usd = 0, 0.0
 
     def add(self, call: LLMCall) -> None:
         """Count one call."""
@@ -158,9 +165,11 @@ class Metered:
     account: Account
     _calls: list[LLMCall] = field(default_factory=list)
     _counted: set[str] = field(default_factory=set)
-    _scale: float = 0.0
-    """The most that a call has cost so far, over what it was guessed to cost at most; 0 before the first one."""
     _is_spent: bool = False
+    _n_replies: int = 0
+    _thinks: bool = False
+    _longer: float = 1.0
+    """The most that a question had, over what it was guessed to have."""
 
     @property
     def name(self) -> str:
@@ -176,9 +185,11 @@ class Metered:
         while waiting:
             now = []
             for i in waiting:
-                if not self.account.reserve(_at_most(requests[i]), self.price, self._scale or _AT_FIRST):
+                if not self.account.reserve(self._at_most(requests[i]), self.price):
                     break
                 now.append(i)
+                if self.account.is_limited and not self._n_replies:
+                    break  # what the first one costs tells what others may
             if not now:
                 break
             try:
@@ -210,7 +221,8 @@ class Metered:
             error=answer.reason if isinstance(answer, ChatFailure) else None,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
-            at_most=_total(_at_most(request)),
+            guessed_tokens=size_of(request),
+            max_tokens=request.max_tokens,
             estimated=usage.estimated,
             usd=0.0 if answer.usage is None else None if self.price is None else round(self.price.of(usage), 9),
             cached=answer.cached,
@@ -222,10 +234,18 @@ class Metered:
     def _count(self, call: LLMCall) -> None:
         self._counted.add(call.key)
         if call.input_tokens + call.output_tokens:
-            self._scale = max(self._scale, (call.input_tokens + call.output_tokens) / max(call.at_most, 1), 1.0)
+            self._n_replies += 1
+            self._thinks |= call.output_tokens > call.max_tokens
+            self._longer = max(self._longer, call.input_tokens / max(call.guessed_tokens, 1))
         self.account.add(call)
         if self.account.share == LOOP_SHARE:
             self._is_spent |= (call.error or "").startswith(_LIMIT_REACHED)
+
+    def _at_most(self, request: ChatRequest) -> Usage:
+        """What a call may cost, as far as can be told from those before: a model that thinks may go on for long."""
+        longer = self._longer if self._n_replies else _GUESS_AT_FIRST
+        room = ROOM_TO_THINK if self._thinks or self._n_replies < _REPLIES_TO_TRUST else 0
+        return Usage(round(longer * size_of(request)), request.max_tokens + room)
 
     @property
     def is_spent(self) -> bool:
@@ -264,11 +284,6 @@ class Meters:
     def is_spent(self) -> bool:
         """Whether a call of the loop was refused because the limits of the run left nothing for it."""
         return any(model.is_spent for model in self.models)
-
-
-def _at_most(request: ChatRequest) -> Usage:
-    """What a call is guessed to cost, if its reply is as long as it may be."""
-    return Usage(size_of(request), request.max_tokens)
 
 
 def _total(usage: Usage) -> int:

@@ -29,10 +29,13 @@ from tools.llm.chat import (
     Usage,
 )
 
-_THOUGHTS = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>\s*", re.DOTALL)
+_THOUGHTS_END = re.compile(r".*</think(?:ing)?>\s*", re.DOTALL)
+_THOUGHTS_BEGIN = re.compile(r"\s*<think(?:ing)?>")
 _BYTES_A_TOKEN = 3
 _TOKENS_A_MESSAGE = 4
 _MOST_TOKENS = 2**40
+_AGAIN_TEMPERATURE = 0.3
+"""At least, where a question is asked again: the same reply would be of no more use."""
 
 
 def body_of(request: ChatRequest, model: str, can: Capabilities) -> dict[str, Any]:
@@ -40,9 +43,11 @@ def body_of(request: ChatRequest, model: str, can: Capabilities) -> dict[str, An
     body: dict[str, Any] = {"model": model, "messages": [_message(m) for m in request.messages]}
     body[can.token_field] = request.max_tokens + can.room
     if can.temperature:
-        body["temperature"] = request.temperature
+        body["temperature"] = (
+            request.temperature if not request.attempt else max(request.temperature, _AGAIN_TEMPERATURE)
+        )
     if can.seed and request.seed is not None:
-        body["seed"] = request.seed
+        body["seed"] = request.seed + request.attempt
     if can.logprobs and request.logprobs:
         body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
     if request.schema is not None and can.structure == "json_schema":
@@ -120,7 +125,7 @@ def _read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
         usage = _usage(body.get("usage"), request, "") if isinstance(body.get("usage"), dict) else None
         return _failed("empty reply", "the endpoint's answer has no choices", usage)
     content = message.get("content")
-    text = _THOUGHTS.sub("", content, count=1) if isinstance(content, str) else ""
+    text = _without_thoughts(content) if isinstance(content, str) else ""
     calls = _calls(message.get("tool_calls"))
     usage = _usage(body.get("usage"), request, text + "".join(call.arguments for call in calls))
     finish = choice.get("finish_reason")
@@ -139,6 +144,16 @@ def _read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
     logprobs = choice.get("logprobs")
     found = _choices(logprobs.get("content")) if isinstance(logprobs, dict) else None
     return ChatReply(text, finish, usage, found if text == content else None, calls)
+
+
+def _without_thoughts(text: str) -> str:
+    """What follows the thoughts that some models write into their reply; a draft in them is no answer.
+
+    Some templates open the thoughts in the question, so that only their end is seen; thoughts that were cut off have no
+    end, and nothing follows them.
+    """
+    text = _THOUGHTS_END.sub("", text, count=1)
+    return "" if _THOUGHTS_BEGIN.match(text) else text
 
 
 def _failed(kind: FailureKind, message: str, usage: Usage | None = None) -> ChatFailure:

@@ -12,13 +12,14 @@ class LLMCall(BaseModel):
         role: who asked: explainer, reviser, writer, simulator, detector, fuzzer or agent.
         model: `openai:MODEL`.
         prompt: name and version of the template.
-        key: SHA-256 (hex) of the whole question, by which its reply is kept.
+        key: SHA-256 (hex) of the whole question and of who was asked; the same for the same question.
         question: the last message of the conversation.
         reply: what the LLM said; functions that it wants called as JSON lines. None where nothing came back.
         error: why nothing came back.
         input_tokens: of the question.
         output_tokens: of the reply.
-        at_most: tokens that it was guessed to cost at most, in and out.
+        guessed_tokens: of the question, as guessed before it was sent.
+        max_tokens: of the reply, as asked for.
         estimated: the endpoint did not count, so the tokens are guessed.
         usd: US dollars; None where the price is not known.
         cached: the reply was kept from before, and cost nothing now. Like a clock, this is about when and not what.
@@ -36,7 +37,8 @@ class LLMCall(BaseModel):
     error: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0
-    at_most: int = 0
+    guessed_tokens: int = 0
+    max_tokens: int = 0
     estimated: bool = False
     usd: float | None = None
     cached: bool = False
