@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from agent.config import RunConfig
@@ -11,6 +13,7 @@ from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered, Meters
 from tools.llm.prices import PRICES_VARIABLE, Price, price_of
 from tools.llm.settings import access
+from tools.records.excerpts import EXCERPT_TOKENS
 from traces.console import Display
 
 
@@ -22,13 +25,11 @@ class LLMs:
         explainer: writes hypotheses and texts; None where none does.
         simulator: simulates sentences in free words; None where none does.
         meters: counts the calls of both; None where there are none.
-        endpoints: by model.
     """
 
     explainer: Metered | None = None
     simulator: Metered | None = None
     meters: Meters | None = None
-    endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
 
 def open_llms(config: RunConfig, display: Display) -> LLMs:
@@ -56,14 +57,30 @@ def open_llms(config: RunConfig, display: Display) -> LLMs:
             f"--max-usd cannot be kept: the price of {unknown[0]} at {endpoints[unknown[0]].where.url} is unknown. "
             f"Write it into a file and name that in {PRICES_VARIABLE} (see the README), or use --max-tokens."
         )
+    for note in _notes(config, endpoints):
+        display.note(note)
     account = Account(config.max_tokens, config.max_usd)
     metered = {name: Metered(endpoint, prices[name], account) for name, endpoint in endpoints.items()}
     return LLMs(
         explainer=metered.get(config.explainer_llm or ""),
         simulator=metered.get(config.simulator_llm or ""),
         meters=Meters(account, list(metered.values())),
-        endpoints=endpoints,
     )
+
+
+def _notes(config: RunConfig, endpoints: dict[str, Endpoint]) -> Iterator[str]:
+    """What a user should know before anything is asked: what a sentence costs, where the key goes, what is in vain."""
+    if config.simulator_llm is None:
+        yield "what the LLM writes in free words cannot be scored without --simulator openai:MODEL, and is left out."
+        return
+    per_excerpt = EXCERPT_TOKENS if config.simulation == "token-by-token" else 1 / config.excerpts_per_call
+    n_calls = ceil(config.simulated_excerpts * per_excerpt)
+    limits = config.max_tokens is None and config.max_usd is None
+    yield f"a sentence in free words takes about {n_calls:,} LLM calls to score, and the matched null as many a try" + (
+        "; --max-tokens or --max-usd limits them." if limits else "."
+    )
+    for url in dict.fromkeys(e.where.url for e in endpoints.values() if e.where.key and not e.where.is_openai):
+        yield f"OPENAI_API_KEY is sent to {url}."
 
 
 def settled(config: RunConfig) -> RunConfig:

@@ -156,6 +156,8 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
     )
     scan = shelf.scan(subject, corpus, neuron.layer, display)
     evidence = neuron_evidence(scan, neuron.index)
+    if config.half is not None:
+        evidence = _half_of(evidence, config.half)
     vocabulary = shelf.vocabulary(subject)
     texts = TokenTexts(vocabulary.strings)
     reader = writer = asker = None
@@ -167,7 +169,7 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
     return Bench(
         subject=subject,
         scan=scan,
-        evidence=evidence if config.half is None else _half_of(evidence, config.half),
+        evidence=evidence,
         vocabulary=vocabulary,
         explainers=_explainers(config, vocabulary, llms, texts),
         simulator=RulesSimulator(vocabulary),

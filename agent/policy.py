@@ -103,21 +103,26 @@ def should_stop(standing: Standing) -> tuple[StopReason, str] | None:
 
 
 def to_drop(
-    beliefs: Mapping[str, float], scores: Mapping[str, ScoreValue | Unscored], kept: frozenset[str]
+    beliefs: Mapping[str, float],
+    scores: Mapping[str, ScoreValue | Unscored],
+    kept: frozenset[str],
+    merits: Mapping[str, float] | None = None,
 ) -> list[tuple[str, str]]:
     """Rivals to drop, each with the reason; those in `kept` always compete.
 
     A rival goes when it has no development score though another has one, when it is at the floor of belief and its
     development interval lies below the best one's, or when there are more than eight and its score is the lowest.
+    `merits` are what scores on different excerpts are compared by; intervals are only compared on as many.
     """
     scored = {name: score for name, score in scores.items() if isinstance(score, ScoreValue)}
     if not scored:
         return []
-    best = max(scored.values(), key=lambda score: score.value)
+    merit = {name: (merits or {}).get(name, score.value) for name, score in scored.items()}
+    best = scored[max(scored, key=lambda name: merit[name])]
     out: list[tuple[str, str]] = []
     candidates = sorted(
         (name for name in beliefs if name not in kept),
-        key=lambda name: scored[name].value if name in scored else -inf,
+        key=lambda name: merit.get(name, -inf),
     )
     alive = len(candidates)
     for name in candidates:
@@ -126,7 +131,7 @@ def to_drop(
             continue
         if isinstance(score, Unscored):
             out.append((name, f"no development score: {score.reason}"))
-        elif beliefs[name] <= 1.5 * FLOOR and score.high < best.low:
+        elif beliefs[name] <= 1.5 * FLOOR and score.high < best.low and score.n_excerpts == best.n_excerpts:
             out.append((name, "refuted by experiments and below the best on development text"))
         elif alive > MOST_ALIVE:
             out.append((name, f"the lowest development score of more than {MOST_ALIVE} rivals"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
+from tools.evidence.fresh import fresh, runs_of
 from tools.evidence.neuron import Ledger, NeuronEvidence
 from tools.evidence.probe_set import fixed_probe_positions
 from tools.llm.chat import ChatModel, Function, Message
 from tools.llm.meter import Meters
+from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.result import Cost, Unscored
 from tools.roles import Asker, Explainer, Reader, Revealed, Simulator, Writer, WrittenText
-from tools.rules.language import check_limits, parse, render
+from tools.rules.clauses import MAX_WORDS
+from tools.rules.language import check_limits, n_words, parse, render
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import Part, part_of, simulated_part, thin_rows
+from tools.scoring.parts import Part, part_of, simulated_part, thin_rows, too_few
 from tools.scoring.sampling import scoring_sample, stratum_size
 
 if TYPE_CHECKING:
@@ -161,7 +165,8 @@ class Bench:
         if sentence == FULL_LOOKUP:
             return "it is the name of a baseline"
         if not self.is_exact(sentence):
-            return None
+            n = n_words(sentence)
+            return None if n <= MAX_WORDS else f"it has {n} words, and {MAX_WORDS} are allowed"
         try:
             check_limits(parse(sentence))
         except BadInput as refused:
@@ -199,6 +204,13 @@ class Bench:
         rows = thin_rows(sample, self.n_read)
         return simulated_part(sample, rows, self.reader.simulate(sentence, sample.readings.excerpts.tokens[rows]))
 
+    def prepare(self, sentences: Sequence[str], sample: StratifiedSample) -> None:
+        """Ask about several sentences at once that `on` will be asked for one by one."""
+        costly = [sentence for sentence in sentences if not self.is_exact(sentence)]
+        if self.reader is not None and costly:
+            tokens = sample.readings.excerpts.tokens[thin_rows(sample, self.n_read)]
+            self.reader.simulate_each([(sentence, tokens) for sentence in costly])
+
     def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""
         levels = self._exact_levels(sentence, whole.readings.excerpts.tokens[part.rows])
@@ -212,14 +224,55 @@ class Bench:
         if isinstance(second, Unscored):
             return second
         rows = np.intersect1d(first.rows, second.rows)
-        if not len(rows):
-            return Unscored(reason="there is no excerpt on which both could be simulated")
+        fewer = min((first.rows, second.rows), key=len)
+        if too_few(sample, fewer, rows):
+            return Unscored(reason="there are too few excerpts on which both could be simulated")
         common = part_of(sample, rows)
 
         def cut(part: Part) -> Part:
             return Part(common, part.levels[np.searchsorted(part.rows, rows)], rows, part.n_unscored)
 
         return cut(first), cut(second)
+
+    @cached_property
+    def corpus_runs(self) -> NDArray[np.uint64]:
+        """Hashes of all runs of 12 tokens in the corpus, sealed text included, sorted."""
+        return runs_of(self.scan.corpus)
+
+    def encode(self, texts: Sequence[str]) -> list[Tokens]:
+        """Token ids of texts.
+
+        Raises:
+            BadInput: one of them is empty.
+        """
+        encoded = [tuple(ids) for ids in self.subject.tokenizer.encode(list(texts))]
+        if not all(encoded):
+            raise BadInput("one of the texts is empty: give at least one token in each.")
+        return encoded
+
+    def encode_new(self, texts: Sequence[str]) -> list[Tokens]:
+        """Token ids of texts that somebody made up, their ends where they are longer than an excerpt.
+
+        Raises:
+            BadInput: one of them is empty, or repeats the corpus, of which a part must stay unseen.
+        """
+        most = min(EXCERPT_TOKENS, self.subject.n_ctx)
+        encoded = [text[-most:] for text in self.encode(texts)]
+        if any(fresh(text, self.corpus_runs) < len(text) for text in encoded):
+            raise BadInput("one of the texts repeats 12 tokens of the corpus, of which a part stays sealed: change it.")
+        return encoded
+
+    def read(self, texts: list[Tokens]) -> list[list[float]]:
+        """The neuron's raw value at each token of each text."""
+        tokens, lengths = padded(texts)
+        neuron = self.evidence.neuron
+        inputs = self.subject.mlp_input(tokens, lengths, neuron.layer)
+        values = self.subject.neuron_values(inputs, neuron.layer, neuron.index)
+        return [[round(float(v), 5) for v in row[:n]] for row, n in zip(values, lengths, strict=True)]
+
+    def saw(self, texts: Sequence[Tokens]) -> None:
+        """Note texts whose values were looked at: neither they nor their beginnings can be evidence any more."""
+        self.seen |= {text[:end] for text in texts for end in range(1, len(text) + 1)}
 
     def at_ends(self, sentence: str, texts: list[Tokens]) -> list[float | Unscored]:
         """The level that a sentence predicts at the last token of each text."""

@@ -132,6 +132,9 @@ class Reader(Protocol):
     def simulate(self, sentence: str, tokens: NDArray[np.int32]) -> Simulation:
         """Predicted levels for tokens int32 [n, pos] with -1 past the end."""
 
+    def simulate_each(self, wanted: Sequence[tuple[str, NDArray[np.int32]]]) -> list[Simulation]:
+        """What `simulate` says of each, asked all at once; it remembers what it was asked before."""
+
     def at_ends(self, sentence: str, texts: Sequence[tuple[int, ...]]) -> list[float | Unscored]:
         """The predicted level, 0 to 10, at the last token of each text of token ids."""
 

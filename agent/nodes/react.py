@@ -13,13 +13,14 @@ from typing import Any, Literal
 import numpy as np
 from langgraph.runtime import Runtime
 from langgraph.types import Command
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from agent.nodes.experiment import observe, predict_before, register
 from agent.nodes.propose import score, starters
 from agent.policy import StopReason
 from agent.state import Entrant, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Rival
+from tools.catalogue.subject import Ablate, Found
 from tools.catalogue.thinking import (
     MOST_TEXTS,
     OFFERED,
@@ -36,6 +37,7 @@ from tools.free_text.exhibits import Exhibits
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import FunctionCall, Message
 from tools.prompts import agent as prompt
+from tools.records.result import ScoreValue
 from tools.toolbox import Arguments, ToolFailed
 from traces.events import Decided, Note, ReadingsRevealed, Stage
 
@@ -164,9 +166,9 @@ class _Investigator:
                 return {"error": f"there is no tool {name}"}
             checked = run.toolbox.tools[name].arguments.model_validate(arguments)
             answer = run.toolbox.call(name, checked)
-            if isinstance(answer, SeenTexts) and isinstance(checked, ReadText):
-                self._note_seen(answer)
-            return _plain(answer)
+            self._note_seen(checked, answer)
+            told: dict[str, Any] = answer.model_dump(mode="json")
+            return told
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the arguments"
@@ -187,7 +189,10 @@ class _Investigator:
             return {"error": "that hypothesis has entered before"}
         score(run, new, self.round, None)
         found = new[0].score
-        told = found.model_dump(include={"value", "low", "high", "reason"})
+        if isinstance(found, ScoreValue):
+            told: Any = found.model_dump(include={"value", "low", "high"})
+        else:  # the reason may quote development text, which nobody who writes hypotheses may see
+            told = "none: too few excerpts could be simulated, or what it predicts is the same everywhere"
         return {"hypothesis": new[0].name, "development_score": told, "beliefs": run.beliefs}
 
     def experiment(self, wanted: Experiment) -> dict[str, Any]:
@@ -237,20 +242,21 @@ class _Investigator:
             "beliefs": run.beliefs,
         }  # fmt: skip
 
-    def _note_seen(self, seen: SeenTexts) -> None:
-        run = self.run
-        ids = run.bench.vocabulary.ids
-        run.bench.seen |= {tuple(ids[token] for token in text) for text in seen.tokens}
-        peaks = [max(row) for row in seen.values]
-        names = [f"seen{run.toolbox.n_calls}t{i}" for i in range(len(peaks))]
-        fired = [peak > run.theta for peak in peaks]
-        run.trace.emit(
-            ReadingsRevealed(round=self.round, experiment_ids=names, values=peaks, fired=fired, exploratory=True)
-        )
-
-
-def _plain(answer: BaseModel) -> dict[str, Any]:
-    return answer.model_dump(mode="json")
+    def _note_seen(self, asked: Arguments, answer: Any) -> None:
+        """What was looked at is no evidence later."""
+        run, bench = self.run, self.run.bench
+        if isinstance(asked, ReadText) and isinstance(answer, SeenTexts):
+            bench.saw(bench.encode_new(asked.texts))
+            peaks = [max(row) for row in answer.values]
+            names = [f"seen{run.toolbox.n_calls}t{i}" for i in range(len(peaks))]
+            fired = [peak > run.theta for peak in peaks]
+            run.trace.emit(
+                ReadingsRevealed(round=self.round, experiment_ids=names, values=peaks, fired=fired, exploratory=True)
+            )
+        elif isinstance(asked, Ablate):
+            bench.saw(bench.encode_new(asked.texts))
+        elif isinstance(answer, Found):
+            bench.carriers |= {text.carrier for text in answer.texts}
 
 
 def _stop(run: Investigation, reason: StopReason, said: str, round_: int) -> Command[Any]:

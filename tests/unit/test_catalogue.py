@@ -16,6 +16,7 @@ from tools.catalogue.scores import MAX_NULL, Null, Score
 from tools.catalogue.subject import Ablate, Generate, Search, Simulate
 from tools.errors import BadInput
 from tools.evidence.corpus import _corpus
+from tools.evidence.fresh import runs_of
 from tools.evidence.neuron import neuron_evidence
 from tools.evidence.progress import NoProgress
 from tools.evidence.runs import run_hashes
@@ -23,7 +24,6 @@ from tools.evidence.scan import scan_layer
 from tools.evidence.splits import split_corpus
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
-from tools.experiments.sampled import runs_of
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.roles import Revealed
 from tools.rules.explainer import RulesExplainer, RulesSimulator

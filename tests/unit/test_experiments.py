@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config import Quotas
+from tools.evidence.fresh import fresh, runs_of
 from tools.evidence.runs import run_hashes
 from tools.experiments.candidates import Candidate, Setting, nearest
 from tools.experiments.carriers import MIN_CARRIERS, N_CARRIERS, draw_carriers
@@ -16,7 +17,7 @@ from tools.experiments.choose import FIXED_COST, MAX_PER_CARRIER, choose
 from tools.experiments.neighbours import named_tokens
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Believed, disagreement
-from tools.experiments.sampled import N_TEXTS, PROMPT_TOKENS, fresh, runs_of
+from tools.experiments.sampled import N_TEXTS, PROMPT_TOKENS
 from tools.records.excerpts import Excerpts, ExploreReadings
 from tools.roles import WrittenText
 from tools.rules.vocabulary import Vocabulary

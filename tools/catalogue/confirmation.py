@@ -102,7 +102,9 @@ class _Sealed:
             return self.part
         rows = np.array([label == "random" for label in self.part.sample.strata])
         random = only(self.part.sample, "random", rng)
-        return measured(random.correlation(self.part.levels[rows]), random, "sealed", "random excerpts only")
+        score = random.correlation(self.part.levels[rows])
+        missing = self.part.n_unscored  # of all strata: which excerpts they are is not told here
+        return measured(score, random, "sealed", "random excerpts only", n_unscored=missing)
 
     def panel(self, sentence: str | None, seed: tuple[int, ...]) -> dict[str, ScoreValue | Unscored]:
         """The scores besides correlation of the explanation, or of another sentence on the same excerpts."""

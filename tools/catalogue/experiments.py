@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field, field_validator
 
-from tools.bench import Bench, Tokens, padded, texts_sha256
+from tools.bench import Bench, Tokens, texts_sha256
 from tools.errors import BadInput
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Rival as Rival
@@ -162,10 +162,7 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
             raise BadInput(
                 "no predictions are registered for these texts: register them first, or read as exploratory."
             )
-        tokens, lengths = padded(texts)
-        inputs = bench.subject.mlp_input(tokens, lengths, evidence.neuron.layer)
-        values = bench.subject.neuron_values(inputs, evidence.neuron.layer, evidence.neuron.index)
-        return Values(values=[[round(float(v), 5) for v in row[:n]] for row, n in zip(values, lengths, strict=True)])
+        return Values(values=bench.read(texts))
 
     def read_probe_set(arguments: Read, rng: np.random.Generator) -> Values:
         if arguments.exploratory or [tuple(text) for text in arguments.texts] != [

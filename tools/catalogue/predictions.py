@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from tools.bench import Bench, Tokens, padded, texts_sha256
+from tools.bench import Bench, Tokens, texts_sha256
 from tools.catalogue.experiments import Planned, ProbeSet, Read, Values, balanced_chances, chances
 from tools.errors import BadInput
 from tools.toolbox import Arguments, Outcome, Tool
@@ -123,11 +123,7 @@ def prediction_tools(bench: Bench) -> list[Tool[Any, Any]]:
             raise BadInput("these are not the changed texts of the fixed probe set: design_probe_pairs gives them.")
         if texts_sha256(texts) not in bench.registered:
             raise BadInput("no predictions are registered for these texts: register them first.")
-        tokens, lengths = padded(texts)
-        neuron = bench.evidence.neuron
-        inputs = bench.subject.mlp_input(tokens, lengths, neuron.layer)
-        values = bench.subject.neuron_values(inputs, neuron.layer, neuron.index)
-        return Values(values=[[round(float(v), 5) for v in row[:n]] for row, n in zip(values, lengths, strict=True)])
+        return Values(values=bench.read(texts))
 
     return [
         Tool(

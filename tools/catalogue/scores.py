@@ -109,6 +109,7 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
         return None if isinstance(found, Unscored) else found.value
 
     def score(arguments: Score, rng: np.random.Generator) -> Scores:
+        bench.prepare(arguments.sentences, bench.development)
         return Scores(scores=[scored(sentence, arguments.reference) for sentence in arguments.sentences])
 
     def scored(sentence: str, reference: str | None) -> Scored:
@@ -158,7 +159,9 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
                 now, waiting = waiting[: wanted - n_here], waiting[wanted - n_here :]
                 asked += now
                 n_asked += len(now)
-                for sentence in explanations_of(bench.scan, now, explainer, size):
+                sentences = explanations_of(bench.scan, now, explainer, size)
+                bench.prepare(sentences, bench.development)
+                for sentence in sentences:
                     result = scored(sentence, None)
                     if result.merit is None:
                         continue

@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from tools.bench import Bench, padded
-from tools.errors import BadInput
 from tools.toolbox import Arguments, Outcome, Tool
 
 
@@ -23,11 +22,12 @@ class Search(Arguments):
 
 
 class FoundText(BaseModel):
-    """A probe text cut at the token where the sentence predicts most, and that level."""
+    """A probe text cut at the token where the sentence predicts most, that level, and the excerpt it was cut from."""
 
     text: str
     tokens: list[int]
     level: float
+    carrier: str
 
 
 class Found(Outcome):
@@ -96,16 +96,11 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """`search_corpus`, `simulate`, `generate_text`, `ablate` and `logit_effects`, bound to one neuron."""
     neuron, tokenizer, strings = bench.evidence.neuron, bench.subject.tokenizer, bench.vocabulary.strings
 
-    def encode(texts: list[str]) -> list[tuple[int, ...]]:
-        encoded = [tuple(ids) for ids in tokenizer.encode(texts)]
-        if not all(encoded):
-            raise BadInput("one of the texts is empty: give at least one token in each.")
-        return encoded
-
     def search(arguments: Search, rng: np.random.Generator) -> Found:
-        probe = bench.evidence.probe
+        fixed = [row for row, _ in bench.fixed_probe]  # these are predicted at the end, by whoever has never seen them
+        probe = bench.evidence.probe.take(np.setdiff1d(np.arange(len(bench.evidence.probe)), fixed))
         if bench.reader is None or bench.is_exact(arguments.sentence):
-            levels = bench.probe_levels(arguments.sentence)
+            levels = np.delete(bench.probe_levels(arguments.sentence), fixed, axis=0)
         else:  # what costs something is asked about some of the texts, drawn at random
             probe = probe.take(np.sort(rng.permutation(len(probe))[: bench.n_read]))
             found = bench.reader.simulate(arguments.sentence, probe.tokens)
@@ -114,15 +109,19 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
         peak = levels.argmax(1)
         rows = np.argsort(-levels.max(1, initial=0.0), kind="stable")[: arguments.n]
         cuts = [[int(t) for t in probe.tokens[row, : peak[row] + 1]] for row in rows]
+        # What was found once is no evidence later: whoever searched may have written a hypothesis for it.
+        carriers = [f"probe-{int(probe.ids[row])}" for row in rows]
         return Found(
             texts=[
-                FoundText(text=tokenizer.decode(cut), tokens=cut, level=round(float(levels[row].max()), 4))
-                for row, cut in zip(rows, cuts, strict=True)
+                FoundText(
+                    text=tokenizer.decode(cut), tokens=cut, level=round(float(levels[row].max()), 4), carrier=carrier
+                )
+                for row, cut, carrier in zip(rows, cuts, carriers, strict=True)
             ]
         )
 
     def simulate(arguments: Simulate, rng: np.random.Generator) -> Simulated:
-        texts = encode(arguments.texts)
+        texts = bench.encode(arguments.texts)
         tokens, lengths = padded(texts)
         levels = bench.certain_levels(arguments.sentence, tokens)
         return Simulated(
@@ -143,7 +142,8 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return Texts(texts=made)
 
     def ablate(arguments: Ablate, rng: np.random.Generator) -> Ablated:
-        texts = encode(arguments.texts)
+        # What the output does tells what the neuron did: texts may be looked at so that may be read.
+        texts = bench.encode_new(arguments.texts) if bench.thinker is not None else bench.encode(arguments.texts)
         tokens, lengths = padded(texts)
         constant = np.full(tokens.shape, arguments.value, dtype=np.float32)
         whole = bench.subject.interventions()

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field
 
-from tools.bench import Bench, Tokens, padded
+from tools.bench import Bench
 from tools.catalogue.experiments import Designed, Planned, chances
 from tools.errors import BadInput
 from tools.experiments.rivals import Rival
-from tools.experiments.sampled import fresh, runs_of
 from tools.llm.chat import ChatFailure, Function, Message
 from tools.prompts import agent as prompt
-from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.result import Unscored
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -100,8 +98,7 @@ def _schema(arguments: type[Arguments]) -> dict[str, Any]:
 
 def thinking_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """`think`, `read_text` and `predict_texts`, bound to one neuron."""
-    evidence, tokenizer, strings = bench.evidence, bench.subject.tokenizer, bench.vocabulary.strings
-    corpus_runs: list[Any] = []
+    tokenizer, strings = bench.subject.tokenizer, bench.vocabulary.strings
 
     def think(arguments: Think, rng: np.random.Generator) -> Turn:
         if bench.thinker is None:
@@ -125,33 +122,16 @@ def thinking_tools(bench: Bench) -> list[Tool[Any, Any]]:
             raw=[(call.id, call.name, call.arguments) for call in answer.calls],
         )
 
-    def encode(text: str) -> Tokens:
-        """Token ids of a text that may be read: not one that repeats the corpus, some of which stays sealed."""
-        tokens = tuple(tokenizer.encode([text])[0])[-min(EXCERPT_TOKENS, bench.subject.n_ctx) :]
-        if not tokens:
-            raise BadInput("one of the texts is empty: give at least one token in each.")
-        if not corpus_runs:
-            corpus_runs.append(runs_of(bench.scan.corpus))
-        if fresh(tokens, corpus_runs[0]) < len(tokens):
-            raise BadInput("one of the texts repeats 12 tokens of the corpus, of which a part stays sealed: change it.")
-        return tokens
-
     def size_of_texts(arguments: ReadText | Predict) -> tuple[int, int]:
         return len(arguments.texts), sum(map(len, tokenizer.encode(arguments.texts)))
 
     def read(arguments: ReadText, rng: np.random.Generator) -> SeenTexts:
-        texts = [encode(text) for text in arguments.texts]
-        tokens, lengths = padded(texts)
-        inputs = bench.subject.mlp_input(tokens, lengths, evidence.neuron.layer)
-        values = bench.subject.neuron_values(inputs, evidence.neuron.layer, evidence.neuron.index)
-        return SeenTexts(
-            tokens=[[strings[token] for token in text] for text in texts],
-            values=[[round(float(v), 5) for v in row[:n]] for row, n in zip(values, lengths, strict=True)],
-        )
+        texts = bench.encode_new(arguments.texts)
+        return SeenTexts(tokens=[[strings[token] for token in text] for text in texts], values=bench.read(texts))
 
     def predict(arguments: Predict, rng: np.random.Generator) -> Designed:
         known = bench.known_texts()
-        texts = [text for text in dict.fromkeys(map(encode, arguments.texts)) if text not in known]
+        texts = [text for text in dict.fromkeys(bench.encode_new(arguments.texts)) if text not in known]
         if not texts:
             raise BadInput("all of these texts were read before: a prediction of what is known is no evidence.")
         abstained: Counter[str] = Counter()

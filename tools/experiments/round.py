@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,13 +11,13 @@ from numpy.typing import NDArray
 
 from tools.bench import Bench, padded
 from tools.errors import BadInput
+from tools.evidence.fresh import fresh
 from tools.experiments.candidates import Candidate, Setting, Tokens
 from tools.experiments.carriers import draw_carriers
 from tools.experiments.choose import choose
 from tools.experiments.neighbours import named_tokens
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Believed, Rival, Rivals
-from tools.experiments.sampled import fresh, runs_of
 from tools.records.excerpts import EXCERPT_TOKENS
 
 Choice = Literal["disagreement", "random"]
@@ -29,10 +28,6 @@ class Rounds:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-
-    @cached_property
-    def _runs(self) -> NDArray[np.uint64]:
-        return runs_of(self._bench.scan.corpus)
 
     def plan(
         self, rivals: list[Rival], leader: int, quotas: Mapping[str, int], choice: Choice, rng: np.random.Generator
@@ -117,7 +112,7 @@ class Rounds:
             named=named_tokens([rival.sentence for rival in by_belief], bench.vocabulary),
             believe=lambda tokens: court.believed(court.say(tokens)),
             sample=self._sample,
-            fresh=lambda text: fresh(text, self._runs),
+            fresh=lambda text: fresh(text, bench.corpus_runs),
             written=bench.written,
             encode=self._encode,
         )

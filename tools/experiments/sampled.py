@@ -6,11 +6,8 @@ import hashlib
 import json
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tools.bench import padded
-from tools.evidence.runs import RUN_TOKENS, is_in, run_hashes
-from tools.evidence.splits import SplitCorpus
 from tools.experiments.candidates import TIE, Candidate, Setting, Tokens
 from tools.rules.language import quote
 
@@ -67,16 +64,3 @@ def sampled(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
 def _name(text: Tokens) -> str:
     """A name for a sampled text, the same whenever it is sampled."""
     return f"sampled-{hashlib.sha256(json.dumps(text).encode()).hexdigest()[:12]}"
-
-
-def runs_of(corpus: SplitCorpus) -> NDArray[np.uint64]:
-    """Hashes of all runs of 12 tokens in the corpus, sorted; also those that span two excerpts of one document."""
-    folds = (corpus.sealed.open(fold) for fold in range(corpus.sealed.n_folds))
-    parts = (corpus.explore, corpus.probe, corpus.development, *folds)
-    return np.unique(np.concatenate([run_hashes(part.tokens.ravel()) for part in parts]))
-
-
-def fresh(text: Tokens, runs: NDArray[np.uint64]) -> int:
-    """How many tokens of a text can be had before it shares a run of 12 with the corpus."""
-    repeats = np.flatnonzero(is_in(run_hashes(np.array(text, dtype=np.int32)), runs))
-    return int(repeats[0]) + RUN_TOKENS - 1 if len(repeats) else len(text)

@@ -19,6 +19,9 @@ Way = Literal["excerpt", "all-at-once", "token-by-token"]
 T = TypeVar("T")
 Levels = NDArray[np.float64] | Unscored
 
+Excerpt = tuple[str, tuple[str, ...]]
+"""A sentence, and the tokens of an excerpt that it is to be simulated on."""
+
 TEXTS_A_CALL = 16
 """Texts of which the level at the last token is asked for in one call."""
 
@@ -39,6 +42,7 @@ class FreeTextSimulator:
         self.texts = texts
         self.way = way
         self.excerpts_a_call = excerpts_a_call
+        self._known: dict[Excerpt, Levels] = {}
 
     @property
     def name(self) -> str:
@@ -47,47 +51,61 @@ class FreeTextSimulator:
 
     def simulate(self, sentence: str, tokens: NDArray[np.int32]) -> Simulation:
         """Predicted levels for tokens int32 [n, pos] with -1 past the end."""
-        ways: dict[Way, Callable[[str, list[tuple[str, ...]]], list[Levels]]] = {
+        return self.simulate_each([(sentence, tokens)])[0]
+
+    def simulate_each(self, wanted: Sequence[tuple[str, NDArray[np.int32]]]) -> list[Simulation]:
+        """What `simulate` says of each, asked all at once. What was asked before is not asked again, failed or not."""
+        excerpts = [[(sentence, self.texts.of(row)) for row in tokens] for sentence, tokens in wanted]
+        new = list(dict.fromkeys(one for some in excerpts for one in some if one not in self._known))
+        ways: dict[Way, Callable[[list[Excerpt]], list[Levels]]] = {
             "excerpt": self._whole, "all-at-once": self._at_once, "token-by-token": self._token_by_token,
         }  # fmt: skip
+        self._known.update(zip(new, ways[self.way](new), strict=True))
+        return [self._simulation(some, tokens) for some, (_, tokens) in zip(excerpts, wanted, strict=True)]
+
+    def _simulation(self, excerpts: list[Excerpt], tokens: NDArray[np.int32]) -> Simulation:
         levels = np.zeros(tokens.shape, dtype=np.float32)
         unscored: dict[int, str] = {}
-        for row, found in enumerate(ways[self.way](sentence, [self.texts.of(row) for row in tokens])):
+        for row, excerpt in enumerate(excerpts):
+            found = self._known[excerpt]
             if isinstance(found, Unscored):
                 unscored[row] = found.reason
             else:
                 levels[row, : len(found)] = found
         return Simulation(levels, unscored)
 
-    def _whole(self, sentence: str, excerpts: list[tuple[str, ...]]) -> list[Levels]:
-        n = self.excerpts_a_call
-        calls = [excerpts[first : first + n] for first in range(0, len(excerpts), n)]
+    def _whole(self, excerpts: list[Excerpt]) -> list[Levels]:
+        calls: list[tuple[str, list[tuple[str, ...]]]] = []
+        for sentence, tokens in excerpts:
+            if not calls or calls[-1][0] != sentence or len(calls[-1][1]) == self.excerpts_a_call:
+                calls.append((sentence, []))
+            calls[-1][1].append(tokens)
         found = ask_each(
             self.model,
-            [simulator.request(sentence, call) for call in calls],
-            lambda i, reply: unless_all_unread(simulator.parse(reply, calls[i])),
+            [simulator.request(sentence, tokens) for sentence, tokens in calls],
+            lambda i, reply: unless_all_unread(simulator.parse(reply, calls[i][1])),
         )
-        return [one for call, each in zip(calls, found, strict=True) for one in each_of(each, len(call))]
+        return [one for (_, call), each in zip(calls, found, strict=True) for one in each_of(each, len(call))]
 
-    def _at_once(self, sentence: str, excerpts: list[tuple[str, ...]]) -> list[Levels]:
+    def _at_once(self, excerpts: list[Excerpt]) -> list[Levels]:
         found = ask_each(
             self.model,
-            [simulator_lines.request(sentence, tokens) for tokens in excerpts],
-            lambda i, reply: simulator_lines.parse(reply, excerpts[i]),
+            [simulator_lines.request(sentence, tokens) for sentence, tokens in excerpts],
+            lambda i, reply: simulator_lines.parse(reply, excerpts[i][1]),
         )
         return [one if isinstance(one, Unscored) else one.values for one in found]
 
-    def _token_by_token(self, sentence: str, excerpts: list[tuple[str, ...]]) -> list[Levels]:
-        places = [(tokens, k) for tokens in excerpts for k in range(len(tokens))]
+    def _token_by_token(self, excerpts: list[Excerpt]) -> list[Levels]:
+        places = [(sentence, tokens, k) for sentence, tokens in excerpts for k in range(len(tokens))]
         found = iter(
             ask_each(
                 self.model,
-                [simulator_token.request(sentence, tokens, k) for tokens, k in places],
+                [simulator_token.request(sentence, tokens, k) for sentence, tokens, k in places],
                 lambda _, reply: simulator_token.parse(reply),
             )
         )
         out: list[Levels] = []
-        for tokens in excerpts:
+        for _, tokens in excerpts:
             here = [next(found) for _ in tokens]
             missing = next((one for one in here if isinstance(one, Unscored)), None)
             values = [one.value for one in here if not isinstance(one, Unscored)]

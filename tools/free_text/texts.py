@@ -1,4 +1,4 @@
-"""Token ids as the token strings that an LLM is shown, and excerpts with what the neuron did on them."""
+"""Token ids as the token strings that an LLM is shown."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from tools.prompts.evidence import Shown
-from tools.records.excerpts import Readings
 
 
 @dataclass(frozen=True)
@@ -21,9 +18,3 @@ class TokenTexts:
     def of(self, tokens: Sequence[int] | NDArray[np.int32]) -> tuple[str, ...]:
         """The strings of token ids; what is past the end (-1) is left out."""
         return tuple(self.strings[int(token)] for token in tokens if token >= 0)
-
-    def shown(self, readings: Readings, row: int) -> Shown:
-        """One excerpt with its raw values."""
-        length = int(readings.excerpts.lengths[row])
-        tokens = readings.excerpts.tokens[row, :length]
-        return Shown(self.of(tokens), tuple(float(value) for value in readings.values[row, :length]))

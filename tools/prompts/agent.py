@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,6 +17,12 @@ from tools.records.result import Unscored
 PROMPT = "agent/1"
 
 MAX_TOKENS = 1500
+
+WHOLE_MESSAGES = 16
+"""The last so many messages are told in full, of older results so many characters."""
+OLD_CHARACTERS = 300
+
+_OPENING = 2
 
 _SYSTEM = (
     "You investigate what makes one neuron of a language model fire, by calling tools. A neuron reads text token by "
@@ -75,10 +81,21 @@ def opening(functions: Sequence[Function], facts: str, used: int, limit: int | N
 
 
 def request(messages: Sequence[Message], functions: Sequence[Function]) -> ChatRequest:
-    """Ask what to do next in a conversation that began with `opening`."""
+    """Ask what to do next in a conversation that began with `opening`; old results are cut short, since each turn pays
+    for all of them again."""
+    first_whole = max(_OPENING, len(messages) - WHOLE_MESSAGES)
+    told = [m if i < _OPENING or i >= first_whole else _shortened(m) for i, m in enumerate(messages)]
     return ChatRequest(
-        role="agent", prompt=PROMPT, messages=tuple(messages), max_tokens=MAX_TOKENS, functions=tuple(functions)
+        role="agent", prompt=PROMPT, messages=tuple(told), max_tokens=MAX_TOKENS, functions=tuple(functions)
     )
+
+
+def _shortened(message: Message) -> Message:
+    if message.role == "assistant" or len(message.content) <= OLD_CHARACTERS:
+        return message
+    head, data, rest = message.content.partition("<data>\n")
+    cut = rest[: max(0, OLD_CHARACTERS - len(head))].rpartition("\\")[0] if data else ""
+    return replace(message, content=f"{head}{data}{cut}...\n</data>\n(The rest of this old result is left out.)")
 
 
 def budget(used: int, limit: int | None) -> str:

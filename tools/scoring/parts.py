@@ -17,7 +17,7 @@ from tools.roles import Simulation
 from tools.scoring.metrics import StratifiedSample
 
 LEAST_SHARE = 0.5
-"""With fewer of the excerpts simulated, those that are left are no fair sample: the sentence has no score."""
+"""With fewer of the excerpts of a stratum, those that are left are no fair sample: there is no score."""
 
 _SEED = 61
 
@@ -70,7 +70,13 @@ def simulated_part(sample: StratifiedSample, rows: NDArray[np.int64], simulation
     """
     known = np.array([i for i in range(len(rows)) if i not in simulation.unscored], dtype=np.int64)
     failed = len(rows) - len(known)
-    if len(known) < max(1.0, LEAST_SHARE * len(rows)):
+    if too_few(sample, rows, rows[known]):
         why, _ = Counter(simulation.unscored.values()).most_common(1)[0] if simulation.unscored else ("no excerpts", 0)
         return Unscored(reason=f"{failed} of {len(rows)} excerpts could not be simulated, most often because: {why}")
     return Part(part_of(sample, rows[known]), simulation.levels[known], rows[known], failed)
+
+
+def too_few(sample: StratifiedSample, asked: NDArray[np.int64], known: NDArray[np.int64]) -> bool:
+    """Whether what is known of the rows that were asked about is less than half of any stratum, or nothing at all."""
+    wanted, got = (Counter(sample.strata[row] for row in rows.tolist()) for rows in (asked, known))
+    return not len(known) or any(got[stratum] < LEAST_SHARE * n for stratum, n in wanted.items())
