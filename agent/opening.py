@@ -160,9 +160,9 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
         evidence = _half_of(evidence, config.half)
     vocabulary = shelf.vocabulary(subject)
     texts = TokenTexts(vocabulary.strings)
-    reader = writer = asker = None
+    word_simulator = writer = asker = None
     if llms.simulator is not None:
-        reader = FreeTextSimulator(llms.simulator, texts, config.simulation, config.excerpts_per_call)
+        word_simulator = FreeTextSimulator(llms.simulator, texts, config.simulation, config.excerpts_per_call)
         asker = FreeTextAsker(llms.simulator, texts)
     if llms.explainer is not None:
         writer = FreeTextWriter(llms.explainer, texts, evidence.explore)
@@ -175,12 +175,12 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
         simulator=RulesSimulator(vocabulary),
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
-        reader=reader,
+        word_simulator=word_simulator,
         writer=writer,
         thinker=llms.explainer if config.policy == "react" else None,
         asker=asker,
         meters=llms.meters,
-        n_read=config.simulated_excerpts,
+        n_simulated=config.simulated_excerpts,
     )
 
 

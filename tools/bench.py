@@ -20,7 +20,7 @@ from tools.llm.chat import ChatModel, Function, Message
 from tools.llm.meter import Meters
 from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.result import Cost, Unscored
-from tools.roles import Asker, Explainer, Reader, Revealed, Simulator, Writer, WrittenText
+from tools.roles import Asker, Explainer, Revealed, Simulator, WordSimulator, Writer, WrittenText
 from tools.rules.clauses import MAX_WORDS
 from tools.rules.language import check_limits, n_words, parse, render
 from tools.rules.vocabulary import Vocabulary
@@ -57,12 +57,12 @@ class Bench:
         vocabulary: the model's tokens as rules see them.
         explainers: write hypotheses; the first is the one that a run is told to use, others supply rivals.
         simulator: says what a sentence of the rule language predicts.
-        reader: says what any other sentence predicts; None where there is no LLM.
+        word_simulator: says what any other sentence predicts; None where there is no LLM.
         writer: writes texts to be read; None where there is no LLM.
         asker: asks an LLM for detection and fuzzing; None where there is no LLM.
         thinker: picks tools, where an LLM decides what to do; None elsewhere.
         meters: of the LLM calls of the run; None where there is no LLM.
-        n_read: excerpts on which the reader simulates a sentence for a score.
+        n_simulated: excerpts on which that simulates a sentence for a score.
         seed: of the run.
         ledger: counts the openings of the sealed split.
         revealed: experiments read so far.
@@ -82,12 +82,12 @@ class Bench:
     simulator: Simulator
     seed: int
     ledger: Ledger
-    reader: Reader | None = None
+    word_simulator: WordSimulator | None = None
     writer: Writer | None = None
     asker: Asker | None = None
     thinker: ChatModel | None = None
     meters: Meters | None = None
-    n_read: int = 30
+    n_simulated: int = 30
     revealed: list[Revealed] = field(default_factory=list)
     carriers: set[str] = field(default_factory=set)
     registered: set[str] = field(default_factory=set)
@@ -143,8 +143,8 @@ class Bench:
 
     def simulator_of(self, sentence: str | None) -> str:
         """How a result calls what simulates a sentence; of none, what would."""
-        exact = self.reader is None or (sentence is not None and self.is_exact(sentence))
-        return self.simulator.name if exact or self.reader is None else self.reader.name
+        exact = self.word_simulator is None or (sentence is not None and self.is_exact(sentence))
+        return self.simulator.name if exact or self.word_simulator is None else self.word_simulator.name
 
     def check_sentence(self, sentence: str) -> None:
         """Refuse a sentence that nobody here can read.
@@ -152,7 +152,7 @@ class Bench:
         Raises:
             BadInput: says where reading stopped, or which token there is not.
         """
-        if self.reader is None:
+        if self.word_simulator is None:
             found = self._exact_levels(sentence, self.evidence.probe.tokens[:1])
             if isinstance(found, Unscored):
                 raise BadInput(found.reason + in_free_words(sentence))
@@ -187,9 +187,9 @@ class Bench:
 
     def levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32] | Unscored:
         """What a sentence predicts, [n, pos]; for a sentence that is not exact this asks about every text."""
-        if self.reader is None or self.is_exact(sentence):
+        if self.word_simulator is None or self.is_exact(sentence):
             return self._exact_levels(sentence, tokens)
-        found = self.reader.simulate(sentence, tokens)
+        found = self.word_simulator.simulate(sentence, tokens)
         if found.unscored:
             row, why = next(iter(found.unscored.items()))
             n = len(found.unscored)
@@ -197,19 +197,21 @@ class Bench:
         return found.levels
 
     def on(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
-        """A sentence simulated on a sample: on all of it where that is free, else on `n_read` of its excerpts."""
-        if self.reader is None or self.is_exact(sentence):
+        """A sentence simulated on a sample: on all of it where that is free, else on `n_simulated` of its excerpts."""
+        if self.word_simulator is None or self.is_exact(sentence):
             levels = self._exact_levels(sentence, sample.readings.excerpts.tokens)
             return levels if isinstance(levels, Unscored) else Part(sample, levels, np.arange(len(sample)))
-        rows = thin_rows(sample, self.n_read)
-        return simulated_part(sample, rows, self.reader.simulate(sentence, sample.readings.excerpts.tokens[rows]))
+        rows = thin_rows(sample, self.n_simulated)
+        return simulated_part(
+            sample, rows, self.word_simulator.simulate(sentence, sample.readings.excerpts.tokens[rows])
+        )
 
     def prepare(self, sentences: Sequence[str], sample: StratifiedSample) -> None:
         """Ask about several sentences at once that `on` will be asked for one by one."""
         costly = [sentence for sentence in sentences if not self.is_exact(sentence)]
-        if self.reader is not None and costly:
-            tokens = sample.readings.excerpts.tokens[thin_rows(sample, self.n_read)]
-            self.reader.simulate_each([(sentence, tokens) for sentence in costly])
+        if self.word_simulator is not None and costly:
+            tokens = sample.readings.excerpts.tokens[thin_rows(sample, self.n_simulated)]
+            self.word_simulator.simulate_each([(sentence, tokens) for sentence in costly])
 
     def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""
@@ -278,8 +280,8 @@ class Bench:
         """The level that a sentence predicts at the last token of each text."""
         if not texts:
             return []
-        if self.reader is not None and not self.is_exact(sentence):
-            return self.reader.at_ends(sentence, texts)
+        if self.word_simulator is not None and not self.is_exact(sentence):
+            return self.word_simulator.at_ends(sentence, texts)
         tokens, lengths = padded(texts)
         levels = self.certain_levels(sentence, tokens)[np.arange(len(texts)), lengths - 1]
         return [float(level) for level in levels]

@@ -122,7 +122,7 @@ class Simulation:
     unscored: dict[int, str] = field(default_factory=dict)
 
 
-class Reader(Protocol):
+class WordSimulator(Protocol):
     """Says what a sentence in anybody's words predicts. It costs something, and may fail on a text."""
 
     @property

@@ -386,7 +386,7 @@ def bench(reader: Reader, n_read: int = 30) -> Bench:
     probe = SimpleNamespace(tokens=padded([[0, 3]]))
     made = Bench.__new__(Bench)
     vars(made).update(
-        reader=reader, simulator=Rule(), n_read=n_read, _exact={}, _probe_levels={}, seed=0,
+        word_simulator=reader, simulator=Rule(), n_simulated=n_read, _exact={}, _probe_levels={}, seed=0,
         evidence=SimpleNamespace(probe=probe, theta=1.0), development=sample(),
     )  # fmt: skip
     return made

@@ -76,6 +76,13 @@ def test_functions_go_out_and_calls_come_back(tmp_path: Path) -> None:
     assert server.bodies[0]["tools"][0]["function"]["name"] == "read"
 
 
+def test_a_text_in_parts_is_put_together(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "forty-"}, {"type": "image_url"}, {"type": "text", "text": "two"}, 7]
+    found = ask_one(Server(lambda _: ok(None, message={"content": parts})), tmp_path)
+    assert isinstance(found, ChatReply)
+    assert found.text == "forty-two"
+
+
 def test_thoughts_in_the_text_are_no_part_of_the_reply(tmp_path: Path) -> None:
     found = ask_one(Server(lambda _: ok('<think>maybe {"a": 1}</think>\n{"a": 2}')), tmp_path)
     assert isinstance(found, ChatReply)

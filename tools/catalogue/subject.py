@@ -99,11 +99,11 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
     def search(arguments: Search, rng: np.random.Generator) -> Found:
         fixed = [row for row, _ in bench.fixed_probe]  # these are predicted at the end, by whoever has never seen them
         probe = bench.evidence.probe.take(np.setdiff1d(np.arange(len(bench.evidence.probe)), fixed))
-        if bench.reader is None or bench.is_exact(arguments.sentence):
+        if bench.word_simulator is None or bench.is_exact(arguments.sentence):
             levels = np.delete(bench.probe_levels(arguments.sentence), fixed, axis=0)
         else:  # what costs something is asked about some of the texts, drawn at random
-            probe = probe.take(np.sort(rng.permutation(len(probe))[: bench.n_read]))
-            found = bench.reader.simulate(arguments.sentence, probe.tokens)
+            probe = probe.take(np.sort(rng.permutation(len(probe))[: bench.n_simulated]))
+            found = bench.word_simulator.simulate(arguments.sentence, probe.tokens)
             read = np.array([row for row in range(len(probe)) if row not in found.unscored], dtype=np.int64)
             probe, levels = probe.take(read), found.levels[read]
         peak = levels.argmax(1)

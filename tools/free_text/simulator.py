@@ -27,7 +27,7 @@ TEXTS_A_CALL = 16
 
 
 class FreeTextSimulator:
-    """Implements `tools.roles.Reader`.
+    """Implements `tools.roles.WordSimulator`.
 
     Args:
         model: who is asked.

@@ -124,7 +124,7 @@ def _read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
     if not isinstance(choice, dict) or not isinstance(message, dict):
         usage = _usage(body.get("usage"), request, "") if isinstance(body.get("usage"), dict) else None
         return _failed("empty reply", "the endpoint's answer has no choices", usage)
-    content = message.get("content")
+    content = _content(message.get("content"))
     text = _without_thoughts(content) if isinstance(content, str) else ""
     calls = _calls(message.get("tool_calls"))
     usage = _usage(body.get("usage"), request, text + "".join(call.arguments for call in calls))
@@ -144,6 +144,16 @@ def _read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
     logprobs = choice.get("logprobs")
     found = _choices(logprobs.get("content")) if isinstance(logprobs, dict) else None
     return ChatReply(text, finish, usage, found if text == content else None, calls)
+
+
+def _content(given: Any) -> Any:
+    """The text of a message; some servers send it in parts."""
+    if not isinstance(given, list):
+        return given
+    parts = [
+        part.get("text") for part in given if isinstance(part, dict) and part.get("type") in ("text", "output_text")
+    ]
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _without_thoughts(text: str) -> str:
