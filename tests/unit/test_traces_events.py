@@ -144,3 +144,17 @@ def test_a_dead_neuron_has_a_result_without_a_score() -> None:
         "rivals": [],
     }
     assert Result.model_validate(fields).to_json()["score"] == none
+
+
+def test_a_trace_of_the_format_before_llm_calls_is_still_read() -> None:
+    started = (
+        b'{"type": "run_started", "schema_version": 2, "run_id": "r", "model": "m", "neuron": "L0N0", "config": {}, '
+        b'"seed": 0, "versions": {}, "model_fingerprint": "f", "corpus": {"name": "c", "fingerprint": "f"}}'
+    )
+    called = b'{"type": "tool_call", "call_id": "0000-read", "tool": "read", "arguments": {}, "outcome": "ok"}'
+    registered = (
+        b'{"type": "predictions_registered", "round": 1, "experiment_ids": ["r1e0"], "predictions": {"H1": [0.5]}}'
+    )
+    events = [event_from_line(line, "x") for line in (started, called, registered)]
+    assert [event.type for event in events] == ["run_started", "tool_call", "predictions_registered"]
+    assert events[1].llm == []  # type: ignore[union-attr]
