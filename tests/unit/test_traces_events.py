@@ -155,6 +155,6 @@ def test_a_trace_of_the_format_before_llm_calls_is_still_read() -> None:
     registered = (
         b'{"type": "predictions_registered", "round": 1, "experiment_ids": ["r1e0"], "predictions": {"H1": [0.5]}}'
     )
-    events = [event_from_line(line, "x") for line in (started, called, registered)]
+    events = [e.event_from_line(line, "x") for line in (started, called, registered)]
     assert [event.type for event in events] == ["run_started", "tool_call", "predictions_registered"]
     assert events[1].llm == []  # type: ignore[union-attr]
