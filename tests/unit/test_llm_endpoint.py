@@ -543,6 +543,13 @@ def test_no_key_is_said_with_the_remedy() -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("key", ["schlüssel-12345", "two\nlines"])
+def test_what_is_no_key(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(LLMNotAvailable, match="characters that no key has"):
+        access(LLMSettings())
+
+
 def test_a_local_endpoint_needs_no_key() -> None:
     assert access(LLMSettings(url="http://localhost:11434/v1/")).url == "http://localhost:11434/v1"
 

@@ -88,6 +88,13 @@ def test_a_reply(tmp_path: Path) -> None:
     assert found.text == "here"
 
 
+def test_no_proxy_stands_before_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with server(lambda to, _: to.sendall(HEAD + BODY)) as url, endpoint(url, tmp_path) as llm:
+        assert isinstance(llm.ask([question()])[0], ChatReply)
+
+
 def test_nobody_there(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

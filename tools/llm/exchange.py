@@ -100,7 +100,7 @@ class Exchange:
             # The limit is ours. A number, since None would leave aiohttp at its own limit of 100.
             many = httpx2.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE)
             http = (
-                openai.DefaultAioHttpClient(limits=many)
+                openai.DefaultAioHttpClient(limits=many, trust_env=not where.is_here)
                 if self._transport is None
                 else httpx2.AsyncClient(transport=self._transport)
             )

@@ -58,13 +58,19 @@ class Access:
         """Whether it is OpenAI's own, which alone cannot do without a key."""
         return (urlsplit(self.url).hostname or "").endswith("openai.com")
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine, so that no proxy has a part in it."""
+        host = urlsplit(self.url).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")
+
 
 def access(settings: LLMSettings) -> Access:
     """The endpoint that the settings and the environment name.
 
     Raises:
         BadInput: the URL cannot be used.
-        LLMNotAvailable: OpenAI's endpoint, and no key.
+        LLMNotAvailable: OpenAI's endpoint, and no key, or something that is no key.
     """
     url = (settings.url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL).rstrip("/")
     try:
@@ -80,6 +86,8 @@ def access(settings: LLMSettings) -> Access:
             "environment, where no trace keeps it."
         )
     found = Access(url, os.environ.get("OPENAI_API_KEY", "").strip())
+    if not (found.key.isascii() and found.key.isprintable()):
+        raise LLMNotAvailable("OPENAI_API_KEY holds characters that no key has: set it to the key alone, on one line.")
     if not found.key and found.is_openai:
         raise LLMNotAvailable(
             "no LLM: OPENAI_API_KEY is not set; set it, or name another endpoint with --llm-url "
