@@ -150,8 +150,12 @@ class Bench:
         """Refuse a sentence that nobody here can read.
 
         Raises:
-            BadInput: says where reading stopped, or which token there is not.
+            BadInput: it is empty or no text, or says where reading stopped, or which token there is not.
         """
+        if not sentence.strip():
+            raise BadInput("the sentence is empty: say when the neuron fires.")
+        if any("\ud800" <= c <= "\udfff" for c in sentence):  # how Python hands over bytes that it could not decode
+            raise BadInput("the sentence is not UTF-8: convert it first.")
         if self.word_simulator is None:
             found = self._exact_levels(sentence, self.evidence.probe.tokens[:1])
             if isinstance(found, Unscored):

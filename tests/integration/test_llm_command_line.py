@@ -114,6 +114,16 @@ def test_a_sentence_in_free_words(world: Any, capsys: pytest.CaptureFixture[str]
     assert found["cost"]["tokens"] > 0
 
 
+@pytest.mark.parametrize(("sentence", "said"), [("  ", "is empty"), ("fires on \udcff", "is not UTF-8")])
+def test_what_is_no_sentence(sentence: str, said: str, world: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    llm = ["--simulator", "openai:x", "--llm-url", "http://127.0.0.1:9/v1"]
+    options = ["--corpus-tokens", "30000", "--quiet", *world.options, *llm]
+    for command in (["test", "L1N3", sentence], ["explain", "L1N3", "--rival", sentence]):
+        assert main([*command, *options]) == 2
+        assert said in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
 def test_help_shows_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     shared = ("--simulator", "--llm-url", "--max-tokens", "--max-usd", "--llm-concurrency", "--simulation",
               "--simulated-excerpts", "--excerpts-per-call", "--token-field", "--llm-timeout")  # fmt: skip
