@@ -152,14 +152,14 @@ class Bench:
         Raises:
             BadInput: it is empty or no text, or says where reading stopped, or which token there is not.
         """
-        if not sentence.strip():
-            raise BadInput("the sentence is empty: say when the neuron fires.")
-        if any("\ud800" <= c <= "\udfff" for c in sentence):  # how Python hands over bytes that it could not decode
-            raise BadInput("the sentence is not UTF-8: convert it first.")
         if self.word_simulator is None:
             found = self._exact_levels(sentence, self.evidence.probe.tokens[:1])
             if isinstance(found, Unscored):
                 raise BadInput(found.reason + in_free_words(sentence))
+        elif not sentence.strip():
+            raise BadInput("the sentence is empty: say when the neuron fires.")
+        elif any("\ud800" <= c <= "\udfff" for c in sentence):  # Python's way to hand over what it could not decode
+            raise BadInput("the sentence is not UTF-8: convert it first.")
 
     def why_not(self, sentence: str) -> str | None:
         """Why a sentence may not compete with a list of 30 tokens; None where it may.
