@@ -64,8 +64,13 @@ def open_llms(config: RunConfig, display: Display) -> LLMs:
     return LLMs(
         explainer=metered.get(config.explainer_llm or ""),
         simulator=metered.get(config.simulator_llm or ""),
-        meters=Meters(account, list(metered.values())),
+        meters=Meters(account, list(metered.values()), _rules_go_on(config)),
     )
+
+
+def _rules_go_on(config: RunConfig) -> bool:
+    """Whether rules are learnt and tested in this run, which cost nothing."""
+    return config.policy != "react" and (config.explainer_llm is None or config.rules_compete)
 
 
 def _notes(config: RunConfig, endpoints: dict[str, Endpoint]) -> Iterator[str]:
@@ -111,6 +116,7 @@ def llm_report(meters: Meters | None) -> dict[str, Any]:
     return {
         "cost": account.cost(),
         "llm": {
+            "limit_reached": meters.is_reached,
             "by_role": {role: account.by_role[role].told() for role in sorted(account.by_role)},
             "this_time": {
                 "calls_from_store": sum(spent.n_cached for spent in account.by_role.values()),

@@ -67,16 +67,18 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
         f"  trace  {result.trace}",
         f"  story  agent trace show {result.run_id}{where}",
     ]
-    if result.cost.tokens:
+    if result.cost.tokens or (extra.get("llm") or {}).get("limit_reached"):
         lines[-2:-2] = [f"  {cost_text(result.cost)}{_from_store(extra.get('llm') or {})}"]
     return "\n".join(lines)
 
 
 def _from_store(llm: dict[str, Any]) -> str:
-    """How many of the replies cost nothing this time."""
+    """Whether the limits were reached, and how many of the replies cost nothing this time."""
+    reached = "; --max-tokens or --max-usd was reached" if llm.get("limit_reached") else ""
     kept = (llm.get("this_time") or {}).get("calls_from_store")
     calls = sum(role["calls"] for role in (llm.get("by_role") or {}).values())
-    return f"; {kept} of {calls} replies were kept from before and cost nothing this time" if kept else ""
+    told = f"; {kept} of {calls} replies were kept from before and cost nothing this time" if kept else ""
+    return reached + told
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -406,3 +406,13 @@ def test_rules_of_an_llm_have_the_limits_of_all_rules(base: dict[str, Any], tmp_
     with scripted_llm(script(hypotheses=[(sentence, "token")])) as server:
         found = Run(server, tmp_path, **base, variant="one-shot", explainer="openai:fake")
     assert found.result.explanation != sentence
+
+
+def test_the_rules_go_on_when_nothing_is_left_for_the_llm(base: dict[str, Any], tmp_path: Path) -> None:
+    with scripted_llm(script()) as server:
+        found = Run(server, tmp_path, **base, budget=8, explainer="openai:fake", max_tokens=50)
+    assert not server.bodies
+    assert found.told["llm"]["limit_reached"]
+    assert found.calls("read_activations")
+    scored = [rival for rival in found.result.rivals if isinstance(rival.score, ScoreValue)]
+    assert len(scored) >= 2

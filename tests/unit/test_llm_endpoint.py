@@ -268,13 +268,28 @@ def test_a_refusal_is_kept_and_a_failure_is_not(tmp_path: Path) -> None:
         assert isinstance(llm.ask([question("b")])[0], ChatReply)
 
 
-def test_an_empty_reply_that_was_paid_for_is_kept(tmp_path: Path) -> None:
-    server = Server(lambda _: ok(""))
+def test_an_empty_reply_is_not_remembered_when_the_server_is_mended(tmp_path: Path) -> None:
+    server = Server(in_turn(ok(""), httpx2.Response(200, json={"object": "nothing"}), ok("now")))
     with endpoint(server, tmp_path) as llm:
-        for _ in range(3):
-            (found,) = llm.ask([question()])
-            assert isinstance(found, ChatFailure)
-    assert len(server.bodies) == 1
+        assert isinstance(llm.ask([question()])[0], ChatFailure)
+        assert isinstance(llm.ask([question()])[0], ChatFailure)
+        assert isinstance(llm.ask([question()])[0], ChatReply)
+
+
+def test_an_engine_that_died_ends_the_run(tmp_path: Path) -> None:
+    turn = itertools.count()
+    server = Server(lambda _: ok() if next(turn) < 4 else refused(500, "engine is dead"))
+    with endpoint(server, tmp_path) as llm:
+        llm.ask([question(str(i)) for i in range(4)])
+        with pytest.raises(LLMNotAvailable, match="has stopped answering"):
+            llm.ask([question(f"more {i}") for i in range(60)])
+
+
+def test_a_long_reply_is_read_in_one_pass() -> None:
+    from tools.llm.wire import _without_thoughts
+
+    text = '{"a": "' + "<" * 2_000_000 + '"}'  # quadratic work on this would not end
+    assert _without_thoughts(text) == text
 
 
 def test_a_question_asked_again_is_another_one_on_the_wire(tmp_path: Path) -> None:

@@ -37,8 +37,11 @@ _BROKEN = "HTTP 500"
 _RETRIES_WHEN_BROKEN = 2
 """Many servers answer a question that they cannot take with a bare 500, each time anew."""
 
-_KEPT: frozenset[FailureKind] = frozenset({"refusal", "empty reply"})
-"""Failures that are an answer, where they were paid for."""
+_BROKEN_GIVE_UP_AFTER = 20
+"""So many different questions in a row with a bare 500, of an endpoint that replied before, and it has died."""
+
+_KEPT: frozenset[FailureKind] = frozenset({"refusal"})
+"""Failures that are an answer. An empty reply is none: a server that is mended must not be remembered by it."""
 
 
 class _Passing(Exception):
@@ -71,7 +74,9 @@ class Endpoint:
     learnt: Discovery
     progress: Progress = field(default_factory=NoProgress)
     _has_answered: bool = False
+    _has_replied: bool = False
     _failed_in_a_row: int = 0
+    _broken_in_a_row: int = 0
     _is_over: bool = False
     """Nothing more is sent for what is being asked now."""
     _asking: dict[str, asyncio.Task[Answer]] = field(default_factory=dict)
@@ -203,6 +208,8 @@ class Endpoint:
                 await asyncio.sleep(wait_s)
             else:
                 self._failed_in_a_row = 0
+                if isinstance(answer, ChatReply):
+                    self._has_replied, self._broken_in_a_row = True, 0
                 return replace(answer, seconds=round(loop.time() - started, 4))
 
     def _may_try_again(self, attempt: int, passing: _Passing) -> bool:
@@ -217,8 +224,11 @@ class Endpoint:
         return longest * self._jitter.uniform(0.5, 1.0)
 
     def _count_failure(self, failure: ChatFailure) -> None:
-        if failure.message.startswith(_BROKEN):  # it is there, and cannot take this question
-            return
+        if failure.message.startswith(_BROKEN):  # it is there, and cannot take this question; or has died since
+            self._broken_in_a_row += 1
+            if not self._has_replied or self._broken_in_a_row < _BROKEN_GIVE_UP_AFTER:
+                return
+            self._failed_in_a_row = GIVE_UP_AFTER
         self._failed_in_a_row += 1
         what = f"the LLM endpoint {self.where.url}"
         if not self._has_answered and failure.kind == "connection":

@@ -113,6 +113,10 @@ class Exchange:
         """Close connections, end the thread, and wait until every reply is on disk."""
 
         async def close_clients() -> None:
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:  # of a run that was stopped twice
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
             for client in self._clients.values():
                 await client.close()
 

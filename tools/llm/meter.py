@@ -43,7 +43,7 @@ class Meter(Protocol):
 
     @property
     def is_spent(self) -> bool:
-        """Whether a call was refused because the limits of the run left nothing for it."""
+        """Whether the limits of the run leave nothing to go on with."""
 
 
 @dataclass
@@ -266,10 +266,17 @@ class Metered:
 
 @dataclass
 class Meters:
-    """Implements `Meter` for all LLMs of a run together."""
+    """Implements `Meter` for all LLMs of a run together.
+
+    Attributes:
+        account: that they share.
+        models: each LLM.
+        others_go_on: whether the run has somebody who costs nothing and goes on when the limits are reached.
+    """
 
     account: Account
     models: list[Metered] = field(default_factory=list)
+    others_go_on: bool = False
 
     def drain(self) -> list[LLMCall]:
         """The calls since this was last asked."""
@@ -281,9 +288,14 @@ class Meters:
             model.restore(calls)
 
     @property
-    def is_spent(self) -> bool:
+    def is_reached(self) -> bool:
         """Whether a call of the loop was refused because the limits of the run left nothing for it."""
         return any(model.is_spent for model in self.models)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether that ends the run."""
+        return self.is_reached and not self.others_go_on
 
 
 def _total(usage: Usage) -> int:

@@ -29,7 +29,7 @@ from tools.llm.chat import (
     Usage,
 )
 
-_THOUGHTS_END = re.compile(r".*</think(?:ing)?>\s*", re.DOTALL)
+_THOUGHTS_END = re.compile(r"</think(?:ing)?>\s*")
 _THOUGHTS_BEGIN = re.compile(r"\s*<think(?:ing)?>")
 _BYTES_A_TOKEN = 3
 _TOKENS_A_MESSAGE = 4
@@ -162,7 +162,8 @@ def _without_thoughts(text: str) -> str:
     Some templates open the thoughts in the question, so that only their end is seen; thoughts that were cut off have no
     end, and nothing follows them.
     """
-    text = _THOUGHTS_END.sub("", text, count=1)
+    ends = [found.end() for found in _THOUGHTS_END.finditer(text)]
+    text = text[ends[-1] :] if ends else text
     return "" if _THOUGHTS_BEGIN.match(text) else text
 
 
