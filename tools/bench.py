@@ -170,7 +170,9 @@ class Bench:
             return "it is the name of a baseline"
         if not self.is_exact(sentence):
             n = n_words(sentence)
-            return None if n <= MAX_WORDS else f"it has {n} words, and {MAX_WORDS} are allowed"
+            return (
+                None if n <= MAX_WORDS else f"the sentence has {n} words, and a rival may have {MAX_WORDS}: shorten it."
+            )
         try:
             check_limits(parse(sentence))
         except BadInput as refused:

@@ -341,7 +341,8 @@ class Endpoint:
             )
         if status == 404:
             raise LLMNotAvailable(
-                f"the LLM endpoint {self.where.url} has no model {self.model!r} ({said}): name one that it serves."
+                f"the LLM endpoint {self.where.url} has no model {self.model!r} ({said}): name one that it serves, "
+                "or mend the URL, which ends in /v1 with most servers."
             )
         if "insufficient_quota" in text or status == 402:
             raise LLMNotAvailable(f"the account at {self.where.url} has nothing left to spend ({said}).")
