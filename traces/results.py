@@ -1,4 +1,7 @@
-"""`runs/results.sqlite`: which sealed folds were opened (primary), and an index rebuilt from every result.json."""
+"""`runs/results.sqlite`: which sealed folds were opened (primary), and an index rebuilt from every result.json.
+
+The tables are made in `traces.schema`, a result's columns are in `traces.rows`, questions in `traces.selection`.
+"""
 
 from __future__ import annotations
 
@@ -10,45 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tools.errors import StorageError
-from tools.records.result import Interval, Result
+from tools.records.result import Result
+from traces.rows import COLUMNS, ResultRow
 from traces.runs import RunFolder, run_ids
+from traces.schema import SCHEMA_VERSION, migrate, version_of
+from traces.selection import Selection
 from traces.storage import storage_errors
 
-SCHEMA_VERSION = 1
-
 _LOCK_PATIENCE_S = 30.0
-
-_SCHEMA = """
-CREATE TABLE sealed_openings (
-    model TEXT NOT NULL,      -- fingerprint
-    neuron TEXT NOT NULL,
-    corpus TEXT NOT NULL,     -- fingerprint
-    fold INTEGER NOT NULL,
-    opening INTEGER NOT NULL, -- 1, 2, ... per model, neuron and corpus
-    reused INTEGER NOT NULL,
-    run_id TEXT NOT NULL,
-    opened_at TEXT NOT NULL,
-    UNIQUE (model, neuron, corpus, run_id),
-    UNIQUE (model, neuron, corpus, opening)
-);
-CREATE TABLE results (
-    run_id TEXT NOT NULL,
-    model TEXT NOT NULL,
-    neuron TEXT NOT NULL,
-    verdict TEXT NOT NULL,
-    score REAL, low REAL, high REAL, -- NULL where there is none; then `reason` says why
-    reason TEXT,
-    explanation TEXT,
-    stop_reason TEXT NOT NULL,
-    variant TEXT NOT NULL,
-    seed INTEGER NOT NULL,
-    corpus TEXT NOT NULL,
-    budget_used INTEGER NOT NULL,
-    seconds REAL NOT NULL,
-    trace TEXT NOT NULL,
-    PRIMARY KEY (run_id, model, neuron)
-);
-"""
 
 
 @dataclass(frozen=True)
@@ -73,34 +45,90 @@ class ResultsDatabase:
         self.path = Path(runs_dir) / "results.sqlite"
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside one write transaction, with all tables made or brought up to date.
+
+        What is done is committed at the end of the block, and undone where an exception leaves it. Do not keep it open
+        while working on anything else: others wait.
+
+        Raises:
+            StorageError: the database is damaged, from a newer version, in use for too long, or cannot be written.
+        """
         with storage_errors("create", self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            connection = sqlite3.connect(self.path, timeout=_LOCK_PATIENCE_S, isolation_level=None)
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                self._check_schema(connection)
+        with self._usable(), self._connected(str(self.path)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            before = migrate(connection, self.path)
+            if 0 < before < SCHEMA_VERSION:
+                self._fill_in(connection)
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection | None]:
+        """A connection for reading alone, which works where nothing can be written; None where there is no database.
+
+        Raises:
+            StorageError: the database is damaged, from a newer version, or cannot be read.
+        """
+        if not self.path.exists():
+            yield None
+            return
+        with self._usable():
+            uri = f"{self.path.absolute().as_uri()}?mode=ro"
+            with self._connected(uri) as connection:
+                is_old = version_of(connection, self.path) < SCHEMA_VERSION
+            if is_old:
+                self.check()
+            with self._connected(uri) as connection:
+                connection.execute("BEGIN")
                 yield connection
-                connection.execute("COMMIT")
-            finally:
-                connection.close()  # rolls back what was not committed
+
+    @contextmanager
+    def _connected(self, where: str) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(
+            where, timeout=_LOCK_PATIENCE_S, isolation_level=None, uri=where.startswith("file:")
+        )
+        try:
+            yield connection
+        finally:
+            connection.close()  # rolls back what was not committed
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.Error as error:
             raise StorageError(
                 f"cannot use the results database {self.path}: {error}; free it, mend it or choose another --runs-dir."
             ) from error
 
-    def _check_schema(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise StorageError(
-                f"{self.path} has format {version}, but this program knows up to {SCHEMA_VERSION}: "
-                "upgrade the program, or choose another --runs-dir."
-            )
-        if version == 0:
-            for statement in _SCHEMA.split(";\n"):  # not executescript, which would end the transaction
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    def _fill_in(self, connection: sqlite3.Connection) -> None:
+        """Give rows of an older version what their result.json says beyond it, where that is still there."""
+        for (run_id,) in connection.execute("SELECT DISTINCT run_id FROM results").fetchall():
+            for result in self._results_of(run_id, []):
+                known = connection.execute(
+                    "SELECT 1 FROM results WHERE (run_id, model, neuron) = (?, ?, ?)",
+                    (result.run_id, result.model, result.neuron),
+                ).fetchone()
+                if known:
+                    _insert(connection, result)
+
+    def _results_of(self, run_id: str, unreadable: list[StorageError]) -> list[Result]:
+        """What the files of a run say; errors of those that cannot be read are put into `unreadable`."""
+        found = []
+        try:
+            for folder in RunFolder(self.path.parent / run_id).neurons():
+                try:
+                    result = folder.read_result()
+                except StorageError as error:
+                    unreadable.append(error)
+                    continue
+                if result is not None:
+                    found.append(result)
+        except StorageError as error:
+            unreadable.append(error)
+        return found
 
     def check(self) -> None:
         """Make sure that the database can be used.
@@ -108,7 +136,7 @@ class ResultsDatabase:
         Raises:
             StorageError: it is damaged, from a newer version, or cannot be written.
         """
-        with self._transaction():
+        with self.transaction():
             pass
 
     def next_fold(
@@ -131,7 +159,7 @@ class ResultsDatabase:
         """
         key = (model, neuron, corpus)
         where = "model = ? AND neuron = ? AND corpus = ?"
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             own = connection.execute(
                 f"SELECT fold, opening, reused FROM sealed_openings WHERE {where} AND run_id = ?", (*key, run_id)
             ).fetchone()
@@ -157,7 +185,7 @@ class ResultsDatabase:
         Raises:
             StorageError: the database cannot be used.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             found = connection.execute(
                 "SELECT results.run_id, explanation FROM sealed_openings JOIN results USING (run_id, neuron) "
                 "WHERE sealed_openings.model = ? AND neuron = ? AND sealed_openings.corpus = ? AND opening = ?",
@@ -171,8 +199,18 @@ class ResultsDatabase:
         Raises:
             StorageError: the database cannot be used.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             _insert(connection, result)
+
+    def select(self, selection: Selection | None = None) -> list[ResultRow]:
+        """The results that fit; none where there is no database yet.
+
+        Raises:
+            BadInput: there is no such column to sort by.
+            StorageError: the database cannot be used.
+        """
+        with self.reading() as connection:
+            return [] if connection is None else (selection or Selection()).read(connection)
 
     def rebuild_index(self) -> list[StorageError]:
         """Make the index anew from every result.json; sealed openings are left alone.
@@ -183,17 +221,8 @@ class ResultsDatabase:
             StorageError: the database cannot be used.
         """
         unreadable: list[StorageError] = []
-        results = []
-        for run_id in run_ids(self.path.parent):
-            for folder in RunFolder(self.path.parent / run_id).neurons():
-                try:
-                    result = folder.read_result()
-                except StorageError as error:
-                    unreadable.append(error)
-                    continue
-                if result is not None:
-                    results.append(result)
-        with self._transaction() as connection:
+        results = [result for run_id in run_ids(self.path.parent) for result in self._results_of(run_id, unreadable)]
+        with self.transaction() as connection:
             connection.execute("DELETE FROM results")
             for result in results:
                 _insert(connection, result)
@@ -201,25 +230,7 @@ class ResultsDatabase:
 
 
 def _insert(connection: sqlite3.Connection, result: Result) -> None:
-    score = result.score
-    measured = (
-        (score.value, score.low, score.high, None) if isinstance(score, Interval) else (None, None, None, score.reason)
-    )
     connection.execute(
-        f"INSERT OR REPLACE INTO results VALUES ({', '.join('?' * 16)})",
-        (
-            result.run_id,
-            result.model,
-            result.neuron,
-            result.verdict,
-            *measured,
-            result.explanation,
-            result.stop_reason,
-            result.variant,
-            result.seed,
-            result.corpus.fingerprint,
-            result.budget.used,
-            result.seconds,
-            result.trace,
-        ),
+        f"INSERT OR REPLACE INTO results ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})",
+        ResultRow.of(result).values(),
     )

@@ -1,0 +1,151 @@
+"""The tables of `runs/results.sqlite`, made and changed by numbered migrations: number n leads to version n.
+
+A migration that has been released is never edited; a change is another one at the end.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.errors import StorageError
+
+_VERSION_1 = """
+CREATE TABLE sealed_openings (
+    model TEXT NOT NULL,      -- fingerprint
+    neuron TEXT NOT NULL,
+    corpus TEXT NOT NULL,     -- fingerprint
+    fold INTEGER NOT NULL,
+    opening INTEGER NOT NULL, -- 1, 2, ... per model, neuron and corpus
+    reused INTEGER NOT NULL,
+    run_id TEXT NOT NULL,
+    opened_at TEXT NOT NULL,
+    UNIQUE (model, neuron, corpus, run_id),
+    UNIQUE (model, neuron, corpus, opening)
+);
+CREATE TABLE results (
+    run_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    neuron TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    score REAL, low REAL, high REAL, -- NULL where there is none; then `reason` says why
+    reason TEXT,
+    explanation TEXT,
+    stop_reason TEXT NOT NULL,
+    variant TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    corpus TEXT NOT NULL,
+    budget_used INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    trace TEXT NOT NULL,
+    PRIMARY KEY (run_id, model, neuron)
+);
+"""
+
+_VERSION_2 = """
+ALTER TABLE results ADD COLUMN layer INTEGER;
+ALTER TABLE results ADD COLUMN idx INTEGER;
+ALTER TABLE results ADD COLUMN split TEXT;
+ALTER TABLE results ADD COLUMN protocol TEXT;
+ALTER TABLE results ADD COLUMN n_excerpts INTEGER;
+ALTER TABLE results ADD COLUMN n_unscored INTEGER;
+ALTER TABLE results ADD COLUMN development_score REAL;
+ALTER TABLE results ADD COLUMN development_low REAL;
+ALTER TABLE results ADD COLUMN development_high REAL;
+ALTER TABLE results ADD COLUMN token_lookup_30 REAL;
+ALTER TABLE results ADD COLUMN token_lookup_30_low REAL;
+ALTER TABLE results ADD COLUMN token_lookup_30_high REAL;
+ALTER TABLE results ADD COLUMN token_lookup_full REAL;
+ALTER TABLE results ADD COLUMN token_lookup_full_low REAL;
+ALTER TABLE results ADD COLUMN token_lookup_full_high REAL;
+ALTER TABLE results ADD COLUMN null_score REAL;
+ALTER TABLE results ADD COLUMN null_low REAL;
+ALTER TABLE results ADD COLUMN null_high REAL;
+ALTER TABLE results ADD COLUMN gain_token_lookup_30 REAL;
+ALTER TABLE results ADD COLUMN gain_token_lookup_30_low REAL;
+ALTER TABLE results ADD COLUMN gain_token_lookup_30_high REAL;
+ALTER TABLE results ADD COLUMN gain_null REAL;
+ALTER TABLE results ADD COLUMN gain_null_low REAL;
+ALTER TABLE results ADD COLUMN gain_null_high REAL;
+ALTER TABLE results ADD COLUMN openai_score REAL;
+ALTER TABLE results ADD COLUMN openai_low REAL;
+ALTER TABLE results ADD COLUMN openai_high REAL;
+ALTER TABLE results ADD COLUMN sealed_fold INTEGER;
+ALTER TABLE results ADD COLUMN sealed_opening INTEGER;
+ALTER TABLE results ADD COLUMN sealed_reused INTEGER;
+ALTER TABLE results ADD COLUMN previous_run_id TEXT;
+ALTER TABLE results ADD COLUMN previous_explanation TEXT;
+ALTER TABLE results ADD COLUMN previous_score REAL;
+ALTER TABLE results ADD COLUMN previous_low REAL;
+ALTER TABLE results ADD COLUMN previous_high REAL;
+ALTER TABLE results ADD COLUMN gain_previous REAL;
+ALTER TABLE results ADD COLUMN gain_previous_low REAL;
+ALTER TABLE results ADD COLUMN gain_previous_high REAL;
+ALTER TABLE results ADD COLUMN explainer TEXT;
+ALTER TABLE results ADD COLUMN simulator TEXT;
+ALTER TABLE results ADD COLUMN corpus_name TEXT;
+ALTER TABLE results ADD COLUMN tokens INTEGER;
+ALTER TABLE results ADD COLUMN usd REAL;
+CREATE INDEX results_of_a_neuron ON results (model, neuron, run_id);
+CREATE INDEX results_by_layer ON results (layer, idx);
+CREATE INDEX results_by_score ON results (score);
+"""
+
+_NEURON = re.compile(r"L(\d+)N(\d+)")
+
+
+def _to_1(connection: sqlite3.Connection) -> None:
+    _execute(connection, _VERSION_1)
+
+
+def _to_2(connection: sqlite3.Connection) -> None:
+    """More of each result in columns, and the tables of batches."""
+    from traces.batches import TABLES  # not at the top: that module opens the database, which needs this one
+
+    _execute(connection, _VERSION_2)
+    for statement in TABLES:
+        connection.execute(statement)
+    for row, neuron in connection.execute("SELECT rowid, neuron FROM results").fetchall():
+        if found := _NEURON.fullmatch(neuron):
+            connection.execute(
+                "UPDATE results SET layer = ?, idx = ? WHERE rowid = ?", (*map(int, found.groups()), row)
+            )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_to_1, _to_2)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the database's tables; 0 where there are none yet.
+
+    Raises:
+        StorageError: they are of a newer version than this program knows.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise StorageError(
+            f"{path} has format {version}, but this program knows up to {SCHEMA_VERSION}: "
+            "upgrade the program, or choose another --runs-dir."
+        )
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> int:
+    """Bring the tables to the newest version inside the transaction that is open; returns the version found.
+
+    Raises:
+        StorageError: they are of a newer version; nothing was changed.
+    """
+    before = version_of(connection, path)
+    for number, migration in enumerate(MIGRATIONS[before:], start=before + 1):
+        migration(connection)
+        connection.execute(f"PRAGMA user_version = {number}")
+    return before
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):  # not executescript, which would end the transaction
+        connection.execute(statement)
