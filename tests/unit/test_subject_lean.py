@@ -107,11 +107,53 @@ def test_lean_honours_what_a_folder_says(config: dict[str, Any], save_gpt2: Any,
 
 
 def test_unpacked_linear_maps_agree_too(save_gpt2: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tools.subject import lean
+    from tools.subject import packed
 
-    monkeypatch.setattr(lean, "_can_pack", lambda: False)
+    monkeypatch.setattr(packed, "can_pack", lambda dtype: False)
     model = save_gpt2(tmp_path)
     assert_agrees(open_subject(ModelFolder(tmp_path, "tiny")), model, [0, 5])
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_bfloat16_is_near_enough_to_screen(
+    packs: bool, save_gpt2: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tools.subject import packed
+    from tools.subject.lean import LeanGPT2
+
+    if not packs:
+        monkeypatch.setattr(packed, "can_pack", lambda dtype: False)
+    save_gpt2(tmp_path, n_embd=96, n_layer=4)
+    folder = ModelFolder(tmp_path, "tiny")
+    exact, fast = LeanGPT2(folder), LeanGPT2(folder, dtype="bfloat16")
+    tokens, lengths = batch(exact.tokenizer.d_vocab)
+    one, other = (subject.mlp_input(tokens, lengths, 3) for subject in (exact, fast))
+    assert other.dtype == np.float32
+    error = np.linalg.norm(one - other) / np.linalg.norm(one)
+    assert 1e-4 < error < 0.03, "of another precision than bfloat16"
+    values = [subject.neuron_values(one, 3, 5) for subject in (exact, fast)]
+    np.testing.assert_array_equal(*values)
+    ablated = [
+        subject.interventions().ablate(tokens[:2], lengths[:2], 3, 5, np.zeros((2, 24), np.float32))
+        for subject in (exact, fast)
+    ]
+    np.testing.assert_array_equal(*ablated)
+
+
+def test_a_device_or_dtype_that_is_not_there_is_refused(save_gpt2: Any, tmp_path: Path) -> None:
+    import torch
+
+    from tools.subject.lean import LeanGPT2
+
+    save_gpt2(tmp_path)
+    folder = ModelFolder(tmp_path, "tiny")
+    with pytest.raises(BadInput, match="the device 'tpu' is not known: use cpu or cuda"):
+        LeanGPT2(folder, device="tpu")
+    with pytest.raises(BadInput, match="the dtype 'float16' is not known: use float32, or bfloat16"):
+        LeanGPT2(folder, dtype="float16")
+    if not torch.cuda.is_available():
+        with pytest.raises(BadInput, match="no CUDA device"):
+            LeanGPT2(folder, device="cuda")
 
 
 def test_a_batch_is_read_in_bounded_chunks(save_gpt2: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tools.errors import BadInput
 from tools.subject.batches import check_finite, chunks
 from tools.subject.folder import read_json
-from tools.subject.lean import LeanGPT2, Map, Past, linear
+from tools.subject.lean import LeanGPT2, Past
 from tools.subject.output import (
     Ranked,
     check_last,
@@ -30,6 +30,7 @@ from tools.subject.output import (
     prompt_ids,
     strongest,
 )
+from tools.subject.packed import Map, linear
 from tools.subject.protocol import FloatArray, LastTokenEffect, TokenArray
 
 

@@ -8,27 +8,25 @@ shape may differ in the last bits.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from tools.errors import BadInput
 from tools.subject.batches import check_finite, map_chunks
-from tools.subject.folder import ModelFolder, fingerprint, read_json, weight_files
+from tools.subject.folder import ModelFolder, fingerprint, read_json
+from tools.subject.packed import Map
 from tools.subject.protocol import FloatArray, Interventions, TokenArray
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
+from tools.subject.weights import Block, Tensors
 
 if TYPE_CHECKING:
     from tools.subject.interventions import LeanInterventions
 
-Map = Callable[[torch.Tensor], torch.Tensor]
 Past = tuple[torch.Tensor, torch.Tensor]
 
 _gelu_tanh: Map = partial(F.gelu, approximate="tanh")
@@ -60,11 +58,19 @@ def rows_of(mlp_input: FloatArray) -> torch.Tensor:
 class LeanGPT2:
     """Implements `tools.subject.protocol.SubjectModel`; blocks are loaded when first needed.
 
+    Args:
+        folder: where the model lies.
+        device: `cpu`, or `cuda` where there is one.
+        dtype: of weights and activations, `float32` or `bfloat16`. bfloat16 is for screening only: it errs by about
+            one percent, and no value that is reported may come from it.
+
     Raises:
-        BadInput: on construction, where the folder's parts are missing, damaged, or do not fit together.
+        BadInput: on construction, where the folder's parts are missing, damaged, or do not fit together, or where
+            there is no such device or dtype.
     """
 
-    def __init__(self, folder: ModelFolder) -> None:
+    def __init__(self, folder: ModelFolder, device: str = "cpu", dtype: str = "float32") -> None:
+        self._device, self._dtype = _device(device), _dtype(dtype)
         config = read_json(folder.path / "config.json")
         self.folder = folder
         try:
@@ -82,7 +88,7 @@ class LeanGPT2:
         self._bos = _bos_id(folder, config)
         self._tensors = Tensors(folder)
         self._check_shapes()
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, Block] = {}
 
     @property
     def name(self) -> str:
@@ -169,10 +175,11 @@ class LeanGPT2:
     def _interventions(self) -> LeanInterventions:
         from tools.subject.interventions import LeanInterventions
 
-        return LeanInterventions(self)
+        exact = self._device.type == "cpu" and self._dtype == torch.float32
+        return LeanInterventions(self if exact else LeanGPT2(self.folder))
 
     def interventions(self) -> Interventions:
-        """On the same weights.
+        """On the same weights, on the CPU and in float32.
 
         Raises:
             BadInput: the folder lacks the final norm or the output matrix, or their shapes do not fit.
@@ -196,7 +203,8 @@ class LeanGPT2:
 
     def embed(self, ids: torch.Tensor, first: int = 0) -> torch.Tensor:
         """The residual stream before layer 0 for ids [batch, pos] that stand at positions `first` and on."""
-        return F.embedding(ids, self._wte).float() + self._wpe[first : first + ids.shape[1]]
+        tokens = F.embedding(ids.to(self._device), self._wte).float()
+        return (tokens + self._wpe[first : first + ids.shape[1]]).to(self._dtype)
 
     def attend(self, x: torch.Tensor, layer: int, past: Past | None = None, seen: torch.Tensor | None = None) -> Past:
         """Add attention's output to the residual stream `x` [batch, pos, d_model] in place.
@@ -235,20 +243,20 @@ class LeanGPT2:
             self.attend(x, i)
             self.feed_forward(x, i)
         self.attend(x, layer)
-        out: FloatArray = F.layer_norm(x, (self._d_model,), *self._block(layer).ln_2, self._eps).numpy()
+        out: FloatArray = F.layer_norm(x, (self._d_model,), *self._block(layer).ln_2, self._eps).float().cpu().numpy()
         return out
 
     @cached_property
     def _wte(self) -> torch.Tensor:
-        return self._tensors["wte.weight"]
+        return self._tensors["wte.weight"].to(self._device)
 
     @cached_property
     def _wpe(self) -> torch.Tensor:
-        return self._tensors["wpe.weight"].float()
+        return self._tensors["wpe.weight"].to(self._device).float()
 
-    def _block(self, layer: int) -> _Block:
+    def _block(self, layer: int) -> Block:
         if layer not in self._blocks:
-            self._blocks[layer] = _Block.load(self._tensors, layer)
+            self._blocks[layer] = Block(self._tensors, layer, self._device, self._dtype)
         return self._blocks[layer]
 
     def _check_layer(self, layer: int) -> None:
@@ -277,73 +285,6 @@ class LeanGPT2:
             )
 
 
-@dataclass(frozen=True)
-class _Block:
-    """One transformer block, ready to run: linear maps with packed weights where that is possible."""
-
-    ln_1: tuple[torch.Tensor, torch.Tensor]
-    ln_2: tuple[torch.Tensor, torch.Tensor]
-    qkv: Map
-    attn_out: Map
-    c_fc: tuple[torch.Tensor, torch.Tensor]
-    tensors: Tensors
-    layer: int
-
-    @classmethod
-    def load(cls, tensors: Tensors, layer: int) -> _Block:
-        def pair(part: str) -> tuple[torch.Tensor, torch.Tensor]:
-            return tensors[f"h.{layer}.{part}.weight"].float(), tensors[f"h.{layer}.{part}.bias"].float()
-
-        return cls(
-            pair("ln_1"), pair("ln_2"), linear(*pair("attn.c_attn")), linear(*pair("attn.c_proj")), pair("mlp.c_fc"),
-            tensors, layer,
-        )  # fmt: skip
-
-    # Packed only when a deeper layer is read: the block at the layer asked for needs neither.
-    @cached_property
-    def mlp_in(self) -> Map:
-        return linear(*self.c_fc)
-
-    @cached_property
-    def mlp_out(self) -> Map:
-        name = f"h.{self.layer}.mlp.c_proj"
-        return linear(self.tensors[f"{name}.weight"].float(), self.tensors[f"{name}.bias"].float())
-
-
-class Tensors:
-    """The tensors of a model folder by their GPT-2 name without `transformer.`, memory-mapped, in the file's dtype.
-
-    Raises:
-        BadInput: there is no tensor of that name.
-    """
-
-    def __init__(self, folder: ModelFolder) -> None:
-        self._where: dict[str, tuple[Any, str]] = {}
-        for file in weight_files(folder.path):
-            try:
-                handle: Any = safe_open(str(file), framework="pt")
-            except (SafetensorError, OSError) as error:
-                raise BadInput(f"{file} cannot be read ({error}): fetch or save the model again.") from error
-            for key in list(handle.keys()):
-                self._where[key.removeprefix("transformer.")] = (handle, key)
-        self._path = folder.path
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        handle, key = self._find(name)
-        tensor: torch.Tensor = handle.get_tensor(key)
-        return tensor
-
-    def shape(self, name: str) -> list[int]:
-        """Its shape, without reading it."""
-        handle, key = self._find(name)
-        return list(handle.get_slice(key).get_shape())
-
-    def _find(self, name: str) -> tuple[Any, str]:
-        if name not in self._where:
-            raise BadInput(f"the weights in {self._path} have no tensor {name}: they are not a whole GPT-2 model.")
-        return self._where[name]
-
-
 def _bos_id(folder: ModelFolder, config: dict[str, Any]) -> int:
     bos = config.get("bos_token_id")
     if not isinstance(bos, int) or not 0 <= bos < int(config.get("vocab_size", bos + 1)):
@@ -357,24 +298,18 @@ def _attention_scales(config: dict[str, Any], n_layers: int, d_head: int) -> lis
     return [base / (layer + 1) if by_layer else base for layer in range(n_layers)]
 
 
-def linear(weight: torch.Tensor, bias: torch.Tensor) -> Map:
-    """`x -> x @ weight + bias` for x [..., n_in] and weight [n_in, n_out]."""
-    if _can_pack():
-        return _packed(weight, bias)
-    return lambda x: torch.addmm(bias, x.reshape(-1, weight.shape[0]), weight).view(*x.shape[:-1], -1)
+def _device(name: str) -> torch.device:
+    if name not in ("cpu", "cuda"):
+        raise BadInput(f"the device {name!r} is not known: use cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadInput(
+            "there is no CUDA device that torch can use here: use the device cpu, or a torch built for CUDA."
+        )
+    return torch.device(name)
 
 
-def _packed(weight: torch.Tensor, bias: torch.Tensor) -> Map:
-    """The same with weights laid out once for oneDNN, about twice as fast on CPU."""
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), None)
-    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
-
-
-@cache
-def _can_pack() -> bool:
-    """Whether this build of torch has the private packed linear map, and it computes what it should."""
-    x, weight, bias = torch.ones(2, 3, 16), torch.arange(128.0).reshape(16, 8), torch.ones(8)
-    try:
-        return bool(torch.allclose(_packed(weight, bias)(x), x @ weight + bias))
-    except (AttributeError, RuntimeError, TypeError):
-        return False
+def _dtype(name: str) -> torch.dtype:
+    if name not in ("float32", "bfloat16"):
+        raise BadInput(f"the dtype {name!r} is not known: use float32, or bfloat16 for screening.")
+    found: torch.dtype = getattr(torch, name)
+    return found
