@@ -13,7 +13,7 @@ def test_a_text_file_is_one_text(tmp_path):
     file = tmp_path / "book.txt"
     file.write_text("Call me Ishmael.\n", encoding="utf-8")
     corpus = load_texts(str(file), "gpt2")
-    assert (corpus.name, corpus.texts, corpus.notes) == ("book.txt", [("book.txt", "Call me Ishmael.\n")], ())
+    assert (corpus.name, list(corpus.texts), corpus.notes) == ("book.txt", [("book.txt", "Call me Ishmael.\n")], ())
 
 
 def test_jsonl_holds_a_text_a_line(tmp_path):
@@ -100,10 +100,10 @@ def test_an_unreadable_file_is_a_storage_error(tmp_path, monkeypatch):
     file = tmp_path / "a.txt"
     file.write_text("text")
 
-    def refuse(self):
+    def refuse(self, mode):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(type(file), "read_bytes", refuse)
+    monkeypatch.setattr(type(file), "open", refuse)
     with pytest.raises(StorageError, match="Permission denied"):
         load_texts(str(file), "gpt2")
 
@@ -125,7 +125,7 @@ def test_the_default_corpus_of_mini_is_the_part_it_did_not_train_on(monkeypatch)
     monkeypatch.setattr(corpus_module, "texts_of", lambda part: iter([("a", f"the {part} part")]))
     corpus = load_texts(None, "mini")
     assert corpus.name.startswith("standard library of Python 3.")
-    assert corpus.texts == [("a", "the corpus part")]
+    assert list(corpus.texts) == [("a", "the corpus part")]
     assert corpus.seen is seen
 
 

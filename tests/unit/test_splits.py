@@ -1,4 +1,4 @@
-import hashlib
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -6,12 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.errors import BadInput, StorageError
-from tools.evidence import documents as documents_module
+from tools.evidence import splits as splits_module
+from tools.evidence.clusters import cluster_documents
 from tools.evidence.corpus import Corpus, _corpus
-from tools.evidence.documents import GAP_TOKENS, SECTION_TOKENS, cluster_documents, read_documents
+from tools.evidence.documents import GAP_TOKENS, SECTION_TOKENS, read_documents
+from tools.evidence.names import Names, NameWriter
 from tools.evidence.progress import NoProgress
 from tools.evidence.runs import RUN_TOKENS, run_hashes
 from tools.evidence.splits import PARTS, SplitCorpus, split_corpus
+from tools.evidence.token_file import TokenFile
 from tools.mini.seen import fingerprint_runs
 from tools.records.excerpts import Excerpts
 
@@ -42,6 +45,12 @@ def corpus_of(token_lists, seen=None) -> Corpus:
 
 def split(token_lists, folder, max_tokens=10**9, seen=None) -> SplitCorpus:
     return split_corpus(corpus_of(token_lists, seen), WordTokenizer(), max_tokens, folder, NoProgress())
+
+
+@contextmanager
+def documents_of(token_lists, folder):
+    with TokenFile(folder / "tokens") as tokens, NameWriter(folder) as names:
+        yield read_documents(corpus_of(token_lists), WordTokenizer(), 10**9, tokens, names, lambda n: None)
 
 
 def by_part(corpus: SplitCorpus) -> dict[str, Excerpts]:
@@ -157,16 +166,16 @@ def test_boilerplate_joins_nothing_and_is_dropped_from_later_splits(tmp_path):
 
 def test_a_single_long_text_is_cut_into_sections_with_gaps(tmp_path):
     tokens = np.random.default_rng(4).integers(0, 4000, size=60_000).tolist()
-    documents = read_documents(corpus_of([tokens]), WordTokenizer(), 10**9, lambda n: None)
-    assert documents.lengths.max() <= SECTION_TOKENS
-    assert np.ptp(documents.lengths) <= 1
-    assert documents.lengths.sum() + GAP_TOKENS * (len(documents) - 1) == 60_000
-    assert documents.names[0] == f"text 0 (1 of {len(documents)})"
     position = {t: i for i, t in enumerate(zip(*(tokens[k:] for k in range(4)), strict=False))}
-    for i in range(len(documents) - 1):
-        end = documents.tokens[documents.starts[i + 1] - 4 : documents.starts[i + 1]]
-        start = documents.tokens[documents.starts[i + 1] : documents.starts[i + 1] + 4]
-        assert position[tuple(start.tolist())] - (position[tuple(end.tolist())] + 4) == GAP_TOKENS
+    with documents_of([tokens], tmp_path) as documents:
+        assert documents.lengths.max() <= SECTION_TOKENS
+        assert np.ptp(documents.lengths) <= 1
+        assert documents.lengths.sum() + GAP_TOKENS * (len(documents) - 1) == 60_000
+        for at in documents.starts[1:-1].tolist():
+            end, start = documents.tokens.read(at - 4, at), documents.tokens.read(at, at + 4)
+            assert position[tuple(start.tolist())] - (position[tuple(end.tolist())] + 4) == GAP_TOKENS
+    names = Names(tmp_path)
+    assert list(names) == [f"text 0 ({i} of {len(documents)})" for i in range(1, len(documents) + 1)]
     corpus = split([tokens], tmp_path)
     assert_disjoint(corpus)
     assert len(np.unique(corpus.explore.documents)) > 30
@@ -181,28 +190,20 @@ def test_a_long_text_that_repeats_a_chapter_keeps_both_in_one_split(tmp_path):
     assert_disjoint(corpus)
 
 
-def test_sections_of_a_text_that_is_a_small_part_stay_together():
-    rng = np.random.default_rng(5)
-    documents = read_documents(corpus_of(random_texts(rng, 80, 1500)), WordTokenizer(), 10**9, lambda n: None)
-    clusters = cluster_documents(documents)
+def test_sections_of_a_text_that_is_a_small_part_stay_together(tmp_path):
+    with documents_of(random_texts(np.random.default_rng(5), 80, 1500), tmp_path) as documents:
+        clusters = cluster_documents(documents, tmp_path / "runs")
     assert len(documents) == 240
     assert all(len(set(clusters[documents.texts == text])) == 1 for text in range(80))
     assert len(set(clusters)) == 80
 
 
 def test_an_excerpt_knows_the_text_that_it_is_from(tmp_path):
-    """Also when the split was cached by a version that did not keep that."""
-    texts = random_texts(np.random.default_rng(11), 40, 1500)
-    corpus = split(texts, tmp_path)
-    (file,) = tmp_path.rglob("*.npz")
-    with np.load(file) as saved:
-        old = {name: saved[name] for name in saved.files if name != "texts"}
-    np.savez(file, **old)
-    for found in (corpus, split(texts, tmp_path)):
-        parts = by_part(found).values()
-        texts_of = {int(d): int(t) for part in parts for d, t in zip(part.documents, part.texts, strict=True)}
-        name_of = {d: found.document_names[d].split(" (")[0] for d in texts_of}
-        assert len({(texts_of[d], name_of[d]) for d in texts_of}) == len(set(texts_of.values())) == 40
+    corpus = split(random_texts(np.random.default_rng(11), 40, 1500), tmp_path)
+    parts = by_part(corpus).values()
+    texts_of = {int(d): int(t) for part in parts for d, t in zip(part.documents, part.texts, strict=True)}
+    name_of = {d: corpus.document_names[d].split(" (")[0] for d in texts_of}
+    assert len({(texts_of[d], name_of[d]) for d in texts_of}) == len(set(texts_of.values())) == 40
 
 
 def test_weak_ties_make_no_cluster_above_the_cap(tmp_path):
@@ -247,7 +248,7 @@ def test_a_corpus_too_short_to_split_says_how_much_is_needed(tmp_path, n, length
         BadInput, match=rf"too short to split: it has {n * length if length > 7 else 0:,} usable tokens"
     ):
         split(random_texts(np.random.default_rng(0), n, length), tmp_path)
-    assert not list(tmp_path.rglob("*.npz"))
+    assert not list(tmp_path.rglob("*.*"))
 
 
 def test_a_corpus_that_repeats_itself_is_refused(tmp_path):
@@ -256,27 +257,60 @@ def test_a_corpus_that_repeats_itself_is_refused(tmp_path):
         split([[*page * 8, i] for i in range(60)], tmp_path)
 
 
-def test_a_split_is_read_back_from_the_cache_and_a_damaged_cache_is_written_anew(tmp_path, monkeypatch):
+def test_a_split_is_read_back_from_the_cache(tmp_path, monkeypatch):
     texts = random_texts(np.random.default_rng(10), 100, 300)
     first = split(texts, tmp_path)
-    (file,) = tmp_path.rglob("*.npz")
-    content = file.read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setattr(documents_module, "run_hashes", None)  # nothing is computed again
-        again = split(texts, tmp_path)
-    assert (again.fingerprint, again.counts, again.document_names) == (
-        first.fingerprint,
-        first.counts,
-        first.document_names,
-    )
+    monkeypatch.setattr(splits_module, "read_documents", None)  # nothing is computed again
+    again = split(texts, tmp_path)
+    assert (again.fingerprint, again.counts) == (first.fingerprint, first.counts)
+    assert again.document_names == first.document_names == list(first.document_names)
     for name, part in by_part(first).items():
-        assert (part.tokens == by_part(again)[name].tokens).all()
-        assert part.tokens.dtype == by_part(again)[name].tokens.dtype == np.int32
-    for damaged in (content[: len(content) // 2], b"", content.replace(b"explore", b"exqlore"), b"x" * 100):
-        file.write_bytes(damaged)
+        for column, values in vars(part).items():
+            found = getattr(by_part(again)[name], column)
+            assert (found == values).all()
+            assert found.dtype == values.dtype == (np.int64 if column == "lengths" else np.int32)
+
+
+def test_a_cached_split_is_mapped_and_what_is_written_to_it_stays_in_this_process(tmp_path):
+    texts = random_texts(np.random.default_rng(10), 100, 300)
+    first = split(texts, tmp_path)
+    for part in by_part(first).values():
+        assert all(isinstance(column.base, np.memmap) for column in vars(part).values())
+    before = first.explore.tokens.copy()
+    first.explore.tokens[:] = 7
+    assert (split(texts, tmp_path).explore.tokens == before).all()
+
+
+def damaged(content: bytes) -> dict[str, bytes]:
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    return {"half": content[:middle], "empty": b"", "flipped": flipped, "longer": content + b"\0"}
+
+
+@pytest.mark.parametrize("name", ["explore.tokens.npy", "sealed-2.ids.npy", "names.bin", "name_ends.npy", "split.json"])
+def test_a_damaged_cache_is_written_anew(tmp_path, name):
+    texts = random_texts(np.random.default_rng(10), 100, 300)
+    first = split(texts, tmp_path)
+    (file,) = tmp_path.rglob(name)
+    content = file.read_bytes()
+    for harmed in (*damaged(content).values(), None):
+        file.unlink()
+        if harmed is not None:
+            file.write_bytes(harmed)
         assert split(texts, tmp_path).fingerprint == first.fingerprint
-        assert hashlib.sha256(file.read_bytes()).digest() == hashlib.sha256(content).digest()
-    assert list(file.parent.iterdir()) == [file]
+        assert file.read_bytes() == content
+    assert list(file.parent.parent.iterdir()) == [file.parent]
+
+
+def test_what_stops_a_split_leaves_nothing_behind(tmp_path):
+    class Stopped(NoProgress):
+        def advance(self, n):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        split_corpus(corpus_of(random_texts(np.random.default_rng(0), 100, 300)), WordTokenizer(), 10**9, tmp_path,
+                     Stopped())  # fmt: skip
+    assert list(tmp_path.rglob("*")) == [tmp_path / "corpora"]
 
 
 def test_a_cache_that_cannot_be_written_is_a_storage_error(tmp_path):

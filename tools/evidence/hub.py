@@ -19,8 +19,10 @@ SAMPLE_REVISION = "refs/convert/parquet"
 SAMPLE_FILES = "plain_text/train/*.parquet"
 
 REACH_S = 3.0
-MAX_CHARACTERS = 40_000_000
+MIN_CHARACTERS = 40_000_000
+CHARACTERS_PER_TOKEN = 8
 
+_ROWS = 1000
 _REMEDY = "run `agent fetch gpt2` where there is a network, or name your own text with --corpus FILE."
 
 
@@ -127,8 +129,8 @@ def _bar_for(progress: Progress) -> Any:
     return Bar
 
 
-def sample_texts() -> list[tuple[str, str]]:
-    """(name, text) of GPT-2's default corpus.
+def sample_texts() -> Iterator[tuple[str, str]]:
+    """(name, text) of GPT-2's default corpus, one after another.
 
     Raises:
         NotAvailable: it was not fetched yet.
@@ -140,15 +142,19 @@ def sample_texts() -> list[tuple[str, str]]:
         from pyarrow import ArrowException, parquet  # type: ignore[import-untyped, unused-ignore]
     except ImportError as error:
         raise NotAvailable("reading the default corpus needs pyarrow: pip install pyarrow.") from error
-    texts: list[str] = []
+    number = 0
     for file in files:
         try:
-            texts += parquet.read_table(file, columns=["text"])["text"].to_pylist()
+            with parquet.ParquetFile(file) as table:
+                for batch in table.iter_batches(_ROWS, columns=["text"]):
+                    for text in batch["text"].to_pylist():
+                        if text.strip():
+                            yield f"openwebtext/{number}", text
+                        number += 1
         except (OSError, ArrowException) as error:
             raise StorageError(
                 f"{file} cannot be read or is damaged: delete it and run `agent fetch gpt2` again."
             ) from error
-    return [(f"openwebtext/{number}", text) for number, text in enumerate(texts) if text.strip()]
 
 
 _DATASET = re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<split>[\w\[\]%:-]+))?")
@@ -161,11 +167,14 @@ def looks_like_dataset(spec: str) -> bool:
     return bool(re.fullmatch(r"[\w-]+/[\w.-]+(:\w+)?", spec)) and not spec.endswith((".txt", ".jsonl", ".md"))
 
 
-def dataset_texts(spec: str) -> list[tuple[str, str]]:
-    """(name, text) of a Hugging Face dataset's column "text", at most 40 million characters from its beginning.
+def dataset_texts(spec: str, max_tokens: int = 0) -> Iterator[tuple[str, str]]:
+    """(name, text) of a Hugging Face dataset's column "text", one after another from its beginning.
+
+    It ends after eight characters for every token wanted, and not before 40 million characters.
 
     Args:
         spec: `[hf:]owner/name[:split]`; the split is "train" when none is named.
+        max_tokens: tokens wanted.
 
     Raises:
         BadInput: not a dataset's name, or it has no column "text".
@@ -182,11 +191,13 @@ def dataset_texts(spec: str) -> list[tuple[str, str]]:
             f"reading the dataset {name} needs the package datasets: pip install 'neuron-agent[datasets]'."
         ) from error
     online = is_reachable()
+    most = max(MIN_CHARACTERS, CHARACTERS_PER_TOKEN * max_tokens)
     try:
         if online:
-            return list(_rows_text(name, datasets.load_dataset(name, split=split, streaming=True)))
+            yield from _rows_text(name, datasets.load_dataset(name, split=split, streaming=True), most)
+            return
         with _told_to_stay_offline():
-            return list(_rows_text(name, datasets.load_dataset(name, split=split)))
+            yield from _rows_text(name, datasets.load_dataset(name, split=split), most)
     except BadInput:
         raise
     except Exception as error:  # the package raises errors of a dozen libraries
@@ -211,7 +222,7 @@ def _told_to_stay_offline() -> Iterator[None]:
         constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE = before
 
 
-def _rows_text(name: str, rows: Any) -> Iterator[tuple[str, str]]:
+def _rows_text(name: str, rows: Any, most: int) -> Iterator[tuple[str, str]]:
     n_characters = 0
     for number, row in enumerate(rows):
         text = row.get("text")
@@ -220,5 +231,5 @@ def _rows_text(name: str, rows: Any) -> Iterator[tuple[str, str]]:
         if text.strip():
             yield f"{name}/{number}", text
         n_characters += len(text)
-        if n_characters > MAX_CHARACTERS:
+        if n_characters > most:
             return

@@ -209,7 +209,7 @@ def main() -> None:
     state_path = args.out / "training_state.pt"
     if args.corpus:
         corpus = load_texts(args.corpus, "")
-        used = split_texts(corpus.name, corpus.texts, corpus.fingerprint)
+        used = split_texts(corpus.name, list(corpus.texts), corpus.fingerprint)
     else:
         used = Parts("standard library", list(texts_of("training")), list(texts_of("corpus")))
     training_texts = [text for _, text in used.training]
