@@ -7,6 +7,7 @@ once.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(_with_descending(sys.argv[1:] if argv is None else argv))
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     try:
@@ -72,6 +73,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = " ".join(str(error).split()) or "no message"
         return _failed(f"unexpected {type(error).__name__}: {what} (AGENT_DEBUG=1 shows the traceback).", 1)
     return 0
+
+
+def _with_descending(argv: Sequence[str]) -> list[str]:
+    """`--sort -score` as `--sort=-score`: argparse takes every word that begins with a dash for an option."""
+    words = list(argv)
+    for at, (word, value) in enumerate(itertools.pairwise(argv)):
+        if word == "--sort" and value.startswith("-") and not value.startswith("--"):
+            return [*words[:at], f"{word}={value}", *words[at + 2 :]]
+    return words
 
 
 def _failed(sentence: str, exit_code: int) -> int:
@@ -130,6 +140,16 @@ def _above_zero(text: str, what: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be {what} above 0, not {text!r}")
+    return value
+
+
+def _score(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -1 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a score between -1 and 1, not {text!r}")
     return value
 
 
@@ -293,8 +313,60 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     show.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
 
+    _add_results(commands, command)
     _add_evaluations(commands, command)
     return parser
+
+
+def _add_results(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    def chosen(default: str | None) -> argparse.ArgumentParser:
+        part = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=default)
+        part.add_argument("--below", type=_score, metavar="SCORE", help="with a final score under this")
+        part.add_argument("--above", type=_score, metavar="SCORE", help="with a final score of at least this")
+        part.add_argument("--layer", type=_whole(0), metavar="N", help="of this layer")
+        part.add_argument("--model", metavar="NAME", help="of this model, as the results name it")
+        part.add_argument("--verdict", choices=("supported", "split", "unresolved", "noise", "dead"))
+        part.add_argument("--variant", metavar="NAME", help="of this way of deciding")
+        part.add_argument("--all", action="store_true", help="all runs, not only the latest on each neuron")
+        part.add_argument(
+            "--sort", metavar="COLUMN",
+            help="by score, layer, seconds or any other column; -score begins with the best (default: run)",
+        )  # fmt: skip
+        part.add_argument("--limit", type=_whole(1), metavar="N", help="at most so many")
+        part.add_argument("--runs-dir", metavar="DIR", help="the folder of all runs (default: runs)")
+        return part
+
+    # Options may stand before the word `export` and behind it: those behind say only what they change.
+    before, behind = chosen(None), chosen(argparse.SUPPRESS)
+    results = command(
+        commands, "results", "agent.commands.results:show",
+        "Show what all runs found, and export it.",
+        "agent results --below 0.3 --layer 5 --sort score\n"
+        "  agent results export results.parquet\n"
+        "  agent results export published --format neuron-explainer --model gpt2", [before],
+    )  # fmt: skip
+    results.set_defaults(sort="run", runs_dir="runs")
+    results.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    more = results.add_subparsers(metavar="COMMAND", required=False)
+    export = command(
+        more, "export", "agent.commands.results:export",
+        "Write results to a CSV or Parquet file, or in the format of OpenAI's neuron-explainer into a folder.",
+        "agent results export low.csv --below 0.3", [behind],
+    )  # fmt: skip
+    export.add_argument("path", metavar="PATH", help="a .csv or .parquet file, or a folder for neuron-explainer")
+    export.add_argument(
+        "--format", choices=("csv", "parquet", "neuron-explainer"), help="(default: by the end of the name)"
+    )
+    export.add_argument(
+        "--ask-llm", action="store_true",
+        help="for neuron-explainer: ask and pay the simulator again for what is no longer kept",
+    )  # fmt: skip
+    export.add_argument("--quiet", action="store_true", help="show no progress")
+    rebuild = command(
+        more, "rebuild", "agent.commands.results:rebuild",
+        "Make the table of results anew from the files of all runs.", "agent results rebuild",
+    )  # fmt: skip
+    rebuild.add_argument("--runs-dir", default=argparse.SUPPRESS, metavar="DIR", help="the folder of all runs")
 
 
 def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -206,7 +206,6 @@ class ResultsDatabase:
         """The results that fit; none where there is no database yet.
 
         Raises:
-            BadInput: there is no such column to sort by.
             StorageError: the database cannot be used.
         """
         with self.reading() as connection:

@@ -44,12 +44,16 @@ class Selection:
     sort: str = "run"
     limit: int | None = None
 
-    def read(self, connection: sqlite3.Connection) -> list[ResultRow]:
-        """The results, in order; ties by model, layer, index and run.
+    def __post_init__(self) -> None:
+        """Refuse a column that there is not.
 
         Raises:
             BadInput: there is no such column to sort by.
         """
+        self._order()
+
+    def read(self, connection: sqlite3.Connection) -> list[ResultRow]:
+        """The results, in order; ties by model, layer, index and run."""
         question, values = self._question()
         cursor = connection.cursor()
         cursor.row_factory = sqlite3.Row

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tools.evidence.cache import default_cache_dir
@@ -128,6 +129,11 @@ class Exchange:
         self.replies.close()
 
 
+def replies_path() -> Path:
+    """The file in which replies are kept."""
+    return default_cache_dir() / "llm-replies.sqlite"
+
+
 _own: tuple[int, Exchange] | None = None
 _making = threading.Lock()
 
@@ -142,8 +148,7 @@ def exchange(settings: LLMSettings) -> Exchange:
         if _own is None or _own[0] != os.getpid():
             if _own is None:
                 atexit.register(close_exchange)
-            store = ReplyStore(default_cache_dir() / "llm-replies.sqlite")
-            _own = os.getpid(), Exchange(store, settings.concurrency)
+            _own = os.getpid(), Exchange(ReplyStore(replies_path()), settings.concurrency)
         _own[1].allow(settings.concurrency)
         return _own[1]
 

@@ -1,0 +1,65 @@
+"""An explanation as it was simulated on excerpts, in OpenAI's records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.formats.neuron_explainer import (
+    ScoredExplanation,
+    ScoredSequenceSimulation,
+    ScoredSimulation,
+    SequenceSimulation,
+)
+from tools.scoring.parts import Part
+
+
+def scored_explanation(
+    explanation: str,
+    part: Part,
+    strings: Sequence[str],
+    score: float | None,
+    *,
+    certain: bool,
+) -> ScoredExplanation:
+    """Every excerpt with its tokens, true raw activations and simulated levels.
+
+    R squared and the explained absolute deviation compare values, and levels from 0 to 10 are not on the neuron's
+    scale: those two scores stay empty.
+
+    Args:
+        explanation: the sentence.
+        part: where it was simulated.
+        strings: the subject model's tokens by id.
+        score: the correlation over all excerpts together; None where it does not exist.
+        certain: whether each level is the only one possible, so that its distribution is known.
+    """
+    readings = part.sample.readings
+    sequences = []
+    for row, n in enumerate(readings.excerpts.lengths):
+        levels = tuple(map(float, part.levels[row, :n]))
+        simulation = SequenceSimulation(
+            tokens=tuple(strings[token] for token in readings.excerpts.tokens[row, :n]),
+            expected_activations=levels,
+            activation_scale="simulated_normalized_activations",
+            distribution_values=tuple((level,) for level in levels) if certain else (),
+            distribution_probabilities=((1.0,),) * len(levels) if certain else (),
+        )
+        sequences.append(
+            ScoredSequenceSimulation(
+                simulation=simulation,
+                true_activations=tuple(map(float, readings.values[row, :n])),
+                ev_correlation_score=correlation(readings.values[row, :n], part.levels[row, :n]),
+            )
+        )
+    scored = ScoredSimulation(scored_sequence_simulations=tuple(sequences), ev_correlation_score=score)
+    return ScoredExplanation(explanation=explanation, scored_simulation=scored)
+
+
+def correlation(true: NDArray[np.float32], simulated: NDArray[np.float32]) -> float | None:
+    """Pearson correlation of two equally long series; None where one of them is constant."""
+    if len(true) == 0 or true.min() == true.max() or simulated.min() == simulated.max():
+        return None
+    return float(np.corrcoef(true.astype(np.float64), simulated.astype(np.float64))[0, 1])
