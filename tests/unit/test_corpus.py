@@ -1,11 +1,15 @@
+import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
 
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.evidence import corpus as corpus_module
-from tools.evidence.corpus import load_texts
+from tools.evidence import texts as texts_module
+from tools.evidence.corpus import _corpus, load_texts
+from tools.evidence.texts import Spool, Texts
 from tools.mini.seen import fingerprint_runs, load_seen, share_seen
 
 
@@ -82,6 +86,82 @@ def test_what_is_no_text_is_refused(tmp_path, content, message):
     with pytest.raises(BadInput, match=message) as caught:
         load_texts(str(file), "gpt2")
     assert "bad.txt" in str(caught.value)
+
+
+def test_a_jsonl_file_that_is_no_text_gives_nothing_even_when_its_beginning_is_fine(tmp_path):
+    (tmp_path / "a.txt").write_text("fine")
+    (tmp_path / "b.jsonl").write_bytes(b'{"text": "also fine"}\n{"text": "\0"}\n')
+    corpus = load_texts(str(tmp_path), "gpt2")
+    assert list(corpus.texts) == [("a.txt", "fine")]
+    assert corpus.notes == ("1 files that are not text were skipped.",)
+    with pytest.raises(BadInput, match=r"b\.jsonl is a binary file \(byte 32 is zero\)"):
+        load_texts(str(tmp_path / "b.jsonl"), "gpt2")
+    (tmp_path / "b.jsonl").write_bytes(b'{"text": "fine"}\n{"text": "' + b"\xff" * 9 + b'"}\n')
+    with pytest.raises(BadInput, match=r"not UTF-8 text from byte 27 on"):
+        load_texts(str(tmp_path / "b.jsonl"), "gpt2")
+
+
+def test_jsonl_is_repaired_like_any_text_and_reads_the_same_again(tmp_path):
+    file = tmp_path / "some.jsonl"
+    file.write_bytes(
+        b'\xef\xbb\xbf{"text": "with a mark \\udc00"}\r\n\n{"text": "caf\xe9 \xef\xbf\xbd"}\n'
+        + b'{"text": "' + b"x" * 200 + b'"}'
+    )  # fmt: skip
+    corpus = load_texts(str(file), "gpt2")
+    expected = [
+        ("some.jsonl:1", "with a mark \ufffd"),
+        ("some.jsonl:3", "caf\ufffd \ufffd"),
+        ("some.jsonl:4", "x" * 200),
+    ]
+    assert sorted(corpus.texts) == sorted(corpus.texts) == expected
+    assert corpus.notes == ("2 characters that are not UTF-8 were replaced by U+FFFD.",)
+
+
+def test_texts_come_in_the_order_of_their_hashes_and_of_equal_ones_the_first_name_is_kept():
+    texts = [(f"{i:02}", f"text {i % 30}") for i in range(40)]
+    found = list(_corpus("made up", texts[::-1]).texts)
+    assert found == sorted(texts[:30], key=lambda text: hashlib.sha256(text[1].encode()).digest())
+    assert list(_corpus("made up", texts).texts) == found
+
+
+def test_a_name_that_is_not_utf8_is_kept(tmp_path):
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_text("text")
+    assert list(load_texts(str(tmp_path), "gpt2").texts) == [(name, "text")]
+    assert list(_corpus("made up", [(name, "text")]).texts) == [(name, "text")]
+
+
+def test_a_file_that_changes_while_it_is_read_is_a_storage_error(tmp_path):
+    file = tmp_path / "some.jsonl"
+    file.write_text('{"text": "one"}\n{"text": "two"}\n')
+    texts = load_texts(str(file), "gpt2").texts
+    file.write_text('{"text": "one"}\n{"text": "tow"}\n')
+    with pytest.raises(StorageError, match=r"some\.jsonl:2 changed while the corpus was read"):
+        list(texts)
+
+
+def test_a_long_stream_is_kept_on_disk_and_leaves_nothing_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(texts_module, "SPOOL_IN_MEMORY", 1000)
+    given = [(f"name {i}", f"é text {i}" * 20) for i in range(100)]
+    spool = Spool(tmp_path / "new")
+    texts = Texts(spool, spool.keep(given))
+    assert sorted(texts) == sorted(given)
+    assert os.listdir(tmp_path) == ["new"]
+    assert os.listdir(tmp_path / "new") == []
+
+
+def test_a_short_stream_is_not_written_anywhere(tmp_path):
+    spool = Spool(tmp_path / "new")
+    assert list(Texts(spool, spool.keep([("a", "text")]))) == [("a", "text")]
+    assert not os.listdir(tmp_path)
+
+
+def test_a_stream_that_cannot_be_kept_is_a_storage_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(texts_module, "SPOOL_IN_MEMORY", 1000)
+    (tmp_path / "file").write_text("not a folder")
+    spool = Spool(tmp_path / "file")
+    with pytest.raises(StorageError, match=r"cannot keep the corpus in .*file .*: free some space"):
+        Texts(spool, spool.keep([("a", "text" * 1000)]))
 
 
 def test_a_folder_without_text_is_refused(tmp_path):

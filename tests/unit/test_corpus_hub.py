@@ -173,3 +173,47 @@ def test_a_dataset_is_read_by_its_text_column(monkeypatch):
     assert sorted(load_texts("hf:owner/name:test", "gpt2").texts) == [("owner/name/0", "one"), ("owner/name/2", "two")]
     load_texts("owner/name", "gpt2")
     assert asked == [("owner/name", "test"), ("owner/name", "train")]
+
+
+class Rows:
+    """A stream of datasets: it counts what is taken of it, and may break off."""
+
+    def __init__(self, texts, broken=False):
+        self.n_taken, self._texts, self._broken = 0, texts, broken
+
+    def __iter__(self):
+        for text in self._texts:
+            self.n_taken += 1
+            yield {"text": text}
+        if self._broken:
+            raise ConnectionError("the hub hung up.")
+
+
+@pytest.mark.parametrize(("max_tokens", "n_taken"), [(0, 11), (100, 11), (1000, 81)])
+def test_of_a_dataset_as_much_is_read_as_the_tokens_may_need(monkeypatch, max_tokens, n_taken):
+    datasets = pytest.importorskip("datasets")
+    rows = Rows([f"{i:0100}" for i in range(1000)])
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, **options: rows)
+    monkeypatch.setattr(hub, "is_reachable", lambda: True)
+    monkeypatch.setattr(hub, "MIN_CHARACTERS", 1000)
+    assert len(load_texts("hf:owner/name", "gpt2", max_tokens).texts) == rows.n_taken == n_taken
+
+
+def test_a_dataset_that_breaks_off_is_not_available(monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, **options: Rows(["one"], broken=True))
+    monkeypatch.setattr(hub, "is_reachable", lambda: True)
+    with pytest.raises(NotAvailable, match="the hub hung up"):
+        load_texts("hf:owner/name", "gpt2")
+
+
+def test_the_default_corpus_is_read_some_rows_at_a_time(tmp_path, monkeypatch):
+    import pyarrow
+    from pyarrow import parquet
+
+    files = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
+    for file, texts in zip(files, (["a", "b", " ", "c", "d"], ["e", "f"]), strict=True):
+        parquet.write_table(pyarrow.table({"text": texts}), file, row_group_size=3)
+    monkeypatch.setattr(hub, "_cached_sample", lambda: files)
+    monkeypatch.setattr(hub, "_ROWS", 2)
+    assert list(hub.sample_texts()) == [(f"openwebtext/{n}", t) for n, t in enumerate("ab cdef") if t != " "]

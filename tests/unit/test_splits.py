@@ -1,11 +1,17 @@
+import random
+import resource
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.reference_split import reference_split
 from tools.errors import BadInput, StorageError
+from tools.evidence import clusters as clusters_module
+from tools.evidence import documents as documents_module
+from tools.evidence import sorted_runs, token_file
 from tools.evidence import splits as splits_module
 from tools.evidence.clusters import cluster_documents
 from tools.evidence.corpus import Corpus, _corpus
@@ -14,7 +20,6 @@ from tools.evidence.names import Names, NameWriter
 from tools.evidence.progress import NoProgress
 from tools.evidence.runs import RUN_TOKENS, run_hashes
 from tools.evidence.splits import PARTS, SplitCorpus, split_corpus
-from tools.evidence.token_file import TokenFile
 from tools.mini.seen import fingerprint_runs
 from tools.records.excerpts import Excerpts
 
@@ -49,7 +54,7 @@ def split(token_lists, folder, max_tokens=10**9, seen=None) -> SplitCorpus:
 
 @contextmanager
 def documents_of(token_lists, folder):
-    with TokenFile(folder / "tokens") as tokens, NameWriter(folder) as names:
+    with token_file.TokenFile(folder / "tokens") as tokens, NameWriter(folder) as names:
         yield read_documents(corpus_of(token_lists), WordTokenizer(), 10**9, tokens, names, lambda n: None)
 
 
@@ -87,7 +92,7 @@ def test_equal_runs_have_equal_hashes_and_others_do_not():
 
 
 # few tokens, copied pieces and common headers make every kind of overlap likely
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     n_texts=st.integers(30, 120),
@@ -109,6 +114,93 @@ def test_no_document_and_no_run_stands_in_two_splits(tmp_path_factory, seed, n_t
         assert "repeats itself too much" in str(error) or "too short" in str(error)  # noqa: PT017
         return
     assert_disjoint(corpus)
+
+
+SMALL = [(sorted_runs, "BUCKET_RUNS", 700), (token_file, "SPAN_TOKENS", 900), (clusters_module, "_MERGE_PAIRS", 20),
+         (clusters_module, "_EDGES", 7), (documents_module, "_ENCODE_CHARACTERS", 400)]  # fmt: skip
+
+
+def hostile_texts(rng, n_texts, n_copies, n_tokens):
+    """Texts with near copies, exact copies, pieces of one another, common headers, and two that are long."""
+    texts = [rng.integers(0, n_tokens, size=rng.integers(5, 400)).tolist() for _ in range(n_texts)]
+    header = rng.integers(0, n_tokens, size=20).tolist()
+    for i in rng.integers(0, n_texts, size=2):
+        texts[i] = rng.integers(0, n_tokens, size=3000).tolist()
+    for _ in range(n_copies):
+        source, target = rng.integers(0, n_texts, size=2)
+        at = int(rng.integers(0, len(texts[source])))
+        texts[target] = texts[target][:at] + texts[source][at : at + 40] + texts[target][at:]
+        texts[int(rng.integers(0, n_texts))][:0] = header
+        edited = list(texts[int(rng.integers(0, n_texts))])
+        edited[len(edited) // 2] = int(rng.integers(0, n_tokens))
+        texts.append(edited)
+    return texts + texts[:3]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n_texts=st.integers(12, 60),
+    n_copies=st.integers(0, 40),
+    n_tokens=st.sampled_from([2, 30, 3000]),
+    share=st.sampled_from([0.4, 1.0]),
+    small=st.booleans(),
+)
+def test_a_split_is_what_its_definition_says(tmp_path_factory, seed, n_texts, n_copies, n_tokens, share, small):
+    """Also when buckets, blocks and batches are so small that everything is cut over many of them."""
+    texts = hostile_texts(np.random.default_rng(seed), n_texts, n_copies, n_tokens)
+    max_tokens = int(share * sum(map(len, texts)))
+    named = [(f"text {i}", tokens, WordTokenizer().decode(tokens)) for i, tokens in enumerate(texts)]
+    kept, names = reference_split(named, max_tokens)
+    sizes = [sum(excerpt.part == part for excerpt in kept) for part in range(len(PARTS))]
+    assume(min(sizes) > 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(splits_module, "MIN_EXCERPTS", 1)
+        patch.setattr(splits_module, "MIN_EXPLORE_DOCUMENTS", 1)
+        for module, constant, value in SMALL if small else ():
+            patch.setattr(module, constant, value)
+        corpus = split(texts, tmp_path_factory.mktemp("cache"), max_tokens)
+    assert list(corpus.document_names) == names
+    for number, part in enumerate(by_part(corpus).values()):
+        expected = [excerpt for excerpt in kept if excerpt.part == number]
+        assert [tuple(row[row >= 0].tolist()) for row in part.tokens] == [excerpt.tokens for excerpt in expected]
+        assert part.ids.tolist() == [excerpt.number for excerpt in expected]
+        assert part.documents.tolist() == [excerpt.document for excerpt in expected]
+        assert part.texts.tolist() == [excerpt.text for excerpt in expected]
+        assert part.lengths.tolist() == [len(excerpt.tokens) for excerpt in expected]
+
+
+def test_what_is_made_of_a_corpus_is_the_same_in_every_version(tmp_path):
+    """Results name their corpus by these fingerprints: another way of splitting would part them from earlier ones."""
+    rng = random.Random(0)
+    texts = [rng.choices(range(3000), k=50 + i * 3) for i in range(300)]
+    header = rng.choices(range(3000), k=16)
+    texts[100:160] = [header + text for text in texts[100:160]]
+    copies = [[*text[:40], 7, *text[40:]] for text in texts[::9]]
+    corpus = corpus_of([*texts, rng.choices(range(3000), k=9000), *copies, texts[5]])
+    assert corpus.fingerprint == "cb96b6369a315f710d210843c1c78d0d2cd554027bf97391333b5d021af38854"
+    found = split_corpus(corpus, WordTokenizer(), 100_000, tmp_path, NoProgress())
+    assert found.fingerprint == "a65bf62d96c83571251cd8ae2c215d2b75689be893d7f235bed0a84b644372db"
+    assert (found.counts.n_clusters, list(found.counts.n_dropped.values())) == (192, [0, 7, 5, 3, 4, 0])
+
+
+@pytest.mark.parametrize("n_buckets", [1, 7])
+def test_runs_come_in_the_order_of_their_hashes_each_once_for_each_holder(tmp_path, monkeypatch, n_buckets):
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, 40, size=200)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    content = rng.integers(0, 2, size=starts[-1]).astype(np.int32)
+    monkeypatch.setattr(sorted_runs, "BUCKET_RUNS", len(content) // n_buckets + 1)
+    with token_file.TokenFile(tmp_path / "tokens") as tokens:
+        tokens.append(content)
+        spans = [token_file.Spans(i, starts[i : i + 10], lengths[i : i + 10]) for i in range(0, 200, 10)]
+        buckets = list(sorted_runs.sorted_runs(tokens, spans, tmp_path / "runs"))
+    assert len(buckets) == n_buckets
+    found = [pair for hashes, span in buckets for pair in zip(hashes.tolist(), span.tolist(), strict=True)]
+    pieces = [run_hashes(content[start : start + n]).tolist() for start, n in zip(starts[:-1], lengths, strict=True)]
+    assert found == sorted({(run, span) for span, piece in enumerate(pieces) for run in piece})
+    assert len(found) < sum(map(len, pieces))
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_splits_have_their_shares_and_excerpts_their_lengths(tmp_path):
@@ -318,3 +410,22 @@ def test_a_cache_that_cannot_be_written_is_a_storage_error(tmp_path):
     blocked.write_text("not a folder")
     with pytest.raises(StorageError, match=str(blocked)):
         split(random_texts(np.random.default_rng(0), 100, 300), blocked)
+
+
+@contextmanager
+def no_file_above(n_bytes):
+    """Writing more than that fails, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("n_bytes", [1000, 100_000, 150_000])
+def test_a_full_disk_says_what_to_do_and_leaves_nothing_behind(tmp_path, n_bytes):
+    corpus = corpus_of(random_texts(np.random.default_rng(0), 100, 300))
+    with no_file_above(n_bytes), pytest.raises(StorageError, match=r"free some space .* NEURON_AGENT_CACHE"):
+        split_corpus(corpus, WordTokenizer(), 10**9, tmp_path, NoProgress())
+    assert list(tmp_path.rglob("*")) == [tmp_path / "corpora"]
