@@ -24,7 +24,7 @@ def write_csv(rows: Sequence[ResultRow], path: Path) -> None:
         StorageError: it cannot be written.
     """
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    writer = csv.writer(text, lineterminator="\r\n")  # else a carriage return in a text would not be quoted
     writer.writerow(COLUMNS)
     writer.writerows([_cell(value) for value in row.values()] for row in rows)
     replace_file(path, text.getvalue().encode())
