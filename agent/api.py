@@ -77,6 +77,7 @@ def explain(
     model: str = "auto",
     corpus: str | None = None,
     corpus_tokens: int | None = None,
+    index: str = "auto",
     budget: int | None = None,
     max_seconds: float | None = None,
     seed: int = 0,
@@ -98,6 +99,7 @@ def explain(
         model: used when the target names none.
         corpus: a file, a folder, a dataset; None for the model's default.
         corpus_tokens: read at most so many tokens of it; None for a default by the size of the model.
+        index: an activation index that evidence is taken from: a folder, `none`, or `auto` for the one in the cache.
         budget: units of the toolbox, at least 1; None for the variant's, which is 20 unless it says otherwise.
         max_seconds: time for tool calls; None for the variant's, which is no limit unless it says otherwise.
         seed: same seed, same trace.
@@ -123,8 +125,9 @@ def explain(
     }  # fmt: skip
     chosen = load_variant(variant)
     config = chosen.config(
-        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed, rivals=tuple(rivals),
-        planted=tuple(planted), **{name: value for name, value in given.items() if value is not None},
+        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index, seed=seed,
+        rivals=tuple(rivals), planted=tuple(planted),
+        **{name: value for name, value in given.items() if value is not None},
         **_llm_settings(llm or {}, chosen.settings.get("llm", {})),
     )  # fmt: skip
     from agent.runner import start_run  # LangGraph takes half a second that reading does not need
@@ -170,12 +173,13 @@ def top(
     model: str = "auto",
     corpus: str | None = None,
     corpus_tokens: int | None = None,
+    index: str = "auto",
     display: Display | None = None,
 ) -> TopExcerpts:
     """The `n` top-activating excerpts of explore text."""
     if n < 1:
         raise BadInput(f"the number of excerpts must be at least 1, not {n}.")
-    config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens)
+    config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index)
     bench = _open(config, display or QuietDisplay())
     explore = bench.evidence.explore
     order = np.argsort(-explore.values.max(1), kind="stable")[:n]
@@ -204,6 +208,7 @@ def score_sentence(
     model: str = "auto",
     corpus: str | None = None,
     corpus_tokens: int | None = None,
+    index: str = "auto",
     seed: int = 0,
     simulator: str | None = None,
     max_tokens: int | None = None,
@@ -222,7 +227,7 @@ def score_sentence(
     """
     show = display or QuietDisplay()
     settings = RunConfig.checked(
-        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, seed=seed,
+        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index, seed=seed,
         simulator=simulator or "auto", max_tokens=max_tokens, max_usd=max_usd, **_llm_settings(llm or {}, {}),
     )  # fmt: skip
     if settings.simulator_llm is None:  # what is wrong with it should be said before a corpus is read

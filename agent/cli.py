@@ -176,6 +176,11 @@ def _parser() -> argparse.ArgumentParser:
     corpus = _part()
     corpus.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the model's own)")
     corpus.add_argument("--corpus-tokens", type=_whole(1), metavar="N", help="read at most N tokens of the corpus")
+    corpus.add_argument(
+        "--index", metavar="DIR", default="auto",
+        help="an activation index to take evidence from, or none, or auto (the default): the one that `agent index "
+        "build` has made of this model and corpus, if there is one and --corpus-tokens is not given",
+    )  # fmt: skip
     runs = _part()
     runs.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
 
@@ -314,8 +319,61 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
 
     _add_results(commands, command)
+    _add_indexes(commands, command, neuron, output)
     _add_evaluations(commands, command)
     return parser
+
+
+def _add_indexes(
+    commands: Any,
+    command: Callable[..., argparse.ArgumentParser],
+    neuron: argparse.ArgumentParser,
+    output: argparse.ArgumentParser,
+) -> None:
+    index = commands.add_parser(
+        "index", help="Read every neuron of a model over a corpus once, and look them up.",
+        description="Read every neuron of a model over a corpus once, and look them up.",
+        epilog="example:\n  agent index build --model gpt2\n  agent index neuron gpt2/L5N131",
+    )  # fmt: skip
+    indexes = index.add_subparsers(metavar="COMMAND", required=True)
+    model = _part()
+    model.add_argument("--model", default="auto", help="a name or a folder, as for `agent explain` (default: auto)")
+    texts = _part()
+    texts.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the model's own)")
+    where = _part()
+    where.add_argument(
+        "--index", metavar="DIR", default="auto", help="the index's folder (default: found by model and corpus)"
+    )
+
+    build = command(
+        indexes, "build", "agent.commands.index:build_command",
+        "Keep for every neuron its top excerpts, samples by quantile, moments and firing rate; goes on when stopped.",
+        "agent index build --model gpt2 --corpus my-texts/ --workers 2\n"
+        "  agent index build --model gpt2-xl --device cuda --dtype bfloat16", [model, texts, output],
+    )  # fmt: skip
+    build.add_argument("--corpus-tokens", type=_whole(1), metavar="N", help="read at most N tokens (default: all)")
+    build.add_argument("--out", metavar="DIR", help="where the index goes (default: the cache, where explain finds it)")
+    build.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of every worker (default: cpu)")
+    build.add_argument(
+        "--dtype", choices=("float32", "bfloat16"), default="float32",
+        help="bfloat16 screens: twice as many excerpts are kept, and values are read again in float32",
+    )  # fmt: skip
+    build.add_argument(
+        "--batch-excerpts", type=_whole(1), metavar="N", help="excerpts read at once (default: 32; 256 on a GPU)"
+    )
+
+    info = command(
+        indexes, "info", "agent.commands.index:info", "Say what an index holds.",
+        "agent index info --model gpt2 --check", [model, texts, where, output],
+    )  # fmt: skip
+    info.add_argument("--check", action="store_true", help="read every file and compare its checksum")
+
+    look = command(
+        indexes, "neuron", "agent.commands.index:neuron",
+        "Show where a neuron fires most, by quantile, and how often; --json prints OpenAI's NeuronRecord.",
+        "agent index neuron gpt2/L5N131", [neuron, texts, where, output],
+    )  # fmt: skip
+    look.add_argument("-n", type=_whole(1), default=10, metavar="N", help="top excerpts, at most 20 (default: 10)")
 
 
 def _add_results(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -63,6 +63,8 @@ class RunConfig(BaseModel):
         model: used when the target names none.
         corpus: a file, a folder, a dataset; None for the model's default.
         corpus_tokens: read at most so many tokens of the corpus; None for a default by the size of the model.
+        index: the activation index that evidence is taken from: a folder, `none`, or `auto` for the one in the cache
+            that fits model and corpus, if there is one and `corpus_tokens` is not given.
         budget: units of the toolbox.
         max_seconds: time for tool calls; None for no limit.
         seed: of every random choice.
@@ -100,6 +102,7 @@ class RunConfig(BaseModel):
     model: str = "auto"
     corpus: str | None = None
     corpus_tokens: int | None = Field(default=None, ge=1)
+    index: str = Field(default="auto", min_length=1)
     budget: int = Field(default=20, ge=1)
     max_seconds: float | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0, lt=2**63)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -12,19 +13,22 @@ from agent.config import RunConfig
 from agent.download import DownloadBar
 from agent.llms import LLMs, open_llms
 from agent.openings import CountedOpenings
-from tools.bench import Bench
+from tools.bench import Bench, IndexUsed
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import load_texts
 from tools.evidence.hub import default_corpus_is_cached
 from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
-from tools.evidence.scan import LayerScan, scan_layer
-from tools.evidence.splits import SplitCorpus, split_corpus
+from tools.evidence.scan import LayerScan, excerpts_of, scan_layer
+from tools.evidence.splits import PARTS, SplitCorpus, split_corpus
 from tools.free_text.asker import FreeTextAsker
 from tools.free_text.explainer import FreeTextExplainer
 from tools.free_text.simulator import FreeTextSimulator
 from tools.free_text.texts import TokenTexts
 from tools.free_text.writer import FreeTextWriter
+from tools.index.find import find_index
+from tools.index.neuron import sought_excerpts
+from tools.index.store import ActivationIndex
 from tools.records.excerpts import Excerpts
 from tools.records.neuron import NeuronId, parse_target
 from tools.roles import Explainer
@@ -56,6 +60,7 @@ class Shelf:
 
     subjects: dict[tuple[str, tuple[str, ...]], Subject] = field(default_factory=dict)
     corpora: dict[tuple[str, str | None, int], SplitCorpus] = field(default_factory=dict)
+    indexes: dict[tuple[str, str | None, str], tuple[ActivationIndex, SplitCorpus] | None] = field(default_factory=dict)
     scans: dict[tuple[str, str, int], LayerScan] = field(default_factory=dict)
     vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
 
@@ -92,6 +97,33 @@ class Shelf:
             texts = load_texts(spec, base.name)
             self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display)
         return self.corpora[key]
+
+    def index(self, subject: Subject, spec: str | None, index: str) -> tuple[ActivationIndex, SplitCorpus] | None:
+        """The activation index that serves a model and a corpus, and the sample of its texts that every neuron shares.
+
+        Args:
+            subject: the model.
+            spec: the corpus, as typed; None for the model's default, or the index's own.
+            index: a folder, or `auto` for one in the cache, if there is one.
+
+        Raises:
+            BadInput: the folder holds no index, or one of another model or corpus.
+            StorageError: the index is damaged.
+        """
+        key = subject.fingerprint, spec, index
+        if key not in self.indexes:
+            texts = load_texts(spec, subject.name) if spec or index == "auto" else None
+            if index == "auto":
+                assert texts is not None
+                found = find_index(default_cache_dir(), subject, texts.fingerprint)
+            else:
+                found = ActivationIndex(Path(index))
+                found.check_subject(subject)
+                if texts is not None and texts.fingerprint != found.manifest["corpus"]["texts"]:
+                    name = found.manifest["corpus"]["name"]
+                    raise BadInput(f"the index {index} is of the corpus {name}, not of {spec}: leave one of them out.")
+            self.indexes[key] = (found, found.sampled_corpus(texts.notes if texts else ())) if found else None
+        return self.indexes[key]
 
     def scan(self, subject: Subject, corpus: SplitCorpus, layer: int, display: Display) -> LayerScan:
         """A layer read over a corpus.
@@ -149,13 +181,9 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
     shelf = shelf or Shelf()
     llms = open_llms(config, display)  # first: what is missing should be said before anything is read
     subject, neuron = open_subject_for(config.target, config.model, display, config.planted, shelf)
-    corpus = shelf.corpus(subject, config.corpus, config.corpus_tokens, display)
-    display.note(
-        f"{subject.name}/{neuron} on {corpus.n_tokens:,} tokens of {corpus.name} "
-        f"({'--corpus-tokens' if config.corpus_tokens else 'the default; --corpus-tokens changes it'})."
-    )
+    index, corpus = _texts(config, subject, neuron, display, shelf)
     scan = shelf.scan(subject, corpus, neuron.layer, display)
-    evidence = neuron_evidence(scan, neuron.index)
+    evidence = neuron_evidence(scan, neuron.index, sought_excerpts(index, neuron) if index else None)
     if config.half is not None:
         evidence = _half_of(evidence, config.half)
     vocabulary = shelf.vocabulary(subject)
@@ -181,7 +209,35 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
         asker=asker,
         meters=llms.meters,
         n_simulated=config.simulated_excerpts,
+        index=IndexUsed(str(index.folder.resolve()), index.fingerprint) if index else None,
     )
+
+
+def _texts(
+    config: RunConfig, subject: Subject, neuron: NeuronId, display: Display, shelf: Shelf
+) -> tuple[ActivationIndex | None, SplitCorpus]:
+    """The index that evidence is taken from, if there is one, and the texts that every neuron of the model shares."""
+    if config.index not in ("auto", "none") and (config.corpus_tokens or config.planted):
+        given = "--corpus-tokens" if config.corpus_tokens else "--planted"
+        raise BadInput(f"an index is read whole, and of a real model: leave out --index or {given}.")
+    found = None
+    if config.index != "none" and not config.corpus_tokens and not config.planted:
+        found = shelf.index(subject, config.corpus, config.index)
+    if found is not None:
+        index, corpus = found
+        n_read = index.manifest["corpus"]["n_tokens"]
+        n_shared = int(sum(excerpts_of(corpus, part).lengths.sum() for part in PARTS))
+        display.note(
+            f"{subject.name}/{neuron} on {corpus.name}: where it fires most in {n_read:,} tokens, from the index in "
+            f"{index.folder}, and {n_shared:,} tokens drawn at random (--index none reads no index)."
+        )
+        return index, corpus
+    corpus = shelf.corpus(subject, config.corpus, config.corpus_tokens, display)
+    display.note(
+        f"{subject.name}/{neuron} on {corpus.n_tokens:,} tokens of {corpus.name} "
+        f"({'--corpus-tokens' if config.corpus_tokens else 'the default; --corpus-tokens changes it'})."
+    )
+    return None, corpus
 
 
 def _explainers(config: RunConfig, vocabulary: Vocabulary, llms: LLMs, texts: TokenTexts) -> tuple[Explainer, ...]:

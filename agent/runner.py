@@ -58,6 +58,8 @@ def start_run(
         config.model == "auto" and parse_target(config.target)[0] is None
     ):  # what it means may be something else by the time the run is resumed
         config = config.model_copy(update={"model": bench.subject.name})
+    if config.index != "none":  # likewise
+        config = config.model_copy(update={"index": bench.index.folder if bench.index else "none"})
     run_id = run_id or new_run_id(bench.subject.name, str(bench.evidence.neuron))
     manifest = {
         "config": config.model_dump(mode="json"),
@@ -66,6 +68,7 @@ def start_run(
         "commit": commit_of_program(),
         "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
         "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
+        "index": vars(bench.index) if bench.index else None,
         "reading": {
             "bos": "prepended, its position left out",
             "excerpt_tokens": EXCERPT_TOKENS,
@@ -97,6 +100,10 @@ def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None =
     if bench.subject.fingerprint != fingerprint:
         raise BadInput(
             f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
+        )
+    if bench.index is not None and vars(bench.index) != manifest.get("index"):
+        raise BadInput(
+            f"the run {folder.run_id} used another index than now lies in {bench.index.folder}: start a new run."
         )
     neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
     return _run(folder, neuron, bench, openings, config, manifest, display, started, resume=True)

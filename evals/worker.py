@@ -258,6 +258,7 @@ def _cell(
 def _config(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None) -> RunConfig:
     fixed = {} if setting.budget is None else {"budget": setting.budget}
     return variant.config(
+        index="none",  # whoever compares variants fixes the text
         target=neuron.target, model=setting.model,
         planted=setting.planted if neuron.planted else (), corpus=setting.corpus,
         corpus_tokens=setting.corpus_tokens, seed=seed, half=half, sealed_fold=seed % N_FOLDS, **fixed,

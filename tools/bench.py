@@ -46,6 +46,14 @@ def in_free_words(sentence: str) -> str:
     return "" if sentence.lstrip().startswith("Fires") else " In words of your own it needs --simulator openai:MODEL."
 
 
+@dataclass(frozen=True)
+class IndexUsed:
+    """The activation index that told where a neuron fires most: its folder and its SHA-256 (hex)."""
+
+    folder: str
+    fingerprint: str
+
+
 @dataclass
 class Bench:
     """One neuron on the table.
@@ -63,6 +71,7 @@ class Bench:
         thinker: picks tools, where an LLM decides what to do; None elsewhere.
         meters: of the LLM calls of the run; None where there is no LLM.
         n_simulated: excerpts on which that simulates a sentence for a score.
+        index: the activation index that evidence is from, where there is one.
         seed: of the run.
         ledger: counts the openings of the sealed split.
         revealed: experiments read so far.
@@ -88,6 +97,7 @@ class Bench:
     thinker: ChatModel | None = None
     meters: Meters | None = None
     n_simulated: int = 30
+    index: IndexUsed | None = None
     revealed: list[Revealed] = field(default_factory=list)
     carriers: set[str] = field(default_factory=set)
     registered: set[str] = field(default_factory=set)
@@ -245,7 +255,7 @@ class Bench:
     @cached_property
     def corpus_runs(self) -> NDArray[np.uint64]:
         """Hashes of all runs of 12 tokens in the corpus, sealed text included, sorted."""
-        return runs_of(self.scan.corpus)
+        return runs_of(self.evidence.corpus)
 
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
         """Token ids of texts.

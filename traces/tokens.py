@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # Background per tenth of the largest activation, dark to bright, in the 256 colours that every terminal knows.
 _COLOURS = (22, 22, 28, 28, 34, 34, 40, 40, 46, 46, 118)
 _LEGEND_TENTHS = (1, 3, 5, 7, 10)
+_BEFORE, _AFTER = 60, 30  # characters around a peak
 
 
 def render_tokens(tokens: Sequence[str], values: Sequence[float], theta: float | None = None) -> Text:
@@ -63,6 +64,21 @@ def render_tokens_plain(tokens: Sequence[str], values: Sequence[float], theta: f
         lines.append(f"{value:8.3f} {fires} {bar:<10} |{visible(token)}|")
     legend = f"largest {largest:.3f}" + (f"; * fires above {theta:.3g}" if theta is not None else "")
     return "\n".join([*lines, legend])
+
+
+def around_peak(tokens: Sequence[str], values: Sequence[float], theta: float) -> str:
+    """The text around the largest value, on one line, what fires between guillemets."""
+    _check(tokens, values)
+    at = max(range(len(values)), key=values.__getitem__)
+    shown = [
+        f"«{visible(token)}»" if value > theta else visible(token) for token, value in zip(tokens, values, strict=True)
+    ]
+    before, after = "".join(shown[:at]), "".join(shown[at + 1 :])
+    if len(before) > _BEFORE:
+        before = "…" + before[-_BEFORE:]
+    if len(after) > _AFTER:
+        after = after[:_AFTER] + "…"
+    return (before + shown[at] + after).replace("»«", "")  # neighbours that fire share one pair
 
 
 def _check(tokens: Sequence[str], values: Sequence[float]) -> None:

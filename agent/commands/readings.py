@@ -12,10 +12,8 @@ from agent.commands.llm import llm_options
 from agent.commands.output import progress, say, say_json
 from tools.errors import BadInput
 from tools.records.result import Unscored
-from traces.text import cost_text, score_text, visible
-from traces.tokens import render_tokens, render_tokens_plain
-
-_BEFORE, _AFTER = 60, 30
+from traces.text import cost_text, score_text
+from traces.tokens import around_peak, render_tokens, render_tokens_plain
 
 
 def read(arguments: argparse.Namespace) -> None:
@@ -56,6 +54,7 @@ def top(arguments: argparse.Namespace) -> None:
             model=arguments.model,
             corpus=arguments.corpus,
             corpus_tokens=arguments.corpus_tokens,
+            index=arguments.index,
             display=display,
         )
     if arguments.json:
@@ -63,22 +62,7 @@ def top(arguments: argparse.Namespace) -> None:
         return
     say(f"{found.model}/{found.neuron} on {found.corpus}: {found.status}, fires above {found.theta:.3g}\n")
     for excerpt in found.excerpts:
-        say(f"{max(excerpt.values):8.3f}  {_around_peak(excerpt, found.theta)}")
-
-
-def _around_peak(reading: api.Reading, theta: float) -> str:
-    """The text around the largest value, on one line, what fires between guillemets."""
-    at = reading.values.index(max(reading.values))
-    shown = [
-        f"«{visible(token)}»" if value > theta else visible(token)
-        for token, value in zip(reading.tokens, reading.values, strict=True)
-    ]
-    before, after = "".join(shown[:at]), "".join(shown[at + 1 :])
-    if len(before) > _BEFORE:
-        before = "…" + before[-_BEFORE:]
-    if len(after) > _AFTER:
-        after = after[:_AFTER] + "…"
-    return (before + shown[at] + after).replace("»«", "")  # neighbours that fire share one pair
+        say(f"{max(excerpt.values):8.3f}  {around_peak(excerpt.tokens, excerpt.values, found.theta)}")
 
 
 def score(arguments: argparse.Namespace) -> None:
@@ -90,6 +74,7 @@ def score(arguments: argparse.Namespace) -> None:
             model=arguments.model,
             corpus=arguments.corpus,
             corpus_tokens=arguments.corpus_tokens,
+            index=arguments.index,
             **llm_options(arguments),
             display=display,
         )

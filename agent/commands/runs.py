@@ -19,6 +19,7 @@ def explain(arguments: argparse.Namespace) -> None:
             model=arguments.model,
             corpus=arguments.corpus,
             corpus_tokens=arguments.corpus_tokens,
+            index=arguments.index,
             budget=arguments.budget,
             max_seconds=arguments.max_seconds,
             seed=arguments.seed,

@@ -284,7 +284,7 @@ def public_values(thing, seen):
 def test_no_public_attribute_leads_to_probe_or_sealed_values(scan, corpus):
     evidence = neuron_evidence(scan, 5)
     assert [field.name for field in dataclasses.fields(evidence)] == [
-        "neuron", "theta", "status", "explore", "probe", "development", "sealed"
+        "neuron", "theta", "status", "explore", "probe", "development", "sealed", "corpus"
     ]  # fmt: skip
     assert evidence.probe is corpus.probe
     hidden = {id(corpus.probe), *(id(corpus.sealed.open(fold)) for fold in range(3))}

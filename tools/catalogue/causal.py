@@ -225,7 +225,7 @@ def _share(sample: StratifiedSample, n: int, rng: np.random.Generator) -> Strati
         [np.sort(rng.permutation(np.flatnonzero(labels == stratum))[:n]) for stratum in dict.fromkeys(sample.strata)]
     )
     part = sample.readings
-    readings = SealedReadings(part.excerpts.take(rows), part.values[rows])
+    readings = SealedReadings(*part.columns(rows))
     return StratifiedSample.draw(readings, [sample.strata[row] for row in rows], rng)
 
 

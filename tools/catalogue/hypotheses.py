@@ -85,7 +85,8 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
     evidence = bench.evidence
 
     def gather(_: Gather, rng: np.random.Generator) -> Gathered:
-        mask = evidence.explore.excerpts.mask
+        drawn = evidence.explore.drawn
+        values = evidence.explore.values[drawn][evidence.explore.excerpts.mask[drawn]]
         return Gathered(
             theta=round(evidence.theta, 6),
             status=evidence.status,
@@ -93,7 +94,7 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
             n_probe=len(evidence.probe),
             n_development=len(evidence.development),
             sealed_sizes=evidence.sealed.sizes,
-            firing_rate=round(float((evidence.explore.values[mask] > evidence.theta).mean()), 8),
+            firing_rate=round(float((values > evidence.theta).mean()), 8),
         )
 
     def lookup(_: Lookup, rng: np.random.Generator) -> Proposals:

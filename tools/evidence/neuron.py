@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.evidence.scan import LayerScan, _part_values
-from tools.evidence.splits import N_FOLDS
+from tools.evidence.scan import LayerScan, _part_values, excerpts_of
+from tools.evidence.splits import N_FOLDS, PARTS, SealedTexts, SplitCorpus
 from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings, SealedReadings
 from tools.records.neuron import NeuronId
 from tools.subject.protocol import FloatArray
@@ -30,21 +32,21 @@ class Ledger(Protocol):
 
 
 class SealedSplit:
-    """One neuron on the sealed split, closed. What it holds is computed when a fold is opened, not before."""
+    """One neuron on the sealed split, closed: values come out of it when a fold is opened, not before."""
 
-    def __init__(self, scan: LayerScan, index: int) -> None:
-        self._scan = scan
-        self._index = index
+    def __init__(self, readings: _PartReadings, corpus: SplitCorpus) -> None:
+        self._readings = readings
+        self._corpus = corpus
 
     @property
     def n_folds(self) -> int:
         """Number of folds."""
-        return self._scan.corpus.sealed.n_folds
+        return self._corpus.sealed.n_folds
 
     @property
     def sizes(self) -> list[int]:
         """Excerpts in each fold."""
-        return self._scan.corpus.sealed.sizes
+        return self._corpus.sealed.sizes
 
     def open(self, fold: int, ledger: Ledger) -> SealedReadings:
         """Readings of one fold, numbered from 0, once the ledger has recorded the opening.
@@ -55,9 +57,7 @@ class SealedSplit:
         if not 0 <= fold < self.n_folds:
             raise BadInput(f"there is no sealed fold {fold}: they are numbered 0 to {self.n_folds - 1}.")
         ledger.record_opening(fold)
-        return SealedReadings(
-            self._scan.corpus.sealed.open(fold), _part_values(self._scan, f"sealed-{fold}", self._index)
-        )
+        return SealedReadings(*self._readings.of(f"sealed-{fold}"))
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class NeuronEvidence:
         probe: texts only; how the neuron behaves on them is found out by experiments.
         development: drives the loop through scores.
         sealed: opened at the end, fold by fold.
+        corpus: all texts above.
     """
 
     neuron: NeuronId
@@ -82,10 +83,18 @@ class NeuronEvidence:
     probe: Excerpts
     development: DevelopmentReadings
     sealed: SealedSplit
+    corpus: SplitCorpus
 
 
-def neuron_evidence(scan: LayerScan, index: int) -> NeuronEvidence:
+def neuron_evidence(scan: LayerScan, index: int, sought: Mapping[str, Excerpts] | None = None) -> NeuronEvidence:
     """Evidence of neuron `index` of the scanned layer.
+
+    Args:
+        scan: the layer on its corpus.
+        index: of the neuron.
+        sought: by part ("explore", "sealed-0" and so on), texts that are not in the scan's corpus and in which, an
+            activation index says, the neuron has its largest values of all. They are read now, and stand after the
+            others. The threshold is taken without them.
 
     Raises:
         BadInput: the layer has no such neuron.
@@ -95,31 +104,70 @@ def neuron_evidence(scan: LayerScan, index: int) -> NeuronEvidence:
             f"there is no neuron {index} in layer {scan.layer} of {scan.subject.name}: "
             f"they are numbered 0 to {scan.subject.d_mlp - 1}."
         )
-    corpus = scan.corpus
-    explore = ExploreReadings(corpus.explore, _part_values(scan, "explore", index))
-    development = DevelopmentReadings(corpus.development, _part_values(scan, "development", index))
-    peak = float(np.percentile(explore.values[corpus.explore.mask], THETA_PERCENTILE))
+    readings = _PartReadings(scan, index, sought or {})
+    corpus = readings.corpus
+    explore = ExploreReadings(*readings.of("explore"))
+    development = DevelopmentReadings(*readings.of("development"))
+    drawn = explore.drawn
+    peak = float(np.percentile(explore.values[drawn][explore.excerpts.mask[drawn]], THETA_PERCENTILE))
     theta = max(MIN_THETA, THETA_SHARE * peak)
 
-    sealed = [
-        _firing_documents(corpus.sealed.open(fold), _part_values(scan, f"sealed-{fold}", index), theta)
-        for fold in range(N_FOLDS)
-    ]
-    firing_and_all = [
-        _firing_documents(corpus.explore, explore.values, theta),
-        _firing_documents(corpus.probe, _part_values(scan, "probe", index), theta),
-        _firing_documents(corpus.development, development.values, theta),
-        (sum(firing for firing, _ in sealed), sum(n for _, n in sealed)),
-    ]
+    counts = {part: _firing_documents(*readings.of(part)[:2], theta) for part in PARTS}
+    sealed = [counts.pop(f"sealed-{fold}") for fold in range(N_FOLDS)]
+    together = sum(firing for firing, _ in sealed), sum(n for _, n in sealed)
     return NeuronEvidence(
         neuron=NeuronId(scan.layer, index),
         theta=theta,
-        status=_status(firing_and_all),
+        status=_status([*counts.values(), together]),
         explore=explore,
         probe=corpus.probe,
         development=development,
-        sealed=SealedSplit(scan, index),
+        sealed=SealedSplit(readings, corpus),
+        corpus=corpus,
     )
+
+
+class _PartReadings:
+    """One neuron on every part: the scan's texts, and then those that were sought out."""
+
+    def __init__(self, scan: LayerScan, index: int, sought: Mapping[str, Excerpts]) -> None:
+        self._scan, self._index = scan, index
+        self._sought = {part: texts for part, texts in sought.items() if len(texts)}
+        self._found = self._read()
+        self.corpus = self._joined_corpus() if self._sought else scan.corpus
+
+    def _read(self) -> dict[str, FloatArray]:
+        """Values on the texts sought out, all read at once."""
+        if not self._sought:
+            return {}
+        subject, layer = self._scan.subject, self._scan.layer
+        tokens = np.maximum(np.concatenate([texts.tokens for texts in self._sought.values()]), 0)
+        lengths = np.concatenate([texts.lengths for texts in self._sought.values()])
+        values = subject.neuron_values(subject.mlp_input(tokens, lengths, layer), layer, self._index)
+        ends = np.cumsum([len(texts) for texts in self._sought.values()])[:-1]
+        return dict(zip(self._sought, np.split(values, ends), strict=True))
+
+    def _joined_corpus(self) -> SplitCorpus:
+        corpus = self._scan.corpus
+
+        def joined(part: str) -> Excerpts:
+            own = excerpts_of(corpus, part)
+            return own.followed_by(self._sought[part]) if part in self._sought else own
+
+        return replace(
+            corpus,
+            explore=joined("explore"),
+            probe=joined("probe"),
+            development=joined("development"),
+            sealed=SealedTexts([joined(f"sealed-{fold}") for fold in range(N_FOLDS)]),
+        )
+
+    def of(self, part: str) -> tuple[Excerpts, FloatArray, NDArray[np.bool_] | None]:
+        """Texts, values, and which texts were sought out."""
+        texts, values = excerpts_of(self.corpus, part), _part_values(self._scan, part, self._index)
+        if part not in self._found:
+            return texts, values, None
+        return texts, np.concatenate([values, self._found[part]]), np.arange(len(texts)) >= len(values)
 
 
 def _firing_documents(excerpts: Excerpts, values: FloatArray, theta: float) -> tuple[int, int]:

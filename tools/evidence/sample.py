@@ -19,6 +19,7 @@ def stratified_rows(
     n_quantile: int,
     n_random: int,
     rng: np.random.Generator,
+    sought: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], list[Stratum]]:
     """Draw rows of a split without overlap, in three strata.
 
@@ -33,6 +34,7 @@ def stratified_rows(
         n_quantile: rows wanted in the stratum *quantile*.
         n_random: rows wanted in the stratum *random*.
         rng: the source of the two random draws.
+        sought: rows that are no fair sample of text, bool [n]: they may be *top* and nothing else.
 
     Returns:
         Row numbers int64 [k], and the stratum of each.
@@ -40,6 +42,8 @@ def stratified_rows(
     maxima = np.where(mask, values, -np.inf).max(axis=1, initial=-np.inf)
     order = np.argsort(-maxima, kind="stable")
     top, rest = order[:n_top], order[n_top:]
+    if sought is not None:
+        rest = rest[~sought[rest]]
 
     bins = np.array_split(rest[maxima[rest] > 0], N_QUANTILES)
     shares = _even_shares(n_quantile, [len(rows) for rows in bins])

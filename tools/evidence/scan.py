@@ -65,14 +65,14 @@ def scan_layer(
         if _is_whole(folder, manifest):
             return LayerScan(subject, corpus, layer, folder, notes)
         notes = (f"the cached scan in {folder} was damaged and has been written anew.",)
-    progress.start(sum(len(_excerpts(corpus, part)) for part in PARTS), f"reading layer {layer}")
+    progress.start(sum(len(excerpts_of(corpus, part)) for part in PARTS), f"reading layer {layer}")
     try:
         with written_whole(folder) as partial:
             remove(folder)
             partial.mkdir()
             _check_space(partial, sum(manifest["bytes"].values()))
             for part in PARTS:
-                _write(_file(partial, part), subject, _excerpts(corpus, part), layer, progress)
+                _write(_file(partial, part), subject, excerpts_of(corpus, part), layer, progress)
             (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     finally:
         progress.finish()
@@ -81,14 +81,15 @@ def scan_layer(
 
 def _part_values(scan: LayerScan, part: str, index: int) -> FloatArray:
     """Raw values of one neuron on one split or fold, float32 [n, 64], 0 past the end. For this package alone."""
-    inputs, mask = scan._inputs[part], _excerpts(scan.corpus, part).mask
+    inputs, mask = scan._inputs[part], excerpts_of(scan.corpus, part).mask
     values = np.zeros(mask.shape, dtype=np.float32)
     chunks = (inputs[first : first + _READ_TOKENS] for first in range(0, len(inputs), _READ_TOKENS))
     values[mask] = np.concatenate([scan.subject.neuron_values(np.asarray(c), scan.layer, index) for c in chunks])
     return values
 
 
-def _excerpts(corpus: SplitCorpus, part: str) -> Excerpts:
+def excerpts_of(corpus: SplitCorpus, part: str) -> Excerpts:
+    """The texts of a split, or of a fold of the sealed split. For evidence and indexes, which read all parts alike."""
     if part.startswith("sealed-"):
         return corpus.sealed.open(int(part.removeprefix("sealed-")))
     return {"explore": corpus.explore, "probe": corpus.probe, "development": corpus.development}[part]
@@ -103,7 +104,7 @@ def _header(excerpts: Excerpts, d_model: int) -> dict[str, Any]:
 
 
 def _manifest(subject: SubjectModel, corpus: SplitCorpus, layer: int) -> dict[str, Any]:
-    sizes = {part: 4 * subject.d_model * int(_excerpts(corpus, part).lengths.sum()) for part in PARTS}
+    sizes = {part: 4 * subject.d_model * int(excerpts_of(corpus, part).lengths.sum()) for part in PARTS}
     return {
         "version": _VERSION,
         "model": subject.fingerprint,

@@ -44,16 +44,39 @@ class Excerpts:
         """The excerpts at `rows`, in that order."""
         return Excerpts(*(column[rows] for column in vars(self).values()))
 
+    def followed_by(self, more: Excerpts) -> Excerpts:
+        """These excerpts and then `more`."""
+        pairs = zip(vars(self).values(), vars(more).values(), strict=True)
+        return Excerpts(*(np.concatenate(pair) for pair in pairs))
+
 
 @dataclass(frozen=True)
 class Readings:
-    """Excerpts with one neuron's raw post-GELU values, float32 [n, 64], 0 past the end."""
+    """Excerpts with one neuron's values.
+
+    Attributes:
+        excerpts: the texts.
+        values: raw post-GELU values, float32 [n, 64], 0 past the end.
+        sought: True where an excerpt was not drawn but sought out, because an index says that the neuron's largest
+            values of all are there, bool [n]; None where there are none. They count among the top, and what is said of
+            text at large leaves them out.
+    """
 
     excerpts: Excerpts
     values: NDArray[np.float32]
+    sought: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.excerpts)
+
+    @property
+    def drawn(self) -> NDArray[np.int64]:
+        """Rows that are a fair sample of text, int64."""
+        return np.arange(len(self)) if self.sought is None else np.flatnonzero(~self.sought)
+
+    def columns(self, rows: NDArray[np.int64]) -> tuple[Excerpts, NDArray[np.float32], NDArray[np.bool_] | None]:
+        """What readings of `rows` are made of."""
+        return self.excerpts.take(rows), self.values[rows], None if self.sought is None else self.sought[rows]
 
 
 class ExploreReadings(Readings):
@@ -61,7 +84,7 @@ class ExploreReadings(Readings):
 
     def take(self, rows: NDArray[np.int64]) -> ExploreReadings:
         """The readings at `rows`, in that order."""
-        return ExploreReadings(self.excerpts.take(rows), self.values[rows])
+        return ExploreReadings(*self.columns(rows))
 
 
 class DevelopmentReadings(Readings):
@@ -69,7 +92,7 @@ class DevelopmentReadings(Readings):
 
     def take(self, rows: NDArray[np.int64]) -> DevelopmentReadings:
         """The readings at `rows`, in that order."""
-        return DevelopmentReadings(self.excerpts.take(rows), self.values[rows])
+        return DevelopmentReadings(*self.columns(rows))
 
 
 class SealedReadings(Readings):
@@ -77,4 +100,4 @@ class SealedReadings(Readings):
 
     def take(self, rows: NDArray[np.int64]) -> SealedReadings:
         """The readings at `rows`, in that order."""
-        return SealedReadings(self.excerpts.take(rows), self.values[rows])
+        return SealedReadings(*self.columns(rows))

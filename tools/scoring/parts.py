@@ -55,7 +55,7 @@ def part_of(sample: StratifiedSample, rows: NDArray[np.int64]) -> StratifiedSamp
     """The excerpts at `rows` as a sample of their own, with resamples that depend on nothing but the rows."""
     if len(rows) == len(sample):
         return sample
-    readings: Readings = Readings(sample.readings.excerpts.take(rows), sample.readings.values[rows])
+    readings: Readings = Readings(*sample.readings.columns(rows))
     rng = np.random.default_rng([_SEED, *rows.tolist()])
     return StratifiedSample.draw(readings, [sample.strata[row] for row in rows], rng)
 

@@ -33,7 +33,7 @@ def stratum_size(n_excerpts: int, smallest_fold: int) -> int:
 
 def scoring_sample(readings: Scoreable, size: int, rng: np.random.Generator) -> StratifiedSample:
     """`size` excerpts each of top, quantile and random, with resamples drawn."""
-    rows, strata = stratified_rows(readings.values, readings.excerpts.mask, size, size, size, rng)
+    rows, strata = stratified_rows(readings.values, readings.excerpts.mask, size, size, size, rng, readings.sought)
     return StratifiedSample.draw(readings.take(rows), list(strata), rng)
 
 
@@ -47,7 +47,7 @@ def sealed_sample(fold: SealedReadings, size: int, neuron: NeuronId, number: int
 
 def top_and_random_sample(readings: Scoreable, n: int, rng: np.random.Generator) -> StratifiedSample:
     """OpenAI's protocol "top-and-random": the n top-activating excerpts and n random ones."""
-    rows, strata = stratified_rows(readings.values, readings.excerpts.mask, n, 0, n, rng)
+    rows, strata = stratified_rows(readings.values, readings.excerpts.mask, n, 0, n, rng, readings.sought)
     return StratifiedSample.draw(readings.take(rows), list(strata), rng)
 
 
@@ -55,7 +55,7 @@ def only(sample: StratifiedSample, stratum: str, rng: np.random.Generator) -> St
     """The part of a sample that lies in one stratum."""
     rows = np.array([i for i, label in enumerate(sample.strata) if label == stratum], dtype=np.int64)
     part = sample.readings
-    taken: Readings = Readings(part.excerpts.take(rows), part.values[rows])
+    taken: Readings = Readings(*part.columns(rows))
     return StratifiedSample.draw(taken, [stratum] * len(rows), rng)
 
 
@@ -63,7 +63,7 @@ def learning_sample(
     explore: ExploreReadings, size: int, rng: np.random.Generator
 ) -> tuple[ExploreReadings, NDArray[np.float64]]:
     """Explore excerpts and a weight for each, such that the three strata weigh the same; twice as many random ones."""
-    rows, strata = stratified_rows(explore.values, explore.excerpts.mask, size, size, 2 * size, rng)
+    rows, strata = stratified_rows(explore.values, explore.excerpts.mask, size, size, 2 * size, rng, explore.sought)
     labels = np.array(strata)
     weights = np.array([1 / float((labels == label).sum()) for label in strata])
     return explore.take(rows), weights

@@ -1,0 +1,116 @@
+"""`agent index`: every neuron of a model over a corpus, built once and looked up from then on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from agent.commands.output import progress, say, say_json
+from agent.index import IndexRequest, build, opened, show
+from tools.index.files import MANIFEST
+from tools.index.shown import ReadExcerpt, ShownNeuron
+from tools.index.store import ActivationIndex
+from traces.tokens import around_peak
+
+
+def build_command(arguments: argparse.Namespace) -> None:
+    """Build an index, or go on with one, and say where it is."""
+    request = IndexRequest(
+        model=arguments.model,
+        corpus=arguments.corpus,
+        corpus_tokens=arguments.corpus_tokens,
+        out=Path(arguments.out) if arguments.out else None,
+        device=arguments.device,
+        dtype=arguments.dtype,
+        batch_excerpts=arguments.batch_excerpts,
+        engine=arguments.engine,
+        workers=arguments.workers,
+        ray_address=arguments.ray_address,
+    )
+    with progress(quiet=arguments.quiet) as display:
+        index = build(request, display)
+    if arguments.json:
+        say_json({"folder": str(index.folder), "fingerprint": index.fingerprint, **_about(index)})
+    else:
+        say(_described(index))
+
+
+def info(arguments: argparse.Namespace) -> None:
+    """Say what an index holds."""
+    with progress(quiet=arguments.quiet) as display:
+        index, _ = opened(arguments.index, arguments.model, arguments.corpus, display)
+        if arguments.check:
+            index.check_all()
+    if arguments.json:
+        say_json({"folder": str(index.folder), "fingerprint": index.fingerprint, **_about(index)})
+    else:
+        say(_described(index) + ("\n  all files are as they were written" if arguments.check else ""))
+
+
+def neuron(arguments: argparse.Namespace) -> None:
+    """Show what an index says of one neuron."""
+    with progress(quiet=arguments.quiet) as display:
+        index, name, shown = show(
+            arguments.target, arguments.index, arguments.model, arguments.corpus, arguments.n, display
+        )
+    if arguments.json:
+        say_json(shown.exported().model_dump(mode="json"))
+    else:
+        say("\n".join([f"{name}/{shown.neuron} on {index.manifest['corpus']['name']}, explore text", *_lines(shown)]))
+
+
+def _about(index: ActivationIndex) -> dict[str, object]:
+    hidden = ("files", "token_blocks", "token_type", "counts", "version")
+    return {name: value for name, value in index.manifest.items() if name not in hidden} | {"bytes": _size(index)}
+
+
+def _size(index: ActivationIndex) -> int:
+    return sum((index.folder / name).stat().st_size for name in (*index.manifest["files"], "tokens.npy", MANIFEST))
+
+
+def _described(index: ActivationIndex) -> str:
+    about = index.manifest
+    excerpts, values, shape = about["excerpts"], about["values"], index.shape
+    n_read, n_summed = about["corpus"]["n_tokens"], about["statistics"]["tokens"]
+    rounding = about.get("against_float32")
+    lines = [
+        f"index of {about['model']['name']} on {about['corpus']['name']}",
+        f"  {shape.n_layers} layers of {shape.d_mlp:,} neurons, {n_read:,} tokens of text",
+        f"  excerpts   {', '.join(f'{part} {n:,}' for part, n in excerpts.items())}",
+        f"  of each    {shape.top} of the largest values in every split; moments and firing rate on {n_summed:,} tokens",
+        f"  values     {values['dtype']} on {values['device']}, {values['batch_excerpts']} excerpts at once",
+        f"  on disk    {_size(index) / 1e6:,.1f} MB in {index.folder}",
+    ]
+    if rounding:
+        lines.append(
+            f"  rounding   {rounding['median_relative_error']:.2%} in the median, "
+            f"{rounding['largest_relative_error']:.2%} at most, against float32 on {rounding['n_values']:,} values"
+        )
+    return "\n".join(lines)
+
+
+def _lines(shown: ShownNeuron) -> list[str]:
+    about = shown.distribution
+    moments = [f"mean {about.mean:.4g}", f"variance {about.variance:.4g}"]
+    if about.skewness is not None and about.kurtosis is not None:
+        moments += [f"skewness {about.skewness:.3g}", f"kurtosis {about.kurtosis:.3g}"]
+    lines = [
+        f"  {', '.join(moments)} over {about.n_tokens:,} tokens",
+        f"  fires above about {about.theta:.3g}, on {about.firing_rate:.3%} of the tokens",
+        "",
+    ]
+    lines += [_line(excerpt, about.theta) for excerpt in shown.top]
+    for low, end, excerpts in reversed(shown.bins):
+        lines.append(f"\ndrawn at random where its largest value is {_range(low, end)}")
+        lines += [_line(excerpt, about.theta) for excerpt in excerpts]
+    return lines
+
+
+def _range(low: float, end: float) -> str:
+    if low == -float("inf"):
+        return f"below {end:.3g}"
+    return f"from {low:.3g}" if end == float("inf") else f"{low:.3g} to {end:.3g}"
+
+
+def _line(excerpt: ReadExcerpt, theta: float) -> str:
+    return f"{max(excerpt.values):8.3f}  {around_peak(excerpt.tokens, excerpt.values, theta)}"

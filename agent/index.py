@@ -1,0 +1,118 @@
+"""Activation indexes by what a user types: build one, find one, look a neuron up in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tools.engine.open import open_engine
+
+from agent.opening import Shelf, default_corpus_tokens, open_subject_for
+from tools.errors import BadInput
+from tools.evidence.cache import default_cache_dir
+from tools.evidence.corpus import load_texts
+from tools.evidence.splits import split_corpus
+from tools.index.find import find_index, index_folder
+from tools.index.shown import ShownNeuron, shown_neuron
+from tools.index.store import ActivationIndex
+from tools.subject.lean import LeanGPT2
+from traces.console import Display
+
+if TYPE_CHECKING:
+    from agent.opening import Subject
+
+_EVERYTHING = 1 << 40
+
+
+@dataclass(frozen=True)
+class IndexRequest:
+    """What to build, and how; see `agent index build --help`."""
+
+    model: str = "auto"
+    corpus: str | None = None
+    corpus_tokens: int | None = None
+    out: Path | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+    batch_excerpts: int | None = None
+    engine: Literal["local", "ray"] = "local"
+    workers: int | None = None
+    ray_address: str | None = None
+
+
+def build(request: IndexRequest, display: Display) -> ActivationIndex:
+    """Build an index, or go on with one that was interrupted; one that is there already is checked and returned.
+
+    Raises:
+        BadInput: the model is not of GPT-2's architecture, or an option does not fit.
+        NotAvailable: the model or corpus is not here and cannot be fetched.
+        StorageError: the disk is full or damaged.
+    """
+    from tools.index.build import BuildOptions, build_index
+
+    subject = Shelf().subject(request.model, (), display)
+    if not isinstance(subject, LeanGPT2):
+        raise BadInput(
+            f"an index is made by the lean reader, which reads GPT-2's architecture, and {subject.name} has another "
+            "one: explain its neurons without an index."
+        )
+    texts = load_texts(request.corpus, subject.name)
+    most = request.corpus_tokens or _EVERYTHING
+    corpus = split_corpus(texts, subject.tokenizer, most, default_cache_dir(), display)
+    folder = request.out or index_folder(default_cache_dir(), subject.fingerprint, corpus.fingerprint, request.dtype)
+    options = BuildOptions(
+        request.device, request.dtype, request.batch_excerpts, sample_tokens=default_corpus_tokens(subject)
+    )
+    display.note(
+        f"indexing {subject.n_layers * subject.d_mlp:,} neurons of {subject.name} on {corpus.n_tokens:,} tokens of "
+        f"{corpus.name}; the same command goes on after an interruption."
+    )
+    with open_engine(request.engine, request.workers, request.ray_address) as engine:
+        return build_index(
+            subject, _where(request.model, subject), corpus, texts.fingerprint, folder, options, engine, display
+        )
+
+
+def _where(model: str, subject: LeanGPT2) -> str:
+    """How a worker finds the model: by its folder, or by its name, which may be elsewhere on another machine."""
+    if model == "auto":
+        return subject.name
+    is_folder = subject.folder.path.resolve() == Path(model).expanduser().resolve()
+    return str(subject.folder.path.resolve()) if is_folder else model
+
+
+def opened(index: str, model: str, corpus: str | None, display: Display) -> tuple[ActivationIndex, Subject | None]:
+    """An index by its folder, or (`auto`) the one of a model and corpus, then with the model.
+
+    Raises:
+        BadInput: there is none.
+        StorageError: it is damaged.
+    """
+    if index == "none":
+        raise BadInput("--index none leaves nothing to show: give a folder, or auto.")
+    if index != "auto":
+        return ActivationIndex(Path(index)), None
+    subject = Shelf().subject(model, (), display)
+    texts = load_texts(corpus, subject.name)
+    found = find_index(default_cache_dir(), subject, texts.fingerprint)
+    if found is None:
+        raise BadInput(
+            f"there is no activation index of {subject.name} on {texts.name}: `agent index build --model "
+            f"{model}{f' --corpus {corpus}' if corpus else ''}` makes one."
+        )
+    return found, subject
+
+
+def show(
+    target: str, index: str, model: str, corpus: str | None, n_top: int, display: Display
+) -> tuple[ActivationIndex, str, ShownNeuron]:
+    """The index, the model's name, and what is to be shown of a neuron.
+
+    Raises:
+        BadInput: there is no index or no such neuron, or the index is of another model.
+        StorageError: the index is damaged.
+    """
+    subject, neuron = open_subject_for(target, model, display)
+    found, _ = opened(index, subject.name if model == "auto" else model, corpus, display)
+    return found, subject.name, shown_neuron(found, subject, neuron, n_top)

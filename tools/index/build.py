@@ -1,0 +1,333 @@
+"""Building an index: shards out to workers, their findings back, and what is best of all of them on disk.
+
+What a shard found is kept as it comes, so a build that was ended by anything goes on from there. The result is the same
+whatever the number of workers and the order in which they end.
+"""
+
+from __future__ import annotations
+
+import uuid
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from tools.engine.protocol import Engine
+from tools.errors import AgentError, BadInput, StorageError
+from tools.evidence.cache import remove
+from tools.evidence.names import NAME_FILES
+from tools.evidence.progress import Progress
+from tools.evidence.splits import PARTS, SplitCorpus
+from tools.index.files import block_sums, mapped, read_manifest, sha256_of, write_manifest
+from tools.index.keys import EMPTY, keep_lowest
+from tools.index.layout import BLOCK_EXCERPTS, Shard, shards_of, starts_of, write_texts
+from tools.index.neuron import top_entries
+from tools.index.shape import INDEX_VERSION, PER_BIN, STATISTICS_EXCERPTS, TOP, TOP_BFLOAT16, VALUE_BINS, IndexShape
+from tools.index.shard import ShardArrays, ShardWork, index_shard
+from tools.index.shown import bfloat16_error
+from tools.index.store import ActivationIndex, layer_file
+from tools.records.excerpts import EXCERPT_TOKENS
+from tools.records.neuron import NeuronId
+from tools.subject.lean import LeanGPT2
+
+_PLAN = "plan.json"
+_TEXTS = ("lengths.npy", "documents.npy", "ids.npy", "texts.npy", *NAME_FILES)
+_BATCH = {"cpu": 32, "cuda": 256}
+_SHARD_WEIGHTS = 2048 * 100_000_000  # excerpts of a shard times weights of the model, on a CPU
+_MIN_SHARD, _MAX_SHARD = 128, 2048
+_CHECKED_NEURONS, _CHECKED_EXCERPTS = 8, 5  # a layer, and of each neuron
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How an index is computed.
+
+    Attributes:
+        device: cpu or cuda, on every worker.
+        dtype: float32, or bfloat16 for screening: twice as many entries are kept, and values are read again in float32
+            when they are shown or used.
+        batch: excerpts at once; None for 32 on a CPU and 256 on a GPU. Values may differ in their last bits with it.
+        sample_tokens: size of the shared random sample, over all parts.
+    """
+
+    device: str = "cpu"
+    dtype: str = "float32"
+    batch: int | None = None
+    sample_tokens: int = 150_000
+
+
+def build_index(
+    subject: LeanGPT2,
+    model: str,
+    corpus: SplitCorpus,
+    texts: str,
+    folder: Path,
+    options: BuildOptions,
+    engine: Engine,
+    progress: Progress,
+) -> ActivationIndex:
+    """Read every neuron of a model over a corpus, or go on where an earlier build was ended.
+
+    Args:
+        subject: the model, on this machine and in float32.
+        model: where a worker finds it: a name or a folder.
+        corpus: the texts, all parts of them.
+        texts: fingerprint of the texts before they were tokenised and split.
+        folder: where the index goes; beside it stands `<folder>.building` until it is whole.
+        options: how to compute.
+        engine: who computes.
+        progress: counts excerpts.
+
+    Raises:
+        BadInput: the folder holds an index of something else, or a worker has another model.
+        StorageError: the disk is full or damaged, or another process builds this index.
+    """
+    work = ShardWork(
+        model=model,
+        fingerprint=subject.fingerprint,
+        device=options.device,
+        dtype=options.dtype,
+        top=TOP_BFLOAT16 if options.dtype == "bfloat16" else TOP,
+        batch=options.batch or _BATCH[options.device],
+        run=uuid.uuid4().hex,
+    )
+    shape = IndexShape(subject.n_layers, subject.d_mlp, work.top)
+    plan = _plan(subject, corpus, texts, options, work)
+    if folder.exists():
+        index = ActivationIndex(folder)
+        if any(index.manifest.get(key) != value for key, value in plan.items()):
+            raise BadInput(f"{folder} holds another index: remove it, or name another folder with --out.")
+        index.check_all()
+        return index
+    building = folder.with_name(f"{folder.name}.building")
+    try:
+        building.mkdir(parents=True, exist_ok=True)
+        with FileLock(building.with_name(f"{building.name}.lock"), timeout=0):
+            if not _is_whole(building, plan):
+                n_excerpts = _texts(building, plan, corpus, subject.tokenizer.d_vocab)
+                shards = shards_of(n_excerpts, plan["values"]["shard_excerpts"])
+                _compute(building, work, shards, engine, progress)
+                _assemble(building, plan, n_excerpts, shards, shape)
+                if options.dtype == "bfloat16":
+                    _check_rounding(building, subject)
+            remove(building / "shards")
+            remove(building / _PLAN)
+            building.replace(folder)
+    except Timeout as error:
+        raise StorageError(
+            f"another process is building {folder}: wait for it, or name another folder with --out."
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"cannot write to {building} ({error.strerror or error}): free some space there, or name another folder "
+            "with --out or NEURON_AGENT_CACHE. What was computed is kept, and the same command goes on from there."
+        ) from error
+    return ActivationIndex(folder)
+
+
+def _plan(subject: LeanGPT2, corpus: SplitCorpus, texts: str, options: BuildOptions, work: ShardWork) -> dict[str, Any]:
+    """What decides every byte of an index."""
+    weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
+    size = _SHARD_WEIGHTS // max(weights, 1) * (8 if options.device == "cuda" else 1)
+    size = 1 << max(0, size.bit_length() - 1)
+    return {
+        "version": INDEX_VERSION,
+        "model": {
+            "name": subject.name,
+            "fingerprint": subject.fingerprint,
+            "tokenizer": subject.tokenizer.fingerprint,
+        },
+        "corpus": {
+            "name": corpus.name,
+            "fingerprint": corpus.fingerprint,
+            "texts": texts,
+            "n_tokens": corpus.n_tokens,
+        },
+        "counts": {name: value for name, value in vars(corpus.counts).items() if name != "n_tokens"},
+        "values": {
+            "dtype": options.dtype,
+            "device": options.device,
+            "batch_excerpts": work.batch,
+            "shard_excerpts": max(_MIN_SHARD, min(_MAX_SHARD, size)),
+        },
+        "shape": {"n_layers": subject.n_layers, "d_mlp": subject.d_mlp, "top": work.top},
+        "sample_tokens": options.sample_tokens,
+    }
+
+
+def _is_whole(building: Path, plan: dict[str, Any]) -> bool:
+    """Whether an earlier build was ended between its last file and its new name."""
+    try:
+        index = ActivationIndex(building)
+        index.check_all()
+    except (BadInput, StorageError):
+        return False
+    is_checked = plan["values"]["dtype"] == "float32" or "against_float32" in index.manifest
+    return is_checked and all(index.manifest.get(key) == value for key, value in plan.items())
+
+
+def _texts(building: Path, plan: dict[str, Any], corpus: SplitCorpus, d_vocab: int) -> list[int]:
+    """Write the texts where an earlier build has not; returns the excerpts of each part."""
+    try:
+        found = read_manifest(building / _PLAN)
+    except StorageError:
+        found = {}
+    n_excerpts: list[int] = found.pop("n_excerpts", [])
+    if found == plan:
+        return n_excerpts
+    for old in building.iterdir():
+        remove(old)
+    n_excerpts = write_texts(corpus, d_vocab, building)
+    (building / "shards").mkdir()
+    (building / _PLAN).mkdir()
+    write_manifest(building / _PLAN, plan | {"n_excerpts": n_excerpts})
+    return n_excerpts
+
+
+class _Jobs(Sequence[tuple[Any, ...]]):
+    """The arguments of each shard's job, read from disk when they are asked for."""
+
+    def __init__(self, building: Path, work: ShardWork, shards: list[Shard]) -> None:
+        self._work, self._shards = work, shards
+        self._tokens = np.load(building / "tokens.npy", mmap_mode="r")
+        self._lengths = np.load(building / "lengths.npy", mmap_mode="r")
+
+    def __len__(self) -> int:
+        return len(self._shards)
+
+    @overload
+    def __getitem__(self, number: int) -> tuple[Any, ...]: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[tuple[Any, ...]]: ...
+    def __getitem__(self, number: int | slice) -> tuple[Any, ...] | list[tuple[Any, ...]]:
+        if isinstance(number, slice):
+            return [self[i] for i in range(*number.indices(len(self)))]
+        shard = self._shards[number]
+        rows = slice(shard.first, shard.end)
+        return self._work, shard, np.array(self._tokens[rows]), np.array(self._lengths[rows])
+
+
+def _compute(building: Path, work: ShardWork, shards: list[Shard], engine: Engine, progress: Progress) -> None:
+    """Have every shard computed that is not there yet."""
+    progress.start(shards[-1].end, f"reading every neuron of {Path(work.model).name}")
+    try:
+        missing = []
+        for shard in shards:
+            if _read_shard(building, shard) is None:
+                missing.append(shard)
+            else:
+                progress.advance(shard.end - shard.first)
+        outcomes = engine.run(index_shard, _Jobs(building, work, missing))
+        try:
+            for number, outcome in outcomes:
+                shard = missing[number]
+                if isinstance(outcome, AgentError):
+                    raise outcome
+                if isinstance(outcome, Exception):
+                    raise BadInput(
+                        f"excerpts {shard.first}-{shard.end - 1} could not be read ({type(outcome).__name__}: "
+                        f"{outcome}); what was computed is kept, and the same command goes on from there."
+                    ) from outcome
+                _write_shard(building, shard, outcome)
+                progress.advance(shard.end - shard.first)
+        finally:
+            outcomes.close()
+    finally:
+        progress.finish()
+
+
+def _shard_file(building: Path, shard: Shard) -> Path:
+    return building / "shards" / f"{shard.number:06}.npz"
+
+
+def _write_shard(building: Path, shard: Shard, arrays: ShardArrays) -> None:
+    path = _shard_file(building, shard)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    partial.replace(path)
+
+
+def _read_shard(building: Path, shard: Shard) -> ShardArrays | None:
+    """What a shard found; None when it is not there, or its checksums do not fit."""
+    try:
+        with _shard_file(building, shard).open("rb") as file, np.load(file) as saved:
+            return {name: saved[name] for name in saved.files}
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def _assemble(
+    building: Path, plan: dict[str, Any], n_excerpts: list[int], shards: list[Shard], shape: IndexShape
+) -> None:
+    """Merge what all shards found, write the layers, and last the manifest."""
+    n = shape.n_layers * shape.d_mlp
+    top = np.full((len(PARTS), n, shape.top), EMPTY)
+    sample = np.full((n * VALUE_BINS, PER_BIN), EMPTY)
+    sums = np.zeros((shape.n_layers, shape.d_mlp, 4))
+    counts: dict[str, NDArray[np.int64]] = {}
+    for shard in shards:  # in their order: sums of floats depend on it
+        found = _read_shard(building, shard)
+        if found is None:
+            _shard_file(building, shard).unlink(missing_ok=True)
+            raise StorageError(
+                f"{_shard_file(building, shard)} was damaged after it was written, and has been removed: "
+                "run the same command again, which computes it anew."
+            )
+        keep_lowest(top[shard.part], found["top_slots"].astype(np.int64), found["top_keys"])
+        if "sample_slots" in found:
+            keep_lowest(sample, found["sample_slots"].astype(np.int64), found["sample_keys"])
+        if "sums" in found:
+            sums += found["sums"]
+            for name in ("excerpts", "tokens"):
+                counts[name] = counts.get(name, 0) + found[name]
+    for layer in range(shape.n_layers):
+        own = slice(layer * shape.d_mlp, (layer + 1) * shape.d_mlp)
+        records = np.zeros(shape.d_mlp, dtype=shape.record)
+        records["top"] = top[:, own].transpose(1, 0, 2)
+        records["sample"] = sample.reshape(n, VALUE_BINS, PER_BIN)[own]
+        records["sums"] = sums[layer]
+        records["excerpts"], records["tokens"] = counts["excerpts"][layer], counts["tokens"][layer]
+        with (building / layer_file(layer)).open("wb") as file:
+            np.save(file, records)
+    _seal(building, plan, n_excerpts, shape)
+
+
+def _check_rounding(building: Path, subject: LeanGPT2) -> None:
+    """Put into the manifest how far bfloat16 is from float32, on the largest values of some neurons of each layer."""
+    index = ActivationIndex(building)
+    neurons, found = [], []
+    for layer in range(subject.n_layers):
+        for index_in_layer in range(0, subject.d_mlp, max(1, subject.d_mlp // _CHECKED_NEURONS)):
+            neuron = NeuronId(layer, index_in_layer)
+            entries = top_entries(index, neuron, "explore")
+            neurons.append(neuron)
+            found.append((index.excerpts(entries.rows[:_CHECKED_EXCERPTS]), entries.values[:_CHECKED_EXCERPTS]))
+    write_manifest(building, index.manifest | {"against_float32": bfloat16_error(subject, neurons, found)})
+
+
+def _seal(building: Path, plan: dict[str, Any], n_excerpts: list[int], shape: IndexShape) -> None:
+    """Write the manifest."""
+    starts = starts_of(n_excerpts)
+    lengths = np.load(building / "lengths.npy", mmap_mode="r")
+    token_type = np.load(building / "tokens.npy", mmap_mode="r").dtype
+    tokens = mapped(building / "tokens.npy", token_type, (int(starts[-1]), EXCERPT_TOKENS))
+    share = min(1.0, plan["sample_tokens"] / max(int(lengths.sum(dtype=np.int64)), 1))
+    n_statistics = min(STATISTICS_EXCERPTS, n_excerpts[0])
+    content = plan | {
+        "excerpts": dict(zip(PARTS, n_excerpts, strict=True)),
+        "sample": {part: int(np.ceil(share * count)) for part, count in zip(PARTS, n_excerpts, strict=True)},
+        "statistics": {
+            "excerpts": n_statistics,
+            "tokens": int(lengths[starts[0] : starts[0] + n_statistics].sum(dtype=np.int64)),
+        },
+        "token_type": token_type.str,
+        "token_blocks": block_sums(tokens, BLOCK_EXCERPTS),
+        "files": {name: sha256_of(building / name) for name in (*_TEXTS, *map(layer_file, range(shape.n_layers)))},
+    }
+    write_manifest(building, content)

@@ -1,0 +1,84 @@
+"""Files of an index, checked: what was written is what is read, or an error says which file is not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.errors import StorageError
+
+MANIFEST = "manifest.json"
+_CHUNK = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def block_sums(array: NDArray[Any], n_rows: int) -> list[str]:
+    """SHA-256 (hex) of every `n_rows` rows of an array."""
+    return [
+        hashlib.sha256(np.ascontiguousarray(array[first : first + n_rows]).data).hexdigest()
+        for first in range(0, len(array), n_rows)
+    ]
+
+
+def damaged(path: Path, what: str) -> StorageError:
+    """The error for a file that is not what was written."""
+    return StorageError(
+        f"{path} is damaged ({what}): remove the folder {path.parent} and build the index again with "
+        "`agent index build`, or copy it anew from where it came."
+    )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of an index.
+
+    Raises:
+        StorageError: it is not there or damaged.
+    """
+    path = folder / MANIFEST
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        own = found.pop("sha256")
+    except (OSError, ValueError, AttributeError, KeyError) as error:
+        raise damaged(path, str(error) or type(error).__name__) from error
+    if own != _sum_of(found):
+        raise damaged(path, "its checksum does not fit")
+    return found
+
+
+def write_manifest(folder: Path, content: dict[str, Any]) -> None:
+    """Write the manifest of an index, with its own checksum."""
+    whole = content | {"sha256": _sum_of(content)}
+    (folder / MANIFEST).write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n")
+
+
+def _sum_of(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """An array memory-mapped from a `.npy` file, read-only.
+
+    Raises:
+        StorageError: the file is not there, or holds something else.
+    """
+    try:
+        found: NDArray[Any] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise damaged(path, str(error)) from error
+    if found.dtype != dtype or found.shape != shape:
+        raise damaged(path, f"it holds {found.dtype} {found.shape} and not {dtype} {shape}")
+    return found

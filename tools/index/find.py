@@ -1,0 +1,42 @@
+"""Where indexes are kept, and which of them fits a model and a corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.errors import StorageError
+from tools.index.files import MANIFEST
+from tools.index.store import ActivationIndex
+from tools.subject.protocol import SubjectModel
+
+
+def index_folder(cache_dir: Path, model: str, corpus: str, dtype: str) -> Path:
+    """Where the index of a model and a split corpus, both given by fingerprint, is kept."""
+    return cache_dir / "indexes" / f"{model[:16]}-{corpus[:16]}{'-bf16' if dtype == 'bfloat16' else ''}"
+
+
+def find_index(cache_dir: Path, subject: SubjectModel, texts: str) -> ActivationIndex | None:
+    """The index of this model over these texts (by fingerprint) that has read most of them; float32 before bfloat16.
+
+    Raises:
+        StorageError: an index of this model is damaged.
+    """
+    found = [
+        index
+        for path in sorted((cache_dir / "indexes").glob(f"{subject.fingerprint[:16]}-*/{MANIFEST}"))
+        if not path.parent.name.endswith(".building")
+        and (index := _opened(path.parent)) is not None
+        and index.manifest["corpus"]["texts"] == texts
+        and index.manifest["model"]["tokenizer"] == subject.tokenizer.fingerprint
+    ]
+    return max(found, key=lambda i: (i.manifest["corpus"]["n_tokens"], i.dtype == "float32"), default=None)
+
+
+def _opened(folder: Path) -> ActivationIndex | None:
+    """None for an index of another version, which is not in the way of a new one."""
+    try:
+        return ActivationIndex(folder)
+    except StorageError as error:
+        if "format" in str(error):
+            return None
+        raise
