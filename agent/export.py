@@ -117,7 +117,7 @@ def _exported(row: ResultRow, runs_dir: Path, shelf: Shelf, display: Display, as
     call, opened = _confirmation(folder)
     manifest = run.manifest()
     try:
-        config = RunConfig.checked(**manifest["config"])
+        config = RunConfig.checked(**({"index": "none"} | manifest["config"]))  # of a time before indexes
         fingerprint = manifest["model"]["fingerprint"]
     except (KeyError, TypeError) as error:
         raise _Unusable(f"run.json is damaged: it has no {error}") from error
@@ -128,6 +128,8 @@ def _exported(row: ResultRow, runs_dir: Path, shelf: Shelf, display: Display, as
         raise _Unusable("the model has changed since the run")
     if bench.scan.corpus.fingerprint != result.corpus.fingerprint:
         raise _Unusable("the corpus has changed since the run")
+    if bench.index is not None and vars(bench.index) != manifest.get("index"):
+        raise _Unusable("the activation index has changed since the run")
     part = _simulated(bench, result.explanation, call, opened.fold)
     explanation = scored_explanation(
         result.explanation,
@@ -234,6 +236,7 @@ def _provenance(result: Result, manifest: dict[str, Any], opened: SealedOpened, 
         "variant": result.variant,
         "seed": result.seed,
         "reading": manifest.get("reading"),
+        "index": (manifest.get("index") or {}).get("fingerprint"),
         "versions": manifest.get("versions"),
         "commit": manifest.get("commit"),
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.commands.output import progress, say, say_json, width
 from tools.errors import BadInput
+from tools.subject.names import short_name
 from traces.results import ResultsDatabase
 from traces.rows import ResultRow
 from traces.selection import Selection
@@ -104,7 +105,7 @@ def _selection(arguments: argparse.Namespace) -> Selection:
         below=arguments.below,
         above=arguments.above,
         layer=arguments.layer,
-        model=arguments.model,
+        model=None if arguments.model is None else short_name(arguments.model),
         verdict=arguments.verdict,
         variant=arguments.variant,
         latest=not arguments.all,

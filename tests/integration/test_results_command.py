@@ -257,6 +257,27 @@ def test_what_cannot_be_exported_is_counted_with_the_reason(runs: Path, capsys: 
     assert not Path("none").exists()
 
 
+def test_a_folder_is_of_one_model(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, _ = results_of(runs)
+    for result, model in ((first, "gpt2"), (second, "model")):
+        ResultsDatabase(tmp_path).add_result(result.model_copy(update={"model": model}))
+    assert ask(tmp_path, "export", "out", "--format", "neuron-explainer") == 2
+    assert "the results are of 2 models, and a folder is of one: choose with --model gpt2" in capsys.readouterr().err
+    assert ask(tmp_path, "--model", "openai-community/gpt2", "--json") == 0
+    assert [row["model"] for row in json.loads(capsys.readouterr().out)["results"]] == ["gpt2"]
+
+
+def test_what_explanations_say_does_nothing_to_the_terminal(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "\x1b[2J\u202eevil\nsecond line\r=1"
+    ResultsDatabase(tmp_path).add_result(results_of(runs)[0].model_copy(update={"explanation": hostile}))
+    assert ask(tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "evil second line =1" in out
+    assert not {"\x1b", "\u202e", "\r"} & set(out)
+
+
 @pytest.mark.parametrize("lost", ["trace", "result", "fold", "explanation", "score"])
 def test_a_run_whose_files_do_not_fit_is_left_out(runs: Path, tmp_path: Path, lost: str) -> None:
     copy = tmp_path / "copy"

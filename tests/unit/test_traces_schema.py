@@ -1,5 +1,7 @@
 import dataclasses
 import sqlite3
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,16 @@ def test_a_database_of_version_1_keeps_its_openings_and_gets_what_the_files_say(
     assert (gone.layer, gone.idx, gone.reason, gone.n_excerpts, gone.explainer) == (12, 7, "it is dead", None, None)
     assert (damaged.layer, damaged.explanation, damaged.tokens) == (None, "words", None)
     assert ResultsDatabase(old).next_fold("m", "L5N131", "c", 3, "another").number == 2
+
+
+def open_one(arguments: tuple[str, int]) -> int:
+    return ResultsDatabase(arguments[0]).next_fold("m", "L5N131", "c", 9, f"run{arguments[1]}").number
+
+
+def test_processes_that_find_an_old_database_at_once_migrate_it_once(old: Path) -> None:
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
+        assert sorted(pool.map(open_one, [(str(old), n) for n in range(6)])) == [2, 3, 4, 5, 6, 7]
+    assert len(ResultsDatabase(old).select()) == 3
 
 
 def test_a_migration_that_fails_changes_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
