@@ -27,7 +27,7 @@ class Distribution:
         skewness: third standardised moment; None where the variance is 0.
         kurtosis: fourth standardised moment, 3 for a normal distribution; None where the variance is 0.
         theta: the raw value above which the neuron fires: 0.3 times the 99.99th percentile, at least 0.1. Both this and
-            the rate are read off a histogram with two bins an octave.
+            the rate are read off a histogram with four bins an octave.
         firing_rate: share of tokens above theta.
     """
 
@@ -78,21 +78,27 @@ def distribution(index: ActivationIndex, neuron: NeuronId) -> Distribution:
         skewness = (third - 3 * mean * second + 2 * mean**3) / variance**1.5
         kurtosis = (fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4) / variance**2
     counts = record["tokens"].astype(np.float64)
-    peak = _value_of_rank(counts, (1 - THETA_PERCENTILE / 100) * n)
+    best = parse_top_keys(record["top"][0]).values
+    peak = _value_of_rank(counts, (1 - THETA_PERCENTILE / 100) * n, float(best[0]) if len(best) else 0.0)
     theta = max(MIN_THETA, THETA_SHARE * peak)
     return Distribution(n, mean, variance, skewness, kurtosis, theta, _above(counts, theta) / n)
 
 
 def _edges() -> NDArray[np.float64]:
-    """Where the token bins begin: bins are even in a float's first two bits of mantissa, not in its logarithm."""
-    octaves = 2.0 ** (FIRST_TOKEN_OCTAVE + np.arange(TOKEN_BINS // 2 + 1))
-    return np.stack([octaves, 1.5 * octaves], axis=1).ravel()[: TOKEN_BINS + 1]
+    """Where the token bins begin and, last, end: even in a float's first two bits of mantissa, not in its logarithm."""
+    octaves = 2.0 ** (FIRST_TOKEN_OCTAVE + np.arange(TOKEN_BINS // 4 + 1))
+    edges: NDArray[np.float64] = (octaves[:, None] * (1 + np.arange(4) / 4)).ravel()[: TOKEN_BINS + 1]
+    return edges
 
 
-def _value_of_rank(counts: NDArray[np.float64], rank: float) -> float:
-    """The value that `rank` tokens exceed, 0 where fewer are counted at all; log-linear within a bin."""
+def _value_of_rank(counts: NDArray[np.float64], rank: float, largest: float) -> float:
+    """The value that `rank` tokens exceed, 0 where fewer are counted at all; log-linear within a bin.
+
+    `largest` is a value that none exceeds.
+    """
     above = 0.0
-    edges = _edges()
+    edges = np.minimum(_edges(), max(largest, _edges()[0]))
+    edges[-1] = max(edges[-1], largest)
     for number in range(TOKEN_BINS - 1, -1, -1):
         if counts[number] and above + counts[number] >= rank:
             share = (rank - above) / counts[number]

@@ -17,8 +17,8 @@ VALUE_BINS = 16
 """Bins of an excerpt's largest value, one an octave: below 2^-8, then up to 2^6 and above."""
 
 PER_BIN = 3
-TOKEN_BINS = 24
-"""Bins of a token's value, two an octave, from 2^-4 to 2^8; what is smaller never counts as firing."""
+TOKEN_BINS = 40
+"""Bins of a token's value, four an octave, from 2^-4 to 2^6 and above; what is smaller never counts as firing."""
 
 FIRST_TOKEN_OCTAVE = -4
 FIRST_VALUE_OCTAVE = -9

@@ -62,8 +62,8 @@ class Statistics:
         self.excerpts[layer] += _counted(slots * VALUE_BINS + bins, d_mlp, VALUE_BINS)
         least = 2.0**FIRST_TOKEN_OCTAVE
         _, _, neuron = torch.nonzero(neurons >= least, as_tuple=True)
-        octave_halves = _bits(neurons[neurons >= least]) >> 22
-        bins = (octave_halves - 2 * (_EXPONENT_BIAS + FIRST_TOKEN_OCTAVE)).clamp(max=TOKEN_BINS - 1)
+        quarters = _bits(neurons[neurons >= least]) >> 21  # of an octave: its first two bits of mantissa
+        bins = (quarters - 4 * (_EXPONENT_BIAS + FIRST_TOKEN_OCTAVE)).clamp(max=TOKEN_BINS - 1)
         self.tokens[layer] += _counted(neuron * TOKEN_BINS + bins, d_mlp, TOKEN_BINS)
 
 
