@@ -14,22 +14,22 @@ CHUNK_TOKENS = 2048
 
 
 def chunks(
-    tokens: TokenArray, lengths: NDArray[np.int64], *, bos: int, d_vocab: int, n_ctx: int
+    tokens: TokenArray, lengths: NDArray[np.int64], *, bos: int, d_vocab: int, n_ctx: int, most: int | None = None
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield (rows, ids): row numbers [rows] and int64 token ids [rows, 1 + width] with BOS first and 0 as padding.
 
-    Rows of similar length go together, at most `CHUNK_TOKENS` ids at a time, so that memory stays bounded and short
-    texts are not padded to the longest.
+    Rows of similar length go together, at most `most` (else `CHUNK_TOKENS`) ids at a time, so that memory stays bounded
+    and short texts are not padded to the longest.
 
     Raises:
         BadInput: a text is longer than `n_ctx`, or a token id lies outside the vocabulary.
     """
-    _check(tokens, lengths, d_vocab=d_vocab, n_ctx=n_ctx)
+    check(tokens, lengths, d_vocab=d_vocab, n_ctx=n_ctx)
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order) and lengths[order[start]] > 0:
         width = int(lengths[order[start]])
-        rows = order[start : start + max(1, CHUNK_TOKENS // (width + 1))]
+        rows = order[start : start + max(1, (most or CHUNK_TOKENS) // (width + 1))]
         start += len(rows)
         ids = np.where(np.arange(width) < lengths[rows, None], tokens[rows, :width], 0)
         yield rows, np.concatenate([np.full((len(rows), 1), bos), ids], axis=1).astype(np.int64)
@@ -44,13 +44,14 @@ def map_chunks(
     bos: int,
     d_vocab: int,
     n_ctx: int,
+    most: int | None = None,
 ) -> FloatArray:
     """Apply `compute` (ids [rows, 1 + width] -> [rows, 1 + width, *shape]) chunk by chunk.
 
     Returns float32 [batch, pos, *shape], BOS left out, 0 at padded positions.
     """
     out = np.zeros((*tokens.shape, *shape), dtype=np.float32)
-    for rows, ids in chunks(tokens, lengths, bos=bos, d_vocab=d_vocab, n_ctx=n_ctx):
+    for rows, ids in chunks(tokens, lengths, bos=bos, d_vocab=d_vocab, n_ctx=n_ctx, most=most):
         width = ids.shape[1] - 1
         values = compute(ids)[:, 1:]
         values[np.arange(width) >= lengths[rows, None]] = 0
@@ -69,7 +70,12 @@ def check_finite(values: FloatArray, model: str) -> None:
         raise BadInput(f"{model} computes values that are not finite: its weights are damaged, fetch or save it again.")
 
 
-def _check(tokens: TokenArray, lengths: NDArray[np.int64], *, d_vocab: int, n_ctx: int) -> None:
+def check(tokens: TokenArray, lengths: NDArray[np.int64], *, d_vocab: int, n_ctx: int) -> None:
+    """Refuse a batch that cannot be read.
+
+    Raises:
+        BadInput: shapes that do not fit, a text longer than `n_ctx`, or a token id outside the vocabulary.
+    """
     if tokens.ndim != 2 or lengths.shape != tokens.shape[:1]:
         raise BadInput(f"tokens must be [batch, pos] and lengths [batch], not {tokens.shape} and {lengths.shape}.")
     if not len(lengths):

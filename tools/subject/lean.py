@@ -8,7 +8,7 @@ shape may differ in the last bits.
 from __future__ import annotations
 
 import warnings
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,25 +17,23 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.subject.batches import check_finite, map_chunks
+from tools.subject.batches import check, check_finite, map_chunks
 from tools.subject.folder import ModelFolder, fingerprint, read_json
-from tools.subject.packed import Map
+from tools.subject.memo import Memo
+from tools.subject.packed import ACTIVATIONS
+from tools.subject.prefixes import in_order, read_alike
 from tools.subject.protocol import FloatArray, Interventions, TokenArray
+from tools.subject.threads import threads_for
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
 from tools.subject.weights import Block, Tensors
 
 if TYPE_CHECKING:
     from tools.subject.interventions import LeanInterventions
 
-Past = tuple[torch.Tensor, torch.Tensor]
+_MOST_IDS = {"cpu": 1024, "cuda": 65536}
+"""Of one pass: on a CPU what goes between two layers should stay in a core's cache; a GPU wants much at once."""
 
-_gelu_tanh: Map = partial(F.gelu, approximate="tanh")
-ACTIVATIONS: dict[str, Map] = {
-    "gelu_new": _gelu_tanh,
-    "gelu_pytorch_tanh": _gelu_tanh,
-    "gelu": F.gelu,
-    "relu": F.relu,
-}
+Past = tuple[torch.Tensor, torch.Tensor]
 
 
 def can_read(config: dict[str, Any]) -> bool:
@@ -82,13 +80,14 @@ class LeanGPT2:
         if self._n_heads < 1:
             raise BadInput(f"{folder.path / 'config.json'} says that the model has {self._n_heads} attention heads.")
         self._d_mlp = int(config.get("n_inner") or 4 * self._d_model)
-        self._activation = ACTIVATIONS[config.get("activation_function", "gelu_new")]
+        self._activation: str = config.get("activation_function", "gelu_new")
         self._scales = _attention_scales(config, self._n_layers, self._d_model // self._n_heads)
         self._tokenizer = load_tokenizer(folder.path)
         self._bos = _bos_id(folder, config)
         self._tensors = Tensors(folder)
         self._check_shapes()
         self._blocks: dict[int, Block] = {}
+        self._memo = Memo()
 
     @property
     def name(self) -> str:
@@ -128,24 +127,19 @@ class LeanGPT2:
     def mlp_input(self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int) -> FloatArray:
         """What the MLP of `layer` gets as input (ln_2's output), float32 [batch, pos, d_model], 0 at padded positions.
 
+        Where texts begin alike, their beginning is read once; a batch that was just read is not read again. What is
+        returned depends on the batch alone, and is not to be written to.
+
         Raises:
             BadInput: no such layer, a text longer than `n_ctx`, or a token id outside the vocabulary.
         """
         self._check_layer(layer)
-        return map_chunks(
-            partial(self._forward, layer=layer),
-            tokens,
-            lengths,
-            (self._d_model,),
-            bos=self._bos,
-            d_vocab=self._tokenizer.d_vocab,
-            n_ctx=self.n_ctx,
-        )
+        return self._memo.inputs(tokens, lengths, layer, self._read)
 
     def neuron_values(self, mlp_input: FloatArray, layer: int, index: int) -> FloatArray:
-        """Post-GELU values of one neuron, raw, for inputs [..., d_model] of its MLP. Shape [...].
+        """Post-GELU values of one neuron, raw, for inputs [..., d_model] of its MLP. Shape [...]; not to be written to.
 
-        An all-zero input is padding (a layer norm never gives one) and its value is 0.
+        An all-zero input is padding (a layer norm never gives one) and its value is 0. Always in float32.
 
         Raises:
             BadInput: no such layer or neuron.
@@ -153,14 +147,7 @@ class LeanGPT2:
         self._check_layer(layer)
         if not 0 <= index < self._d_mlp:
             raise BadInput(f"{self.name} has neurons 0-{self._d_mlp - 1} a layer, not {index}.")
-        weight, bias = self._block(layer).c_fc
-        flat = rows_of(mlp_input)
-        values = self._activation(torch.addmv(bias[index], flat, weight[:, index].contiguous()))
-        blank = torch.nonzero(flat[:, 0] == 0)[:, 0]
-        values[blank[~flat[blank].any(dim=1)]] = 0
-        out: FloatArray = values.numpy().reshape(mlp_input.shape[:-1])
-        check_finite(out, self.name)
-        return out
+        return self._memo.values(mlp_input, layer, index, self._values)
 
     def embeddings(self) -> FloatArray:
         """The token embedding matrix W_E, float32 [d_vocab, d_model]."""
@@ -192,6 +179,11 @@ class LeanGPT2:
         return self._bos
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
+
+    @property
     def eps(self) -> float:
         """What layer norms add to a variance."""
         return self._eps
@@ -203,8 +195,12 @@ class LeanGPT2:
 
     def embed(self, ids: torch.Tensor, first: int = 0) -> torch.Tensor:
         """The residual stream before layer 0 for ids [batch, pos] that stand at positions `first` and on."""
+        return self.embed_at(ids, torch.arange(first, first + ids.shape[1]))
+
+    def embed_at(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """The residual stream before layer 0 for ids [..., n] that stand at `positions` [n]."""
         tokens = F.embedding(ids.to(self._device), self._wte).float()
-        return (tokens + self._wpe[first : first + ids.shape[1]]).to(self._dtype)
+        return (tokens + F.embedding(positions.to(self._device), self._wpe)).to(self._dtype)
 
     def attend(self, x: torch.Tensor, layer: int, past: Past | None = None, seen: torch.Tensor | None = None) -> Past:
         """Add attention's output to the residual stream `x` [batch, pos, d_model] in place.
@@ -218,23 +214,60 @@ class LeanGPT2:
         Returns:
             Keys and values [batch, head, pos, d_head], the past before them where it is given.
         """
-        batch, pos, width = x.shape
-        block = self._block(layer)
-        qkv = block.qkv(F.layer_norm(x, (width,), *block.ln_1, self._eps))
-        q, k, v = qkv.view(batch, pos, 3, self._n_heads, width // self._n_heads).permute(2, 0, 3, 1, 4)
+        q, k, v = self.queries_keys_values(x, layer).permute(2, 0, 3, 1, 4)
         if past is not None:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        mask = None if seen is None else F.pad(seen, (0, pos), value=True)[:, None, None]
-        mixed = F.scaled_dot_product_attention(q, k, v, mask, is_causal=past is None, scale=self._scales[layer])
-        x += block.attn_out(mixed.transpose(1, 2).reshape(batch, pos, width))
+        mask = None if seen is None else F.pad(seen, (0, x.shape[1]), value=True)[:, None, None]
+        self.add_attention(x, self.mix(q, k, v, layer, mask, is_causal=past is None).transpose(1, 2), layer)
         return k, v
+
+    def queries_keys_values(self, x: torch.Tensor, layer: int) -> torch.Tensor:
+        """Of the residual stream `x` [..., d_model], shape [..., 3, head, d_head]."""
+        block = self._block(layer)
+        qkv = block.qkv(F.layer_norm(x, (self._d_model,), *block.ln_1, self._eps))
+        return qkv.view(*x.shape[:-1], 3, self._n_heads, self._d_model // self._n_heads)
+
+    def mix(
+        self,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        layer: int,
+        mask: torch.Tensor | None = None,
+        is_causal: bool = False,
+    ) -> torch.Tensor:
+        """What the heads make of queries, keys and values, each [batch, head, pos, d_head]."""
+        return F.scaled_dot_product_attention(q, k, v, mask, is_causal=is_causal, scale=self._scales[layer])
+
+    def add_attention(self, x: torch.Tensor, mixed: torch.Tensor, layer: int) -> None:
+        """Add the output of heads, `mixed` [..., head, d_head], to the residual stream `x` [..., d_model] in place."""
+        x += self._block(layer).attn_out(mixed.reshape(x.shape))
 
     def feed_forward(self, x: torch.Tensor, layer: int) -> torch.Tensor:
         """Add the MLP's output to the residual stream `x` [..., d_model] in place; returns its neurons [..., d_mlp]."""
         block = self._block(layer)
-        neurons = self._activation(block.mlp_in(F.layer_norm(x, (self._d_model,), *block.ln_2, self._eps)))
+        neurons = block.mlp_in(self.mlp_norm(x, layer))
         x += block.mlp_out(neurons)
         return neurons
+
+    def mlp_norm(self, x: torch.Tensor, layer: int) -> torch.Tensor:
+        """ln_2 of the residual stream `x` [..., d_model]: what the MLP of `layer` gets."""
+        return F.layer_norm(x, (self._d_model,), *self._block(layer).ln_2, self._eps)
+
+    def _read(self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int) -> FloatArray:
+        check(tokens, lengths, d_vocab=self._tokenizer.d_vocab, n_ctx=self.n_ctx)
+        n_ids = int(lengths.sum()) + len(lengths)
+        with threads_for(n_ids * (layer + 1) * self._d_model * (4 * self._d_model + 2 * self._d_mlp)):
+            texts = in_order(tokens, lengths)
+            if texts.are_alike:
+                out = read_alike(self, texts, tokens.shape, layer)
+                check_finite(out, self.name)
+                return out
+            return map_chunks(
+                lambda ids: self._forward(ids, layer), tokens, lengths, (self._d_model,),
+                bos=self._bos, d_vocab=self._tokenizer.d_vocab, n_ctx=self.n_ctx,
+                most=_MOST_IDS[self._device.type],
+            )  # fmt: skip
 
     @torch.inference_mode()
     def _forward(self, ids: NDArray[np.int64], layer: int) -> FloatArray:
@@ -243,7 +276,17 @@ class LeanGPT2:
             self.attend(x, i)
             self.feed_forward(x, i)
         self.attend(x, layer)
-        out: FloatArray = F.layer_norm(x, (self._d_model,), *self._block(layer).ln_2, self._eps).float().cpu().numpy()
+        out: FloatArray = self.mlp_norm(x, layer).float().cpu().numpy()
+        return out
+
+    def _values(self, mlp_input: FloatArray, layer: int, index: int) -> FloatArray:
+        weight, bias = self._block(layer).c_fc
+        flat = rows_of(mlp_input)
+        values = ACTIVATIONS[self._activation](torch.addmv(bias[index], flat, weight[:, index].contiguous()))
+        blank = torch.nonzero(flat[:, 0] == 0)[:, 0]
+        values[blank[~flat[blank].any(dim=1)]] = 0
+        out: FloatArray = values.numpy().reshape(mlp_input.shape[:-1])
+        check_finite(out, self.name)
         return out
 
     @cached_property
@@ -256,7 +299,7 @@ class LeanGPT2:
 
     def _block(self, layer: int) -> Block:
         if layer not in self._blocks:
-            self._blocks[layer] = Block(self._tensors, layer, self._device, self._dtype)
+            self._blocks[layer] = Block(self._tensors, layer, self._activation, self._device, self._dtype)
         return self._blocks[layer]
 
     def _check_layer(self, layer: int) -> None:

@@ -7,32 +7,63 @@ something else, plain torch takes its place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import torch
+import torch.nn.functional as F
 
 Map = Callable[[torch.Tensor], torch.Tensor]
 
+_gelu_tanh: Map = partial(F.gelu, approximate="tanh")
+ACTIVATIONS: dict[str, Map] = {
+    "gelu_new": _gelu_tanh,
+    "gelu_pytorch_tanh": _gelu_tanh,
+    "gelu": F.gelu,
+    "relu": F.relu,
+}
+"""Activation functions by the names that Hugging Face gives them."""
 
-def linear(weight: torch.Tensor, bias: torch.Tensor) -> Map:
-    """`x -> x @ weight + bias` for x [..., n_in] and weight [n_in, n_out], on their device and in their dtype."""
+_FUSED = {
+    None: ("none", ""), "gelu_new": ("gelu", "tanh"), "gelu_pytorch_tanh": ("gelu", "tanh"), "gelu": ("gelu", "none"),
+    "relu": ("relu", ""),
+}  # fmt: skip
+
+
+def linear(weight: torch.Tensor, bias: torch.Tensor, activation: str | None = None) -> Map:
+    """`x -> activation(x @ weight + bias)` for x [..., n_in] and weight [n_in, n_out], on their device, in their dtype.
+
+    `activation` is a name of `ACTIVATIONS`, or None for none.
+    """
     if weight.device.type == "cpu" and can_pack(weight.dtype):
-        return _packed(weight, bias)
-    return lambda x: torch.addmm(bias, x.reshape(-1, weight.shape[0]), weight).view(*x.shape[:-1], -1)
+        return _packed(weight, bias, activation)
+    act = ACTIVATIONS[activation] if activation else None
+
+    def plain(x: torch.Tensor) -> torch.Tensor:
+        y = torch.addmm(bias, x.reshape(-1, weight.shape[0]), weight).view(*x.shape[:-1], -1)
+        return act(y) if act else y
+
+    return plain
 
 
-def _packed(weight: torch.Tensor, bias: torch.Tensor) -> Map:
-    """The same with weights laid out once: about twice as fast on some CPUs, no slower on others."""
+def _packed(weight: torch.Tensor, bias: torch.Tensor, activation: str | None) -> Map:
+    """The same with weights laid out once: about twice as fast on some CPUs, and the activation is almost free."""
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), None)
-    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+    attribute, algorithm = _FUSED[activation]
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, attribute, [], algorithm)
 
 
 @cache
 def can_pack(dtype: torch.dtype) -> bool:
     """Whether this build of torch has the private packed linear map for `dtype`, and it computes what it should."""
-    x, weight, bias = torch.ones(2, 3, 16), torch.arange(128.0).reshape(16, 8) / 8, torch.ones(8)
+    x, weight, bias = torch.ones(2, 3, 16), torch.arange(-64, 64.0).reshape(16, 8) / 64, torch.ones(8)
     try:
-        found = _packed(weight.to(dtype), bias.to(dtype))(x.to(dtype))
+        found = {
+            name: _packed(weight.to(dtype), bias.to(dtype), name)(x.to(dtype)).float() for name in (None, *ACTIVATIONS)
+        }
     except (AttributeError, RuntimeError, TypeError):
         return False
-    return bool(torch.allclose(found.float(), x @ weight + bias, rtol=torch.finfo(dtype).eps))
+    exact, error = x @ weight + bias, 4 * torch.finfo(dtype).eps
+    return all(
+        torch.allclose(y, ACTIVATIONS[name](exact) if name else exact, rtol=error, atol=error)
+        for name, y in found.items()
+    )

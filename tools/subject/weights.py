@@ -60,6 +60,7 @@ class Block:
 
     tensors: Tensors
     layer: int
+    activation: str
     device: torch.device
     dtype: torch.dtype
 
@@ -85,8 +86,8 @@ class Block:
 
     @cached_property
     def mlp_in(self) -> Map:
-        """To the neurons, before their activation function."""
-        return linear(*self._pair("mlp.c_fc"))
+        """To the neurons, their activation function included."""
+        return linear(*self._pair("mlp.c_fc"), self.activation)
 
     @cached_property
     def mlp_out(self) -> Map:
@@ -95,7 +96,7 @@ class Block:
 
     @cached_property
     def c_fc(self) -> Pair:
-        """Weight [d_model, d_mlp] and bias [d_mlp] of `mlp_in`, always float32 and on the CPU."""
+        """Weight [d_model, d_mlp] and bias [d_mlp] of the map in `mlp_in`, always float32 and on the CPU."""
         name = f"h.{self.layer}.mlp.c_fc"
         return self.tensors[f"{name}.weight"].float(), self.tensors[f"{name}.bias"].float()
 
