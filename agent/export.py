@@ -236,7 +236,7 @@ def _provenance(result: Result, manifest: dict[str, Any], opened: SealedOpened, 
         "variant": result.variant,
         "seed": result.seed,
         "reading": manifest.get("reading"),
-        "index": (manifest.get("index") or {}).get("fingerprint"),
+        "activation_index": (manifest.get("index") or {}).get("fingerprint"),
         "versions": manifest.get("versions"),
         "commit": manifest.get("commit"),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import sqlite3
 from typing import Any
 
 from tools.records.result import Result
@@ -145,12 +144,12 @@ class ResultRow:
         )
 
     @classmethod
-    def read(cls, row: sqlite3.Row) -> ResultRow:
+    def read(cls, values: tuple[Any, ...]) -> ResultRow:
         """The row that a query for `COLUMNS` found."""
-        values = {name: row[name] for name in COLUMNS}
-        if values["sealed_reused"] is not None:
-            values["sealed_reused"] = bool(values["sealed_reused"])
-        return cls(**values)
+        typed: list[Any] = list(values)
+        for at in _BOOLEANS:  # which SQLite keeps as numbers
+            typed[at] = None if typed[at] is None else bool(typed[at])
+        return cls(*typed)
 
     def values(self) -> tuple[Any, ...]:
         """The values in the order of `COLUMNS`."""
@@ -164,6 +163,9 @@ def kind_of(column: str) -> type:
     """Which of str, int, float and bool a column holds, besides None."""
     declared = next(field.type for field in dataclasses.fields(ResultRow) if field.name == column)
     return {"str": str, "int": int, "float": float, "bool": bool}[str(declared).split(" | ", maxsplit=1)[0]]
+
+
+_BOOLEANS = tuple(at for at, name in enumerate(COLUMNS) if kind_of(name) is bool)
 
 
 def _measured(name: str, score: Any, bounds: str | None = None) -> dict[str, Any]:

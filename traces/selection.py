@@ -55,9 +55,7 @@ class Selection:
     def read(self, connection: sqlite3.Connection) -> list[ResultRow]:
         """The results, in order; ties by model, layer, index and run."""
         question, values = self._question()
-        cursor = connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        return [ResultRow.read(row) for row in cursor.execute(question, values)]
+        return [ResultRow.read(row) for row in connection.execute(question, values)]
 
     def _question(self) -> tuple[str, list[Any]]:
         of_runs = {name: getattr(self, name) for name in ("layer", "idx", "model", "variant", "corpus")}
