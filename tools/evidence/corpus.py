@@ -52,8 +52,8 @@ def load_texts(spec: str | None, model_name: str, max_tokens: int = 0) -> Corpus
 
     Files and folders are read in place. What comes as a stream (a dataset, a default corpus) is kept meanwhile, from
     16 MiB on in a file without a name in the cache folder. A `.jsonl` file or a folder may be as long as the disk
-    allows; a single text is read and tokenised whole, which takes about 0.5 GB of memory for every million of its
-    tokens, up to the tokens asked for: a book is fine, for a file of gigabytes `.jsonl` is the way.
+    allows; a single text is held whole, in about five times its size: a `.txt` file of some hundred MB is fine, and one
+    of several GB is better given as `.jsonl`.
 
     Args:
         spec: a file (`.txt`: one text; `.jsonl`: one JSON object with "text" a line), a folder, `hf:owner/name[:split]`

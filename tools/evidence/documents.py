@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ GAP_TOKENS = 64
 MIN_DOCUMENT_TOKENS = 8
 
 _BATCH_TEXTS = 32
-_ENCODE_CHARACTERS = 2**20
+_ENCODE_CHARACTERS = 2**19
 _MAX_TOKEN_CHARACTERS = 16
+_BETWEEN_WORDS = re.compile("[A-Za-z0-9] [A-Za-z0-9]")
 
 
 @dataclass(frozen=True)
@@ -99,26 +101,34 @@ def read_documents(
 def _encoded(
     batch: Iterator[tuple[str, str]], tokenizer: Tokenizer, most: int
 ) -> Iterator[tuple[str, NDArray[np.int32]]]:
-    """(name, token ids) of texts, cut after `most` characters; about a million characters are encoded at once."""
+    """(name, token ids) of texts, cut after `most` characters; about half a million characters are encoded at once."""
+
+    def encode(texts: list[str]) -> list[NDArray[np.int32]]:
+        return [np.array(ids, dtype=np.int32) for ids in tokenizer.encode(texts)]
+
     names: list[str] = []
     texts: list[str] = []
-
-    def encode() -> Iterator[tuple[str, NDArray[np.int32]]]:
-        for name, ids in zip(names, tokenizer.encode(texts), strict=True):
-            yield name, np.array(ids, dtype=np.int32)
-        names.clear()
-        texts.clear()
-
-    n_characters = 0
     for name, text in batch:
         names.append(name)
         texts.append(text[:most])
-        n_characters += len(texts[-1])
-        if n_characters > _ENCODE_CHARACTERS:
-            yield from encode()
-            n_characters = 0
-    if texts:
-        yield from encode()
+        if sum(map(len, texts)) > _ENCODE_CHARACTERS:
+            *short, last = texts
+            yield from zip(names, encode(short), strict=False)
+            yield name, np.concatenate([encode([piece])[0] for piece in _pieces(last)])
+            names, texts = [], []
+    yield from zip(names, encode(texts), strict=True)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A text in pieces of about half a million characters, cut before the space between two words.
+
+    Byte-level tokenizers, GPT-2's and its kin, part a text there anyway, so that the pieces' tokens are the text's.
+    """
+    start = 0
+    while between := _BETWEEN_WORDS.search(text, start + _ENCODE_CHARACTERS):
+        yield text[start : between.start() + 1]
+        start = between.start() + 1
+    yield text[start:]
 
 
 def _sections(tokens: NDArray[np.int32]) -> list[NDArray[np.int32]]:
