@@ -130,9 +130,9 @@ def split_corpus(
 ) -> SplitCorpus:
     """Tokenise at most `max_tokens` of a corpus and split it, or read that from the cache.
 
-    The result depends on the texts alone, not on the order in which they came. It is made in about 150 MB however long
+    The result depends on the texts alone, not on the order in which they came. It is made in about 60 MB however long
     the corpus is, beside some 100 bytes a document and 50 a pair of documents that have a run of 12 tokens in common,
-    and is memory-mapped: what is not used takes no memory. On disk it takes 5 bytes a token, and 20 more meanwhile.
+    and is memory-mapped: what is not used takes no memory. On disk it takes 4 bytes a token, and 17 while it is made.
 
     Raises:
         BadInput: the corpus is too short, or repeats itself too much.
@@ -141,10 +141,12 @@ def split_corpus(
     settings = json.dumps(_SETTINGS)
     key = _digest(corpus.fingerprint, corpus.texts.names_digest, tokenizer.fingerprint, str(max_tokens), settings)
     folder = cache_dir / "corpora" / key[:32]
+    was_there = folder.exists()
     saved = load(folder, PARTS)
     if saved is None:
         with written_whole(folder) as partial:
-            remove(folder)
+            if was_there:  # damaged; what another process may have finished since then stays
+                remove(folder)
             partial.mkdir()
             _make(partial, corpus, tokenizer, max_tokens, progress)
         saved = load(folder, PARTS)
