@@ -318,8 +318,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     show.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
 
+    engine = _engine_part()
     _add_results(commands, command)
-    _add_indexes(commands, command, neuron, output)
+    _add_indexes(commands, command, neuron, output, engine)
     _add_evaluations(commands, command)
     return parser
 
@@ -329,6 +330,7 @@ def _add_indexes(
     command: Callable[..., argparse.ArgumentParser],
     neuron: argparse.ArgumentParser,
     output: argparse.ArgumentParser,
+    engine: argparse.ArgumentParser,
 ) -> None:
     index = commands.add_parser(
         "index", help="Read every neuron of a model over a corpus once, and look them up.",
@@ -349,7 +351,7 @@ def _add_indexes(
         indexes, "build", "agent.commands.index:build_command",
         "Keep for every neuron its top excerpts, samples by quantile, moments and firing rate; goes on when stopped.",
         "agent index build --model gpt2 --corpus my-texts/ --workers 2\n"
-        "  agent index build --model gpt2-xl --device cuda --dtype bfloat16", [model, texts, output],
+        "  agent index build --model gpt2-xl --device cuda --dtype bfloat16", [model, texts, engine, output],
     )  # fmt: skip
     build.add_argument("--corpus-tokens", type=_whole(1), metavar="N", help="read at most N tokens (default: all)")
     build.add_argument("--out", metavar="DIR", help="where the index goes (default: the cache, where explain finds it)")
@@ -490,6 +492,26 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
         evaluations, "list", "evals.run:list_command",
         "List the suites and variants that ship.", "agent eval list",
     )  # fmt: skip
+
+
+def _engine_part() -> argparse.ArgumentParser:
+    """Where work goes that can be divided: `tools.engine.open.open_engine` takes what is said here."""
+    engine = _part()
+    engine.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="processes on this machine, or the actors of a Ray cluster (default: local)",
+    )  # fmt: skip
+    engine.add_argument(
+        "--workers", type=_whole(1), metavar="N",
+        help="how many at once, each with a subject model of its own (default: one per processor; with --engine ray as "
+        "many as the cluster has GPUs, or processors where it has no GPU)",
+    )  # fmt: skip
+    engine.add_argument(
+        "--ray-address", metavar="ADDRESS",
+        help="a Ray cluster that is running: auto for the one this machine has joined, or HOST:PORT (default: one is "
+        "started on this machine for the time of the command)",
+    )  # fmt: skip
+    return engine
 
 
 def _part() -> argparse.ArgumentParser:
