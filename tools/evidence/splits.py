@@ -131,7 +131,7 @@ def split_corpus(
     """Tokenise at most `max_tokens` of a corpus and split it, or read that from the cache.
 
     The result depends on the texts alone, not on the order in which they came. It is made in about 60 MB however long
-    the corpus is, beside some 100 bytes a document and 50 a pair of documents that have a run of 12 tokens in common,
+    the corpus is, beside some 300 bytes a document and 50 a pair of documents that have a run of 12 tokens in common,
     and is memory-mapped: what is not used takes no memory. On disk it takes 4 bytes a token, and 17 while it is made.
 
     Raises:
