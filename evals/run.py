@@ -17,10 +17,10 @@ from agent.variants.load import Variant, load_variant, shipped_variants
 from evals.asked import code_sha256, refuse_another
 from evals.clock import Clock, duration
 from evals.folder import EvalFolder
-from evals.pool import run_jobs
 from evals.records import CellResult, Manifest, NeuronRecord
 from evals.suite import Suite, SuiteNeuron, expand, load_suite, shipped_suites
 from evals.tasks import Task, came_to_nothing, kind_of_work, plan, work_on
+from tools.engine.local import LocalEngine
 from tools.errors import AgentError, BadInput, Interrupted, StorageError
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId, parse_target
@@ -183,7 +183,8 @@ def _run(
     clock, n_done = Clock([kind_of_work(task) for task in tasks], jobs), 0
     display.start(len(tasks), "evaluating")
     try:
-        with closing(run_jobs(work_on, [(worker, setting, task, n_folds) for task in tasks], jobs)) as outcomes:
+        work = [(worker, setting, task, n_folds) for task in tasks]
+        with closing(LocalEngine(jobs).run(work_on, work)) as outcomes:
             for number, done in outcomes:
                 if isinstance(done, Exception):
                     done = came_to_nothing(worker, setting, tasks[number], done)

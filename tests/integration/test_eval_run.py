@@ -16,11 +16,12 @@ from evals import asked
 from evals.asked import code_sha256, refuse_another
 from evals.clock import Clock, duration
 from evals.folder import EvalFolder
-from evals.pool import Died, run_jobs
 from evals.records import Manifest
 from evals.run import evaluate
 from evals.suite import SuiteNeuron, load_suite
 from evals.tasks import plan
+from tools.engine.local import run_jobs
+from tools.engine.protocol import Died
 from tools.errors import BadInput, StorageError
 from traces.console import QuietDisplay
 

@@ -16,23 +16,33 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from tools.engine.protocol import Died, EngineName, T
 
 
-class Died(Exception):
-    """The process that a job was in ended twice, once with the job alone in its pool."""
+class LocalEngine:
+    """Processes on this machine; implements `tools.engine.protocol.Engine`."""
+
+    name: EngineName = "local"
+
+    def __init__(self, n_workers: int) -> None:
+        self.n_workers = n_workers
+
+    def run(
+        self, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]
+    ) -> Generator[tuple[int, T | Exception], None, None]:
+        """See `run_jobs`."""
+        return run_jobs(function, jobs, self.n_workers)
 
 
 def run_jobs(
     function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], n_processes: int
 ) -> Generator[tuple[int, T | Exception], None, None]:
-    """Call `function` with the arguments of each job, and give (number of the job, outcome) as they end.
+    """Call `function` with the arguments of each job, as `tools.engine.protocol.Engine.run` has it.
 
-    An outcome is what was returned, what was raised, or `Died`. When a process is killed, the jobs that were running
-    are done again one at a time, so that it shows which of them it was. Close the generator to end early: processes are
-    terminated then. They ignore Ctrl-C, and end when this process does.
+    When a process is killed, the jobs that were running are done again one at a time, so that it shows which of them it
+    was. Processes ignore Ctrl-C, are terminated when the generator is closed, and end when this process does.
 
     Args:
         function: importable by name.
