@@ -34,7 +34,7 @@ class TextStore(Protocol):
 class Texts(Sequence[tuple[str, str]]):
     """(name, text) of each distinct text, sorted by the SHA-256 of the text; of equal texts the first name is kept.
 
-    The texts stay where they lie: 56 bytes of hashes and order are kept of each, and about 30 more by the store.
+    The texts stay where they lie: 48 bytes of hashes and order are kept of each, and about 30 more by the store.
     Reading one is a seek in a file, so going through all of them is quick while the files fit the system's cache.
     """
 
