@@ -11,12 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agent.api import explain, load_trace, read, resume, score_sentence, top
+    from agent.api import explain, load_trace, resume, score_sentence, top
+    from agent.reading import read
 
 __all__ = ["explain", "load_trace", "read", "resume", "score_sentence", "top"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "read":
+        from agent.reading import read
+
+        return read
     if name in __all__:
         from agent import api
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.config import RunConfig
-from agent.opening import open_bench, open_subject_for
+from agent.opening import open_bench
+from agent.reading import Reading, read
 from agent.variants.load import load_variant
 from tools.bench import Bench, in_free_words
 from tools.catalogue.scores import PROTOCOL, correlated, measured
@@ -26,16 +27,6 @@ from traces.store import Trace
 from traces.store import load_trace as load_events
 
 __all__ = ["explain", "load_trace", "read", "resume", "score_sentence", "top"]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One neuron on one text: token strings, and the raw post-GELU value at each; BOS is not among them."""
-
-    model: str
-    neuron: NeuronId
-    tokens: list[str]
-    values: list[float]
 
 
 @dataclass(frozen=True)
@@ -147,23 +138,6 @@ def resume(run: str, *, runs_dir: str | Path = "runs", display: Display | None =
     from agent.runner import resume_run
 
     return resume_run(run, Path(runs_dir), display or QuietDisplay())
-
-
-def read(target: str, text: str, *, model: str = "auto", display: Display | None = None) -> Reading:
-    """One neuron's values on any text.
-
-    Raises:
-        BadInput: the text is empty or longer than the model reads, or there is no such neuron.
-    """
-    subject, neuron = open_subject_for(target, model, display or QuietDisplay())
-    ids = subject.tokenizer.encode([text])[0]
-    if not ids:
-        raise BadInput("the text is empty: give at least one character.")
-    tokens = np.array([ids], dtype=np.int32)
-    inputs = subject.mlp_input(tokens, np.array([len(ids)]), neuron.layer)
-    values = subject.neuron_values(inputs, neuron.layer, neuron.index)[0]
-    strings = subject.tokenizer.token_strings()
-    return Reading(subject.name, neuron, [strings[i] for i in ids], [float(v) for v in values])
 
 
 def top(

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tools.engine.open import open_engine
-
 from agent.opening import Shelf, default_corpus_tokens, open_subject_for
+from tools.engine.open import open_engine
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import load_texts
@@ -20,7 +19,7 @@ from tools.subject.lean import LeanGPT2
 from traces.console import Display
 
 if TYPE_CHECKING:
-    from agent.opening import Subject
+    from agent.subjects import Subject
 
 _EVERYTHING = 1 << 40
 

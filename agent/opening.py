@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.config import RunConfig
-from agent.download import DownloadBar
 from agent.llms import LLMs, open_llms
 from agent.openings import CountedOpenings
+from agent.subjects import Subject, open_model, open_neuron
 from tools.bench import Bench, IndexUsed
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import load_texts
-from tools.evidence.hub import default_corpus_is_cached
 from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
 from tools.evidence.scan import LayerScan, excerpts_of, scan_layer
 from tools.evidence.splits import PARTS, SplitCorpus, split_corpus
@@ -30,22 +29,17 @@ from tools.index.find import find_index
 from tools.index.neuron import sought_excerpts
 from tools.index.store import ActivationIndex
 from tools.records.excerpts import Excerpts
-from tools.records.neuron import NeuronId, parse_target
+from tools.records.neuron import NeuronId
 from tools.roles import Explainer
 from tools.rules.explainer import RulesExplainer, RulesSimulator
 from tools.rules.tables import AllTokens, ListedTokens
 from tools.rules.vocabulary import Vocabulary
-from tools.subject.load import check_neuron, open_subject
-from tools.subject.names import short_name
 from tools.subject.planted import PlantedModel
-from tools.subject.resolve import resolve
 from traces.console import Display
 
 if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
     from tools.subject.lean import LeanGPT2
-
-Subject: TypeAlias = "LeanGPT2 | BridgeModel | PlantedModel"
 
 _SMALL_MODEL = 10_000_000
 _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000
@@ -73,15 +67,7 @@ class Shelf:
         """
         key = model, planted
         if key not in self.subjects:
-            with DownloadBar(display, f"fetching {model}") as bar:
-                folder = resolve(model, default_corpus_is_cached, bar)
-            if folder.fell_back:
-                display.note(
-                    "GPT-2 is not on this machine, so the neuron below is one of the bundled model `mini`, not of "
-                    "GPT-2. `agent fetch gpt2` gets GPT-2; `--model mini` silences this line."
-                )
-            base = open_subject(folder)
-            self.subjects[key] = PlantedModel(base, planted) if planted else base
+            self.subjects[key] = open_model(model, planted, display)
         return self.subjects[key]
 
     def corpus(self, subject: Subject, spec: str | None, tokens: int | None, display: Display) -> SplitCorpus:
@@ -156,12 +142,8 @@ def open_subject_for(
         BadInput: the target or the model cannot be used.
         NotAvailable: the model is not here and cannot be fetched.
     """
-    named, neuron = parse_target(target)
-    if named and model not in ("auto", named) and short_name(named) != short_name(model):
-        raise BadInput(f"the target names the model {named} and --model names {model}: give one of them.")
-    subject = (shelf or Shelf()).subject(named or model, planted, display)
-    check_neuron(subject, neuron)
-    return subject, neuron
+    books = shelf or Shelf()
+    return open_neuron(target, model, lambda name: books.subject(name, planted, display))
 
 
 def default_corpus_tokens(subject: LeanGPT2 | BridgeModel) -> int:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agent import api
 from agent.commands.llm import llm_options
 from agent.commands.output import progress, say, say_json
+from agent.reading import read as read_neuron
 from tools.errors import BadInput
 from tools.records.result import Unscored
 from traces.text import cost_text, score_text
 from traces.tokens import around_peak, render_tokens, render_tokens_plain
+
+if TYPE_CHECKING:
+    from agent.api import SentenceScore
 
 
 def read(arguments: argparse.Namespace) -> None:
     """Print a neuron's value at every token of a text: coloured on a terminal, one line a token elsewhere."""
     text = _text(arguments.text)
     with progress(quiet=arguments.quiet) as display:
-        reading = api.read(arguments.target, text, model=arguments.model, display=display)
+        reading = read_neuron(arguments.target, text, model=arguments.model, display=display)
     if arguments.json:
         say_json(_plain(reading))
         return
@@ -47,6 +50,8 @@ def _text(given: str) -> str:
 
 def top(arguments: argparse.Namespace) -> None:
     """Print the excerpts on which a neuron fires most, one a line, the tokens on which it fires between guillemets."""
+    from agent import api  # it loads what runs need, which takes longer than a reading
+
     with progress(quiet=arguments.quiet) as display:
         found = api.top(
             arguments.target,
@@ -67,6 +72,8 @@ def top(arguments: argparse.Namespace) -> None:
 
 def score(arguments: argparse.Namespace) -> None:
     """Print how a person's own sentence scores on development text."""
+    from agent import api
+
     with progress(quiet=arguments.quiet) as display:
         found = api.score_sentence(
             arguments.target,
@@ -94,7 +101,7 @@ def score(arguments: argparse.Namespace) -> None:
     )
 
 
-def _measured_on(found: api.SentenceScore) -> str:
+def _measured_on(found: SentenceScore) -> str:
     if isinstance(found.score, Unscored):
         return ""
     unscored = f", {found.score.n_unscored} unscored" if found.score.n_unscored else ""

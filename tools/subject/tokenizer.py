@@ -39,7 +39,8 @@ class FolderTokenizer:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the vocabulary and merges."""
-        merges = self._spec["model"].get("merges", [])
+        spec: dict[str, Any] = json.loads(self._raw.to_str())
+        merges = spec["model"].get("merges", [])
         pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in merges]
         return hashlib.sha256(json.dumps([self._pieces, pairs], sort_keys=True).encode()).hexdigest()
 
@@ -78,23 +79,21 @@ class FolderTokenizer:
         return list(self._token_strings)
 
     @cached_property
-    def _spec(self) -> dict[str, Any]:
-        spec: dict[str, Any] = json.loads(self._raw.to_str())
-        return spec
-
-    @cached_property
     def _token_strings(self) -> list[str]:
-        added = {token["id"] for token in self._spec["added_tokens"]}
-        is_byte_level = any(_mentions(self._spec[part], "ByteLevel") for part in ("decoder", "pre_tokenizer"))
+        added = self._raw.get_added_tokens_decoder().keys()
+        parts = (self._raw.decoder, self._raw.pre_tokenizer)
+        is_byte_level = any(part and _mentions(json.loads(part.__getstate__()), "ByteLevel") for part in parts)
         by_id = {i: piece for piece, i in self._pieces.items()}
         byte_of = _bytes_by_letter()
+        to_latin_1 = str.maketrans({letter: chr(byte) for letter, byte in byte_of.items()})
+        odd = set[str]().union(*self._pieces) - byte_of.keys()
         strings, seen = [], set()
         for i in range(self._d_vocab):
             piece = by_id.get(i, f"<unused {i}>")
             if i in added or i not in by_id:
                 text = piece
-            elif is_byte_level and all(letter in byte_of for letter in piece):
-                text = bytes(byte_of[letter] for letter in piece).decode("utf-8", errors="backslashreplace")
+            elif is_byte_level and odd.isdisjoint(piece):
+                text = piece.translate(to_latin_1).encode("latin-1").decode("utf-8", errors="backslashreplace")
             elif byte := _BYTE_PIECE.fullmatch(piece):
                 text = bytes([int(byte[1], 16)]).decode("utf-8", errors="backslashreplace")
             else:

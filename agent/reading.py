@@ -1,0 +1,40 @@
+"""One neuron on one text: apart from the rest of the Python API, so that a reading does not wait for what runs need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.subjects import open_model, open_neuron
+from tools.errors import BadInput
+from tools.records.neuron import NeuronId
+from traces.console import Display, QuietDisplay
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One neuron on one text: token strings, and the raw post-GELU value at each; BOS is not among them."""
+
+    model: str
+    neuron: NeuronId
+    tokens: list[str]
+    values: list[float]
+
+
+def read(target: str, text: str, *, model: str = "auto", display: Display | None = None) -> Reading:
+    """One neuron's values on any text.
+
+    Raises:
+        BadInput: the text is empty or longer than the model reads, or there is no such neuron.
+    """
+    show = display or QuietDisplay()
+    subject, neuron = open_neuron(target, model, lambda name: open_model(name, (), show))
+    ids = subject.tokenizer.encode([text])[0]
+    if not ids:
+        raise BadInput("the text is empty: give at least one character.")
+    tokens = np.array([ids], dtype=np.int32)
+    inputs = subject.mlp_input(tokens, np.array([len(ids)]), neuron.layer)
+    values = subject.neuron_values(inputs, neuron.layer, neuron.index)[0]
+    strings = subject.tokenizer.token_strings()
+    return Reading(subject.name, neuron, [strings[i] for i in ids], [float(v) for v in values])

@@ -1,0 +1,55 @@
+"""From a target and a model's name to a subject model and its neuron: all that a reading needs, so it loads quickly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from agent.download import DownloadBar
+from tools.errors import BadInput
+from tools.evidence.hub import default_corpus_is_cached
+from tools.records.neuron import NeuronId, parse_target
+from tools.subject.load import check_neuron, open_subject
+from tools.subject.names import short_name
+from tools.subject.planted import PlantedModel
+from tools.subject.resolve import resolve
+from traces.console import Display
+
+if TYPE_CHECKING:
+    from tools.subject.bridge import BridgeModel
+    from tools.subject.lean import LeanGPT2
+
+Subject: TypeAlias = "LeanGPT2 | BridgeModel | PlantedModel"
+
+
+def open_model(model: str, planted: tuple[str, ...], display: Display) -> Subject:
+    """The subject model of that name, with functions planted on top of it if there are any.
+
+    Raises:
+        BadInput: the model or a function cannot be used.
+        NotAvailable: the model is not here and cannot be fetched.
+    """
+    with DownloadBar(display, f"fetching {model}") as bar:
+        folder = resolve(model, default_corpus_is_cached, bar)
+    if folder.fell_back:
+        display.note(
+            "GPT-2 is not on this machine, so the neuron below is one of the bundled model `mini`, not of GPT-2. "
+            "`agent fetch gpt2` gets GPT-2; `--model mini` silences this line."
+        )
+    base = open_subject(folder)
+    return PlantedModel(base, planted) if planted else base
+
+
+def open_neuron(target: str, model: str, open_named: Callable[[str], Subject]) -> tuple[Subject, NeuronId]:
+    """The subject model that a target means, opened by its name, and the neuron, checked to exist.
+
+    Raises:
+        BadInput: the target or the model cannot be used.
+        NotAvailable: the model is not here and cannot be fetched.
+    """
+    named, neuron = parse_target(target)
+    if named and model not in ("auto", named) and short_name(named) != short_name(model):
+        raise BadInput(f"the target names the model {named} and --model names {model}: give one of them.")
+    subject = open_named(named or model)
+    check_neuron(subject, neuron)
+    return subject, neuron
