@@ -91,7 +91,8 @@ def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None =
         return done
     manifest = folder.manifest()
     try:
-        config = RunConfig.checked(**manifest["config"])
+        # a run that says nothing of an index is older than indexes
+        config = RunConfig.checked(**({"index": "none"} | manifest["config"]))
         model, fingerprint = manifest["model"]["name"], manifest["model"]["fingerprint"]
     except (KeyError, TypeError, BadInput) as error:
         raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error

@@ -77,7 +77,7 @@ def _described(index: ActivationIndex) -> str:
         f"index of {about['model']['name']} on {about['corpus']['name']}",
         f"  {shape.n_layers} layers of {shape.d_mlp:,} neurons, {n_read:,} tokens of text",
         f"  excerpts   {', '.join(f'{part} {n:,}' for part, n in excerpts.items())}",
-        f"  of each    {shape.top} of the largest values in every split; moments and firing rate on {n_summed:,} tokens",
+        f"  of each    its {shape.top} top excerpts in every split; moments and firing rate on {n_summed:,} tokens",
         f"  values     {values['dtype']} on {values['device']}, {values['batch_excerpts']} excerpts at once",
         f"  on disk    {_size(index) / 1e6:,.1f} MB in {index.folder}",
     ]
@@ -100,16 +100,10 @@ def _lines(shown: ShownNeuron) -> list[str]:
         "",
     ]
     lines += [_line(excerpt, about.theta) for excerpt in shown.top]
-    for low, end, excerpts in reversed(shown.bins):
-        lines.append(f"\ndrawn at random where its largest value is {_range(low, end)}")
-        lines += [_line(excerpt, about.theta) for excerpt in excerpts]
+    lines.append("\ndrawn at random, one for each octave of the largest value")
+    for _, _, excerpts in reversed(shown.bins):
+        lines.append(_line(excerpts[0], about.theta))
     return lines
-
-
-def _range(low: float, end: float) -> str:
-    if low == -float("inf"):
-        return f"below {end:.3g}"
-    return f"from {low:.3g}" if end == float("inf") else f"{low:.3g} to {end:.3g}"
 
 
 def _line(excerpt: ReadExcerpt, theta: float) -> str:

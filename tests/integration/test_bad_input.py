@@ -206,6 +206,12 @@ def test_a_full_disk_for_the_cache(world, small_disk, monkeypatch, refused):
     assert str(small_disk) in said
 
 
+def test_a_full_disk_for_an_index(world, small_disk, refused):
+    said = refused(STORAGE, "index", "build", *world.options, "--out", small_disk / "index", "--workers", "1")
+    assert "free some space there, or name another folder with --out" in said
+    assert "the same command goes on from there" in said
+
+
 def test_a_read_only_disk(world, small_disk, monkeypatch, refused):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     said = refused(STORAGE, "explain", "L0N7", *world.options, "--runs-dir", small_disk / "runs")
