@@ -361,7 +361,10 @@ def _add_indexes(
         help="bfloat16 screens: twice as many excerpts are kept, and values are read again in float32",
     )  # fmt: skip
     build.add_argument(
-        "--batch-excerpts", type=_whole(1), metavar="N", help="excerpts read at once (default: 32; 256 on a GPU)"
+        "--batch-excerpts",
+        type=_whole(1),
+        metavar="N",
+        help="excerpts read at once (default: what takes 128 MB, or 4 GB on a GPU)",
     )
 
     info = command(

@@ -16,7 +16,7 @@ from agent.subjects import Subject, open_model, open_neuron
 from tools.bench import Bench, IndexUsed
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
-from tools.evidence.corpus import load_texts
+from tools.evidence.corpus import Corpus, load_texts
 from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
 from tools.evidence.scan import LayerScan, excerpts_of, scan_layer
 from tools.evidence.splits import PARTS, SplitCorpus, split_corpus
@@ -53,6 +53,7 @@ class Shelf:
     """
 
     subjects: dict[tuple[str, tuple[str, ...]], Subject] = field(default_factory=dict)
+    texts: dict[tuple[str | None, str], Corpus] = field(default_factory=dict)
     corpora: dict[tuple[str, str | None, int], SplitCorpus] = field(default_factory=dict)
     indexes: dict[tuple[str, str | None, str], tuple[ActivationIndex, SplitCorpus] | None] = field(default_factory=dict)
     scans: dict[tuple[str, str, int], LayerScan] = field(default_factory=dict)
@@ -70,6 +71,11 @@ class Shelf:
             self.subjects[key] = open_model(model, planted, display)
         return self.subjects[key]
 
+    def _texts(self, spec: str | None, model: str) -> Corpus:
+        if (spec, model) not in self.texts:
+            self.texts[spec, model] = load_texts(spec, model)
+        return self.texts[spec, model]
+
     def corpus(self, subject: Subject, spec: str | None, tokens: int | None, display: Display) -> SplitCorpus:
         """A corpus in its four splits.
 
@@ -80,7 +86,7 @@ class Shelf:
         most = tokens or default_corpus_tokens(base)
         key = base.fingerprint, spec, most
         if key not in self.corpora:
-            texts = load_texts(spec, base.name)
+            texts = self._texts(spec, base.name)
             self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display)
         return self.corpora[key]
 
@@ -98,17 +104,17 @@ class Shelf:
         """
         key = subject.fingerprint, spec, index
         if key not in self.indexes:
-            texts = load_texts(spec, subject.name) if spec or index == "auto" else None
+            notes: tuple[str, ...] = ()
             if index == "auto":
-                assert texts is not None
-                found = find_index(default_cache_dir(), subject, texts.fingerprint)
+                texts = self._texts(spec, subject.name)
+                found, notes = find_index(default_cache_dir(), subject, texts.fingerprint), texts.notes
             else:
                 found = ActivationIndex(Path(index))
                 found.check_subject(subject)
-                if texts is not None and texts.fingerprint != found.manifest["corpus"]["texts"]:
-                    name = found.manifest["corpus"]["name"]
+                name, own = found.manifest["corpus"]["name"], found.manifest["corpus"]["texts"]
+                if spec and self._texts(spec, subject.name).fingerprint != own:
                     raise BadInput(f"the index {index} is of the corpus {name}, not of {spec}: leave one of them out.")
-            self.indexes[key] = (found, found.sampled_corpus(texts.notes if texts else ())) if found else None
+            self.indexes[key] = (found, found.sampled_corpus(notes)) if found else None
         return self.indexes[key]
 
     def scan(self, subject: Subject, corpus: SplitCorpus, layer: int, display: Display) -> LayerScan:

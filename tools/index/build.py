@@ -37,7 +37,8 @@ from tools.subject.lean import LeanGPT2
 
 _PLAN = "plan.json"
 _TEXTS = ("lengths.npy", "documents.npy", "ids.npy", "texts.npy", *NAME_FILES)
-_BATCH = {"cpu": 32, "cuda": 256}
+_BATCH_BYTES = {"cpu": 1 << 27, "cuda": 1 << 32}
+_MIN_BATCH, _MAX_BATCH = 4, 512
 _SHARD_WEIGHTS = 2048 * 100_000_000  # excerpts of a shard times weights of the model, on a CPU
 _MIN_SHARD, _MAX_SHARD = 128, 2048
 _CHECKED_NEURONS, _CHECKED_EXCERPTS = 8, 5  # a layer, and of each neuron
@@ -51,7 +52,8 @@ class BuildOptions:
         device: cpu or cuda, on every worker.
         dtype: float32, or bfloat16 for screening: twice as many entries are kept, and values are read again in float32
             when they are shown or used.
-        batch: excerpts at once; None for 32 on a CPU and 256 on a GPU. Values may differ in their last bits with it.
+        batch: excerpts at once; None for as many as take about 128 MB on a CPU and 4 GB on a GPU, beside the model.
+            Values may differ in their last bits with it, so it does not depend on what memory is free.
         sample_tokens: size of the shared random sample, over all parts.
     """
 
@@ -93,7 +95,7 @@ def build_index(
         device=options.device,
         dtype=options.dtype,
         top=TOP_BFLOAT16 if options.dtype == "bfloat16" else TOP,
-        batch=options.batch or _BATCH[options.device],
+        batch=options.batch or _batch_for(subject, options.device),
         run=uuid.uuid4().hex,
     )
     shape = IndexShape(subject.n_layers, subject.d_mlp, work.top)
@@ -128,6 +130,13 @@ def build_index(
             "with --out or NEURON_AGENT_CACHE. What was computed is kept, and the same command goes on from there."
         ) from error
     return ActivationIndex(folder)
+
+
+def _batch_for(subject: LeanGPT2, device: str) -> int:
+    """Excerpts at once: a power of two, since a layer holds some four arrays of its neurons' size at the same time."""
+    each = 4 * 4 * subject.d_mlp * (EXCERPT_TOKENS + 1)
+    fitting = max(1, _BATCH_BYTES[device] // each)
+    return max(_MIN_BATCH, min(_MAX_BATCH, 1 << (fitting.bit_length() - 1)))
 
 
 def _plan(subject: LeanGPT2, corpus: SplitCorpus, texts: str, options: BuildOptions, work: ShardWork) -> dict[str, Any]:
