@@ -29,20 +29,38 @@ _FUSED = {
 }  # fmt: skip
 
 
-def linear(weight: torch.Tensor, bias: torch.Tensor, activation: str | None = None) -> Map:
+_FEW_ROWS = 16
+"""Rows up to which the time goes into looking at the weights once, packed or not."""
+
+
+def linear(weight: torch.Tensor, bias: torch.Tensor, activation: str | None = None, *, packs_late: bool = False) -> Map:
     """`x -> activation(x @ weight + bias)` for x [..., n_in] and weight [n_in, n_out], on their device, in their dtype.
 
-    `activation` is a name of `ACTIVATIONS`, or None for none.
+    Args:
+        weight: the matrix.
+        bias: [n_out].
+        activation: a name of `ACTIVATIONS`, or None for none.
+        packs_late: for weights that are kept in memory anyway: to pack them waits for more than a few rows, and few
+            rows are never read by packed weights, so that no value depends on whether they are packed already.
     """
-    if weight.device.type == "cpu" and can_pack(weight.dtype):
+    plain = _plain(weight, bias, activation)
+    if weight.device.type != "cpu" or not can_pack(weight.dtype):
+        return plain
+    if not packs_late:
         return _packed(weight, bias, activation)
+    packed = cache(lambda: _packed(weight, bias, activation))
+    most = _FEW_ROWS * weight.shape[0]
+    return lambda x: plain(x) if x.numel() <= most else packed()(x)
+
+
+def _plain(weight: torch.Tensor, bias: torch.Tensor, activation: str | None) -> Map:
     act = ACTIVATIONS[activation] if activation else None
 
-    def plain(x: torch.Tensor) -> torch.Tensor:
+    def mapped(x: torch.Tensor) -> torch.Tensor:
         y = torch.addmm(bias, x.reshape(-1, weight.shape[0]), weight).view(*x.shape[:-1], -1)
         return act(y) if act else y
 
-    return plain
+    return mapped
 
 
 def _packed(weight: torch.Tensor, bias: torch.Tensor, activation: str | None) -> Map:

@@ -44,6 +44,10 @@ class Tensors:
         handle, key = self._find(name)
         return list(handle.get_slice(key).get_shape())
 
+    def dtype(self, name: str) -> torch.dtype:
+        """Its dtype in the file."""
+        return self[name].dtype
+
     def _find(self, name: str) -> tuple[Any, str]:
         if name not in self._where:
             raise BadInput(f"the weights in {self._path} have no tensor {name}: they are not a whole GPT-2 model.")
@@ -77,28 +81,33 @@ class Block:
     @cached_property
     def qkv(self) -> Map:
         """Queries, keys and values, one after the other."""
-        return linear(*self._pair("attn.c_attn"))
+        return self._linear("attn.c_attn")
 
     @cached_property
     def attn_out(self) -> Map:
         """What the heads have mixed, back to the residual stream."""
-        return linear(*self._pair("attn.c_proj"))
+        return self._linear("attn.c_proj")
 
     @cached_property
     def mlp_in(self) -> Map:
         """To the neurons, their activation function included."""
-        return linear(*self._pair("mlp.c_fc"), self.activation)
+        return self._linear("mlp.c_fc", self.activation)
 
     @cached_property
     def mlp_out(self) -> Map:
         """From the neurons back to the residual stream."""
-        return linear(*self._pair("mlp.c_proj"))
+        return self._linear("mlp.c_proj")
 
     @cached_property
     def c_fc(self) -> Pair:
         """Weight [d_model, d_mlp] and bias [d_mlp] of the map in `mlp_in`, always float32 and on the CPU."""
         name = f"h.{self.layer}.mlp.c_fc"
         return self.tensors[f"{name}.weight"].float(), self.tensors[f"{name}.bias"].float()
+
+    def _linear(self, part: str, activation: str | None = None) -> Map:
+        weight, bias = self._pair(part)
+        is_mapped = self.device.type == "cpu" and weight.dtype == self.tensors.dtype(f"h.{self.layer}.{part}.weight")
+        return linear(weight, bias, activation, packs_late=is_mapped)
 
     def _pair(self, part: str) -> Pair:
         weight, bias = (self.tensors[f"h.{self.layer}.{part}.{kind}"] for kind in ("weight", "bias"))
