@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from agent.config import RunConfig
 from agent.opening import open_bench
 from agent.reading import Reading, read
-from agent.variants.load import load_variant
+from agent.settings import configured, llm_settings
 from tools.bench import Bench, in_free_words
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.errors import BadInput
-from tools.llm.settings import LLMSettings
 from tools.records.neuron import NeuronId
 from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
 from tools.rules.language import check_limits, parse, render
@@ -110,27 +109,14 @@ def explain(
     Raises:
         BadInput, NotAvailable, LLMNotAvailable, StorageError, Interrupted: see `tools.errors`.
     """
-    given = {
-        "budget": budget, "max_seconds": max_seconds, "explainer": explainer, "simulator": simulator,
-        "max_tokens": max_tokens, "max_usd": max_usd,
-    }  # fmt: skip
-    chosen = load_variant(variant)
-    config = chosen.config(
-        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index, seed=seed,
-        rivals=tuple(rivals), planted=tuple(planted),
-        **{name: value for name, value in given.items() if value is not None},
-        **_llm_settings(llm or {}, chosen.settings.get("llm", {})),
+    config = configured(
+        target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index, budget=budget,
+        max_seconds=max_seconds, seed=seed, rivals=rivals, variant=variant, planted=planted, explainer=explainer,
+        simulator=simulator, max_tokens=max_tokens, max_usd=max_usd, llm=llm,
     )  # fmt: skip
     from agent.runner import start_run  # LangGraph takes half a second that reading does not need
 
     return start_run(config, Path(runs_dir), display or QuietDisplay())
-
-
-def _llm_settings(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings about LLMs as `RunConfig` has them: those of the connection in a model of their own."""
-    known = {name: value for name, value in given.items() if value is not None}
-    connection = {name: known.pop(name) for name in list(known) if name in LLMSettings.model_fields}
-    return known | ({"llm": {**before, **connection}} if connection else {})
 
 
 def resume(run: str, *, runs_dir: str | Path = "runs", display: Display | None = None) -> Result:
@@ -202,7 +188,7 @@ def score_sentence(
     show = display or QuietDisplay()
     settings = RunConfig.checked(
         target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index, seed=seed,
-        simulator=simulator or "auto", max_tokens=max_tokens, max_usd=max_usd, **_llm_settings(llm or {}, {}),
+        simulator=simulator or "auto", max_tokens=max_tokens, max_usd=max_usd, **llm_settings(llm or {}, {}),
     )  # fmt: skip
     if settings.simulator_llm is None:  # what is wrong with it should be said before a corpus is read
         try:

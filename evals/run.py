@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from agent.commands.output import progress, say
 from agent.variants.load import Variant, load_variant, shipped_variants
 from evals.asked import code_sha256, refuse_another
-from evals.clock import Clock, duration
 from evals.folder import EvalFolder
 from evals.records import CellResult, Manifest, NeuronRecord
 from evals.suite import Suite, SuiteNeuron, expand, load_suite, shipped_suites
@@ -24,6 +23,7 @@ from tools.engine.local import LocalEngine
 from tools.errors import AgentError, BadInput, Interrupted, StorageError
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId, parse_target
+from traces.clock import Clock, duration
 from traces.console import Display
 
 if TYPE_CHECKING:

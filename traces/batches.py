@@ -1,6 +1,286 @@
-"""The tables of batches in `runs/results.sqlite`."""
+"""The tables of batches in `runs/results.sqlite`: what each batch is to do, and a queue with leases.
+
+A neuron is given out for as long as its lease is renewed. What a process that is gone has left is given out again, so
+that no neuron is lost, and none is worked on twice at the same time, whichever batches and processes share a database.
+"""
 
 from __future__ import annotations
 
-TABLES: tuple[str, ...] = ()
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from tools.errors import BadInput
+from traces.leases import is_gone, this_process
+from traces.results import ResultsDatabase
+from traces.rows import COLUMNS, ResultRow
+from traces.runs import new_run_id
+
+TABLES: tuple[str, ...] = (
+    """CREATE TABLE batches (
+        batch_id TEXT PRIMARY KEY,
+        created_at TEXT NOT NULL,
+        model TEXT NOT NULL,             -- as results name it
+        model_fingerprint TEXT NOT NULL,
+        settings TEXT NOT NULL,          -- JSON: the config of every run but for what its neuron says otherwise
+        asked TEXT NOT NULL              -- JSON: how the neurons were chosen
+    )""",
+    """CREATE TABLE batch_neurons (
+        batch_id TEXT NOT NULL REFERENCES batches,
+        model_fingerprint TEXT NOT NULL,
+        neuron TEXT NOT NULL,
+        layer INTEGER NOT NULL, idx INTEGER NOT NULL,
+        settings TEXT NOT NULL,          -- JSON: of this neuron's config
+        about TEXT NOT NULL,             -- JSON: why it was chosen
+        status TEXT NOT NULL DEFAULT 'waiting',  -- waiting, running, done, failed
+        owner TEXT, lease_until REAL,    -- the process that runs it, and until when in seconds since 1970
+        attempts INTEGER NOT NULL DEFAULT 0,
+        run_id TEXT,
+        reason TEXT,                     -- of a failure
+        seconds REAL,
+        PRIMARY KEY (batch_id, neuron)
+    )""",
+    "CREATE INDEX batch_neurons_in_order ON batch_neurons (batch_id, status, layer, idx)",
+    "CREATE INDEX batch_neurons_running ON batch_neurons (model_fingerprint, neuron) WHERE status = 'running'",
+)
 """SQL statements that make the tables, executed by the migration to version 2 of the schema."""
+
+LEASE_S = 60.0
+Status = Literal["waiting", "running", "done", "failed"]
+
+_ENTRY = "neuron, layer, idx, settings, about, status, attempts, run_id, reason, seconds"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is the same for all neurons of a batch; see `TABLES`."""
+
+    batch_id: str
+    created_at: str
+    model: str
+    model_fingerprint: str
+    settings: dict[str, Any]
+    asked: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A neuron of a batch. `seconds` is how long its last attempt took, `reason` why it failed."""
+
+    neuron: str
+    layer: int
+    idx: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    status: Status = "waiting"
+    attempts: int = 0
+    run_id: str | None = None
+    reason: str | None = None
+    seconds: float | None = None
+
+
+def add_batch(
+    database: ResultsDatabase,
+    model: str,
+    fingerprint: str,
+    settings: dict[str, Any],
+    asked: dict[str, Any],
+    entries: list[Entry],
+) -> Batch:
+    """Put a new batch and its neurons into the queue.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    batch = Batch(new_run_id(model, "batch"), now, model, fingerprint, settings, asked)
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)",
+            (batch.batch_id, now, model, fingerprint, json.dumps(settings), json.dumps(asked)),
+        )
+        connection.executemany(
+            "INSERT INTO batch_neurons (batch_id, model_fingerprint, neuron, layer, idx, settings, about) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (batch.batch_id, fingerprint, e.neuron, e.layer, e.idx, json.dumps(e.settings), json.dumps(e.about))
+                for e in entries
+            ],
+        )
+    return batch
+
+
+def all_batches(database: ResultsDatabase) -> list[Batch]:
+    """Oldest first.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with database.reading() as connection:
+        rows = [] if connection is None else connection.execute("SELECT * FROM batches ORDER BY batch_id").fetchall()
+    return [Batch(*row[:4], settings=json.loads(row[4]), asked=json.loads(row[5])) for row in rows]
+
+
+def find_batch(database: ResultsDatabase, name: str) -> Batch:
+    """The batch with that id, or the only one whose id holds it; `last` is the latest.
+
+    Raises:
+        BadInput: there is none, or more than one.
+        StorageError: the database cannot be used.
+    """
+    known = all_batches(database)
+    if name == "last" and known:
+        return known[-1]
+    matches = [batch for batch in known if batch.batch_id == name] or [
+        batch for batch in known if name and name in batch.batch_id
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    where = database.path.parent
+    if matches:
+        raise BadInput(f"{name!r} fits {len(matches)} batches in {where}: write more of the id.")
+    if not known:
+        raise BadInput(f"there is no batch {name!r}: {where} holds none; name another folder with --runs-dir.")
+    raise BadInput(f"there is no batch {name!r} in {where}; `agent batch list` shows them all.")
+
+
+def entries_of(database: ResultsDatabase, batch_id: str) -> list[Entry]:
+    """The neurons of a batch by layer and index.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with database.reading() as connection:
+        rows = [] if connection is None else connection.execute(
+            f"SELECT {_ENTRY} FROM batch_neurons WHERE batch_id = ? ORDER BY layer, idx", (batch_id,)
+        ).fetchall()  # fmt: skip
+    return [_entry(row) for row in rows]
+
+
+def results_of(database: ResultsDatabase, batch_id: str) -> dict[str, ResultRow]:
+    """What was found so far, by neuron.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    columns = ", ".join(f"results.{name}" for name in COLUMNS)
+    question = (
+        f"SELECT {columns} FROM batch_neurons JOIN results USING (run_id, neuron) WHERE batch_id = ? AND status = ?"
+    )
+    with database.reading() as connection:
+        rows = [] if connection is None else connection.execute(question, (batch_id, "done")).fetchall()
+    return {row.neuron: row for row in map(ResultRow.read, rows)}
+
+
+def retry_failed(database: ResultsDatabase, batch_id: str) -> int:
+    """Have failed neurons wait again; returns how many.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with database.transaction() as connection:
+        return connection.execute(
+            "UPDATE batch_neurons SET status = 'waiting', reason = NULL WHERE batch_id = ? AND status = 'failed'",
+            (batch_id,),
+        ).rowcount
+
+
+class Queue:
+    """The neurons of one batch, given out to one process. Safe for several threads."""
+
+    def __init__(self, database: ResultsDatabase, batch: Batch, lease_s: float = LEASE_S) -> None:
+        self.lease_s = lease_s
+        self.owner = this_process()
+        self._database, self._batch = database, batch
+
+    def claim(self) -> Entry | None:
+        """The next neuron by layer and index that nobody works on, now leased to this process, with a run id.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        with self._database.transaction() as connection:
+            entry = next(self._free(connection), None)
+            if entry is None:
+                return None
+            run_id = entry.run_id or new_run_id(self._batch.model, entry.neuron)
+            connection.execute(
+                "UPDATE batch_neurons SET status = 'running', owner = ?, lease_until = ?, run_id = ?, "
+                "attempts = attempts + 1 WHERE batch_id = ? AND neuron = ?",
+                (self.owner, time.time() + self.lease_s, run_id, self._batch.batch_id, entry.neuron),
+            )
+            row = connection.execute(
+                f"SELECT {_ENTRY} FROM batch_neurons WHERE batch_id = ? AND neuron = ?",
+                (self._batch.batch_id, entry.neuron),
+            ).fetchone()
+            return _entry(row)
+
+    def n_free(self) -> int:
+        """How many neurons could be claimed now."""
+        with self._database.transaction() as connection:
+            return sum(1 for _ in self._free(connection))
+
+    def n_open(self) -> int:
+        """How many neurons are neither done nor failed, whoever works on them."""
+        with self._database.reading() as connection:
+            assert connection is not None
+            (n,) = connection.execute(
+                "SELECT count(*) FROM batch_neurons WHERE batch_id = ? AND status IN ('waiting', 'running')",
+                (self._batch.batch_id,),
+            ).fetchone()
+            return int(n)
+
+    def renew(self) -> None:
+        """Keep what this process works on for `lease_s` more seconds."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE batch_neurons SET lease_until = ? WHERE batch_id = ? AND owner = ? AND status = 'running'",
+                (time.time() + self.lease_s, self._batch.batch_id, self.owner),
+            )
+
+    def finish(self, neuron: str, reason: str | None, seconds: float | None) -> None:
+        """Note that a neuron of this process is done, or has failed for a reason."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE batch_neurons SET status = ?, reason = ?, seconds = ?, owner = NULL, lease_until = NULL "
+                "WHERE batch_id = ? AND neuron = ? AND owner = ?",
+                ("failed" if reason else "done", reason, seconds, self._batch.batch_id, neuron, self.owner),
+            )
+
+    def release(self) -> None:
+        """Give back what this process has not finished."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE batch_neurons SET status = 'waiting', owner = NULL, lease_until = NULL "
+                "WHERE batch_id = ? AND owner = ? AND status = 'running'",
+                (self._batch.batch_id, self.owner),
+            )
+
+    def _free(self, connection: sqlite3.Connection) -> Iterator[Entry]:
+        """Entries that nobody works on, in this batch or another, in order."""
+        now = time.time()
+        busy = {
+            neuron
+            for neuron, owner, until in connection.execute(
+                "SELECT neuron, owner, lease_until FROM batch_neurons "
+                "WHERE model_fingerprint = ? AND status = 'running'",
+                (self._batch.model_fingerprint,),
+            )
+            if until is not None and until > now and not is_gone(owner)
+        }
+        rows = connection.execute(
+            f"SELECT {_ENTRY} FROM batch_neurons WHERE batch_id = ? AND status IN ('waiting', 'running') "
+            "ORDER BY layer, idx",
+            (self._batch.batch_id,),
+        )
+        return (entry for entry in map(_entry, rows) if entry.neuron not in busy)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    values = list(row)
+    values[3], values[4] = json.loads(values[3]), json.loads(values[4])
+    return Entry(*values)

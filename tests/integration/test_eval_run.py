@@ -14,7 +14,6 @@ from agent.cli import main
 from agent.variants.load import Variant, load_variant
 from evals import asked
 from evals.asked import code_sha256, refuse_another
-from evals.clock import Clock, duration
 from evals.folder import EvalFolder
 from evals.records import Manifest
 from evals.run import evaluate
@@ -23,6 +22,7 @@ from evals.tasks import plan
 from tools.engine.local import run_jobs
 from tools.engine.protocol import Died
 from tools.errors import BadInput, StorageError
+from traces.clock import Clock, duration
 from traces.console import QuietDisplay
 
 HERE = Path(__file__).parent

@@ -1,0 +1,35 @@
+"""How sure a verdict is where many were sought: p-values from intervals, and the rate of false discoveries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_WIDTH = 3.92  # of a 95 % interval, in standard errors
+
+
+def p_above_zero(value: float, low: float, high: float) -> float:
+    """One-sided p-value of a gain over nothing, from its 95 % interval, taken to be that of a normal distribution.
+
+    An interval without width is certain: 0 for a gain above zero, else 1.
+    """
+    if high <= low:
+        return 0.0 if value > 0 else 1.0
+    return 0.5 * math.erfc(value / ((high - low) / _WIDTH) / math.sqrt(2))
+
+
+def q_values(p_values: Sequence[float]) -> list[float]:
+    """The least rate of false discoveries at which each is among the discoveries: Benjamini and Hochberg (1995).
+
+    Args:
+        p_values: of all that was tested, in 0-1, in any order.
+
+    Returns:
+        Values in 0-1, each at least its p-value, in the order given; larger p-values never have smaller ones.
+    """
+    n, least = len(p_values), 1.0
+    q = [1.0] * n
+    for rank, at in sorted(enumerate(sorted(range(n), key=p_values.__getitem__), start=1), reverse=True):
+        least = min(least, p_values[at] * n / rank)
+        q[at] = least
+    return q
