@@ -128,8 +128,8 @@ def main() -> None:
     real = tokens >= 0
     order = in_order(tokens, lengths)
     n_nodes = (order.lengths - order.shared).sum() + 1
-    print(f"{len(texts)} texts of {lengths.min()}-{lengths.max()} tokens, BOS counted: {ids.numel()} padded, "
-          f"{lengths.sum() + len(texts)} unpadded, {n_nodes} in the tree ({ids.numel() / n_nodes:.1f} times fewer)")  # fmt: skip
+    print(f"{len(texts)} texts of {lengths.min()}-{lengths.max()} tokens; with BOS {ids.numel()} padded, "
+          f"{lengths.sum() + len(texts)} unpadded, {n_nodes} in the tree")  # fmt: skip
     for name, label in {
         "TransformerLens": "TransformerLens, one padded batch",
         "each text alone": "lean, each text alone",

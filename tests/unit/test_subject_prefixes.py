@@ -83,6 +83,7 @@ def test_texts_that_share_little_are_read_as_a_plain_batch() -> None:
     tokens = rng.integers(0, 300, (20, 30)).astype(np.int32)
     assert not in_order(tokens, np.full(20, 30)).are_alike
     assert not in_order(tokens[:1], np.array([30])).are_alike
+    assert not in_order(tokens[:1], np.array([1])).are_alike
     assert in_order(np.repeat(tokens, 2, axis=0), np.full(40, 30)).are_alike
 
 

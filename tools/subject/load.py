@@ -11,6 +11,7 @@ from tools.subject.fetch import Progress
 from tools.subject.folder import ModelFolder, read_json
 from tools.subject.protocol import SubjectModel
 from tools.subject.resolve import resolve
+from tools.subject.threads import make_waiting_passive
 
 if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
@@ -30,6 +31,7 @@ def open_subject(folder: ModelFolder) -> LeanGPT2 | BridgeModel:
     Raises:
         BadInput: the folder is damaged, or TransformerLens does not know the architecture.
     """
+    make_waiting_passive()
     from tools.subject.lean import LeanGPT2, can_read
 
     if can_read(read_json(folder.path / "config.json")):

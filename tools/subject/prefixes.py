@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tools.subject.lean import LeanGPT2
 
 _MOST_NODES = 4096
-_ROWS = 1024
+_ROWS = 512
 _MOST_KEYS = 4096
 _WORTH_IT = 0.85
 
@@ -44,7 +44,7 @@ class Texts:
     @property
     def are_alike(self) -> bool:
         """Whether they share so much that to read each beginning once is worth the looking back."""
-        return int((self.lengths - self.shared).sum()) <= _WORTH_IT * int((self.lengths + 1).sum())
+        return 1 + int((self.lengths - self.shared).sum()) <= _WORTH_IT * int((self.lengths + 1).sum())
 
 
 def in_order(tokens: TokenArray, lengths: NDArray[np.int64]) -> Texts:
