@@ -10,16 +10,16 @@ from agent.opening import Shelf, default_corpus_tokens, open_subject_for
 from tools.engine.open import open_engine
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
-from tools.evidence.corpus import load_texts
+from tools.evidence.corpus import dataset_of, load_texts
 from tools.evidence.splits import split_corpus
-from tools.index.find import find_index, index_folder
+from tools.index.find import Source, index_folder
 from tools.index.shown import ShownNeuron, shown_neuron
 from tools.index.store import ActivationIndex
 from tools.subject.lean import LeanGPT2
 from traces.console import Display
 
 if TYPE_CHECKING:
-    from agent.subjects import Subject
+    pass
 
 _EVERYTHING = 1 << 40
 
@@ -56,7 +56,8 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
             f"an index is made by the lean reader, which reads GPT-2's architecture, and {subject.name} has another "
             "one: explain its neurons without an index."
         )
-    texts = load_texts(request.corpus, subject.name)
+    texts = load_texts(request.corpus, subject.name, request.corpus_tokens or 0)
+    source = Source(texts.fingerprint, dataset_of(request.corpus))
     most = request.corpus_tokens or _EVERYTHING
     corpus = split_corpus(texts, subject.tokenizer, most, default_cache_dir(), display)
     folder = request.out or index_folder(default_cache_dir(), subject.fingerprint, corpus.fingerprint, request.dtype)
@@ -68,9 +69,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
         f"{corpus.name}; the same command goes on after an interruption."
     )
     with open_engine(request.engine, request.workers, request.ray_address) as engine:
-        return build_index(
-            subject, _where(request.model, subject), corpus, texts.fingerprint, folder, options, engine, display
-        )
+        return build_index(subject, _where(request.model, subject), corpus, source, folder, options, engine, display)
 
 
 def _where(model: str, subject: LeanGPT2) -> str:
@@ -81,8 +80,8 @@ def _where(model: str, subject: LeanGPT2) -> str:
     return str(subject.folder.path.resolve()) if is_folder else model
 
 
-def opened(index: str, model: str, corpus: str | None, display: Display) -> tuple[ActivationIndex, Subject | None]:
-    """An index by its folder, or (`auto`) the one of a model and corpus, then with the model.
+def opened(index: str, model: str, corpus: str | None, display: Display) -> ActivationIndex:
+    """An index by its folder, or (`auto`) the one of a model and corpus.
 
     Raises:
         BadInput: there is none.
@@ -91,16 +90,17 @@ def opened(index: str, model: str, corpus: str | None, display: Display) -> tupl
     if index == "none":
         raise BadInput("--index none leaves nothing to show: give a folder, or auto.")
     if index != "auto":
-        return ActivationIndex(Path(index)), None
-    subject = Shelf().subject(model, (), display)
-    texts = load_texts(corpus, subject.name)
-    found = find_index(default_cache_dir(), subject, texts.fingerprint)
+        return ActivationIndex(Path(index))
+    shelf = Shelf()
+    subject = shelf.subject(model, (), display)
+    found = shelf.index(subject, corpus, "auto")
     if found is None:
+        options = f"--model {model}{f' --corpus {corpus}' if corpus else ''}"
         raise BadInput(
-            f"there is no activation index of {subject.name} on {texts.name}: `agent index build --model "
-            f"{model}{f' --corpus {corpus}' if corpus else ''}` makes one."
+            f"there is no activation index of {subject.name} on {corpus or 'its default corpus'}: `agent index build "
+            f"{options}` makes one."
         )
-    return found, subject
+    return found[0]
 
 
 def show(
@@ -113,5 +113,5 @@ def show(
         StorageError: the index is damaged.
     """
     subject, neuron = open_subject_for(target, model, display)
-    found, _ = opened(index, subject.name if model == "auto" else model, corpus, display)
+    found = opened(index, subject.name if model == "auto" else model, corpus, display)
     return found, subject.name, shown_neuron(found, subject, neuron, n_top)

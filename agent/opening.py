@@ -16,7 +16,7 @@ from agent.subjects import Subject, open_model, open_neuron
 from tools.bench import Bench, IndexUsed
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
-from tools.evidence.corpus import Corpus, load_texts
+from tools.evidence.corpus import Corpus, dataset_of, load_texts
 from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
 from tools.evidence.scan import LayerScan, excerpts_of, scan_layer
 from tools.evidence.splits import PARTS, SplitCorpus, split_corpus
@@ -25,7 +25,7 @@ from tools.free_text.explainer import FreeTextExplainer
 from tools.free_text.simulator import FreeTextSimulator
 from tools.free_text.texts import TokenTexts
 from tools.free_text.writer import FreeTextWriter
-from tools.index.find import find_index
+from tools.index.find import Source, find_index
 from tools.index.neuron import sought_excerpts
 from tools.index.store import ActivationIndex
 from tools.records.excerpts import Excerpts
@@ -53,7 +53,7 @@ class Shelf:
     """
 
     subjects: dict[tuple[str, tuple[str, ...]], Subject] = field(default_factory=dict)
-    texts: dict[tuple[str | None, str], Corpus] = field(default_factory=dict)
+    texts: dict[tuple[str | None, str, int], Corpus] = field(default_factory=dict)
     corpora: dict[tuple[str, str | None, int], SplitCorpus] = field(default_factory=dict)
     indexes: dict[tuple[str, str | None, str], tuple[ActivationIndex, SplitCorpus] | None] = field(default_factory=dict)
     scans: dict[tuple[str, str, int], LayerScan] = field(default_factory=dict)
@@ -71,10 +71,11 @@ class Shelf:
             self.subjects[key] = open_model(model, planted, display)
         return self.subjects[key]
 
-    def _texts(self, spec: str | None, model: str) -> Corpus:
-        if (spec, model) not in self.texts:
-            self.texts[spec, model] = load_texts(spec, model)
-        return self.texts[spec, model]
+    def _texts(self, spec: str | None, model: str, most: int = 0) -> Corpus:
+        key = spec, model, most if dataset_of(spec) else 0  # all else is read whole
+        if key not in self.texts:
+            self.texts[key] = load_texts(spec, model, most)
+        return self.texts[key]
 
     def corpus(self, subject: Subject, spec: str | None, tokens: int | None, display: Display) -> SplitCorpus:
         """A corpus in its four splits.
@@ -86,7 +87,7 @@ class Shelf:
         most = tokens or default_corpus_tokens(base)
         key = base.fingerprint, spec, most
         if key not in self.corpora:
-            texts = self._texts(spec, base.name)
+            texts = self._texts(spec, base.name, most)
             self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display)
         return self.corpora[key]
 
@@ -106,13 +107,15 @@ class Shelf:
         if key not in self.indexes:
             notes: tuple[str, ...] = ()
             if index == "auto":
-                texts = self._texts(spec, subject.name)
-                found, notes = find_index(default_cache_dir(), subject, texts.fingerprint), texts.notes
+                dataset = dataset_of(spec)  # reading one to know its texts may take a network
+                texts = None if dataset else self._texts(spec, subject.name)
+                source = Source(texts.fingerprint if texts else "", dataset)
+                found, notes = find_index(default_cache_dir(), subject, source), texts.notes if texts else ()
             else:
                 found = ActivationIndex(Path(index))
                 found.check_subject(subject)
                 name, own = found.manifest["corpus"]["name"], found.manifest["corpus"]["texts"]
-                if spec and self._texts(spec, subject.name).fingerprint != own:
+                if spec and not dataset_of(spec) and self._texts(spec, subject.name).fingerprint != own:
                     raise BadInput(f"the index {index} is of the corpus {name}, not of {spec}: leave one of them out.")
             self.indexes[key] = (found, found.sampled_corpus(notes)) if found else None
         return self.indexes[key]

@@ -38,7 +38,7 @@ def build_command(arguments: argparse.Namespace) -> None:
 def info(arguments: argparse.Namespace) -> None:
     """Say what an index holds."""
     with progress(quiet=arguments.quiet) as display:
-        index, _ = opened(arguments.index, arguments.model, arguments.corpus, display)
+        index = opened(arguments.index, arguments.model, arguments.corpus, display)
         if arguments.check:
             index.check_all()
     if arguments.json:

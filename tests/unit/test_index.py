@@ -19,7 +19,7 @@ from tools.evidence.scan import scan_layer
 from tools.evidence.splits import PARTS, split_corpus
 from tools.index import build as build_module
 from tools.index.build import BuildOptions, build_index
-from tools.index.find import find_index, index_folder
+from tools.index.find import Source, find_index, index_folder
 from tools.index.keys import (
     EMPTY,
     keep_lowest,
@@ -152,8 +152,8 @@ def small_shards(monkeypatch):
 def built(world, folder, engine=None, **options):
     root, subject, corpus, texts = world
     return build_index(
-        subject, str(root / "model"), corpus, texts.fingerprint, folder, BuildOptions(**options), engine or InOrder(),
-        NoProgress(),
+        subject, str(root / "model"), corpus, Source(texts.fingerprint), folder, BuildOptions(**options),
+        engine or InOrder(), NoProgress(),
     )  # fmt: skip
 
 
@@ -381,12 +381,13 @@ def test_evidence_is_the_shared_sample_and_the_top_of_all_text(world, index, tmp
 
 def test_an_index_is_found_by_model_and_texts(world, index, tmp_path):
     _, subject, corpus, texts = world
-    assert find_index(tmp_path, subject, texts.fingerprint) is None
+    assert find_index(tmp_path, subject, Source(texts.fingerprint)) is None
     folder = index_folder(tmp_path, subject.fingerprint, corpus.fingerprint, "float32")
     folder.parent.mkdir(parents=True)
     shutil.copytree(index.folder, folder)
     shutil.copytree(index.folder, Path(f"{folder}.building"))
-    found = find_index(tmp_path, subject, texts.fingerprint)
+    found = find_index(tmp_path, subject, Source(texts.fingerprint))
     assert found is not None
     assert found.folder == folder
-    assert find_index(tmp_path, subject, "0" * 64) is None
+    assert find_index(tmp_path, subject, Source("0" * 64)) is None
+    assert find_index(tmp_path, subject, Source(texts.fingerprint, dataset="owner/name")) is None

@@ -47,6 +47,13 @@ class Corpus:
         return digest.hexdigest()
 
 
+def dataset_of(spec: str | None) -> str | None:
+    """The name of the dataset that a spec means, of which as much is read as is wanted; None for what is read whole."""
+    if not spec or Path(spec).expanduser().exists() or not looks_like_dataset(spec):
+        return None
+    return spec.removeprefix("hf:")
+
+
 def load_texts(spec: str | None, model_name: str, max_tokens: int = 0) -> Corpus:
     """Go through a corpus of any length once, to know its texts and their order; they are read again when split.
 

@@ -24,6 +24,7 @@ from tools.evidence.names import NAME_FILES
 from tools.evidence.progress import Progress
 from tools.evidence.splits import PARTS, SplitCorpus
 from tools.index.files import block_sums, mapped, read_manifest, sha256_of, write_manifest
+from tools.index.find import Source
 from tools.index.keys import EMPTY, keep_lowest
 from tools.index.layout import BLOCK_EXCERPTS, Shard, shards_of, starts_of, write_texts
 from tools.index.neuron import top_entries
@@ -67,7 +68,7 @@ def build_index(
     subject: LeanGPT2,
     model: str,
     corpus: SplitCorpus,
-    texts: str,
+    source: Source,
     folder: Path,
     options: BuildOptions,
     engine: Engine,
@@ -79,7 +80,7 @@ def build_index(
         subject: the model, on this machine and in float32.
         model: where a worker finds it: a name or a folder.
         corpus: the texts, all parts of them.
-        texts: fingerprint of the texts before they were tokenised and split.
+        source: where the texts are from.
         folder: where the index goes; beside it stands `<folder>.building` until it is whole.
         options: how to compute.
         engine: who computes.
@@ -99,7 +100,7 @@ def build_index(
         run=uuid.uuid4().hex,
     )
     shape = IndexShape(subject.n_layers, subject.d_mlp, work.top)
-    plan = _plan(subject, corpus, texts, options, work)
+    plan = _plan(subject, corpus, source, options, work)
     if folder.exists():
         index = ActivationIndex(folder)
         if any(index.manifest.get(key) != value for key, value in plan.items()):
@@ -139,7 +140,9 @@ def _batch_for(subject: LeanGPT2, device: str) -> int:
     return max(_MIN_BATCH, min(_MAX_BATCH, 1 << (fitting.bit_length() - 1)))
 
 
-def _plan(subject: LeanGPT2, corpus: SplitCorpus, texts: str, options: BuildOptions, work: ShardWork) -> dict[str, Any]:
+def _plan(
+    subject: LeanGPT2, corpus: SplitCorpus, source: Source, options: BuildOptions, work: ShardWork
+) -> dict[str, Any]:
     """What decides every byte of an index."""
     weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
     size = _SHARD_WEIGHTS // max(weights, 1) * (8 if options.device == "cuda" else 1)
@@ -154,7 +157,8 @@ def _plan(subject: LeanGPT2, corpus: SplitCorpus, texts: str, options: BuildOpti
         "corpus": {
             "name": corpus.name,
             "fingerprint": corpus.fingerprint,
-            "texts": texts,
+            "texts": source.texts,
+            "dataset": source.dataset,
             "n_tokens": corpus.n_tokens,
         },
         "counts": {name: value for name, value in vars(corpus.counts).items() if name != "n_tokens"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.errors import StorageError
@@ -15,8 +16,21 @@ def index_folder(cache_dir: Path, model: str, corpus: str, dtype: str) -> Path:
     return cache_dir / "indexes" / f"{model[:16]}-{corpus[:16]}{'-bf16' if dtype == 'bfloat16' else ''}"
 
 
-def find_index(cache_dir: Path, subject: SubjectModel, texts: str) -> ActivationIndex | None:
-    """The index of this model over these texts (by fingerprint) that has read most of them; float32 before bfloat16.
+@dataclass(frozen=True)
+class Source:
+    """Where an index's texts are from. Of a dataset one reads as much as one wants, so it goes by its name.
+
+    Attributes:
+        texts: fingerprint of the texts before they were tokenised and split.
+        dataset: the name of the dataset that they are the beginning of; None for any other corpus, which is read whole.
+    """
+
+    texts: str
+    dataset: str | None = None
+
+
+def find_index(cache_dir: Path, subject: SubjectModel, source: Source) -> ActivationIndex | None:
+    """The index of this model over these texts that has read most of them; float32 before bfloat16.
 
     Raises:
         StorageError: an index of this model is damaged.
@@ -26,10 +40,15 @@ def find_index(cache_dir: Path, subject: SubjectModel, texts: str) -> Activation
         for path in sorted((cache_dir / "indexes").glob(f"{subject.fingerprint[:16]}-*/{MANIFEST}"))
         if not path.parent.name.endswith(".building")
         and (index := _opened(path.parent)) is not None
-        and index.manifest["corpus"]["texts"] == texts
+        and _is_of(index, source)
         and index.manifest["model"]["tokenizer"] == subject.tokenizer.fingerprint
     ]
     return max(found, key=lambda i: (i.manifest["corpus"]["n_tokens"], i.dtype == "float32"), default=None)
+
+
+def _is_of(index: ActivationIndex, source: Source) -> bool:
+    about = index.manifest["corpus"]
+    return bool(about["dataset"] == source.dataset if source.dataset else about["texts"] == source.texts)
 
 
 def _opened(folder: Path) -> ActivationIndex | None:
