@@ -68,7 +68,9 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
         f"indexing {subject.n_layers * subject.d_mlp:,} neurons of {subject.name} on {corpus.n_tokens:,} tokens of "
         f"{corpus.name}; the same command goes on after an interruption."
     )
-    with open_engine(request.engine, request.workers, request.ray_address) as engine:
+    on_gpu = request.device == "cuda"
+    threads = None if on_gpu else 1
+    with open_engine(request.engine, request.workers, request.ray_address, on_gpu, threads) as engine:
         return build_index(subject, _where(request.model, subject), corpus, source, folder, options, engine, display)
 
 
