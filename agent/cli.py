@@ -153,6 +153,26 @@ def _score(text: str) -> float:
     return value
 
 
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must be a rate between 0 and 1, not {text!r}")
+    return value
+
+
+def _layers(text: str) -> frozenset[int]:
+    layers: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last if dash else first).isdecimal()) or int(last or first) < int(first):
+            raise argparse.ArgumentTypeError(f"must be layers such as 3, 3-5 or 3,5-7, not {text!r}")
+        layers |= set(range(int(first), int(last or first) + 1))
+    return frozenset(layers)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="agent",
@@ -162,9 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    output = _part()
-    output.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    output.add_argument("--quiet", action="store_true", help="show no progress")
+    output = _output_part()
     neuron = _part()
     neuron.add_argument("target", metavar="TARGET", help="the neuron: L5N131, 5/131 or gpt2-xl/L5N131")
     neuron.add_argument(
@@ -232,38 +250,13 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run.split(":"))
         return made
 
-    explain = command(
+    how = _how_part()
+    command(
         commands, "explain", "agent.commands.runs:explain",
         "Explain a neuron: rival hypotheses, experiments, and a score on text that the search never saw.",
         "agent explain L5N131 --budget 20 --model mini\n"
-        "  agent explain L5N131 --explainer openai:gpt-4o-mini --max-usd 0.50", [neuron, corpus, runs, llm, output],
-    )  # fmt: skip
-    explain.add_argument(
-        "--explainer", metavar="NAME",
-        help="who writes hypotheses: rules (needs no LLM) or openai:MODEL (default: the variant's, rules)",
-    )  # fmt: skip
-    explain.add_argument(
-        "--budget", type=_whole(1), metavar="N",
-        help="units of work; one is a tool call of at most 64 texts or 4,096 tokens (default: the variant's, 20)",
-    )  # fmt: skip
-    explain.add_argument(
-        "--max-seconds",
-        type=_seconds,
-        metavar="S",
-        help="time for tool calls (default: the variant's, none)",
-    )
-    explain.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
-    explain.add_argument(
-        "--rival", action="append", default=[], metavar="SENTENCE",
-        help="a sentence of your own that competes; may be given several times",
-    )  # fmt: skip
-    explain.add_argument(
-        "--variant", default="tournament", metavar="NAME_OR_FILE",
-        help="a way of deciding: one that `agent eval list` names, or a .toml file (default: tournament)",
-    )  # fmt: skip
-    explain.add_argument(
-        "--planted", action="append", default=[], metavar="MODULE:FUNCTION",
-        help="a function of token strings, explained as L0N0, the second one given as L0N1, and so on",
+        "  agent explain L5N131 --explainer openai:gpt-4o-mini --max-usd 0.50",
+        [neuron, corpus, runs, how, llm, output],
     )  # fmt: skip
 
     resume = command(
@@ -320,9 +313,71 @@ def _parser() -> argparse.ArgumentParser:
 
     engine = _engine_part()
     _add_results(commands, command)
+    _add_batches(commands, command, [_model_part(), corpus, how, llm])
     _add_indexes(commands, command, neuron, output, engine)
     _add_evaluations(commands, command)
     return parser
+
+
+def _add_batches(
+    commands: Any, command: Callable[..., argparse.ArgumentParser], settings: Sequence[argparse.ArgumentParser]
+) -> None:
+    def common(*, is_behind: bool) -> list[argparse.ArgumentParser]:
+        """Options of the subcommands too; those behind their names say only what they change."""
+        output, places = _output_part(), _part()
+        places.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
+        places.add_argument(
+            "--fdr", type=_rate, default=0.05, metavar="RATE",
+            help="how many of the claims that survive may be false, by Benjamini and Hochberg (default: 0.05)",
+        )  # fmt: skip
+        parts = [places, _engine_part(), output]
+        for action in itertools.chain.from_iterable(part._actions for part in parts) if is_behind else ():
+            action.default = argparse.SUPPRESS
+        return parts
+
+    batch = command(
+        commands, "batch", "agent.commands.batch:run",
+        "Explain many neurons, each in a run of its own; goes on where it was when it is stopped or killed.",
+        "agent batch --layers 3-5 --sample 200 --model gpt2 --dry-run\n"
+        "  agent batch --neurons mine.txt --workers 2\n"
+        "  agent batch --below 0.3 --budget 40", [*settings, *common(is_behind=False)],
+    )  # fmt: skip
+    batch.add_argument(
+        "--below", type=_score, metavar="SCORE",
+        help="neurons whose latest final score is under this; they are measured again on the corpus of that run, on a "
+        "fresh fold of sealed text, beside the old explanation",
+    )  # fmt: skip
+    batch.add_argument("--neurons", metavar="FILE", help="one target a line; # begins a comment")
+    batch.add_argument("--layers", "--layer", type=_layers, metavar="N", help="such as 3, 3-5 or 3,5-7")
+    batch.add_argument(
+        "--sample", type=_whole(1), metavar="N",
+        help="so many, drawn by --seed from what the other options leave, or from all neurons of the model",
+    )  # fmt: skip
+    batch.add_argument(
+        "--published", metavar="DIR",
+        help="neurons with explanations in OpenAI's format, which compete where they can be simulated; --below is then "
+        "about the published score",
+    )  # fmt: skip
+    batch.add_argument("--skip-bad-lines", action="store_true", help="leave out lines and files that cannot be used")
+    batch.add_argument(
+        "--dry-run", action="store_true", help="say how many neurons, how long and what it costs at most; run nothing"
+    )
+    more = batch.add_subparsers(metavar="COMMAND", required=False)
+    resume = command(
+        more, "resume", "agent.commands.batch:resume",
+        "Go on with a batch; nothing that has ended is run again, and no recorded tool call is repeated.",
+        "agent batch resume last --retry-failed", common(is_behind=True),
+    )  # fmt: skip
+    resume.add_argument("name", nargs="?", default="last", metavar="BATCH", help="its id, a part of it, or last")
+    resume.add_argument("--retry-failed", action="store_true", help="try those again that failed")
+    show = command(
+        more, "show", "agent.commands.batch:show",
+        "Show a batch: progress, verdicts and which of them survive, old scores beside new ones, failures.",
+        "agent batch show last", common(is_behind=True),
+    )  # fmt: skip
+    show.add_argument("name", nargs="?", default="last", metavar="BATCH", help="its id, a part of it, or last")
+    command(more, "list", "agent.commands.batch:list_all", "List all batches.", "agent batch list",
+            common(is_behind=True))  # fmt: skip
 
 
 def _add_indexes(
@@ -338,8 +393,7 @@ def _add_indexes(
         epilog="example:\n  agent index build --model gpt2\n  agent index neuron gpt2/L5N131",
     )  # fmt: skip
     indexes = index.add_subparsers(metavar="COMMAND", required=True)
-    model = _part()
-    model.add_argument("--model", default="auto", help="a name or a folder, as for `agent explain` (default: auto)")
+    model = _model_part()
     texts = _part()
     texts.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the model's own)")
     where = _part()
@@ -497,6 +551,39 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
     )  # fmt: skip
 
 
+def _how_part() -> argparse.ArgumentParser:
+    """How a neuron is explained: what `agent.settings.configured` takes."""
+    how = _part()
+    how.add_argument(
+        "--explainer", metavar="NAME",
+        help="who writes hypotheses: rules (needs no LLM) or openai:MODEL (default: the variant's, rules)",
+    )  # fmt: skip
+    how.add_argument(
+        "--budget", type=_whole(1), metavar="N",
+        help="units of work; one is a tool call of at most 64 texts or 4,096 tokens (default: the variant's, 20)",
+    )  # fmt: skip
+    how.add_argument(
+        "--max-seconds",
+        type=_seconds,
+        metavar="S",
+        help="time for tool calls (default: the variant's, none)",
+    )
+    how.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
+    how.add_argument(
+        "--rival", action="append", default=[], metavar="SENTENCE",
+        help="a sentence of your own that competes; may be given several times",
+    )  # fmt: skip
+    how.add_argument(
+        "--variant", default="tournament", metavar="NAME_OR_FILE",
+        help="a way of deciding: one that `agent eval list` names, or a .toml file (default: tournament)",
+    )  # fmt: skip
+    how.add_argument(
+        "--planted", action="append", default=[], metavar="MODULE:FUNCTION",
+        help="a function of token strings, explained as L0N0, the second one given as L0N1, and so on",
+    )  # fmt: skip
+    return how
+
+
 def _engine_part() -> argparse.ArgumentParser:
     """Where work goes that can be divided: `tools.engine.open.open_engine` takes what is said here."""
     engine = _part()
@@ -515,6 +602,19 @@ def _engine_part() -> argparse.ArgumentParser:
         "started on this machine for the time of the command)",
     )  # fmt: skip
     return engine
+
+
+def _output_part() -> argparse.ArgumentParser:
+    output = _part()
+    output.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    output.add_argument("--quiet", action="store_true", help="show no progress")
+    return output
+
+
+def _model_part() -> argparse.ArgumentParser:
+    model = _part()
+    model.add_argument("--model", default="auto", help="a name or a folder, as for `agent explain` (default: auto)")
+    return model
 
 
 def _part() -> argparse.ArgumentParser:

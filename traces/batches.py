@@ -122,7 +122,10 @@ def all_batches(database: ResultsDatabase) -> list[Batch]:
     """
     with database.reading() as connection:
         rows = [] if connection is None else connection.execute("SELECT * FROM batches ORDER BY batch_id").fetchall()
-    return [Batch(*row[:4], settings=json.loads(row[4]), asked=json.loads(row[5])) for row in rows]
+    return [
+        Batch(batch_id, created_at, model, fingerprint, json.loads(settings), json.loads(asked))
+        for batch_id, created_at, model, fingerprint, settings, asked in rows
+    ]
 
 
 def find_batch(database: ResultsDatabase, name: str) -> Batch:

@@ -1,0 +1,1 @@
+"""Runs of the agent on many neurons; see `agent.batch.run`."""

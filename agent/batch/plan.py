@@ -1,0 +1,201 @@
+"""From what was asked for to a batch: its model, its neurons, and the settings of each one's run. Nothing is written.
+
+Whoever is chosen for a low score is measured again on the same corpus: model, corpus and index are then those of the
+earlier run, so that its explanation can be scored again on a fold of sealed text that neither run has seen. To compare
+a score with the one by which it was chosen would be to take regression to the mean for a gain.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.batch.select import Asked, Chosen, Line, choose, read_lines
+from agent.config import RunConfig
+from agent.llms import settled
+from agent.opening import Shelf
+from agent.subjects import Subject
+from tools.errors import BadInput, NotAvailable, StorageError
+from tools.records.result import Unscored
+from tools.rules.clauses import MAX_WORDS
+from tools.rules.explainer import RulesSimulator
+from tools.rules.language import check_limits, n_words, parse
+from tools.subject.fetch import cached_folder
+from tools.subject.names import is_hub_name, short_name
+from traces.batches import Entry
+from traces.console import Display
+from traces.results import ResultsDatabase
+from traces.rows import ResultRow
+from traces.runs import RunFolder
+from traces.selection import Selection
+
+_TEXTS = ("corpus", "corpus_tokens", "index")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes:
+        asked: how neurons are chosen.
+        config: the settings of every run; its target means nothing.
+        takes_texts: whether corpus and index are those of `config` even where a neuron's earlier run had others.
+        runs_dir: the folder of all runs.
+    """
+
+    asked: Asked
+    config: RunConfig
+    takes_texts: bool
+    runs_dir: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A batch that is not begun.
+
+    Attributes:
+        model: the subject model's name.
+        fingerprint: the subject model's.
+        config: of every run, with the model settled.
+        entries: the neurons, by layer and index, with what each one's settings say otherwise.
+        left_out: what could not be used, and why.
+        notes: what should be known before it begins.
+    """
+
+    model: str
+    fingerprint: str
+    config: RunConfig
+    entries: list[Entry]
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool = True) -> Plan:
+    """Choose the neurons and say how each is to be run.
+
+    Raises:
+        BadInput: an option, a line or a published file cannot be used, or nothing is selected.
+        NotAvailable: the model is not here, and cannot or may not be fetched.
+        StorageError: the results database cannot be used.
+    """
+    asked, config = request.asked, settled(request.config)
+    lines, bad = read_lines(asked.neurons) if asked.neurons is not None else ([], [])
+    rows: list[ResultRow] = []
+    if asked.below is not None and asked.published is None:
+        rows = ResultsDatabase(request.runs_dir).select(Selection(below=asked.below, latest=True))
+        rows = [row for row in rows if asked.layers is None or row.layer in asked.layers]
+    config = _with_model(config, asked, lines, rows, request.runs_dir)
+    if not may_fetch and is_hub_name(config.model) and not _is_here(config.model):
+        raise NotAvailable(f"{config.model} is not on this machine: `agent fetch {config.model}` gets it.")
+    subject = shelf.subject(config.model, config.planted, display)
+    if config.model == "auto":
+        config = config.model_copy(update={"model": subject.name})
+    rows = [row for row in rows if row.model == subject.name]
+    chosen, left_out = choose(asked, subject, config.model, lines, bad, rows, config.seed)
+    plan = Plan(subject.name, subject.fingerprint, config, [], left_out)
+    judge = _Rivals(RulesSimulator(shelf.vocabulary(subject)), config) if asked.published is not None else None
+    unlike = Counter[str]()
+    for one in chosen:
+        about, settings = _about(one, judge, config), {}
+        if one.earlier is not None and not request.takes_texts:
+            try:
+                settings = _texts_of(one.earlier, request.runs_dir, subject)
+            except (BadInput, StorageError) as error:
+                unlike[str(error)] += 1
+        if "rival" in about:
+            settings["rivals"] = [*config.rivals, about["rival"]]
+        neuron = one.neuron
+        plan.entries.append(Entry(str(neuron), neuron.layer, neuron.index, settings, about))
+    for why, n in unlike.most_common():
+        plan.notes.append(f"{n} of the neurons are run with this command's corpus, not the earlier run's: {why}")
+    kept = Counter(entry.about["does_not_compete"] for entry in plan.entries if "does_not_compete" in entry.about)
+    for why, n in kept.most_common(5):
+        plan.notes.append(f"{n} published explanations are kept and do not compete: {why}")
+    return plan
+
+
+def _with_model(config: RunConfig, asked: Asked, lines: list[Line], rows: list[ResultRow], runs_dir: Path) -> RunConfig:
+    """With the model that the selection itself names, where none was typed."""
+    if config.model != "auto":
+        return config
+    named = sorted({short_name(line.model) for line in lines if line.model is not None})
+    if not named and (models := sorted({row.model for row in rows})):
+        if len(models) > 1:
+            raise BadInput(
+                f"results below {asked.below} are of the models {' and '.join(models)}, and a batch is of one: "
+                f"choose with --model {models[0]}."
+            )
+        earlier = _config_of(rows[-1], runs_dir)
+        planted = config.planted or tuple(earlier.get("planted", ()))
+        return config.model_copy(update={"model": earlier.get("model", models[0]), "planted": planted})
+    if len(named) > 1:
+        raise BadInput(
+            f"{asked.neurons} names the models {' and '.join(named)}, and a batch is of one: split the file."
+        )
+    if not named and asked.below is not None and asked.published is None:
+        raise BadInput(f"there is no result below {asked.below} in {runs_dir}: nothing is selected.")
+    if not named and asked.published is not None:
+        raise BadInput(f"it must be said whose explanations {asked.published} holds: give --model.")
+    return config.model_copy(update={"model": named[0]}) if named else config
+
+
+def _is_here(model: str) -> bool:
+    return model in ("auto", "mini") or Path(model).expanduser().is_dir() or cached_folder(model) is not None
+
+
+def _config_of(row: ResultRow, runs_dir: Path) -> dict[str, Any]:
+    manifest = RunFolder(runs_dir / row.run_id).manifest()
+    config = manifest.get("config")
+    if not isinstance(config, dict):
+        raise StorageError(f"{runs_dir / row.run_id / 'run.json'} is damaged: it has no config.")
+    return config
+
+
+def _texts_of(row: ResultRow, runs_dir: Path, subject: Subject) -> dict[str, Any]:
+    """The corpus and the index that the earlier run used."""
+    model = RunFolder(runs_dir / row.run_id).manifest().get("model")
+    if not isinstance(model, dict) or model.get("fingerprint") != subject.fingerprint:
+        raise BadInput(f"the weights of {subject.name} are not those of the earlier run.")
+    config = {"index": "none"} | _config_of(row, runs_dir)  # a run that says nothing of an index is older than indexes
+    return {name: config.get(name) for name in _TEXTS}
+
+
+def _about(one: Chosen, judge: _Rivals | None, config: RunConfig) -> dict[str, Any]:
+    """Why a neuron was chosen, for the record."""
+    about: dict[str, Any] = {}
+    if one.earlier is not None:
+        about["earlier"] = {
+            name: getattr(one.earlier, name) for name in ("run_id", "score", "low", "high", "explanation", "corpus")
+        }
+    if one.published is not None and judge is not None:
+        sentence = one.published.explanation.strip()
+        about["published"] = {"explanation": sentence, "score": one.published.score, "path": str(one.published.path)}
+        refused = judge.why_not(sentence)
+        about |= {"rival": sentence} if refused is None else {"does_not_compete": refused}
+    return about
+
+
+class _Rivals:
+    """Which published explanations may compete; the same is asked again of the neuron's bench when its run begins."""
+
+    def __init__(self, rules: RulesSimulator, config: RunConfig) -> None:
+        self._rules, self._reads_words = rules, config.simulator_llm is not None
+
+    def why_not(self, sentence: str) -> str | None:
+        """Why nobody here can read a sentence, or it is longer than a rival may be; None where it may compete."""
+        levels = self._rules.simulate(sentence, np.zeros((1, 1), dtype=np.int32))
+        if not isinstance(levels, Unscored):
+            try:
+                check_limits(parse(sentence))
+            except BadInput as error:
+                return str(error)
+            return None
+        if not self._reads_words:
+            return "a sentence in free words needs --simulator openai:MODEL."
+        if n_words(sentence) > MAX_WORDS:
+            return f"a rival may have {MAX_WORDS} words."
+        return None

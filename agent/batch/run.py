@@ -1,0 +1,207 @@
+"""Works through a batch: gives neurons out, keeps their leases, and notes what became of each.
+
+The process that runs this alone writes the queue. Workers on this machine write their runs straight into the folder of
+runs, so that whatever is killed is gone on with where it was; workers elsewhere get what a run needs and send its files
+back. A worker that is lost costs its neuron a second try, and whatever goes wrong with a neuron is noted as its reason.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.batch.carried import history_of, pack, unpack
+from agent.batch.plan import Plan
+from agent.batch.work import Carried, Done, Job, work
+from agent.config import RunConfig
+from agent.opening import Shelf
+from agent.subjects import Subject
+from tools.engine.open import open_engine
+from tools.engine.protocol import Engine, EngineName
+from tools.errors import Interrupted, StorageError
+from tools.evidence.splits import SplitCorpus
+from traces.batches import LEASE_S, Batch, Entry, Queue, add_batch
+from traces.clock import Clock, duration
+from traces.console import Display
+from traces.results import ResultsDatabase
+from traces.runs import RunFolder
+
+_WAIT_S = 0.5
+
+
+@dataclass(frozen=True)
+class Where:
+    """What computes: see `tools.engine.open.open_engine`."""
+
+    engine: EngineName = "local"
+    workers: int | None = None
+    address: str | None = None
+
+
+def begin(plan: Plan, asked: dict[str, Any], runs_dir: Path) -> Batch:
+    """Put a plan into the queue; nothing is run yet.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    settings = plan.config.model_dump(mode="json")
+    return add_batch(ResultsDatabase(runs_dir), plan.model, plan.fingerprint, settings, asked, plan.entries)
+
+
+def work_through(
+    batch: Batch, runs_dir: Path, where: Where, display: Display, shelf: Shelf | None = None, lease_s: float = LEASE_S
+) -> None:
+    """Run all neurons of a batch that are neither done nor failed, beside whoever else does.
+
+    Raises:
+        BadInput: there is no such engine, or it has too little.
+        Interrupted: stopped by Ctrl-C; the message says how to go on.
+        StorageError: the database cannot be used.
+    """
+    database = ResultsDatabase(runs_dir)
+    queue = Queue(database, batch, lease_s)
+    try:
+        with open_engine(where.engine, where.workers, where.address) as engine, _leases_kept(queue):
+            _work_through(queue, engine, _Desk(batch, database, engine, shelf or Shelf(), display), display)
+    except KeyboardInterrupt as stopped:
+        option = "" if str(runs_dir) == "runs" else f" --runs-dir {shlex.quote(str(runs_dir))}"
+        raise Interrupted(
+            f"stopped; everything so far is saved. `agent batch resume {batch.batch_id}{option}` goes on where it was."
+        ) from stopped
+
+
+def _work_through(queue: Queue, engine: Engine, desk: _Desk, display: Display) -> None:
+    n_open, n_done, is_waiting = queue.n_open(), 0, False
+    clock = Clock(["neuron"] * n_open, engine.n_workers)
+    display.start(n_open, "explaining neurons")
+    try:
+        while left := queue.n_open():
+            n_free = queue.n_free()
+            if not n_free:
+                if not is_waiting:
+                    display.note(f"the last {left:,} are being explained by another process: waiting for them.")
+                is_waiting = True
+                time.sleep(_WAIT_S)
+                continue
+            jobs = _Jobs(queue.claim, desk.job, n_free)
+            with closing(engine.run(work, jobs)) as outcomes:
+                for number, outcome in outcomes:
+                    entry = jobs.entry(number)
+                    if entry is None:  # another process had it
+                        continue
+                    done = desk.take(entry, outcome)
+                    queue.finish(entry.neuron, done.said if done.has_failed else None, round(done.seconds, 3))
+                    n_done += 1
+                    display.advance(1)
+                    clock.done("neuron", done.seconds)
+                    seconds = clock.left() if n_done < n_open else None
+                    time_left = "" if seconds is None else f"; about {duration(seconds)} left"
+                    said = f"failed: {done.said}" if done.has_failed else done.said
+                    display.note(f"{n_done:,}/{n_open:,} {entry.neuron}: {said}{time_left}")
+    finally:
+        display.finish()
+        queue.release()
+
+
+class _Jobs(Sequence[tuple[Job | None]]):
+    """Jobs that are claimed when they are given out. A job that lost its worker is the same one again."""
+
+    def __init__(self, claim: Callable[[], Entry | None], job: Callable[[Entry], Job], n: int) -> None:
+        self._claim, self._job, self._n = claim, job, n
+        self._entries: dict[int, Entry | None] = {}
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, number: Any) -> Any:
+        if number not in self._entries:
+            self._entries[number] = self._claim()
+        entry = self._entries[number]
+        return (None if entry is None else self._job(entry),)
+
+    def entry(self, number: int) -> Entry | None:
+        """What a job was about; it is done with then."""
+        return self._entries.pop(number)
+
+
+class _Desk:
+    """Writes jobs out and takes in what comes back."""
+
+    def __init__(self, batch: Batch, database: ResultsDatabase, engine: Engine, shelf: Shelf, display: Display) -> None:
+        self._batch, self._database, self._shelf, self._display = batch, database, shelf, display
+        self._runs_dir = database.path.parent
+        self._shares_disk = engine.name == "local"
+        self._corpora: dict[str, str] = {}
+
+    def job(self, entry: Entry) -> Job:
+        """What a worker needs to know."""
+        assert entry.run_id is not None
+        settings = self._batch.settings | entry.settings | {"target": entry.neuron}
+        carried = None if self._shares_disk else self._carried(entry, entry.run_id, RunConfig.checked(**settings))
+        return Job(settings, entry.run_id, self._runs_dir, carried)
+
+    def _carried(self, entry: Entry, run_id: str, config: RunConfig) -> Carried:
+        """With a sealed fold reserved: the worker cannot see which ones were opened, nor may it choose."""
+        subject = self._shelf.subject(config.model, config.planted, self._display)
+        corpus = self._corpus(config, subject)
+        key = (subject.fingerprint, entry.neuron, corpus.fingerprint)
+        self._corpora[entry.neuron] = corpus.fingerprint
+        self._database.next_fold(*key, corpus.sealed.n_folds, run_id, config.sealed_fold)
+        return Carried(history_of(self._database, *key), pack(self._runs_dir / run_id))
+
+    def _corpus(self, config: RunConfig, subject: Subject) -> SplitCorpus:
+        """The texts that the worker will find, too; that it did is checked when its result comes."""
+        if config.index != "none" and not config.corpus_tokens and not config.planted:
+            found = self._shelf.index(subject, config.corpus, config.index)
+            if found is not None:
+                return found[1]
+        return self._shelf.corpus(subject, config.corpus, config.corpus_tokens, self._display)
+
+    def take(self, entry: Entry, outcome: Done | Exception | None) -> Done:
+        """Keep what a worker sent, and say what became of the neuron."""
+        if not isinstance(outcome, Done):
+            return Done(str(outcome) or type(outcome).__name__, True, 0.0)
+        if not outcome.files:
+            return outcome
+        assert entry.run_id is not None
+        folder = RunFolder(self._runs_dir / entry.run_id)
+        try:
+            unpack(outcome.files, folder.path)
+            for neuron in folder.neurons():
+                result = neuron.read_result()
+                if result is None:
+                    continue
+                if result.corpus.fingerprint != self._corpora[entry.neuron]:
+                    why = "its worker found another corpus or index than is here: give every machine the same texts."
+                    return Done(why, True, outcome.seconds)
+                self._database.add_result(result)
+        except StorageError as error:
+            return Done(str(error), True, outcome.seconds)
+        return outcome
+
+
+@contextmanager
+def _leases_kept(queue: Queue) -> Iterator[None]:
+    """Renews the leases of this process until the block ends."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(queue.lease_s / 3):
+            try:
+                queue.renew()
+            except StorageError:  # the database is busy; there is time to try again
+                continue
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

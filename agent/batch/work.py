@@ -1,0 +1,143 @@
+"""What one process of a batch does: a neuron at a time, with models, corpora and the scan of a layer opened once."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from agent.batch.carried import History, moved, moved_files, pack, put_history, unpack
+from agent.config import RunConfig
+from agent.opening import Shelf, open_bench
+from agent.runner import resume_run, start_run
+from tools.errors import AgentError, StorageError
+from tools.evidence.cache import default_cache_dir
+from tools.records.neuron import parse_target
+from tools.records.result import Result
+from traces.console import QuietDisplay
+from traces.results import ResultsDatabase
+from traces.runs import RunFolder
+from traces.storage import storage_errors
+from traces.store import is_being_written
+from traces.text import score_text
+
+_PATIENCE_S = 10.0
+
+_SHELF = Shelf()
+_opened: set[tuple[object, ...]] = set()
+
+
+@dataclass(frozen=True)
+class Carried:
+    """For a worker that shares no disk: the files of a run that has begun, and what its neuron's folds saw."""
+
+    history: History
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One neuron.
+
+    Attributes:
+        settings: of its `RunConfig`.
+        run_id: names its run; a run that has begun under this name is gone on with.
+        runs_dir: where that is; on a worker without a shared disk only what its files are to say.
+        carried: None where the disk is shared.
+    """
+
+    settings: dict[str, Any]
+    run_id: str
+    runs_dir: Path
+    carried: Carried | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job.
+
+    Attributes:
+        said: the verdict and the score in a few words; what went wrong where there is none.
+        has_failed: there is no result.
+        seconds: of this attempt.
+        files: of the run, from a worker that shares no disk.
+    """
+
+    said: str
+    has_failed: bool
+    seconds: float
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+def work(job: Job | None) -> Done | None:
+    """Explain one neuron, or go on with it; whatever goes wrong with it is said. None where there is nothing to do."""
+    if job is None:
+        return None
+    if job.carried is None:
+        return _attempt(job, job.runs_dir)
+    with tempfile.TemporaryDirectory(prefix="neuron-agent-batch-") as folder:
+        here = Path(folder).resolve()
+        unpack(job.carried.files, here / job.run_id)
+        put_history(job.carried.history, ResultsDatabase(here))
+        done = _attempt(job, here)
+        files = moved_files(pack(here / job.run_id), here, job.runs_dir)
+    return replace(done, said=moved(done.said, here, job.runs_dir), files=files)
+
+
+def _attempt(job: Job, runs_dir: Path) -> Done:
+    began = time.monotonic()
+    try:
+        result = _explain(job, runs_dir)
+        said, has_failed = f"{result.verdict}, {score_text(result.score.model_dump())}", False
+    except AgentError as error:
+        said, has_failed = str(error), True
+    except Exception as error:  # whatever it is, the others are explained
+        said, has_failed = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}", True
+    return Done(said, has_failed, time.monotonic() - began)
+
+
+def _explain(job: Job, runs_dir: Path) -> Result:
+    config = RunConfig.checked(**job.settings)
+    _open_layer(config)
+    folder = RunFolder(runs_dir / job.run_id)
+    if (folder.path / "run.json").is_file():
+        _wait_for_its_writer(folder)
+        return resume_run(job.run_id, runs_dir, QuietDisplay(), _SHELF)
+    if folder.path.exists():  # killed before it could say what it was
+        with storage_errors("remove", folder.path):
+            shutil.rmtree(folder.path)
+    return start_run(config, runs_dir, QuietDisplay(), _SHELF, job.run_id)
+
+
+def _open_layer(config: RunConfig) -> None:
+    """Read the layer, where it is not in the cache, in one process of this machine; forget those that went before."""
+    layer = parse_target(config.target)[1].layer
+    key = (config.model, config.planted, config.corpus, config.corpus_tokens, config.index, layer)
+    if key in _opened:
+        return
+    _opened.clear()
+    _SHELF.scans.clear()
+    locks = default_cache_dir() / "locks"
+    with storage_errors("create", locks):
+        locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.lock"):
+        open_bench(config, QuietDisplay(), shelf=_SHELF)
+    _opened.add(key)
+
+
+def _wait_for_its_writer(folder: RunFolder) -> None:
+    """A process that was told to end, or whose parent was killed, may need a moment to be gone."""
+    until = time.monotonic() + _PATIENCE_S
+    for neuron in folder.neurons():
+        while neuron.events.is_file() and is_being_written(neuron.events):
+            if time.monotonic() > until:
+                raise StorageError(
+                    f"{neuron.events} is being written by another process: end it, or wait for it, and try again."
+                )
+            time.sleep(0.05)
