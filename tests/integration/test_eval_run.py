@@ -19,8 +19,6 @@ from evals.records import Manifest
 from evals.run import evaluate
 from evals.suite import SuiteNeuron, load_suite
 from evals.tasks import plan
-from tools.engine.local import run_jobs
-from tools.engine.protocol import Died
 from tools.errors import BadInput, StorageError
 from traces.clock import Clock, duration
 from traces.console import QuietDisplay
@@ -277,29 +275,6 @@ def test_a_plan_names_every_cell_once(n_neurons, n_variants, seeds, halves):
     assert len({cell.key for cell in cells}) == len(cells) == n_neurons * n_variants * (seeds + 2 * halves)
 
 
-def double(number):
-    if number < 0:
-        raise ValueError("below zero")
-    return 2 * number
-
-
-def test_jobs_give_what_they_return_or_raise():
-    found = dict(run_jobs(double, [(1,), (-1,), (3,)], 2))
-    assert (found[0], found[2]) == (2, 6)
-    assert isinstance(found[1], ValueError)
-    assert dict(run_jobs(double, [], 2)) == {}
-
-
-def leave(code):
-    raise SystemExit(code)
-
-
-def test_a_job_that_calls_sys_exit_costs_itself_alone():
-    found = dict(run_jobs(leave, [(3,)], 1))
-    assert isinstance(found[0], RuntimeError)
-    assert str(found[0]) == "it called sys.exit(3)"
-
-
 def test_a_neuron_that_calls_sys_exit_is_a_failed_one(tmp_path):
     suite = write_suite(tmp_path, "leaves", "one")
     folder, failed = run(suite, [A], jobs=1)
@@ -346,11 +321,6 @@ def test_the_code_is_what_decides_numbers(monkeypatch):
 def deciding():
     root = Path(HERE).parents[1]
     return [path for pattern in asked._DECIDING for path in root.glob(pattern)]
-
-
-def test_a_job_that_always_kills_its_process_has_died():
-    found = dict(run_jobs(os._exit, [(1,)], 2))
-    assert isinstance(found[0], Died)
 
 
 def test_the_command_on_a_real_model(world, tmp_path, capsys):

@@ -11,7 +11,7 @@ EngineName = Literal["local", "ray"]
 
 
 class Died(Exception):
-    """The process that a job was in ended, and did so again when the job was tried again."""
+    """The process that a job was in ended, and did so again each time the job was tried again."""
 
 
 class Engine(Protocol):
@@ -33,7 +33,8 @@ class Engine(Protocol):
     ) -> Generator[tuple[int, T | Exception], None, None]:
         """Call `function` with the arguments of each job, and give (number of the job, outcome) as they end.
 
-        An outcome is what was returned, what was raised, or `Died`. Close the generator to end early.
+        An outcome is what was returned, what was raised, or `Died` after three tries. Workers start with the first
+        outcome that is asked for and end with the last one; close the generator to end them early.
 
         Args:
             function: importable by name where the workers are. It gets all it needs in its arguments and returns all it

@@ -1,62 +1,38 @@
-"""Workers of a Ray cluster: one actor each, which keeps its subject model, and a GPU of its own where one is needed."""
+"""Workers of a Ray cluster: one actor each, which keeps its subject model, and a GPU of its own where one is needed.
+
+Nothing is read from a disk that machines share: an actor gets its jobs and gives back what they return as pickled
+bytes, so that what arrives is the same as from a process on this machine.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
-import platform
+import socket
 import sys
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-# Before Ray is imported: it reads these then. Nothing is reported to its makers.
+# Before Ray is imported, which reads them then: nothing is reported to its makers, and no warning is shown.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+import ray._private.worker
+from ray.exceptions import RayError, RayTaskError
 
-from tools.engine.protocol import Died, EngineName, T
+from tools.engine.local import thread_settings
+from tools.engine.placement import placed
+from tools.engine.program import program
+from tools.engine.protocol import EngineName, T
+from tools.engine.schedule import Lost, attempt, run_on
 from tools.errors import BadInput
 
-_MAX_TRIES = 3
-_STORE_BYTES = 500_000_000
-
-
-class _OtherProgram(Exception):
-    """The worker does not run what runs here."""
-
-
-class _Worker:
-    """What an actor runs."""
-
-    def __init__(self, program: dict[str, str]) -> None:
-        # before torch is imported, which reads it then
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        own = _program()
-        self._differing = [
-            f"{what} {own[what]} there, {here} here" for what, here in program.items() if own[what] != here
-        ]
-
-    def call(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[bool, T | Exception]:
-        """(whether it returned, what it returned or raised)."""
-        if self._differing:
-            return False, _OtherProgram("; ".join(self._differing))
-        try:
-            return True, function(*arguments)
-        except SystemExit as stop:
-            return False, RuntimeError(f"it called sys.exit({stop.code!r})")
-        except Exception as error:
-            try:
-                pickle.loads(pickle.dumps(error))
-            except Exception:  # whatever goes wrong in pickling it, its words can be sent
-                return False, RuntimeError(f"{type(error).__name__}: {error}")
-            return False, error
+_ANSWER_S = 5.0
+_STORE_BYTES = 500_000_000  # for what is under way; Ray writes more than that to disk
 
 
 class RayEngine:
@@ -64,120 +40,145 @@ class RayEngine:
 
     name: EngineName = "ray"
 
-    def __init__(self, n_workers: int, gpus: bool) -> None:
+    def __init__(self, n_workers: int, cpus: int, gpus: int, is_checked: bool) -> None:
+        """With the processors and GPUs of each worker, and whether each must show that it runs the same program."""
         self.n_workers = n_workers
-        self._gpus = gpus
-        self._program = _program()
+        self._is_checked = is_checked
+        self._needs = {"num_cpus": cpus, "num_gpus": gpus}
+        self._environment = thread_settings(cpus, 1)
 
     def run(
         self, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]
     ) -> Generator[tuple[int, T | Exception], None, None]:
-        """See `tools.engine.protocol.Engine.run`. A job whose actor is lost is tried three times.
+        """See `tools.engine.protocol.Engine.run`.
 
         Raises:
-            BadInput: a worker runs another version of this program, or there is no worker left.
+            BadInput: a worker has another version of this program, or none, or what it needs is not free.
         """
-        waiting, tries = deque(range(len(jobs))), Counter[int]()
-        idle: list[Any] = []
-        busy: dict[Any, tuple[Any, int]] = {}
-        try:
-            while waiting or busy:
-                while waiting and len(busy) < self.n_workers:
-                    actor = idle.pop() if idle else self._started(len(busy))
-                    if actor is None:
-                        break
-                    job = waiting.popleft()
-                    busy[actor.call.remote(function, jobs[job])] = actor, job
-                done, _ = ray.wait(list(busy), num_returns=1)
-                actor, job = busy.pop(done[0])
-                try:
-                    _, outcome = ray.get(done[0])
-                except RayActorError as error:
-                    _end(actor)
-                    tries[job] += 1
-                    if tries[job] < _MAX_TRIES:
-                        waiting.appendleft(job)
-                        continue
-                    outcome = Died(f"its worker was lost {_MAX_TRIES} times: {_first_line(error)}")
-                except RayTaskError as error:  # what it found could not be sent
-                    outcome = RuntimeError(_first_line(error))
-                    idle.append(actor)
-                else:
-                    idle.append(actor)
-                if isinstance(outcome, _OtherProgram):
-                    raise BadInput(f"a Ray worker runs another program ({outcome}): install the same on all machines.")
-                yield job, outcome
-        finally:
-            for actor in [*idle, *(actor for actor, _ in busy.values())]:
-                _end(actor)
+        return run_on(self._hire, self.n_workers, function, jobs, last_try_alone=False)
 
-    def _started(self, n_running: int) -> Any:
-        """A new actor; None where the cluster has shrunk and others are still at work."""
-        # asking for what is not there would wait for ever
-        if _room(self._gpus) <= n_running:
-            if n_running:
-                return None
-            raise BadInput("the Ray cluster has no worker left: start one with `ray start`, and run this again.")
-        options = {"num_cpus": 1, "num_gpus": 1 if self._gpus else 0, "max_restarts": 0}
-        return ray.remote(_Worker).options(**options).remote(self._program)
+    def _hire(self) -> _Handle:
+        return _Handle(self._needs, self._environment, program() if self._is_checked else None)
+
+
+class _Actor:
+    """What runs in a worker's process."""
+
+    def __init__(self, paths: list[str]) -> None:
+        # On the machine that asks, what can be imported there can be imported here.
+        sys.path += [path for path in paths if path not in sys.path and Path(path).exists()]
+
+    def begin(self, expected: str | None) -> bytes:
+        """Pickled None, or what is wrong here."""
+        if expected is None:
+            return pickle.dumps(None)
+        own = program()
+        different = BadInput(
+            f"a Ray worker runs {own}, and here is {expected}: install the same on every machine of the cluster."
+        )
+        return pickle.dumps(None if own == expected else different)
+
+    def call(self, job: bytes) -> bytes:
+        """The pickled outcome of a pickled (function, arguments)."""
+        outcome = attempt(_call_pickled, (job,))
+        return pickle.dumps(outcome) if isinstance(outcome, Exception) else outcome
+
+
+def _call_pickled(job: bytes) -> bytes:
+    function, arguments = pickle.loads(job)
+    return pickle.dumps(function(*arguments))
+
+
+class _Handle:
+    """An actor seen from here; a `tools.engine.schedule.Worker`."""
+
+    def __init__(self, needs: Mapping[str, int], environment: dict[str, str], expected: str | None) -> None:
+        # Set before the process starts: Ray imports numpy there, which reads them then.
+        remote: Any = ray.remote(_Actor).options(max_restarts=0, runtime_env={"env_vars": environment}, **needs)
+        self._actor = remote.remote([path for path in sys.path if path])
+        self.started: Future[Any] = self._actor.begin.remote(expected).future()
+
+    def submit(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> Future[Any]:
+        try:
+            job = pickle.dumps((function, arguments))
+        except Exception as error:  # whatever pickling them raises is what becomes of the job
+            refused: Future[Any] = Future()
+            refused.set_exception(error)
+            return refused
+        sent: Future[Any] = self._actor.call.remote(job).future()
+        return sent
+
+    def take(self, future: Future[Any]) -> Any:
+        error = future.exception()
+        if isinstance(error, RayTaskError):  # in what is around the call
+            return RuntimeError(_last_line(error))
+        if isinstance(error, RayError):
+            raise Lost(_last_line(error)) from error
+        if error is not None and not isinstance(error, Exception):
+            raise error
+        return pickle.loads(future.result()) if error is None else error
+
+    def end(self) -> None:
+        with suppress(RayError, ValueError):
+            ray.kill(self._actor)
 
 
 @contextmanager
-def open_ray(n_workers: int | None, address: str | None, gpus: bool) -> Iterator[RayEngine]:
+def open_ray(n_workers: int | None, address: str | None, gpus: bool, threads: int | None) -> Iterator[RayEngine]:
     """Join the cluster at `address`, or start one on this machine that ends with the block.
+
+    A Ray that this process has started or joined before is used and left as it is.
 
     Raises:
         BadInput: there is no such cluster, or it has too few processors or GPUs.
     """
-    if address is None:
-        # workers inherit this: what can be imported here can be imported there
-        os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-    local: dict[str, Any] = {
+    is_ours = not ray.is_initialized()
+    if is_ours:
+        _join(n_workers, address)
+    elif address not in (None, "auto", ray.get_runtime_context().gcs_address):
+        raise BadInput(f"this process has joined another Ray than {address}: end that with ray.shutdown() first.")
+    try:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        n, cpus = placed(nodes, n_workers, threads, gpus)
+        yield RayEngine(n, cpus, int(gpus), is_checked=not is_ours or address is not None)
+    finally:
+        if is_ours:
+            ray.shutdown()
+            _show_lost_workers(True)
+
+
+def _join(n_workers: int | None, address: str | None) -> None:
+    own: dict[str, Any] = {
         "num_cpus": max(n_workers or 1, os.cpu_count() or 1),
         "include_dashboard": False,
         "object_store_memory": _STORE_BYTES,
     }
     try:
-        ray.init(address=address or "local", **quiet, **(local if address is None else {}))
+        if address not in (None, "auto"):
+            _knock(address)
+        _show_lost_workers(False)
+        ray.init(address=address or "local", logging_level="ERROR", log_to_driver=False, **({} if address else own))
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = f"the Ray cluster at {address} cannot be reached" if address else "Ray cannot start here"
-        raise BadInput(f"{where}: {_first_line(error)}") from error
-    try:
-        room = _room(gpus)
-        kind = "GPUs" if gpus else "processors"
-        if room < (n_workers or 1):
-            raise BadInput(f"the Ray cluster has {room} {kind} and {n_workers or 1} are asked for: lower --workers.")
-        yield RayEngine(n_workers or room, gpus)
-    finally:
-        ray.shutdown()
+        where = f"the Ray cluster at {address} cannot be joined" if address else "Ray cannot be started here"
+        raise BadInput(
+            f"{where} ({' '.join(str(error).split())}): start one with `ray start --head`, and on every other machine "
+            "that is to work, this one included, `ray start --address=HOST:PORT`."
+        ) from error
 
 
-def _room(gpus: bool) -> int:
-    resources: dict[str, float] = ray.cluster_resources()
-    processors = int(resources.get("CPU", 0))
-    return min(processors, int(resources.get("GPU", 0))) if gpus else processors
+def _knock(address: str) -> None:
+    """Ray itself tries for many minutes to reach what does not answer."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("an address is `auto` or HOST:PORT")
+    socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
 
 
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__).strip()
+def _show_lost_workers(shown: bool) -> None:
+    """Whether Ray says on stdout, which is for the result, that a worker was lost: it cannot be told so otherwise."""
+    if hasattr(ray._private.worker, "_worker_logs_enabled"):
+        ray._private.worker._worker_logs_enabled = shown
 
 
-def _end(actor: Any) -> None:
-    with suppress(RayError, ValueError):
-        ray.kill(actor)
-
-
-def _program() -> dict[str, str]:
-    """What must be the same on every machine, or the same job may come out differently."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parent.parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    out = {"Python": platform.python_version(), "source": digest.hexdigest()[:12]}
-    for package in ("torch", "numpy"):
-        try:
-            out[package] = version(package)
-        except PackageNotFoundError:
-            out[package] = "missing"
-    return out
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1]

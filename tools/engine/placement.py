@@ -1,0 +1,45 @@
+"""How many workers the machines of a cluster have room for, and how many processors each can have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from tools.errors import BadInput
+
+
+def placed(
+    machines: Sequence[Mapping[str, float]], n_workers: int | None, threads: int | None, gpus: bool
+) -> tuple[int, int]:
+    """(workers, processors of each), as many of both as there is room for. A worker is on one machine.
+
+    Args:
+        machines: "CPU" and "GPU" of each, where it has them.
+        n_workers: None for as many as can be.
+        threads: processors of a worker; None for an equal share.
+        gpus: whether each worker needs a GPU of its own.
+
+    Raises:
+        BadInput: there are too few. Asked for what is not there, Ray would wait for ever.
+    """
+
+    def room(cpus: int) -> int:
+        return sum(
+            min(int(machine.get("CPU", 0)) // cpus, int(machine.get("GPU", 0)) if gpus else _NO_LIMIT)
+            for machine in machines
+        )
+
+    n = n_workers or max(1, room(threads or 1))
+    if room(threads or 1) < n:
+        found = {name: sum(int(machine.get(name, 0)) for machine in machines) for name in ("CPU", "GPU")}
+        wanted = f"{threads or 1} of its processors{' and a GPU' if gpus else ''}"
+        raise BadInput(
+            f"the Ray cluster has {found['CPU']} processors and {found['GPU']} GPUs on {len(machines)} machines: "
+            f"room for {room(threads or 1)} workers, not {n}, where each needs {wanted}: give a smaller --workers, "
+            "or join another machine with `ray start --address=HOST:PORT`."
+        )
+    largest = math.floor(max(machine.get("CPU", 0) for machine in machines))
+    return n, threads or max(cpus for cpus in range(1, largest + 1) if room(cpus) >= n)
+
+
+_NO_LIMIT = 1 << 30
