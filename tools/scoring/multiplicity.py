@@ -30,6 +30,6 @@ def q_values(p_values: Sequence[float]) -> list[float]:
     n, least = len(p_values), 1.0
     q = [1.0] * n
     for rank, at in sorted(enumerate(sorted(range(n), key=p_values.__getitem__), start=1), reverse=True):
-        least = min(least, p_values[at] * n / rank)
+        least = min(least, p_values[at] * (n / rank))  # the factor is never below 1
         q[at] = least
     return q
