@@ -1,0 +1,281 @@
+"""Whole batches of real runs: killed, stopped, two at once, failing in part, and measured again."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import agent
+from agent.cli import main
+from tools.records.result import Result
+from traces.batches import Entry, all_batches, entries_of
+from traces.events import without_clock
+from traces.results import ResultsDatabase
+from traces.runs import RunFolder
+from traces.store import is_being_written, load_trace
+
+SETTINGS = {"corpus_tokens": 30_000, "budget": 4, "seed": 3}
+NEURONS = ["L0N7", "L0N9", "L1N3", "L1N5"]  # the first one is dead
+
+
+class Batches:
+    """Batches of the tiny world in folders of runs of their own, and what an undisturbed one found."""
+
+    def __init__(self, world: Any, folder: Path) -> None:
+        self.folder = folder
+        self.neurons = folder / "neurons.txt"
+        self.neurons.write_text("\n".join(NEURONS))
+        self.options = [*world.options, "--corpus-tokens", "30000", "--budget", "4", "--seed", "3", "--quiet"]
+        self.runs = folder / "undisturbed"
+        assert main(self.command(self.runs, "--workers", "1")) == 0
+        self.results = self.plain(self.runs)
+
+    def command(self, runs: Path, *more: str) -> list[str]:
+        return ["batch", "--neurons", str(self.neurons), *self.options, "--runs-dir", str(runs), *more]
+
+    def start(self, arguments: list[str]) -> subprocess.Popen[str]:
+        code = "import sys; from agent.cli import main; sys.exit(main(sys.argv[1:]))"
+        return subprocess.Popen(
+            [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def plain(self, runs: Path, number: int = -1) -> dict[str, Any]:
+        """The results of a batch by neuron, without ids, times and places."""
+        return {entry.neuron: plain(result_of(runs, entry)) for entry in entries(runs, number)}
+
+
+def entries(runs: Path, number: int = -1) -> list[Entry]:
+    database = ResultsDatabase(runs)
+    known = all_batches(database)
+    return entries_of(database, known[number].batch_id) if known else []
+
+
+def result_of(runs: Path, entry: Entry) -> Result:
+    assert entry.status == "done", entry
+    assert entry.run_id is not None
+    (neuron,) = RunFolder(runs / entry.run_id).neurons()
+    result = neuron.read_result()
+    assert result is not None
+    assert result.trace == str(neuron.events)
+    return result
+
+
+def plain(result: Result) -> dict[str, Any]:
+    return {k: v for k, v in without_clock(result.to_json()).items() if k not in ("run_id", "trace")}
+
+
+def wait_until(is_so: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until, "it does not get there"
+        assert process is None or process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.01)
+
+
+def running(runs: Path, n_events: int = 0) -> Entry | None:
+    """A neuron that is worked on and has more than so many events."""
+    for entry in entries(runs):
+        if entry.status == "running":
+            for path in runs.glob(f"{entry.run_id}/neurons/*/events.jsonl"):
+                if path.read_bytes().count(b"\n") > n_events and is_being_written(path):
+                    return entry
+    return None
+
+
+@pytest.fixture(scope="module")
+def batches(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEURON_AGENT_CACHE", str(tmp_path_factory.getbasetemp() / "evidence"))
+        yield Batches(world, tmp_path_factory.mktemp("batches"))
+
+
+def test_a_neuron_of_a_batch_is_explained_as_agent_explain_does(batches: Batches, world: Any, tmp_path: Path) -> None:
+    alone = agent.explain(
+        "L1N3", model=str(world.model), corpus=str(world.corpus), **SETTINGS, runs_dir=tmp_path / "alone"
+    )
+    assert plain(alone) == batches.results["L1N3"]
+    assert batches.results["L0N7"]["verdict"] == "dead"
+
+
+def test_a_dry_run_says_how_much_and_changes_nothing(
+    batches: Batches, tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    def files() -> dict[Path, tuple[int, int]]:
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in batches.runs.rglob("*")}
+
+    assert main([*batches.command(tmp_path / "none"), "--dry-run", "--workers", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "neurons         4 (layer 0: 2, layer 1: 2)" in out
+    assert "4.0 s a neuron, a guess of 1 s for a unit" in out
+    assert "US dollars      none: no LLM is asked" in out
+    assert not (tmp_path / "none").exists()
+    before = files()
+    monkeypatch.setenv("OPENAI_API_KEY", "none")  # which is sent nowhere
+    paid = ["--simulator", "openai:gpt-4o-mini", "--max-tokens", "1000", "--max-usd", "0.01"]
+    assert main([*batches.command(batches.runs, *paid), "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["by_layer"] == {"0": 2, "1": 2}
+    assert found["source"] == "the mean of 4 earlier runs with this model, variant and budget"
+    assert found["subject_tokens"] == 4 * 4 * 4096
+    assert (found["corpus_tokens"], found["llm_tokens"]) == (30_000, 4000)
+    assert found["usd"] == pytest.approx(4000 * 0.6 / 1e6)  # all of them at the dearer of two prices
+    assert files() == before
+
+
+def test_bad_lines_run_nothing_unless_they_are_skipped(batches: Batches, tmp_path: Path, capsys: Any) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_text("L0N7\nL0N\n")
+    command = ["batch", "--neurons", str(bad), *batches.options, "--workers", "1"]
+    assert main(command) == 2
+    assert "line 2, 'L0N': cannot read the target" in capsys.readouterr().err
+    assert not Path("runs").exists()
+    assert main([*command, "--skip-bad-lines", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["n_neurons"], found["verdicts"], found["discoveries"]["n_dead"]) == (1, {"dead": 1}, 1)
+    assert main(["batch"]) == 2
+    assert "say which neurons" in capsys.readouterr().err
+
+
+def test_stopped_then_killed_with_9_and_resumed(batches: Batches, tmp_path: Path, capsys: Any) -> None:
+    runs = tmp_path / "r"
+    process = batches.start(batches.command(runs, "--workers", "2"))
+    wait_until(lambda: running(runs, 5), process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    (batch,) = all_batches(ResultsDatabase(runs))
+    assert f"`agent batch resume {batch.batch_id} --runs-dir {runs}` goes on where it was" in said
+    assert not any(is_being_written(path) for path in runs.glob("*/neurons/*/events.jsonl"))
+    assert all(entry.status in ("waiting", "done") for entry in entries(runs))
+
+    resume = ["batch", "resume", "last", "--runs-dir", str(runs), "--quiet", "--workers", "1"]
+    process = batches.start(resume)
+    wait_until(lambda: any(e.status == "done" for e in entries(runs)) and running(runs, 5), process)
+    process.kill()
+    process.communicate()
+    left = {entry.neuron: entry for entry in entries(runs)}
+    assert {"done", "running"} <= {entry.status for entry in left.values()}
+    half = next(path for path in runs.glob("*/neurons/*/events.jsonl") if not path.with_name("result.json").exists())
+    wait_until(lambda: not is_being_written(half))  # its workers end when they see that it has
+    recorded = half.read_bytes().rpartition(b"\n")[0]
+
+    assert main(resume) == 0
+    assert batches.plain(runs) == batches.results
+    assert half.read_bytes().startswith(recorded)
+    for entry in entries(runs):
+        before = left[entry.neuron]
+        assert entry.run_id == before.run_id or before.run_id is None
+        assert entry.attempts == before.attempts + (before.status != "done")
+    assert len(list(runs.glob("*/run.json"))) == len(NEURONS)
+    capsys.readouterr()
+    assert main(["batch", "list", "--runs-dir", str(runs)]) == 0
+    assert "4 of 4 explained" in capsys.readouterr().out
+
+
+def test_a_killed_worker_costs_its_neuron_a_second_try(batches: Batches, tmp_path: Path) -> None:
+    runs, killed = tmp_path / "r", []
+
+    def kill_the_worker() -> None:
+        wait_until(lambda: running(runs, 5))
+        killed.extend(child.pid for child in multiprocessing.active_children())
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill_the_worker)
+    thread.start()
+    assert main(batches.command(runs, "--workers", "1")) == 0
+    thread.join()
+    assert len(killed) == 1
+    assert batches.plain(runs) == batches.results
+    assert [entry.attempts for entry in entries(runs)] == [1] * len(NEURONS)
+
+
+def test_two_batches_at_once_never_work_on_the_same_neuron(batches: Batches, tmp_path: Path) -> None:
+    """A third process helps with one of them."""
+    runs = tmp_path / "r"
+    one = batches.start(batches.command(runs, "--workers", "1"))
+    wait_until(lambda: entries(runs), one)
+    helper = batches.start(["batch", "resume", "last", "--runs-dir", str(runs), "--quiet", "--workers", "1"])
+    assert main(batches.command(runs, "--workers", "1")) == 0
+    for process in (one, helper):
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+    spans: dict[str, list[tuple[str, str]]] = {}
+    for number in (0, 1):
+        for entry in entries(runs, number):
+            result = result_of(runs, entry)
+            events = load_trace(result.trace).events
+            spans.setdefault(entry.neuron, []).append((events[0].at, events[-1].at))
+            assert entry.attempts == 1
+            assert {k: v for k, v in plain(result).items() if k == "sealed_reused"}.get("sealed_reused") is not True
+    for times in spans.values():
+        (_, first_ended), (second_began, _) = sorted(times)
+        assert first_ended <= second_began
+    assert len(list(runs.glob("*/run.json"))) == 2 * len(NEURONS)
+
+
+def test_what_scored_low_is_measured_again_on_a_fresh_fold_and_a_failure_costs_nothing_else(
+    batches: Batches, world: Any, tmp_path: Path, capsys: Any
+) -> None:
+    runs, moved = tmp_path / "r", tmp_path / "texts"
+    shutil.copytree(batches.runs, runs)
+    shutil.copytree(world.corpus, moved)
+    other = agent.explain("L1N8", model=str(world.model), corpus=str(moved), **SETTINGS, runs_dir=runs)
+    moved.rename(tmp_path / "gone")
+    command = ["batch", "--below", "1", "--layers", "1", "--budget", "4", "--seed", "3", "--runs-dir", str(runs)]
+    capsys.readouterr()
+    assert main([*command, "--quiet", "--json", "--workers", "1"]) == 1
+    said = capsys.readouterr()
+    assert "1 of 3 neurons failed; the first, L1N8: " in said.err
+    found = json.loads(said.out)
+    (failure,) = found["failures"]
+    assert (failure["neuron"], failure["attempts"]) == ("L1N8", 1)
+    assert str(moved) in failure["reason"]
+    assert [one["neuron"] for one in found["measured_again"]] == ["L1N3", "L1N5"]
+    for again in found["measured_again"]:
+        earlier = batches.results[again["neuron"]]
+        assert again["chosen_for"]["score"] == earlier["score"]["value"]
+        assert again["old"]["explanation"] == earlier["explanation"]
+        assert again["old"]["value"] is not None
+        assert (earlier["sealed_fold"], again["sealed_fold"]) == (0, 1)
+        assert not again["sealed_reused"]
+        assert not again["other_corpus"]
+    (tmp_path / "gone").rename(moved)
+    assert main(["batch", "resume", "--retry-failed", "--runs-dir", str(runs), "--quiet", "--workers", "1"]) == 0
+    assert "L1N8" in capsys.readouterr().out
+    again = {entry.neuron: entry for entry in entries(runs)}
+    assert [again[neuron].attempts for neuron in ("L1N3", "L1N5", "L1N8")] == [1, 1, 2]
+    assert result_of(runs, again["L1N8"]).to_json()["previous"]["run_id"] == other.run_id
+
+
+def test_published_sentences_compete_where_they_can_be_read(batches: Batches, tmp_path: Path, capsys: Any) -> None:
+    sentence = batches.results["L1N3"]["explanation"]
+    for index, (words, score) in enumerate([(sentence, 0.1), ("words about code", 0.2), ("x", 0.9)]):
+        path = tmp_path / "explanations" / "0" / f"{7 + index}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scored = {"scored_sequence_simulations": [], "ev_correlation_score": score}
+        one = {
+            "neuron_id": {"layer_index": 0, "neuron_index": 7 + index},
+            "scored_explanations": [{"explanation": words, "scored_simulation": scored}],
+        }
+        path.write_text(json.dumps(one))
+    command = ["batch", "--published", str(tmp_path), "--below", "0.5", *batches.options, "--workers", "1", "--json"]
+    assert main(command) == 0
+    first, second = json.loads(capsys.readouterr().out)["published"]
+    assert (first["neuron"], first["rival"]) == ("L0N7", sentence)
+    assert (second["neuron"], second["published"]["explanation"]) == ("L0N8", "words about code")
+    assert second["does_not_compete"] == "a sentence in free words needs --simulator openai:MODEL."
+    configs = {e.neuron: RunFolder(Path("runs") / str(e.run_id)).manifest()["config"] for e in entries(Path("runs"))}
+    assert [configs[neuron]["rivals"] for neuron in ("L0N7", "L0N8")] == [[sentence], []]
