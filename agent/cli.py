@@ -593,8 +593,8 @@ def _engine_part() -> argparse.ArgumentParser:
     )  # fmt: skip
     engine.add_argument(
         "--workers", type=_whole(1), metavar="N",
-        help="how many at once, each with a subject model of its own (default: one per processor; with --engine ray as "
-        "many as the cluster has GPUs, or processors where it has no GPU)",
+        help="how many at once, each with a subject model of its own (default: one per processor of this machine or "
+        "of the cluster, or per GPU where the work is done on GPUs)",
     )  # fmt: skip
     engine.add_argument(
         "--ray-address", metavar="ADDRESS",

@@ -18,7 +18,7 @@ from tools.errors import BadInput  # noqa: E402
 def cluster():
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1})
     yield made
     made.shutdown()
 
@@ -29,6 +29,12 @@ def test_a_cluster_is_joined_and_left_as_it_was(cluster):
             assert engine.n_workers == 1
             assert dict(engine.run(jobs.double, [(1,), (2,)])) == {0: 2, 1: 4}
         assert not ray.is_initialized()
+
+
+def test_a_worker_that_needs_a_gpu_has_one_of_its_own_and_another_has_none(cluster):
+    for gpus, expected in ((True, "0"), (False, None)):
+        with open_engine("ray", address=cluster.address, gpus=gpus) as engine:
+            assert dict(engine.run(jobs.environment, [("CUDA_VISIBLE_DEVICES",)])) == {0: [expected]}
 
 
 def test_a_worker_with_another_program_is_refused_and_both_are_named(cluster, monkeypatch):

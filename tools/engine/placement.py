@@ -31,12 +31,11 @@ def placed(
 
     n = n_workers or max(1, room(threads or 1))
     if room(threads or 1) < n:
-        found = {name: sum(int(machine.get(name, 0)) for machine in machines) for name in ("CPU", "GPU")}
-        wanted = f"{threads or 1} of its processors{' and a GPU' if gpus else ''}"
+        n_cpus, n_gpus = (sum(int(machine.get(name, 0)) for machine in machines) for name in ("CPU", "GPU"))
         raise BadInput(
-            f"the Ray cluster has {found['CPU']} processors and {found['GPU']} GPUs on {len(machines)} machines: "
-            f"room for {room(threads or 1)} workers, not {n}, where each needs {wanted}: give a smaller --workers, "
-            "or join another machine with `ray start --address=HOST:PORT`."
+            f"the Ray cluster (machines: {len(machines)}, processors: {n_cpus}, GPUs: {n_gpus}) has room for "
+            f"{room(threads or 1)} of {n} workers, as each needs {'a GPU and ' if gpus else ''}processors: "
+            f"{threads or 1}. Give a smaller --workers, or join another machine with `ray start --address=HOST:PORT`."
         )
     largest = math.floor(max(machine.get("CPU", 0) for machine in machines))
     return n, threads or max(cpus for cpus in range(1, largest + 1) if room(cpus) >= n)
