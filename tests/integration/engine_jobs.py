@@ -86,7 +86,10 @@ def say(folder: str, n: int, seconds: float = 0.0) -> int:
 def say_and_wait_for_another(folder: str, n: int, other: int, tries: int) -> int:
     """Ends once `other` has been begun so often."""
     say(folder, n)
+    deadline = time.monotonic() + 30
     while len(begun(folder, other)) < tries:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"job {other} was not begun {tries} times")
         time.sleep(0.02)
     return n * n
 
@@ -102,16 +105,16 @@ def say_and_die(folder: str, n: int) -> None:
 
 
 def die_in_company(folder: str, n: int) -> bool:
-    """Job 0 lives only where no other job is at work; the others are at work for a while."""
-    at_work = Path(folder) / f"{n}.at_work"
+    """Job 0 lives only where no other process is left that has done a job; the others are at work for a while."""
+    mine, others = Path(folder) / f"{os.getpid()}.pid", Path(folder).glob("*.pid")
     if n:
-        at_work.touch()
+        mine.touch()
         time.sleep(0.3)
-        at_work.unlink()
         return True
-    deadline = time.monotonic() + 1.5
+    deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
-        if list(Path(folder).glob("*.at_work")):
+        if any(other != mine and Path(f"/proc/{other.stem}").exists() for other in others):
             os._exit(1)
         time.sleep(0.01)
+        others = Path(folder).glob("*.pid")
     return True

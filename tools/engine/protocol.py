@@ -39,5 +39,5 @@ class Engine(Protocol):
         Args:
             function: importable by name where the workers are. It gets all it needs in its arguments and returns all it
                 found: workers may share no disk.
-            jobs: arguments that can be pickled. One is read when its turn has come and kept no longer.
+            jobs: arguments that can be pickled. One is read each time its turn has come, and not kept.
         """

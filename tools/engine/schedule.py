@@ -110,15 +110,17 @@ class _Crew(Generic[T]):
     def hand_out(self) -> None:
         """Give a job to whoever has none, and start workers for the rest."""
         while self._idle and self._waiting and not self._is_kept_back(self._waiting[0]):
-            worker, job = self._idle.pop(), self._waiting[0]
+            job = self._waiting[0]
+            arguments = self._jobs[job]  # may raise, so while every worker is in its place
+            worker = self._idle.pop()
+            if self._is_last_try(job):
+                self._end_idle()
             try:
-                future = worker.submit(self._function, self._jobs[job])
+                future = worker.submit(self._function, arguments)
             except Lost:  # it ended while it had nothing to do
                 worker.end()
                 continue
             self._running[future] = worker, self._waiting.popleft()
-            if self._is_last_try(job):
-                self._end_idle()
         wanted = min(self._n_workers, len(self._waiting) + len(self._running))
         while len(self._running) + len(self._idle) + len(self._starting) < wanted:
             worker = self._hire()
