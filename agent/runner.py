@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import RunConfig
-from agent.graph import build_graph, recursion_limit
 from agent.llms import llm_notes, llm_report, prices_of, settled
 from agent.opening import Shelf, open_bench
 from agent.openings import CountedOpenings
@@ -159,6 +158,8 @@ def _run(
             )
             results = ResultsDatabase(folder.path.parent)
             results.check()  # better found out now than when the sealed split is to be opened
+            from agent.graph import build_graph, recursion_limit  # LangGraph takes a second, and the reading came first
+
             run = Investigation(folder.run_id, config, bench, openings, toolbox, trace, results, str(neuron.events))
             build_graph().invoke(
                 LoopState(round=0, stop=None), {"recursion_limit": recursion_limit(config.budget)}, context=run
