@@ -279,3 +279,65 @@ def test_published_sentences_compete_where_they_can_be_read(batches: Batches, tm
     assert second["does_not_compete"] == "a sentence in free words needs --simulator openai:MODEL."
     configs = {e.neuron: RunFolder(Path("runs") / str(e.run_id)).manifest()["config"] for e in entries(Path("runs"))}
     assert [configs[neuron]["rivals"] for neuron in ("L0N7", "L0N8")] == [[sentence], []]
+
+
+def writer_of(folder: Path) -> int | None:
+    """The process that has a trace below a folder open and has written more than a few events."""
+    for path in folder.glob("neuron-agent-batch-*/*/neurons/*/events.jsonl"):
+        if path.read_bytes().count(b"\n") > 5:
+            for link in Path("/proc").glob("[0-9]*/fd/*"):
+                try:
+                    if link.resolve() == path.resolve():
+                        return int(link.parts[2])
+                except OSError:  # it is closed by now, or another user's
+                    continue
+    return None
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the worker to be killed in /proc")
+def test_on_a_cluster_the_same_is_found_and_a_killed_worker_costs_a_second_try(
+    batches: Batches, world: Any, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
+    runs, there, killed = tmp_path / "r", tmp_path / "there", []
+    there.mkdir()
+    monkeypatch.setenv("TMPDIR", str(there))  # of the workers, where each makes a folder of its own
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp")  # the names of its sockets may not be long
+    shutil.copytree(batches.runs, runs)
+
+    def kill_a_worker() -> None:
+        wait_until(lambda: killed or killed.extend(filter(None, [writer_of(there)])))
+        os.kill(killed[0], signal.SIGKILL)
+
+    thread = threading.Thread(target=kill_a_worker)
+    thread.start()
+    again = [
+        "batch",
+        "--below",
+        "1",
+        "--layers",
+        "1",
+        "--budget",
+        "4",
+        "--seed",
+        "3",
+        "--quiet",
+        "--json",
+        "--runs-dir",
+    ]
+    assert main([*again, str(runs), "--engine", "ray", "--workers", "2"]) == 0
+    thread.join()
+    on_ray = json.loads(capsys.readouterr().out)
+    assert list(there.glob("neuron-agent-batch-*/*/result.json")) == []
+
+    alone = tmp_path / "alone"
+    shutil.copytree(batches.runs, alone)
+    assert main([*again, str(alone), "--workers", "1"]) == 0
+    assert batches.plain(runs) == batches.plain(alone)
+    for entry in entries(runs):  # which read_result and the database agree on, and which can be shown and resumed
+        result = result_of(runs, entry)
+        assert (result.to_json()["sealed_fold"], result.to_json()["sealed_reused"]) == (1, False)
+        assert str(there) not in Path(result.trace).read_text()
+        assert agent.resume(str(entry.run_id), runs_dir=runs) == result
+    assert [one["old"]["value"] is not None for one in on_ray["measured_again"]] == [True] * 2

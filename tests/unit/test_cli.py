@@ -17,6 +17,7 @@ from tools.errors import AgentError
 HEAVY = ("torch", "transformers", "transformer_lens", "langgraph", "numpy", "pydantic", "structlog", "rich")
 COMMANDS = [
     ["explain"], ["resume"], ["read"], ["top"], ["test"], ["fetch"], ["trace"], ["trace", "list"], ["trace", "show"],
+    ["batch"], ["batch", "resume"], ["batch", "show"], ["batch", "list"],
     ["eval"], ["eval", "run"], ["eval", "compare"], ["eval", "report"], ["eval", "power"], ["eval", "list"],
 ]  # fmt: skip
 
@@ -62,7 +63,7 @@ def test_every_command_exists():
     from agent.cli import _parser
 
     lines = ("explain x", "resume x", "read x y", "top x", "test x y", "fetch x", "trace list", "trace show x",
-             "eval run x", "eval compare", "eval report", "eval power", "eval list")  # fmt: skip
+             "batch", "batch resume", "batch show", "batch list", "eval run x", "eval compare", "eval report", "eval power", "eval list")  # fmt: skip
     for line in lines:
         module, function = _parser().parse_args(line.split()).run
         assert callable(getattr(import_module(module), function))
