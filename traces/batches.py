@@ -44,7 +44,7 @@ TABLES: tuple[str, ...] = (
         seconds REAL,
         PRIMARY KEY (batch_id, neuron)
     )""",
-    "CREATE INDEX batch_neurons_in_order ON batch_neurons (batch_id, status, layer, idx)",
+    "CREATE INDEX batch_neurons_open ON batch_neurons (batch_id, layer, idx) WHERE status IN ('waiting', 'running')",
     "CREATE INDEX batch_neurons_running ON batch_neurons (model_fingerprint, neuron) WHERE status = 'running'",
 )
 """SQL statements that make the tables, executed by the migration to version 2 of the schema."""
@@ -224,7 +224,8 @@ class Queue:
 
     def n_free(self) -> int:
         """How many neurons could be claimed now."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
+            assert connection is not None
             return sum(1 for _ in self._free(connection))
 
     def n_open(self) -> int:

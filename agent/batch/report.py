@@ -171,7 +171,9 @@ def _discovery_lines(found: dict[str, Any], width: int) -> list[str]:
         f"(supported or split) survive among {found['n_tested']:,} tested{said}"
     ]
     if found["not_surviving"]:
-        out.append(f"  not surviving: {shorten(', '.join(found['not_surviving']), max(40, width - 17))}")
+        q = {one["neuron"]: one["q"] for one in found["tested"]}
+        lost = ", ".join(f"{neuron} (q {q[neuron]:.2g})" for neuron in found["not_surviving"])
+        out.append(f"  not surviving: {shorten(lost, max(40, width - 17))}")
     return out
 
 

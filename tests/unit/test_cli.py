@@ -63,7 +63,8 @@ def test_every_command_exists():
     from agent.cli import _parser
 
     lines = ("explain x", "resume x", "read x y", "top x", "test x y", "fetch x", "trace list", "trace show x",
-             "batch", "batch resume", "batch show", "batch list", "eval run x", "eval compare", "eval report", "eval power", "eval list")  # fmt: skip
+             "batch", "batch resume", "batch show", "batch list",
+             "eval run x", "eval compare", "eval report", "eval power", "eval list")  # fmt: skip
     for line in lines:
         module, function = _parser().parse_args(line.split()).run
         assert callable(getattr(import_module(module), function))
