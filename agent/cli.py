@@ -340,13 +340,16 @@ def _add_batches(
         "Explain many neurons, each in a run of its own; goes on where it was when it is stopped or killed.",
         "agent batch --layers 3-5 --sample 200 --model gpt2 --dry-run\n"
         "  agent batch --neurons mine.txt --workers 2\n"
-        "  agent batch --below 0.3 --budget 40", [*settings, *common(is_behind=False)],
+        "  agent batch --worst 500 --below 0.3 --budget 40", [*settings, *common(is_behind=False)],
     )  # fmt: skip
     batch.add_argument(
         "--below", type=_score, metavar="SCORE",
         help="neurons whose latest final score is under this; they are measured again on the corpus of that run, on a "
         "fresh fold of sealed text, beside the old explanation",
     )  # fmt: skip
+    batch.add_argument(
+        "--worst", type=_whole(1), metavar="N", help="so many with the lowest score, of those with one; like --below"
+    )
     batch.add_argument("--neurons", metavar="FILE", help="one target a line; # begins a comment")
     batch.add_argument("--layers", "--layer", type=_layers, metavar="N", help="such as 3, 3-5 or 3,5-7")
     batch.add_argument(
@@ -355,8 +358,8 @@ def _add_batches(
     )  # fmt: skip
     batch.add_argument(
         "--published", metavar="DIR",
-        help="neurons with explanations in OpenAI's format, which compete where they can be simulated; --below is then "
-        "about the published score",
+        help="neurons with explanations in OpenAI's format, which compete where they can be simulated; --below and "
+        "--worst are then about the published score",
     )  # fmt: skip
     batch.add_argument("--skip-bad-lines", action="store_true", help="leave out lines and files that cannot be used")
     batch.add_argument(

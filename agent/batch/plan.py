@@ -85,9 +85,9 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     asked, config = request.asked, settled(request.config)
     lines, bad = read_lines(asked.neurons) if asked.neurons is not None else ([], [])
     rows: list[ResultRow] = []
-    if asked.below is not None and asked.published is None:
+    if asked.by_score and asked.published is None:
         rows = ResultsDatabase(request.runs_dir).select(Selection(below=asked.below, latest=True))
-        rows = [row for row in rows if asked.layers is None or row.layer in asked.layers]
+        rows = [row for row in rows if row.score is not None and (asked.layers is None or row.layer in asked.layers)]
     config = _with_model(config, asked, lines, rows, request.runs_dir)
     if not may_fetch and is_hub_name(config.model) and not _is_here(config.model):
         raise NotAvailable(f"{config.model} is not on this machine: `agent fetch {config.model}` gets it.")
@@ -126,7 +126,7 @@ def _with_model(config: RunConfig, asked: Asked, lines: list[Line], rows: list[R
     if not named and (models := sorted({row.model for row in rows})):
         if len(models) > 1:
             raise BadInput(
-                f"results below {asked.below} are of the models {' and '.join(models)}, and a batch is of one: "
+                f"the results are of the models {' and '.join(models)}, and a batch is of one: "
                 f"choose with --model {models[0]}."
             )
         earlier = _config_of(rows[-1], runs_dir)
@@ -136,8 +136,9 @@ def _with_model(config: RunConfig, asked: Asked, lines: list[Line], rows: list[R
         raise BadInput(
             f"{asked.neurons} names the models {' and '.join(named)}, and a batch is of one: split the file."
         )
-    if not named and asked.below is not None and asked.published is None:
-        raise BadInput(f"there is no result below {asked.below} in {runs_dir}: nothing is selected.")
+    if not named and asked.by_score and asked.published is None:
+        below = "" if asked.below is None else f" below {asked.below}"
+        raise BadInput(f"there is no result{below} in {runs_dir}: nothing is selected.")
     if not named and asked.published is not None:
         raise BadInput(f"it must be said whose explanations {asked.published} holds: give --model.")
     return config.model_copy(update={"model": named[0]}) if named else config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Asked:
         below: a sealed score under this: the latest one in the results database, or the published one.
         neurons: a file with one target a line.
         layers: zero-based.
+        worst: so many of what the options above leave, those with the lowest score of that kind.
         sample: so many, drawn at random from what the others leave.
         published: a folder of published explanations.
         skip_bad_lines: leave out what cannot be used instead of refusing all.
@@ -35,9 +36,15 @@ class Asked:
     below: float | None = None
     neurons: Path | None = None
     layers: frozenset[int] | None = None
+    worst: int | None = None
     sample: int | None = None
     published: Path | None = None
     skip_bad_lines: bool = False
+
+    @property
+    def by_score(self) -> bool:
+        """Whether a score decides, which a neuron must have then."""
+        return self.below is not None or self.worst is not None
 
     def told(self) -> dict[str, object]:
         """The options that were given, as JSON can say them."""
@@ -101,7 +108,7 @@ def choose(
         model: as it was typed.
         lines: of `asked.neurons`.
         bad: what is wrong with other lines of it.
-        rows: the latest results below `asked.below`; not looked at where explanations were published.
+        rows: the latest results; not looked at where explanations were published.
         seed: of the sample.
 
     Raises:
@@ -124,11 +131,13 @@ def choose(
         for found in _published(asked.published, subject):
             if isinstance(found, BadInput):
                 wrong.append(str(found))
-            elif asked.below is None or (found.score is not None and found.score < asked.below):
+            elif not asked.by_score or _is_low(found.score, asked.below):
                 published[NeuronId(found.layer, found.index)] = found
         left &= published.keys()
-    elif asked.below is not None:
-        earlier = {NeuronId(r.layer, r.idx): r for r in rows if r.layer is not None and r.idx is not None}
+    elif asked.by_score:
+        for row in rows:
+            if row.layer is not None and row.idx is not None and _is_low(row.score, asked.below):
+                earlier[NeuronId(row.layer, row.idx)] = row
         left &= earlier.keys()
     if wrong and not asked.skip_bad_lines:
         more = f"; and {len(wrong) - _N_SHOWN} more" if len(wrong) > _N_SHOWN else ""
@@ -137,9 +146,16 @@ def choose(
     if not left:
         raise BadInput(f"no neuron of {subject.name} is selected: --below, --layers and the others must all hold.")
     neurons = sorted(left)
+    if asked.worst is not None:
+        scored: Mapping[NeuronId, ResultRow | PublishedNeuron] = published if asked.published is not None else earlier
+        neurons = sorted(sorted(neurons, key=lambda neuron: scored[neuron].score or 0.0)[: asked.worst])
     if asked.sample is not None and asked.sample < len(neurons):
         neurons = sorted(random.Random(seed).sample(neurons, asked.sample))
     return [Chosen(neuron, earlier.get(neuron), published.get(neuron)) for neuron in neurons], wrong
+
+
+def _is_low(score: float | None, below: float | None) -> bool:
+    return score is not None and (below is None or score < below)
 
 
 def _layers(asked: Asked, subject: Subject) -> list[int]:

@@ -28,12 +28,13 @@ def run(arguments: argparse.Namespace) -> None:
         below=arguments.below,
         neurons=None if arguments.neurons is None else Path(arguments.neurons),
         layers=arguments.layers,
+        worst=arguments.worst,
         sample=arguments.sample,
         published=None if arguments.published is None else Path(arguments.published),
         skip_bad_lines=arguments.skip_bad_lines,
     )
     if asked == Asked(skip_bad_lines=asked.skip_bad_lines):
-        raise BadInput("say which neurons: give --below, --neurons, --layers, --sample or --published.")
+        raise BadInput("say which neurons: give --below, --worst, --neurons, --layers, --sample or --published.")
     texts = {"corpus": arguments.corpus, "corpus_tokens": arguments.corpus_tokens, "index": arguments.index}
     config = configured(
         "L0N0", model=arguments.model, **texts, budget=arguments.budget, max_seconds=arguments.max_seconds,

@@ -79,7 +79,7 @@ def test_bad_lines_are_told_by_number_text_and_reason_and_left_out_only_when_tol
 
 
 def test_options_combine_by_intersection(names: Path, tmp_path: Path) -> None:
-    rows = [row("L2N3"), row("L3N9"), row("L0N0")]
+    rows = [row("L2N3", score=0.2), row("L3N9", score=0.29), row("L0N0", score=-0.1), row("L1N4", score=0.3)]
     assert chosen(Asked(below=0.3), rows)[0] == ["L0N0", "L2N3", "L3N9"]
     assert chosen(Asked(below=0.3, neurons=names), rows)[0] == ["L2N3", "L3N9"]
     assert chosen(Asked(below=0.3, neurons=names, layers=frozenset({2, 1})), rows)[0] == ["L2N3"]
@@ -92,6 +92,17 @@ def test_options_combine_by_intersection(names: Path, tmp_path: Path) -> None:
         chosen(Asked(below=0.3, layers=frozenset({1})), rows)
     with pytest.raises(BadInput, match="there is no layer 4: mini has layers 0-3"):
         chosen(Asked(layers=frozenset({4})))
+
+
+def test_the_worst_are_those_with_the_lowest_score(names: Path, tmp_path: Path) -> None:
+    rows = [row("L2N3", score=0.2), row("L3N9", score=-0.1), row("L0N0", score=0.1), row("L0N1", score=None)]
+    assert chosen(Asked(worst=2), rows)[0] == ["L0N0", "L3N9"]
+    assert chosen(Asked(worst=9), rows)[0] == ["L0N0", "L2N3", "L3N9"]
+    assert chosen(Asked(worst=2, below=0.0), rows)[0] == ["L3N9"]
+    assert chosen(Asked(worst=1, neurons=names, layers=frozenset({2})), rows)[0] == ["L2N3"]
+    for layer, index, score in ((2, 3, 0.1), (3, 9, 0.05), (0, 1, None)):
+        published(tmp_path, layer, index, score)
+    assert chosen(Asked(published=tmp_path, worst=1), rows)[0] == ["L3N9"]
 
 
 def test_published_files_that_cannot_be_used_are_bad_lines(tmp_path: Path) -> None:
