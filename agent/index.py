@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from agent.opening import Shelf, default_corpus_tokens, open_subject_for
 from tools.engine.open import open_engine
-from tools.errors import BadInput
+from tools.errors import BadInput, Interrupted
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import dataset_of, load_texts
 from tools.evidence.splits import split_corpus
-from tools.index.find import Source, index_folder
+from tools.index.find import Source, check_source, index_folder
 from tools.index.shown import ShownNeuron, shown_neuron
-from tools.index.store import ActivationIndex
+from tools.index.store import BUILDING, ActivationIndex
 from tools.subject.lean import LeanGPT2
 from traces.console import Display
-
-if TYPE_CHECKING:
-    pass
 
 _EVERYTHING = 1 << 40
 
@@ -47,6 +44,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
         BadInput: the model is not of GPT-2's architecture, or an option does not fit.
         NotAvailable: the model or corpus is not here and cannot be fetched.
         StorageError: the disk is full or damaged.
+        Interrupted: by Ctrl-C.
     """
     from tools.index.build import BuildOptions, build_index
 
@@ -71,7 +69,13 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     on_gpu = request.device == "cuda"
     threads = None if on_gpu else 1
     with open_engine(request.engine, request.workers, request.ray_address, on_gpu, threads) as engine:
-        return build_index(subject, _where(request.model, subject), corpus, source, folder, options, engine, display)
+        try:
+            model = _where(request.model, subject)
+            return build_index(subject, model, corpus, source, folder, options, engine, display)
+        except KeyboardInterrupt as error:
+            raise Interrupted(
+                f"interrupted: what was computed is kept in {folder}{BUILDING}, and the same command goes on from it."
+            ) from error
 
 
 def _where(model: str, subject: LeanGPT2) -> str:
@@ -86,14 +90,17 @@ def opened(index: str, model: str, corpus: str | None, display: Display) -> Acti
     """An index by its folder, or (`auto`) the one of a model and corpus.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is none, or it is of another corpus.
         StorageError: it is damaged.
     """
     if index == "none":
         raise BadInput("--index none leaves nothing to show: give a folder, or auto.")
-    if index != "auto":
-        return ActivationIndex(Path(index))
     shelf = Shelf()
+    if index != "auto":
+        given = ActivationIndex(Path(index))
+        if corpus:
+            check_source(given, shelf.source(corpus, model)[0], corpus)
+        return given
     subject = shelf.subject(model, (), display)
     found = shelf.index(subject, corpus, "auto")
     if found is None:

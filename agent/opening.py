@@ -25,7 +25,7 @@ from tools.free_text.explainer import FreeTextExplainer
 from tools.free_text.simulator import FreeTextSimulator
 from tools.free_text.texts import TokenTexts
 from tools.free_text.writer import FreeTextWriter
-from tools.index.find import Source, find_index
+from tools.index.find import Source, check_source, find_index
 from tools.index.neuron import sought_excerpts
 from tools.index.store import ActivationIndex
 from tools.records.excerpts import Excerpts
@@ -107,18 +107,26 @@ class Shelf:
         if key not in self.indexes:
             notes: tuple[str, ...] = ()
             if index == "auto":
-                dataset = dataset_of(spec)  # reading one to know its texts may take a network
-                texts = None if dataset else self._texts(spec, subject.name)
-                source = Source(texts.fingerprint if texts else "", dataset)
-                found, notes = find_index(default_cache_dir(), subject, source), texts.notes if texts else ()
+                source, notes = self.source(spec, subject.name)
+                found = find_index(default_cache_dir(), subject, source)
             else:
                 found = ActivationIndex(Path(index))
                 found.check_subject(subject)
-                name, own = found.manifest["corpus"]["name"], found.manifest["corpus"]["texts"]
-                if spec and not dataset_of(spec) and self._texts(spec, subject.name).fingerprint != own:
-                    raise BadInput(f"the index {index} is of the corpus {name}, not of {spec}: leave one of them out.")
+                if spec:
+                    check_source(found, self.source(spec, subject.name)[0], spec)
             self.indexes[key] = (found, found.sampled_corpus(notes)) if found else None
         return self.indexes[key]
+
+    def source(self, spec: str | None, model: str) -> tuple[Source, tuple[str, ...]]:
+        """What tells whether an index is of a corpus, and notes on reading it.
+
+        Raises:
+            BadInput, NotAvailable, StorageError: see `tools.evidence.corpus.load_texts`.
+        """
+        if dataset := dataset_of(spec):  # reading one to know its texts may take a network
+            return Source("", dataset), ()
+        texts = self._texts(spec, model)
+        return Source(texts.fingerprint), texts.notes
 
     def scan(self, subject: Subject, corpus: SplitCorpus, layer: int, display: Display) -> LayerScan:
         """A layer read over a corpus.

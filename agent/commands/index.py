@@ -7,7 +7,6 @@ from pathlib import Path
 
 from agent.commands.output import progress, say, say_json
 from agent.index import IndexRequest, build, opened, show
-from tools.index.files import MANIFEST
 from tools.index.shown import ReadExcerpt, ShownNeuron
 from tools.index.store import ActivationIndex
 from traces.tokens import around_peak
@@ -61,11 +60,7 @@ def neuron(arguments: argparse.Namespace) -> None:
 
 def _about(index: ActivationIndex) -> dict[str, object]:
     hidden = ("files", "token_blocks", "token_type", "counts", "version")
-    return {name: value for name, value in index.manifest.items() if name not in hidden} | {"bytes": _size(index)}
-
-
-def _size(index: ActivationIndex) -> int:
-    return sum((index.folder / name).stat().st_size for name in (*index.manifest["files"], "tokens.npy", MANIFEST))
+    return {name: value for name, value in index.manifest.items() if name not in hidden} | {"bytes": index.n_bytes}
 
 
 def _described(index: ActivationIndex) -> str:
@@ -79,7 +74,7 @@ def _described(index: ActivationIndex) -> str:
         f"  excerpts   {', '.join(f'{part} {n:,}' for part, n in excerpts.items())}",
         f"  of each    its {shape.top} top excerpts in every split; moments and firing rate on {n_summed:,} tokens",
         f"  values     {values['dtype']} on {values['device']}, {values['batch_excerpts']} excerpts at once",
-        f"  on disk    {_size(index) / 1e6:,.1f} MB in {index.folder}",
+        f"  on disk    {index.n_bytes / 1e6:,.1f} MB in {index.folder}",
     ]
     if rounding:
         lines.append(

@@ -33,7 +33,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def wait_for_shards(out: Path, n: int) -> None:
     deadline = time.monotonic() + 60
     shards = out.with_name(f"{out.name}.building") / "shards"
-    while len(list(shards.glob("*.npz"))) < n:
+    while len(list(shards.glob("*.shard"))) < n:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -54,11 +54,21 @@ def test_a_killed_build_goes_on_with_more_workers_and_ends_in_the_same_bytes(wor
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert not out.exists()
-    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed.building" / "shards").glob("*.npz")}
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed.building" / "shards").glob("*.shard")}
     assert kept
     ended_well(build(world, out, "--workers", "2"))
     assert bytes_of(out) == bytes_of(index)
     assert json.loads((out / "manifest.json").read_text())["excerpts"]["explore"] > 500
+
+
+def test_ctrl_c_ends_a_build_at_once_and_says_how_to_go_on(world, tmp_path):
+    out = tmp_path / "stopped"
+    process = build(world, out, "--workers", "1", "--batch-excerpts", "2")
+    wait_for_shards(out, 1)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"kept in {out}.building, and the same command goes on from it" in err.decode()
 
 
 def test_two_workers_of_ray_one_of_them_killed_build_the_same_bytes(world, index, tmp_path):
@@ -122,6 +132,13 @@ def test_a_damaged_index_another_model_and_no_index_are_said(world, index, tmp_p
     assert "is of model with another tokenizer than mini" in capsys.readouterr().err
     assert main(["index", "info", *options[:2], "--corpus", str(world.corpus)]) == 2
     assert "`agent index build --model" in capsys.readouterr().err
+    elsewhere = [*options, str(index), "--corpus", "owner/name"]
+    for command in (["explain", "L1N3"], ["index", "neuron", "L1N3"], ["index", "info"]):
+        assert main([*command, *elsewhere]) == 2
+        assert "is of the corpus corpus, not of owner/name" in capsys.readouterr().err
+    path.unlink()
+    assert main(["index", "info", "--index", str(tmp_path / "damaged")]) == 5
+    assert f"{path} is damaged (No such file or directory)" in capsys.readouterr().err
     assert main(["explain", "L1N3", *options, str(index), "--corpus-tokens", "9000"]) == 2
     assert "leave out --index or --corpus-tokens" in capsys.readouterr().err
 

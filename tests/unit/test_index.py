@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -19,7 +20,8 @@ from tools.evidence.scan import scan_layer
 from tools.evidence.splits import PARTS, split_corpus
 from tools.index import build as build_module
 from tools.index.build import BuildOptions, build_index
-from tools.index.find import Source, find_index, index_folder
+from tools.index.files import mapped, read_arrays, read_manifest, write_arrays
+from tools.index.find import Source, check_source, find_index, index_folder
 from tools.index.keys import (
     EMPTY,
     keep_lowest,
@@ -133,6 +135,12 @@ def world(save_gpt2, tmp_path_factory):
         model.transformer.h[1].mlp.c_fc.weight[:, 3] = 0  # the same value everywhere, so that all rows tie
         model.transformer.h[1].mlp.c_fc.bias[3] = 0.5
         model.transformer.h[1].mlp.c_fc.bias[4] = -99  # never above 0
+        first = model.transformer.h[0].mlp
+        first.c_fc.weight[:, 5] *= 1000
+        first.c_fc.weight[:, 6] *= 1e10
+        first.c_fc.weight[:, 7] = 0
+        first.c_fc.bias[7] = 0.3
+        first.c_proj.weight[5:8] = 0
     model.save_pretrained(folder / "model")
     (folder / "corpus").mkdir()
     for number, (_, text) in zip(range(25), texts_of("corpus"), strict=False):
@@ -178,7 +186,7 @@ def largest(world, index):
     n = sum(index.n_excerpts)
     values = np.empty((n, subject.n_layers, subject.d_mlp), np.float32)
     positions = np.empty(values.shape, np.int64)
-    tokens = []
+    tokens = {0: [], 1: []}
     for shard in shards_of(index.n_excerpts, 32):
         texts = index.excerpts(np.arange(shard.first, shard.end))
         for rows in rows_by_length(texts.lengths, 32):
@@ -191,9 +199,9 @@ def largest(world, index):
                     neurons = subject.feed_forward(x, layer)[:, 1:].numpy()
                     values[shard.first + rows, layer] = neurons.max(1)
                     positions[shard.first + rows, layer] = neurons.argmax(1)
-                    if shard.part == 0 and layer == 1:
-                        tokens.append(neurons.reshape(-1, subject.d_mlp).copy())
-    return values, positions, np.concatenate(tokens)
+                    if shard.part == 0:
+                        tokens[layer].append(neurons.reshape(-1, subject.d_mlp).copy())
+    return values, positions, {layer: np.concatenate(found) for layer, found in tokens.items()}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -228,7 +236,7 @@ def test_samples_by_value_are_the_first_rows_of_each_bin(world, index, largest):
 
 
 def test_moments_threshold_and_firing_rate_are_those_of_the_tokens(world, index, largest):
-    tokens = largest[2].astype(np.float64)
+    tokens = largest[2][1].astype(np.float64)
     n_firing = 0
     for neuron in range(world[1].d_mlp):
         own, found = tokens[:, neuron], distribution(index, NeuronId(1, neuron))
@@ -248,6 +256,17 @@ def test_moments_threshold_and_firing_rate_are_those_of_the_tokens(world, index,
     assert n_firing > 50
 
 
+def test_very_large_values_and_all_but_equal_ones_have_a_firing_rate_and_no_made_up_moments(index, largest):
+    loud, too_loud, flat = (distribution(index, NeuronId(0, neuron)) for neuron in (5, 6, 7))
+    assert loud.theta > 64
+    assert loud.firing_rate == pytest.approx((largest[2][0][:, 5] > loud.theta).mean(), rel=0.4)  # of one wide bin
+    assert loud.firing_rate > 0.1
+    assert too_loud.kurtosis is None  # its fourth powers are too large for float32
+    assert np.isfinite([too_loud.mean, too_loud.variance, too_loud.theta]).all()
+    assert (flat.skewness, flat.kurtosis, flat.firing_rate) == (None, None, 1)
+    assert flat.mean == pytest.approx(0.3)
+
+
 def test_order_of_shards_interruptions_and_other_batches_of_work_change_no_byte(world, index, tmp_path, small_shards):
     expected = bytes_of(index.folder)
     backwards = built(world, tmp_path / "a", InOrder(lambda n: reversed(range(n))), sample_tokens=6000)
@@ -258,19 +277,100 @@ def test_order_of_shards_interruptions_and_other_batches_of_work_change_no_byte(
     rest = InOrder(lambda n: reversed(range(n)))
     assert bytes_of(built(world, tmp_path / "b", rest, sample_tokens=6000).folder) == expected
     assert not set(rest.done) & set(range(4))
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["a", "b"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_a_shard_that_was_damaged_meanwhile_is_computed_again(world, index, tmp_path, small_shards):
     with pytest.raises(KeyboardInterrupt):
         built(world, tmp_path / "b", InOrder(stop_after=3), sample_tokens=6000)
-    shard = tmp_path / "b.building" / "shards" / "000001.npz"
+    shard = tmp_path / "b.building" / "shards" / "000001.shard"
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
     rest = InOrder()
     assert bytes_of(built(world, tmp_path / "b", rest, sample_tokens=6000).folder) == bytes_of(index.folder)
     assert rest.done[0] == 1
+
+
+def test_no_flipped_bit_and_no_lost_end_of_a_shard_goes_unseen(tmp_path):
+    arrays = {"top_slots": np.arange(5, dtype=np.uint32), "top_keys": np.arange(5, dtype=np.uint64)}
+    path = tmp_path / "000000.shard"
+    write_arrays(path, arrays)
+    content = path.read_bytes()
+    assert {name: found.tolist() for name, found in read_arrays(path).items()} == {
+        name: array.tolist() for name, array in arrays.items()
+    }
+    for at in range(len(content)):
+        path.write_bytes(content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :])
+        assert read_arrays(path) is None
+        path.write_bytes(content[:at])
+        assert read_arrays(path) is None
+
+
+@pytest.mark.parametrize("name", ["tokens.npy", "lengths.npy", "names.bin"])
+def test_texts_that_were_damaged_before_a_build_went_on_are_written_anew(world, index, tmp_path, small_shards, name):
+    with pytest.raises(KeyboardInterrupt):
+        built(world, tmp_path / "b", InOrder(stop_after=3), sample_tokens=6000)
+    path = tmp_path / "b.building" / name
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 1
+    path.write_bytes(content)
+    assert bytes_of(built(world, tmp_path / "b", sample_tokens=6000).folder) == bytes_of(index.folder)
+
+
+def test_what_was_begun_with_other_options_is_not_thrown_away(world, tmp_path, small_shards):
+    with pytest.raises(KeyboardInterrupt):
+        built(world, tmp_path / "b", InOrder(stop_after=2), sample_tokens=6000)
+    with pytest.raises(BadInput, match=r"b\.building holds what was computed of another index, or with other options"):
+        built(world, tmp_path / "b", sample_tokens=6000, batch=3)
+    assert len(list((tmp_path / "b.building" / "shards").glob("*.shard"))) == 2
+    with pytest.raises(BadInput, match=r"no activation index in .*/b: `agent index build` goes on with the one"):
+        ActivationIndex(tmp_path / "b")
+    with pytest.raises(BadInput, match="goes on with the one"):
+        ActivationIndex(tmp_path / "b.building")
+
+
+def test_an_index_is_the_same_when_its_corpus_was_moved(world, index, small_shards):
+    root, subject, corpus, texts = world
+    moved = root, subject, dataclasses.replace(corpus, name="elsewhere"), texts
+    engine = InOrder()
+    assert built(moved, index.folder, engine, sample_tokens=6000).fingerprint == index.fingerprint
+    assert engine.done == []
+
+
+def test_a_build_that_ends_while_another_begins_is_enough(world, index, tmp_path, small_shards, monkeypatch):
+    class Slow(build_module.FileLock):
+        def __enter__(self):
+            shutil.copytree(index.folder, tmp_path / "b")
+            return super().__enter__()
+
+    monkeypatch.setattr(build_module, "FileLock", Slow)
+    engine = InOrder()
+    assert bytes_of(built(world, tmp_path / "b", engine, sample_tokens=6000).folder) == bytes_of(index.folder)
+    assert engine.done == []
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_folder_or_file_that_is_no_index_is_named_and_never_to_be_removed(world, index, tmp_path, small_shards):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "diary.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "empty").mkdir()
+    for name in ("own", "file"):
+        with pytest.raises(BadInput, match=f"{name} is there already and is no index: name another folder"):
+            built(world, tmp_path / name, sample_tokens=6000)
+    for name in ("own", "file", "empty", "nowhere"):
+        with pytest.raises(BadInput, match=f"there is no activation index in .*/{name}: `agent index build` makes one"):
+            ActivationIndex(tmp_path / name)
+    assert built(world, tmp_path / "empty", sample_tokens=6000).fingerprint == index.fingerprint
+
+
+def test_a_model_that_cannot_read_a_whole_excerpt_is_refused_at_once(world, save_gpt2, tmp_path):
+    save_gpt2(tmp_path / "short", n_positions=64)
+    short = LeanGPT2(ModelFolder(tmp_path / "short", "short"))
+    with pytest.raises(BadInput, match=r"reads at most 63 tokens after BOS.*n_positions is at least 65"):
+        built((tmp_path, short, *world[2:]), tmp_path / "index")
+    assert not (tmp_path / "index.building").exists()
 
 
 def test_a_build_ended_just_before_its_last_step_is_not_done_again(world, index, tmp_path, small_shards):
@@ -291,6 +391,22 @@ def test_a_flipped_bit_is_found_and_the_file_named(world, index, tmp_path, name)
         shown_neuron(ActivationIndex(folder), world[1], NeuronId(1, 0))
     with pytest.raises(StorageError, match=f"{name} is damaged"):
         ActivationIndex(folder).check_all()
+
+
+def test_a_damaged_header_or_manifest_is_an_error_of_ours(index, tmp_path):
+    content, tokens = (index.folder / "tokens.npy").read_bytes(), np.load(index.folder / "tokens.npy")
+    n_seen = 0
+    for at in range(10, 128):
+        (tmp_path / "tokens.npy").write_bytes(content[:at] + bytes([content[at] ^ 8]) + content[at + 1 :])
+        try:
+            mapped(tmp_path / "tokens.npy", tokens.dtype, tokens.shape)
+        except StorageError:
+            n_seen += 1
+    assert n_seen > 50
+    for content in (b"[]", b"{}", b"null", b"", b"\xff"):
+        (tmp_path / "manifest.json").write_bytes(content)
+        with pytest.raises(StorageError, match=r"manifest\.json is damaged"):
+            read_manifest(tmp_path)
 
 
 def test_an_index_of_another_version_says_so(index, tmp_path):
@@ -391,3 +507,23 @@ def test_an_index_is_found_by_model_and_texts(world, index, tmp_path):
     assert found.folder == folder
     assert find_index(tmp_path, subject, Source("0" * 64)) is None
     assert find_index(tmp_path, subject, Source(texts.fingerprint, dataset="owner/name")) is None
+
+
+def test_a_damaged_index_is_said_wherever_it_lies_and_one_of_another_version_is_passed_over(world, index, tmp_path):
+    from tools.index.files import write_manifest
+
+    _, subject, corpus, texts = world
+    folder = index_folder(tmp_path / "formats", subject.fingerprint, corpus.fingerprint, "float32")
+    shutil.copytree(index.folder, folder)
+    write_manifest(folder, index.manifest | {"version": 99})
+    assert find_index(tmp_path / "formats", subject, Source(texts.fingerprint)) is None
+    (folder / "manifest.json").write_text("{}")
+    with pytest.raises(StorageError, match=r"manifest\.json is damaged"):
+        find_index(tmp_path / "formats", subject, Source(texts.fingerprint))
+
+
+def test_an_index_of_other_texts_is_refused(world, index):
+    check_source(index, Source(world[3].fingerprint), "corpus")
+    for source in (Source("0" * 64), Source("", dataset="owner/name")):
+        with pytest.raises(BadInput, match="is of the corpus corpus, not of mine: leave one of them out"):
+            check_source(index, source, "mine")

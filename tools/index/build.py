@@ -6,8 +6,8 @@ whatever the number of workers and the order in which they end.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +23,24 @@ from tools.evidence.cache import remove
 from tools.evidence.names import NAME_FILES
 from tools.evidence.progress import Progress
 from tools.evidence.splits import PARTS, SplitCorpus
-from tools.index.files import block_sums, mapped, read_manifest, sha256_of, write_manifest
+from tools.index.files import (
+    MANIFEST,
+    block_sums,
+    mapped,
+    read_arrays,
+    read_manifest,
+    sha256_of,
+    write_arrays,
+    write_manifest,
+)
 from tools.index.find import Source
 from tools.index.keys import EMPTY, keep_lowest
-from tools.index.layout import BLOCK_EXCERPTS, Shard, shards_of, starts_of, write_texts
+from tools.index.layout import BLOCK_EXCERPTS, TOKENS, Shard, shards_of, write_texts
 from tools.index.neuron import top_entries
 from tools.index.shape import INDEX_VERSION, PER_BIN, STATISTICS_EXCERPTS, TOP, TOP_BFLOAT16, VALUE_BINS, IndexShape
-from tools.index.shard import ShardArrays, ShardWork, index_shard
+from tools.index.shard import ShardWork, index_shard
 from tools.index.shown import bfloat16_error
-from tools.index.store import ActivationIndex, layer_file
+from tools.index.store import BUILDING, ActivationIndex, layer_file
 from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.neuron import NeuronId
 from tools.subject.lean import LeanGPT2
@@ -40,7 +49,7 @@ _PLAN = "plan.json"
 _TEXTS = ("lengths.npy", "documents.npy", "ids.npy", "texts.npy", *NAME_FILES)
 _BATCH_BYTES = {"cpu": 1 << 27, "cuda": 1 << 32}
 _MIN_BATCH, _MAX_BATCH = 4, 512
-_SHARD_WEIGHTS = 2048 * 100_000_000  # excerpts of a shard times weights of the model, on a CPU
+_SHARD_WEIGHTS = {"cpu": 512 * 100_000_000, "cuda": 16_384 * 100_000_000}  # excerpts of a shard times the model's
 _MIN_SHARD, _MAX_SHARD = 128, 2048
 _CHECKED_NEURONS, _CHECKED_EXCERPTS = 8, 5  # a layer, and of each neuron
 
@@ -87,9 +96,14 @@ def build_index(
         progress: counts excerpts.
 
     Raises:
-        BadInput: the folder holds an index of something else, or a worker has another model.
+        BadInput: the model cannot read a whole excerpt, the folder holds something else, or a worker has another model.
         StorageError: the disk is full or damaged, or another process builds this index.
     """
+    if subject.n_ctx < EXCERPT_TOKENS:
+        raise BadInput(
+            f"{subject.name} reads at most {subject.n_ctx} tokens after BOS, and excerpts have {EXCERPT_TOKENS}: an "
+            f"index needs a model whose n_positions is at least {EXCERPT_TOKENS + 1}."
+        )
     work = ShardWork(
         model=model,
         fingerprint=subject.fingerprint,
@@ -101,26 +115,18 @@ def build_index(
     )
     shape = IndexShape(subject.n_layers, subject.d_mlp, work.top)
     plan = _plan(subject, corpus, source, options, work)
-    if folder.exists():
-        index = ActivationIndex(folder)
-        if any(index.manifest.get(key) != value for key, value in plan.items()):
-            raise BadInput(f"{folder} holds another index: remove it, or name another folder with --out.")
-        index.check_all()
-        return index
-    building = folder.with_name(f"{folder.name}.building")
+    building = folder.with_name(folder.name + BUILDING)
+    lock = building.with_name(f"{building.name}.lock")
     try:
-        building.mkdir(parents=True, exist_ok=True)
-        with FileLock(building.with_name(f"{building.name}.lock"), timeout=0):
-            if not _is_whole(building, plan):
-                n_excerpts = _texts(building, plan, corpus, subject.tokenizer.d_vocab)
-                shards = shards_of(n_excerpts, plan["values"]["shard_excerpts"])
-                _compute(building, work, shards, engine, progress)
-                _assemble(building, plan, n_excerpts, shards, shape)
-                if options.dtype == "bfloat16":
-                    _check_rounding(building, subject)
-            remove(building / "shards")
-            remove(building / _PLAN)
-            building.replace(folder)
+        if (index := _finished(folder, plan)) is not None:
+            return index
+        building.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=0):
+            if _finished(folder, plan) is None:  # it may have been built since
+                _finish(building, plan, work, subject, corpus, shape, engine, progress)
+                building.replace(folder)
+            with contextlib.suppress(OSError):  # where open files cannot be removed
+                lock.unlink()
     except Timeout as error:
         raise StorageError(
             f"another process is building {folder}: wait for it, or name another folder with --out."
@@ -131,6 +137,47 @@ def build_index(
             "with --out or NEURON_AGENT_CACHE. What was computed is kept, and the same command goes on from there."
         ) from error
     return ActivationIndex(folder)
+
+
+def _finished(folder: Path, plan: dict[str, Any]) -> ActivationIndex | None:
+    """The index that is asked for, checked; None where nothing is there yet.
+
+    Raises:
+        BadInput: something else is there.
+        StorageError: it is damaged.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return None
+    if not (folder / MANIFEST).is_file():
+        raise BadInput(f"{folder} is there already and is no index: name another folder with --out.")
+    index = ActivationIndex(folder)
+    if not _is_planned(index.manifest, plan):
+        raise BadInput(f"{folder} holds another index: remove it, or name another folder with --out.")
+    index.check_all()
+    return index
+
+
+def _finish(
+    building: Path,
+    plan: dict[str, Any],
+    work: ShardWork,
+    subject: LeanGPT2,
+    corpus: SplitCorpus,
+    shape: IndexShape,
+    engine: Engine,
+    progress: Progress,
+) -> None:
+    """Bring a folder from wherever it is to a whole index."""
+    building.mkdir(exist_ok=True)
+    if not _is_whole(building, plan):
+        texts = _texts(building, plan, corpus, subject.tokenizer.d_vocab)
+        shards = shards_of([texts["excerpts"][part] for part in PARTS], plan["values"]["shard_excerpts"])
+        _compute(building, work, shards, engine, progress)
+        _assemble(building, plan, texts, shards, shape)
+        if work.dtype == "bfloat16":
+            _check_rounding(building, subject)
+    remove(building / "shards")
+    remove(building / _PLAN)
 
 
 def _batch_for(subject: LeanGPT2, device: str) -> int:
@@ -145,7 +192,7 @@ def _plan(
 ) -> dict[str, Any]:
     """What decides every byte of an index."""
     weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
-    size = _SHARD_WEIGHTS // max(weights, 1) * (8 if options.device == "cuda" else 1)
+    size = _SHARD_WEIGHTS[options.device] // max(weights, 1)
     size = 1 << max(0, size.bit_length() - 1)
     return {
         "version": INDEX_VERSION,
@@ -181,25 +228,72 @@ def _is_whole(building: Path, plan: dict[str, Any]) -> bool:
     except (BadInput, StorageError):
         return False
     is_checked = plan["values"]["dtype"] == "float32" or "against_float32" in index.manifest
-    return is_checked and all(index.manifest.get(key) == value for key, value in plan.items())
+    return is_checked and _is_planned(index.manifest, plan)
 
 
-def _texts(building: Path, plan: dict[str, Any], corpus: SplitCorpus, d_vocab: int) -> list[int]:
-    """Write the texts where an earlier build has not; returns the excerpts of each part."""
+def _is_planned(found: dict[str, Any], plan: dict[str, Any]) -> bool:
+    """Whether a plan leads to an index. Names say nothing: a model or a corpus may have been moved."""
+
+    def nameless(key: str) -> Any:
+        value = found.get(key)
+        return {**value, "name": plan[key].get("name")} if isinstance(value, dict) and "name" in value else value
+
+    return all(nameless(key) == value for key, value in plan.items())
+
+
+def _texts(building: Path, plan: dict[str, Any], corpus: SplitCorpus, d_vocab: int) -> dict[str, Any]:
+    """Write the texts where an earlier build has not, or where they were damaged since; what the manifest says of them.
+
+    Raises:
+        BadInput: another index was begun here.
+    """
     try:
         found = read_manifest(building / _PLAN)
     except StorageError:
         found = {}
-    n_excerpts: list[int] = found.pop("n_excerpts", [])
-    if found == plan:
-        return n_excerpts
+    if found and not _is_planned(found["plan"], plan):
+        raise BadInput(
+            f"{building} holds what was computed of another index, or with other options: finish that one with the "
+            "command that began it, remove the folder, or name another one with --out."
+        )
+    texts: dict[str, Any] = found.get("texts", {})
+    if texts and _are_whole(building, texts):
+        return texts
     for old in building.iterdir():
         remove(old)
-    n_excerpts = write_texts(corpus, d_vocab, building)
+    texts = _described(building, plan, write_texts(corpus, d_vocab, building))
     (building / "shards").mkdir()
     (building / _PLAN).mkdir()
-    write_manifest(building / _PLAN, plan | {"n_excerpts": n_excerpts})
-    return n_excerpts
+    write_manifest(building / _PLAN, {"plan": plan, "texts": texts})
+    return texts
+
+
+def _described(building: Path, plan: dict[str, Any], n_excerpts: list[int]) -> dict[str, Any]:
+    """What the manifest says of texts that have just been written."""
+    lengths = np.load(building / "lengths.npy", mmap_mode="r")
+    tokens = np.load(building / TOKENS, mmap_mode="r")
+    share = min(1.0, plan["sample_tokens"] / max(int(lengths.sum(dtype=np.int64)), 1))
+    n_statistics = min(STATISTICS_EXCERPTS, n_excerpts[0])
+    return {
+        "excerpts": dict(zip(PARTS, n_excerpts, strict=True)),
+        "sample": {part: int(np.ceil(share * count)) for part, count in zip(PARTS, n_excerpts, strict=True)},
+        "statistics": {"excerpts": n_statistics, "tokens": int(lengths[:n_statistics].sum(dtype=np.int64))},
+        "token_type": tokens.dtype.str,
+        "token_blocks": block_sums(tokens, BLOCK_EXCERPTS),
+        "files": {name: sha256_of(building / name) for name in _TEXTS},
+    }
+
+
+def _are_whole(building: Path, texts: dict[str, Any]) -> bool:
+    """Whether texts are still as they were written."""
+    shape = (sum(texts["excerpts"].values()), EXCERPT_TOKENS)
+    try:
+        tokens = mapped(building / TOKENS, np.dtype(texts["token_type"]), shape)
+        return block_sums(tokens, BLOCK_EXCERPTS) == texts["token_blocks"] and all(
+            sha256_of(building / name) == expected for name, expected in texts["files"].items()
+        )
+    except (OSError, StorageError):
+        return False
 
 
 class _Jobs(Sequence[tuple[Any, ...]]):
@@ -207,7 +301,7 @@ class _Jobs(Sequence[tuple[Any, ...]]):
 
     def __init__(self, building: Path, work: ShardWork, shards: list[Shard]) -> None:
         self._work, self._shards = work, shards
-        self._tokens = np.load(building / "tokens.npy", mmap_mode="r")
+        self._tokens = np.load(building / TOKENS, mmap_mode="r")
         self._lengths = np.load(building / "lengths.npy", mmap_mode="r")
 
     def __len__(self) -> int:
@@ -227,14 +321,12 @@ class _Jobs(Sequence[tuple[Any, ...]]):
 
 def _compute(building: Path, work: ShardWork, shards: list[Shard], engine: Engine, progress: Progress) -> None:
     """Have every shard computed that is not there yet."""
-    progress.start(shards[-1].end, f"reading every neuron of {Path(work.model).name}")
+    missing = [shard for shard in shards if read_arrays(_shard_file(building, shard)) is None]
+    n_missing = sum(shard.end - shard.first for shard in missing)
+    n_there = shards[-1].end - n_missing
+    kept = f" ({n_there:,} excerpts were read earlier)" if n_there else ""
+    progress.start(n_missing, f"reading every neuron of {Path(work.model).name}{kept}")
     try:
-        missing = []
-        for shard in shards:
-            if _read_shard(building, shard) is None:
-                missing.append(shard)
-            else:
-                progress.advance(shard.end - shard.first)
         outcomes = engine.run(index_shard, _Jobs(building, work, missing))
         try:
             for number, outcome in outcomes:
@@ -246,7 +338,7 @@ def _compute(building: Path, work: ShardWork, shards: list[Shard], engine: Engin
                         f"excerpts {shard.first}-{shard.end - 1} could not be read ({type(outcome).__name__}: "
                         f"{outcome}); what was computed is kept, and the same command goes on from there."
                     ) from outcome
-                _write_shard(building, shard, outcome)
+                write_arrays(_shard_file(building, shard), outcome)
                 progress.advance(shard.end - shard.first)
         finally:
             outcomes.close()
@@ -255,28 +347,11 @@ def _compute(building: Path, work: ShardWork, shards: list[Shard], engine: Engin
 
 
 def _shard_file(building: Path, shard: Shard) -> Path:
-    return building / "shards" / f"{shard.number:06}.npz"
-
-
-def _write_shard(building: Path, shard: Shard, arrays: ShardArrays) -> None:
-    path = _shard_file(building, shard)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-    partial.replace(path)
-
-
-def _read_shard(building: Path, shard: Shard) -> ShardArrays | None:
-    """What a shard found; None when it is not there, or its checksums do not fit."""
-    try:
-        with _shard_file(building, shard).open("rb") as file, np.load(file) as saved:
-            return {name: saved[name] for name in saved.files}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        return None
+    return building / "shards" / f"{shard.number:06}.shard"
 
 
 def _assemble(
-    building: Path, plan: dict[str, Any], n_excerpts: list[int], shards: list[Shard], shape: IndexShape
+    building: Path, plan: dict[str, Any], texts: dict[str, Any], shards: list[Shard], shape: IndexShape
 ) -> None:
     """Merge what all shards found, write the layers, and last the manifest."""
     n = shape.n_layers * shape.d_mlp
@@ -285,7 +360,7 @@ def _assemble(
     sums = np.zeros((shape.n_layers, shape.d_mlp, 4))
     counts: dict[str, NDArray[np.int64]] = {}
     for shard in shards:  # in their order: sums of floats depend on it
-        found = _read_shard(building, shard)
+        found = read_arrays(_shard_file(building, shard))
         if found is None:
             _shard_file(building, shard).unlink(missing_ok=True)
             raise StorageError(
@@ -308,7 +383,8 @@ def _assemble(
         records["excerpts"], records["tokens"] = counts["excerpts"][layer], counts["tokens"][layer]
         with (building / layer_file(layer)).open("wb") as file:
             np.save(file, records)
-    _seal(building, plan, n_excerpts, shape)
+    layers = {name: sha256_of(building / name) for name in map(layer_file, range(shape.n_layers))}
+    write_manifest(building, plan | texts | {"files": texts["files"] | layers})
 
 
 def _check_rounding(building: Path, subject: LeanGPT2) -> None:
@@ -322,25 +398,3 @@ def _check_rounding(building: Path, subject: LeanGPT2) -> None:
             neurons.append(neuron)
             found.append((index.excerpts(entries.rows[:_CHECKED_EXCERPTS]), entries.values[:_CHECKED_EXCERPTS]))
     write_manifest(building, index.manifest | {"against_float32": bfloat16_error(subject, neurons, found)})
-
-
-def _seal(building: Path, plan: dict[str, Any], n_excerpts: list[int], shape: IndexShape) -> None:
-    """Write the manifest."""
-    starts = starts_of(n_excerpts)
-    lengths = np.load(building / "lengths.npy", mmap_mode="r")
-    token_type = np.load(building / "tokens.npy", mmap_mode="r").dtype
-    tokens = mapped(building / "tokens.npy", token_type, (int(starts[-1]), EXCERPT_TOKENS))
-    share = min(1.0, plan["sample_tokens"] / max(int(lengths.sum(dtype=np.int64)), 1))
-    n_statistics = min(STATISTICS_EXCERPTS, n_excerpts[0])
-    content = plan | {
-        "excerpts": dict(zip(PARTS, n_excerpts, strict=True)),
-        "sample": {part: int(np.ceil(share * count)) for part, count in zip(PARTS, n_excerpts, strict=True)},
-        "statistics": {
-            "excerpts": n_statistics,
-            "tokens": int(lengths[starts[0] : starts[0] + n_statistics].sum(dtype=np.int64)),
-        },
-        "token_type": token_type.str,
-        "token_blocks": block_sums(tokens, BLOCK_EXCERPTS),
-        "files": {name: sha256_of(building / name) for name in (*_TEXTS, *map(layer_file, range(shape.n_layers)))},
-    }
-    write_manifest(building, content)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from tools.errors import StorageError
 
 MANIFEST = "manifest.json"
-_CHUNK = 1 << 20
+_SUM_BYTES = hashlib.sha256().digest_size
 
 
 def sha256_of(path: Path) -> str:
@@ -52,7 +54,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text())
         own = found.pop("sha256")
-    except (OSError, ValueError, AttributeError, KeyError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise damaged(path, str(error) or type(error).__name__) from error
     if own != _sum_of(found):
         raise damaged(path, "its checksum does not fit")
@@ -69,6 +71,34 @@ def _sum_of(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write arrays as one file that is there whole or not at all, with a checksum of all of it at its end.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        file.write(content.getbuffer())
+        file.write(hashlib.sha256(content.getbuffer()).digest())
+    partial.replace(path)
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
+    """What `write_arrays` wrote; None when it is not there, or no longer what was written."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    whole = memoryview(content)[:-_SUM_BYTES]
+    if hashlib.sha256(whole).digest() != content[-_SUM_BYTES:]:
+        return None
+    with np.load(io.BytesIO(whole)) as saved:
+        return {name: saved[name] for name in saved.files}
+
+
 def mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """An array memory-mapped from a `.npy` file, read-only.
 
@@ -77,7 +107,7 @@ def mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[
     """
     try:
         found: NDArray[Any] = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:  # all that a bad header can lead to
         raise damaged(path, str(error)) from error
     if found.dtype != dtype or found.shape != shape:
         raise damaged(path, f"it holds {found.dtype} {found.shape} and not {dtype} {shape}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.errors import StorageError
+from tools.errors import BadInput
 from tools.index.files import MANIFEST
-from tools.index.store import ActivationIndex
+from tools.index.store import BUILDING, ActivationIndex, OtherVersion
 from tools.subject.protocol import SubjectModel
 
 
@@ -38,12 +38,25 @@ def find_index(cache_dir: Path, subject: SubjectModel, source: Source) -> Activa
     found = [
         index
         for path in sorted((cache_dir / "indexes").glob(f"{subject.fingerprint[:16]}-*/{MANIFEST}"))
-        if not path.parent.name.endswith(".building")
+        if not path.parent.name.endswith(BUILDING)
         and (index := _opened(path.parent)) is not None
         and _is_of(index, source)
         and index.manifest["model"]["tokenizer"] == subject.tokenizer.fingerprint
     ]
     return max(found, key=lambda i: (i.manifest["corpus"]["n_tokens"], i.dtype == "float32"), default=None)
+
+
+def check_source(index: ActivationIndex, source: Source, corpus: str) -> None:
+    """Refuse an index of other texts than those of `corpus`, as typed.
+
+    Raises:
+        BadInput: it is of others.
+    """
+    if not _is_of(index, source):
+        raise BadInput(
+            f"the index {index.folder} is of the corpus {index.manifest['corpus']['name']}, not of {corpus}: leave one "
+            "of them out."
+        )
 
 
 def _is_of(index: ActivationIndex, source: Source) -> bool:
@@ -55,7 +68,5 @@ def _opened(folder: Path) -> ActivationIndex | None:
     """None for an index of another version, which is not in the way of a new one."""
     try:
         return ActivationIndex(folder)
-    except StorageError as error:
-        if "format" in str(error):
-            return None
-        raise
+    except OtherVersion:
+        return None

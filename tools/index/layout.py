@@ -20,6 +20,7 @@ from tools.evidence.splits import PARTS, SplitCorpus
 from tools.index.keys import MAX_ROWS
 from tools.records.excerpts import Excerpts
 
+TOKENS = "tokens.npy"
 BLOCK_EXCERPTS = 4096
 """Excerpts of the token file that share one checksum."""
 
@@ -78,7 +79,7 @@ def write_texts(corpus: SplitCorpus, d_vocab: int, folder: Path) -> list[int]:
     orders = [_order(part) for part in parts]
     width = parts[0].tokens.shape[1]
     token_type = "<u2" if d_vocab <= 1 << 16 else "<u4"
-    with (folder / "tokens.npy").open("wb") as file:
+    with (folder / TOKENS).open("wb") as file:
         _header(file, token_type, (sum(n_excerpts), width))
         for part, order in zip(parts, orders, strict=True):
             for first in range(0, len(order), _CHUNK):

@@ -15,6 +15,9 @@ from tools.index.store import ActivationIndex
 from tools.records.excerpts import Excerpts
 from tools.records.neuron import NeuronId
 
+_EQUAL = 1e-3
+"""Variance over mean square below which sums in float32 do not tell higher moments: 1e-7 / _EQUAL^2 is the error."""
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -24,8 +27,9 @@ class Distribution:
         n_tokens: tokens it is taken over.
         mean: of the raw value.
         variance: of the raw value, around that mean.
-        skewness: third standardised moment; None where the variance is 0.
-        kurtosis: fourth standardised moment, 3 for a normal distribution; None where the variance is 0.
+        skewness: third standardised moment; None where the values are all but equal, so that rounding would decide
+            it, or too large for float32.
+        kurtosis: fourth standardised moment, 3 for a normal distribution; None as for skewness.
         theta: the raw value above which the neuron fires: 0.3 times the 99.99th percentile, at least 0.1. Both this and
             the rate are read off a histogram with four bins an octave.
         firing_rate: share of tokens above theta.
@@ -74,31 +78,37 @@ def distribution(index: ActivationIndex, neuron: NeuronId) -> Distribution:
     mean, second, third, fourth = (float(total) / n for total in record["sums"])
     variance = max(second - mean**2, 0.0)
     skewness = kurtosis = None
-    if variance > 1e-12 * max(second, 1e-30):
+    if variance > _EQUAL * second:
         skewness = (third - 3 * mean * second + 2 * mean**3) / variance**1.5
         kurtosis = (fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4) / variance**2
     counts = record["tokens"].astype(np.float64)
     best = parse_top_keys(record["top"][0]).values
-    peak = _value_of_rank(counts, (1 - THETA_PERCENTILE / 100) * n, float(best[0]) if len(best) else 0.0)
-    theta = max(MIN_THETA, THETA_SHARE * peak)
-    return Distribution(n, mean, variance, skewness, kurtosis, theta, _above(counts, theta) / n)
+    edges = _edges(float(best[0]) if len(best) else 0.0)
+    theta = max(MIN_THETA, THETA_SHARE * _value_of_rank(counts, edges, (1 - THETA_PERCENTILE / 100) * n))
+    return Distribution(
+        n, mean, variance, _if_finite(skewness), _if_finite(kurtosis), theta, _above(counts, edges, theta) / n
+    )
 
 
-def _edges() -> NDArray[np.float64]:
-    """Where the token bins begin and, last, end: even in a float's first two bits of mantissa, not in its logarithm."""
+def _if_finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
+
+
+def _edges(largest: float) -> NDArray[np.float64]:
+    """Where the token bins begin and, last, end: even in a float's first two bits of mantissa, not in its logarithm.
+
+    `largest` is a value that none exceeds: no bin goes beyond it, and the last one goes up to it.
+    """
     octaves = 2.0 ** (FIRST_TOKEN_OCTAVE + np.arange(TOKEN_BINS // 4 + 1))
     edges: NDArray[np.float64] = (octaves[:, None] * (1 + np.arange(4) / 4)).ravel()[: TOKEN_BINS + 1]
+    edges = np.minimum(edges, max(largest, edges[0]))
+    edges[-1] = max(edges[-1], largest)
     return edges
 
 
-def _value_of_rank(counts: NDArray[np.float64], rank: float, largest: float) -> float:
-    """The value that `rank` tokens exceed, 0 where fewer are counted at all; log-linear within a bin.
-
-    `largest` is a value that none exceeds.
-    """
+def _value_of_rank(counts: NDArray[np.float64], edges: NDArray[np.float64], rank: float) -> float:
+    """The value that `rank` tokens exceed, 0 where fewer are counted at all; log-linear within a bin."""
     above = 0.0
-    edges = np.minimum(_edges(), max(largest, _edges()[0]))
-    edges[-1] = max(edges[-1], largest)
     for number in range(TOKEN_BINS - 1, -1, -1):
         if counts[number] and above + counts[number] >= rank:
             share = (rank - above) / counts[number]
@@ -107,9 +117,8 @@ def _value_of_rank(counts: NDArray[np.float64], rank: float, largest: float) -> 
     return 0.0
 
 
-def _above(counts: NDArray[np.float64], value: float) -> float:
+def _above(counts: NDArray[np.float64], edges: NDArray[np.float64], value: float) -> float:
     """How many tokens exceed a value of at least the first edge; log-linear within a bin."""
-    edges = _edges()
     number = int(np.searchsorted(edges, value, side="right")) - 1
     if number >= TOKEN_BINS:
         return 0.0

@@ -49,8 +49,8 @@ class ShardWork:
 class _Worker:
     """What a worker keeps between shards: the model, and by part what it has met so far.
 
-    That only spares it from reporting what cannot be among the best: something that beats fewer than `top` others in
-    all the text beats fewer in any part of it, so which shards a worker has met changes nothing in the end.
+    That only spares it from reporting what cannot be among the best: what is beaten by fewer than `top` others in all
+    the text is beaten by fewer in any part of it, so which shards a worker has met changes nothing in the end.
     """
 
     subject: LeanGPT2
@@ -72,7 +72,7 @@ def index_shard(work: ShardWork, shard: Shard, tokens: NDArray[Any], lengths: ND
     Returns:
         `top_slots`, `top_keys`: what may be among the largest, by neuron (layer * d_mlp + index). For explore text
         also `sample_slots` (neuron * VALUE_BINS + bin) and `sample_keys`, and for rows of the statistics sample
-        `sums`, `excerpts` and `tokens`, as in `tools.index.sweep.Statistics`.
+        `sums`, `excerpts` and `tokens`, as in `tools.index.sweep.Statistics` but for the counts, which are uint32.
 
     Raises:
         BadInput: the model is another one here, or damaged, or does not fit into memory.
@@ -135,5 +135,6 @@ def _reported(kept: Kept, shard: Shard, statistics: Statistics | None) -> ShardA
     if kept.has_sample:
         out["sample_slots"], out["sample_keys"] = own(kept.sample, sample_rows(kept.sample))
     if statistics is not None:
-        out |= {"sums": statistics.sums, "excerpts": statistics.excerpts, "tokens": statistics.tokens}
+        counts = {"excerpts": statistics.excerpts, "tokens": statistics.tokens}
+        out |= {"sums": statistics.sums} | {name: count.astype(np.uint32) for name, count in counts.items()}
     return out

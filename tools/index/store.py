@@ -18,12 +18,20 @@ from numpy.typing import NDArray
 from tools.errors import BadInput, StorageError
 from tools.evidence.names import NAME_FILES, Names
 from tools.evidence.splits import PARTS, SealedTexts, SplitCorpus, SplitCounts
-from tools.index.files import damaged, mapped, read_manifest, sha256_of
-from tools.index.layout import BLOCK_EXCERPTS, starts_of
+from tools.index.files import MANIFEST, damaged, mapped, read_manifest, sha256_of
+from tools.index.layout import BLOCK_EXCERPTS, TOKENS, starts_of
 from tools.index.shape import INDEX_VERSION, IndexShape
 from tools.records.excerpts import EXCERPT_TOKENS, Excerpts
 from tools.records.neuron import NeuronId
 from tools.subject.protocol import SubjectModel
+
+
+class OtherVersion(StorageError):
+    """An index of a format that this program does not read."""
+
+
+BUILDING = ".building"
+"""Ends the name of the folder beside an index's own in which it is kept until it is whole."""
 
 
 def layer_file(layer: int) -> str:
@@ -35,18 +43,20 @@ class ActivationIndex:
     """An index, opened. Sealed entries are for `tools.evidence` alone; whoever shows something shows explore.
 
     Raises:
-        BadInput: on construction, where the folder is no index.
-        StorageError: the manifest is damaged or of a newer version.
+        BadInput: on construction, where the folder is no index, or not yet.
+        StorageError: the manifest is damaged or (`OtherVersion`) of another version.
     """
 
     def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise BadInput(f"there is no activation index {folder}: `agent index build` makes one.")
+        if not (folder / MANIFEST).is_file():
+            is_begun = folder.name.endswith(BUILDING) or folder.with_name(folder.name + BUILDING).is_dir()
+            what_to_do = "goes on with the one that was begun" if is_begun else "makes one"
+            raise BadInput(f"there is no activation index in {folder}: `agent index build` {what_to_do}.")
         self.folder = folder
         self.manifest = read_manifest(folder)
         version = self.manifest.get("version")
         if version != INDEX_VERSION:
-            raise StorageError(
+            raise OtherVersion(
                 f"the index {folder} has format {version} and this program reads {INDEX_VERSION}: "
                 "use the program that built it, or build it again with `agent index build`."
             )
@@ -67,6 +77,21 @@ class ActivationIndex:
     def fingerprint(self) -> str:
         """SHA-256 (hex) of what the index says, texts and values and all."""
         return hashlib.sha256(json.dumps(self.manifest, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def n_bytes(self) -> int:
+        """Its size on disk.
+
+        Raises:
+            StorageError: a file is not there.
+        """
+        total = 0
+        for name in (*self.manifest["files"], TOKENS, MANIFEST):
+            try:
+                total += (self.folder / name).stat().st_size
+            except OSError as error:
+                raise damaged(self.folder / name, error.strerror or str(error)) from error
+        return total
 
     def check_subject(self, subject: SubjectModel) -> None:
         """Refuse a model that is not the index's.
@@ -136,13 +161,13 @@ class ActivationIndex:
     @cached_property
     def _tokens(self) -> NDArray[Any]:
         dtype = np.dtype(self.manifest["token_type"])
-        return mapped(self.folder / "tokens.npy", dtype, (int(self._starts[-1]), EXCERPT_TOKENS))
+        return mapped(self.folder / TOKENS, dtype, (int(self._starts[-1]), EXCERPT_TOKENS))
 
     def _check_block(self, block: int) -> None:
         if block not in self._good_blocks:
             rows = np.ascontiguousarray(self._tokens[block * BLOCK_EXCERPTS : (block + 1) * BLOCK_EXCERPTS])
             if hashlib.sha256(rows.data).hexdigest() != self.manifest["token_blocks"][block]:
-                raise damaged(self.folder / "tokens.npy", f"block {block} has another checksum")
+                raise damaged(self.folder / TOKENS, f"block {block} has another checksum")
             self._good_blocks.add(block)
 
     @cached_property
