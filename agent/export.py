@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from agent.config import RunConfig
-from agent.opening import Shelf, open_bench
+from agent.opening import open_bench
 from agent.openings import CountedOpenings
+from agent.shelf import Shelf
 from tools.bench import Bench
 from tools.errors import AgentError, LLMNotAvailable
 from tools.formats.files import to_line

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agent.opening import Shelf, default_corpus_tokens, open_subject_for
+from agent.opening import open_subject_for
+from agent.shelf import Shelf, default_corpus_tokens
 from tools.engine.open import open_engine
 from tools.errors import BadInput, Interrupted
 from tools.evidence.cache import default_cache_dir

@@ -12,8 +12,9 @@ from typing import Any
 
 from agent.config import RunConfig
 from agent.llms import llm_notes, llm_report, prices_of, settled
-from agent.opening import Shelf, open_bench
+from agent.opening import open_bench
 from agent.openings import CountedOpenings
+from agent.shelf import Shelf
 from agent.state import Investigation, LoopState
 from tools.bench import Bench
 from tools.catalogue import all_tools

@@ -27,8 +27,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from agent.batch.plan import Plan
 from agent.batch.run import Where, begin, work_through
 from agent.config import RunConfig
-from agent.opening import Shelf, open_bench
+from agent.opening import open_bench
 from agent.runner import start_run
+from agent.shelf import Shelf
 from tools.engine.local import LocalEngine
 from tools.errors import AgentError
 from traces.batches import Entry, results_of

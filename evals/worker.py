@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from agent.config import RunConfig
 from agent.llms import settled
-from agent.opening import Shelf, open_bench
+from agent.opening import open_bench
 from agent.runner import resume_run, start_run
+from agent.shelf import Shelf
 from agent.subjects import Subject
 from agent.variants.load import Variant
 from evals.folder import folder_name

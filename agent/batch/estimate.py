@@ -11,7 +11,7 @@ from typing import Any
 from agent.batch.plan import Plan
 from agent.config import RunConfig
 from agent.llms import prices_of
-from agent.opening import default_corpus_tokens
+from agent.shelf import default_corpus_tokens
 from agent.subjects import Subject
 from tools.errors import StorageError
 from tools.subject.planted import PlantedModel

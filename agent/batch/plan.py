@@ -17,7 +17,7 @@ import numpy as np
 from agent.batch.select import Asked, Chosen, Line, choose, read_lines
 from agent.config import RunConfig
 from agent.llms import settled
-from agent.opening import Shelf
+from agent.shelf import Shelf
 from agent.subjects import Subject
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.records.result import Unscored

@@ -20,12 +20,10 @@ from agent.batch.carried import history_of, pack, unpack
 from agent.batch.plan import Plan
 from agent.batch.work import Carried, Done, Job, work
 from agent.config import RunConfig
-from agent.opening import Shelf
-from agent.subjects import Subject
+from agent.shelf import Shelf
 from tools.engine.open import open_engine
 from tools.engine.protocol import Engine, EngineName
 from tools.errors import Interrupted, StorageError
-from tools.evidence.splits import SplitCorpus
 from traces.batches import LEASE_S, Batch, Entry, Queue, add_batch
 from traces.clock import Clock, duration
 from traces.console import Display
@@ -149,19 +147,11 @@ class _Desk:
     def _carried(self, entry: Entry, run_id: str, config: RunConfig) -> Carried:
         """With a sealed fold reserved: the worker cannot see which ones were opened, nor may it choose."""
         subject = self._shelf.subject(config.model, config.planted, self._display)
-        corpus = self._corpus(config, subject)
+        _, corpus = self._shelf.evidence(config, subject, self._display)  # what the worker will find, which is checked
         key = (subject.fingerprint, entry.neuron, corpus.fingerprint)
         self._corpora[entry.neuron] = corpus.fingerprint
         self._database.next_fold(*key, corpus.sealed.n_folds, run_id, config.sealed_fold)
         return Carried(history_of(self._database, *key), pack(self._runs_dir / run_id))
-
-    def _corpus(self, config: RunConfig, subject: Subject) -> SplitCorpus:
-        """The texts that the worker will find, too; that it did is checked when its result comes."""
-        if config.index != "none" and not config.corpus_tokens and not config.planted:
-            found = self._shelf.index(subject, config.corpus, config.index)
-            if found is not None:
-                return found[1]
-        return self._shelf.corpus(subject, config.corpus, config.corpus_tokens, self._display)
 
     def take(self, entry: Entry, outcome: Done | Exception | None) -> Done:
         """Keep what a worker sent, and say what became of the neuron."""

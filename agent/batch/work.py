@@ -14,8 +14,9 @@ from filelock import FileLock
 
 from agent.batch.carried import History, moved, moved_files, pack, put_history, unpack
 from agent.config import RunConfig
-from agent.opening import Shelf, open_bench
+from agent.opening import open_bench
 from agent.runner import resume_run, start_run
+from agent.shelf import Shelf
 from tools.errors import AgentError, StorageError
 from tools.evidence.cache import default_cache_dir
 from tools.records.neuron import parse_target

@@ -14,8 +14,8 @@ from agent.batch.run import Where, begin, work_through
 from agent.batch.select import Asked
 from agent.commands.llm import llm_options
 from agent.commands.output import progress, say, say_json, width
-from agent.opening import Shelf
 from agent.settings import configured
+from agent.shelf import Shelf
 from tools.errors import AgentError, BadInput
 from traces.batches import Batch, all_batches, entries_of, find_batch, retry_failed
 from traces.console import Display

@@ -1,0 +1,156 @@
+"""What several neurons share and is opened once: models, texts, indexes, scans of layers, vocabularies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.config import RunConfig
+from agent.subjects import Subject, open_model
+from tools.errors import BadInput
+from tools.evidence.cache import default_cache_dir
+from tools.evidence.corpus import Corpus, dataset_of, load_texts
+from tools.evidence.scan import LayerScan, scan_layer
+from tools.evidence.splits import SplitCorpus, split_corpus
+from tools.index.find import Source, check_source, find_index
+from tools.index.store import ActivationIndex
+from tools.rules.vocabulary import Vocabulary
+from tools.subject.planted import PlantedModel
+from traces.console import Display
+
+if TYPE_CHECKING:
+    from tools.subject.bridge import BridgeModel
+    from tools.subject.lean import LeanGPT2
+
+_SMALL_MODEL = 10_000_000
+_TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000
+
+
+@dataclass
+class Shelf:
+    """What several neurons share and is opened once: subject models, split corpora, scans of layers, vocabularies.
+
+    Whoever keeps one trusts that models and corpora do not change on disk meanwhile.
+    """
+
+    subjects: dict[tuple[str, tuple[str, ...]], Subject] = field(default_factory=dict)
+    texts: dict[tuple[str | None, str, int], Corpus] = field(default_factory=dict)
+    corpora: dict[tuple[str, str | None, int], SplitCorpus] = field(default_factory=dict)
+    indexes: dict[tuple[str, str | None, str], tuple[ActivationIndex, SplitCorpus] | None] = field(default_factory=dict)
+    scans: dict[tuple[str, str, int], LayerScan] = field(default_factory=dict)
+    vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
+
+    def subject(self, model: str, planted: tuple[str, ...], display: Display) -> Subject:
+        """The subject model of that name, with functions planted on top of it if there are any.
+
+        Raises:
+            BadInput: the model or a function cannot be used.
+            NotAvailable: the model is not here and cannot be fetched.
+        """
+        key = model, planted
+        if key not in self.subjects:
+            self.subjects[key] = open_model(model, planted, display)
+        return self.subjects[key]
+
+    def _texts(self, spec: str | None, model: str, most: int = 0) -> Corpus:
+        key = spec, model, most if dataset_of(spec) else 0  # all else is read whole
+        if key not in self.texts:
+            self.texts[key] = load_texts(spec, model, most)
+        return self.texts[key]
+
+    def corpus(self, subject: Subject, spec: str | None, tokens: int | None, display: Display) -> SplitCorpus:
+        """A corpus in its four splits.
+
+        Raises:
+            BadInput, NotAvailable, StorageError: see `tools.evidence.corpus.load_texts`.
+        """
+        base = subject.base if isinstance(subject, PlantedModel) else subject
+        most = tokens or default_corpus_tokens(base)
+        key = base.fingerprint, spec, most
+        if key not in self.corpora:
+            texts = self._texts(spec, base.name, most)
+            self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display)
+        return self.corpora[key]
+
+    def index(self, subject: Subject, spec: str | None, index: str) -> tuple[ActivationIndex, SplitCorpus] | None:
+        """The activation index that serves a model and a corpus, and the sample of its texts that every neuron shares.
+
+        Args:
+            subject: the model.
+            spec: the corpus, as typed; None for the model's default, or the index's own.
+            index: a folder, or `auto` for one in the cache, if there is one.
+
+        Raises:
+            BadInput: the folder holds no index, or one of another model or corpus.
+            StorageError: the index is damaged.
+        """
+        key = subject.fingerprint, spec, index
+        if key not in self.indexes:
+            notes: tuple[str, ...] = ()
+            if index == "auto":
+                source, notes = self.source(spec, subject.name)
+                found = find_index(default_cache_dir(), subject, source)
+            else:
+                found = ActivationIndex(Path(index))
+                found.check_subject(subject)
+                if spec:
+                    check_source(found, self.source(spec, subject.name)[0], spec)
+            self.indexes[key] = (found, found.sampled_corpus(notes)) if found else None
+        return self.indexes[key]
+
+    def source(self, spec: str | None, model: str) -> tuple[Source, tuple[str, ...]]:
+        """What tells whether an index is of a corpus, and notes on reading it.
+
+        Raises:
+            BadInput, NotAvailable, StorageError: see `tools.evidence.corpus.load_texts`.
+        """
+        if dataset := dataset_of(spec):  # reading one to know its texts may take a network
+            return Source("", dataset), ()
+        texts = self._texts(spec, model)
+        return Source(texts.fingerprint), texts.notes
+
+    def evidence(
+        self, config: RunConfig, subject: Subject, display: Display
+    ) -> tuple[ActivationIndex | None, SplitCorpus]:
+        """The index that a run takes its evidence from, if there is one, and the texts that all neurons share.
+
+        Raises:
+            BadInput: an index is named beside what does not go with one, or does not fit.
+            NotAvailable, StorageError: see `corpus` and `index`.
+        """
+        if config.index not in ("auto", "none") and (config.corpus_tokens or config.planted):
+            given = "--corpus-tokens" if config.corpus_tokens else "--planted"
+            raise BadInput(f"an index is read whole, and of a real model: leave out --index or {given}.")
+        if config.index != "none" and not config.corpus_tokens and not config.planted:
+            found = self.index(subject, config.corpus, config.index)
+            if found is not None:
+                return found
+        return None, self.corpus(subject, config.corpus, config.corpus_tokens, display)
+
+    def scan(self, subject: Subject, corpus: SplitCorpus, layer: int, display: Display) -> LayerScan:
+        """A layer read over a corpus.
+
+        Raises:
+            BadInput: a planted function fails on one of the texts.
+            StorageError: the cache cannot be written.
+        """
+        key = subject.fingerprint, corpus.fingerprint, layer
+        if key not in self.scans:
+            self.scans[key] = scan_layer(subject, corpus, layer, default_cache_dir(), display)
+            for note in self.scans[key].notes:
+                display.note(note)
+        return self.scans[key]
+
+    def vocabulary(self, subject: Subject) -> Vocabulary:
+        """The tokens of a subject model as rules see them."""
+        if subject.fingerprint not in self.vocabularies:
+            made = Vocabulary(subject.tokenizer.token_strings(), subject.embeddings())
+            self.vocabularies[subject.fingerprint] = made
+        return self.vocabularies[subject.fingerprint]
+
+
+def default_corpus_tokens(subject: LeanGPT2 | BridgeModel) -> int:
+    """How much of a corpus to read when nothing is said: about half a minute's worth for a small model on two cores."""
+    weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
+    return _TOKENS_SMALL if weights < _SMALL_MODEL else _TOKENS_LARGE
