@@ -1,5 +1,6 @@
 """Causal evidence: the scores by hand, and the tools on a subject whose wiring to the output is known."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +19,7 @@ from tools.evidence.peers import with_peers
 from tools.evidence.progress import NoProgress
 from tools.evidence.scan import scan_layer
 from tools.evidence.splits import split_corpus
-from tools.records.excerpts import Excerpts, Readings
+from tools.records.excerpts import Excerpts, ExploreReadings, Readings
 from tools.records.result import Unscored
 from tools.rules.explainer import RulesExplainer, RulesSimulator
 from tools.rules.vocabulary import Vocabulary
@@ -197,12 +198,15 @@ def scan(tmp_path_factory):
 def checked(scan, monkeypatch):
     """Claim and check neuron 0, with another sentence, wiring or claim."""
 
-    def check(sentence=TRUTH, strength=1.0, refused=False, claimed=None):
+    def check(sentence=TRUTH, strength=1.0, refused=False, claimed=None, sought=False):
         monkeypatch.setattr(Wired, "strength", strength)
         monkeypatch.setattr(Wired, "refused", refused)
         vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
+        evidence = neuron_evidence(scan, 0)
+        if sought:
+            evidence = replace(evidence, explore=with_sought(evidence.explore))
         bench = Bench(
-            subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, 0), vocabulary=vocabulary,
+            subject=scan.subject, scan=scan, evidence=evidence, vocabulary=vocabulary,
             explainers=(RulesExplainer(vocabulary),), simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
         )  # fmt: skip
         recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
@@ -216,6 +220,19 @@ def checked(scan, monkeypatch):
         return output, found
 
     return check
+
+
+def with_sought(explore):
+    """Explore text and, found by an index, a tenth as much in which the neuron does far more."""
+    rows = np.arange(0, len(explore), 10)
+    values = np.concatenate([explore.values, explore.values[rows] + 50])
+    sought = np.arange(len(values)) >= len(explore)
+    return ExploreReadings(explore.excerpts.followed_by(explore.excerpts.take(rows)), values, sought)
+
+
+def test_the_mean_that_stands_in_for_a_neuron_is_that_of_ordinary_text(checked) -> None:
+    (_, alone), (_, found) = checked(), checked(sought=True)
+    assert found.push == alone.push
 
 
 def test_the_truth_in_the_neurons_place_changes_nothing(checked) -> None:

@@ -20,6 +20,7 @@ from tools.bench import Bench
 from tools.catalogue.experiments import balanced_chances, chances
 from tools.errors import NothingWritten
 from tools.free_text.asker import FreeTextAsker
+from tools.free_text.exhibits import Exhibits
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
 from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
 from tools.free_text.texts import TokenTexts
@@ -473,3 +474,16 @@ def test_to_say_nothing_of_a_text_is_neither_right_nor_wrong(texts: list[tuple[f
     expected = sum(np.log(0.5) if spoke else own for own, (_, _, spoke) in zip(earned, texts, strict=True))
     assert scores["one"] == pytest.approx(sum(earned), abs=1e-5)
     assert scores["other"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_texts_that_an_index_sought_out_are_shown_as_top_and_as_nothing_else() -> None:
+    n_drawn, n_sought = 60, 40  # as many as an index in bfloat16 may bring, more than are drawn from for the top
+    n = n_drawn + n_sought
+    sought = np.arange(n) >= n_drawn
+    tokens = np.where(sought[:, None], 0, 1) * np.ones((n, 8), np.int32)
+    values = (np.where(sought[:, None], 9, 1) + np.arange(n)[:, None] / 1000) * np.ones((n, 8), np.float32)
+    numbers = np.arange(n, dtype=np.int32)
+    excerpts = Excerpts(tokens.astype(np.int32), np.full(n, 8), numbers, numbers, numbers)
+    found = Exhibits.draw(ExploreReadings(excerpts, values.astype(np.float32), sought), TEXTS, np.random.default_rng(0))
+    assert {token for shown in found.top for token in shown.tokens} == {" a"}
+    assert {token for shown in (*found.quantile, *found.random) for token in shown.tokens} == {" b"}

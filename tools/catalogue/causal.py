@@ -189,8 +189,8 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
         rows, ends = _firing_tokens(fold, evidence.theta, n_excerpts(subject, neuron.layer), fixed(number))
         if len(rows) < _MIN_DOCUMENTS:
             return Unscored(reason=f"the neuron fires in only {len(rows)} documents of the sealed fold")
-        explore = evidence.explore
-        mean = float(explore.values[explore.excerpts.mask].mean())
+        drawn = evidence.explore.take(evidence.explore.drawn)
+        mean = float(drawn.values[drawn.excerpts.mask].mean())
         effect = subject.interventions().ablate_last(
             np.maximum(fold.excerpts.tokens[rows], 0), ends + 1, neuron.layer, np.full(len(rows), neuron.index),
             np.full(len(rows), mean, dtype=np.float32), np.array([*claimed, *controls]),

@@ -35,7 +35,7 @@ class Exhibits:
         """Top, quantile and random excerpts, and near misses: a token that fires elsewhere, silent."""
         mask = explore.excerpts.mask
         n_pool = _FROM_TOP * N_TOP
-        rows, strata = stratified_rows(explore.values, mask, n_pool, N_QUANTILE, N_RANDOM, rng)
+        rows, strata = stratified_rows(explore.values, mask, n_pool, N_QUANTILE, N_RANDOM, rng, explore.sought)
         by = {name: rows[[i for i, label in enumerate(strata) if label == name]] for name in dict.fromkeys(strata)}
         top = by.get("top", np.arange(0))
         # The very top always, the rest from what is nearly as high: a neuron's ten highest texts may be of one kind.
