@@ -47,7 +47,8 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
         StorageError: the disk is full or damaged.
         Interrupted: by Ctrl-C.
     """
-    from tools.index.build import BuildOptions, build_index
+    from tools.index.build import build_index
+    from tools.index.plan import BuildOptions
 
     subject = Shelf().subject(request.model, (), display)
     if not isinstance(subject, LeanGPT2):

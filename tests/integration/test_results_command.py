@@ -400,7 +400,8 @@ def test_a_run_that_used_an_index_is_exported_from_it(
     from tools.evidence.corpus import load_texts
     from tools.evidence.progress import NoProgress
     from tools.evidence.splits import split_corpus
-    from tools.index.build import BuildOptions, build_index
+    from tools.index.build import build_index
+    from tools.index.plan import BuildOptions
     from tools.subject.folder import ModelFolder
     from tools.subject.lean import LeanGPT2
 

@@ -19,7 +19,8 @@ from tools.evidence.progress import NoProgress
 from tools.evidence.scan import scan_layer
 from tools.evidence.splits import PARTS, split_corpus
 from tools.index import build as build_module
-from tools.index.build import BuildOptions, build_index
+from tools.index import plan as plan_module
+from tools.index.build import build_index
 from tools.index.files import mapped, read_arrays, read_manifest, write_arrays
 from tools.index.find import Source, check_source, find_index, index_folder
 from tools.index.keys import (
@@ -33,6 +34,7 @@ from tools.index.keys import (
 )
 from tools.index.layout import rows_by_length, shards_of
 from tools.index.neuron import distribution, quantile_entries, sought_excerpts, top_entries
+from tools.index.plan import BuildOptions
 from tools.index.shape import FIRST_VALUE_OCTAVE, PER_BIN, VALUE_BINS
 from tools.index.shown import shown_neuron
 from tools.index.store import ActivationIndex, layer_file
@@ -153,8 +155,8 @@ def world(save_gpt2, tmp_path_factory):
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(build_module, "_MIN_SHARD", 32)
-    monkeypatch.setattr(build_module, "_MAX_SHARD", 32)
+    monkeypatch.setattr(plan_module, "_MIN_SHARD", 32)
+    monkeypatch.setattr(plan_module, "_MAX_SHARD", 32)
 
 
 def built(world, folder, engine=None, **options):
@@ -168,8 +170,8 @@ def built(world, folder, engine=None, **options):
 @pytest.fixture(scope="module")
 def index(world):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build_module, "_MIN_SHARD", 32)
-        patch.setattr(build_module, "_MAX_SHARD", 32)
+        patch.setattr(plan_module, "_MIN_SHARD", 32)
+        patch.setattr(plan_module, "_MAX_SHARD", 32)
         return built(world, world[0] / "index", sample_tokens=6000)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
@@ -20,24 +19,15 @@ from numpy.typing import NDArray
 from tools.engine.protocol import Engine
 from tools.errors import AgentError, BadInput, StorageError
 from tools.evidence.cache import remove
-from tools.evidence.names import NAME_FILES
 from tools.evidence.progress import Progress
 from tools.evidence.splits import PARTS, SplitCorpus
-from tools.index.files import (
-    MANIFEST,
-    block_sums,
-    mapped,
-    read_arrays,
-    read_manifest,
-    sha256_of,
-    write_arrays,
-    write_manifest,
-)
+from tools.index.files import read_arrays, sha256_of, write_arrays, write_manifest
 from tools.index.find import Source
 from tools.index.keys import EMPTY, keep_lowest
-from tools.index.layout import BLOCK_EXCERPTS, TOKENS, Shard, shards_of, write_texts
+from tools.index.layout import TOKENS, Shard, shards_of
 from tools.index.neuron import top_entries
-from tools.index.shape import INDEX_VERSION, PER_BIN, STATISTICS_EXCERPTS, TOP, TOP_BFLOAT16, VALUE_BINS, IndexShape
+from tools.index.plan import PLAN, BuildOptions, batch_for, begun_texts, finished, is_whole, plan_of
+from tools.index.shape import PER_BIN, TOP, TOP_BFLOAT16, VALUE_BINS, IndexShape
 from tools.index.shard import ShardWork, index_shard
 from tools.index.shown import bfloat16_error
 from tools.index.store import BUILDING, ActivationIndex, layer_file
@@ -45,32 +35,7 @@ from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.neuron import NeuronId
 from tools.subject.lean import LeanGPT2
 
-_PLAN = "plan.json"
-_TEXTS = ("lengths.npy", "documents.npy", "ids.npy", "texts.npy", *NAME_FILES)
-_BATCH_BYTES = {"cpu": 1 << 27, "cuda": 1 << 32}
-_MIN_BATCH, _MAX_BATCH = 4, 512
-_SHARD_WEIGHTS = {"cpu": 512 * 100_000_000, "cuda": 16_384 * 100_000_000}  # excerpts of a shard times the model's
-_MIN_SHARD, _MAX_SHARD = 128, 2048
 _CHECKED_NEURONS, _CHECKED_EXCERPTS = 8, 5  # a layer, and of each neuron
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """How an index is computed.
-
-    Attributes:
-        device: cpu or cuda, on every worker.
-        dtype: float32, or bfloat16 for screening: twice as many entries are kept, and values are read again in float32
-            when they are shown or used.
-        batch: excerpts at once; None for as many as take about 128 MB on a CPU and 4 GB on a GPU, beside the model.
-            Values may differ in their last bits with it, so it does not depend on what memory is free.
-        sample_tokens: size of the shared random sample, over all parts.
-    """
-
-    device: str = "cpu"
-    dtype: str = "float32"
-    batch: int | None = None
-    sample_tokens: int = 150_000
 
 
 def build_index(
@@ -110,19 +75,19 @@ def build_index(
         device=options.device,
         dtype=options.dtype,
         top=TOP_BFLOAT16 if options.dtype == "bfloat16" else TOP,
-        batch=options.batch or _batch_for(subject, options.device),
+        batch=options.batch or batch_for(subject, options.device),
         run=uuid.uuid4().hex,
     )
     shape = IndexShape(subject.n_layers, subject.d_mlp, work.top)
-    plan = _plan(subject, corpus, source, options, work)
+    plan = plan_of(subject, corpus, source, options, work)
     building = folder.with_name(folder.name + BUILDING)
     lock = building.with_name(f"{building.name}.lock")
     try:
-        if (index := _finished(folder, plan)) is not None:
+        if (index := finished(folder, plan)) is not None:
             return index
         building.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=0):
-            if _finished(folder, plan) is None:  # it may have been built since
+            if finished(folder, plan) is None:  # it may have been built since
                 _finish(building, plan, work, subject, corpus, shape, engine, progress)
                 building.replace(folder)
             with contextlib.suppress(OSError):  # where open files cannot be removed
@@ -139,24 +104,6 @@ def build_index(
     return ActivationIndex(folder)
 
 
-def _finished(folder: Path, plan: dict[str, Any]) -> ActivationIndex | None:
-    """The index that is asked for, checked; None where nothing is there yet.
-
-    Raises:
-        BadInput: something else is there.
-        StorageError: it is damaged.
-    """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return None
-    if not (folder / MANIFEST).is_file():
-        raise BadInput(f"{folder} is there already and is no index: name another folder with --out.")
-    index = ActivationIndex(folder)
-    if not _is_planned(index.manifest, plan):
-        raise BadInput(f"{folder} holds another index: remove it, or name another folder with --out.")
-    index.check_all()
-    return index
-
-
 def _finish(
     building: Path,
     plan: dict[str, Any],
@@ -169,131 +116,15 @@ def _finish(
 ) -> None:
     """Bring a folder from wherever it is to a whole index."""
     building.mkdir(exist_ok=True)
-    if not _is_whole(building, plan):
-        texts = _texts(building, plan, corpus, subject.tokenizer.d_vocab)
+    if not is_whole(building, plan):
+        texts = begun_texts(building, plan, corpus, subject.tokenizer.d_vocab)
         shards = shards_of([texts["excerpts"][part] for part in PARTS], plan["values"]["shard_excerpts"])
         _compute(building, work, shards, engine, progress)
         _assemble(building, plan, texts, shards, shape)
         if work.dtype == "bfloat16":
             _check_rounding(building, subject)
     remove(building / "shards")
-    remove(building / _PLAN)
-
-
-def _batch_for(subject: LeanGPT2, device: str) -> int:
-    """Excerpts at once: a power of two, since a layer holds some four arrays of its neurons' size at the same time."""
-    each = 4 * 4 * subject.d_mlp * (EXCERPT_TOKENS + 1)
-    fitting = max(1, _BATCH_BYTES[device] // each)
-    return max(_MIN_BATCH, min(_MAX_BATCH, 1 << (fitting.bit_length() - 1)))
-
-
-def _plan(
-    subject: LeanGPT2, corpus: SplitCorpus, source: Source, options: BuildOptions, work: ShardWork
-) -> dict[str, Any]:
-    """What decides every byte of an index."""
-    weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
-    size = _SHARD_WEIGHTS[options.device] // max(weights, 1)
-    size = 1 << max(0, size.bit_length() - 1)
-    return {
-        "version": INDEX_VERSION,
-        "model": {
-            "name": subject.name,
-            "fingerprint": subject.fingerprint,
-            "tokenizer": subject.tokenizer.fingerprint,
-        },
-        "corpus": {
-            "name": corpus.name,
-            "fingerprint": corpus.fingerprint,
-            "texts": source.texts,
-            "dataset": source.dataset,
-            "n_tokens": corpus.n_tokens,
-        },
-        "counts": {name: value for name, value in vars(corpus.counts).items() if name != "n_tokens"},
-        "values": {
-            "dtype": options.dtype,
-            "device": options.device,
-            "batch_excerpts": work.batch,
-            "shard_excerpts": max(_MIN_SHARD, min(_MAX_SHARD, size)),
-        },
-        "shape": {"n_layers": subject.n_layers, "d_mlp": subject.d_mlp, "top": work.top},
-        "sample_tokens": options.sample_tokens,
-    }
-
-
-def _is_whole(building: Path, plan: dict[str, Any]) -> bool:
-    """Whether an earlier build was ended between its last file and its new name."""
-    try:
-        index = ActivationIndex(building)
-        index.check_all()
-    except (BadInput, StorageError):
-        return False
-    is_checked = plan["values"]["dtype"] == "float32" or "against_float32" in index.manifest
-    return is_checked and _is_planned(index.manifest, plan)
-
-
-def _is_planned(found: dict[str, Any], plan: dict[str, Any]) -> bool:
-    """Whether a plan leads to an index. Names say nothing: a model or a corpus may have been moved."""
-
-    def nameless(key: str) -> Any:
-        value = found.get(key)
-        return {**value, "name": plan[key].get("name")} if isinstance(value, dict) and "name" in value else value
-
-    return all(nameless(key) == value for key, value in plan.items())
-
-
-def _texts(building: Path, plan: dict[str, Any], corpus: SplitCorpus, d_vocab: int) -> dict[str, Any]:
-    """Write the texts where an earlier build has not, or where they were damaged since; what the manifest says of them.
-
-    Raises:
-        BadInput: another index was begun here.
-    """
-    try:
-        found = read_manifest(building / _PLAN)
-    except StorageError:
-        found = {}
-    if found and not _is_planned(found["plan"], plan):
-        raise BadInput(
-            f"{building} holds what was computed of another index, or with other options: finish that one with the "
-            "command that began it, remove the folder, or name another one with --out."
-        )
-    texts: dict[str, Any] = found.get("texts", {})
-    if texts and _are_whole(building, texts):
-        return texts
-    for old in building.iterdir():
-        remove(old)
-    texts = _described(building, plan, write_texts(corpus, d_vocab, building))
-    (building / "shards").mkdir()
-    (building / _PLAN).mkdir()
-    write_manifest(building / _PLAN, {"plan": plan, "texts": texts})
-    return texts
-
-
-def _described(building: Path, plan: dict[str, Any], n_excerpts: list[int]) -> dict[str, Any]:
-    """What the manifest says of texts that have just been written."""
-    lengths = np.load(building / "lengths.npy", mmap_mode="r")
-    tokens = np.load(building / TOKENS, mmap_mode="r")
-    share = min(1.0, plan["sample_tokens"] / max(int(lengths.sum(dtype=np.int64)), 1))
-    n_statistics = min(STATISTICS_EXCERPTS, n_excerpts[0])
-    return {
-        "excerpts": dict(zip(PARTS, n_excerpts, strict=True)),
-        "sample": {part: int(np.ceil(share * count)) for part, count in zip(PARTS, n_excerpts, strict=True)},
-        "statistics": {"excerpts": n_statistics, "tokens": int(lengths[:n_statistics].sum(dtype=np.int64))},
-        "token_type": tokens.dtype.str,
-        "token_blocks": block_sums(tokens, BLOCK_EXCERPTS),
-        "files": {name: sha256_of(building / name) for name in _TEXTS},
-    }
-
-
-def _are_whole(building: Path, texts: dict[str, Any]) -> bool:
-    """Whether texts are still as they were written."""
-    shape = (sum(texts["excerpts"].values()), EXCERPT_TOKENS)
-    try:
-        tokens = mapped(building / TOKENS, np.dtype(texts["token_type"]), shape)
-        return block_sums(tokens, BLOCK_EXCERPTS) == texts["token_blocks"] and all(
-            sha256_of(building / name) == expected for name, expected in texts["files"].items()
-        )
-    except (OSError, StorageError):
-        return False
+    remove(building / PLAN)
 
 
 class _Jobs(Sequence[tuple[Any, ...]]):
