@@ -401,6 +401,7 @@ def test_a_run_that_used_an_index_is_exported_from_it(
     from tools.evidence.progress import NoProgress
     from tools.evidence.splits import split_corpus
     from tools.index.build import build_index
+    from tools.index.find import Source
     from tools.index.plan import BuildOptions
     from tools.subject.folder import ModelFolder
     from tools.subject.lean import LeanGPT2
@@ -410,7 +411,7 @@ def test_a_run_that_used_an_index_is_exported_from_it(
     texts = load_texts(str(world.corpus), "model")
     corpus = split_corpus(texts, subject.tokenizer, 1 << 40, tmp_path / "cache", NoProgress())
     index, options = tmp_path / "index", BuildOptions(sample_tokens=30_000)
-    build_index(subject, str(world.model), corpus, texts.fingerprint, index, options, _Here(), NoProgress())
+    build_index(subject, str(world.model), corpus, Source(texts.fingerprint), index, options, _Here(), NoProgress())
     result = agent.explain(
         "L1N3", model=str(world.model), corpus=str(world.corpus), index=str(index), budget=1, runs_dir=tmp_path / "runs"
     )
