@@ -96,7 +96,7 @@ def a_worker(parent: int) -> int:
                     continue
                 if int(fields[1]) in below:
                     below.add(int(entry.name))
-                    if name.startswith(b"ray::_Worker"):
+                    if name.startswith(b"ray::_Actor"):
                         return int(entry.name)
         time.sleep(0.02)
     raise AssertionError("no actor was started")

@@ -31,7 +31,8 @@ class Distribution:
             it, or too large for float32.
         kurtosis: fourth standardised moment, 3 for a normal distribution; None as for skewness.
         theta: the raw value above which the neuron fires: 0.3 times the 99.99th percentile, at least 0.1. Both this and
-            the rate are read off a histogram with four bins an octave.
+            the rate are read off a histogram with four bins an octave up to 64, and one bin from 56 on: where theta is
+            above that, the rate is right within a factor of about two.
         firing_rate: share of tokens above theta.
     """
 
