@@ -169,6 +169,8 @@ def _layers(text: str) -> frozenset[int]:
         first, dash, last = part.strip().partition("-")
         if not (first.isdecimal() and (last if dash else first).isdecimal()) or int(last or first) < int(first):
             raise argparse.ArgumentTypeError(f"must be layers such as 3, 3-5 or 3,5-7, not {text!r}")
+        if len(last or first) > 5:  # no model has as many, and the set has room for so many
+            raise argparse.ArgumentTypeError(f"must be layers such as 3, 3-5 or 3,5-7, not {text[:60]!r}")
         layers |= set(range(int(first), int(last or first) + 1))
     return frozenset(layers)
 
@@ -212,16 +214,19 @@ def _parser() -> argparse.ArgumentParser:
         help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1 (default: $OPENAI_BASE_URL, or OpenAI)",
     )  # fmt: skip
     llm.add_argument(
-        "--max-tokens", type=_whole(1), metavar="N", help="of all LLM calls, in and out (default: no limit)"
+        "--max-tokens", type=_whole(1), metavar="N", help="of all LLM calls of a run, in and out (default: no limit)"
     )
     llm.add_argument(
         "--max-usd",
         type=_amount,
         metavar="USD",
-        help="US dollars for all LLM calls, at known prices (default: no limit)",
+        help="US dollars for all LLM calls of a run, at known prices (default: no limit)",
     )
     llm.add_argument(
-        "--llm-concurrency", type=_whole(1), metavar="N", help="LLM requests in flight, at most (default: 16)"
+        "--llm-concurrency",
+        type=_whole(1),
+        metavar="N",
+        help="LLM requests in flight, at most, of each process (default: 16)",
     )
     llm.add_argument("--llm-timeout", type=_seconds, metavar="S", help="for one attempt (default: 120)")
     llm.add_argument(
@@ -337,7 +342,8 @@ def _add_batches(
 
     batch = command(
         commands, "batch", "agent.commands.batch:run",
-        "Explain many neurons, each in a run of its own; goes on where it was when it is stopped or killed.",
+        "Explain many neurons, each in a run of its own, for which --budget, --max-usd and the like hold; goes on when "
+        "it was stopped or killed.",
         "agent batch --layers 3-5 --sample 200 --model gpt2 --dry-run\n"
         "  agent batch --neurons mine.txt --workers 2\n"
         "  agent batch --worst 500 --below 0.3 --budget 40", [*settings, *common(is_behind=False)],

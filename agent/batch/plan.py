@@ -8,6 +8,7 @@ a score with the one by which it was chosen would be to take regression to the m
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,10 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     subject = shelf.subject(config.model, config.planted, display)
     if config.model == "auto":
         config = config.model_copy(update={"model": subject.name})
+    if config.index == "auto" and not config.corpus_tokens and not config.planted:
+        # settled once, or an index that is built meanwhile would give the later neurons other text
+        found = shelf.index(subject, config.corpus, "auto")
+        config = config.model_copy(update={"index": str(found[0].folder.resolve()) if found else "none"})
     rows = [row for row in rows if row.model == subject.name]
     chosen, left_out = choose(asked, subject, config.model, lines, bad, rows, config.seed)
     plan = Plan(subject.name, subject.fingerprint, config, [], left_out)
@@ -129,7 +134,7 @@ def _with_model(config: RunConfig, asked: Asked, lines: list[Line], rows: list[R
                 f"the results are of the models {' and '.join(models)}, and a batch is of one: "
                 f"choose with --model {models[0]}."
             )
-        earlier = _config_of(rows[-1], runs_dir)
+        earlier = _any_config_of(rows, runs_dir)
         planted = config.planted or tuple(earlier.get("planted", ()))
         return config.model_copy(update={"model": earlier.get("model", models[0]), "planted": planted})
     if len(named) > 1:
@@ -154,6 +159,14 @@ def _config_of(row: ResultRow, runs_dir: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise StorageError(f"{runs_dir / row.run_id / 'run.json'} is damaged: it has no config.")
     return config
+
+
+def _any_config_of(rows: list[ResultRow], runs_dir: Path) -> dict[str, Any]:
+    """That of the latest run which is there still; empty where all were thrown away."""
+    for row in reversed(rows):
+        with suppress(StorageError):
+            return _config_of(row, runs_dir)
+    return {}
 
 
 def _texts_of(row: ResultRow, runs_dir: Path, subject: Subject) -> dict[str, Any]:
