@@ -76,13 +76,21 @@ class ResultsDatabase:
             return
         with self._usable():
             uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            with self._connected(uri) as connection:
-                is_old = version_of(connection, self.path) < SCHEMA_VERSION
-            if is_old:
+            if self._must_be_written(uri):
                 self.check()
             with self._connected(uri) as connection:
                 connection.execute("BEGIN")
                 yield connection
+
+    def _must_be_written(self, uri: str) -> bool:
+        """Whether a reader alone cannot do: the tables are old, or a process was killed in the middle of a change."""
+        with self._connected(uri) as connection:
+            try:
+                return version_of(connection, self.path) < SCHEMA_VERSION
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                    raise
+                return True  # half a change is to be undone
 
     @contextmanager
     def _connected(self, where: str) -> Iterator[sqlite3.Connection]:
@@ -179,8 +187,10 @@ class ResultsDatabase:
             )
             return opening
 
-    def explanation_of_opening(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
-        """(run id, explanation) of the run that made the `number`-th opening; None when it left no explanation.
+    def explanation_before(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
+        """(run id, explanation) of the last run before the `number`-th opening that left one; None when none did.
+
+        A run that was given up after it had opened a fold does not hide what was found before it.
 
         Raises:
             StorageError: the database cannot be used.
@@ -188,10 +198,11 @@ class ResultsDatabase:
         with self.transaction() as connection:
             found = connection.execute(
                 "SELECT results.run_id, explanation FROM sealed_openings JOIN results USING (run_id, neuron) "
-                "WHERE sealed_openings.model = ? AND neuron = ? AND sealed_openings.corpus = ? AND opening = ?",
+                "WHERE sealed_openings.model = ? AND neuron = ? AND sealed_openings.corpus = ? AND opening < ? "
+                "AND explanation IS NOT NULL ORDER BY opening DESC LIMIT 1",
                 (model, neuron, corpus, number),
             ).fetchone()
-        return (found[0], found[1]) if found and found[1] else None
+        return (found[0], found[1]) if found else None
 
     def add_result(self, result: Result) -> None:
         """Put a result into the index, in place of what the same run said about the same neuron before.

@@ -43,11 +43,11 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         run.run_id,
         run.config.sealed_fold,
     )
-    before = run.results.explanation_of_opening(
+    before = run.results.explanation_before(
         run.bench.subject.fingerprint,
         str(run.bench.evidence.neuron),
         run.bench.scan.corpus.fingerprint,
-        opening.number - 1,
+        opening.number,
     )
     run.openings.count(opening.fold, opening.number)
     run.trace.emit(SealedOpened(fold=opening.fold, opening=opening.number, reused=opening.reused))

@@ -1,5 +1,7 @@
 import json
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -124,6 +126,38 @@ def test_folds_are_fresh_while_there_are_any_then_reused(tmp_path: Path) -> None
     assert database.next_fold("m", "L0N2", "c", 2, "run1") == Opening(0, 1, False)
     assert database.next_fold("m", "L0N1", "other", 2, "run1") == Opening(0, 1, False)
     assert database.next_fold("m2", "L0N1", "c", 2, "run1") == Opening(0, 1, False)
+
+
+def test_the_explanation_before_an_opening_is_that_of_the_last_run_that_left_one(tmp_path: Path) -> None:
+    database = ResultsDatabase(tmp_path)
+    for run_id in ("r1", "given up", "r3"):
+        database.next_fold("m", "L5N131", "c", 2, run_id)
+    assert database.explanation_before("m", "L5N131", "c", 3) is None
+    database.add_result(result_of("r1"))
+    database.add_result(result_of("r3"))
+    assert database.explanation_before("m", "L5N131", "c", 3) == ("r1", sample_result()["explanation"])
+    assert database.explanation_before("m", "L5N131", "c", 1) is None
+    assert database.explanation_before("m", "L5N131", "other", 3) is None
+
+
+HALF_A_CHANGE = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("UPDATE results SET explanation = ?", ("half" * 10_000,))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_half_a_change_by_a_killed_process_is_undone_by_whoever_only_reads(tmp_path: Path) -> None:
+    database = ResultsDatabase(tmp_path)
+    for i in range(20):
+        database.add_result(result_of(f"r{i}"))
+    before = database.select()
+    subprocess.run([sys.executable, "-c", HALF_A_CHANGE, str(database.path)], check=False)
+    assert (tmp_path / "results.sqlite-journal").exists()
+    assert database.select() == before
 
 
 def open_one(arguments: tuple[str, int]) -> tuple[int, int, bool]:
