@@ -1,7 +1,8 @@
 """The tables of batches in `runs/results.sqlite`: what each batch is to do, and a queue with leases.
 
-A neuron is given out for as long as its lease is renewed. What a process that is gone has left is given out again, so
-that no neuron is lost, and none is worked on twice at the same time, whichever batches and processes share a database.
+A neuron is given out for as long as its process is there, which can be seen on its own machine, or as its lease is
+renewed, which is all that others know. What a process that is gone has left is given out again, so that no neuron is
+lost, and none is worked on twice at the same time, whichever batches and processes share a database.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from tools.errors import BadInput
-from traces.leases import is_gone, this_process
+from traces.leases import is_alive, this_process
 from traces.results import ResultsDatabase
 from traces.rows import COLUMNS, ResultRow
 from traces.runs import new_run_id
@@ -274,7 +275,7 @@ class Queue:
                 "WHERE model_fingerprint = ? AND status = 'running'",
                 (self._batch.model_fingerprint,),
             )
-            if until is not None and until > now and not is_gone(owner)
+            if _is_held(owner, until, now)
         }
         rows = connection.execute(
             f"SELECT {_ENTRY} FROM batch_neurons WHERE batch_id = ? AND status IN ('waiting', 'running') "
@@ -282,6 +283,12 @@ class Queue:
             (self._batch.batch_id,),
         )
         return (entry for entry in map(_entry, rows) if entry.neuron not in busy)
+
+
+def _is_held(owner: str | None, until: float | None, now: float) -> bool:
+    """A process that is known to live holds what it has, also when it slept past its lease or the clock was set."""
+    is_there = is_alive(owner)
+    return until is not None and until > now if is_there is None else is_there
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

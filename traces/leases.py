@@ -13,21 +13,22 @@ def this_process() -> str:
     return f"{_place()} {pid} {_started(pid)}"
 
 
-def is_gone(owner: str | None) -> bool:
-    """Whether the process of that name is known to have ended; of another machine's nothing is known."""
+def is_alive(owner: str | None) -> bool | None:
+    """Whether the process of that name is still there; None where that cannot be told, as of another machine's."""
     if owner is None:
-        return True
+        return False
     place, _, process = owner.rpartition(" ")[0].rpartition(" ")
     started = owner.rpartition(" ")[2]
     if place != _place() or not process.isdigit():
-        return False
+        return None
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
-        return True
-    except OSError:  # it is there and somebody else's
         return False
-    return _started(int(process)) != started  # the number went to another one since
+    except OSError:  # it is there and somebody else's
+        pass
+    now = _started(int(process))
+    return None if "-" in (started, now) else now == started  # else the number went to another one since
 
 
 def _place() -> str:

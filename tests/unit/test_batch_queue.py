@@ -12,7 +12,7 @@ import pytest
 
 from tools.errors import BadInput, StorageError
 from traces.batches import Batch, Entry, Queue, add_batch, all_batches, entries_of, find_batch, retry_failed
-from traces.leases import is_gone, this_process
+from traces.leases import is_alive, this_process
 from traces.results import ResultsDatabase
 from traces.schema import SCHEMA_VERSION
 
@@ -104,13 +104,22 @@ def test_an_expired_lease_is_taken_up_and_a_renewed_one_is_not(database: Results
 def test_the_lease_of_a_process_that_is_gone_is_over_at_once(database: ResultsDatabase) -> None:
     code = "from traces.leases import this_process; print(this_process())"
     dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert is_gone(dead)
-    assert not is_gone(this_process())
-    assert is_gone(this_process().rpartition(" ")[0] + " 1"), "another process has its number now"
-    assert not is_gone("elsewhere 1 1")
+    assert is_alive(dead) is False
+    assert is_alive(this_process()) is True
+    assert is_alive(this_process().rpartition(" ")[0] + " 1") is False, "another process has its number now"
+    assert is_alive("elsewhere 1 1") is None
     batch = batch_of(database, ENTRIES[:1])
     assert claimed(as_owner(database, batch, dead)) == "L10N0"
     assert claimed(as_owner(database, batch, this_process())) == "L10N0"
+    assert as_owner(database, batch, "there 2 b").claim() is None
+
+
+def test_a_process_that_slept_past_its_lease_keeps_what_it_has(database: ResultsDatabase) -> None:
+    """As every process does when its machine was asleep, or its clock was set."""
+    batch = batch_of(database, ENTRIES[:1])
+    slept = as_owner(database, batch, this_process(), lease_s=-1)
+    assert claimed(slept) == "L10N0"
+    assert slept.claim() is None
     assert as_owner(database, batch, "there 2 b").claim() is None
 
 
