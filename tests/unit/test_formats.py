@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,17 @@ def test_a_folder_is_read_in_the_order_of_numbers_and_past_bad_files(tmp_path: P
     ):
         assert re.search(said, error), error
     assert list(map(str, read_published(tmp_path))) == list(map(str, found))
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    """A pipe without a writer would be waited for, and some devices never end."""
+    put(tmp_path, 3, 4, results(3, 4, ("words", 0.5)))
+    os.mkfifo(tmp_path / "explanations" / "3" / "5.jsonl")
+    (tmp_path / "explanations" / "3" / "6.jsonl").symlink_to("/dev/zero")
+    one, pipe, device = read_published(tmp_path)
+    assert isinstance(one, PublishedNeuron)
+    assert re.search(r"cannot read .*5\.jsonl: it is no file", str(pipe))
+    assert re.search(r"cannot read .*6\.jsonl: it is no file", str(device))
 
 
 def test_activations_lie_beside_the_explanations_or_nowhere(tmp_path: Path) -> None:

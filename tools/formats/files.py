@@ -78,6 +78,8 @@ def _number(text: str) -> float:
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise BadInput(f"cannot read {path}: it is no file.")
     try:
         return path.read_bytes()
     except OSError as error:
