@@ -93,7 +93,7 @@ def in_a_batch(plan: Plan) -> Turn:
     cpu, began, stamps = cpu_seconds(), time.perf_counter(), Stamps()
     with tempfile.TemporaryDirectory() as folder:
         batch = begin(plan, {}, Path(folder))
-        work_through(batch, Path(folder), Where("local", 1), stamps)
+        work_through(batch, Path(folder), Where("local", 1), stamps, Shelf())
         found = results_of(ResultsDatabase(folder), batch.batch_id)
     if len(found) != len(plan.entries):
         raise AgentError("a neuron failed")

@@ -12,18 +12,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from agent.batch.carried import history_of, pack, unpack
 from agent.batch.plan import Plan
-from agent.batch.work import Carried, Done, Job, work
+from agent.batch.work import Carried, Done, Job, check_model, work
 from agent.config import RunConfig
 from agent.shelf import Shelf
 from tools.engine.open import open_engine
 from tools.engine.protocol import Engine, EngineName
-from tools.errors import Interrupted, StorageError
+from tools.errors import AgentError, Interrupted, StorageError
 from traces.batches import LEASE_S, Batch, Entry, Queue, add_batch
 from traces.clock import Clock, duration
 from traces.console import Display
@@ -53,7 +53,7 @@ def begin(plan: Plan, asked: dict[str, Any], runs_dir: Path) -> Batch:
 
 
 def work_through(
-    batch: Batch, runs_dir: Path, where: Where, display: Display, shelf: Shelf | None = None, lease_s: float = LEASE_S
+    batch: Batch, runs_dir: Path, where: Where, display: Display, shelf: Shelf, lease_s: float = LEASE_S
 ) -> None:
     """Run all neurons of a batch that are neither done nor failed, beside whoever else does.
 
@@ -66,7 +66,7 @@ def work_through(
     queue = Queue(database, batch, lease_s)
     try:
         with open_engine(where.engine, where.workers, where.address) as engine, _leases_kept(queue):
-            _work_through(queue, engine, _Desk(batch, database, engine, shelf or Shelf(), display), display)
+            _work_through(queue, engine, _Desk(batch, database, engine, shelf, display), display)
     except KeyboardInterrupt as stopped:
         option = "" if str(runs_dir) == "runs" else f" --runs-dir {shlex.quote(str(runs_dir))}"
         raise Interrupted(
@@ -141,12 +141,18 @@ class _Desk:
         """What a worker needs to know."""
         assert entry.run_id is not None
         settings = self._batch.settings | entry.settings | {"target": entry.neuron}
-        carried = None if self._shares_disk else self._carried(entry, entry.run_id, RunConfig.checked(**settings))
-        return Job(settings, entry.run_id, self._runs_dir, carried)
+        job = Job(settings, entry.run_id, self._runs_dir, self._batch.model_fingerprint)
+        if self._shares_disk:
+            return job
+        try:
+            return replace(job, carried=self._carried(entry, entry.run_id, RunConfig.checked(**settings)))
+        except AgentError as error:  # its corpus may be gone, and the others' are there
+            return replace(job, refused=str(error))
 
     def _carried(self, entry: Entry, run_id: str, config: RunConfig) -> Carried:
         """With a sealed fold reserved: the worker cannot see which ones were opened, nor may it choose."""
         subject = self._shelf.subject(config.model, config.planted, self._display)
+        check_model(subject, self._batch.model_fingerprint)
         _, corpus = self._shelf.evidence(config, subject, self._display)  # what the worker will find, which is checked
         key = (subject.fingerprint, entry.neuron, corpus.fingerprint)
         self._corpora[entry.neuron] = corpus.fingerprint

@@ -86,7 +86,7 @@ def read_lines(path: Path) -> tuple[list[Line], list[str]]:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise BadInput(f"cannot read the neurons in {path}: {why}.") from error
     lines, bad = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         words = line.partition("#")[0].strip()
         if words:
             try:
@@ -184,4 +184,4 @@ def _published(folder: Path, subject: Subject) -> Iterator[PublishedNeuron | Bad
 
 
 def _bad(number: int, text: str, error: BadInput) -> str:
-    return f"line {number}, {shorten(text, 60)!r}: {error}"
+    return f"line {number}, '{shorten(text, 60)}': {error}"

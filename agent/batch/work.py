@@ -17,7 +17,8 @@ from agent.config import RunConfig
 from agent.opening import open_bench
 from agent.runner import resume_run, start_run
 from agent.shelf import Shelf
-from tools.errors import AgentError, StorageError
+from agent.subjects import Subject
+from tools.errors import AgentError, BadInput, StorageError
 from tools.evidence.cache import default_cache_dir
 from tools.records.neuron import parse_target
 from tools.records.result import Result
@@ -50,13 +51,17 @@ class Job:
         settings: of its `RunConfig`.
         run_id: names its run; a run that has begun under this name is gone on with.
         runs_dir: where that is; on a worker without a shared disk only what its files are to say.
+        fingerprint: of the subject model that the batch is about.
         carried: None where the disk is shared.
+        refused: why it cannot be begun at all.
     """
 
     settings: dict[str, Any]
     run_id: str
     runs_dir: Path
+    fingerprint: str
     carried: Carried | None = None
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ def work(job: Job | None) -> Done | None:
     """Explain one neuron, or go on with it; whatever goes wrong with it is said. None where there is nothing to do."""
     if job is None:
         return None
+    if job.refused is not None:
+        return Done(job.refused, True, 0.0)
     if job.carried is None:
         return _attempt(job, job.runs_dir)
     with tempfile.TemporaryDirectory(prefix="neuron-agent-batch-") as folder:
@@ -105,6 +112,7 @@ def _attempt(job: Job, runs_dir: Path) -> Done:
 
 def _explain(job: Job, runs_dir: Path) -> Result:
     config = RunConfig.checked(**job.settings)
+    check_model(_SHELF.subject(config.model, config.planted, QuietDisplay()), job.fingerprint)
     _open_layer(config)
     folder = RunFolder(runs_dir / job.run_id)
     if (folder.path / "run.json").is_file():
@@ -114,6 +122,19 @@ def _explain(job: Job, runs_dir: Path) -> Result:
         with storage_errors("remove", folder.path):
             shutil.rmtree(folder.path)
     return start_run(config, runs_dir, QuietDisplay(), _SHELF, job.run_id)
+
+
+def check_model(subject: Subject, fingerprint: str) -> None:
+    """Make sure that a subject model is the one with that fingerprint.
+
+    Raises:
+        BadInput: its weights are others.
+    """
+    if subject.fingerprint != fingerprint:
+        raise BadInput(
+            f"{subject.name} is not the model that the batch was begun with, its weights are others: put those back, "
+            "or begin a new batch."
+        )
 
 
 def _open_layer(config: RunConfig) -> None:

@@ -12,12 +12,13 @@ from agent.batch.plan import Request, make_plan
 from agent.batch.report import lines, report
 from agent.batch.run import Where, begin, work_through
 from agent.batch.select import Asked
+from agent.batch.work import check_model
 from agent.commands.llm import llm_options
 from agent.commands.output import progress, say, say_json, width
 from agent.settings import configured
 from agent.shelf import Shelf
 from tools.errors import AgentError, BadInput
-from traces.batches import Batch, all_batches, entries_of, find_batch, retry_failed
+from traces.batches import Batch, Queue, all_batches, entries_of, find_batch, retry_failed
 from traces.console import Display
 from traces.results import ResultsDatabase
 
@@ -54,7 +55,9 @@ def run(arguments: argparse.Namespace) -> None:
         else:
             batch = begin(plan, asked.told(), runs_dir)
             del plan
-            _work(batch, arguments, display, shelf if arguments.engine != "local" else None)
+            if arguments.engine == "local":
+                shelf = Shelf()  # workers open a model each, and this process needs none
+            _work(batch, arguments, display, shelf)
     if not arguments.dry_run:
         _say_report(batch, arguments)
     elif arguments.json:
@@ -70,7 +73,15 @@ def resume(arguments: argparse.Namespace) -> None:
     if arguments.retry_failed:
         retry_failed(database, batch.batch_id)
     with progress(quiet=arguments.quiet) as display:
-        _work(batch, arguments, display, None)
+        shelf = Shelf()
+        if Queue(database, batch).n_open():  # or each neuron would say so by itself
+            settings = batch.settings
+            subject = shelf.subject(settings["model"], tuple(settings["planted"]), display)
+            check_model(subject, batch.model_fingerprint)
+            del subject
+        if arguments.engine == "local":
+            shelf = Shelf()
+        _work(batch, arguments, display, shelf)
     _say_report(batch, arguments)
 
 
@@ -106,7 +117,7 @@ def _told(asked: dict[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asked.items())
 
 
-def _work(batch: Batch, arguments: argparse.Namespace, display: Display, shelf: Shelf | None) -> None:
+def _work(batch: Batch, arguments: argparse.Namespace, display: Display, shelf: Shelf) -> None:
     display.note(f"batch {batch.batch_id}")
     where = Where(arguments.engine, arguments.workers, arguments.ray_address)
     work_through(batch, Path(arguments.runs_dir), where, display, shelf)

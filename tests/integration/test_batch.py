@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 import agent
+from agent.batch.work import Job, work
 from agent.cli import main
 from tools.records.result import Result
-from traces.batches import Entry, all_batches, entries_of
+from traces.batches import Entry, add_batch, all_batches, entries_of
 from traces.events import without_clock
 from traces.results import ResultsDatabase
 from traces.runs import RunFolder
@@ -258,6 +259,18 @@ def test_what_scored_low_is_measured_again_on_a_fresh_fold_and_a_failure_costs_n
     again = {entry.neuron: entry for entry in entries(runs)}
     assert [again[neuron].attempts for neuron in ("L1N3", "L1N5", "L1N8")] == [1, 1, 2]
     assert result_of(runs, again["L1N8"]).to_json()["previous"]["run_id"] == other.run_id
+
+
+def test_another_model_than_the_batch_was_begun_with_is_refused(batches: Batches, tmp_path: Path, capsys: Any) -> None:
+    (begun,) = all_batches(ResultsDatabase(batches.runs))
+    add_batch(ResultsDatabase(tmp_path), "model", "f" * 64, begun.settings, {}, [Entry("L1N3", 1, 3)])
+    assert main(["batch", "resume", "--runs-dir", str(tmp_path), "--quiet", "--workers", "1"]) == 2
+    assert "its weights are others" in capsys.readouterr().err
+    assert [entry.status for entry in entries(tmp_path)] == ["waiting"]
+    done = work(Job(begun.settings | {"target": "L1N3"}, "a run", tmp_path, "f" * 64))  # as on another machine
+    assert done is not None
+    assert "its weights are others" in done.said
+    assert done.has_failed
 
 
 def test_published_sentences_compete_where_they_can_be_read(batches: Batches, tmp_path: Path, capsys: Any) -> None:

@@ -78,6 +78,14 @@ def test_bad_lines_are_told_by_number_text_and_reason_and_left_out_only_when_tol
         read_lines(Path("none"))
 
 
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
+    path = tmp_path / "odd.txt"
+    path.write_bytes("\ufeffL0N1\r\n# form\x0cfeed and \u2028\n\x1b[31mred\n".encode())
+    lines, (bad,) = read_lines(path)
+    assert [(line.number, str(line.neuron)) for line in lines] == [(1, "L0N1")]
+    assert bad.startswith("line 3, '\\x1b[31mred': cannot read the target")
+
+
 def test_options_combine_by_intersection(names: Path, tmp_path: Path) -> None:
     rows = [row("L2N3", score=0.2), row("L3N9", score=0.29), row("L0N0", score=-0.1), row("L1N4", score=0.3)]
     assert chosen(Asked(below=0.3), rows)[0] == ["L0N0", "L2N3", "L3N9"]
@@ -130,7 +138,7 @@ def test_layers_as_they_are_typed(text: str, layers: set[int]) -> None:
     assert _parser().parse_args(["batch", "--layers", text]).layers == layers
 
 
-@pytest.mark.parametrize("text", ["", "x", "5-3", "3-", "-1", "1,,2", "1.5"])
+@pytest.mark.parametrize("text", ["", "x", "5-3", "3-", "-1", "1,,2", "1.5", "0-999999999999"])
 def test_layers_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         _parser().parse_args(["batch", f"--layers={text}"])
