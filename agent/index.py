@@ -62,7 +62,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     corpus = split_corpus(texts, subject.tokenizer, most, default_cache_dir(), display)
     folder = request.out or index_folder(default_cache_dir(), subject.fingerprint, corpus.fingerprint, request.dtype)
     options = BuildOptions(
-        request.device, request.dtype, request.batch_excerpts, sample_tokens=default_corpus_tokens(subject)
+        request.device, request.dtype, request.batch_excerpts, default_corpus_tokens(subject), corpus.n_tokens < most
     )
     display.note(
         f"indexing {subject.n_layers * subject.d_mlp:,} neurons of {subject.name} on {corpus.n_tokens:,} tokens of "

@@ -99,6 +99,11 @@ class Shelf:
             self.indexes[key] = (found, found.sampled_corpus(notes)) if found else None
         return self.indexes[key]
 
+    def auto_index(self, subject: Subject, spec: str | None) -> tuple[ActivationIndex, SplitCorpus] | None:
+        """The index in the cache that a run takes unasked: none where it would read more text without one."""
+        found = self.index(subject, spec, "auto")
+        return None if found is None or _is_small(found[0], subject) else found
+
     def source(self, spec: str | None, model: str) -> tuple[Source, tuple[str, ...]]:
         """What tells whether an index is of a corpus, and notes on reading it.
 
@@ -123,7 +128,10 @@ class Shelf:
             given = "--corpus-tokens" if config.corpus_tokens else "--planted"
             raise BadInput(f"an index is read whole, and of a real model: leave out --index or {given}.")
         if config.index != "none" and not config.corpus_tokens and not config.planted:
-            found = self.index(subject, config.corpus, config.index)
+            if config.index == "auto":
+                found = self.auto_index(subject, config.corpus)
+            else:
+                found = self.index(subject, config.corpus, config.index)
             if found is not None:
                 return found
         return None, self.corpus(subject, config.corpus, config.corpus_tokens, display)
@@ -148,6 +156,13 @@ class Shelf:
             made = Vocabulary(subject.tokenizer.token_strings(), subject.embeddings())
             self.vocabularies[subject.fingerprint] = made
         return self.vocabularies[subject.fingerprint]
+
+
+def _is_small(index: ActivationIndex, subject: Subject) -> bool:
+    """Whether a run reads more text without this index."""
+    about = index.manifest["corpus"]
+    base = subject.base if isinstance(subject, PlantedModel) else subject
+    return not about["is_whole"] and about["n_tokens"] < default_corpus_tokens(base)
 
 
 def default_corpus_tokens(subject: LeanGPT2 | BridgeModel) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +95,6 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     subject = shelf.subject(config.model, config.planted, display)
     if config.model == "auto":
         config = config.model_copy(update={"model": subject.name})
-    if config.index == "auto" and not config.corpus_tokens and not config.planted:
-        # settled once, or an index that is built meanwhile would give the later neurons other text
-        found = shelf.index(subject, config.corpus, "auto")
-        config = config.model_copy(update={"index": str(found[0].folder.resolve()) if found else "none"})
     rows = [row for row in rows if row.model == subject.name]
     chosen, left_out = choose(asked, subject, config.model, lines, bad, rows, config.seed)
     plan = Plan(subject.name, subject.fingerprint, config, [], left_out)
@@ -120,6 +116,12 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     kept = Counter(entry.about["does_not_compete"] for entry in plan.entries if "does_not_compete" in entry.about)
     for why, n in kept.most_common(5):
         plan.notes.append(f"{n} published explanations are kept and do not compete: {why}")
+    is_used = any("index" not in entry.settings for entry in plan.entries)
+    if is_used and config.index == "auto" and not config.corpus_tokens and not config.planted:
+        # settled once, or an index that is built meanwhile would give the later neurons other text
+        index = shelf.auto_index(subject, config.corpus)
+        settled_index = str(index[0].folder.resolve()) if index else "none"
+        plan = replace(plan, config=config.model_copy(update={"index": settled_index}))
     return plan
 
 

@@ -162,3 +162,16 @@ def test_explain_takes_its_evidence_from_an_index_and_resumes_with_it(world, ind
     assert {k: v for k, v in again.items() if k not in changing} == {
         k: v for k, v in first.items() if k not in changing
     }
+
+
+def test_a_small_index_is_not_taken_unasked(world, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NEURON_AGENT_CACHE", str(tmp_path / "cache"))  # or later tests would find the index
+    build = ["index", "build", *world.options, "--corpus-tokens", "30000", "--workers", "1", "--quiet"]
+    assert main(build) == 0
+    capsys.readouterr()
+    assert main(["top", "L1N3", *world.options, "-n", "1"]) == 0
+    assert "from the index" not in capsys.readouterr().err
+    assert main(["index", "build", *world.options, "--workers", "1", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["top", "L1N3", *world.options, "-n", "1"]) == 0
+    assert "from the index" in capsys.readouterr().err

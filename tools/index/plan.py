@@ -40,12 +40,14 @@ class BuildOptions:
         batch: excerpts at once; None for as many as take about 128 MB on a CPU and 4 GB on a GPU, beside the model.
             Values may differ in their last bits with it, so it does not depend on what memory is free.
         sample_tokens: size of the shared random sample, over all parts.
+        is_whole: whether the corpus is all that there is of its texts, and not their beginning.
     """
 
     device: str = "cpu"
     dtype: str = "float32"
     batch: int | None = None
     sample_tokens: int = 150_000
+    is_whole: bool = True
 
 
 def finished(folder: Path, plan: dict[str, Any]) -> ActivationIndex | None:
@@ -93,6 +95,7 @@ def plan_of(
             "texts": source.texts,
             "dataset": source.dataset,
             "n_tokens": corpus.n_tokens,
+            "is_whole": options.is_whole,
         },
         "counts": {name: value for name, value in vars(corpus.counts).items() if name != "n_tokens"},
         "values": {
