@@ -46,6 +46,7 @@ def report(database: ResultsDatabase, batch: Batch, fdr: float) -> dict[str, Any
         },
         "seconds": round(sum(row.seconds for row in rows.values()), 1),
         "discoveries": discoveries(list(rows.values()), fdr),
+        "sealed_reused": sorted(neuron for neuron, row in rows.items() if row.sealed_reused),
         "measured_again": [again for entry in entries if (again := _again(entry, rows.get(entry.neuron)))],
         "published": [
             {"neuron": entry.neuron, **{k: v for k, v in entry.about.items() if k != "earlier"}}
@@ -146,6 +147,11 @@ def lines(found: dict[str, Any], runs_dir: str, width: int) -> list[str]:
         price = "price unknown" if usd is None else f"{usd:.4f} US dollars"
         out.append(f"  cost      {found['cost']['tokens']:,} LLM tokens, {price}")
     out += _again_lines(found["measured_again"])
+    if reused := found["sealed_reused"]:
+        out.append(
+            f"  warning: {len(reused):,} scored on sealed text that an earlier run had been scored on, since no fold "
+            f"was left, which is no fresh evidence: {shorten(', '.join(reused), max(40, width - 20))}"
+        )
     kept = [one for one in found["published"] if "does_not_compete" in one]
     if kept:
         out.append(f"  published explanations that did not compete: {len(kept):,}, such as {kept[0]['neuron']}: "
@@ -195,14 +201,7 @@ def _again_lines(again: list[dict[str, Any]]) -> list[str]:
         gain = "" if one["gain"]["value"] is None else f", gain {score_text(one['gain'])}"
         reused = ", sealed fold used before" if one["sealed_reused"] else ""
         out.append(f"    {one['neuron']:<9} {chosen_for}old {before}, new {score_text(one['new'])}{gain}{reused}")
-    out += _more(again)
-    n_reused = sum(one["sealed_reused"] for one in again)
-    if n_reused:
-        out.append(
-            f"  warning: {n_reused:,} of them were scored on sealed text that an earlier run had been scored on, since "
-            "no fold was left: these scores are not fresh evidence"
-        )
-    return out
+    return out + _more(again)
 
 
 def _why_not(one: dict[str, Any]) -> str:

@@ -21,6 +21,9 @@ from tools.errors import AgentError, BadInput
 from traces.batches import Batch, Queue, all_batches, entries_of, find_batch, retry_failed
 from traces.console import Display
 from traces.results import ResultsDatabase
+from traces.text import one_line, shorten
+
+_MOST_TOLD = 400
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -114,7 +117,7 @@ def list_all(arguments: argparse.Namespace) -> None:
 
 
 def _told(asked: dict[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asked.items())
+    return ", ".join(one_line(f"{name.replace('_', ' ')} {value}") for name, value in asked.items())
 
 
 def _work(batch: Batch, arguments: argparse.Namespace, display: Display, shelf: Shelf) -> None:
@@ -132,6 +135,6 @@ def _say_report(batch: Batch, arguments: argparse.Namespace) -> None:
     if failures := found["failures"]:
         first = failures[0]
         raise AgentError(
-            f"{len(failures)} of {found['n_neurons']} neurons failed; the first, {first['neuron']}: {first['reason']} "
-            "Everything else is there."
+            f"{len(failures)} of {found['n_neurons']} neurons failed; the first, {first['neuron']}: "
+            f"{shorten(first['reason'], _MOST_TOLD)} Everything else is there."
         )

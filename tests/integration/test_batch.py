@@ -18,10 +18,13 @@ from typing import Any
 import pytest
 
 import agent
+from agent.batch.run import _Desk
 from agent.batch.work import Job, work
 from agent.cli import main
+from agent.shelf import Shelf
 from tools.records.result import Result
-from traces.batches import Entry, add_batch, all_batches, entries_of
+from traces.batches import Entry, Queue, add_batch, all_batches, entries_of
+from traces.console import QuietDisplay
 from traces.events import without_clock
 from traces.results import ResultsDatabase
 from traces.runs import RunFolder
@@ -271,6 +274,33 @@ def test_another_model_than_the_batch_was_begun_with_is_refused(batches: Batches
     assert done is not None
     assert "its weights are others" in done.said
     assert done.has_failed
+
+
+def test_what_is_foreign_in_a_failure_does_nothing_to_the_terminal(tmp_path: Path, capsys: Any) -> None:
+    database = ResultsDatabase(tmp_path)
+    batch = add_batch(database, "mini", "f" * 64, {}, {"neurons": "\x1b[2J"}, [Entry("L0N1", 0, 1)])
+    queue = Queue(database, batch)
+    assert queue.claim() is not None
+    queue.finish("L0N1", "\x1b[2J\u202e\r\n" + "long " * 2000, 1.0)
+    assert main(["batch", "resume", "--runs-dir", str(tmp_path), "--quiet"]) == 1
+    assert main(["batch", "list", "--runs-dir", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert "the first, L0N1: \\x1b[2J\\u202e" in said.err
+    assert len(said.err) < 600
+    assert not {"\x1b", "\u202e", "\r"} & set(said.out + said.err)
+
+
+def test_a_corpus_that_is_gone_costs_its_neuron_on_a_cluster_too(batches: Batches, tmp_path: Path) -> None:
+    engine = pytest.importorskip("tools.engine.ray", reason="Ray is not installed").RayEngine(1, 1, 0, False)
+    (begun,) = all_batches(ResultsDatabase(batches.runs))
+    database, settings = ResultsDatabase(tmp_path), begun.settings | {"corpus": str(tmp_path / "gone")}
+    batch = add_batch(database, "model", begun.model_fingerprint, settings, {}, [Entry("L1N3", 1, 3)])
+    entry = Queue(database, batch).claim()
+    assert entry is not None
+    done = work(_Desk(batch, database, engine, Shelf(), QuietDisplay()).job(entry))
+    assert done is not None
+    assert done.has_failed
+    assert f"there is no corpus {tmp_path / 'gone'}" in done.said
 
 
 def test_published_sentences_compete_where_they_can_be_read(batches: Batches, tmp_path: Path, capsys: Any) -> None:

@@ -208,9 +208,24 @@ def test_a_report_sets_old_beside_new_and_warns_where_a_fold_was_used_before(tmp
     assert found["status"] == {"done": 1, "failed": 1, "running": 0, "waiting": 1}
     (again,) = found["measured_again"]
     assert (again["chosen_for"]["score"], again["old"]["value"], again["new"]["value"]) == (0.1, 0.3, 0.612)
+    assert found["sealed_reused"] == ["L1N1"]
     text = "\n".join(lines(found, "r d", 100))
     assert "1 of 3 neurons explained, 1 failed, 1 waiting" in text
     assert "chosen for 0.100, old 0.300 [0.200, 0.400], new 0.612 [0.550, 0.660], gain 0.300" in text
-    assert "warning: 1 of them were scored on sealed text that an earlier run" in text
+    assert "warning: 1 scored on sealed text that an earlier run had been scored on, since no fold was left" in text
     assert "failed    L1N2: it broke" in text
     assert f"agent batch resume {batch.batch_id} --retry-failed --runs-dir 'r d'" in text
+
+
+def test_a_used_fold_is_told_also_where_no_earlier_explanation_was_left(tmp_path: Path) -> None:
+    database = ResultsDatabase(tmp_path)
+    batch = add_batch(database, "mini", "f", {}, {}, [Entry("L1N1", 1, 1)])
+    queue = Queue(database, batch)
+    entry = queue.claim()
+    assert entry is not None
+    again = {**sample_result(), "neuron": "L1N1", "run_id": entry.run_id, "sealed_reused": True}
+    database.add_result(Result.model_validate(again))
+    queue.finish("L1N1", None, 1.0)
+    found = report(database, batch, 0.05)
+    assert found["measured_again"] == []
+    assert "  warning: 1 scored on sealed text" in "\n".join(lines(found, "runs", 100))
