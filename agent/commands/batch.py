@@ -136,5 +136,5 @@ def _say_report(batch: Batch, arguments: argparse.Namespace) -> None:
         first = failures[0]
         raise AgentError(
             f"{len(failures)} of {found['n_neurons']} neurons failed; the first, {first['neuron']}: "
-            f"{shorten(first['reason'], _MOST_TOLD)} Everything else is there."
+            f"{shorten(first['reason'], _MOST_TOLD).rstrip('.')}. Everything else is there."
         )

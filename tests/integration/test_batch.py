@@ -45,6 +45,7 @@ class Batches:
         self.runs = folder / "undisturbed"
         assert main(self.command(self.runs, "--workers", "1")) == 0
         self.results = self.plain(self.runs)
+        self.measured_again: dict[str, Any] | None = None
 
     def command(self, runs: Path, *more: str) -> list[str]:
         return ["batch", "--neurons", str(self.neurons), *self.options, "--runs-dir", str(runs), *more]
@@ -208,11 +209,13 @@ def test_a_killed_worker_costs_its_neuron_a_second_try(batches: Batches, tmp_pat
 
 def test_two_batches_at_once_never_work_on_the_same_neuron(batches: Batches, tmp_path: Path) -> None:
     """A third process helps with one of them."""
-    runs = tmp_path / "r"
-    one = batches.start(batches.command(runs, "--workers", "1"))
+    runs, neurons = tmp_path / "r", tmp_path / "three.txt"
+    neurons.write_text("\n".join(NEURONS[:3]))
+    command = ["batch", "--neurons", str(neurons), *batches.options, "--runs-dir", str(runs), "--workers", "1"]
+    one = batches.start(command)
     wait_until(lambda: entries(runs), one)
     helper = batches.start(["batch", "resume", "last", "--runs-dir", str(runs), "--quiet", "--workers", "1"])
-    assert main(batches.command(runs, "--workers", "1")) == 0
+    assert main(command) == 0
     for process in (one, helper):
         _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said
@@ -227,7 +230,10 @@ def test_two_batches_at_once_never_work_on_the_same_neuron(batches: Batches, tmp
     for times in spans.values():
         (_, first_ended), (second_began, _) = sorted(times)
         assert first_ended <= second_began
-    assert len(list(runs.glob("*/run.json"))) == 2 * len(NEURONS)
+    assert len(list(runs.glob("*/run.json"))) == 2 * 3
+
+
+AGAIN = ["batch", "--below", "1", "--layers", "1", "--budget", "4", "--seed", "3", "--quiet", "--json"]
 
 
 def test_what_scored_low_is_measured_again_on_a_fresh_fold_and_a_failure_costs_nothing_else(
@@ -238,9 +244,8 @@ def test_what_scored_low_is_measured_again_on_a_fresh_fold_and_a_failure_costs_n
     shutil.copytree(world.corpus, moved)
     other = agent.explain("L1N8", model=str(world.model), corpus=str(moved), **SETTINGS, runs_dir=runs)
     moved.rename(tmp_path / "gone")
-    command = ["batch", "--below", "1", "--layers", "1", "--budget", "4", "--seed", "3", "--runs-dir", str(runs)]
     capsys.readouterr()
-    assert main([*command, "--quiet", "--json", "--workers", "1"]) == 1
+    assert main([*AGAIN, "--runs-dir", str(runs), "--workers", "1"]) == 1
     said = capsys.readouterr()
     assert "1 of 3 neurons failed; the first, L1N8: " in said.err
     found = json.loads(said.out)
@@ -260,6 +265,7 @@ def test_what_scored_low_is_measured_again_on_a_fresh_fold_and_a_failure_costs_n
     assert main(["batch", "resume", "--retry-failed", "--runs-dir", str(runs), "--quiet", "--workers", "1"]) == 0
     assert "L1N8" in capsys.readouterr().out
     again = {entry.neuron: entry for entry in entries(runs)}
+    batches.measured_again = {neuron: plain(result_of(runs, again[neuron])) for neuron in ("L1N3", "L1N5")}
     assert [again[neuron].attempts for neuron in ("L1N3", "L1N5", "L1N8")] == [1, 1, 2]
     assert result_of(runs, again["L1N8"]).to_json()["previous"]["run_id"] == other.run_id
 
@@ -286,6 +292,7 @@ def test_what_is_foreign_in_a_failure_does_nothing_to_the_terminal(tmp_path: Pat
     assert main(["batch", "list", "--runs-dir", str(tmp_path)]) == 0
     said = capsys.readouterr()
     assert "the first, L0N1: \\x1b[2J\\u202e" in said.err
+    assert said.err.endswith("…. Everything else is there.\n")
     assert len(said.err) < 600
     assert not {"\x1b", "\u202e", "\r"} & set(said.out + said.err)
 
@@ -355,29 +362,17 @@ def test_on_a_cluster_the_same_is_found_and_a_killed_worker_costs_a_second_try(
 
     thread = threading.Thread(target=kill_a_worker)
     thread.start()
-    again = [
-        "batch",
-        "--below",
-        "1",
-        "--layers",
-        "1",
-        "--budget",
-        "4",
-        "--seed",
-        "3",
-        "--quiet",
-        "--json",
-        "--runs-dir",
-    ]
-    assert main([*again, str(runs), "--engine", "ray", "--workers", "2"]) == 0
+    assert main([*AGAIN, "--runs-dir", str(runs), "--engine", "ray", "--workers", "2"]) == 0
     thread.join()
     on_ray = json.loads(capsys.readouterr().out)
     assert list(there.glob("neuron-agent-batch-*/*/result.json")) == []
 
-    alone = tmp_path / "alone"
-    shutil.copytree(batches.runs, alone)
-    assert main([*again, str(alone), "--workers", "1"]) == 0
-    assert batches.plain(runs) == batches.plain(alone)
+    if batches.measured_again is None:  # else the test above has done this on this machine
+        alone = tmp_path / "alone"
+        shutil.copytree(batches.runs, alone)
+        assert main([*AGAIN, "--runs-dir", str(alone), "--workers", "1"]) == 0
+        batches.measured_again = batches.plain(alone)
+    assert batches.plain(runs) == batches.measured_again
     for entry in entries(runs):  # which read_result and the database agree on, and which can be shown and resumed
         result = result_of(runs, entry)
         assert (result.to_json()["sealed_fold"], result.to_json()["sealed_reused"]) == (1, False)
