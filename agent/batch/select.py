@@ -116,6 +116,7 @@ def choose(
     """
     everything = {NeuronId(layer, i) for layer in _layers(asked, subject) for i in range(subject.d_mlp)}
     left, wrong = set(everything), list(bad)
+    why_none = "--below, --layers and the others must all hold"
     if asked.neurons is not None:
         named = set()
         for line in lines:
@@ -125,6 +126,8 @@ def choose(
             except BadInput as error:
                 wrong.append(_bad(line.number, line.text, error))
         left &= named
+        if not named:
+            why_none = f"{asked.neurons} names none"
     published: dict[NeuronId, PublishedNeuron] = {}
     earlier: dict[NeuronId, ResultRow] = {}
     if asked.published is not None:
@@ -139,12 +142,14 @@ def choose(
             if row.layer is not None and row.idx is not None and _is_low(row.score, asked.below):
                 earlier[NeuronId(row.layer, row.idx)] = row
         left &= earlier.keys()
+        if not earlier:
+            why_none = "no run of it has such a score"
     if wrong and not asked.skip_bad_lines:
         more = f"; and {len(wrong) - _N_SHOWN} more" if len(wrong) > _N_SHOWN else ""
         said = "; ".join(one.rstrip(".") for one in wrong[:_N_SHOWN])
         raise BadInput(f"{said}{more}: correct that, or leave it out with --skip-bad-lines.")
     if not left:
-        raise BadInput(f"no neuron of {subject.name} is selected: --below, --layers and the others must all hold.")
+        raise BadInput(f"no neuron of {subject.name} is selected: {why_none}.")
     neurons = sorted(left)
     if asked.worst is not None:
         scored: Mapping[NeuronId, ResultRow | PublishedNeuron] = published if asked.published is not None else earlier

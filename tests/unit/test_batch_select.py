@@ -96,8 +96,13 @@ def test_options_combine_by_intersection(names: Path, tmp_path: Path) -> None:
         published(tmp_path, layer, index, score)
     assert chosen(Asked(published=tmp_path))[0] == ["L0N1", "L2N3", "L3N9"]
     assert chosen(Asked(published=tmp_path, below=0.3))[0] == ["L2N3"]
-    with pytest.raises(BadInput, match="no neuron of mini is selected"):
+    with pytest.raises(BadInput, match="no neuron of mini is selected: --below, --layers and the others must all"):
         chosen(Asked(below=0.3, layers=frozenset({1})), rows)
+    with pytest.raises(BadInput, match="no neuron of mini is selected: no run of it has such a score"):
+        chosen(Asked(below=-0.5), rows)
+    (tmp_path / "empty.txt").write_text("# none\n")
+    with pytest.raises(BadInput, match=r"no neuron of mini is selected: .*empty\.txt names none"):
+        chosen(Asked(neurons=tmp_path / "empty.txt"))
     with pytest.raises(BadInput, match="there is no layer 4: mini has layers 0-3"):
         chosen(Asked(layers=frozenset({4})))
 
