@@ -90,7 +90,9 @@ def _failed(sentence: str, exit_code: int) -> int:
             import traceback
 
             traceback.print_exc()
-        print(f"agent: {sentence}", file=sys.stderr, flush=True)
+        from traces.text import one_line  # a name that somebody typed may hold what moves a cursor
+
+        print(f"agent: {one_line(sentence)}", file=sys.stderr, flush=True)
     return exit_code
 
 

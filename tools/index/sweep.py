@@ -6,6 +6,7 @@ excerpts that beat what is kept already.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,12 +112,14 @@ class Kept:
             BadInput: a value is not finite.
         """
         largest = neurons.amax(1).float() + 0.0
-        if not bool(torch.isfinite(largest).all()):
+        if not math.isfinite(float(largest.sum())) and not bool(torch.isfinite(largest).all()):
             raise BadInput("the model computes values that are not finite: its weights are damaged, fetch it again.")
         integers = _ordered(largest)
         d_mlp = self.shape.d_mlp
-        neuron, excerpt = torch.nonzero((integers >= self._floor[layer]).T, as_tuple=True)
+        excerpt, neuron = _where(integers >= self._floor[layer])
         if len(neuron):
+            order = torch.argsort(neuron, stable=True)
+            excerpt, neuron = excerpt[order], neuron[order]
             slots = layer * d_mlp + neuron.cpu().numpy()
             keys = top_keys(*self._found(neurons, integers, rows, neuron, excerpt))
             keep_lowest(self.top, slots, keys)
@@ -130,7 +133,7 @@ class Kept:
         last = self._last_row[layer].view(-1)
         slot = torch.arange(d_mlp, device=self.device) * VALUE_BINS + bins
         row = torch.from_numpy(rows.astype(np.int32)).to(self.device)
-        excerpt, neuron = torch.nonzero(row[:, None] < last[slot], as_tuple=True)
+        excerpt, neuron = _where(row[:, None] < torch.take(last, slot))
         if len(neuron):
             own = slot[excerpt, neuron]
             order = torch.argsort(own, stable=True)
@@ -155,6 +158,15 @@ class Kept:
         else:
             positions = neurons[excerpt, :, neuron].argmax(1)
         return integers[excerpt, neuron].cpu().numpy(), rows[excerpt.cpu().numpy()], positions.cpu().numpy()
+
+
+def _where(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where a matrix is True, few times as a rule: rows and columns."""
+    if mask.is_cuda:
+        rows, columns = torch.nonzero(mask, as_tuple=True)
+        return rows, columns
+    found = torch.from_numpy(np.flatnonzero(mask.numpy()))  # passes over what is False eight at a time
+    return found // mask.shape[1], found % mask.shape[1]
 
 
 def _bits(values: torch.Tensor) -> torch.Tensor:
