@@ -16,7 +16,7 @@ demo: .venv/installed
 	$(BIN)/agent explain L5N131 --budget 20 --model mini
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -142,14 +142,16 @@ def test_no_explanation_is_not_recovered_and_counts_as_0_beside_the_mean() -> No
 
 
 def test_who_runs_no_experiments_cannot_be_confident_and_the_dead_are_apart(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # the folder is named, and lines are as long as its name
+    monkeypatch.setenv("COLUMNS", "100")
     cells = [
         *(cell("new", f"noise{i}", None, kind="nothing", verdict="noise") for i in range(4)),
         cell("new", "dead", None, kind="nothing", verdict="dead"), cell("new", "t", 0.9, kind="truth"),
     ]  # fmt: skip
     cells += [c.model_copy(update={"variant": "old"}) for c in cells]
-    path = make(tmp_path / "e", cells, variants={"new": {"max_rounds": None}, "old": {"max_rounds": 0}})
+    path = make(Path("e"), cells, variants={"new": {"max_rounds": None}, "old": {"max_rounds": 0}})
     dead = NeuronRecord(name="dead", kind="nothing", target="dead", status="dead")
     EvalFolder(path).add_neurons([dead])
     new, old = load([path], rng()).summaries(rng())
@@ -292,9 +294,10 @@ def test_the_tables_fit_100_columns_and_name_what_was_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(tmp_path)  # the folder is named, and lines are as long as its name
     cells = two_variants()
     cells += [c.model_copy(update={"variant": f"{c.variant}-with-a-rather-long-name"}) for c in cells]
-    compare_command(typed(make(tmp_path / "e", cells)))
+    compare_command(typed(make(Path("e"), cells)))
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 100
     assert "sealed, 201 excerpts" in said

@@ -107,7 +107,7 @@ def test_nothing_is_installed_twice_and_a_changed_project_is_installed_again(che
 
     first = called("test")
     assert [call for call in first if "pip" in call and ".[test]" in call]
-    assert first[-4:] == ["python -m pytest", "ruff check", "ruff format --check", "mypy "]
+    assert first[-4:] == ["python -m pytest -n 2 --dist loadfile", "ruff check", "ruff format --check", "mypy "]
     assert called("test") == first[-4:]
     assert called("demo") == ["agent explain L5N131 --budget 20 --model mini"]
     os.utime(checkout / "pyproject.toml")
