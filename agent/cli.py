@@ -15,6 +15,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
+from agent.option_types import amount, layers, rate, score, seconds, whole
 from tools.errors import AgentError
 
 _ENVIRONMENT = {
@@ -114,69 +115,6 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _whole(least: int) -> Callable[[str], int]:
-    def whole_number(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, not {text!r}")
-        return value
-
-    return whole_number
-
-
-def _seconds(text: str) -> float:
-    return _above_zero(text, "a number of seconds")
-
-
-def _amount(text: str) -> float:
-    return _above_zero(text, "a number of US dollars")
-
-
-def _above_zero(text: str, what: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be {what} above 0, not {text!r}")
-    return value
-
-
-def _score(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not -1 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a score between -1 and 1, not {text!r}")
-    return value
-
-
-def _rate(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be a rate between 0 and 1, not {text!r}")
-    return value
-
-
-def _layers(text: str) -> frozenset[int]:
-    layers: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not (first.isdecimal() and (last if dash else first).isdecimal()) or int(last or first) < int(first):
-            raise argparse.ArgumentTypeError(f"must be layers such as 3, 3-5 or 3,5-7, not {text!r}")
-        if len(last or first) > 5:  # no model has as many, and the set has room for so many
-            raise argparse.ArgumentTypeError(f"must be layers such as 3, 3-5 or 3,5-7, not {text[:60]!r}")
-        layers |= set(range(int(first), int(last or first) + 1))
-    return frozenset(layers)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="agent",
@@ -197,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     corpus = _part()
     corpus.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the model's own)")
-    corpus.add_argument("--corpus-tokens", type=_whole(1), metavar="N", help="read at most N tokens of the corpus")
+    corpus.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
     corpus.add_argument(
         "--index", metavar="DIR", default="auto",
         help="an activation index to take evidence from, or none, or auto (the default): the one that `agent index "
@@ -216,21 +154,24 @@ def _parser() -> argparse.ArgumentParser:
         help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1 (default: $OPENAI_BASE_URL, or OpenAI)",
     )  # fmt: skip
     llm.add_argument(
-        "--max-tokens", type=_whole(1), metavar="N", help="of all LLM calls of a run, in and out (default: no limit)"
+        "--max-tokens",
+        type=whole(1),
+        metavar="N",
+        help="of all LLM calls of a run, in and out (default: no limit)",
     )
     llm.add_argument(
         "--max-usd",
-        type=_amount,
+        type=amount,
         metavar="USD",
         help="US dollars for all LLM calls of a run, at known prices (default: no limit)",
     )
     llm.add_argument(
         "--llm-concurrency",
-        type=_whole(1),
+        type=whole(1),
         metavar="N",
         help="LLM requests in flight, at most, of each process (default: 16)",
     )
-    llm.add_argument("--llm-timeout", type=_seconds, metavar="S", help="for one attempt (default: 120)")
+    llm.add_argument("--llm-timeout", type=seconds, metavar="S", help="for one attempt (default: 120)")
     llm.add_argument(
         "--token-field", choices=("max_completion_tokens", "max_tokens"),
         help="how the endpoint calls the limit on a reply's tokens (default: found out)",
@@ -241,11 +182,14 @@ def _parser() -> argparse.ArgumentParser:
         "(default: excerpt)",
     )  # fmt: skip
     llm.add_argument(
-        "--simulated-excerpts", type=_whole(3), metavar="N",
+        "--simulated-excerpts", type=whole(3), metavar="N",
         help="excerpts on which a sentence in free words is simulated for a score (default: 30)",
     )  # fmt: skip
     llm.add_argument(
-        "--excerpts-per-call", type=_whole(1), metavar="N", help="excerpts simulated in one LLM call (default: 1)"
+        "--excerpts-per-call",
+        type=whole(1),
+        metavar="N",
+        help="excerpts simulated in one LLM call (default: 1)",
     )
 
     def command(
@@ -285,15 +229,15 @@ def _parser() -> argparse.ArgumentParser:
         "List the excerpts of the corpus on which a neuron fires most.",
         "agent top L5N131 -n 10 --model mini", [neuron, corpus, output],
     )  # fmt: skip
-    top.add_argument("-n", type=_whole(1), default=10, metavar="N", help="how many (default: 10)")
+    top.add_argument("-n", type=whole(1), default=10, metavar="N", help="how many (default: 10)")
 
-    score = command(
+    tested = command(
         commands, "test", "agent.commands.readings:score",
         "Score your own sentence about a neuron on development text, beside a list of 30 tokens.",
         "agent test L5N131 'Fires on `␣import`, `␣from` (9); inside quotes (-4).' --model mini",
         [neuron, corpus, llm, output],
     )  # fmt: skip
-    score.add_argument(
+    tested.add_argument(
         "sentence", metavar="SENTENCE", help="in the rule language, see the README; with --simulator in any words"
     )
 
@@ -334,7 +278,7 @@ def _add_batches(
         output, places = _output_part(), _part()
         places.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
         places.add_argument(
-            "--fdr", type=_rate, default=0.05, metavar="RATE",
+            "--fdr", type=rate, default=0.05, metavar="RATE",
             help="how many of the claims that survive may be false, by Benjamini and Hochberg (default: 0.05)",
         )  # fmt: skip
         parts = [places, _engine_part(), output]
@@ -351,17 +295,20 @@ def _add_batches(
         "  agent batch --worst 500 --below 0.3 --budget 40", [*settings, *common(is_behind=False)],
     )  # fmt: skip
     batch.add_argument(
-        "--below", type=_score, metavar="SCORE",
+        "--below", type=score, metavar="SCORE",
         help="neurons whose latest final score is under this; they are measured again on the corpus of that run, on a "
         "fresh fold of sealed text, beside the old explanation",
     )  # fmt: skip
     batch.add_argument(
-        "--worst", type=_whole(1), metavar="N", help="so many with the lowest score, of those with one; like --below"
+        "--worst",
+        type=whole(1),
+        metavar="N",
+        help="so many with the lowest score, of those with one; like --below",
     )
     batch.add_argument("--neurons", metavar="FILE", help="one target a line; # begins a comment")
-    batch.add_argument("--layers", "--layer", type=_layers, metavar="N", help="such as 3, 3-5 or 3,5-7")
+    batch.add_argument("--layers", "--layer", type=layers, metavar="N", help="such as 3, 3-5 or 3,5-7")
     batch.add_argument(
-        "--sample", type=_whole(1), metavar="N",
+        "--sample", type=whole(1), metavar="N",
         help="so many, drawn by --seed from what the other options leave, or from all neurons of the model",
     )  # fmt: skip
     batch.add_argument(
@@ -418,7 +365,7 @@ def _add_indexes(
         "agent index build --model gpt2 --corpus my-texts/ --workers 2\n"
         "  agent index build --model gpt2-xl --device cuda --dtype bfloat16", [model, texts, engine, output],
     )  # fmt: skip
-    build.add_argument("--corpus-tokens", type=_whole(1), metavar="N", help="read at most N tokens (default: all)")
+    build.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens (default: all)")
     build.add_argument("--out", metavar="DIR", help="where the index goes (default: the cache, where explain finds it)")
     build.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of every worker (default: cpu)")
     build.add_argument(
@@ -427,7 +374,7 @@ def _add_indexes(
     )  # fmt: skip
     build.add_argument(
         "--batch-excerpts",
-        type=_whole(1),
+        type=whole(1),
         metavar="N",
         help="excerpts read at once (default: what takes 128 MB, or 4 GB on a GPU)",
     )
@@ -443,15 +390,15 @@ def _add_indexes(
         "Show where a neuron fires most, by quantile, and how often; --json prints OpenAI's NeuronRecord.",
         "agent index neuron gpt2/L5N131", [neuron, texts, where, output],
     )  # fmt: skip
-    look.add_argument("-n", type=_whole(1), default=10, metavar="N", help="top excerpts, at most 20 (default: 10)")
+    look.add_argument("-n", type=whole(1), default=10, metavar="N", help="top excerpts, at most 20 (default: 10)")
 
 
 def _add_results(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     def chosen(default: str | None) -> argparse.ArgumentParser:
         part = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=default)
-        part.add_argument("--below", type=_score, metavar="SCORE", help="with a final score under this")
-        part.add_argument("--above", type=_score, metavar="SCORE", help="with a final score of at least this")
-        part.add_argument("--layer", type=_whole(0), metavar="N", help="of this layer")
+        part.add_argument("--below", type=score, metavar="SCORE", help="with a final score under this")
+        part.add_argument("--above", type=score, metavar="SCORE", help="with a final score of at least this")
+        part.add_argument("--layer", type=whole(0), metavar="N", help="of this layer")
         part.add_argument("--model", metavar="NAME", help="of this model, as the results name it")
         part.add_argument("--verdict", choices=("supported", "split", "unresolved", "noise", "dead"))
         part.add_argument("--variant", metavar="NAME", help="of this way of deciding")
@@ -460,7 +407,7 @@ def _add_results(commands: Any, command: Callable[..., argparse.ArgumentParser])
             "--sort", metavar="COLUMN",
             help="by score, layer, seconds or any other column; -score begins with the best (default: run)",
         )  # fmt: skip
-        part.add_argument("--limit", type=_whole(1), metavar="N", help="at most so many")
+        part.add_argument("--limit", type=whole(1), metavar="N", help="at most so many")
         part.add_argument("--runs-dir", metavar="DIR", help="the folder of all runs (default: runs)")
         return part
 
@@ -514,16 +461,16 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
         "--variant", action="append", metavar="NAME_OR_FILE",
         help="a shipped variant or a .toml file; may be given several times (default: tournament)",
     )  # fmt: skip
-    run.add_argument("--seeds", type=_whole(1), default=1, metavar="N", help="seeds 0 to N-1 (default: 1)")
-    run.add_argument("--budget", type=_whole(1), metavar="N", help="of every run (default: the variants' own)")
+    run.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="seeds 0 to N-1 (default: 1)")
+    run.add_argument("--budget", type=whole(1), metavar="N", help="of every run (default: the variants' own)")
     run.add_argument(
         "--halves", action="store_true", help="explain each neuron also from either half of the text, for stability"
     )
     run.add_argument("--out", metavar="DIR", help="the folder of results (default: evaluations/SUITE)")
-    run.add_argument("--jobs", type=_whole(1), metavar="N", help="processes (default: one per processor)")
+    run.add_argument("--jobs", type=whole(1), metavar="N", help="processes (default: one per processor)")
     run.add_argument("--model", help="the subject model (default: the suite's)")
     run.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the suite's)")
-    run.add_argument("--corpus-tokens", type=_whole(1), metavar="N", help="read at most N tokens of the corpus")
+    run.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
     run.add_argument("--quiet", action="store_true", help="show no progress")
 
     folders = _part()
@@ -554,8 +501,8 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
     power.add_argument(
         "--difference", type=float, default=0.05, metavar="D", help="true mean difference of scores (default: 0.05)"
     )
-    power.add_argument("--repeats", type=_whole(1), default=1000, metavar="N", help="simulated studies (default: 1000)")
-    power.add_argument("--neurons", type=_whole(2), metavar="N", help="in each (default: as many as were compared)")
+    power.add_argument("--repeats", type=whole(1), default=1000, metavar="N", help="simulated studies (default: 1000)")
+    power.add_argument("--neurons", type=whole(2), metavar="N", help="in each (default: as many as were compared)")
     command(
         evaluations, "list", "evals.run:list_command",
         "List the suites and variants that ship.", "agent eval list",
@@ -570,16 +517,16 @@ def _how_part() -> argparse.ArgumentParser:
         help="who writes hypotheses: rules (needs no LLM) or openai:MODEL (default: the variant's, rules)",
     )  # fmt: skip
     how.add_argument(
-        "--budget", type=_whole(1), metavar="N",
+        "--budget", type=whole(1), metavar="N",
         help="units of work; one is a tool call of at most 64 texts or 4,096 tokens (default: the variant's, 20)",
     )  # fmt: skip
     how.add_argument(
         "--max-seconds",
-        type=_seconds,
+        type=seconds,
         metavar="S",
         help="time for tool calls (default: the variant's, none)",
     )
-    how.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
+    how.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
     how.add_argument(
         "--rival", action="append", default=[], metavar="SENTENCE",
         help="a sentence of your own that competes; may be given several times",
@@ -603,7 +550,7 @@ def _engine_part() -> argparse.ArgumentParser:
         help="processes on this machine, or the actors of a Ray cluster (default: local)",
     )  # fmt: skip
     engine.add_argument(
-        "--workers", type=_whole(1), metavar="N",
+        "--workers", type=whole(1), metavar="N",
         help="how many at once, each with a subject model of its own (default: one per processor of this machine or "
         "of the cluster, or per GPU where the work is done on GPUs)",
     )  # fmt: skip
