@@ -7,6 +7,7 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 
 from agent.nodes.causal import causal
+from agent.nodes.claims import claims
 from agent.nodes.confirm import conclude, confirm
 from agent.nodes.experiment import design, measure
 from agent.nodes.gather import gather
@@ -16,20 +17,23 @@ from agent.nodes.react import react
 from agent.state import Investigation, LoopState
 
 _NODES_PER_ROUND = 4
-_NODES_BESIDE = 7
+_NODES_BESIDE = 8
 
 
 def build_graph() -> Any:
-    """gather -> propose -> (design -> measure -> refine -> judge)* -> confirm -> causal; dead: gather -> conclude.
+    """gather -> propose -> (design -> measure -> refine -> judge)* -> confirm -> causal -> claims.
 
-    Where an LLM decides what to do: gather -> react -> confirm -> causal.
+    Dead: gather -> conclude.
+
+    Where an LLM decides what to do: gather -> react -> confirm -> causal -> claims.
     """
     graph = StateGraph(LoopState, context_schema=Investigation)
-    for node in (gather, propose, design, measure, refine, judge, react, confirm, causal, conclude):
+    for node in (gather, propose, design, measure, refine, judge, react, confirm, causal, claims, conclude):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "gather")
     graph.add_edge("confirm", "causal")
-    graph.add_edge("causal", END)
+    graph.add_edge("causal", "claims")
+    graph.add_edge("claims", END)
     graph.add_edge("conclude", END)
     return graph.compile()
 

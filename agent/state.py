@@ -65,6 +65,7 @@ class Hypothesis:
         record: registered predictions of the run's own experiments, and what the neuron did.
         revealed: for each of them, the number of the experiment among all revealed ones.
         on_probe: the same of the fixed probe set.
+        probed: for each of them, the number of the text in the fixed probe set.
         outcomes: per kind of test and carrier, whether each registered prediction came true.
     """
 
@@ -79,6 +80,7 @@ class Hypothesis:
     record: list[Registered] = field(default_factory=list)
     revealed: list[int] = field(default_factory=list)
     on_probe: list[Registered] = field(default_factory=list)
+    probed: list[int] = field(default_factory=list)
     outcomes: dict[Kind, dict[str, list[bool]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def tests(self) -> dict[Kind, Tests]:

@@ -165,7 +165,9 @@ class HypothesisProposed(BaseEvent):
 class PlannedExperiment(Record):
     """One text to read. `purpose` says what it is for, `carrier` which sentence it was cut from (one unit of evidence).
 
-    `position` is the token whose reading counts; None means the largest over all tokens.
+    `position` is the token whose reading counts; None means the largest over all tokens. Of an edit, `expectations`
+    hold `before_the_change` (the raw value at the end of the text that it was made from) and `change`: from token `at`
+    on, the tokens `removed` gave way to those `added`.
     """
 
     id: str

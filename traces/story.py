@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,51 @@ from tools.errors import StorageError
 from traces.events import Decided, Event, HypothesisProposed, PlannedExperiment, RunStarted, SealedOpened, ToolCall
 from traces.store import is_being_written, load_trace
 
+_BEFORE = "-before"
+"""Ends the name of an experiment where a prediction is about the text that it was made from."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a text was made from another: from token `at` on, those `removed` gave way to those `added`.
+
+    `value` is the raw activation at the end of the other text, None where that was not noted.
+    """
+
+    at: int
+    removed: list[str]
+    added: list[str]
+    value: float | None
+
 
 @dataclass
 class Trial:
-    """One experiment: what each rival predicted (probability of firing), what the neuron did (raw activation)."""
+    """One experiment: what each rival predicted (probability of firing), what the neuron did (raw activation).
+
+    Attributes:
+        value: what counts: at the experiment's position, or the largest.
+        values: at each of the experiment's tokens; None where the trace does not say.
+        predicted_before: what each rival said of the text that this one was made from.
+        share: of one unit of evidence: 1 over the texts of the round that were cut from the same carrier.
+    """
 
     experiment: PlannedExperiment
     predicted: dict[str, float] = field(default_factory=dict)
     value: float | None = None
+    values: list[float] | None = None
     fired: bool | None = None
     exploratory: bool = False
+    predicted_before: dict[str, float] = field(default_factory=dict)
+    share: float = 1.0
+
+    @property
+    def change(self) -> Change | None:
+        """How the text was made from another; None where it was not, or where an older trace does not say."""
+        found = self.experiment.expectations.get("change")
+        if not isinstance(found, dict):
+            return None
+        value = self.experiment.expectations.get("before_the_change")
+        return Change(found["at"], found["removed"], found["added"], value)
 
     @property
     def disagreement(self) -> float:
@@ -29,6 +66,14 @@ class Trial:
     def was_wrong(self, hypothesis: str) -> bool:
         """Whether a rival expected the other outcome."""
         return self.fired is not None and (self.predicted[hypothesis] >= 0.5) != self.fired
+
+    def log_score(self, hypothesis: str) -> float | None:
+        """What a rival earned here, in nats: its share of the logarithm of the probability that it gave to what came
+        out; None before the reading, or where it said nothing."""
+        p = self.predicted.get(hypothesis)
+        if p is None or self.fired is None or self.exploratory:
+            return None
+        return self.share * math.log(p if self.fired else 1 - p)
 
 
 @dataclass
@@ -50,6 +95,8 @@ class Story:
         result: the content of result.json; empty until the run has finished.
         scores: per hypothesis or baseline and split, the last score.
         trouble: one sentence per error, interruption or warning.
+        shown: sealed excerpts token by token, see `tools.catalogue.shown.ShownExcerpts`; empty in older traces.
+        output: what the output weights say, see `tools.catalogue.causal.OutputClaim`; empty where nobody asked.
     """
 
     path: Path
@@ -69,6 +116,9 @@ class Story:
     confirmed: dict[str, Any] = field(default_factory=dict)
     calls: list[ToolCall] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+    shown: dict[str, Any] = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
+    _last_read: list[list[float]] = field(default_factory=list)
 
     @property
     def budget_used(self) -> int:
@@ -118,22 +168,28 @@ def _tell(story: Story, event: Event) -> None:
             story.theta, story.status = event.theta, event.status
         case "tool_call":
             story.calls.append(event)
+            _keep_result(story, event)
             if event.error:
                 story.trouble.append(f"{event.tool} ({event.call_id}): {event.error.kind}: {event.error.message}")
         case "hypothesis_proposed":
             story.hypotheses[event.hypothesis] = event
         case "experiments_designed":
+            n_cut = Counter(planned.carrier for planned in event.experiments)
             tests = story.round(event.round).experiments
-            tests.update({planned.id: Trial(planned) for planned in event.experiments})
+            tests.update({p.id: Trial(p, share=1 / n_cut[p.carrier]) for p in event.experiments})
         case "predictions_registered":
             for hypothesis, probabilities in event.predictions.items():
                 for name, probability in zip(event.experiment_ids, probabilities, strict=True):
-                    if probability is not None and (trial := story.round(event.round).experiments.get(name)):
-                        trial.predicted[hypothesis] = probability
+                    trial = story.round(event.round).experiments.get(name.removesuffix(_BEFORE))
+                    if probability is not None and trial is not None:
+                        of = trial.predicted_before if name.endswith(_BEFORE) else trial.predicted
+                        of[hypothesis] = probability
         case "readings_revealed":
-            for name, value, fired in zip(event.experiment_ids, event.values, event.fired, strict=True):
+            rows = story._last_read if len(story._last_read) == len(event.values) else [None] * len(event.values)
+            for name, value, fired, row in zip(event.experiment_ids, event.values, event.fired, rows, strict=True):
                 if trial := story.round(event.round).experiments.get(name):
                     trial.value, trial.fired, trial.exploratory = value, fired, event.exploratory
+                    trial.values = row if row and len(row) == len(trial.experiment.tokens) else None
         case "belief_updated":
             story.beliefs = story.round(event.round).beliefs = event.beliefs
         case "scored":
@@ -157,3 +213,14 @@ def _tell(story: Story, event: Event) -> None:
             story.trouble.append(f"interrupted: {event.reason}")
         case "failed":
             story.trouble.append(f"failed: {event.error.kind}: {event.error.message}")
+
+
+def _keep_result(story: Story, call: ToolCall) -> None:
+    """What a tool gave that no event of its own tells."""
+    result = call.result if isinstance(call.result, dict) else {}
+    if call.tool.startswith("read_"):
+        story._last_read = result.get("values") or []
+    elif call.tool == "confirm":
+        story.shown = result.get("shown") or {}
+    elif call.tool == "claim_output":
+        story.output = result

@@ -62,7 +62,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
             fold=opening.fold,
         ),
     )
-    run.trace.emit(Confirmed(scores=final.model_dump(mode="json")))
+    run.trace.emit(Confirmed(scores=final.model_dump(mode="json", exclude={"shown"})))
     asked: AskedScores | None = None
     if run.bench.asker is not None and winner.name != BASE_RATE:
         asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold))

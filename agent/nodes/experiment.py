@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -10,10 +11,12 @@ from langgraph.types import Command
 from agent import belief
 from agent.policy import Kind, StopReason
 from agent.state import BASE_RATE, Hypothesis, Investigation, LoopState
+from tools.bench import Tokens
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
 from tools.catalogue.hypotheses import WriteTexts, Written
-from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged
+from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged, text_before
 from tools.errors import BudgetSpent
+from tools.experiments.change import changed
 from tools.roles import Revealed
 from tools.scoring.skill import Registered
 from traces.events import (
@@ -94,15 +97,24 @@ def predict_before(run: Investigation, round_: int, experiments: list[Planned], 
         run.trace.emit(PredictionsRegistered(round=round_, experiment_ids=before, predictions=predictions))
 
 
-def register(run: Investigation, round_: int, designed: Designed, rivals: list[Hypothesis]) -> None:
-    """Put experiments and every rival's predictions on record; from then on they may be read."""
+def register(
+    run: Investigation,
+    round_: int,
+    designed: Designed,
+    rivals: list[Hypothesis],
+    before: Sequence[Tokens | None] | None = None,
+) -> None:
+    """Put experiments and every rival's predictions on record; from then on they may be read.
+
+    `before` are the texts that the experiments' texts were made from; those of edits of explore text are found.
+    """
     names = names_of(round_, designed.experiments)
-    run.trace.emit(
-        ExperimentsDesigned(
-            round=round_,
-            experiments=[_planned(run, name, e) for name, e in zip(names, designed.experiments, strict=True)],
-        )
-    )
+    if before is None:
+        before = [
+            None if e.original is None else text_before(run.bench, e.carrier, e.original) for e in designed.experiments
+        ]
+    each = zip(names, designed.experiments, before, strict=True)
+    run.trace.emit(ExperimentsDesigned(round=round_, experiments=[_planned(run, *one) for one in each]))
     run.trace.emit(Stage(stage="predict", round=round_))
     predictions = {h.name: row for h, row in zip(rivals, designed.predictions, strict=True)}
     run.trace.emit(PredictionsRegistered(round=round_, experiment_ids=names, predictions=predictions))
@@ -176,8 +188,16 @@ def names_of(round_: int, experiments: list[Planned]) -> list[str]:
     return [f"r{round_}e{i}" for i in range(len(experiments))]
 
 
-def _planned(run: Investigation, name: str, experiment: Planned) -> PlannedExperiment:
+def _planned(run: Investigation, name: str, experiment: Planned, before: Tokens | None) -> PlannedExperiment:
     strings = run.bench.vocabulary.strings
+    expectations: dict[str, Any] = {}
+    if experiment.original is not None:
+        expectations["before_the_change"] = experiment.original
+    if before is not None:
+        at, removed, added = changed(before, tuple(experiment.tokens))
+        expectations["change"] = {
+            "at": at, "removed": [strings[token] for token in removed], "added": [strings[token] for token in added]
+        }  # fmt: skip
     return PlannedExperiment(
         id=name,
         generator=experiment.generator,
@@ -186,7 +206,7 @@ def _planned(run: Investigation, name: str, experiment: Planned) -> PlannedExper
         text=run.bench.subject.tokenizer.decode(experiment.tokens),
         tokens=[strings[token] for token in experiment.tokens],
         position=len(experiment.tokens) - 1,
-        expectations={} if experiment.original is None else {"before_the_change": experiment.original},
+        expectations=expectations,
     )
 
 

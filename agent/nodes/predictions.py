@@ -50,13 +50,14 @@ def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
     values = _read(run, round_, "read_probe_set", designed)
     changed: DesignedPairs = run.toolbox.call("design_probe_pairs", sentences)
     after = Designed(experiments=changed.experiments, predictions=changed.after)
-    register(run, round_ + 1, after, rivals)
+    register(run, round_ + 1, after, rivals, before=[text for _, text in run.bench.fixed_probe])
     ids = [f"{name}-before" for name in names_of(round_ + 1, after.experiments)]
     before = {h.name: row for h, row in zip(rivals, changed.before, strict=True)}
     run.trace.emit(PredictionsRegistered(round=round_ + 1, experiment_ids=ids, predictions=before))
     values_after = _read(run, round_ + 1, "read_probe_pairs", after)
     pairs = {}
     for h, said, said_after in zip(rivals, designed.predictions, changed.after, strict=True):
+        h.probed = [number for number, p in enumerate(said) if p is not None]
         h.on_probe = [
             Registered(p, value > run.theta, text.carrier, value)
             for text, p, value in zip(designed.experiments, said, values, strict=True)

@@ -7,6 +7,7 @@ from typing import Any
 from tools.bench import Bench
 from tools.catalogue.asked import asked_tools
 from tools.catalogue.causal import causal_tools
+from tools.catalogue.claims import claim_tools
 from tools.catalogue.confirmation import confirmation_tools
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.hypotheses import hypothesis_tools
@@ -27,6 +28,7 @@ def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
         *score_tools(bench),
         *confirmation_tools(bench),
         *asked_tools(bench),
+        *claim_tools(bench),
         *meaning_tools(bench),
         *subject_tools(bench),
         *causal_tools(bench),

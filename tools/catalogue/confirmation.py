@@ -7,6 +7,7 @@ from pydantic import Field
 
 from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, correlated, measured
+from tools.catalogue.shown import ShownExcerpts, shown_excerpts
 from tools.records.excerpts import SealedReadings
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.lookup import FULL_LOOKUP
@@ -35,7 +36,8 @@ class Confirmation(Outcome):
 
     Where simulating the explanation costs something, everything is measured on the excerpts on which it was simulated.
     `gains` are paired differences of the explanation to each baseline. `scores` are those besides correlation, by name
-    (`tools.scoring.panel.PROTOCOLS`), each for the explanation, `token_lookup_30` and `null`.
+    (`tools.scoring.panel.PROTOCOLS`), each for the explanation, `token_lookup_30` and `null`. `shown` are some of the
+    excerpts token by token, for whoever wants to look.
     """
 
     score: ScoreValue | Unscored
@@ -46,6 +48,7 @@ class Confirmation(Outcome):
     previous: ScoreValue | Unscored | None = None
     leaders: list[ScoreValue | Unscored] = Field(default_factory=list)
     scores: dict[str, dict[str, ScoreValue | Unscored]] = Field(default_factory=dict)
+    shown: ShownExcerpts = Field(default_factory=ShownExcerpts)
 
 
 class _Sealed:
@@ -158,6 +161,7 @@ def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
             previous=correlated(bench, arguments.previous, sample, "sealed", PROTOCOL) if arguments.previous else None,
             leaders=[led(sealed, sentence) for sentence in arguments.leaders],
             scores={name: {whose: panel[name] for whose, panel in panels.items()} for name in PROTOCOLS},
+            shown=shown_excerpts(bench, arguments.sentence, sealed.part),
         )
 
     def led(sealed: _Sealed, sentence: str) -> ScoreValue | Unscored:

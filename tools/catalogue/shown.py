@@ -1,0 +1,87 @@
+"""Some of the sealed excerpts behind the final score, token by token: what the neuron did beside what was predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from tools.bench import Bench
+from tools.records.result import Unscored
+from tools.scoring.causal import calibration
+from tools.scoring.parts import Part
+
+N_SHOWN = 4
+"""Excerpts of each stratum."""
+
+
+class ShownExcerpt(BaseModel):
+    """One excerpt: per token the raw value and the level (0-10) that the explanation predicts.
+
+    `stratum` says how it was drawn: top, quantile or random.
+    """
+
+    stratum: str
+    excerpt: int
+    tokens: list[str]
+    values: list[float]
+    levels: list[float]
+
+
+class ShownExcerpts(BaseModel):
+    """Excerpts of one sealed fold on which the explanation was scored, and how its levels become raw values.
+
+    A level `l` stands for the raw value `intercept + slope * l`, the line that is closest on development text; None
+    where there is no such line, because the levels are constant there.
+    """
+
+    excerpts: list[ShownExcerpt] = Field(default_factory=list)
+    slope: float | None = None
+    intercept: float | None = None
+
+
+def shown_excerpts(bench: Bench, sentence: str, part: Part | Unscored) -> ShownExcerpts:
+    """Of each stratum the excerpts at even steps through it, from its first to its last; none without a simulation.
+
+    Args:
+        bench: the neuron.
+        sentence: the explanation.
+        part: the sealed excerpts on which it was simulated, and its levels there.
+    """
+    if isinstance(part, Unscored):
+        return ShownExcerpts()
+    labels = np.array(part.sample.strata)
+    rows = [
+        int(row)
+        for stratum in dict.fromkeys(part.sample.strata)
+        for row in _spread(np.flatnonzero(labels == stratum).tolist())
+    ]
+    excerpts, values, strings = part.sample.readings.excerpts, part.sample.readings.values, bench.vocabulary.strings
+    shown = [
+        ShownExcerpt(
+            stratum=part.sample.strata[row],
+            excerpt=int(excerpts.ids[row]),
+            tokens=[strings[token] for token in excerpts.tokens[row, :length]],
+            values=[round(float(v), 4) for v in values[row, :length]],
+            levels=[round(float(v), 3) for v in part.levels[row, :length]],
+        )
+        for row in rows
+        for length in [int(excerpts.lengths[row])]
+    ]
+    slope, intercept = _line(bench, sentence) or (None, None)
+    return ShownExcerpts(excerpts=shown, slope=slope, intercept=intercept)
+
+
+def _spread(rows: Sequence[int]) -> list[int]:
+    steps = np.linspace(0, len(rows) - 1, min(N_SHOWN, len(rows)))
+    return [rows[round(float(step))] for step in steps]
+
+
+def _line(bench: Bench, sentence: str) -> tuple[float, float] | None:
+    known = bench.on(sentence, bench.development)
+    if isinstance(known, Unscored):
+        return None
+    mask = known.sample.readings.excerpts.mask
+    fitted = calibration(known.levels[mask], known.sample.readings.values[mask])
+    return None if isinstance(fitted, Unscored) else (round(fitted[0], 6), round(fitted[1], 6))
