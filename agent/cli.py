@@ -16,6 +16,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
+from agent.looking import add_review, add_traces
 from agent.option_types import amount, layers, rate, score, seconds, whole
 from tools.errors import AgentError
 
@@ -254,19 +255,8 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("name", metavar="NAME", help="gpt2, gpt2-medium, gpt2-large, gpt2-xl or a Hugging Face id")
     fetch.add_argument("--quiet", action="store_true", help="show no progress")
 
-    trace = commands.add_parser(
-        "trace", help="Look at runs.", description="Look at runs.", epilog="example:\n  agent trace show last"
-    )
-    traces = trace.add_subparsers(metavar="COMMAND", required=True)
-    command(
-        traces, "list", "agent.commands.trace:list_all",
-        "List all runs with their verdicts and scores.", "agent trace list", [runs],
-    )  # fmt: skip
-    show = command(
-        traces, "show", "agent.commands.trace:show",
-        "Tell the story of a run: explanation, rivals, experiments, decisions.", "agent trace show last", [runs],
-    )  # fmt: skip
-    show.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
+    add_traces(commands, command, runs)
+    add_review(command, commands)
 
     engine = _engine_part()
     _add_results(commands, command)

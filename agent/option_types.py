@@ -51,3 +51,10 @@ def layers(text: str) -> frozenset[int]:
             raise argparse.ArgumentTypeError(f"must be layers such as 3, 3-5 or 3,5-7, not {text[:60]!r}")
         out |= set(range(int(first), int(last or first) + 1))
     return frozenset(out)
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 for any that is free."""
+    if not text.isdecimal() or len(text) > 5 or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"must be a port from 0 to 65535, not {text!r}")
+    return int(text)
