@@ -1,6 +1,7 @@
 """`runs/results.sqlite`: which sealed folds were opened (primary), and an index rebuilt from every result.json.
 
-The tables are made in `traces.schema`, a result's columns are in `traces.rows`, questions in `traces.selection`.
+The tables are made in `traces.schema`, a result's columns are in `traces.rows`, questions in `traces.selection`, the
+tokens that a result is about in `traces.token_index`, and what people say of it in `traces.reviews`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pathlib import Path
 from tools.errors import StorageError
 from tools.records.result import Result
 from traces.rows import COLUMNS, ResultRow
-from traces.runs import RunFolder, run_ids
-from traces.schema import SCHEMA_VERSION, migrate, version_of
+from traces.runs import NeuronFolder, RunFolder, run_ids
+from traces.schema import FIRST_WITH_ALL_COLUMNS, SCHEMA_VERSION, migrate, version_of
 from traces.selection import Selection
 from traces.storage import storage_errors
+from traces.token_index import Tokens, put_tokens, tokens_of
 
 _LOCK_PATIENCE_S = 30.0
 
@@ -39,10 +41,16 @@ class Opening:
 
 
 class ResultsDatabase:
-    """The database in a folder of runs; made when it is first written to. Safe for several processes at once."""
+    """The database in a folder of runs; made when it is first written to. Safe for several processes at once.
 
-    def __init__(self, runs_dir: str | Path) -> None:
+    Args:
+        runs_dir: the folder of all runs.
+        patience_s: how long to wait where another process is using it.
+    """
+
+    def __init__(self, runs_dir: str | Path, patience_s: float = _LOCK_PATIENCE_S) -> None:
         self.path = Path(runs_dir) / "results.sqlite"
+        self._patience_s = patience_s
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -59,7 +67,7 @@ class ResultsDatabase:
         with self._usable(), self._connected(str(self.path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             before = migrate(connection, self.path)
-            if 0 < before < SCHEMA_VERSION:
+            if 0 < before < FIRST_WITH_ALL_COLUMNS:
                 self._fill_in(connection)
             yield connection
             connection.execute("COMMIT")
@@ -95,7 +103,7 @@ class ResultsDatabase:
     @contextmanager
     def _connected(self, where: str) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(
-            where, timeout=_LOCK_PATIENCE_S, isolation_level=None, uri=where.startswith("file:")
+            where, timeout=self._patience_s, isolation_level=None, uri=where.startswith("file:")
         )
         try:
             yield connection
@@ -114,7 +122,7 @@ class ResultsDatabase:
     def _fill_in(self, connection: sqlite3.Connection) -> None:
         """Give rows of an older version what their result.json says beyond it, where that is still there."""
         for (run_id,) in connection.execute("SELECT DISTINCT run_id FROM results").fetchall():
-            for result in self._results_of(run_id, []):
+            for result, _ in self._results_of(run_id, []):
                 known = connection.execute(
                     "SELECT 1 FROM results WHERE (run_id, model, neuron) = (?, ?, ?)",
                     (result.run_id, result.model, result.neuron),
@@ -122,8 +130,8 @@ class ResultsDatabase:
                 if known:
                     _insert(connection, result)
 
-    def _results_of(self, run_id: str, unreadable: list[StorageError]) -> list[Result]:
-        """What the files of a run say; errors of those that cannot be read are put into `unreadable`."""
+    def _results_of(self, run_id: str, unreadable: list[StorageError]) -> list[tuple[Result, NeuronFolder]]:
+        """What the files of a run say, and where; errors of those that cannot be read are put into `unreadable`."""
         found = []
         try:
             for folder in RunFolder(self.path.parent / run_id).neurons():
@@ -133,7 +141,7 @@ class ResultsDatabase:
                     unreadable.append(error)
                     continue
                 if result is not None:
-                    found.append(result)
+                    found.append((result, folder))
         except StorageError as error:
             unreadable.append(error)
         return found
@@ -210,8 +218,10 @@ class ResultsDatabase:
         Raises:
             StorageError: the database cannot be used.
         """
+        folder = RunFolder(self.path.parent / result.run_id).folder_of(result.model, result.neuron)
+        tokens = tokens_of(folder.events, result.explanation)
         with self.transaction() as connection:
-            _insert(connection, result)
+            _insert(connection, result, tokens)
 
     def select(self, selection: Selection | None = None) -> list[ResultRow]:
         """The results that fit; none where there is no database yet.
@@ -223,7 +233,7 @@ class ResultsDatabase:
             return [] if connection is None else (selection or Selection()).read(connection)
 
     def rebuild_index(self) -> list[StorageError]:
-        """Make the index anew from every result.json; sealed openings are left alone.
+        """Make the index anew from every result.json and trace; sealed openings and reviews are left alone.
 
         Returns the errors of the files that could not be read and are left out.
 
@@ -231,16 +241,48 @@ class ResultsDatabase:
             StorageError: the database cannot be used.
         """
         unreadable: list[StorageError] = []
-        results = [result for run_id in run_ids(self.path.parent) for result in self._results_of(run_id, unreadable)]
+        results = [
+            (result, tokens_of(folder.events, result.explanation))
+            for run_id in run_ids(self.path.parent)
+            for result, folder in self._results_of(run_id, unreadable)
+        ]
         with self.transaction() as connection:
             connection.execute("DELETE FROM results")
-            for result in results:
-                _insert(connection, result)
+            connection.execute("DELETE FROM result_tokens")
+            for result, tokens in results:
+                _insert(connection, result, tokens)
         return unreadable
 
 
-def _insert(connection: sqlite3.Connection, result: Result) -> None:
+def index_tokens(database: ResultsDatabase, most: int) -> int:
+    """Fill in the tokens of at most `most` results that have none, the latest first; returns of how many.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    question = (
+        "SELECT run_id, model, neuron, explanation FROM results WHERE NOT EXISTS (SELECT 1 FROM result_tokens AS t "
+        "WHERE (t.run_id, t.model, t.neuron) = (results.run_id, results.model, results.neuron)) "
+        "ORDER BY run_id DESC LIMIT ?"
+    )
+    with database.reading() as connection:
+        missing = [] if connection is None else connection.execute(question, (most,)).fetchall()
+    if not missing:
+        return 0
+    found = []
+    for run_id, model, neuron, explanation in missing:
+        trace = RunFolder(database.path.parent / run_id).folder_of(model, neuron).events
+        found.append(((run_id, model, neuron), tokens_of(trace, explanation)))
+    with database.transaction() as connection:
+        for key, tokens in found:
+            put_tokens(connection, key, tokens)
+    return len(found)
+
+
+def _insert(connection: sqlite3.Connection, result: Result, tokens: Tokens | None = None) -> None:
     connection.execute(
         f"INSERT OR REPLACE INTO results ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})",
         ResultRow.of(result).values(),
     )
+    if tokens is not None:
+        put_tokens(connection, (result.run_id, result.model, result.neuron), tokens)

@@ -168,6 +168,10 @@ class RunFolder:
             raise StorageError(f"{path} is damaged (not an object): restore it, or start a new run.")
         return manifest
 
+    def folder_of(self, model: str, neuron: str) -> NeuronFolder:
+        """Where the trace of a neuron lies, whether or not it is there; both as results name them."""
+        return NeuronFolder(self.path / "neurons" / f"{safe_name(model)}.{neuron.replace('/', '-')}")
+
     def neuron(self, model: str, neuron: NeuronId) -> NeuronFolder:
         """The folder of one neuron, made if it does not exist.
 

@@ -114,8 +114,18 @@ def _to_2(connection: sqlite3.Connection) -> None:
             )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_to_1, _to_2)
+def _to_3(connection: sqlite3.Connection) -> None:
+    """What reviewers say, and which tokens a result is about; the latter is filled in when somebody searches."""
+    from traces import reviews, token_index  # like batches
+
+    for statement in (*reviews.TABLES, *token_index.TABLES):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_to_1, _to_2, _to_3)
 SCHEMA_VERSION = len(MIGRATIONS)
+FIRST_WITH_ALL_COLUMNS = 2
+"""From this version on, `results` has every column that a result fills."""
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:

@@ -8,9 +8,33 @@ from typing import Any
 
 from tools.errors import BadInput
 from traces.rows import COLUMNS, ResultRow
+from traces.token_index import pattern_of
 
 _ALIASES = {"run": "run_id", "index": "idx", "development": "development_score", "null": "null_score"}
 _NEURON_ORDER = ("model", "layer", "idx", "run_id")
+_REVIEWED = "SELECT 1 FROM reviews AS r WHERE (r.run_id, r.model, r.neuron) = (found.run_id, found.model, found.neuron)"
+_LATEST_REVIEW = (
+    "(SELECT opinion FROM reviews AS r WHERE (r.run_id, r.model, r.neuron) = (found.run_id, found.model, found.neuron) "
+    "ORDER BY review_id DESC LIMIT 1)"
+)
+_TOKENS = (
+    "EXISTS (SELECT 1 FROM result_tokens AS t WHERE (t.run_id, t.model, t.neuron) = (found.run_id, found.model, "
+    "found.neuron) AND ({}))"
+)
+_OF_BATCH = "(run_id, neuron) IN (SELECT run_id, neuron FROM batch_neurons WHERE batch_id = ?)"
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A result in short: enough to count, to draw and to find it again. `row` is its number in the database."""
+
+    row: int
+    run_id: str
+    model: str
+    neuron: str
+    verdict: str
+    score: float | None
+    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -28,6 +52,12 @@ class Selection:
         corpus: fingerprint.
         latest: of the runs on one neuron of a model that `layer`, `idx`, `model`, `variant` and `corpus` leave, only
             the latest, whatever its score; run ids sort by time.
+        batch: its id.
+        text: every word of it is in the explanation; capitals do not matter in ASCII.
+        token: see `traces.token_index.pattern_of`; the neuron fired on it, or the explanation names it.
+        token_is: `fired` or `named`, where only one of the two is meant.
+        review: the latest opinion, or `none` or `any`.
+        scored: whether there is a score.
         sort: a column, or its name after `-` for descending order; results that have nothing there come last.
         limit: at most so many.
     """
@@ -41,6 +71,12 @@ class Selection:
     variant: str | None = None
     corpus: str | None = None
     latest: bool = False
+    batch: str | None = None
+    text: str | None = None
+    token: str | None = None
+    token_is: str | None = None
+    review: str | None = None
+    scored: bool | None = None
     sort: str = "run"
     limit: int | None = None
 
@@ -57,17 +93,42 @@ class Selection:
         question, values = self._question()
         return [ResultRow.read(row) for row in connection.execute(question, values)]
 
-    def _question(self) -> tuple[str, list[Any]]:
-        of_runs = {name: getattr(self, name) for name in ("layer", "idx", "model", "variant", "corpus")}
-        runs, values = _where([(f"{name} = ?", value) for name, value in of_runs.items()])
+    def brief(self, connection: sqlite3.Connection) -> list[Brief]:
+        """The results in short, in the same order."""
+        question, values = self._question("number", *list(Brief.__dataclass_fields__)[1:])
+        return [Brief(*row) for row in connection.execute(question, values)]
+
+    def _question(self, *columns: str) -> tuple[str, list[Any]]:
+        names = ("layer", "idx", "model", "variant", "corpus")
+        of_runs = [(f"{name} = ?", getattr(self, name)) for name in names]
+        runs, values = _where([*of_runs, (_OF_BATCH, self.batch)])
         later = "ROW_NUMBER() OVER (PARTITION BY model, neuron ORDER BY run_id DESC)" if self.latest else "1"
-        bounds = [("score < ?", self.below), ("score >= ?", self.above), ("verdict = ?", self.verdict)]
-        wanted, more = _where([("later = ?", 1), *bounds])
+        wanted, more = _where([("later = ?", 1), *self._bounds()])
         question = (
-            f"SELECT {', '.join(COLUMNS)} FROM (SELECT *, {later} AS later FROM results{runs}){wanted} "
-            f"ORDER BY {self._order()} LIMIT ?"
+            f"SELECT {', '.join(columns or COLUMNS)} FROM (SELECT *, rowid AS number, {later} AS later "
+            f"FROM results{runs}) AS found{wanted} ORDER BY {self._order()} LIMIT ?"
         )
         return question, [*values, *more, -1 if self.limit is None else self.limit]
+
+    def _bounds(self) -> list[tuple[str, Any]]:
+        """What must hold of a result whatever other runs there are; a condition without a value has True."""
+        asked: list[tuple[str, Any]] = [
+            ("score < ?", self.below), ("score >= ?", self.above), ("verdict = ?", self.verdict),
+            ("(score IS NOT NULL) = ?", self.scored),
+        ]  # fmt: skip
+        asked += [("explanation LIKE ? ESCAPE '\\'", f"%{_plain(word)}%") for word in (self.text or "").split()]
+        if self.token and self.token.strip():
+            kinds = (self.token_is,) if self.token_is in ("fired", "named") else ("fired", "named")
+            like = " OR ".join(f"t.{kind} LIKE ? ESCAPE '\\'" for kind in kinds for _ in range(2))
+            asked.append((_TOKENS.format(like), pattern_of(self.token) * len(kinds)))
+        match self.review:
+            case None:
+                pass
+            case "any" | "none":
+                asked.append((f"EXISTS ({_REVIEWED}) = ?", self.review == "any"))
+            case opinion:
+                asked.append((f"{_LATEST_REVIEW} = ?", opinion))
+        return asked
 
     def _order(self) -> str:
         name, direction = self.sort.removeprefix("-"), "DESC" if self.sort.startswith("-") else "ASC"
@@ -82,4 +143,18 @@ class Selection:
 def _where(conditions: list[tuple[str, Any]]) -> tuple[str, list[Any]]:
     asked = [(condition, value) for condition, value in conditions if value is not None]
     clause = " AND ".join(condition for condition, _ in asked)
-    return (f" WHERE {clause}" if clause else ""), [value for _, value in asked]
+    values = [one for _, value in asked for one in (value if isinstance(value, tuple) else (value,))]
+    return (f" WHERE {clause}" if clause else ""), values
+
+
+def _plain(word: str) -> str:
+    """A word that LIKE takes as it is."""
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def rows_at(connection: sqlite3.Connection, numbers: list[int]) -> list[ResultRow]:
+    """The whole results of those numbers, in that order; those that are gone are left out."""
+    marks = ", ".join("?" * len(numbers))
+    question = f"SELECT rowid, {', '.join(COLUMNS)} FROM results WHERE rowid IN ({marks})"
+    found = {row[0]: ResultRow.read(row[1:]) for row in connection.execute(question, numbers)}
+    return [found[number] for number in numbers if number in found]
