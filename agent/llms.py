@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from agent.config import RunConfig
 from tools.errors import BadInput, LLMNotAvailable
+from tools.llm.chat import ChatModel
 from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered, Meters
 from tools.llm.prices import PRICES_VARIABLE, Price, price_of
@@ -59,8 +60,15 @@ def open_llms(config: RunConfig, display: Display) -> LLMs:
         )
     for note in _notes(config, endpoints):
         display.note(note)
+    return metered_llms(config, endpoints, prices)
+
+
+def metered_llms(config: RunConfig, models: Mapping[str, ChatModel], prices: Mapping[str, Price | None]) -> LLMs:
+    """The LLMs of a run by what they do, from whoever answers for each model that the config names, and what it costs."""
     account = Account(config.max_tokens, config.max_usd)
-    metered = {name: Metered(endpoint, prices[name], account) for name, endpoint in endpoints.items()}
+    metered = {name: Metered(model, prices[name], account) for name, model in models.items()}
+    if not metered:
+        return LLMs()
     return LLMs(
         explainer=metered.get(config.explainer_llm or ""),
         simulator=metered.get(config.simulator_llm or ""),

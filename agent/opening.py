@@ -49,8 +49,21 @@ def open_subject_for(
     return open_neuron(target, model, lambda name: books.subject(name, planted, display))
 
 
-def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None, shelf: Shelf | None = None) -> Bench:
+def open_bench(
+    config: RunConfig,
+    display: Display,
+    ledger: Ledger | None = None,
+    shelf: Shelf | None = None,
+    llms: LLMs | None = None,
+) -> Bench:
     """Everything that is known of a neuron before the run begins; reads the layer over the corpus when not cached.
+
+    Args:
+        config: what to do.
+        display: shows progress.
+        ledger: counts the openings of the sealed split.
+        shelf: what was opened before.
+        llms: who answers in place of the endpoints that the config names.
 
     Raises:
         BadInput: target, model or corpus cannot be used.
@@ -58,7 +71,7 @@ def open_bench(config: RunConfig, display: Display, ledger: Ledger | None = None
         StorageError: the cache cannot be written.
     """
     shelf = shelf or Shelf()
-    llms = open_llms(config, display)  # first: what is missing should be said before anything is read
+    llms = llms or open_llms(config, display)  # first: what is missing should be said before anything is read
     subject, neuron = open_subject_for(config.target, config.model, display, config.planted, shelf)
     index, corpus = shelf.evidence(config, subject, display)
     display.note(f"{subject.name}/{neuron} on {_described(config, index, corpus)}")

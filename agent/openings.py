@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from tools.errors import BadInput
+from traces.results import Opening
+
+
+class SealedFolds(Protocol):
+    """What decides which fold of the sealed split a run is confirmed on: the results database, or a trace."""
+
+    def next_fold(
+        self, model: str, neuron: str, corpus: str, n_folds: int, run_id: str, wanted: int | None = None
+    ) -> Opening:
+        """The fold for a run. See `traces.results.ResultsDatabase.next_fold`."""
+
+    def explanation_before(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
+        """(run id, explanation) of the last run before the `number`-th opening that left one; None when none did."""
 
 
 class CountedOpenings:

@@ -13,7 +13,7 @@ from typing import Any
 from agent.config import RunConfig
 from agent.llms import llm_notes, llm_report, prices_of, settled
 from agent.opening import open_bench
-from agent.openings import CountedOpenings
+from agent.openings import CountedOpenings, SealedFolds
 from agent.shelf import Shelf
 from agent.state import Investigation, LoopState
 from tools.bench import Bench
@@ -22,7 +22,7 @@ from tools.errors import BadInput, Interrupted, LLMNotAvailable, StorageError
 from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.neuron import parse_target
 from tools.records.result import Result
-from tools.toolbox import Toolbox
+from tools.toolbox import Recorder, Toolbox
 from traces.console import Display
 from traces.events import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
 from traces.events import Interrupted as InterruptedEvent
@@ -64,7 +64,7 @@ def start_run(
     manifest = {
         "config": config.model_dump(mode="json"),
         "seed": config.seed,
-        "versions": _versions(),
+        "versions": program_versions(),
         "commit": commit_of_program(),
         "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
         "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
@@ -139,36 +139,12 @@ def _run(
     with TraceWriter(neuron.events, resume=resume, listeners=[display.event]) as trace:
         earlier = sum(e.seconds for e in trace.recorded if isinstance(e, ToolCall))
         try:
-            trace.emit(
-                RunStarted(
-                    run_id=folder.run_id,
-                    model=bench.subject.name,
-                    neuron=str(bench.evidence.neuron),
-                    config=manifest["config"],
-                    seed=config.seed,
-                    versions=manifest["versions"],
-                    model_fingerprint=bench.subject.fingerprint,
-                    corpus=CorpusName(name=bench.scan.corpus.name, fingerprint=bench.scan.corpus.fingerprint),
-                    commit=manifest["commit"],
-                )
-            )
-            for note in bench.scan.corpus.notes:
-                trace.emit(Note(message=note))
-            toolbox = Toolbox(
-                all_tools(bench), TraceRecorder(trace), config.seed, config.budget, config.max_seconds, bench.meters
-            )
             results = ResultsDatabase(folder.path.parent)
             results.check()  # better found out now than when the sealed split is to be opened
-            from agent.graph import build_graph, recursion_limit  # LangGraph takes a second, and the reading came first
-
-            run = Investigation(folder.run_id, config, bench, openings, toolbox, trace, results, str(neuron.events))
-            build_graph().invoke(
-                LoopState(round=0, stop=None), {"recursion_limit": recursion_limit(config.budget)}, context=run
+            run = investigation(
+                folder.run_id, config, bench, openings, TraceRecorder(trace), trace, results, str(neuron.events)
             )
-            assert run.result is not None
-            seconds = round(earlier + time.monotonic() - started, 2)
-            result = Result.model_validate({**dict(run.result), "seconds": seconds, **llm_report(bench.meters)})
-            trace.emit(Finished(result=result.to_json()))
+            result = investigate(run, run_started(run, manifest), started - earlier)
             neuron.write_result(result)
             for noticed in llm_notes(bench.meters):
                 display.note(noticed)
@@ -192,13 +168,62 @@ def _run(
             raise
 
 
+def run_started(run: Investigation, manifest: dict[str, Any]) -> RunStarted:
+    """The first event of a run; `manifest` says with what settings it was begun, and by which program."""
+    return RunStarted(
+        run_id=run.run_id,
+        model=run.bench.subject.name,
+        neuron=str(run.bench.evidence.neuron),
+        config=manifest["config"],
+        seed=run.config.seed,
+        versions=manifest["versions"],
+        model_fingerprint=run.bench.subject.fingerprint,
+        corpus=CorpusName(name=run.bench.scan.corpus.name, fingerprint=run.bench.scan.corpus.fingerprint),
+        commit=manifest["commit"],
+    )
+
+
+def investigation(
+    run_id: str,
+    config: RunConfig,
+    bench: Bench,
+    openings: CountedOpenings,
+    recorder: Recorder,
+    trace: TraceWriter,
+    folds: SealedFolds,
+    trace_name: str,
+) -> Investigation:
+    """A run that is ready to begin, with its tools; see `agent.state.Investigation`. `recorder` keeps their calls."""
+    tools = all_tools(bench)
+    toolbox = Toolbox(tools, recorder, config.seed, config.budget, config.max_seconds, bench.meters)
+    return Investigation(run_id, config, bench, openings, toolbox, trace, folds, trace_name)
+
+
+def investigate(run: Investigation, begun: RunStarted, started: float) -> Result:
+    """Do it all, from the first event to the last; `started` is when it began, by `time.monotonic`."""
+    run.trace.emit(begun)
+    for note in run.bench.scan.corpus.notes:
+        run.trace.emit(Note(message=note))
+    from agent.graph import build_graph, recursion_limit  # LangGraph takes a second, and the reading came first
+
+    build_graph().invoke(
+        LoopState(round=0, stop=None), {"recursion_limit": recursion_limit(run.config.budget)}, context=run
+    )
+    assert run.result is not None
+    seconds = round(time.monotonic() - started, 2)
+    result = Result.model_validate({**dict(run.result), "seconds": seconds, **llm_report(run.bench.meters)})
+    run.trace.emit(Finished(result=result.to_json()))
+    return result
+
+
 def _where(folder: RunFolder) -> str:
     """The option that finds the run again, where its folder is not the default one."""
     parent = str(folder.path.parent)
     return "" if parent == "runs" else f" --runs-dir {shlex.quote(parent)}"
 
 
-def _versions() -> dict[str, str]:
+def program_versions() -> dict[str, str]:
+    """Of Python, this program, and the libraries that decide what numbers come out."""
     out = {"python": platform.python_version()}
     for package in _VERSIONED:
         try:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypedDict
 
 from agent import belief
 from agent.config import RunConfig
-from agent.openings import CountedOpenings
+from agent.openings import CountedOpenings, SealedFolds
 from agent.policy import KINDS, Kind, StopReason, Tests, leader
 from tools.bench import Bench
 from tools.catalogue.experiments import Designed
@@ -18,7 +18,6 @@ from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.scoring.skill import Registered
 from tools.toolbox import Toolbox
 from traces.events import Decided, HypothesisProposed
-from traces.results import ResultsDatabase
 from traces.store import TraceWriter
 
 BASE_RATE = "base-rate"
@@ -104,7 +103,7 @@ class Investigation:
         toolbox: the door to everything.
         trace: where events go.
         trace_name: what the result calls the trace.
-        results: counts sealed openings.
+        folds: says which sealed fold to open, and what an earlier run found.
         hypotheses: by name, in the order in which they entered.
         beliefs: of those that compete.
         bests: the best hypothesis after each scoring, the first one before any round.
@@ -125,7 +124,7 @@ class Investigation:
     openings: CountedOpenings
     toolbox: Toolbox
     trace: TraceWriter
-    results: ResultsDatabase
+    folds: SealedFolds
     trace_name: str
     hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
     beliefs: dict[str, float] = field(default_factory=dict)

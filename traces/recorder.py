@@ -16,22 +16,7 @@ class TraceRecorder:
     def recorded(self, call_id: str) -> CallRecord | None:
         """The call of that id if the trace that is being resumed has it."""
         call = self._writer.recorded_call(call_id)
-        if call is None:
-            return None
-        return CallRecord(
-            call_id=call.call_id,
-            tool=call.tool,
-            arguments=call.arguments,
-            result=call.result,
-            error=(call.error.kind, call.error.message) if call.error else None,
-            texts=call.texts,
-            subject_tokens=call.subject_tokens,
-            units=call.units,
-            charged=call.charged,
-            budget_used=call.budget_used,
-            seconds=call.seconds,
-            llm=tuple(call.llm),
-        )
+        return None if call is None else call_record(call)
 
     def record(self, call: CallRecord) -> None:
         """Put a call into the trace; on a replay, check that it is the one that was recorded.
@@ -56,3 +41,21 @@ class TraceRecorder:
                 llm=list(call.llm),
             )
         )
+
+
+def call_record(call: ToolCall) -> CallRecord:
+    """A call of a trace as the toolbox takes it."""
+    return CallRecord(
+        call_id=call.call_id,
+        tool=call.tool,
+        arguments=call.arguments,
+        result=call.result,
+        error=(call.error.kind, call.error.message) if call.error else None,
+        texts=call.texts,
+        subject_tokens=call.subject_tokens,
+        units=call.units,
+        charged=call.charged,
+        budget_used=call.budget_used,
+        seconds=call.seconds,
+        llm=tuple(call.llm),
+    )

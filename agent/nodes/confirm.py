@@ -35,7 +35,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     found = meanings_of(run, winner)
     null: NullChoice = run.toolbox.call("null", Null(n=run.n_candidates()))
     _may_spend(run, 1.0)
-    opening = run.results.next_fold(
+    opening = run.folds.next_fold(
         run.bench.subject.fingerprint,
         str(run.bench.evidence.neuron),
         run.bench.scan.corpus.fingerprint,
@@ -43,7 +43,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         run.run_id,
         run.config.sealed_fold,
     )
-    before = run.results.explanation_before(
+    before = run.folds.explanation_before(
         run.bench.subject.fingerprint,
         str(run.bench.evidence.neuron),
         run.bench.scan.corpus.fingerprint,
