@@ -81,7 +81,9 @@ class Differences:
         b: the second one.
         apart: what should be known before anything is compared, as sentences: another neuron, model or corpus, another
             sealed fold, a run that has not finished.
-        settings: those that differ, by their dotted names.
+        settings: those that differ, by their dotted names, of those that both runs record.
+        unsaid_a: settings that only run B records, because another version of the program made run A.
+        unsaid_b: settings that only run A records.
         versions: of Python, libraries and this program, those that differ.
         outcome: verdict (or state of an unfinished run) and reason to stop, also where they are the same.
         explanation: the words of both explanations in order.
@@ -99,6 +101,8 @@ class Differences:
     b: Story
     apart: list[str] = field(default_factory=list)
     settings: list[Pair] = field(default_factory=list)
+    unsaid_a: list[str] = field(default_factory=list)
+    unsaid_b: list[str] = field(default_factory=list)
     versions: list[Pair] = field(default_factory=list)
     outcome: list[Pair] = field(default_factory=list)
     explanation: list[Piece] = field(default_factory=list)
@@ -116,11 +120,14 @@ def differences(a: Story, b: Story) -> Differences:
     """Compare two runs, finished or not, also on different neurons or models."""
     same_fold = _same_fold(a, b)
     both, only_a, only_b = _rivals(a, b)
+    one, other = (_flat(story.started.config if story.started else {}) for story in (a, b))
     return Differences(
         a=a,
         b=b,
         apart=_apart(a, b, same_fold),
-        settings=_settings(a, b),
+        settings=[pair for pair in _differing(one, other) if pair.name in one and pair.name in other],
+        unsaid_a=[name for name in other if name not in one],
+        unsaid_b=[name for name in one if name not in other],
         versions=_differing(a.started.versions if a.started else {}, b.started.versions if b.started else {}),
         outcome=[
             Pair("verdict", a.result.get("verdict") or a.state, b.result.get("verdict") or b.state),
@@ -187,10 +194,6 @@ def _same_fold(a: Story, b: Story) -> bool | None:
         return None
     where = [(s.started.corpus.fingerprint, s.started.model_fingerprint, s.started.neuron) for s in (a, b) if s.started]
     return a.opened.fold == b.opened.fold and where[0] == where[1]
-
-
-def _settings(a: Story, b: Story) -> list[Pair]:
-    return _differing(_flat(a.started.config if a.started else {}), _flat(b.started.config if b.started else {}))
 
 
 def _flat(config: dict[str, Any], within: str = "") -> dict[str, Any]:

@@ -11,9 +11,8 @@ from typing import Any
 from traces.events import Event, without_clock
 from traces.store import first_difference
 
-_OF_THE_RUN = ("run_id", "trace", "commit", "versions", "schema_version")
-"""Fields of an event, or of the result in it, that say which run it is and by which program: no part of what happened.
-"""
+_OF_THE_RUN = ("run_id", "trace")
+"""Fields of a result that say which run it is of."""
 
 _ENDS = ("interrupted", "failed")
 
@@ -62,8 +61,14 @@ class EventComparison:
 
 
 def comparable(event: Event) -> dict[str, Any]:
-    """The event as a plain dict, without clocks and without what merely says which run it is of."""
-    plain = {key: value for key, value in without_clock(event).items() if key not in (*_OF_THE_RUN, "seq")}
+    """The event as a plain dict, without clocks and without what merely says which run it is of.
+
+    Of the first event nothing is left: settings, versions, model and text decide a run, and are no part of what
+    happened.
+    """
+    if event.type == "run_started":
+        return {"type": event.type}
+    plain = {key: value for key, value in without_clock(event).items() if key != "seq"}
     if event.type == "finished":
         plain["result"] = {key: value for key, value in plain["result"].items() if key not in _OF_THE_RUN}
     return plain

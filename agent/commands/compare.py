@@ -1,0 +1,83 @@
+"""`agent trace diff` and `agent trace replay`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from agent.commands.output import progress, say, width
+from agent.replay_text import replay_text
+from tools.errors import BadInput
+from traces.difference import differences
+from traces.difference_text import difference_text
+from traces.runs import NeuronFolder, RunFolder
+from traces.story import read_story
+
+_TRACE = "events.jsonl"
+
+
+def diff(arguments: argparse.Namespace) -> None:
+    """Print where two runs differ; also of two neurons or models. The exit code is 0 whether or not they do."""
+    a, b = (traces_of(arguments.runs_dir, name) for name in (arguments.a, arguments.b))
+    pages = [
+        difference_text(
+            differences(read_story(one), read_story(other)), _name(arguments.a, one), _name(arguments.b, other), width()
+        )
+        for one, other in _paired(a, b)
+    ]
+    say("\n".join(pages).rstrip("\n"))
+
+
+def replay(arguments: argparse.Namespace) -> None:
+    """Do a run again from its trace alone and print what came of it.
+
+    The first word printed is `same` or `differs`. Either is a result, so that the exit code is 0; it is another one
+    only where the run cannot be replayed at all.
+    """
+    from agent.replay import replay as replayed  # heavy
+
+    paths = traces_of(arguments.runs_dir, arguments.name, arguments.neuron)
+    with progress(quiet=arguments.quiet) as display:
+        told = [replay_text(replayed(path, display, recorded=arguments.recorded), width()) for path in paths]
+    say("\n".join(told).rstrip("\n"))
+
+
+def traces_of(runs_dir: str | Path, name: str, neuron: str | None = None) -> list[Path]:
+    """The traces of a run by its id, a part of it, or `last`; or by the path of a folder or of an `events.jsonl`, which
+    may lie anywhere.
+
+    Raises:
+        BadInput: there is no such run, no such neuron in it, or no trace yet.
+        StorageError: it cannot be read.
+    """
+    path = Path(name)
+    if path.is_file():
+        return [path]
+    if (path / _TRACE).is_file():
+        return [path / _TRACE]
+    places = [place for place in (path, Path(runs_dir) / name) if name and (place / "neurons").is_dir()]
+    run = RunFolder(places[0]) if places else RunFolder.find(runs_dir, name)
+    folders = [folder for folder in run.neurons() if folder.events.is_file()]
+    wanted = [folder for folder in folders if neuron is None or folder.path.name.endswith(f".{neuron}")]
+    if not folders:
+        raise BadInput(f"the run {run.run_id} stopped before it reached a neuron: it has no trace yet.")
+    if not wanted:
+        known = ", ".join(folder.path.name for folder in folders)
+        raise BadInput(f"run {run.run_id} has no neuron {neuron!r}; it has: {known}.")
+    return [folder.events for folder in wanted]
+
+
+def _paired(a: list[Path], b: list[Path]) -> list[tuple[Path, Path]]:
+    """Each trace of one run beside the other run's on the same neuron; of runs of one neuron, whichever it is."""
+    if len(a) == len(b) == 1:
+        return [(a[0], b[0])]
+    other = {NeuronFolder(path.parent).path.name: path for path in b}
+    found = [(path, other[path.parent.name]) for path in a if path.parent.name in other]
+    if not found:
+        raise BadInput("the two runs are of several neurons and have none in common: name the events.jsonl of each.")
+    return found
+
+
+def _name(typed: str, path: Path) -> str:
+    """What to call a run: its id where it lies in a folder of runs, else what was typed."""
+    return path.parents[2].name if path.parent.parent.name == "neurons" else typed

@@ -1,0 +1,80 @@
+"""A replay, as text: `same` or `differs` first, then why, then what came of it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from traces.difference_text import event_lines, first_lines, result_lines, where
+from traces.text import one_line, visible
+
+if TYPE_CHECKING:
+    from agent.replay import Replayed
+
+_NAMES = ("recorded", "now")
+
+
+def replay_text(replayed: Replayed, width: int = 100) -> str:
+    """What a replay found, in a few lines where all is the same."""
+    lines = _lines(replayed, width)
+    return "\n".join(visible(line) for line in lines) + "\n"
+
+
+def _lines(replayed: Replayed, width: int) -> Iterator[str]:
+    yield from _wrapped(_verdict(replayed), width, "")
+    if replayed.changed:
+        likely = "" if replayed.is_same else ", and most likely the cause"
+        yield from _wrapped(f"not as it was when the run was made{likely}: {'; '.join(replayed.changed)}", width)
+    for note in replayed.notes:
+        yield from _wrapped(f"note: {note}", width)
+    if replayed.is_same:
+        return
+    first = replayed.events.first
+    if replayed.stopped:
+        if first is not None:
+            yield from first_lines(first, width, _NAMES)
+        yield from _wrapped(f"the replay ends there: {replayed.stopped}. What the result would be is not known.", width)
+        return
+    yield from event_lines(replayed.events, width, _NAMES)
+    if replayed.state == "finished":
+        yield "what came of it:"
+        yield from result_lines(replayed.difference, width, _NAMES)
+        yield from _rivals(replayed)
+
+
+def _verdict(replayed: Replayed) -> str:
+    events, first = replayed.events, replayed.events.first
+    if replayed.is_same:
+        if replayed.state == "finished":
+            return f"same: {events.n_a} events, verdict, explanation and score as recorded"
+        return f"same: {events.n_a} events, as far as the run is recorded ({replayed.state})"
+    begin = f"differs: {where(first)}" if first is not None else "differs: at the end"
+    if replayed.stopped or replayed.state != "finished":
+        return begin
+    return f"{begin}; {_of_the_result(replayed)}"
+
+
+def _of_the_result(replayed: Replayed) -> str:
+    """Which of verdict, explanation and score came out as recorded."""
+    a, b = replayed.difference.a.result, replayed.difference.b.result
+    same = {name: a.get(name) == b.get(name) for name in ("verdict", "explanation", "score")}
+    as_recorded = [name for name, is_same in same.items() if is_same]
+    other = [name for name, is_same in same.items() if not is_same]
+    told = [f"{_listed(as_recorded)} as recorded"] if as_recorded else []
+    return ", ".join([*([f"another {_listed(other)}"] if other else []), *told])
+
+
+def _rivals(replayed: Replayed) -> Iterator[str]:
+    found = replayed.difference
+    yield f"  rivals: {len(found.rivals)} in both, {len(found.only_a)} only recorded, {len(found.only_b)} only now"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(
+        one_line(text), max(width, 40), initial_indent=indent, subsequent_indent="  ", break_on_hyphens=False
+    )
