@@ -1,0 +1,13 @@
+"""`agent trace schema`."""
+
+from __future__ import annotations
+
+import argparse
+
+from agent.commands.output import say
+from traces.event_schema import schema_text
+
+
+def show(arguments: argparse.Namespace) -> None:
+    """Print the JSON Schema of a line of events.jsonl."""
+    say(schema_text())
