@@ -78,6 +78,8 @@ def fates(story: Story) -> list[Fate]:
         how = str(statuses.get(name) or ("dropped" if name in story.dropped else "competing"))
         if name in merged:
             how = "merged"
+        elif name == winner:  # older results name no rivals
+            how = "winner"
         out.append(
             Fate(
                 name,
