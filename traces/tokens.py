@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from traces.lines import Line, end_of, start_of
 from traces.text import visible
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _COLOURS = (22, 22, 28, 28, 34, 34, 40, 40, 46, 46, 118)
 _LEGEND_TENTHS = (1, 3, 5, 7, 10)
 _BEFORE, _AFTER = 60, 30  # characters around a peak
+_LINE_BEFORE, _LINE_AFTER = 44, 20  # where there is more on the line than the text
+_LONGEST_TOKEN = 40
 
 
 def render_tokens(tokens: Sequence[str], values: Sequence[float], theta: float | None = None) -> Text:
@@ -74,11 +77,49 @@ def around_peak(tokens: Sequence[str], values: Sequence[float], theta: float) ->
         f"«{visible(token)}»" if value > theta else visible(token) for token, value in zip(tokens, values, strict=True)
     ]
     before, after = "".join(shown[:at]), "".join(shown[at + 1 :])
-    if len(before) > _BEFORE:
-        before = "…" + before[-_BEFORE:]
-    if len(after) > _AFTER:
-        after = after[:_AFTER] + "…"
-    return (before + shown[at] + after).replace("»«", "")  # neighbours that fire share one pair
+    return (end_of(before, _BEFORE) + shown[at] + start_of(after, _AFTER)).replace(
+        "»«", ""
+    )  # neighbours that fire share one pair
+
+
+def token_line(
+    tokens: Sequence[str], values: Sequence[float], at: int, largest: float, theta: float, is_coloured: bool
+) -> Line:
+    """The tokens around the one at `at`, on a background that is the brighter the larger their raw value.
+
+    Args:
+        tokens: of the text.
+        values: raw, one per token.
+        at: the token that must be seen.
+        largest: the value that gets the brightest background, the same for all lines that are to be compared.
+        theta: tokens above it are bold and underlined; without colours, between guillemets.
+        is_coloured: whether there are colours.
+    """
+    _check(tokens, values)
+    parts: list[tuple[str, str]] = []
+    for i in _window(tokens, at):
+        text = start_of(visible(tokens[i]), _LONGEST_TOKEN)
+        fires = values[i] > theta
+        if is_coloured:
+            parts.append((text, _style(values[i], largest, theta)))
+        elif fires and parts and parts[-1][0].endswith("»"):  # neighbours that fire share one pair
+            parts[-1] = parts[-1][0].removesuffix("»") + text + "»", ""
+        else:
+            parts.append((f"«{text}»" if fires else text, ""))
+    return Line(tuple(parts))
+
+
+def _window(tokens: Sequence[str], at: int) -> range:
+    """Whole tokens around one, so many that they fit on a line."""
+    lengths = [min(len(visible(token)), _LONGEST_TOKEN) for token in tokens]
+    first, last, left, right = at, at + 1, _LINE_BEFORE, _LINE_AFTER
+    while first > 0 and lengths[first - 1] <= left:
+        first -= 1
+        left -= lengths[first]
+    while last < len(tokens) and lengths[last] <= right:
+        right -= lengths[last]
+        last += 1
+    return range(first, last)
 
 
 def _check(tokens: Sequence[str], values: Sequence[float]) -> None:
