@@ -50,7 +50,8 @@ def test_every_direct_dependency_is_pinned_within_its_range():
         pin = Requirement(line)
         pins[canonicalize_name(pin.name)] = next(iter(pin.specifier)).version.removesuffix(".*")
     wanted = [*PROJECT["build-system"]["requires"], *PROJECT["project"]["dependencies"]]
-    wanted += PROJECT["project"]["optional-dependencies"]["test"]
+    for extra in PROJECT["project"]["optional-dependencies"].values():
+        wanted += extra
     for requirement in map(Requirement, wanted):
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
@@ -118,4 +119,18 @@ def test_nothing_is_installed_twice_and_a_changed_project_is_installed_again(che
 def test_ci_runs_make_test():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert "make test" in script.read_text(encoding="utf-8")
+    told = script.read_text(encoding="utf-8")
+    assert "make test" in told
+    for extra in PROJECT["project"]["optional-dependencies"]:
+        assert extra == "datasets" or extra in told.partition('-e ".[')[2].partition("]")[0].split(","), extra
+
+
+def test_what_is_not_python_is_installed_too():
+    for layer in ("traces", "agent"):
+        for path in (ROOT / layer).rglob("*"):
+            if path.suffix in (".html", ".css", ".js", ".json", ".toml"):
+                package = next(p for p in path.parents if (p / "__init__.py").exists())
+                name = ".".join(package.relative_to(ROOT).parts)
+                patterns = PROJECT["tool"]["setuptools"]["package-data"].get(name, [])
+                inside = path.relative_to(package)
+                assert any(path in package.glob(pattern) for pattern in patterns), f"{inside} of {name}"
