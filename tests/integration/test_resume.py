@@ -262,6 +262,7 @@ def test_time_is_counted_over_all_attempts(runs: World, tmp_path: Path, executed
         "confirm",
         "claim_output",
         "causal_check",
+        "which_tested",
     ]
     assert executed == after
 
