@@ -9,6 +9,7 @@ import csv
 import dataclasses
 import io
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -171,3 +172,15 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     return safe_cell(value) if isinstance(value, str) else value
+
+
+def latest_of(
+    connection: sqlite3.Connection, results: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Review]:
+    """Of each of these results (run id, model, neuron) the last review, if there is one."""
+    question = (
+        f"SELECT {', '.join(_KEYS)} FROM reviews WHERE (run_id, model, neuron) = (?, ?, ?) "
+        "ORDER BY review_id DESC LIMIT 1"
+    )
+    found = [(result, connection.execute(question, result).fetchone()) for result in results]
+    return {result: _review(row) for result, row in found if row}

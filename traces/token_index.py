@@ -42,7 +42,7 @@ class Tokens:
 
 def written(token: str) -> str:
     """A token on one line: a space as `␣`, line breaks and tabs as in Python; cut where it is very long."""
-    shown = token.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    shown = token.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
     return "".join(c if c.isprintable() else f"\\x{ord(c):x}" for c in shown.replace(" ", "␣"))[:_LONGEST]
 
 

@@ -125,7 +125,7 @@ def test_a_damaged_trace_gives_the_tokens_of_what_can_be_read(tmp_path: Path) ->
 
 def test_tokens_are_capped_and_shown_on_one_line() -> None:
     assert len(named_in("".join(f"`t{n}` " for n in range(500)))) == MOST
-    assert written(" a\n\tb\\" + "x" * 100) == "␣a\\n\\tb\\\\" + "x" * 31
+    assert written(" a\n\tb\\" + "x" * 100) == "␣a\\n\\tb\\" + "x" * 32
     assert len(written("x" * 10_000)) == 40
 
 

@@ -1,0 +1,224 @@
+"""The web app: every page is made on the server from what lies on disk at that moment; only reviews are written."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from agent.review.asked import PER_PAGE, VERDICTS, Asked
+from agent.review.guard import Bound, Guard
+from agent.review.histogram import draw
+from agent.review.listing import neighbours, read_listing
+from agent.review.live import LONGEST_TEXT, LiveReader
+from agent.review.pages import Pages
+from agent.review.places import Place
+from agent.review.queues import read_batches
+from agent.review.runs import Seen, look
+from agent.review.sides import others, outcomes, settings
+from agent.review.unfinished import PER_PAGE as UNFINISHED_PER_PAGE
+from agent.review.unfinished import read_unfinished, without_result
+from tools.errors import AgentError, BadInput, NotAvailable
+from traces.results import ResultsDatabase
+from traces.reviews import LONGEST_NAME, LONGEST_NOTE, OPINIONS, Review, add_review, reviews_of
+
+PATIENCE_S = 5.0
+_STATUSES: dict[type[AgentError], int] = {BadInput: 400, NotAvailable: 503}
+_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+_log = logging.getLogger(__name__)
+
+Form = dict[str, str]
+
+
+async def form_of(request: Request) -> Form:
+    """The fields of a form; the guard has looked at its size.
+
+    Raises:
+        HTTPException: it is not a form.
+    """
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        raise HTTPException(415, "only forms are taken here.")
+    try:
+        text = (await request.body()).decode("ascii")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=20, errors="strict"))
+    except ValueError as error:
+        raise HTTPException(400, "this form cannot be read: it is not UTF-8, or has too many fields.") from error
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What all pages share."""
+
+    runs_dir: Path
+    database: ResultsDatabase
+    pages: Pages
+    reader: LiveReader
+
+    def show(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page."""
+        return HTMLResponse(self.pages.render(template, runs_dir=str(self.runs_dir), **values), status)
+
+    def run_page(self, seen: Seen, query: Mapping[str, str], status: int = 200, **more: Any) -> HTMLResponse:
+        """The page of one run; `more` has what a form that could not be used held."""
+        asked = Asked.read(query)
+        before, after, number, n = neighbours(self.database, asked, seen.place)
+        key = (seen.place.run_id, seen.model, seen.neuron)
+        values: dict[str, Any] = {"tried": None, "refused": "", "text": "", "not_saved": "", "kept": {}} | more
+        return self.show(
+            "run.html", status, seen=seen, asked=asked, before=before, after=after, number=number, n=n,
+            reviews=reviews_of(self.database, *key), others=others(self.database, *key[1:], seen.place),
+            opinions=OPINIONS, longest_note=LONGEST_NOTE, longest_name=LONGEST_NAME, longest_text=LONGEST_TEXT,
+            back=asked.query(page=asked.page), **values,
+        )  # fmt: skip
+
+
+def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -> Guard:
+    """The app over one folder of runs, behind its guard."""
+    pages = Pages()
+    desk = Desk(runs_dir, ResultsDatabase(runs_dir, PATIENCE_S), pages, reader or LiveReader())
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+
+    @app.exception_handler(AgentError)
+    def explained(request: Request, error: AgentError) -> Response:
+        status = next((code for kind, code in _STATUSES.items() if isinstance(error, kind)), 503)
+        return desk.show("trouble.html", status, title="That did not work", sentence=str(error))
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, error: HTTPException) -> Response:
+        sentence = "There is no such page here." if error.status_code == 404 else str(error.detail)
+        return desk.show("trouble.html", error.status_code, title="Not found", sentence=sentence)
+
+    @app.exception_handler(RequestValidationError)
+    def misread(request: Request, error: RequestValidationError) -> Response:
+        return desk.show("trouble.html", 400, title="That did not work", sentence="This address cannot be read.")
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> Response:
+        _log.error("a page could not be made", exc_info=error)
+        sentence = f"unexpected {type(error).__name__}; the terminal in which `agent review` runs says more."
+        return PlainTextResponse(f"That did not work: {sentence}\n", 500)
+
+    _add_lists(app, desk)
+    _add_runs(app, desk)
+
+    @app.get("/static/{name}")
+    def static(name: str) -> Response:
+        """Styles and scripts."""
+        found = desk.pages.static.get(name)
+        if found is None:
+            raise HTTPException(404)
+        headers = {"cache-control": "no-cache", "etag": f'"{hashlib.sha256(found.encode()).hexdigest()[:16]}"'}
+        return Response(found, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
+
+    @app.get("/favicon.ico")
+    def icon() -> Response:
+        return Response(files("agent.review").joinpath("static/icon.svg").read_bytes(), media_type="image/svg+xml")
+
+    return Guard(app, bound)
+
+
+def _add_lists(app: FastAPI, desk: Desk) -> None:
+    @app.get("/")
+    def results(request: Request) -> Response:
+        """The list of results."""
+        listing = read_listing(desk.database, Asked.read(request.query_params))
+        n_unfinished = len(without_result(desk.database))
+        return desk.show(
+            "list.html", listing=listing, asked=listing.asked, histogram=draw(listing.found), verdicts=VERDICTS,
+            opinions=OPINIONS, n_unfinished=n_unfinished, per_page=PER_PAGE,
+        )  # fmt: skip
+
+    @app.get("/batches")
+    def batches() -> Response:
+        return desk.show("batches.html", batches=read_batches(desk.database))
+
+    @app.get("/unfinished")
+    def unfinished(request: Request) -> Response:
+        run_ids = without_result(desk.database)
+        given = request.query_params.get("page", "")
+        n_pages = max(1, -(-len(run_ids) // UNFINISHED_PER_PAGE))
+        page = min(int(given), n_pages) if given.isascii() and given.isdigit() and 0 < len(given) < 9 else 1
+        start = max(0, page - 1) * UNFINISHED_PER_PAGE
+        shown = read_unfinished(desk.runs_dir, run_ids[start : start + UNFINISHED_PER_PAGE])
+        return desk.show("unfinished.html", shown=shown, n=len(run_ids), page=max(1, page), n_pages=n_pages)
+
+    @app.get("/compare")
+    def compare(request: Request) -> Response:
+        """Two runs side by side, or what could stand beside one."""
+        a = look(desk.runs_dir, desk.database, Place.read(request.query_params.get("a", "")))
+        if a is None:
+            raise HTTPException(404)
+        choices = others(desk.database, a.model, a.neuron, a.place)
+        given = request.query_params.get("b", "")
+        b = look(desk.runs_dir, desk.database, Place.read(given)) if given else None
+        if given and b is None:
+            raise HTTPException(404)
+        has_both = a.story is not None and b is not None and b.story is not None
+        return desk.show(
+            "compare.html", a=a, b=b, choices=choices, has_both=has_both,
+            outcomes=outcomes(a.story, b.story) if a.story and b and b.story else [],
+            settings=settings(a.story, b.story) if a.story and b and b.story else [],
+        )  # fmt: skip
+
+
+def _add_runs(app: FastAPI, desk: Desk) -> None:
+    def seen_at(run_id: str, folder: str) -> Seen:
+        seen = look(desk.runs_dir, desk.database, Place(run_id, folder))
+        if seen is None:
+            raise HTTPException(404)
+        return seen
+
+    @app.get("/runs/{run_id}/{folder}")
+    def run(request: Request, run_id: str, folder: str) -> Response:
+        """The story of a run, its reviews, and a box to try a text."""
+        return desk.run_page(seen_at(run_id, folder), request.query_params)
+
+    @app.post("/runs/{run_id}/{folder}/review")
+    def review(request: Request, run_id: str, folder: str, form: Annotated[Form, Depends(form_of)]) -> Response:
+        """Keep a review, and go back to the run's page."""
+        seen = seen_at(run_id, folder)
+        kept = {name: form.get(name, "") for name in ("opinion", "note", "reviewer")}
+        try:
+            if not seen.model or not seen.neuron:
+                raise BadInput("this run has not begun, so there is nothing to review yet.")
+            if form.get("seen") != seen.fingerprint:
+                raise BadInput("the explanation has changed since this page was opened: look again, then save.")
+            if not kept["opinion"]:
+                raise BadInput("choose agree, disagree or unclear.")
+            made = Review(
+                seen.place.run_id, seen.model, seen.neuron, kept["opinion"], kept["note"], kept["reviewer"],
+                seen.explanation,
+            )  # fmt: skip
+            add_review(desk.database, made)
+        except BadInput as error:
+            return desk.run_page(seen, request.query_params, 400, not_saved=str(error), kept=kept)
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"{seen.place.url}{query}#review", 303)
+
+    @app.post("/runs/{run_id}/{folder}/try")
+    def tried(request: Request, run_id: str, folder: str, form: Annotated[Form, Depends(form_of)]) -> Response:
+        """Read the neuron on a text. Nothing is kept."""
+        seen = seen_at(run_id, folder)
+        text = form.get("text", "").replace("\r\n", "\n")  # as forms send line breaks
+        found: dict[str, Any] = {"tried": None, "refused": "", "text": text}
+        status = 200
+        try:
+            if seen.story is None:
+                raise BadInput("the trace of this run is gone, so nothing tells what it explained.")
+            found["tried"] = desk.reader.read(seen.story, seen.manifest, text)
+        except AgentError as error:
+            found["refused"] = str(error)
+            status = 400 if isinstance(error, BadInput) else 503
+        if request.headers.get("x-part") == "1":
+            return desk.show("tried.html", status, **found)
+        return desk.run_page(seen, request.query_params, status, **found)

@@ -1,0 +1,146 @@
+"""The list of results: one page of it, and what is counted and drawn of all that fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agent.review.asked import PER_PAGE, VERDICTS, Asked
+from agent.review.places import Place
+from traces.results import ResultsDatabase
+from traces.reviews import Review, latest_of
+from traces.rows import ResultRow
+from traces.selection import Brief, rows_at
+from traces.text import one_line, score_text
+
+_N_REASONS = 6
+
+
+@dataclass(frozen=True)
+class Line:
+    """One result of the page, and the latest review of it."""
+
+    row: ResultRow
+    place: Place
+    review: Review | None
+
+    @property
+    def score(self) -> str:
+        """With its interval, or `no score`."""
+        row = self.row
+        if row.score is None:
+            return "no score"
+        return score_text({"value": row.score, "low": row.low, "high": row.high}).replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from, over all results."""
+
+    models: tuple[str, ...] = ()
+    layers: tuple[int, ...] = ()
+    variants: tuple[str, ...] = ()
+    batches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the page of results shows.
+
+    Attributes:
+        n_all: results of all runs.
+        found: all that fit, in order.
+        lines: those of this page.
+        n_unindexed: results whose tokens are not indexed yet, so that a search for a token cannot find them.
+    """
+
+    asked: Asked
+    n_all: int = 0
+    found: Sequence[Brief] = ()
+    lines: Sequence[Line] = ()
+    choices: Choices = field(default_factory=Choices)
+    n_unindexed: int = 0
+    n_reviewed: int = 0
+
+    @property
+    def n_pages(self) -> int:
+        """At least 1."""
+        return max(1, -(-len(self.found) // PER_PAGE))
+
+    @property
+    def first(self) -> int:
+        """The number of the page's first result, from 1."""
+        return (self.asked.page - 1) * PER_PAGE + 1
+
+    @property
+    def verdicts(self) -> list[tuple[str, int]]:
+        """How many of each verdict, in their usual order."""
+        counts = Counter(one.verdict for one in self.found)
+        return [(name, counts[name]) for name in (*VERDICTS, *sorted(counts.keys() - set(VERDICTS))) if counts[name]]
+
+    @property
+    def models(self) -> list[tuple[str, int]]:
+        """How many of each model, the most frequent first."""
+        return Counter(one.model for one in self.found).most_common()
+
+    @property
+    def unscored(self) -> list[tuple[str, int]]:
+        """Why those without a score have none, and how many of each."""
+        counts = Counter(one_line(one.reason or "no reason is known") for one in self.found if one.score is None)
+        told = counts.most_common(_N_REASONS)
+        rest = sum(counts.values()) - sum(n for _, n in told)
+        return [*told, *([("other reasons", rest)] if rest else [])]
+
+
+def read_listing(database: ResultsDatabase, asked: Asked) -> Listing:
+    """The page that was asked for.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with database.reading() as connection:
+        if connection is None:
+            return Listing(asked)
+        found = asked.selection().brief(connection)
+        last = max(1, -(-len(found) // PER_PAGE))
+        if asked.page > last:
+            asked = Asked(**{**vars(asked), "page": last})
+        start = (asked.page - 1) * PER_PAGE
+        rows = rows_at(connection, [one.row for one in found[start : start + PER_PAGE]])
+        reviews = latest_of(connection, [(row.run_id, row.model, row.neuron) for row in rows])
+        counts = connection.execute(
+            "SELECT (SELECT count(*) FROM results), (SELECT count(*) FROM result_tokens), "
+            "(SELECT count(DISTINCT run_id || '/' || neuron) FROM reviews)"
+        ).fetchone()
+
+        def every(question: str) -> tuple[str, ...]:
+            return tuple(value for (value,) in connection.execute(question) if value is not None)
+
+        choices = Choices(
+            every("SELECT DISTINCT model FROM results ORDER BY model"),
+            tuple(map(int, every("SELECT DISTINCT layer FROM results ORDER BY layer"))),
+            every("SELECT DISTINCT variant FROM results ORDER BY variant"),
+            every("SELECT batch_id FROM batches ORDER BY batch_id DESC"),
+        )
+    lines = [
+        Line(row, Place.of(row.run_id, row.model, row.neuron), reviews.get((row.run_id, row.model, row.neuron)))
+        for row in rows
+    ]
+    return Listing(asked, counts[0], found, lines, choices, max(0, counts[0] - counts[1]), counts[2])
+
+
+def neighbours(database: ResultsDatabase, asked: Asked, place: Place) -> tuple[Place | None, Place | None, int, int]:
+    """The results before and after one in the list that was asked for, its number there, and how many there are.
+
+    The number is 0 where the list does not hold it.
+    """
+    with database.reading() as connection:
+        found = [] if connection is None else asked.selection().brief(connection)
+    places = [Place.of(one.run_id, one.model, one.neuron) for one in found]
+    if place not in places:
+        return None, None, 0, len(places)
+    at = places.index(place)
+    before = places[at - 1] if at else None
+    after = places[at + 1] if at + 1 < len(places) else None
+    return before, after, at + 1, len(places)

@@ -1,0 +1,112 @@
+"""How a page is made from a template: those of the trace's page and the app's own, in one environment."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from traces.rows import ResultRow
+from traces.show import show_run
+from traces.story import Story
+from traces.text import one_line, score_text, visible
+from traces.token_index import written
+
+N_SHADES = 10
+_QUOTED = re.compile(r"(`(?:[^`\\\n]|\\.)*`)")
+_STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)")
+
+
+class Pages:
+    """Templates, and the files that they need; both are read once."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=FunctionLoader(_template), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._environment.filters |= {
+            "one_line": one_line, "lines": lines, "sentence": sentence, "when": when, "clock": clock,
+            "thousands": thousands, "number": number, "score_of": score_of, "token": token,
+        }  # fmt: skip
+        read = files("agent.review").joinpath("static")
+        self.static = {name: read.joinpath(name).read_text(encoding="utf-8") for name in ("review.css", "review.js")}
+        self._environment.globals |= {
+            "place": place_of, "shade": shade, "story_body": self.story_body,
+            "styles": [name for name in self.static if name.endswith(".css")],
+            "scripts": [name for name in self.static if name.endswith(".js")],
+        }  # fmt: skip
+
+    def render(self, template: str, **values: Any) -> str:
+        """A page as HTML."""
+        return str(self._environment.get_template(template).render(**values))
+
+    def story_body(self, story: Story, run_id: str, manifest: dict[str, Any], id_prefix: str = "") -> Markup:
+        """What the page of a trace shows, to stand in any container."""
+        neuron = story.started.neuron if story.started else None
+        told = show_run(story.path.parents[3], run_id, neuron)
+        return Markup('<pre class="r-text">{}</pre>').format(told)
+
+
+def _template(name: str) -> str | None:
+    file = files("agent.review").joinpath("templates", name)
+    return file.read_text(encoding="utf-8") if "/" not in name and file.is_file() else None
+
+
+def lines(text: str) -> Markup:
+    """Text of several lines; all but the line breaks is made visible."""
+    return Markup("<br>").join(escape(visible(line)) for line in text.split("\n"))
+
+
+def sentence(text: str) -> Markup:
+    """A sentence with what stands between backquotes as code."""
+    parts = _QUOTED.split(one_line(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part[1:-1]) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+
+
+def when(run_id: str) -> str:
+    """The time that a run's id begins with, such as `2026-01-31 12:01`; the id where there is none."""
+    found = _STAMP.match(run_id)
+    return "{}-{}-{} {}:{}".format(*found.groups()[:5]) if found else one_line(run_id)
+
+
+def clock(seconds: float) -> str:
+    """Seconds since 1970 as a time in UTC; a dash for none."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}" if seconds else "–"
+
+
+def thousands(n: int) -> str:
+    """A whole number with commas."""
+    return f"{n:,}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with a minus sign that is one."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def score_of(row: ResultRow) -> str:
+    """The final score of a result with its interval, or why there is none."""
+    return score_text({"value": row.score, "low": row.low, "high": row.high, "reason": row.reason}).replace("-", "−")
+
+
+def token(text: str) -> str:
+    """A token as the tokenizer has it, its white space visible."""
+    return written(text) or "∅"
+
+
+def place_of(score: float) -> float:
+    """Where a score lies on a line of length 100 from 0 to 1; at most 20 before it."""
+    return round(100 * min(max(score, -0.2), 1.0), 1)
+
+
+def shade(value: float, highest: float) -> int:
+    """The step of the colour scale, 0 to `N_SHADES`, for a value of a scale from 0 to `highest`."""
+    if highest <= 0 or value <= 0:
+        return 0
+    return max(1, round(N_SHADES * min(value / highest, 1.0)))

@@ -1,0 +1,97 @@
+"""One run on one neuron as the app sees it: its trace as it is now, and what the database says where that is gone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.review.places import Place
+from tools.errors import StorageError
+from traces.results import ResultsDatabase
+from traces.rows import COLUMNS, ResultRow
+from traces.story import Story, read_story
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run on a neuron.
+
+    Attributes:
+        model: as results name it; empty where nothing tells it, as `neuron`.
+        story: None where there is no trace (any more).
+        manifest: the content of `run.json`, empty where it cannot be read.
+        row: what the database says; None where it has no result.
+        trouble: why there is no story.
+    """
+
+    place: Place
+    model: str
+    neuron: str
+    story: Story | None
+    manifest: dict[str, Any]
+    row: ResultRow | None
+    trouble: str
+
+    @property
+    def explanation(self) -> str | None:
+        """The sentence: what the trace says, else what the database says."""
+        found = self.story.result.get("explanation") if self.story else None
+        if isinstance(found, str):
+            return found
+        return self.row.explanation if self.row else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether the explanation is the one that somebody saw."""
+        text = "none" if self.explanation is None else f"is {self.explanation}"
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+    @property
+    def title(self) -> str:
+        """Model and neuron."""
+        return f"{self.model}/{self.neuron}" if self.model else self.place.folder
+
+
+def look(runs_dir: Path, database: ResultsDatabase, place: Place) -> Seen | None:
+    """What there is of a run on a neuron now; None where neither the folder nor the database knows it.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    row = _row(database, place)
+    found = place.find(runs_dir)
+    if found is None:
+        if row is None:
+            return None
+        gone = "The trace of this run is gone: only what the database of results says is left."
+        return Seen(place, row.model, row.neuron, None, {}, row, gone)
+    run, folder = found
+    try:
+        manifest = run.manifest()
+    except StorageError:
+        manifest = {}
+    story, trouble = None, ""
+    if folder.events.is_file():
+        story = read_story(folder.events)
+        if story.state == "damaged":
+            trouble = " ".join(story.trouble) or "The trace is damaged."
+            story = None
+        elif story.started is None:
+            trouble, story = "This run has only just begun: there is nothing in its trace yet.", None
+    else:
+        trouble = "There is no trace in this run's folder."
+    model, neuron = (row.model, row.neuron) if row else ("", "")
+    if story is not None and story.started is not None and not row:
+        model, neuron = story.started.model, story.started.neuron
+    return Seen(place, model, neuron, story, manifest, row, trouble)
+
+
+def _row(database: ResultsDatabase, place: Place) -> ResultRow | None:
+    with database.reading() as connection:
+        rows = [] if connection is None else connection.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM results WHERE run_id = ?", (place.run_id,)
+        ).fetchall()  # fmt: skip
+    found = map(ResultRow.read, rows)
+    return next((row for row in found if Place.of(row.run_id, row.model, row.neuron) == place), None)

@@ -1,0 +1,99 @@
+"""Serves the app until somebody stops it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from agent.review.app import create_app
+from agent.review.guard import Bound
+from agent.review.indexing import Indexer
+from tools.errors import BadInput
+from traces.results import ResultsDatabase
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on an address and a port; 0 for any that is free.
+
+    Raises:
+        BadInput: the port is taken, or there is no such address here.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise BadInput(f"there is no address {host!r} to listen on: leave --host out, or give 0.0.0.0.") from error
+    family, kind, protocol, _, address = found[0]
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        opened.listen(128)
+    except OSError as error:
+        opened.close()
+        reasons = {
+            errno.EADDRINUSE: f"port {port} is taken: give another one with --port, or 0 for any that is free.",
+            errno.EACCES: f"port {port} may not be used without more rights: give one from 1024 on with --port.",
+            errno.EADDRNOTAVAIL: f"this machine has no address {host}: leave --host out, or give 0.0.0.0.",
+        }
+        raise BadInput(reasons.get(error.errno or 0, f"cannot listen on {host}, port {port}: {error}.")) from error
+    return opened
+
+
+def serve(runs_dir: Path, host: str, port: int, *, is_browser_wanted: bool, say: Callable[[str], None]) -> None:
+    """Serve until interrupted; returns then.
+
+    Args:
+        runs_dir: the folder of all runs; it may not exist yet.
+        host: an address of this machine.
+        port: 0 for any that is free.
+        is_browser_wanted: whether to open the first page in the browser, where there is one.
+        say: prints a line.
+
+    Raises:
+        BadInput: nothing can listen there, or `runs_dir` is no folder.
+        StorageError: the results database cannot be used.
+    """
+    if runs_dir.exists() and not runs_dir.is_dir():
+        raise BadInput(f"{runs_dir} is not a folder: give the folder of all runs with --runs-dir.")
+    database = ResultsDatabase(runs_dir)
+    with database.reading():  # what is wrong with it is better said now than on every page
+        pass
+    with listen(host, port) as opened:
+        bound = Bound(host, opened.getsockname()[1])
+        name = "127.0.0.1" if bound.is_everywhere else f"[{host}]" if ":" in host else host
+        url = f"http://{name}:{bound.port}/"
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(runs_dir, bound), log_level="warning", access_log=False, server_header=False,
+                date_header=False, lifespan="off", ws="none", timeout_graceful_shutdown=2, log_config=None,
+                proxy_headers=False,
+            )
+        )  # fmt: skip
+        say(f"Reviewing the runs in {runs_dir}: {url} (Ctrl-C ends it)")
+        if not bound.is_local:
+            say("Warning: everybody who can reach this machine can read all of it and write reviews; no password.")
+        if is_browser_wanted:
+            _open_soon(url)
+        indexer = Indexer(database)
+        indexer.start()
+        try:
+            server.run(sockets=[opened])
+        except KeyboardInterrupt:  # uvicorn has ended properly, and tells why
+            pass
+        finally:
+            indexer.stop()
+
+
+def _open_soon(url: str) -> None:
+    """Open a browser with a window, which waits for the server; one in the terminal would get in the way."""
+    has_window = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    if has_window:
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
