@@ -10,9 +10,14 @@ for (const form of document.querySelectorAll("form.r-filters")) {
     if (event.target.tagName === "SELECT" && event.target.value !== undefined && form.checkValidity()) form.requestSubmit();
   });
 }
-// Coming back with the browser's own button, fields are as they were left.
-window.addEventListener("pageshow", () => {
-  for (const field of document.querySelectorAll("form.r-filters [disabled]")) field.disabled = false;
+// Coming back with the browser's own button, fields say what the list shows, not what was typed into them since.
+window.addEventListener("pageshow", (event) => {
+  const [arrival] = performance.getEntriesByType("navigation");
+  if (!event.persisted && arrival?.type !== "back_forward") return;
+  for (const form of document.querySelectorAll("form.r-filters")) {
+    for (const field of form.elements) field.disabled = false;
+    form.reset();
+  }
 });
 
 // The reviewer's name is remembered in this browser.
