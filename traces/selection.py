@@ -21,6 +21,7 @@ _TOKENS = (
     "EXISTS (SELECT 1 FROM result_tokens AS t WHERE (t.run_id, t.model, t.neuron) = (found.run_id, found.model, "
     "found.neuron) AND ({}))"
 )
+_LATER = "(later.model, later.neuron) = (found.model, found.neuron) AND later.run_id > found.run_id"
 _OF_BATCH = "(run_id, neuron) IN (SELECT run_id, neuron FROM batch_neurons WHERE batch_id = ?)"
 
 
@@ -95,20 +96,22 @@ class Selection:
 
     def brief(self, connection: sqlite3.Connection) -> list[Brief]:
         """The results in short, in the same order."""
-        question, values = self._question("number", *list(Brief.__dataclass_fields__)[1:])
+        question, values = self._question("rowid", *list(Brief.__dataclass_fields__)[1:])
         return [Brief(*row) for row in connection.execute(question, values)]
 
     def _question(self, *columns: str) -> tuple[str, list[Any]]:
         names = ("layer", "idx", "model", "variant", "corpus")
         of_runs = [(f"{name} = ?", getattr(self, name)) for name in names]
-        runs, values = _where([*of_runs, (_OF_BATCH, self.batch)])
-        later = "ROW_NUMBER() OVER (PARTITION BY model, neuron ORDER BY run_id DESC)" if self.latest else "1"
-        wanted, more = _where([("later = ?", 1), *self._bounds()])
+        of_runs.append((_OF_BATCH, self.batch))
+        wanted = [*of_runs, *self._bounds()]
+        if self.latest:  # no run that is later is among those
+            later, values = _where([(_LATER, ()), *of_runs])
+            wanted.append((f"NOT EXISTS (SELECT 1 FROM results AS later{later})", tuple(values)))
+        conditions, values = _where(wanted)
         question = (
-            f"SELECT {', '.join(columns or COLUMNS)} FROM (SELECT *, rowid AS number, {later} AS later "
-            f"FROM results{runs}) AS found{wanted} ORDER BY {self._order()} LIMIT ?"
+            f"SELECT {', '.join(columns or COLUMNS)} FROM results AS found{conditions} ORDER BY {self._order()} LIMIT ?"
         )
-        return question, [*values, *more, -1 if self.limit is None else self.limit]
+        return question, [*values, -1 if self.limit is None else self.limit]
 
     def _bounds(self) -> list[tuple[str, Any]]:
         """What must hold of a result whatever other runs there are; a condition without a value has True."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +34,8 @@ from traces.reviews import LONGEST_NAME, LONGEST_NOTE, OPINIONS, Review, add_rev
 PATIENCE_S = 5.0
 _STATUSES: dict[type[AgentError], int] = {BadInput: 400, NotAvailable: 503}
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+_KEPT = {"cache-control": "max-age=31536000, immutable"}
+"""For files whose address changes with what is in them."""
 _log = logging.getLogger(__name__)
 
 Form = dict[str, str]
@@ -117,12 +118,12 @@ def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -
         found = desk.pages.static.get(name)
         if found is None:
             raise HTTPException(404)
-        headers = {"cache-control": "no-cache", "etag": f'"{hashlib.sha256(found.encode()).hexdigest()[:16]}"'}
-        return Response(found, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
+        return Response(found, media_type=_TYPES[name.rpartition(".")[2]], headers=_KEPT)
 
     @app.get("/favicon.ico")
     def icon() -> Response:
-        return Response(files("agent.review").joinpath("static/icon.svg").read_bytes(), media_type="image/svg+xml")
+        found = files("agent.review").joinpath("static/icon.svg").read_bytes()
+        return Response(found, media_type="image/svg+xml", headers=_KEPT)
 
     return Guard(app, bound)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -36,9 +37,13 @@ class Pages:
         self.static = {name: read.joinpath(name).read_text(encoding="utf-8") for name in ("review.css", "review.js")}
         self._environment.globals |= {
             "place": place_of, "shade": shade, "story_body": self.story_body,
-            "styles": [name for name in self.static if name.endswith(".css")],
-            "scripts": [name for name in self.static if name.endswith(".js")],
+            "styles": [self._address(name) for name in self.static if name.endswith(".css")],
+            "scripts": [self._address(name) for name in self.static if name.endswith(".js")],
         }  # fmt: skip
+
+    def _address(self, name: str) -> str:
+        """Where a file is served; another one when its content is another, so that browsers may keep it."""
+        return f"/static/{name}?{hashlib.sha256(self.static[name].encode()).hexdigest()[:16]}"
 
     def render(self, template: str, **values: Any) -> str:
         """A page as HTML."""
