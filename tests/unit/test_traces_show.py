@@ -1,11 +1,24 @@
+import re
 from pathlib import Path
 
 import pytest
 from traces_samples import sample_run
 
+from agent.cli import main
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
-from traces.events import CallError, Confirmed, Event, Failed, Finished, Interrupted
+from traces.events import (
+    CallError,
+    Confirmed,
+    Event,
+    ExperimentsDesigned,
+    Failed,
+    Finished,
+    HypothesisProposed,
+    Interrupted,
+    Scored,
+    ToolCall,
+)
 from traces.runs import RunFolder
 from traces.show import list_runs, show_run
 from traces.store import TraceWriter
@@ -132,3 +145,173 @@ def test_nothing_in_a_trace_reaches_the_terminal_as_a_control_character(tmp_path
     for text in (show_run(tmp_path, "last"), list_runs(tmp_path)):
         assert not set("\x1b\u202e\r") & set(text)
         assert "\\x1b[2J" in text
+
+
+TOKENS = ["a", " b", "\n", " cc", " d" * 30]
+LISTED = 'on "x", "y" (9)'
+
+
+def new_run(**more: object) -> list[Event]:
+    """The sample run with what newer programs record: excerpts, edits, claims, output weights."""
+    events = sample_run()
+    for i, event in enumerate(events):
+        if isinstance(event, ExperimentsDesigned):
+            change = {"at": 1, "removed": [" was"], "added": ["import"]}
+            first = event.experiments[0].model_copy(
+                update={"expectations": {"before_the_change": 0.125, "change": change}}
+            )
+            events[i] = event.model_copy(update={"experiments": [first, event.experiments[1]]})
+    excerpts = [
+        {"stratum": stratum, "excerpt": 7, "tokens": TOKENS, "values": values, "levels": [0.0, 9.0, 0.0, 10.0, 0.0]}
+        for stratum, values in (
+            ("top", [0.0, 3.0, -0.1, 2.0, 0.0]), ("top", [9.0] * 5), ("random", [0.0, -0.0, -0.1, 0.25, 0.0]),
+        )
+    ]  # fmt: skip
+    shown = {"excerpts": excerpts, "slope": 0.25, "intercept": -0.5} | more
+    calls = {
+        "confirm": {"shown": shown},
+        "claim_output": {"promoted": [[" the", 0.75], ["\x1b", 0.5]], "suppressed": [["no", -1.0]]},
+    }
+    made = [
+        ToolCall(call_id=tool, tool=tool, arguments={}, outcome="ok", result=result, budget_used=3)
+        for tool, result in calls.items()
+    ]
+    claims = [
+        {"clause": clause, "token": token, "right": right, "wrong": wrong}
+        for clause, token, right, wrong in (
+            (LISTED, None, 3, 1), (LISTED, "x", 3, 1), (LISTED, "y", 0, 0), ("amid verbs (2)", None, 0, 0),
+        )
+    ]  # fmt: skip
+    tests = {"predicted positive": {"passed": 3, "failed": 1}, "minimal pair": {"passed": 0, "failed": 0}}
+    finished = Finished(result=sample_run()[-1].result | {"claims": claims, "tests": tests})
+    return [*events[:-1], *made, finished]
+
+
+def section_of(story: str, title: str) -> list[str]:
+    """The lines below a heading."""
+    lines = story.splitlines()
+    first = lines.index(title) + 2
+    return lines[first : lines.index("", first) if "" in lines[first:] else None]
+
+
+def test_true_and_simulated_values_stand_one_above_the_other(tmp_path: Path) -> None:
+    make_run(tmp_path, new_run())
+    story = show_run(tmp_path, "last")
+    assert section_of(story, "True and simulated, on sealed text") == [
+        "  one scale, 0 to 3.000; above 0.420 it fires (between «»); the number is the largest value",
+        "  top       true        3.000  a« b»⏎« cc»",
+        "            simulated   2.000  a« b»⏎« cc»",
+        "  random    true        0.250  a b⏎ cc",
+        "            simulated   2.000  a« b»⏎« cc»",
+    ]
+
+
+def test_an_explanation_that_says_the_same_everywhere_has_no_simulated_values(tmp_path: Path) -> None:
+    make_run(tmp_path, new_run(slope=None))
+    (line,) = section_of(show_run(tmp_path, "last"), "True and simulated, on sealed text")
+    assert "predicts no raw values" in line
+
+
+def test_minimal_pairs_are_diffs(tmp_path: Path) -> None:
+    make_run(tmp_path, new_run())
+    assert section_of(show_run(tmp_path, "last"), "Minimal pairs") == [
+        "  1 read; those in which the change, [-removed-] {+added+}, moved the raw value most:",
+        "  0.125 → 3.250, fired: ⏎[- was-]{+import+} os⏎ [red]x[/red]",
+    ]
+
+
+def test_what_was_never_tested(tmp_path: Path) -> None:
+    make_run(tmp_path, new_run())
+    assert section_of(show_run(tmp_path, "last"), "What was tested, and what never") == [
+        "  passed, by kind of test: predicted positive 3 of 4, minimal pair never",
+        '  right 3 of 4: on "x", "y" (9)',
+        "  NEVER TESTED: amid verbs (2)",
+        '  never tested: `y` (on "x", "y" (9))',
+    ]
+
+
+def test_output_weights_where_nobody_watched_the_output(tmp_path: Path) -> None:
+    make_run(tmp_path, new_run())
+    assert section_of(show_run(tmp_path, "last"), "Output weights") == [
+        "  favour `␣the` +0.75, `\\x1b` +0.50",
+        "  disfavour `no` -1.00",
+    ]
+
+
+def test_who_came_second_without_an_experiment_against_it(tmp_path: Path) -> None:
+    """It entered after the last round: the next one says what decided."""
+    events = new_run()
+    late = HypothesisProposed(hypothesis="h3", form="rules", sentence="Fires late.", words=2, origin="rules")
+    score = Scored(hypothesis="h3", split="development", protocol="strata", score={"value": 0.6})
+    make_run(tmp_path, [*events[:-3], late, score, *events[-3:]])
+    found = section_of(show_run(tmp_path, "last"), "What decided between rivals")
+    assert found[0] == "  h3 came second; no experiment spoke for h1 and against it"
+    assert found[1].startswith(
+        "  h2 lost to h1: 2 experiments spoke for h1 and against it; the heaviest, worth 1.50 nats"
+    )
+
+
+def test_colours(tmp_path: Path) -> None:
+    """The same text: tokens are coloured by value and firing ones underlined in place of guillemets."""
+    make_run(tmp_path, new_run())
+    coloured = show_run(tmp_path, "last", is_coloured=True)
+    without = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert "\x1b" not in without
+    plain = show_run(tmp_path, "last").replace("between «»", "underlined")
+    assert re.sub("[«»]", "", without) == re.sub("[«»]", "", plain)
+    (true,) = [line for line in coloured.splitlines() if line.startswith("  top ")]
+    assert "\x1b[1;4;30;48;5;118m b\x1b[0m" in true
+    assert "\x1b[1;4;30;48;5;40m cc\x1b[0m" in true
+    assert "\x1b[31m[- was-]\x1b[0m\x1b[32m{+import+}\x1b[0m" in coloured
+
+
+def test_a_token_of_any_length_stays_on_its_line(tmp_path: Path) -> None:
+    events = new_run()
+    confirm = events[-3]
+    assert isinstance(confirm, ToolCall)
+    for excerpt in confirm.result["shown"]["excerpts"]:
+        excerpt["tokens"] = ["x" * 10_000, "y" * 10_000, "\u202e", "z", "x"]
+    events[-3] = confirm
+    make_run(tmp_path, events)
+    story = show_run(tmp_path, "last")
+    assert max(map(len, section_of(story, "True and simulated, on sealed text"))) <= 130
+    assert "\u202e" not in story
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "is_coloured"),
+    [
+        ([], {}, True),
+        (["--no-color"], {}, False),
+        ([], {"NO_COLOR": "1"}, False),
+        ([], {"NO_COLOR": ""}, True),
+        ([], {"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_on_a_terminal_alone(
+    options: list[str],
+    environment: dict[str, str],
+    is_coloured: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_run(tmp_path, new_run())
+    command = ["trace", "show", "last", "--runs-dir", str(tmp_path), *options]
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert main(command) == 0
+    assert "\x1b" not in capsys.readouterr().out  # piped
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert main(command) == 0
+    assert ("\x1b[" in capsys.readouterr().out) == is_coloured
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_every_format_fits_the_width(version: int, tmp_path: Path) -> None:
+    path = make_run(tmp_path, [])
+    path.write_bytes((FIXTURES.parent / f"trace_v{version}" / "events.jsonl").read_bytes())
+    story = show_run(tmp_path, RUN_ID)
+    assert [line for line in story.splitlines() if len(line) > 110] == []
