@@ -9,9 +9,10 @@ from review_samples import make_run, result_of, run_id_of, serving
 
 from agent.reading import read
 from agent.review.live import LONGEST_TEXT, LiveReader
+from agent.subjects import open_model
 from tools.errors import BadInput, NotAvailable
-from tools.subject.load import open_subject
-from tools.subject.resolve import resolve
+from tools.subject.planted import PlantedModel
+from traces.console import QuietDisplay
 from traces.story import Story
 
 TEXT = "import os\nfrom spam import eggs"
@@ -24,7 +25,7 @@ def reader() -> LiveReader:
 
 @pytest.fixture(scope="module")
 def manifest() -> dict[str, Any]:
-    subject = open_subject(resolve("mini", lambda *_: False, None))  # type: ignore[arg-type]
+    subject = open_model("mini", (), QuietDisplay())
     return {
         "config": {"target": "L5N131", "model": "mini", "planted": []},
         "model": {"name": "mini", "fingerprint": subject.fingerprint},
@@ -116,3 +117,15 @@ def test_over_http(tmp_path: Path, reader: LiveReader) -> None:
         assert "a\nb</textarea>" in reply.text
         part = app.post(f"{place}/try", {"text": ""}, x_part="1")
         assert (part.status, "<html" in part.text, "the text is empty" in part.text) == (400, False, True)
+
+
+def test_a_planted_neuron_of_this_program_is_read_too(reader: LiveReader) -> None:
+    entry = "evals.planted.lexical:is_capitalised"
+    subject = PlantedModel(open_model("mini", (), QuietDisplay()), (entry,))
+    about = {
+        "config": {"target": "L0N0", "model": "mini", "planted": [entry]},
+        "model": {"name": "mini", "fingerprint": subject.fingerprint},
+    }
+    tried = reader.read(story(), about, TEXT)
+    assert tried.neuron == "L0N0"
+    assert len(tried.tokens) == len(read("L5N131", TEXT, model="mini").tokens)
