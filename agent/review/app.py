@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -36,6 +35,10 @@ _STATUSES: dict[type[AgentError], int] = {BadInput: 400, NotAvailable: 503}
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 _KEPT = {"cache-control": "max-age=31536000, immutable"}
 """For files whose address changes with what is in them."""
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#14549c"/>'
+    '<path d="M6 20l5-2 4-11 4 18 3-9 4 2" fill="none" stroke="#fff" stroke-width="2.5" stroke-linejoin="round"/></svg>'
+)
 _log = logging.getLogger(__name__)
 
 Form = dict[str, str]
@@ -122,8 +125,7 @@ def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -
 
     @app.get("/favicon.ico")
     def icon() -> Response:
-        found = files("agent.review").joinpath("static/icon.svg").read_bytes()
-        return Response(found, media_type="image/svg+xml", headers=_KEPT)
+        return Response(_ICON, media_type="image/svg+xml", headers=_KEPT)
 
     return Guard(app, bound)
 

@@ -20,6 +20,7 @@ from traces.batches import Entry, add_batch
 from traces.results import ResultsDatabase
 from traces.reviews import labels
 from traces.selection import Brief
+from traces.store import TraceWriter
 
 PLACE = f"/runs/{run_id_of(1)}/mini.L5N131"
 
@@ -363,3 +364,16 @@ def test_a_histogram_counts_every_score_once() -> None:
     assert drawn.sentence == "8 with a score, from −0.080 to 1.000, median 0.175."
     assert all(bar.x >= 0 and bar.x + bar.width <= drawn.width and bar.y >= 0 for bar in drawn.bars)
     assert draw([found[-1]]).bars == []
+
+
+def test_a_run_that_is_going_on_is_shown_as_far_as_it_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path, result_of(1), is_finished=False)
+    with TraceWriter(run.neurons()[0].events, resume=True), serving(tmp_path) as app:
+        unfinished = app.get("/unfinished").text
+        assert neurons_without_result(unfinished) == ["mini.L5N131"]
+        assert "running" in unfinished
+        assert "agent resume" not in unfinished
+        page = app.get(PLACE)
+        assert (page.status, 'name="opinion"' in page.text) == (200, True)
+        assert app.post(f"{PLACE}/review", {"opinion": "unclear", "seen": seen_by(page.text)}).status == 303
+    assert labels(ResultsDatabase(tmp_path))[0]["explanation"] is None
