@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agent.replay import Replayed
 
 _NAMES = ("recorded", "now")
+_ROUNDING = 1e-3
 
 
 def replay_text(replayed: Replayed, width: int = 100) -> str:
@@ -37,7 +38,14 @@ def _lines(replayed: Replayed, width: int) -> Iterator[str]:
         yield from _wrapped(f"the replay ends there: {replayed.stopped}. What the result would be is not known.", width)
         return
     yield from event_lines(replayed.events, width, _NAMES)
-    if replayed.state == "finished":
+    apart = replayed.events.apart
+    if apart is not None and apart < _ROUNDING:
+        yield from _wrapped(
+            f"only numbers differ, by at most {apart:.0e} of their size: rounding, as another number of threads or "
+            "another processor brings",
+            width,
+        )
+    if replayed.state == "finished" and not all(_same_result(replayed).values()):
         yield "what came of it:"
         yield from result_lines(replayed.difference, width, _NAMES)
         yield from _rivals(replayed)
@@ -57,12 +65,16 @@ def _verdict(replayed: Replayed) -> str:
 
 def _of_the_result(replayed: Replayed) -> str:
     """Which of verdict, explanation and score came out as recorded."""
-    a, b = replayed.difference.a.result, replayed.difference.b.result
-    same = {name: a.get(name) == b.get(name) for name in ("verdict", "explanation", "score")}
+    same = _same_result(replayed)
     as_recorded = [name for name, is_same in same.items() if is_same]
     other = [name for name, is_same in same.items() if not is_same]
     told = [f"{_listed(as_recorded)} as recorded"] if as_recorded else []
     return ", ".join([*([f"another {_listed(other)}"] if other else []), *told])
+
+
+def _same_result(replayed: Replayed) -> dict[str, bool]:
+    a, b = replayed.difference.a.result, replayed.difference.b.result
+    return {name: a.get(name) == b.get(name) for name in ("verdict", "explanation", "score")}
 
 
 def _rivals(replayed: Replayed) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ class EventComparison:
             over.
         only_a: by kind, how many only run A has.
         only_b: likewise.
+        apart: where both have the same events and they differ in numbers alone, by how much at most, relative to the
+            larger; None where something else differs too.
     """
 
     n_a: int
@@ -58,6 +61,7 @@ class EventComparison:
     changed: dict[str, int] = field(default_factory=dict)
     only_a: dict[str, int] = field(default_factory=dict)
     only_b: dict[str, int] = field(default_factory=dict)
+    apart: float | None = None
 
 
 def comparable(event: Event) -> dict[str, Any]:
@@ -100,16 +104,38 @@ def compared(a: Sequence[Event], b: Sequence[Event]) -> EventComparison:
     kinds_a, kinds_b = [kind_of(event) for event in a], [kind_of(event) for event in b]
     changed: Counter[str] = Counter()
     in_both_a, in_both_b = set[int](), set[int]()
+    apart = 0.0
     for at_a, at_b, n in SequenceMatcher(None, kinds_a, kinds_b, autojunk=False).get_matching_blocks():
         for i in range(n):
             in_both_a.add(at_a + i)
             in_both_b.add(at_b + i)
-            changed[kinds_a[at_a + i]] += comparable(a[at_a + i]) != comparable(b[at_b + i])
+            one, other = comparable(a[at_a + i]), comparable(b[at_b + i])
+            if one != other:
+                changed[kinds_a[at_a + i]] += 1
+                apart = max(apart, _apart(one, other))
     only_a = Counter(kind for i, kind in enumerate(kinds_a) if i not in in_both_a)
     only_b = Counter(kind for i, kind in enumerate(kinds_b) if i not in in_both_b)
+    in_numbers = changed and not only_a and not only_b and math.isfinite(apart)
     return EventComparison(
-        len(a), len(b), first_event(a, b), dict(+changed), dict(only_a.most_common()), dict(only_b.most_common())
+        len(a),
+        len(b),
+        first_event(a, b),
+        dict(changed),
+        dict(only_a.most_common()),
+        dict(only_b.most_common()),
+        apart if in_numbers else None,
     )
+
+
+def _apart(a: Any, b: Any) -> float:
+    """The largest relative difference of two numbers at the same place; infinite where anything else differs."""
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        return max((_apart(a[key], b[key]) for key in a), default=0.0)
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return max(map(_apart, a, b), default=0.0)
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) / max(abs(a), abs(b)) if a != b else 0.0
+    return 0.0 if type(a) is type(b) and a == b else math.inf
 
 
 def _without_end(events: Sequence[Event]) -> Sequence[Event]:

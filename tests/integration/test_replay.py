@@ -109,7 +109,7 @@ def test_another_reading(trace: Path, tmp_path: Path) -> None:
 
     def change(lines: Lines) -> None:
         call = first_of(lines, tool="read_activations")
-        call["result"]["values"][0][-1] += 0.001
+        call["result"]["values"][0][-1] += 0.00001
 
     found = again(altered(trace, tmp_path, change))
     assert not found.is_same
@@ -121,6 +121,8 @@ def test_another_reading(trace: Path, tmp_path: Path) -> None:
     told = replay_text(found)
     assert told.startswith(f"differs: event {first.number} (tool_call read_activations), result.values.0.")
     assert "verdict, explanation and score as recorded" in told.replace("\n  ", " ")
+    assert "what came of it" not in told
+    assert "only numbers differ, by at most" in told
 
 
 def test_another_decision(trace: Path, tmp_path: Path) -> None:

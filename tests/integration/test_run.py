@@ -117,6 +117,42 @@ def test_what_is_said_of_a_text_before_its_change_stands_before_the_reading(run:
         assert set(said.experiment_ids) <= edits
 
 
+def test_what_an_edit_changed(run: Run) -> None:
+    """With the change undone the neuron gives what it is said to have given before it."""
+    ids = run.bench.vocabulary.ids
+    n_checked = 0
+    for designed in run.of(ExperimentsDesigned):
+        for planned in designed.experiments:
+            change = planned.expectations.get("change")
+            assert change or planned.generator != "minimal_pair"
+            if change is None or "before_the_change" not in planned.expectations:
+                continue
+            at, added = change["at"], change["added"]
+            assert planned.tokens[at : at + len(added)] == added != change["removed"]
+            before = [*planned.tokens[:at], *change["removed"], *planned.tokens[at + len(added) :]]
+            (values,) = run.bench.read([tuple(ids[token] for token in before)])
+            assert values[-1] == pytest.approx(planned.expectations["before_the_change"], abs=1e-3)
+            n_checked += 1
+    assert n_checked > 10
+
+
+def test_which_parts_of_the_explanation_were_tested(run: Run) -> None:
+    """No part is tested more often than anything was registered, and the result says what the tool said."""
+    (call,) = run.calls("which_tested")
+    told = run.result.to_json()
+    assert told["claims"] == call.result["claims"]
+    assert told["tool_calls"] == len(run.of(ToolCall))
+    registered = told["registered"]["chosen"] + told["registered"]["probe"]
+    assert len(call.arguments["tried"]) == len(registered)
+    right = sum((p >= 0.5) == fired for p, fired in registered)
+    assert sum(one["came_true"] for one in call.arguments["tried"]) == right
+    clauses = [claim["clause"] for claim in told["claims"] if claim["token"] is None]
+    assert len(clauses) == len(parse(told["explanation"]).clauses)
+    for claim in told["claims"]:
+        assert claim["right"] <= right
+        assert claim["wrong"] <= len(registered) - right
+
+
 def test_every_hypothesis_is_scored_by_what_it_predicted(run: Run) -> None:
     registered: dict[str, int] = {}
     for said in run.registered():

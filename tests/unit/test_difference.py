@@ -217,6 +217,19 @@ def test_events_are_aligned_by_kind() -> None:
     assert first_event(events, events) is None
 
 
+def test_where_only_numbers_differ() -> None:
+    """Rounding is told from anything else by how far numbers lie apart."""
+
+    def scored(value: float | None, n: int = 3) -> list[e.Event]:
+        score = {"value": value, "n": n, "all": [1.0, {"low": 0.25}]}
+        return [e.Scored(hypothesis="h1", split="s", protocol="p", score=score)]
+
+    assert compared(scored(2.0), scored(2.002)).apart == pytest.approx(1e-3, rel=1e-2)
+    assert compared(scored(0.0), scored(1e-9)).apart == 1
+    for other in (scored(2.0), scored(None), scored(2.1, n=4), [*scored(2.1), e.Note(message="x")]):
+        assert compared(scored(2.0), other).apart is None
+
+
 def test_words() -> None:
     assert word_difference("", "") == []
     assert word_difference("a b", "a b") == [Piece("both", "a b")]
