@@ -125,7 +125,7 @@ def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -
 
     @app.get("/favicon.ico")
     def icon() -> Response:
-        return Response(_ICON, media_type="image/svg+xml", headers=_KEPT)
+        return Response(_ICON, media_type="image/svg+xml", headers={"cache-control": "max-age=3600"})
 
     return Guard(app, bound)
 
@@ -203,8 +203,9 @@ def _add_runs(app: FastAPI, desk: Desk) -> None:
                 seen.explanation,
             )  # fmt: skip
             add_review(desk.database, made)
-        except BadInput as error:
-            return desk.run_page(seen, request.query_params, 400, not_saved=str(error), kept=kept)
+        except AgentError as error:  # what somebody has written must not be lost with it
+            status = 400 if isinstance(error, BadInput) else 503
+            return desk.run_page(seen, request.query_params, status, not_saved=str(error), kept=kept)
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"{seen.place.url}{query}#review", 303)
 

@@ -23,11 +23,14 @@ class Indexer(threading.Thread):
 
     def run(self) -> None:
         """A few results at a time, so that pages are not kept waiting."""
+        said = ""
         while not self._is_over.is_set():
             try:
                 n = index_tokens(self._database, _AT_ONCE)
             except StorageError as error:
-                _log.warning("tokens are not indexed for now: %s", error)
+                if str(error) != said:  # a folder that cannot be written stays so
+                    said = str(error)
+                    _log.warning("tokens are not indexed for now: %s", error)
                 n = 0
             self._is_over.wait(_BREATH_S if n else _REST_S)
 

@@ -377,3 +377,18 @@ def test_a_run_that_is_going_on_is_shown_as_far_as_it_is(tmp_path: Path) -> None
         assert (page.status, 'name="opinion"' in page.text) == (200, True)
         assert app.post(f"{PLACE}/review", {"opinion": "unclear", "seen": seen_by(page.text)}).status == 303
     assert labels(ResultsDatabase(tmp_path))[0]["explanation"] is None
+
+
+def test_a_note_that_could_not_be_saved_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(tmp_path, result_of(1))
+    monkeypatch.setattr("agent.review.app.PATIENCE_S", 0.2)
+    with serving(tmp_path) as app:
+        form = {"opinion": "agree", "note": "long thought about", "reviewer": "", "seen": seen_by(app.get(PLACE).text)}
+        connection = sqlite3.connect(tmp_path / "results.sqlite", isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")  # others may read, and not write
+        refused = app.post(f"{PLACE}/review", form)
+        connection.close()
+        assert refused.status == 503
+        assert "Not saved: cannot use the results database" in refused.text
+        assert "long thought about</textarea>" in refused.text
+        assert app.post(f"{PLACE}/review", form).status == 303
