@@ -17,7 +17,7 @@ VERDICTS: tuple[str, ...] = get_args(Verdict)
 SORTS = ("run", "model", "neuron", "verdict", "score", "variant")
 """Columns of the list that can be sorted by."""
 
-PER_PAGE = 50
+PER_PAGE = 30
 _LONGEST = 300
 _MOST_PAGES = 1_000_000
 
