@@ -64,7 +64,7 @@ def open_llms(config: RunConfig, display: Display) -> LLMs:
 
 
 def metered_llms(config: RunConfig, models: Mapping[str, ChatModel], prices: Mapping[str, Price | None]) -> LLMs:
-    """The LLMs of a run by what they do, from whoever answers for each model that the config names, and what it costs."""
+    """The LLMs of a run by what they do: who answers for each model that the config names, and what each costs."""
     account = Account(config.max_tokens, config.max_usd)
     metered = {name: Metered(model, prices[name], account) for name, model in models.items()}
     if not metered:

@@ -11,9 +11,8 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from traces.html.render import resource, story_body
 from traces.rows import ResultRow
-from traces.show import show_run
-from traces.story import Story
 from traces.text import one_line, score_text, visible
 from traces.token_index import written
 
@@ -34,9 +33,11 @@ class Pages:
             "thousands": thousands, "number": number, "score_of": score_of, "token": token,
         }  # fmt: skip
         read = files("agent.review").joinpath("static")
-        self.static = {name: read.joinpath(name).read_text(encoding="utf-8") for name in ("review.css", "review.js")}
+        own = ("review.css", "review.js")
+        self.static = {name: resource(name) for name in ("style.css", "story.js")}
+        self.static |= {name: read.joinpath(name).read_text(encoding="utf-8") for name in own}
         self._environment.globals |= {
-            "place": place_of, "shade": shade, "story_body": self.story_body,
+            "place": place_of, "shade": shade, "story_body": story_body,
             "styles": [self._address(name) for name in self.static if name.endswith(".css")],
             "scripts": [self._address(name) for name in self.static if name.endswith(".js")],
         }  # fmt: skip
@@ -48,12 +49,6 @@ class Pages:
     def render(self, template: str, **values: Any) -> str:
         """A page as HTML."""
         return str(self._environment.get_template(template).render(**values))
-
-    def story_body(self, story: Story, run_id: str, manifest: dict[str, Any], id_prefix: str = "") -> Markup:
-        """What the page of a trace shows, to stand in any container."""
-        neuron = story.started.neuron if story.started else None
-        told = show_run(story.path.parents[3], run_id, neuron)
-        return Markup('<pre class="r-text">{}</pre>').format(told)
 
 
 def _template(name: str) -> str | None:

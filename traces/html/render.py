@@ -1,0 +1,86 @@
+"""The page of a trace: one HTML file that loads nothing, and the same story as a part of another page.
+
+Everything from the trace is escaped; only our own style, script and drawings are not.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import ChainableUndefined, Environment, FunctionLoader
+from markupsafe import Markup
+
+from traces.html import writing
+from traces.html.experiments import pieces_of
+from traces.html.view import view_of
+from traces.story import Story
+
+
+def environment() -> Environment:
+    """Templates and filters of this page; whoever has templates of their own puts a loader before ours.
+
+    A template that extends `base.html` fills the blocks title, head (styles, and `story.js` as a script), content and
+    scripts.
+    """
+    # Not strict: a trace of an older program lacks what a newer one records, and that is no error.
+    made = Environment(
+        loader=FunctionLoader(_template), autoescape=True, undefined=ChainableUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters.update(writing.FILTERS, pieces=pieces_of)
+    return made
+
+
+@cache
+def resource(name: str) -> str:
+    """The text of a file of this package, such as `style.css` and `story.js`, which every page with a story needs."""
+    return files("traces.html").joinpath(name).read_text(encoding="utf-8")
+
+
+def story_html(story: Story, run_id: str, manifest: dict[str, Any] | None) -> str:
+    """The whole page, for a run that has finished or not.
+
+    Args:
+        story: of one neuron.
+        run_id: as one types it.
+        manifest: the content of `run.json`; None where it cannot be read.
+    """
+    style, script = resource("style.css"), resource("story.js")
+    return _own().get_template("story.html").render(
+        view=view_of(story, run_id, manifest), level=1, style=Markup(style), script=Markup(script),
+        style_sha256=_sha256(style), script_sha256=_sha256(script),
+    )  # fmt: skip
+
+
+def story_body(
+    story: Story, run_id: str, manifest: dict[str, Any] | None, id_prefix: str = "", level: int = 1
+) -> Markup:
+    """What the page shows, to stand in any container of another one.
+
+    Args:
+        story: of one neuron.
+        run_id: as one types it.
+        manifest: the content of `run.json`; None where it cannot be read.
+        id_prefix: what every id begins with, so that several stories can stand on one page.
+        level: of the highest heading.
+    """
+    view = view_of(story, run_id, manifest, id_prefix)
+    return Markup(_own().get_template("body.html").render(view=view, level=level))
+
+
+@cache
+def _own() -> Environment:
+    return environment()
+
+
+def _template(name: str) -> str | None:
+    file = files("traces.html").joinpath("templates", *name.split("/"))
+    return file.read_text(encoding="utf-8") if ".." not in name and file.is_file() else None
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,67 @@
+"""How text and numbers look on a page, whatever a trace holds: filters of the templates."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from traces.text import one_line, score_text, visible
+
+LONGEST_TOKEN = 60
+"""Characters of a token that are shown; the rest is told by its number."""
+
+_QUOTED = re.compile(r"(`(?:[^`\\\n]|\\.)*`)")
+
+
+def token(text: str) -> str:
+    """A token as the tokenizer has it: spaces as `␣`, line breaks and tabs as in Python; cut where it is very long."""
+    shown = text.replace("\\", "\\\\") if re.search(r"\\[nrt]", text) else text
+    shown = shown.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t").replace(" ", "␣")
+    if len(shown) > LONGEST_TOKEN:
+        shown = f"{shown[:LONGEST_TOKEN]}… ({len(text):,} characters)"
+    return visible(shown) or "∅"
+
+
+def line(text: Any) -> str:
+    """Anything on one line in which nothing can move a cursor or turn the direction of writing."""
+    return one_line(str(text))
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number with a minus sign that is one; a dash for none."""
+    return "–" if not isinstance(value, int | float) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def thousands(value: Any) -> str:
+    """A whole number with commas; a dash for none."""
+    return f"{value:,}" if isinstance(value, int) else "–"
+
+
+def score(value: Any) -> str:
+    """`0.512 [0.470, 0.551]`, or `no score (why)`."""
+    return (
+        score_text(value).replace("-", "−")
+        if isinstance(value, dict) and value.get("value") is not None
+        else score_text(value)
+    )
+
+
+def sentence(text: str) -> Markup:
+    """A sentence with what stands between backquotes as code."""
+    parts = _QUOTED.split(one_line(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part[1:-1]) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+
+
+def token_run(text: str) -> str:
+    """Text of several tokens: line breaks and tabs as signs, spaces as they are, all else visible."""
+    return visible(text)
+
+
+FILTERS = {
+    "token": token, "token_run": token_run, "line": line, "number": number, "thousands": thousands, "score": score,
+    "sentence": sentence,
+}  # fmt: skip
