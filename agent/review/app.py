@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from agent.review.unfinished import read_unfinished, without_result
 from tools.errors import AgentError, BadInput, NotAvailable
 from traces.results import ResultsDatabase
 from traces.reviews import LONGEST_NAME, LONGEST_NOTE, OPINIONS, Review, add_review, reviews_of
+from traces.text import visible
 
 PATIENCE_S = 5.0
 _STATUSES: dict[type[AgentError], int] = {BadInput: 400, NotAvailable: 503}
@@ -108,7 +110,9 @@ def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:
-        _log.error("a page could not be made", exc_info=error)
+        # As text: logging it as an exception would write the value of every variable, a whole story among them.
+        told = "".join(traceback.format_exception(error)).rstrip()
+        _log.error("a page could not be made\n%s", "\n".join(map(visible, told.split("\n"))))
         sentence = f"unexpected {type(error).__name__}; the terminal in which `agent review` runs says more."
         return PlainTextResponse(f"That did not work: {sentence}\n", 500)
 

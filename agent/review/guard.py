@@ -101,8 +101,12 @@ class Guard:
                 await self.app(scope, receive, send)
             return  # nothing here speaks WebSocket
 
+        is_answered = False
+
         async def answer(message: Message) -> None:
+            nonlocal is_answered
             if message["type"] == "http.response.start":
+                is_answered = True
                 given = [(name, value) for name, value in message["headers"] if name.lower() not in _NAMES]
                 message = {**message, "headers": [*given, *HEADERS]}
             await send(message)
@@ -117,7 +121,13 @@ class Guard:
         if refused is not None:
             await _refuse(answer, *refused)
             return
-        await self.app(scope, receive, answer)
+        try:
+            await self.app(scope, receive, answer)
+        except Exception:
+            if not is_answered:
+                raise
+            # The app has said and logged what went wrong; the server would log it again, with the value of every
+            # variable, which for a long trace takes minutes in which nothing is answered.
 
     def _why_not(self, scope: MutableMapping[str, Any]) -> tuple[int, str] | None:
         headers: dict[str, list[str]] = {}

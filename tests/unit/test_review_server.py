@@ -392,3 +392,19 @@ def test_a_note_that_could_not_be_saved_is_not_lost(tmp_path: Path, monkeypatch:
         assert "Not saved: cannot use the results database" in refused.text
         assert "long thought about</textarea>" in refused.text
         assert app.post(f"{PLACE}/review", form).status == 303
+
+
+def test_a_page_that_fails_is_told_once_and_without_the_values_of_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise ValueError("broken \x1b[2J")
+
+    monkeypatch.setattr("agent.review.pages.Pages.render", fail)
+    with serving(tmp_path) as client:
+        answer = client.get("/")
+        assert client.get("/favicon.ico").status == 200
+    assert (answer.status, "unexpected ValueError" in answer.text) == (500, True)
+    (told,) = caplog.records
+    assert (told.name, told.exc_info) == ("agent.review.app", None)  # loggers write out all locals of an exception
+    assert told.getMessage().endswith("ValueError: broken \\x1b[2J")
