@@ -101,7 +101,7 @@ def _rank(fate: Fate, story: Story) -> tuple[int, float, float]:
     return order.get(fate.how, 2), -score, -story.beliefs.get(fate.name, 0.0)
 
 
-def runner_up(story: Story) -> Fate | None:
-    """The rival that came second: of those that were proposed (not the baselines that always compete) and did not win,
-    the best; None where there was none."""
-    return next((f for f in fates(story) if f.how != "winner" and f.name not in (BASE_RATE, LOOKUP)), None)
+def losers(story: Story) -> list[Fate]:
+    """The rivals that did not win, the runner-up first; the baselines that always compete are left out, since nobody
+    proposed them."""
+    return [fate for fate in fates(story) if fate.how != "winner" and fate.name not in (BASE_RATE, LOOKUP)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from traces.lines import Line, end_of, section, start_of, told, wrapped
-from traces.refutations import BASE_RATE, LOOKUP, Fate, fates, winner_of
+from traces.refutations import Fate, losers, winner_of
 from traces.story import Change, Round, Story, Trial
 from traces.text import shorten, visible
 
@@ -122,13 +122,13 @@ def _change(trial: Trial, change: Change) -> Line:
 def _runner_up(story: Story, width: int) -> Iterator[str | Line]:
     """Which experiment killed it. Where none told the second best and the winner apart, also the next one."""
     winner = winner_of(story)
-    losers = [fate for fate in fates(story) if fate.how != "winner" and fate.name not in (BASE_RATE, LOOKUP)]
-    if winner is None or not losers:
+    lost = losers(story)
+    if winner is None or not lost:
         return
     yield from section("What decided between rivals")
-    beaten = next((fate for fate in losers if fate.blows), None)
-    if beaten is not losers[0]:
-        yield f"  {losers[0].name} came second; no experiment spoke for {winner} and against it"
+    beaten = next((fate for fate in lost if fate.blows), None)
+    if beaten is not lost[0]:
+        yield f"  {lost[0].name} came second; no experiment spoke for {winner} and against it"
     if beaten is not None:
         yield from _beaten(beaten, winner, story, width)
 

@@ -10,7 +10,7 @@ import pytest
 from traces_samples import sample_result, sample_run
 
 from traces import events as e
-from traces.refutations import blows, fates, runner_up, winner_of
+from traces.refutations import blows, fates, losers, winner_of
 from traces.store import TraceWriter
 from traces.story import Change, Story, read_story
 
@@ -159,7 +159,7 @@ def test_how_rivals_ended(story: Story) -> None:
     assert found["h1"].blows == []
     assert (found["h2"].n_right, found["h2"].n_predicted) == (0, 3)
     assert (found["h1"].n_right, found["h1"].n_predicted) == (4, 4)
-    second = runner_up(story)
+    second = next(iter(losers(story)), None)
     assert second is not None
     assert second.name == "h2"
 
@@ -172,7 +172,7 @@ def test_the_winner_of_an_older_run_is_no_runner_up(tmp_path: Path) -> None:
             writer.emit(event)
     story = read_story(path)
     assert [(fate.name, fate.how) for fate in fates(story)] == [("h1", "winner"), ("h2", "merged")]
-    second = runner_up(story)
+    second = next(iter(losers(story)), None)
     assert second is not None
     assert second.name == "h2"
 

@@ -1,0 +1,127 @@
+"""The five questions that a reader in a hurry has, answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from traces.html.costs import cost_sentence
+from traces.html.coverage import untested
+from traces.html.heat import Excerpts
+from traces.html.scores import BASELINES, sealed_score
+from traces.html.writing import token
+from traces.refutations import Fate, losers, winner_of
+from traces.story import Story, Trial
+from traces.text import score_text
+
+_N_PEAKS, _N_LAST = 8, 12
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One of the questions that a reader comes with; `anchor` leads to the part of the page that says more."""
+
+    question: str
+    words: str
+    anchor: str
+
+
+def answers_of(story: Story, excerpts: Excerpts | None) -> list[Answer]:
+    """All five, for a run that has finished or not."""
+    return [
+        Answer("What does the neuron do?", _what(story, excerpts), "sentence"),
+        Answer("How sure are we?", _how_sure(story), "scores"),
+        Answer("Which experiment killed the runner-up?", _who_killed(story), "rivals"),
+        Answer("What was never tested?", untested(story), "tests"),
+        Answer("What did it cost?", cost_sentence(story), "cost"),
+    ]
+
+
+def leader_of(story: Story) -> str | None:
+    """Of a run without a result, who is believed most."""
+    if story.result or not story.beliefs:
+        return None
+    return max(story.beliefs, key=lambda name: (story.beliefs[name], name))
+
+
+def _what(story: Story, excerpts: Excerpts | None) -> str:
+    explanation = story.result.get("explanation")
+    if not explanation:
+        if story.result.get("verdict") == "dead":
+            return "Nothing on this text: it never goes above the firing threshold."
+        leader = leader_of(story)
+        if leader in story.hypotheses:
+            return f"Not settled. {leader} leads so far: {story.hypotheses[leader].sentence}"
+        return "No explanation holds." if story.result else "Not settled."
+    output = ((story.result.get("causal") or {}).get("output") or {}).get("sentence")
+    peaks = ", ".join(f"`{one}`" for one in _peaks(excerpts))
+    seen = f" In its top sealed excerpts it peaks on {peaks}." if peaks else ""
+    return f"{explanation}{seen}{f' {output}' if output else ''}"
+
+
+def _peaks(excerpts: Excerpts | None) -> list[str]:
+    """The tokens on which it peaks in the top sealed excerpts."""
+    top = [pair.true for pair in (excerpts.pairs if excerpts else []) if pair.stratum == "top"]
+    found = [max(cells, key=lambda cell: cell.value).token for cells in top]
+    return list(dict.fromkeys(map(token, found)))[:_N_PEAKS]
+
+
+def _how_sure(story: Story) -> str:
+    result = story.result
+    if not result:
+        return f"Not at all yet: the run is {story.state}."
+    score, verdict, reason = sealed_score(result), str(result.get("verdict") or story.state), result.get("reason")
+    text = f"{verdict.capitalize()}{f': {reason}' if reason else ''}. Sealed score {score_text(score)}"
+    n = score.get("n_excerpts")
+    gains = result.get("gains") or {}
+    over = [
+        f"{score_text(gains[name])} over {label}"
+        for name, (label, _) in BASELINES.items()
+        if name != "token_lookup_full" and (gains.get(name) or {}).get("value") is not None
+    ]
+    gained = f"; it gains {' and '.join(over)}" if over else ""
+    again = result.get("sealed_reused")
+    reused = " That text had been opened by an earlier run, so this says less." if again else ""
+    return f"{text}{f' on {n} excerpts' if n else ''}{gained}.{reused}"
+
+
+def _who_killed(story: Story) -> str:
+    winner, lost = winner_of(story), losers(story)
+    if winner is None or not lost:
+        return "There was no runner-up."
+    second = lost[0]
+    if second.blows:
+        return _lost(second, winner)
+    was_tried = any(
+        trial.log_score(second.name) is not None
+        for this in story.rounds.values()
+        if this.beliefs
+        for trial in this.experiments.values()
+    )
+    why = f"predicted no worse than {winner}" if was_tried else "entered when no experiment was left to come"
+    told = f"None: {second.name} ({_development(second)}) {why}, and lost on that score alone."
+    others = [fate for fate in lost if fate.blows]
+    return f"{told} Of the others, {_lost(others[0], winner)}" if others else told
+
+
+def _lost(fate: Fate, winner: str) -> str:
+    """The experiment that did most to refute a rival, in words."""
+    blow = fate.blows[0]
+    trial = blow.trial
+    text = "".join(trial.experiment.tokens[-_N_LAST:]) or trial.experiment.text
+    n = len(fate.blows)
+    return (
+        f"{fate.name} ({_development(fate)}) lost most on {trial.experiment.id} in round {blow.round}: at the end "
+        f"of “…{text}” the neuron {'fired' if trial.fired else 'stayed silent'}, for which {fate.name} had given "
+        f"{_chance(trial, fate.name)} and {winner} {_chance(trial, winner)}. "
+        f"{n} experiment{'' if n == 1 else 's'} spoke against it."
+    )
+
+
+def _development(fate: Fate) -> str:
+    return f"{score_text(fate.score)} on development text" if fate.score else "no development score"
+
+
+def _chance(trial: Trial, name: str) -> str:
+    """The probability that a rival gave to what came out."""
+    p = trial.predicted[name]
+    return f"{p if trial.fired else 1 - p:.0%}"

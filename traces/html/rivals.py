@@ -1,0 +1,78 @@
+"""The rivals of a run on its page: how each ended, and how belief in them moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from traces.html import drawing
+from traces.refutations import Blow, Fate
+from traces.story import Story
+
+_N_BLOWS = 5
+_MOST_ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A hypothesis, how it ended, and the heaviest of the experiments that spoke for the winner and against it.
+
+    `belief` is that at the end, None where it did not compete any more; `nats` is what all such experiments are worth.
+    """
+
+    name: str
+    form: str
+    sentence: str
+    parent: str | None
+    belief: float | None
+    fate: Fate
+    blows: list[Blow]
+    nats: float
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """Belief after each round that noted it.
+
+    Attributes:
+        rounds: their numbers.
+        table: per rival that was ever believed, its belief after each of `rounds`; None where it did not compete.
+        shown: places in `rounds` that a table shows: of many rounds some, the last among them.
+    """
+
+    rounds: list[int]
+    table: list[tuple[str, list[float | None]]]
+    shown: list[int]
+
+    @property
+    def plot(self) -> Markup | None:
+        """As a drawing; None where no belief was noted."""
+        if not self.table:
+            return None
+        return drawing.beliefs([name for name, _ in self.table], self.rounds, [values for _, values in self.table])
+
+
+def rivals_of(story: Story, fates: Sequence[Fate]) -> list[Rival]:
+    """The winner, the runner-up, and so on."""
+    out = []
+    for fate in fates:
+        proposed = story.hypotheses[fate.name]
+        out.append(
+            Rival(
+                fate.name, proposed.form, proposed.sentence, proposed.parent, story.beliefs.get(fate.name), fate,
+                fate.blows[:_N_BLOWS], sum(blow.nats for blow in fate.blows),
+            )
+        )  # fmt: skip
+    return out
+
+
+def beliefs_of(story: Story, fates: Sequence[Fate]) -> Beliefs:
+    """The rivals in the order of `fates`."""
+    numbers = [number for number, this in sorted(story.rounds.items()) if this.beliefs]
+    noted = [story.rounds[number].beliefs for number in numbers]
+    table = [(f.name, [b.get(f.name) for b in noted]) for f in fates if any(f.name in b for b in noted)]
+    n = len(numbers)
+    step = -(-n // _MOST_ROUNDS) or 1
+    return Beliefs(numbers, table, sorted({*range(0, n, step), n - 1}) if n else [])
