@@ -56,6 +56,8 @@ def blows(story: Story, loser: str, winner: str) -> list[Blow]:
         if not this.beliefs:
             continue
         for trial in this.experiments.values():
+            if loser not in trial.predicted or winner not in trial.predicted:
+                continue  # of a long run that is most of them
             own, other = trial.log_score(loser), trial.log_score(winner)
             if own is not None and other is not None and other > own:
                 found.append(Blow(trial, number, round(other - own, 4)))
@@ -101,7 +103,8 @@ def _rank(fate: Fate, story: Story) -> tuple[int, float, float]:
     return order.get(fate.how, 2), -score, -story.beliefs.get(fate.name, 0.0)
 
 
-def losers(story: Story) -> list[Fate]:
+def losers(story: Story, ended: list[Fate] | None = None) -> list[Fate]:
     """The rivals that did not win, the runner-up first; the baselines that always compete are left out, since nobody
-    proposed them."""
-    return [fate for fate in fates(story) if fate.how != "winner" and fate.name not in (BASE_RATE, LOOKUP)]
+    proposed them. `ended` are the fates of all, where somebody has worked them out already."""
+    every = fates(story) if ended is None else ended
+    return [fate for fate in every if fate.how != "winner" and fate.name not in (BASE_RATE, LOOKUP)]

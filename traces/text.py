@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from functools import cache
 from typing import Any
 
 from tools.records.result import Cost
 
 _VISIBLE = {"\n": "⏎", "\r": "␍", "\t": "⇥"}
+_NOT_PLAIN = re.compile(r"[^ -~]")
 _PLAIN = {"⏎": "\\n", "␍": "\\r", "⇥": "\\t", "…": "..."}
 
 
 def visible(text: str) -> str:
     """`text` with line breaks and tabs as visible signs, and other control or direction characters as `\\x..`."""
-    return "".join(_VISIBLE.get(c) or (c if _is_harmless(c) else c.encode("unicode_escape").decode()) for c in text)
+    return text if text.isprintable() else _NOT_PLAIN.sub(lambda found: _sign(found[0]), text)
+
+
+@cache
+def _sign(c: str) -> str:
+    return _VISIBLE.get(c) or (c if _is_harmless(c) else c.encode("unicode_escape").decode())
 
 
 def _is_harmless(character: str) -> bool:

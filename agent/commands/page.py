@@ -16,18 +16,35 @@ from traces.story import read_story
 
 
 def open_page(arguments: argparse.Namespace) -> None:
-    """Write a page for each neuron of a run, print where it is, and show it in the browser where there is one."""
+    """Write a page for each neuron of a run, print where it is, and show the first in the browser if there is one."""
     paths = traces_of(arguments.runs_dir, arguments.name, arguments.neuron)
     if arguments.out and len(paths) > 1:
         raise BadInput(f"the run has {len(paths)} neurons and --out names one file: say which with --neuron.")
+    pages = []
     for path in paths:
         page = Path(arguments.out) if arguments.out else path.with_name("report.html")
         run = RunFolder(path.parents[2]) if path.parent.parent.name == "neurons" else None
         html = story_html(read_story(path), run.run_id if run else str(path), _manifest(run))
-        replace_file(page, html.encode())
+        _write(page, html)
         say(str(page))
-        if not arguments.no_browser:
-            webbrowser.open(page.absolute().as_uri())  # where there is none, the path was printed
+        pages.append(page)
+    if not arguments.no_browser:
+        _show(pages[0])  # of many neurons the first: nobody wants a hundred tabs
+
+
+def _write(page: Path, html: str) -> None:
+    try:
+        replace_file(page, html.encode("utf-8", "backslashreplace"))  # a trace may hold halves of characters
+    except StorageError as error:
+        raise StorageError(str(error).replace("--runs-dir", "--out")) from error  # that says where the page goes
+
+
+def _show(page: Path) -> None:
+    """Where there is no browser, the path that was printed must do."""
+    try:
+        webbrowser.open(page.absolute().as_uri())
+    except (OSError, webbrowser.Error):
+        return
 
 
 def _manifest(run: RunFolder | None) -> dict[str, object] | None:

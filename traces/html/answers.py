@@ -13,7 +13,7 @@ from traces.refutations import Fate, losers, winner_of
 from traces.story import Story, Trial
 from traces.text import score_text
 
-_N_PEAKS, _N_LAST = 8, 12
+_N_PEAKS, _N_LAST, _N_CHARACTERS = 8, 12, 200
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Answer:
     anchor: str
 
 
-def answers_of(story: Story, excerpts: Excerpts | None) -> list[Answer]:
-    """All five, for a run that has finished or not."""
+def answers_of(story: Story, ended: list[Fate], excerpts: Excerpts | None) -> list[Answer]:
+    """All five, for a run that has finished or not; `ended` are the fates of its rivals."""
     return [
         Answer("What does the neuron do?", _what(story, excerpts), "sentence"),
         Answer("How sure are we?", _how_sure(story), "scores"),
-        Answer("Which experiment killed the runner-up?", _who_killed(story), "rivals"),
+        Answer("Which experiment killed the runner-up?", _who_killed(story, losers(story, ended)), "rivals"),
         Answer("What was never tested?", untested(story), "tests"),
         Answer("What did it cost?", cost_sentence(story), "cost"),
     ]
@@ -84,8 +84,8 @@ def _how_sure(story: Story) -> str:
     return f"{text}{f' on {n} excerpts' if n else ''}{gained}.{reused}"
 
 
-def _who_killed(story: Story) -> str:
-    winner, lost = winner_of(story), losers(story)
+def _who_killed(story: Story, lost: list[Fate]) -> str:
+    winner = winner_of(story)
     if winner is None or not lost:
         return "There was no runner-up."
     second = lost[0]
@@ -107,7 +107,7 @@ def _lost(fate: Fate, winner: str) -> str:
     """The experiment that did most to refute a rival, in words."""
     blow = fate.blows[0]
     trial = blow.trial
-    text = "".join(trial.experiment.tokens[-_N_LAST:]) or trial.experiment.text
+    text = ("".join(trial.experiment.tokens[-_N_LAST:]) or trial.experiment.text)[-_N_CHARACTERS:]
     n = len(fate.blows)
     return (
         f"{fate.name} ({_development(fate)}) lost most on {trial.experiment.id} in round {blow.round}: at the end "

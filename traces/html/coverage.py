@@ -43,7 +43,7 @@ def untested(story: Story) -> str:
     if result.get("explanation") and not result.get("claims"):
         parts.append("which parts of the sentence were tested is not on record in this trace")
     output = (result.get("causal") or {}).get("output") or {}
-    if not (output.get("test") or {}).get("value"):
+    if (output.get("test") or {}).get("value") is None:
         parts.append("what it does to the output")
     if not parts:
         return "Every clause, every kind of test and every generator of experiments was used at least once."

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from traces.text import shorten
+
 N_COLOURS = 8
 """Lines are told apart by colour, by dashes and by their names; the classes `c0` to `c7` of the style sheet."""
 
 _WIDTH, _LABELS, _ROW = 640, 175, 30
 _QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 _MOST_DOTS, _MOST_TICKS = 40, 12
-_NAME_HEIGHT = 15
+_NAME_HEIGHT, _LONGEST_NAME = 15, 22
 
 _ACROSS = Markup(
     '<line class="grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/><text class="tick end" x="{3}" y="{4}">{5:g}</text>'
@@ -107,7 +109,7 @@ def _apart(ends: list[tuple[float, int, str]], top: float, bottom: float) -> Ite
         places[i] = min(places[i], limit)
         limit = places[i] - _NAME_HEIGHT
     for place, (_, colour, name) in zip(places, ends, strict=True):
-        yield round(place, 1), colour, name
+        yield round(place, 1), colour, shorten(name, _LONGEST_NAME)
 
 
 def calibration(sets: Sequence[tuple[str, Sequence[Bin]]]) -> Markup:

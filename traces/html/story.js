@@ -35,7 +35,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // A link to an experiment opens the round that holds it.
   const reveal = () => {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
     const round = target && target.closest("details");
     if (round) { round.open = true; target.scrollIntoView({ block: "center" }); }
   };

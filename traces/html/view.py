@@ -87,7 +87,7 @@ def view_of(story: Story, run_id: str, manifest: dict[str, Any] | None, prefix: 
         explanation=str(result["explanation"]) if result.get("explanation") else None,
         leader=leader_of(story),
         winner=winner_of(story),
-        answers=answers_of(story, excerpts),
+        answers=answers_of(story, ended, excerpts),
         score=scores.sealed_score(result),
         scores=rows,
         score_plot=scores.score_plot(rows),

@@ -29,6 +29,14 @@ def line(text: Any) -> str:
     return one_line(str(text))
 
 
+def anchor(name: str) -> str:
+    """A name from the trace as an id that a link can lead to: letters and digits as they are, all else as its number.
+
+    It begins with `e-` so that no experiment takes the id of a part of the page.
+    """
+    return "e-" + re.sub(r"[^A-Za-z0-9_-]", lambda found: f".{ord(found[0]):x}.", name)
+
+
 def number(value: Any, digits: int = 3) -> str:
     """A number with a minus sign that is one; a dash for none."""
     return "–" if not isinstance(value, int | float) else f"{value:.{digits}f}".replace("-", "−")
@@ -63,5 +71,5 @@ def token_run(text: str) -> str:
 
 FILTERS = {
     "token": token, "token_run": token_run, "line": line, "number": number, "thousands": thousands, "score": score,
-    "sentence": sentence,
+    "sentence": sentence, "anchor": anchor,
 }  # fmt: skip
