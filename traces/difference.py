@@ -171,7 +171,13 @@ def _apart(a: Story, b: Story, same_fold: bool | None) -> list[str]:
     if (a.started.model, a.started.neuron) != (b.started.model, b.started.neuron):
         targets = [f"{story.model}/{story.neuron}" for story in (a.started, b.started)]
         out.append(f"the runs are about different neurons: {targets[0]} and {targets[1]}")
-    if a.started.model == b.started.model and a.started.model_fingerprint != b.started.model_fingerprint:
+    planted = [" and ".join(map(str, story.config.get("planted") or [])) for story in (a.started, b.started)]
+    if planted[0] != planted[1]:
+        out.append(
+            f"the planted neurons are not the same, though they have one name: {planted[0] or 'none'} against "
+            f"{planted[1] or 'none'}"
+        )
+    elif a.started.model == b.started.model and a.started.model_fingerprint != b.started.model_fingerprint:
         out.append(f"the weights of {a.started.model} are not the same")
     if a.started.corpus != b.started.corpus:
         names = [story.corpus.name for story in (a.started, b.started)]
@@ -180,7 +186,7 @@ def _apart(a: Story, b: Story, same_fold: bool | None) -> list[str]:
             if names[0] != names[1]
             else f"the texts are not the same, though both are called {names[0]}"
         )
-    elif same_fold is False and a.opened and b.opened:
+    elif same_fold is False and a.opened and b.opened and a.opened.fold != b.opened.fold:
         out.append(
             f"the final scores are on different sealed folds ({a.opened.fold} and {b.opened.fold}): not comparable "
             "excerpt by excerpt"

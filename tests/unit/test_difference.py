@@ -236,3 +236,19 @@ def test_words() -> None:
     assert word_difference("a b c", "a x c") == [
         Piece("both", "a"), Piece("a", "b"), Piece("b", "x"), Piece("both", "c"),
     ]  # fmt: skip
+
+
+def test_planted_neurons_of_one_name_are_not_taken_for_one(tmp_path: Path) -> None:
+    stories = []
+    for name, function, model in (("a", "plants:one", "f1"), ("b", "plants:other", "f2")):
+        events = sample_run()
+        begun = events[0]
+        assert isinstance(begun, e.RunStarted)
+        more = {"config": begun.config | {"planted": [function]}, "model_fingerprint": model}
+        events[0] = begun.model_copy(update=more)
+        stories.append(read_story(written(tmp_path / name / "events.jsonl", events)))
+    found = differences(*stories)
+    assert found.same_fold is False  # of another neuron, though it has the same number
+    assert found.apart == [
+        "the planted neurons are not the same, though they have one name: plants:one against plants:other"
+    ]
