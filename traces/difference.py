@@ -84,7 +84,7 @@ class Differences:
         settings: those that differ, by their dotted names, of those that both runs record.
         unsaid_a: settings that only run B records, because another version of the program made run A.
         unsaid_b: settings that only run A records.
-        versions: of Python, libraries and this program, those that differ.
+        versions: of Python, libraries and this program, and its commit where both are known, those that differ.
         outcome: verdict (or state of an unfinished run) and reason to stop, also where they are the same.
         explanation: the words of both explanations in order.
         scores: final scores and the run's own development score, as dicts, also where they are the same.
@@ -94,7 +94,7 @@ class Differences:
         only_b: rivals that only run B had.
         readings: of texts that both runs read, in run A's order.
         cost: budget, texts, tokens, seconds, money, also where they are the same.
-        events: where the traces part; None where one of them cannot be read.
+        events: where the traces part; None where one of them cannot be read, or nobody asked.
     """
 
     a: Story
@@ -116,8 +116,14 @@ class Differences:
     events: EventComparison | None = None
 
 
-def differences(a: Story, b: Story) -> Differences:
-    """Compare two runs, finished or not, also on different neurons or models."""
+def differences(a: Story, b: Story, *, with_events: bool = True) -> Differences:
+    """Compare two runs, finished or not, also on different neurons or models.
+
+    Args:
+        a: the first run.
+        b: the second one.
+        with_events: also compare event by event, which reads both traces again.
+    """
     same_fold = _same_fold(a, b)
     both, only_a, only_b = _rivals(a, b)
     one, other = (_flat(story.started.config if story.started else {}) for story in (a, b))
@@ -128,7 +134,7 @@ def differences(a: Story, b: Story) -> Differences:
         settings=[pair for pair in _differing(one, other) if pair.name in one and pair.name in other],
         unsaid_a=[name for name in other if name not in one],
         unsaid_b=[name for name in one if name not in other],
-        versions=_differing(a.started.versions if a.started else {}, b.started.versions if b.started else {}),
+        versions=_versions(a, b),
         outcome=[
             Pair("verdict", a.result.get("verdict") or a.state, b.result.get("verdict") or b.state),
             Pair("stopped", a.stop_reason or None, b.stop_reason or None),
@@ -141,7 +147,7 @@ def differences(a: Story, b: Story) -> Differences:
         only_b=only_b,
         readings=_readings(a, b),
         cost=_cost(a, b),
-        events=_events(a, b),
+        events=_events(a, b) if with_events else None,
     )
 
 
@@ -207,6 +213,14 @@ def _flat(config: dict[str, Any], within: str = "") -> dict[str, Any]:
     for key, value in config.items():
         out |= _flat(value, f"{within}{key}.") if isinstance(value, dict) else {f"{within}{key}": value}
     return out
+
+
+def _versions(a: Story, b: Story) -> list[Pair]:
+    if not (a.started and b.started):
+        return []
+    commit = Pair("commit", a.started.commit, b.started.commit)
+    is_known = commit.a is not None and commit.b is not None
+    return [*_differing(a.started.versions, b.started.versions), *([commit] if is_known and commit.differs else [])]
 
 
 def _differing(a: dict[str, Any], b: dict[str, Any]) -> list[Pair]:

@@ -28,6 +28,7 @@ from agent.review.sides import others, outcomes, settings
 from agent.review.unfinished import PER_PAGE as UNFINISHED_PER_PAGE
 from agent.review.unfinished import read_unfinished, without_result
 from tools.errors import AgentError, BadInput, NotAvailable
+from traces.difference import differences
 from traces.results import ResultsDatabase
 from traces.reviews import LONGEST_NAME, LONGEST_NOTE, OPINIONS, Review, add_review, reviews_of
 from traces.text import visible
@@ -101,8 +102,9 @@ def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> Response:
-        sentence = "There is no such page here." if error.status_code == 404 else str(error.detail)
-        return desk.show("trouble.html", error.status_code, title="Not found", sentence=sentence)
+        if error.status_code == 404:
+            return desk.show("trouble.html", 404, title="Not found", sentence="There is no such page here.")
+        return desk.show("trouble.html", error.status_code, title="That did not work", sentence=str(error.detail))
 
     @app.exception_handler(RequestValidationError)
     def misread(request: Request, error: RequestValidationError) -> Response:
@@ -170,11 +172,10 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
         b = look(desk.runs_dir, desk.database, Place.read(given)) if given else None
         if given and b is None:
             raise HTTPException(404)
-        has_both = a.story is not None and b is not None and b.story is not None
+        found = differences(a.story, b.story, with_events=False) if a.story and b and b.story else None
         return desk.show(
-            "compare.html", a=a, b=b, choices=choices, has_both=has_both,
-            outcomes=outcomes(a.story, b.story) if a.story and b and b.story else [],
-            settings=settings(a.story, b.story) if a.story and b and b.story else [],
+            "compare.html", a=a, b=b, choices=choices, found=found, outcomes=outcomes(found) if found else [],
+            settings=settings(found) if found else [],
         )  # fmt: skip
 
 

@@ -74,11 +74,13 @@ class Asked:
         page = number("page", whole=True)
         neuron = text("neuron").upper().replace(" ", "")
         layer = number("layer", whole=True)
+        typed, is_number = neuron, _is_number(neuron)
         if neuron.startswith("L") and "N" in neuron:  # as people write it: L5N131
             of_layer, _, neuron = neuron[1:].partition("N")
-            layer = of_layer if of_layer.isdigit() and len(of_layer) < 9 else layer
-        if neuron and not (neuron.isascii() and neuron.isdigit() and len(neuron) < 10):
-            errors.append(f"neuron cannot be “{neuron[:40]}”: write a number, or L5N131")
+            is_number = _is_number(of_layer) and _is_number(neuron)
+            layer = of_layer if is_number else layer
+        if typed and not is_number:
+            errors.append(f"neuron cannot be “{typed[:40]}”: write a number, or L5N131")
             neuron = ""
         return cls(
             q=text("q"),
@@ -144,3 +146,7 @@ class Asked:
 
 
 _USUAL = Asked()
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.review.asked import PER_PAGE, VERDICTS, Asked
 from agent.review.places import Place
@@ -12,7 +12,7 @@ from traces.results import ResultsDatabase
 from traces.reviews import Review, latest_of
 from traces.rows import ResultRow
 from traces.selection import Brief, rows_at
-from traces.text import one_line, score_text
+from traces.text import one_line
 
 _N_REASONS = 6
 
@@ -24,14 +24,6 @@ class Line:
     row: ResultRow
     place: Place
     review: Review | None
-
-    @property
-    def score(self) -> str:
-        """With its interval, or `no score`."""
-        row = self.row
-        if row.score is None:
-            return "no score"
-        return score_text({"value": row.score, "low": row.low, "high": row.high}).replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,7 @@ def read_listing(database: ResultsDatabase, asked: Asked) -> Listing:
         found = asked.selection().brief(connection)
         last = max(1, -(-len(found) // PER_PAGE))
         if asked.page > last:
-            asked = Asked(**{**vars(asked), "page": last})
+            asked = replace(asked, page=last)
         start = (asked.page - 1) * PER_PAGE
         rows = rows_at(connection, [one.row for one in found[start : start + PER_PAGE]])
         reviews = latest_of(connection, [(row.run_id, row.model, row.neuron) for row in rows])

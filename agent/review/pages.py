@@ -11,13 +11,12 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from traces.html import writing
+from traces.html.heat import shade
 from traces.html.render import resource, story_body
 from traces.rows import ResultRow
-from traces.text import one_line, score_text, visible
-from traces.token_index import written
+from traces.text import one_line, visible
 
-N_SHADES = 10
-_QUOTED = re.compile(r"(`(?:[^`\\\n]|\\.)*`)")
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)")
 
 
@@ -28,10 +27,8 @@ class Pages:
         self._environment = Environment(
             loader=FunctionLoader(_template), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self._environment.filters |= {
-            "one_line": one_line, "lines": lines, "sentence": sentence, "when": when, "clock": clock,
-            "thousands": thousands, "number": number, "score_of": score_of, "token": token,
-        }  # fmt: skip
+        self._environment.filters |= writing.FILTERS
+        self._environment.filters |= {"lines": lines, "when": when, "clock": clock, "score_of": score_of}
         read = files("agent.review").joinpath("static")
         own = ("review.css", "review.js")
         self.static = {name: resource(name) for name in ("style.css", "story.js")}
@@ -61,14 +58,6 @@ def lines(text: str) -> Markup:
     return Markup("<br>").join(escape(visible(line)) for line in text.split("\n"))
 
 
-def sentence(text: str) -> Markup:
-    """A sentence with what stands between backquotes as code."""
-    parts = _QUOTED.split(one_line(text))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part[1:-1]) if at % 2 else escape(part) for at, part in enumerate(parts)
-    )
-
-
 def when(run_id: str) -> str:
     """The time that a run's id begins with, such as `2026-01-31 12:01`; the id where there is none."""
     found = _STAMP.match(run_id)
@@ -80,33 +69,11 @@ def clock(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}" if seconds else "–"
 
 
-def thousands(n: int) -> str:
-    """A whole number with commas."""
-    return f"{n:,}"
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A number with a minus sign that is one."""
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
 def score_of(row: ResultRow) -> str:
     """The final score of a result with its interval, or why there is none."""
-    return score_text({"value": row.score, "low": row.low, "high": row.high, "reason": row.reason}).replace("-", "−")
-
-
-def token(text: str) -> str:
-    """A token as the tokenizer has it, its white space visible."""
-    return written(text) or "∅"
+    return writing.score({"value": row.score, "low": row.low, "high": row.high, "reason": row.reason})
 
 
 def place_of(score: float) -> float:
     """Where a score lies on a line of length 100 from 0 to 1; at most 20 before it."""
     return round(100 * min(max(score, -0.2), 1.0), 1)
-
-
-def shade(value: float, highest: float) -> int:
-    """The step of the colour scale, 0 to `N_SHADES`, for a value of a scale from 0 to `highest`."""
-    if highest <= 0 or value <= 0:
-        return 0
-    return max(1, round(N_SHADES * min(value / highest, 1.0)))

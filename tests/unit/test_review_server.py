@@ -301,6 +301,9 @@ def test_two_runs_side_by_side_say_where_they_differ(app: Client) -> None:
     both = app.get(f"/compare?a={a}&b={b}").text
     assert re.search(r'<th scope="row">verdict</th><td>supported</td><td>unresolved</td>', both)
     assert re.search(r'<th scope="row">seconds</th><td colspan="2">7.5 ', both)
+    assert "r-cautions" not in both
+    apart = app.get(f"/compare?a={a}&b={run_id_of(3)}/mini.L10N2").text
+    assert "<li>The runs are about different neurons: mini/L5N131 and mini/L10N2.</li>" in apart
 
 
 def test_pages_are_shown_while_results_are_written(tmp_path: Path) -> None:
@@ -408,3 +411,10 @@ def test_a_page_that_fails_is_told_once_and_without_the_values_of_variables(
     (told,) = caplog.records
     assert (told.name, told.exc_info) == ("agent.review.app", None)  # loggers write out all locals of an exception
     assert told.getMessage().endswith("ValueError: broken \\x1b[2J")
+
+
+def test_a_layer_of_other_digits_is_told_and_left_out() -> None:
+    asked = Asked.read({"neuron": "L²N3"})
+    assert (asked.layer, asked.neuron) == ("", "")
+    assert asked.errors == ("neuron cannot be “L²N3”: write a number, or L5N131",)
+    assert asked.selection().layer is None
