@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -82,10 +83,18 @@ def show_run(
         known = ", ".join(folder.path.name for folder in run.neurons()) or "none yet"
         raise BadInput(f"run {run.run_id} has no neuron {neuron!r}; it has: {known}.")
     if not folders:
-        return f"Run {run.run_id} stopped before it reached a neuron: `agent resume {run.run_id}` goes on with it.\n"
+        command = f"agent resume {run.run_id}{where(run.path / 'neurons' / 'none' / 'events.jsonl')}"
+        return f"Run {run.run_id} stopped before it reached a neuron: `{command}` goes on with it.\n"
     stories = [_story_lines(run.run_id, read_story(folder.events), width, is_coloured) for folder in folders]
     # Names, errors and text may hold anything, and a trace may come from elsewhere: no control character gets through.
     return "\n\n".join("\n".join(drawn(line, is_coloured) for line in story) for story in stories) + "\n"
+
+
+def where(trace: Path) -> str:
+    """The option that commands need to find the run of a trace again, where it is not in the folder `runs`."""
+    is_in_run = trace.parent.parent.name == "neurons"
+    folder = str(trace.parents[3]) if is_in_run and len(trace.parents) > 3 else "runs"
+    return "" if folder == "runs" else f" --runs-dir {shlex.quote(folder)}"
 
 
 def _story_lines(run_id: str, story: Story, width: int, is_coloured: bool) -> Iterator[str | Line]:
@@ -104,7 +113,7 @@ def _story_lines(run_id: str, story: Story, width: int, is_coloured: bool) -> It
             yield f"  and {len(story.trouble) - _N_SHOWN_TROUBLE} before these; the trace has them all: {story.path}"
     if story.state in ("interrupted", "failed"):
         yield ""
-        yield f"Go on with it: agent resume {run_id}"
+        yield f"Go on with it: agent resume {run_id}{where(story.path)}"
 
 
 def _head(run_id: str, story: Story, width: int) -> Iterator[str | Line]:

@@ -55,7 +55,8 @@ def _what(story: Story, excerpts: Excerpts | None) -> str:
     output = ((story.result.get("causal") or {}).get("output") or {}).get("sentence")
     peaks = ", ".join(f"`{one}`" for one in _peaks(excerpts))
     seen = f" In its top sealed excerpts it peaks on {peaks}." if peaks else ""
-    return f"{explanation}{seen}{f' {output}' if output else ''}"
+    ended = "" if str(explanation).rstrip().endswith((".", "!", "?")) or not (seen or output) else "."
+    return f"{explanation}{ended}{seen}{f' {output}' if output else ''}"
 
 
 def _peaks(excerpts: Excerpts | None) -> list[str]:
@@ -86,6 +87,8 @@ def _how_sure(story: Story) -> str:
 
 def _who_killed(story: Story, lost: list[Fate]) -> str:
     winner = winner_of(story)
+    if not story.result:
+        return "None yet: the run has not ended, so nobody has won or come second."
     if winner is None or not lost:
         return "There was no runner-up."
     second = lost[0]

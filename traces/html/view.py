@@ -17,6 +17,7 @@ from traces.html.experiments import ShownRound, rounds_of
 from traces.html.heat import Excerpts, shown_excerpts
 from traces.html.rivals import Beliefs, Rival, beliefs_of, rivals_of
 from traces.refutations import fates, winner_of
+from traces.show import where
 from traces.story import Story
 
 
@@ -25,6 +26,7 @@ class View:
     """The page of one story; the parts of it are described where they are made.
 
     Attributes:
+        where: the option that commands need to find the run again; empty where they need none.
         prefix: what every id begins with, so that several stories can stand on one page.
         result: the content of result.json; empty until the run has finished.
         verdict: or the state of a run that has none.
@@ -41,6 +43,7 @@ class View:
 
     story: Story
     run_id: str
+    where: str
     prefix: str
     title: str
     result: dict[str, Any]
@@ -80,6 +83,7 @@ def view_of(story: Story, run_id: str, manifest: dict[str, Any] | None, prefix: 
     return View(
         story=story,
         run_id=run_id,
+        where=where(story.path),
         prefix=prefix,
         title=f"{begun.model}/{begun.neuron}" if begun else story.path.parent.name,
         result=result,

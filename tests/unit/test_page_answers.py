@@ -1,0 +1,70 @@
+"""What the page of a trace says in words: its answers, and the commands that it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from traces_samples import sample_result, sample_run
+
+from traces import events as e
+from traces.html.render import story_html
+from traces.html.view import view_of
+from traces.show import show_run, where
+from traces.store import TraceWriter
+from traces.story import Story, read_story
+
+RUN_ID = "20260131T120102Z-mini-L5N131-3f9a1c"
+
+
+def story_of(runs_dir: Path, events: list[e.Event]) -> Story:
+    path = runs_dir / RUN_ID / "neurons" / "mini.L5N131" / "events.jsonl"
+    path.parent.mkdir(parents=True)
+    (runs_dir / RUN_ID / "run.json").write_text("{}")
+    with TraceWriter(path) as writer:
+        for event in events:
+            writer.emit(event)
+    return read_story(path)
+
+
+def answers(story: Story) -> dict[str, str]:
+    return {answer.question: answer.words for answer in view_of(story, RUN_ID, None).answers}
+
+
+def test_nobody_has_come_second_before_a_run_has_ended(tmp_path: Path) -> None:
+    told = answers(story_of(tmp_path, [*sample_run()[:-1], e.Interrupted(reason="stopped by the user")]))
+    assert told["Which experiment killed the runner-up?"] == (
+        "None yet: the run has not ended, so nobody has won or come second."
+    )
+
+
+def test_a_sentence_in_free_words_is_ended_before_the_next_one(tmp_path: Path) -> None:
+    causal: dict[str, Any] = (sample_result().get("causal") or {}) | {"output": {"sentence": "It pushes towards `a`."}}
+    result = sample_result() | {"explanation": "the letters e and a", "causal": causal}
+    told = answers(story_of(tmp_path, [*sample_run()[:-1], e.Finished(result=result)]))
+    assert told["What does the neuron do?"].startswith("the letters e and a. ")
+
+
+def test_commands_say_where_the_run_is(tmp_path: Path) -> None:
+    runs_dir = tmp_path / "my runs"
+    story = story_of(runs_dir, [*sample_run()[:-1], e.Interrupted(reason="stopped by the user")])
+    page = story_html(story, RUN_ID, None)
+    option = f"{RUN_ID} --runs-dir &#39;{runs_dir}&#39;"
+    for command in ("agent resume", "agent trace replay", "agent trace show"):
+        assert f"{command} {option}" in page
+    assert f"agent resume {RUN_ID} --runs-dir '{runs_dir}'" in show_run(runs_dir, RUN_ID, width=500)
+
+
+@pytest.mark.parametrize("path", ["runs/r/neurons/mini.L5N131/events.jsonl", "sent-to-me.jsonl", "a/b/c/d/e.jsonl"])
+def test_commands_need_no_option_for_the_usual_folder_or_a_trace_alone(path: str) -> None:
+    assert where(Path(path)) == ""
+
+
+def test_a_rival_without_a_score_did_not_lose_on_it(tmp_path: Path) -> None:
+    events = sample_run()
+    late = e.HypothesisProposed(
+        round=2, hypothesis="h9", origin="rules", form="tokens", sentence="Never fires.", words=2
+    )
+    page = story_html(story_of(tmp_path, [*events[:-2], late, *events[-2:]]), RUN_ID, None)
+    assert "It has no development score to win with." in page
