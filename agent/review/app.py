@@ -31,6 +31,7 @@ from tools.errors import AgentError, BadInput, NotAvailable
 from traces.difference import differences
 from traces.results import ResultsDatabase
 from traces.reviews import LONGEST_NAME, LONGEST_NOTE, OPINIONS, Review, add_review, reviews_of
+from traces.show import where
 from traces.text import visible
 
 PATIENCE_S = 5.0
@@ -159,7 +160,10 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
         page = min(int(given), n_pages) if given.isascii() and given.isdigit() and 0 < len(given) < 9 else 1
         start = max(0, page - 1) * UNFINISHED_PER_PAGE
         shown = read_unfinished(desk.runs_dir, run_ids[start : start + UNFINISHED_PER_PAGE])
-        return desk.show("unfinished.html", shown=shown, n=len(run_ids), page=max(1, page), n_pages=n_pages)
+        return desk.show(
+            "unfinished.html", shown=shown, n=len(run_ids), page=max(1, page), n_pages=n_pages,
+            where=where(desk.runs_dir / "run" / "neurons" / "neuron" / "events.jsonl"),
+        )  # fmt: skip
 
     @app.get("/compare")
     def compare(request: Request) -> Response:

@@ -262,6 +262,7 @@ def test_a_trace_that_is_gone_damaged_or_being_written_is_told(tmp_path: Path) -
         unfinished = app.get("/unfinished").text
         assert neurons_without_result(unfinished) == ["mini.L1N4"]
         assert "interrupted" in unfinished
+        assert f"agent resume {run_id_of(4)} --runs-dir {tmp_path}</code>" in unfinished
 
 
 def neurons_without_result(text: str) -> list[str]:
@@ -418,3 +419,14 @@ def test_a_layer_of_other_digits_is_told_and_left_out() -> None:
     assert (asked.layer, asked.neuron) == ("", "")
     assert asked.errors == ("neuron cannot be “L²N3”: write a number, or L5N131",)
     assert asked.selection().layer is None
+
+
+def test_both_style_sheets_have_one_palette(app: Client) -> None:
+    """A colour of the trace's page that changes must change in the list too, in the dark as well."""
+    addresses = re.findall(r'href="(/static/(style|review)\.css[^"]*)"', app.get("/").text)
+    assert [name for _, name in addresses] == ["style", "review"]  # the second refers to the first
+    story, own = (app.get(address).text for address, _ in addresses)
+    used = re.findall(r"var\((--(?!r-)[a-z0-9-]+)\)", own)
+    assert {"--text", "--back", "--muted", "--link"} <= set(used)
+    assert all(f"{name}:" in story for name in used)
+    assert not re.search(r"--r-(?!heat|low-heat|mid-heat|on-heat)[a-z-]+: #", own)
