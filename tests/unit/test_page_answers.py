@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,14 @@ def test_a_rival_without_a_score_did_not_lose_on_it(tmp_path: Path) -> None:
     )
     page = story_html(story_of(tmp_path, [*events[:-2], late, *events[-2:]]), RUN_ID, None)
     assert "It has no development score to win with." in page
+
+
+def test_experiments_that_spoke_for_the_loser_are_counted_too(tmp_path: Path) -> None:
+    events = sample_run()
+    at = next(i for i, event in enumerate(events) if isinstance(event, e.PredictionsRegistered))
+    predictions: dict[str, list[float | None]] = {"h1": [0.9, 0.5], "h2": [0.2, 0.1]}  # e1 fires, e2 does not
+    events[at] = e.PredictionsRegistered(round=1, experiment_ids=["e1", "e2"], predictions=predictions)
+    story = story_of(tmp_path, events)
+    page = story_html(story, RUN_ID, None)
+    assert re.search(r"1 experiments? spoke for h1 and against it, worth \S+ nats; 1 spoke the other way, worth", page)
+    assert "1 experiment spoke against it and 1 for it." in answers(story)["Which experiment killed the runner-up?"]
