@@ -74,7 +74,8 @@ class Desk:
 
     def show(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page."""
-        return HTMLResponse(self.pages.render(template, runs_dir=str(self.runs_dir), **values), status)
+        option = where(self.runs_dir / "run" / "neurons" / "neuron" / "events.jsonl")
+        return HTMLResponse(self.pages.render(template, runs_dir=str(self.runs_dir), where=option, **values), status)
 
     def run_page(self, seen: Seen, query: Mapping[str, str], status: int = 200, **more: Any) -> HTMLResponse:
         """The page of one run; `more` has what a form that could not be used held."""
@@ -160,10 +161,7 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
         page = min(int(given), n_pages) if given.isascii() and given.isdigit() and 0 < len(given) < 9 else 1
         start = max(0, page - 1) * UNFINISHED_PER_PAGE
         shown = read_unfinished(desk.runs_dir, run_ids[start : start + UNFINISHED_PER_PAGE])
-        return desk.show(
-            "unfinished.html", shown=shown, n=len(run_ids), page=max(1, page), n_pages=n_pages,
-            where=where(desk.runs_dir / "run" / "neurons" / "neuron" / "events.jsonl"),
-        )  # fmt: skip
+        return desk.show("unfinished.html", shown=shown, n=len(run_ids), page=max(1, page), n_pages=n_pages)
 
     @app.get("/compare")
     def compare(request: Request) -> Response:

@@ -271,7 +271,10 @@ def neurons_without_result(text: str) -> list[str]:
 
 def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:
     with serving(tmp_path / "none") as app:
-        assert "There are no results in" in app.get("/").text
+        first = app.get("/").text
+        assert "There are no results in" in first
+        for command in ("agent explain L5N131", "agent results rebuild"):
+            assert f"<code>{command} --runs-dir {tmp_path / 'none'}</code>" in first
         assert "There are no batches in" in app.get("/batches").text
         assert "Every run here has a result" in app.get("/unfinished").text
     assert not (tmp_path / "none").exists()
