@@ -66,9 +66,12 @@ class Tried:
 
     @property
     def highest(self) -> float:
-        """The end of the scale that values and predictions share."""
+        """The end of the scale that values and predictions share; where nothing fires, the threshold.
+
+        Without it the largest of values that all mean nothing would have the colour of a strong one.
+        """
         values = [v for token in self.tokens for v in (token.value, token.predicted) if v is not None]
-        return max(values, default=0.0)
+        return max([*values, self.theta or 0.0], default=0.0)
 
     @property
     def correlation(self) -> float | None:

@@ -1,5 +1,6 @@
 """Trying a text: a small real model with planted weights, read by the app and by `agent.reading` alike."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,11 @@ def test_it_predicts_by_the_line_of_the_run(reader: LiveReader, manifest: dict[s
     assert tried.correlation == pytest.approx(
         np.corrcoef([t.value for t in tried.tokens], [t.level or 0 for t in tried.tokens])[0, 1]
     )
+
+
+def test_a_text_on_which_nothing_fires_is_not_shown_as_strong(reader: LiveReader, manifest: dict[str, Any]) -> None:
+    tried = replace(reader.read(story(), manifest, TEXT), theta=1000.0)
+    assert tried.highest == 1000.0
 
 
 def test_what_is_missing_is_said_and_not_made_up(reader: LiveReader, manifest: dict[str, Any]) -> None:
