@@ -155,6 +155,17 @@ def test_two_variants_stand_side_by_side(app: Client, page: Any) -> None:
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids))
 
+    def top(name: str) -> float:
+        return float(page.locator(f"#{name}").bounding_box()["y"])
+
+    for part in ("minute", "scores", "rivals", "heatmaps", "experiments", "cost", "replay"):
+        assert abs(top(f"a-{part}") - top(f"b-{part}")) < 60, part  # what is compared stands at one height
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert top("b") > top("a-replay")
+    assert page.locator(".r-differences caption").first.bounding_box()["width"] > 300
+    page.get_by_role("link", name="B", exact=True).click()
+    assert page.evaluate("Math.abs(document.querySelector('#b').getBoundingClientRect().top) < 60")
+
 
 def test_hostile_text_does_nothing(app: Client, page: Any) -> None:
     page.on("dialog", lambda dialog: pytest.fail("a script of a trace was run"))
