@@ -43,7 +43,8 @@ def set_up_logging() -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.dev.ConsoleRenderer(colors=colours),
+                # Not the values of all variables, which may be megabytes of text.
+                structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback),
             ],
         )
     )
