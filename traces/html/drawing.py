@@ -15,7 +15,7 @@ N_COLOURS = 8
 _WIDTH, _LABELS, _ROW = 640, 175, 30
 _QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 _MOST_DOTS, _MOST_TICKS = 40, 12
-_NAME_HEIGHT, _LONGEST_NAME = 15, 22
+_NAME_HEIGHT, _LONGEST_NAME = 15, 17
 
 _ACROSS = Markup(
     '<line class="grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/><text class="tick end" x="{3}" y="{4}">{5:g}</text>'
@@ -93,7 +93,8 @@ def beliefs(names: Sequence[str], rounds: Sequence[int], series: Sequence[Sequen
         colour = row % N_COLOURS
         out.append(_LINE.format(colour, " ".join(f"{a},{b}" for a, b in points)))
         out += [_DOT.format(colour, a, b, 3) for a, b in points[:: -(-len(points) // _MOST_DOTS)]]
-        ends.append((points[-1][1], colour, name))
+        last = next(value for value in reversed(values) if value is not None)
+        ends.append((points[-1][1], colour, f"{shorten(name, _LONGEST_NAME)} {last:.2f}"))
     out += [_NAME.format(colour, right + 12, place + 4, name) for place, colour, name in _apart(ends, top, bottom)]
     return _svg(out, _WIDTH, height, "Belief of each rival after each round; the numbers stand in the table below")
 
@@ -109,7 +110,7 @@ def _apart(ends: list[tuple[float, int, str]], top: float, bottom: float) -> Ite
         places[i] = min(places[i], limit)
         limit = places[i] - _NAME_HEIGHT
     for place, (_, colour, name) in zip(places, ends, strict=True):
-        yield round(place, 1), colour, shorten(name, _LONGEST_NAME)
+        yield round(place, 1), colour, name
 
 
 def calibration(sets: Sequence[tuple[str, Sequence[Bin]]]) -> Markup:
