@@ -94,7 +94,7 @@ def test_drawings_escape_names_and_are_told_to_who_cannot_see_them():
     for svg in drawn:
         assert "<script" not in svg
         assert re.search(r'role="img" aria-label="[^"]+"', svg)
-    assert "&lt;script&gt;alert(1… 0.25" in drawn[1]
+    assert "&lt;script&gt;alert(1)… 0.25" in drawn[1]
 
 
 def test_names_of_beliefs_that_end_alike_do_not_cover_each_other():
