@@ -178,9 +178,10 @@ def _tell(story: Story, event: Event) -> None:
             tests = story.round(event.round).experiments
             tests.update({p.id: Trial(p, share=1 / n_cut[p.carrier]) for p in event.experiments})
         case "predictions_registered":
+            tests = story.round(event.round).experiments
             for hypothesis, probabilities in event.predictions.items():
                 for name, probability in zip(event.experiment_ids, probabilities, strict=True):
-                    trial = story.round(event.round).experiments.get(name.removesuffix(_BEFORE))
+                    trial = tests.get(name.removesuffix(_BEFORE))
                     if probability is not None and trial is not None:
                         of = trial.predicted_before if name.endswith(_BEFORE) else trial.predicted
                         of[hypothesis] = probability
