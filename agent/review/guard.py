@@ -11,6 +11,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -69,15 +70,25 @@ class Bound:
         if name in _LOCAL and (self.is_local or self.is_everywhere):
             return True
         if self.is_everywhere:
-            return _is_address(name) or name in (socket.gethostname().lower(), socket.getfqdn().lower())
+            return _is_address(name) or name in _own_names()
         return name in (self.host.lower(), f"[{self.host.lower()}]")
+
+
+@cache
+def _own_names() -> tuple[str, str]:
+    """This machine's; asked for once, since a name server may take seconds and every other request would wait."""
+    return socket.gethostname().lower(), socket.getfqdn().lower()
 
 
 def _split(host: str) -> tuple[str, int]:
     name, colon, port = host.rpartition(":")
     if not colon or host.endswith("]"):
         return host, 80
-    return name, int(port) if port.isascii() and port.isdigit() else -1
+    return name, int(port) if _is_number(port) else -1
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _is_address(name: str) -> bool:
@@ -144,7 +155,7 @@ class Guard:
             if headers.get("sec-fetch-site", ["same-origin"]) != ["same-origin"]:
                 return 403, "only pages of this server may send something here."
             lengths = headers.get("content-length", [])
-            if any(not n.isdigit() or int(n) > LARGEST_BODY for n in lengths):
+            if any(not _is_number(n) or int(n) > LARGEST_BODY for n in lengths):
                 return 413, f"what was sent is larger than {LARGEST_BODY // 1024} KiB."
         return None
 

@@ -31,13 +31,15 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         raise BadInput(f"there is no address {host!r} to listen on: leave --host out, or give 0.0.0.0.") from error
     family, kind, protocol, _, address = found[0]
-    opened = socket.socket(family, kind, protocol)
+    opened: socket.socket | None = None
     try:
+        opened = socket.socket(family, kind, protocol)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
         opened.listen(128)
-    except OSError as error:
-        opened.close()
+    except OSError as error:  # no socket at all: this machine has no IPv6, say
+        if opened is not None:
+            opened.close()
         reasons = {
             errno.EADDRINUSE: f"port {port} is taken: give another one with --port, or 0 for any that is free.",
             errno.EACCES: f"port {port} may not be used without more rights: give one from 1024 on with --port.",

@@ -433,3 +433,7 @@ def test_both_style_sheets_have_one_palette(app: Client) -> None:
     assert {"--text", "--back", "--muted", "--link"} <= set(used)
     assert all(f"{name}:" in story for name in used)
     assert not re.search(r"--r-(?!heat|low-heat|mid-heat|on-heat)[a-z-]+: #", own)
+
+
+def test_a_port_of_thousands_of_digits_is_another_port() -> None:
+    assert not Bound("127.0.0.1", 8321).is_own("127.0.0.1:" + "9" * 5_000)
