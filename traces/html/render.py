@@ -20,21 +20,6 @@ from traces.html.view import view_of
 from traces.story import Story
 
 
-def environment() -> Environment:
-    """Templates and filters of this page; whoever has templates of their own puts a loader before ours.
-
-    A template that extends `base.html` fills the blocks title, head (styles, and `story.js` as a script), content and
-    scripts.
-    """
-    # Not strict: a trace of an older program lacks what a newer one records, and that is no error.
-    made = Environment(
-        loader=FunctionLoader(_template), autoescape=True, undefined=ChainableUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    made.filters.update(writing.FILTERS, pieces=pieces_of)
-    return made
-
-
 @cache
 def resource(name: str) -> str:
     """The text of a file of this package, such as `style.css` and `story.js`, which every page with a story needs."""
@@ -50,7 +35,7 @@ def story_html(story: Story, run_id: str, manifest: dict[str, Any] | None) -> st
         manifest: the content of `run.json`; None where it cannot be read.
     """
     style, script = resource("style.css"), resource("story.js")
-    return _own().get_template("story.html").render(
+    return _environment().get_template("story.html").render(
         view=view_of(story, run_id, manifest), level=1, style=Markup(style), script=Markup(script),
         style_sha256=_sha256(style), script_sha256=_sha256(script),
     )  # fmt: skip
@@ -69,12 +54,18 @@ def story_body(
         level: of the highest heading.
     """
     view = view_of(story, run_id, manifest, id_prefix)
-    return Markup(_own().get_template("body.html").render(view=view, level=level))
+    return Markup(_environment().get_template("body.html").render(view=view, level=level))
 
 
 @cache
-def _own() -> Environment:
-    return environment()
+def _environment() -> Environment:
+    # Not strict: a trace of an older program lacks what a newer one records, and that is no error.
+    made = Environment(
+        loader=FunctionLoader(_template), autoescape=True, undefined=ChainableUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters.update(writing.FILTERS, pieces=pieces_of)
+    return made
 
 
 def _template(name: str) -> str | None:
