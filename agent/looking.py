@@ -9,6 +9,7 @@ from typing import Any
 from agent.option_types import port
 
 _RUN = "the run's id, a part of it, or last"
+_RUN_OR_TRACE = f"{_RUN}; or the path of an events.jsonl"
 Command = Callable[..., argparse.ArgumentParser]
 
 
@@ -20,7 +21,7 @@ def add_traces(commands: Any, command: Command, runs: argparse.ArgumentParser) -
 
     def about_a_run(name: str, run: str, about: str, example: str) -> argparse.ArgumentParser:
         made = command(group, name, run, about, example, [runs])
-        made.add_argument("name", metavar="RUN", help=_RUN)
+        made.add_argument("name", metavar="RUN", help=_RUN if name == "show" else _RUN_OR_TRACE)
         made.add_argument("--neuron", metavar="L5N131", help="which one, for a run of several (default: all of them)")
         return made
 
@@ -47,8 +48,8 @@ def add_traces(commands: Any, command: Command, runs: argparse.ArgumentParser) -
         "same.",
         "agent trace diff 20261126T1441 last", [runs],
     )  # fmt: skip
-    diff.add_argument("a", metavar="A", help=_RUN)
-    diff.add_argument("b", metavar="B", help=_RUN)
+    diff.add_argument("a", metavar="A", help=_RUN_OR_TRACE)
+    diff.add_argument("b", metavar="B", help=_RUN_OR_TRACE)
     replay = about_a_run(
         "replay", "agent.commands.compare:replay",
         "Run again from the trace alone, and say where, if anywhere, the result differs. Opens no new sealed fold, and "

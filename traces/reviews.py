@@ -165,7 +165,7 @@ def write_labels(rows: Sequence[dict[str, Any]], path: Path) -> None:
             data = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
         case _:
             raise BadInput(f"cannot tell a format from the name {path}: end it with .csv or .jsonl.")
-    replace_file(path, data.encode())
+    replace_file(path, data.encode(), elsewhere="name another file")
 
 
 def _cell(value: Any) -> Any:

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tools.records.result import Cost
 from traces.causal import causal_details, causal_lines
+from traces.costs import llm_errors, roles_of, total
 from traces.lines import Line, section, wrapped
 from traces.scores import TABULATED, missing_scores, score_table
 from traces.story import Story
-from traces.text import cost_text, one_line, score_text, shorten, visible
+from traces.text import cost_text, score_text, shorten, visible
 
 _N_SHOWN_REASONS = 3
 _N_SHOWN_TOKENS = 8
@@ -85,21 +85,14 @@ def _causal(story: Story, width: int) -> Iterator[str | Line]:
 
 def _llm_calls(story: Story) -> Iterator[str]:
     """What LLMs were asked, by role, and why some gave nothing."""
-    asked = [call for event in story.calls for call in event.llm]
-    if not asked:
+    roles = roles_of(story)
+    if not roles:
         return
-    tokens = sum(call.input_tokens + call.output_tokens for call in asked)
-    known = [call.usd for call in asked if call.usd is not None]
-    yield f"  {cost_text(Cost(tokens=tokens, usd=sum(known) if len(known) == len(asked) else None))}"
-    for role in dict.fromkeys(call.role for call in asked):
-        own = [call for call in asked if call.role == role]
-        spent = sum(call.input_tokens + call.output_tokens for call in own)
-        n_failed = sum(call.reply is None for call in own)
-        failed = f", {n_failed} without a reply" if n_failed else ""
-        models = ", ".join(sorted({call.model for call in own}))
-        yield f"  {role}: {len(own):,} calls of {models}, {spent:,} tokens{failed}"
-    reasons = Counter(one_line(call.error) for call in asked if call.error)
-    for reason, n in reasons.most_common(_N_SHOWN_REASONS):
+    yield f"  {cost_text(total(roles))}"
+    for role in roles:
+        failed = f", {role.n_failed} without a reply" if role.n_failed else ""
+        yield f"  {role.name}: {role.n_calls:,} calls of {', '.join(role.models)}, {role.tokens:,} tokens{failed}"
+    for reason, n in llm_errors(story)[:_N_SHOWN_REASONS]:
         yield f"    {n} x {shorten(reason, 100)}"
 
 

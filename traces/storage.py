@@ -14,30 +14,41 @@ _REASONS = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
     errno.EFBIG: "the file is larger than is allowed here; raise the limit",
-    errno.EROFS: "the disk is read-only; choose another folder with --runs-dir",
-    errno.EACCES: "permission is denied; choose another folder with --runs-dir",
-    errno.EPERM: "permission is denied; choose another folder with --runs-dir",
-    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder with --runs-dir",
-    errno.EEXIST: "something else has that name already; choose another folder with --runs-dir",
+    errno.EROFS: "the disk is read-only; {elsewhere}",
+    errno.EACCES: "permission is denied; {elsewhere}",
+    errno.EPERM: "permission is denied; {elsewhere}",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; {elsewhere}",
+    errno.EEXIST: "something else has that name already; {elsewhere}",
     errno.EISDIR: "it is a folder, not a file",
     errno.ENOENT: "it does not exist",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter folder with --runs-dir",
+    errno.ENAMETOOLONG: "the name is too long; {elsewhere}",
 }
 
 
-def storage_error(error: OSError, doing: str, path: Path) -> StorageError:
-    """The sentence for an operating-system error; `doing` is a verb, as in "cannot {doing} {path}"."""
-    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+_ELSEWHERE = "choose another folder with --runs-dir"
+
+
+def storage_error(error: OSError, doing: str, path: Path, elsewhere: str = _ELSEWHERE) -> StorageError:
+    """The sentence for an operating-system error.
+
+    Args:
+        error: what the system says.
+        doing: a verb, as in "cannot {doing} {path}".
+        path: of the file or folder.
+        elsewhere: what to do where it cannot be there.
+    """
+    known = _REASONS.get(error.errno or 0)
+    reason = known.format(elsewhere=elsewhere) if known else error.strerror or str(error)
     return StorageError(f"cannot {doing} {path}: {reason}.")
 
 
 @contextmanager
-def storage_errors(doing: str, path: Path) -> Iterator[None]:
-    """Turns every OSError inside into a StorageError about `path`."""
+def storage_errors(doing: str, path: Path, elsewhere: str = _ELSEWHERE) -> Iterator[None]:
+    """Turns every OSError inside into a StorageError about `path`; see `storage_error`."""
     try:
         yield
     except OSError as error:
-        raise storage_error(error, doing, path) from error
+        raise storage_error(error, doing, path, elsewhere) from error
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -47,14 +58,16 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, elsewhere: str = _ELSEWHERE) -> None:
     """Give `path` the content `data`; whoever reads it, whenever, and whatever goes wrong, finds the old or the new.
+
+    `elsewhere` says what to do where it cannot be there.
 
     Raises:
         StorageError: it cannot be written.
     """
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with storage_errors("write", path):
+    with storage_errors("write", path, elsewhere):
         try:
             fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
             try:

@@ -16,6 +16,10 @@ _BEFORE = "-before"
 """Ends the name of an experiment where a prediction is about the text that it was made from."""
 
 
+_LEAST = 1e-9
+"""Predictions are kept within 0.02 to 0.98; a trace from elsewhere may hold others, whose logarithm does not exist."""
+
+
 @dataclass(frozen=True)
 class Change:
     """How a text was made from another: from token `at` on, those `removed` gave way to those `added`.
@@ -73,7 +77,7 @@ class Trial:
         p = self.predicted.get(hypothesis)
         if p is None or self.fired is None or self.exploratory:
             return None
-        return self.share * math.log(p if self.fired else 1 - p)
+        return self.share * math.log(max(p if self.fired else 1 - p, _LEAST))
 
 
 @dataclass

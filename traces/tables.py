@@ -27,7 +27,7 @@ def write_csv(rows: Sequence[ResultRow], path: Path) -> None:
     writer = csv.writer(text, lineterminator="\r\n")  # else a carriage return in a text would not be quoted
     writer.writerow(COLUMNS)
     writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    replace_file(path, text.getvalue().encode())
+    replace_file(path, text.getvalue().encode(), elsewhere="name another file")
 
 
 def safe_cell(text: str) -> str:
@@ -61,4 +61,4 @@ def write_parquet(rows: Sequence[ResultRow], path: Path) -> None:
     table = pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema)
     sink = pa.BufferOutputStream()
     parquet.write_table(table, sink)
-    replace_file(path, sink.getvalue().to_pybytes())
+    replace_file(path, sink.getvalue().to_pybytes(), elsewhere="name another file")

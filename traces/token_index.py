@@ -29,7 +29,8 @@ MOST = 80
 _LONGEST = 40
 _QUOTED = re.compile(r"`((?:[^`\\\n]|\\.)+)`")
 _ESCAPED = re.compile(r"\\(?:u\{([0-9a-f]{1,6})\}|(.))")
-_WANTED = (b'"gathered"', b'"experiments_designed"', b'"readings_revealed"', b'"tool":"read_', b'"tool":"confirm"')
+_WANTED = (b'"gathered"', b'"experiments_designed"', b'"readings_revealed"', b'"read_', b'"confirm"')
+"""What lines hold that are worth reading; whether a space stands after a colon is the writer's choice."""
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from agent.commands.found import traces_of
 from agent.commands.output import progress, say, width
 from agent.replay_text import replay_text
 from tools.errors import BadInput
 from traces.difference import differences
 from traces.difference_text import difference_text
-from traces.runs import NeuronFolder, RunFolder
+from traces.runs import NeuronFolder
 from traces.story import read_story
-
-_TRACE = "events.jsonl"
 
 
 def diff(arguments: argparse.Namespace) -> None:
@@ -40,31 +39,6 @@ def replay(arguments: argparse.Namespace) -> None:
     with progress(quiet=arguments.quiet) as display:
         told = [replay_text(replayed(path, display, recorded=arguments.recorded), width()) for path in paths]
     say("\n".join(told).rstrip("\n"))
-
-
-def traces_of(runs_dir: str | Path, name: str, neuron: str | None = None) -> list[Path]:
-    """The traces of a run by its id, a part of it, or `last`; or by the path of a folder or of an `events.jsonl`, which
-    may lie anywhere.
-
-    Raises:
-        BadInput: there is no such run, no such neuron in it, or no trace yet.
-        StorageError: it cannot be read.
-    """
-    path = Path(name)
-    if path.is_file():
-        return [path]
-    if (path / _TRACE).is_file():
-        return [path / _TRACE]
-    places = [place for place in (path, Path(runs_dir) / name) if name and (place / "neurons").is_dir()]
-    run = RunFolder(places[0]) if places else RunFolder.find(runs_dir, name)
-    folders = [folder for folder in run.neurons() if folder.events.is_file()]
-    wanted = [folder for folder in folders if neuron is None or folder.path.name.endswith(f".{neuron}")]
-    if not folders:
-        raise BadInput(f"the run {run.run_id} stopped before it reached a neuron: it has no trace yet.")
-    if not wanted:
-        known = ", ".join(folder.path.name for folder in folders)
-        raise BadInput(f"run {run.run_id} has no neuron {neuron!r}; it has: {known}.")
-    return [folder.events for folder in wanted]
 
 
 def _paired(a: list[Path], b: list[Path]) -> list[tuple[Path, Path]]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from agent.commands.compare import traces_of
+from agent.commands.found import traces_of
 from agent.commands.output import say
+from tools.collector import without_collection
 from tools.errors import BadInput, StorageError
 from traces.html.render import story_html
 from traces.runs import RunFolder
@@ -27,32 +25,14 @@ def open_page(arguments: argparse.Namespace) -> None:
     for path in paths:
         page = Path(arguments.out) if arguments.out else path.with_name("report.html")
         run = RunFolder(path.parents[2]) if path.parent.parent.name == "neurons" else None
-        with _no_collector():
+        with without_collection():  # a story is many small objects that all stay
             html = story_html(read_story(path), run.run_id if run else str(path), _manifest(run))
-        _write(page, html)
+        # A trace may hold halves of characters.
+        replace_file(page, html.encode("utf-8", "backslashreplace"), elsewhere="name another with --out")
         say(str(page))
         pages.append(page)
     if not arguments.no_browser:
         _show(pages[0])  # of many neurons the first: nobody wants a hundred tabs
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """A story is many small objects that all stay: looking through them again and again takes a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _write(page: Path, html: str) -> None:
-    try:
-        replace_file(page, html.encode("utf-8", "backslashreplace"))  # a trace may hold halves of characters
-    except StorageError as error:
-        raise StorageError(str(error).replace("--runs-dir", "--out")) from error  # that says where the page goes
 
 
 def _show(page: Path) -> None:

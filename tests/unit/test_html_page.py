@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli import main
 from traces.html import experiments
 from traces.html.answers import answers_of
 from traces.html.drawing import Bar, Bin, beliefs, bins_of, calibration, intervals
@@ -141,3 +142,12 @@ def test_a_run_that_goes_on_is_not_said_to_be_sure(tmp_path):
     answers = [answer.words for answer in answers_of(story, fates(story), shown_excerpts(story))]
     assert answers[1] == "Not at all yet: the run is interrupted."
     assert answers[2] == "None yet: the run has not ended, so nobody has won or come second."
+
+
+def test_a_page_that_cannot_be_written_says_how_to_put_it_elsewhere(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "page.html"
+    assert main(["trace", "open", str(TRACE), "--out", str(out), "--no-browser"]) == 5
+    assert capsys.readouterr().err == (
+        f"agent: cannot write {out}: a part of the path is a file, not a folder; name another with --out.\n"
+    )

@@ -245,7 +245,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["trace", "export", "last", str(out), "--neuron", "L5N132", *options]) == 0
     assert "inspect view --log-dir" in capsys.readouterr().out
     assert main(["trace", "export", "last", str(out), "--neuron", "L0N0", *options]) == 2
-    assert "it has L5N131, L5N132" in capsys.readouterr().err
+    assert "it has: L5N131, L5N132" in capsys.readouterr().err
+    trace = next((tmp_path / "runs").glob("*/neurons/*.L5N132/events.jsonl"))
+    assert main(["trace", "export", str(trace), str(out)]) == 0
+    assert capsys.readouterr().out.startswith("1 neuron with ")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.eval"]
 
 

@@ -12,6 +12,7 @@ from tools.errors import BadInput
 from traces.results import ResultsDatabase, index_tokens
 from traces.reviews import EXPORTED, Review, add_review, labels, latest_of, reviews_of, write_labels
 from traces.selection import Selection
+from traces.story import read_story
 from traces.token_index import MOST, Tokens, named_in, pattern_of, tokens_of, written
 
 
@@ -164,3 +165,19 @@ def test_what_has_no_tokens_yet_is_filled_in_later(database: ResultsDatabase) ->
     database.add_result(result_of(4, neuron="L1N4"))  # a result without a trace
     assert [index_tokens(database, 2), index_tokens(database, 2), index_tokens(database, 2)] == [2, 1, 0]
     assert len(database.select(Selection(token="import"))) == 2
+
+
+def test_tokens_are_those_of_a_trace_as_it_is_written() -> None:
+    trace = Path(__file__).parent.parent / "fixtures" / "trace_v3" / "events.jsonl"
+    story = read_story(trace)
+    assert story.theta is not None
+    strongest = {
+        token: value
+        for excerpt in story.shown["excerpts"]
+        for token, value in sorted(zip(excerpt["tokens"], excerpt["values"], strict=True), key=lambda pair: pair[1])
+        if value > story.theta
+    }
+    found = tokens_of(trace, None)
+    assert found is not None
+    assert strongest
+    assert {written(token) for token in strongest} <= set(found.fired)

@@ -12,7 +12,7 @@ from traces_samples import sample_result, sample_run
 from traces import events as e
 from traces.refutations import blows, fates, losers, winner_of
 from traces.store import TraceWriter
-from traces.story import Change, Story, read_story
+from traces.story import Change, Story, Trial, read_story
 
 WINNER, SECOND, THIRD = 'Fires at 9 on " import" after a line break.', "Fires at 5 on keywords.", "Fires on verbs."
 
@@ -183,3 +183,11 @@ def test_without_an_explanation_nobody_won(tmp_path: Path) -> None:
     assert winner_of(story) is None
     assert [fate.blows for fate in fates(story)] == [[], [], []]
     assert all(fate.how == "competing" for fate in fates(story))
+
+
+@pytest.mark.parametrize(("probability", "fired"), [(0.0, True), (1.0, False)])
+def test_a_prediction_that_was_certain_and_wrong_costs_much_and_not_everything(probability: float, fired: bool) -> None:
+    trial = Trial(e.PlannedExperiment(**planned("r1e0", "c")), predicted={"H1": probability}, fired=fired)
+    found = trial.log_score("H1")
+    assert found is not None
+    assert -30 < found < -10

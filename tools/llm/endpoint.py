@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from tools.collector import without_collection
 from tools.errors import AgentError, LLMNotAvailable
 from tools.evidence.progress import NoProgress, Progress
 from tools.llm.capabilities import Capabilities, Discovery
@@ -17,7 +18,7 @@ from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, Usa
 from tools.llm.exchange import GRACE_S, Exchange, exchange
 from tools.llm.secrets import HIDDEN, LEAST_SECRET, scrubbed
 from tools.llm.settings import Access, LLMSettings, access
-from tools.llm.wire import body_of, is_json, packed, read_reply, unpacked, without_collection
+from tools.llm.wire import body_of, is_json, packed, read_reply, unpacked
 
 if TYPE_CHECKING:
     import openai

@@ -6,15 +6,14 @@ much as everything else about a call. What cannot be read is a `ChatFailure`.
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
 import orjson
 
+from tools.collector import without_collection
 from tools.llm.capabilities import Capabilities
 from tools.llm.chat import (
     TOP_LOGPROBS,
@@ -94,19 +93,6 @@ def read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
     """A reply from the body of a response with status 200."""
     with without_collection():
         return _read_reply(data, request)
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """No garbage collection meanwhile: the many small objects of replies with log probabilities set off many, each
-    through all that the process holds, and that takes longer than the reading."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:

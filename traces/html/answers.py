@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from traces.html.costs import cost_sentence
+from traces.costs import cost_sentence
 from traces.html.coverage import untested
 from traces.html.heat import Excerpts
 from traces.html.rivals import other_way_of

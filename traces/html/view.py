@@ -9,9 +9,9 @@ from typing import Any
 from markupsafe import Markup
 
 from traces.causal import causal_details, causal_lines
+from traces.costs import Role, ToolUse, llm_errors, roles_of, tools_of
 from traces.html import drawing, scores
 from traces.html.answers import Answer, answers_of, leader_of
-from traces.html.costs import Role, ToolUse, llm_errors, roles_of, tools_of
 from traces.html.coverage import claims_of, tests_of, unused_generators
 from traces.html.experiments import ShownRound, rounds_of
 from traces.html.heat import Excerpts, shown_excerpts

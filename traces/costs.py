@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tools.records.result import Cost
@@ -28,9 +29,10 @@ class ToolUse:
 
 @dataclass(frozen=True)
 class Role:
-    """What the calls of an LLM in one role took; `usd` is None where the price of any of them is not known."""
+    """What the calls of LLMs in one role took; `usd` is None where the price of any of them is not known."""
 
     name: str
+    models: list[str]
     n_calls: int
     n_failed: int
     tokens: int
@@ -61,7 +63,7 @@ def roles_of(story: Story) -> list[Role]:
         known = [call.usd for call in own if call.usd is not None]
         out.append(
             Role(
-                name, len(own), sum(call.reply is None for call in own),
+                name, sorted({call.model for call in own}), len(own), sum(call.reply is None for call in own),
                 sum(call.input_tokens + call.output_tokens for call in own),
                 sum(known) if len(known) == len(own) else None,
             )
@@ -83,8 +85,10 @@ def cost_sentence(story: Story) -> str:
     seconds = story.result.get("seconds")
     time = f", {seconds:.0f} s" if isinstance(seconds, int | float) else ""
     roles = roles_of(story)
-    if not roles:
-        return f"{units}{time}; no LLM was asked."
+    return f"{units}{time}; {cost_text(total(roles)) if roles else 'no LLM was asked'}."
+
+
+def total(roles: Sequence[Role]) -> Cost:
+    """Tokens and US dollars of all roles together."""
     prices = [role.usd for role in roles if role.usd is not None]
-    usd = sum(prices) if len(prices) == len(roles) else None
-    return f"{units}{time}; {cost_text(Cost(tokens=sum(role.tokens for role in roles), usd=usd))}."
+    return Cost(tokens=sum(role.tokens for role in roles), usd=sum(prices) if len(prices) == len(roles) else None)
