@@ -46,6 +46,12 @@ def app(runs_dir: Path) -> Iterator[Client]:
         yield client
 
 
+def follow(page: Any, link: Any) -> None:
+    """Click on it, and wait until the page behind it and its scripts are there: what comes next may need them."""
+    with page.expect_navigation():
+        link.click()
+
+
 def neurons(page: Any) -> list[str]:
     return [text.strip() for text in page.locator(".r-results tbody th a").all_inner_texts()]
 
@@ -56,7 +62,7 @@ def test_filters_sort_and_search_are_in_the_address(app: Client, page: Any) -> N
     page.locator("select[name=verdict]").select_option("unresolved")
     page.wait_for_url("**/?verdict=unresolved")
     assert "L2N5" in neurons(page)
-    page.get_by_role("link", name="Clear").click()
+    follow(page, page.get_by_role("link", name="Clear"))
     page.get_by_role("link", name="Score on sealed text").click()
     page.wait_for_url("**/?sort=-score")
     assert neurons(page)[0] == "L4N2"
@@ -91,7 +97,7 @@ def test_the_histogram_counts_what_is_shown(app: Client, page: Any) -> None:
 def test_a_review_is_written_and_seen_after_a_restart(runs_dir: Path, page: Any) -> None:
     with serving(runs_dir) as app:
         page.goto(app.origin)
-        page.get_by_role("link", name="L2N5").click()
+        follow(page, page.get_by_role("link", name="L2N5"))
         page.get_by_role("radio", name="Disagree").check()
         page.get_by_label("Note").fill(f"not so: {HOSTILE}\nsecond line")
         page.get_by_label("Your name").fill("Ada")
@@ -101,7 +107,7 @@ def test_a_review_is_written_and_seen_after_a_restart(runs_dir: Path, page: Any)
     with serving(runs_dir) as again:
         page.goto(again.origin + "/?review=disagree")
         assert neurons(page) == ["L2N5"]
-        page.get_by_role("link", name="L2N5").click()
+        follow(page, page.get_by_role("link", name="L2N5"))
         said = page.locator(".r-history").inner_text()
         assert "Ada" in said
         assert "second line" in said
@@ -111,7 +117,7 @@ def test_a_review_is_written_and_seen_after_a_restart(runs_dir: Path, page: Any)
 
 def test_a_text_is_read_live_beside_what_the_explanation_predicts(app: Client, page: Any) -> None:
     page.goto(app.origin)
-    page.get_by_role("link", name="L5N131").first.click()
+    follow(page, page.get_by_role("link", name="L5N131").first)
     page.get_by_label("Text", exact=True).fill(TEXT)
     page.get_by_role("button", name="Read").click()
     strips = page.locator(".r-strip")
@@ -133,9 +139,9 @@ def test_a_text_is_read_without_a_script_too(app: Client, browser: Any) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(app.origin)
-    page.locator("text=L5N131").first.click()
+    follow(page, page.locator("text=L5N131").first)
     page.locator("textarea[name=text]").fill("import os")
-    page.locator("button", has_text="Read").click()
+    follow(page, page.locator("button", has_text="Read"))
     assert page.locator(".r-strip").count() == 2
     assert page.locator("textarea[name=text]").input_value() == "import os"
     context.close()
@@ -143,10 +149,10 @@ def test_a_text_is_read_without_a_script_too(app: Client, browser: Any) -> None:
 
 def test_two_variants_stand_side_by_side(app: Client, page: Any) -> None:
     page.goto(app.origin)
-    page.get_by_role("link", name="L5N131").first.click()
-    page.get_by_role("link", name=re.compile("^Compare")).click()
-    page.locator("select[name=b]").select_option(index=1)
-    page.wait_for_url("**b=**")
+    follow(page, page.get_by_role("link", name="L5N131").first)
+    follow(page, page.get_by_role("link", name=re.compile("^Compare")))
+    with page.expect_navigation(url="**b=**"):
+        page.locator("select[name=b]").select_option(index=1)
     sides = page.locator(".r-side")
     assert sides.count() == 2
     boxes = [sides.nth(n).bounding_box() for n in (0, 1)]
