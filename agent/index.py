@@ -16,7 +16,7 @@ from tools.evidence.splits import split_corpus
 from tools.index.find import Source, check_source, index_folder
 from tools.index.shown import ShownNeuron, shown_neuron
 from tools.index.store import BUILDING, ActivationIndex
-from tools.subject.lean import LeanGPT2
+from tools.subject.lean import LeanModel
 from traces.console import Display
 
 _EVERYTHING = 1 << 40
@@ -42,7 +42,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     """Build an index, or go on with one that was interrupted; one that is there already is checked and returned.
 
     Raises:
-        BadInput: the model is not of GPT-2's architecture, or an option does not fit.
+        BadInput: no lean reader knows the model's architecture, or an option does not fit.
         NotAvailable: the model or corpus is not here and cannot be fetched.
         StorageError: the disk is full or damaged.
         Interrupted: by Ctrl-C.
@@ -51,10 +51,10 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     from tools.index.plan import BuildOptions
 
     subject = Shelf().subject(request.model, (), display)
-    if not isinstance(subject, LeanGPT2):
+    if not isinstance(subject, LeanModel):
         raise BadInput(
-            f"an index is made by the lean reader, which reads GPT-2's architecture, and {subject.name} has another "
-            "one: explain its neurons without an index."
+            f"an index is made by the lean readers, which know GPT-2's and Llama's families, and {subject.name} is "
+            "of another kind: explain its neurons without an index."
         )
     texts = load_texts(request.corpus, subject.name, request.corpus_tokens or 0)
     source = Source(texts.fingerprint, dataset_of(request.corpus))
@@ -80,7 +80,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
             ) from error
 
 
-def _where(model: str, subject: LeanGPT2) -> str:
+def _where(model: str, subject: LeanModel) -> str:
     """How a worker finds the model: by its folder, or by its name, which may be elsewhere on another machine."""
     if model == "auto":
         return subject.name

@@ -21,7 +21,7 @@ from traces.console import Display
 
 if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.lean import LeanModel
 
 _SMALL_MODEL = 10_000_000
 _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000
@@ -165,7 +165,7 @@ def _is_small(index: ActivationIndex, subject: Subject) -> bool:
     return not about["is_whole"] and about["n_tokens"] < default_corpus_tokens(base)
 
 
-def default_corpus_tokens(subject: LeanGPT2 | BridgeModel) -> int:
+def default_corpus_tokens(subject: LeanModel | BridgeModel) -> int:
     """How much of a corpus to read when nothing is said: about half a minute's worth for a small model on two cores."""
     weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
     return _TOKENS_SMALL if weights < _SMALL_MODEL else _TOKENS_LARGE

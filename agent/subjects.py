@@ -17,9 +17,9 @@ from traces.console import Display
 
 if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.lean import LeanModel
 
-Subject: TypeAlias = "LeanGPT2 | BridgeModel | PlantedModel"
+Subject: TypeAlias = "LeanModel | BridgeModel | PlantedModel"
 
 
 def open_model(model: str, planted: tuple[str, ...], display: Display) -> Subject:

@@ -61,7 +61,7 @@ def main() -> None:
 
     from tools.subject import threads
     from tools.subject.folder import ModelFolder
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.gpt2 import LeanGPT2
 
     if given.spin:
         threads._SMALL = 0

@@ -33,7 +33,8 @@ from tools.index.keys import parse_top_keys
 from tools.index.shape import TOP, IndexShape
 from tools.index.sweep import Kept, sweep
 from tools.subject.folder import ModelFolder
-from tools.subject.lean import LeanGPT2
+from tools.subject.gpt2 import LeanGPT2
+from tools.subject.lean import LeanModel
 
 BATCH, TOKENS = 32, 64
 REPEAT_EVERY = 8
@@ -60,7 +61,7 @@ class Stream:
 
 
 @torch.inference_mode()
-def forward(subject: LeanGPT2, ids: NDArray[np.int64], maxima: NDArray[np.float32] | None = None) -> None:
+def forward(subject: LeanModel, ids: NDArray[np.int64], maxima: NDArray[np.float32] | None = None) -> None:
     """The forward pass alone; with `maxima` [batch, layer, d_mlp] its largest values too."""
     x = subject.embed(torch.from_numpy(ids))
     for layer in range(subject.n_layers):
@@ -143,7 +144,7 @@ def main() -> None:
     print(f"top {TOP} against a sort of all maxima: {differing} of {n:,} neurons differ, {ties} have ties among them")
 
 
-def _maxima(subject: LeanGPT2, ids: NDArray[np.int64], shape: IndexShape) -> NDArray[np.float32]:
+def _maxima(subject: LeanModel, ids: NDArray[np.int64], shape: IndexShape) -> NDArray[np.float32]:
     out = np.empty((BATCH, shape.n_layers, shape.d_mlp), np.float32)
     forward(subject, ids, out)
     return out

@@ -76,7 +76,7 @@ def main() -> None:
 
     from tools.bench import padded
     from tools.subject.folder import ModelFolder
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.gpt2 import LeanGPT2
     from tools.subject.prefixes import in_order
 
     with tempfile.TemporaryDirectory() as folder:

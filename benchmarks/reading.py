@@ -47,7 +47,7 @@ def ways_of_reading(folder: Path, tokens: np.ndarray, most_cached: int) -> tuple
     from transformers import GPT2LMHeadModel
 
     from tools.subject.folder import ModelFolder
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.gpt2 import LeanGPT2
 
     model = ModelFolder(folder, "gpt2's shape")
     bridge = TransformerBridge.boot_transformers(str(folder), device="cpu", dtype=torch.float32)

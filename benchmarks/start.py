@@ -37,7 +37,7 @@ print("ready", flush=True)
 EXPLAIN = """
 import os, sys
 from agent.cli import main
-from tools.subject.lean import LeanGPT2
+from tools.subject.gpt2 import LeanGPT2
 read = LeanGPT2.neuron_values
 def first(*arguments):
     read(*arguments)

@@ -404,7 +404,7 @@ def test_a_run_that_used_an_index_is_exported_from_it(
     from tools.index.find import Source
     from tools.index.plan import BuildOptions
     from tools.subject.folder import ModelFolder
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.gpt2 import LeanGPT2
 
     monkeypatch.setenv("NEURON_AGENT_CACHE", str(tmp_path / "cache"))
     subject = LeanGPT2(ModelFolder(world.model, "model"))

@@ -40,7 +40,7 @@ from tools.index.shown import shown_neuron
 from tools.index.store import ActivationIndex, layer_file
 from tools.records.neuron import NeuronId
 from tools.subject.folder import ModelFolder
-from tools.subject.lean import LeanGPT2
+from tools.subject.gpt2 import LeanGPT2
 
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 entry = st.tuples(finite, st.integers(0, (1 << 26) - 3), st.integers(0, 63))

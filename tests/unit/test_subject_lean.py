@@ -119,7 +119,7 @@ def test_bfloat16_is_near_enough_to_screen(
     packs: bool, save_gpt2: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tools.subject import packed
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.gpt2 import LeanGPT2
 
     if not packs:
         monkeypatch.setattr(packed, "can_pack", lambda dtype: False)
@@ -143,7 +143,7 @@ def test_bfloat16_is_near_enough_to_screen(
 def test_a_device_or_dtype_that_is_not_there_is_refused(save_gpt2: Any, tmp_path: Path) -> None:
     import torch
 
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.gpt2 import LeanGPT2
 
     save_gpt2(tmp_path)
     folder = ModelFolder(tmp_path, "tiny")
@@ -279,9 +279,9 @@ def test_names_reach_no_torch() -> None:
     [
         ({"n_layer": 3}, "no tensor h.2.ln_1.weight"),
         ({"n_embd": 40}, "has shape"),
-        ({"n_head": 5}, "do not fit"),
-        ({"bos_token_id": None}, "names no valid bos_token_id"),
-        ({"n_positions": "many"}, "does not describe a GPT-2 model"),
+        ({"n_head": 5}, "does not fit"),
+        ({"bos_token_id": None, "eos_token_id": None}, "names no valid bos_token_id"),
+        ({"n_positions": "many"}, "does not describe a whole model of its type"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_refused(

@@ -11,7 +11,7 @@ import pytest
 from tools.errors import BadInput
 from tools.subject import prefixes
 from tools.subject.folder import ModelFolder
-from tools.subject.lean import LeanGPT2
+from tools.subject.gpt2 import LeanGPT2
 from tools.subject.memo import Memo
 from tools.subject.prefixes import in_order
 

@@ -33,13 +33,13 @@ from tools.index.shown import bfloat16_error
 from tools.index.store import BUILDING, ActivationIndex, layer_file
 from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.neuron import NeuronId
-from tools.subject.lean import LeanGPT2
+from tools.subject.lean import LeanModel
 
 _CHECKED_NEURONS, _CHECKED_EXCERPTS = 8, 5  # a layer, and of each neuron
 
 
 def build_index(
-    subject: LeanGPT2,
+    subject: LeanModel,
     model: str,
     corpus: SplitCorpus,
     source: Source,
@@ -108,7 +108,7 @@ def _finish(
     building: Path,
     plan: dict[str, Any],
     work: ShardWork,
-    subject: LeanGPT2,
+    subject: LeanModel,
     corpus: SplitCorpus,
     shape: IndexShape,
     engine: Engine,
@@ -218,7 +218,7 @@ def _assemble(
     write_manifest(building, plan | texts | {"files": texts["files"] | layers})
 
 
-def _check_rounding(building: Path, subject: LeanGPT2) -> None:
+def _check_rounding(building: Path, subject: LeanModel) -> None:
     """Put into the manifest how far bfloat16 is from float32, on the largest values of some neurons of each layer."""
     index = ActivationIndex(building)
     neurons, found = [], []

@@ -19,7 +19,7 @@ from tools.index.shape import INDEX_VERSION, STATISTICS_EXCERPTS
 from tools.index.shard import ShardWork
 from tools.index.store import ActivationIndex
 from tools.records.excerpts import EXCERPT_TOKENS
-from tools.subject.lean import LeanGPT2
+from tools.subject.lean import LeanModel
 
 PLAN = "plan.json"
 _TEXTS = ("lengths.npy", "documents.npy", "ids.npy", "texts.npy", *NAME_FILES)
@@ -68,7 +68,7 @@ def finished(folder: Path, plan: dict[str, Any]) -> ActivationIndex | None:
     return index
 
 
-def batch_for(subject: LeanGPT2, device: str) -> int:
+def batch_for(subject: LeanModel, device: str) -> int:
     """Excerpts at once: a power of two, since a layer holds some four arrays of its neurons' size at the same time."""
     each = 4 * 4 * subject.d_mlp * (EXCERPT_TOKENS + 1)
     fitting = max(1, _BATCH_BYTES[device] // each)
@@ -76,7 +76,7 @@ def batch_for(subject: LeanGPT2, device: str) -> int:
 
 
 def plan_of(
-    subject: LeanGPT2, corpus: SplitCorpus, source: Source, options: BuildOptions, work: ShardWork
+    subject: LeanModel, corpus: SplitCorpus, source: Source, options: BuildOptions, work: ShardWork
 ) -> dict[str, Any]:
     """What decides every byte of an index."""
     weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)

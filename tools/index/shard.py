@@ -17,7 +17,7 @@ from tools.index.shape import STATISTICS_EXCERPTS, IndexShape
 
 if TYPE_CHECKING:
     from tools.index.sweep import Kept, Statistics
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.lean import LeanModel
 
 ShardArrays = dict[str, NDArray[Any]]
 
@@ -53,7 +53,7 @@ class _Worker:
     the text is beaten by fewer in any part of it, so which shards a worker has met changes nothing in the end.
     """
 
-    subject: LeanGPT2
+    subject: LeanModel
     kept: dict[int, Kept]
 
 
@@ -108,12 +108,12 @@ def index_shard(work: ShardWork, shard: Shard, tokens: NDArray[Any], lengths: ND
 
 def _worker(work: ShardWork) -> _Worker:
     if work not in _WORKERS:
-        from tools.subject.lean import LeanGPT2
+        from tools.subject.load import lean_reader
         from tools.subject.resolve import resolve
 
         folder = resolve(work.model, lambda: True)
-        subject = LeanGPT2(folder, work.device, work.dtype)
-        if subject.fingerprint != work.fingerprint:
+        subject = lean_reader(folder, work.device, work.dtype)
+        if subject is None or subject.fingerprint != work.fingerprint:
             raise BadInput(
                 f"{work.model} on this worker ({Path(folder.path)}) has other weights than where the index is built: "
                 "fetch the same model on every machine."

@@ -23,7 +23,7 @@ from tools.index.shape import (
     VALUE_BINS,
     IndexShape,
 )
-from tools.subject.lean import LeanGPT2
+from tools.subject.lean import LeanModel
 
 _MANY = 16  # where one pair of excerpt and neuron in so many is kept, positions are sought for all pairs at once
 _EXPONENT_BIAS = 127
@@ -186,7 +186,7 @@ def _value_bins(largest: torch.Tensor) -> torch.Tensor:
 
 @torch.inference_mode()
 def sweep(
-    subject: LeanGPT2, ids: NDArray[np.int64], rows: NDArray[np.int64], kept: Kept, statistics: Statistics | None
+    subject: LeanModel, ids: NDArray[np.int64], rows: NDArray[np.int64], kept: Kept, statistics: Statistics | None
 ) -> None:
     """Read all neurons on a batch of texts of one length, and keep what is worth it.
 

@@ -13,6 +13,7 @@ from tools.errors import BadInput
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
 
+_FLOATS = ("F16", "BF16", "F32", "F64")
 _WHOLE_HASH_BYTES = 64 * 2**20
 _SAMPLES, _SAMPLE_BYTES = 64, 64 * 2**10
 
@@ -77,7 +78,13 @@ def check_folder(path: Path) -> None:
     Raises:
         BadInput: something is missing or damaged; the message says which file.
     """
-    read_json(path / "config.json")
+    quantised = read_json(path / "config.json").get("quantization_config")
+    if quantised:
+        method = quantised.get("quant_method", "an unknown method") if isinstance(quantised, dict) else quantised
+        raise BadInput(
+            f"the weights in {path} are quantised ({method}), and would be read without their scales: dequantise the "
+            "model with the library that made it, or give the model as it was before."
+        )
     for file in weight_files(path):
         _check_safetensors(file)
     if not any((path / name).is_file() for name in TOKENIZER_FILES):
@@ -106,6 +113,20 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
+def bos_id(folder: ModelFolder, config: dict[str, Any], n_rows: int) -> int:
+    """The id of BOS that config.json names, or of EOS where it names none that has one of the `n_rows` embeddings.
+
+    Raises:
+        BadInput: it names neither.
+    """
+    for key in ("bos_token_id", "eos_token_id"):
+        value = config.get(key)
+        value = value[0] if isinstance(value, list) and value else value
+        if isinstance(value, int) and 0 <= value < n_rows:
+            return value
+    raise BadInput(f"{folder.path / 'config.json'} names no valid bos_token_id or eos_token_id: readings need one.")
+
+
 def _check_safetensors(file: Path) -> None:
     size = file.stat().st_size
     with file.open("rb") as handle:
@@ -114,9 +135,16 @@ def _check_safetensors(file: Path) -> None:
             raise BadInput(f"{file} is damaged or cut short ({size} bytes): fetch or save the model again.")
         try:
             header = json.loads(handle.read(header_bytes))
-            end = max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+            header.pop("__metadata__", None)
+            end = max(entry["data_offsets"][1] for entry in header.values())
+            kinds = {entry["dtype"]: name for name, entry in header.items() if name.endswith("weight")}
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise BadInput(f"{file} is not a safetensors file: fetch or save the model again.") from error
+    for kind in kinds.keys() - set(_FLOATS):
+        raise BadInput(
+            f"{file} holds quantised weights ({kinds[kind]} is stored as {kind}), and would be read without their "
+            "scales: dequantise the model with the library that made it, or give the model as it was before."
+        )
     if 8 + header_bytes + end != size:
         raise BadInput(
             f"{file} should have {8 + header_bytes + end} bytes but has {size}: fetch or save the model again."

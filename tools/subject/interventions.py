@@ -11,13 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
 from tools.subject.batches import check_finite, chunks
-from tools.subject.folder import read_json
-from tools.subject.lean import LeanGPT2, Past
+from tools.subject.lean import LeanModel, Past
 from tools.subject.output import (
     Ranked,
     check_last,
@@ -35,25 +33,22 @@ from tools.subject.protocol import FloatArray, LastTokenEffect, TokenArray
 
 
 class LeanInterventions:
-    """Implements `tools.subject.protocol.Interventions` for GPT-2's architecture.
+    """Implements `tools.subject.protocol.Interventions` over a lean reader.
 
     Raises:
         BadInput: on construction, where the final norm or the output matrix is missing or does not fit.
     """
 
-    def __init__(self, model: LeanGPT2) -> None:
+    def __init__(self, model: LeanModel) -> None:
         self._model = model
-        tied = read_json(model.folder.path / "config.json").get("tie_word_embeddings", True)
-        self._head = "wte.weight" if tied else "lm_head.weight"
-        for name in ("ln_f.weight", "ln_f.bias", self._head):
-            if model.tensors.shape(name)[-1:] != [model.d_model]:
-                raise BadInput(
-                    f"{model.folder.path}: the tensor {name} does not fit the model's width {model.d_model}."
-                )
-        self._ln_f = model.tensors["ln_f.weight"].float(), model.tensors["ln_f.bias"].float()
+        if len(model.unembedding()) < model.tokenizer.d_vocab:
+            raise BadInput(
+                f"{model.folder.path}: the output matrix has {len(model.unembedding())} rows, fewer than the "
+                f"{model.tokenizer.d_vocab} tokens: save the whole model again."
+            )
         # A bound cache, so that it goes when the model goes.
         self._unembed = lru_cache(maxsize=1)(self._load_unembed)
-        self._directions = lru_cache(maxsize=1)(self._load_directions)
+        self._directions = lru_cache(maxsize=1)(model.output_directions)
 
     @torch.inference_mode()
     def generate(
@@ -78,9 +73,10 @@ class LeanInterventions:
         drawn: list[torch.Tensor] = []
         for step in range(n_tokens):
             if step:
-                x = model.embed(drawn[-1], len(start) + step)
+                at = torch.tensor([len(start) + step])
+                x = model.embed_at(drawn[-1], at)
                 for layer in range(model.n_layers):
-                    pasts[layer] = model.attend(x, layer, pasts[layer])
+                    pasts[layer] = model.attend(x, layer, at, pasts[layer])
                     model.feed_forward(x, layer)
             drawn.append(draw_tokens(self._logits(x[:, 0]), model.bos, model.tokenizer.d_vocab, temperature, rng))
         rows = torch.cat(drawn, dim=1).tolist() if drawn else [[]] * n_texts
@@ -163,7 +159,7 @@ class LeanInterventions:
                     change = torch.from_numpy(values[rows]) - neurons[at][at[0], which]
                     changed = (x[at] + change[:, None] * directions[which])[:, None]
                 elif i > layer:
-                    model.attend(changed, i, past, before)
+                    model.attend(changed, i, torch.from_numpy(lengths[rows])[:, None], past, before)
                     model.feed_forward(changed, i)
             note_effect(effect, rows, self._logits(x[at]), self._logits(changed[:, 0]), watched)
         check_finite(effect.divergence, model.name)
@@ -176,8 +172,8 @@ class LeanInterventions:
             BadInput: no such neuron.
         """
         check_neurons(self._model, layer, [index])
-        direction = self._directions(layer)[index] * self._ln_f[0]
-        weights: FloatArray = (self._model.tensors[self._head].float() @ direction).numpy()
+        direction = self._directions(layer)[index] * self._model.final_gain()
+        weights: FloatArray = (self._model.unembedding() @ direction).numpy()
         return weights[: self._model.tokenizer.d_vocab]
 
     def logit_effects(self, layer: int, index: int, k: int) -> tuple[Ranked, Ranked]:
@@ -199,11 +195,8 @@ class LeanInterventions:
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [..., rows of the output matrix] of a final residual stream [..., d_model]."""
-        return self._unembed()(F.layer_norm(x, (self._model.d_model,), *self._ln_f, self._model.eps))
+        return self._unembed()(self._model.final_norm(x))
 
     def _load_unembed(self) -> Map:
-        weight = self._model.tensors[self._head].float()
+        weight = self._model.unembedding()
         return linear(weight.t(), torch.zeros(len(weight)))
-
-    def _load_directions(self, layer: int) -> torch.Tensor:
-        return self._model.tensors[f"h.{layer}.mlp.c_proj.weight"].float()

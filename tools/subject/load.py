@@ -8,37 +8,53 @@ from typing import TYPE_CHECKING
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.subject.fetch import Progress
-from tools.subject.folder import ModelFolder, read_json
+from tools.subject.folder import ModelFolder, check_folder, read_json
 from tools.subject.protocol import SubjectModel
 from tools.subject.resolve import resolve
 from tools.subject.threads import make_waiting_passive
 
 if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.lean import LeanModel
 
 
 def load_subject(
     model: str, corpus_cached: Callable[[], bool] = lambda: False, progress: Progress | None = None
-) -> LeanGPT2 | BridgeModel:
+) -> LeanModel | BridgeModel:
     """Resolve `model` (see `tools.subject.resolve.resolve`, also for the errors) and load it for reading."""
     return open_subject(resolve(model, corpus_cached, progress))
 
 
-def open_subject(folder: ModelFolder) -> LeanGPT2 | BridgeModel:
-    """The subject model in `folder`: the lean reader for GPT-2's architecture, TransformerLens for every other.
+def open_subject(folder: ModelFolder) -> LeanModel | BridgeModel:
+    """The subject model in `folder`: a lean reader for GPT-2's and Llama's families, TransformerLens for every other.
 
     Raises:
         BadInput: the folder is damaged, or TransformerLens does not know the architecture.
     """
     make_waiting_passive()
-    from tools.subject.lean import LeanGPT2, can_read
-
-    if can_read(read_json(folder.path / "config.json")):
-        return LeanGPT2(folder)
+    check_folder(folder.path)
+    lean = lean_reader(folder)
+    if lean is not None:
+        return lean
     from tools.subject.bridge import open_bridge
 
     return open_bridge(folder)
+
+
+def lean_reader(folder: ModelFolder, device: str = "cpu", dtype: str = "float32") -> LeanModel | None:
+    """The lean reader that knows the architecture of the model in `folder`; None where none does.
+
+    Raises:
+        BadInput: the folder is damaged, or there is no such device or dtype.
+    """
+    from tools.subject import gpt2, llama
+
+    config = read_json(folder.path / "config.json")
+    if gpt2.can_read(config):
+        return gpt2.LeanGPT2(folder, device, dtype)
+    if llama.can_read(config):
+        return llama.LeanLlama(folder, device, dtype)
+    return None
 
 
 def check_neuron(subject: SubjectModel, neuron: NeuronId) -> None:

@@ -20,13 +20,15 @@ ACTIVATIONS: dict[str, Map] = {
     "gelu_pytorch_tanh": _gelu_tanh,
     "gelu": F.gelu,
     "relu": F.relu,
+    "silu": F.silu,
 }
 """Activation functions by the names that Hugging Face gives them."""
 
-_FUSED = {
+FUSED: dict[str | None, tuple[str, str]] = {
     None: ("none", ""), "gelu_new": ("gelu", "tanh"), "gelu_pytorch_tanh": ("gelu", "tanh"), "gelu": ("gelu", "none"),
     "relu": ("relu", ""),
 }  # fmt: skip
+"""Those that the packed map can apply itself, by what it calls them."""
 
 
 _FEW_ROWS = 16
@@ -39,7 +41,7 @@ def linear(weight: torch.Tensor, bias: torch.Tensor, activation: str | None = No
     Args:
         weight: the matrix.
         bias: [n_out].
-        activation: a name of `ACTIVATIONS`, or None for none.
+        activation: a name in `FUSED`, or None for none.
         packs_late: for weights that are kept in memory anyway: to pack them waits for more than a few rows, and few
             rows are never read by packed weights, so that no value depends on whether they are packed already.
     """
@@ -66,7 +68,7 @@ def _plain(weight: torch.Tensor, bias: torch.Tensor, activation: str | None) -> 
 def _packed(weight: torch.Tensor, bias: torch.Tensor, activation: str | None) -> Map:
     """The same with weights laid out once: about twice as fast on some CPUs, and the activation is almost free."""
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), None)
-    attribute, algorithm = _FUSED[activation]
+    attribute, algorithm = FUSED[activation]
     return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, attribute, [], algorithm)
 
 
@@ -75,9 +77,7 @@ def can_pack(dtype: torch.dtype) -> bool:
     """Whether this build of torch has the private packed linear map for `dtype`, and it computes what it should."""
     x, weight, bias = torch.ones(2, 3, 16), torch.arange(-64, 64.0).reshape(16, 8) / 64, torch.ones(8)
     try:
-        found = {
-            name: _packed(weight.to(dtype), bias.to(dtype), name)(x.to(dtype)).float() for name in (None, *ACTIVATIONS)
-        }
+        found = {name: _packed(weight.to(dtype), bias.to(dtype), name)(x.to(dtype)).float() for name in FUSED}
     except (AttributeError, RuntimeError, TypeError):
         return False
     exact, error = x @ weight + bias, 4 * torch.finfo(dtype).eps

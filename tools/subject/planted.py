@@ -30,7 +30,7 @@ from tools.subject.protocol import FloatArray, Interventions, LastTokenEffect, T
 
 if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.lean import LeanModel
     from tools.subject.tokenizer import FolderTokenizer
 
 Function = Callable[[list[str]], Sequence[float]]
@@ -114,7 +114,7 @@ class PlantedModel:
         BadInput: a function cannot be imported, or the model underneath is itself planted.
     """
 
-    def __init__(self, base: LeanGPT2 | BridgeModel, entries: Sequence[str]) -> None:
+    def __init__(self, base: LeanModel | BridgeModel, entries: Sequence[str]) -> None:
         self.base = base
         self.functions = [planted_function(entry) for entry in entries]
         order = sorted(range(base.d_mlp), key=lambda i: hashlib.sha256(f"0:{i}".encode()).hexdigest())

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tools.subject.protocol import FloatArray, TokenArray
 
 if TYPE_CHECKING:
-    from tools.subject.lean import LeanGPT2
+    from tools.subject.lean import LeanModel
 
 _MOST_NODES = 4096
 _ROWS = 512
@@ -59,30 +59,31 @@ def in_order(tokens: TokenArray, lengths: NDArray[np.int64]) -> Texts:
 
 
 @torch.inference_mode()
-def read_alike(model: LeanGPT2, texts: Texts, shape: tuple[int, ...], layer: int) -> FloatArray:
+def read_alike(model: LeanModel, texts: Texts, shape: tuple[int, ...], layer: int) -> FloatArray:
     """What the MLP of `layer` gets as input, float32 [*shape, d_model] for a batch of `shape` [batch, pos], else 0."""
     out = np.zeros((*shape, model.d_model), dtype=np.float32)
     for tree in _trees(texts, model.bos):
         groups = tree.groups(model.device)
-        x = model.embed_at(torch.from_numpy(tree.ids), torch.from_numpy(tree.positions))
+        positions = torch.from_numpy(tree.positions)
+        x = model.embed_at(torch.from_numpy(tree.ids), positions)
         for i in range(layer):
-            _attend(model, x, groups, i)
+            _attend(model, x, positions, groups, i)
             for part in torch.split(x, _ROWS):
                 model.feed_forward(part, i)
-        _attend(model, x, groups, layer)
+        _attend(model, x, positions, groups, layer)
         inputs = model.mlp_norm(x, layer).float().cpu().numpy()
         for row, path in zip(tree.rows, tree.paths, strict=True):
             out[row, : len(path) - 1] = inputs[path[1:]]
     return out
 
 
-def _attend(model: LeanGPT2, x: torch.Tensor, groups: list[_Group], layer: int) -> None:
-    """Add attention's output to the residual streams `x` [n_nodes, d_model] in place."""
-    qkv = model.queries_keys_values(x, layer)
-    mixed = qkv[:, 2].clone()  # the root sees itself alone
+def _attend(model: LeanModel, x: torch.Tensor, positions: torch.Tensor, groups: list[_Group], layer: int) -> None:
+    """Add attention's output to the residual streams `x` [n_nodes, d_model] at `positions` [n_nodes] in place."""
+    queries, keys, values = model.queries_keys_values(x, layer, positions)
+    mixed = values.repeat_interleave(queries.shape[1] // values.shape[1], 1)  # the root sees itself alone
     for group in groups:
-        q = qkv[:, 0][group.queries].transpose(1, 2)
-        k, v = qkv[:, 1:][group.keys].permute(2, 0, 3, 1, 4)
+        q = queries[group.queries].transpose(1, 2)
+        k, v = (part[group.keys].transpose(1, 2) for part in (keys, values))
         out = model.mix(q, k, v, layer, group.sees).transpose(1, 2).flatten(0, 1)
         mixed[group.nodes] = out[group.is_own]
     model.add_attention(x, mixed, layer)
