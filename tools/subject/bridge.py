@@ -1,4 +1,4 @@
-"""The subject model in TransformerLens: readings for every architecture, and all that is more than reading.
+"""The subject model in TransformerLens: readings for other architectures than the lean readers', and what is more.
 
 Importing this module takes seconds; the lean reader stands in for it wherever it can.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cached_property, lru_cache, partial
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from safetensors import safe_open
 
 from tools.errors import BadInput
 from tools.subject.batches import check_finite, chunks, map_chunks
-from tools.subject.folder import ModelFolder, check_folder, fingerprint, read_json, weight_files
-from tools.subject.lean import rows_of
+from tools.subject.folder import ModelFolder, bos_id, check_folder, fingerprint, read_json, weight_files
+from tools.subject.lean import rows_of, zero_padding
+from tools.subject.mlp_maps import read_maps
 from tools.subject.output import (
     Ranked,
     check_last,
@@ -37,18 +39,26 @@ from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
 class BridgeModel:
     """Implements `SubjectModel` and `Interventions` of `tools.subject.protocol` over a TransformerBridge.
 
+    A neuron is what goes into the output map of a layer's MLP. One forward pass on construction finds out how wide
+    that is, and by which weights and activation function each neuron comes from the MLP's input, so that one neuron
+    costs one neuron. Forward passes take turns: the hooks of two at once would collect each other's values.
+
     Raises:
-        BadInput: on construction, where the folder is damaged or TransformerLens cannot boot its architecture.
+        BadInput: on construction, where the folder is damaged, TransformerLens cannot boot its architecture, or the
+            MLPs compute their neurons in a way that is not understood, as mixtures of experts do.
     """
 
     def __init__(self, folder: ModelFolder) -> None:
         check_folder(folder.path)
         self.folder = folder
-        self._tokenizer = load_tokenizer(folder.path)
+        self._turn = RLock()
         self._bridge = _boot(folder)
-        self._bos = _bos_id(folder, self._tokenizer)
-        if not getattr(self._bridge.cfg, "d_mlp", None) or not hasattr(self._bridge, "blocks"):
+        n_rows = int(self._bridge.W_E.shape[0])
+        self.tokenizer: FolderTokenizer = load_tokenizer(folder.path)
+        self.bos = bos_id(folder, read_json(folder.path / "config.json"), n_rows)
+        if not hasattr(self._bridge, "blocks"):
             raise BadInput(f"{folder.name} has no stack of MLP blocks, so it has no neurons to read.")
+        self._maps = read_maps(self._bridge, folder.name, self.bos, self.tokenizer.d_vocab)
 
     @property
     def name(self) -> str:
@@ -63,27 +73,27 @@ class BridgeModel:
     @property
     def n_layers(self) -> int:
         """Number of layers."""
-        return int(self._bridge.cfg.n_layers)
+        return len(self._maps)
 
     @property
     def d_mlp(self) -> int:
         """Neurons per layer."""
-        return int(self._bridge.cfg.d_mlp)
+        return self._maps[0].d_mlp
 
     @property
     def d_model(self) -> int:
         """Width of the residual stream."""
-        return int(self._bridge.cfg.d_model)
+        return self._maps[0].d_model
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether neurons are products with a gate, and so take both signs."""
+        return self._maps[0].up is not None
 
     @property
     def n_ctx(self) -> int:
         """Most tokens of one text that can be read, BOS left out."""
         return int(self._bridge.cfg.n_ctx) - 1
-
-    @property
-    def tokenizer(self) -> FolderTokenizer:
-        """The model's own tokenizer."""
-        return self._tokenizer
 
     def mlp_input(self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int) -> FloatArray:
         """What the MLP of `layer` gets as input, float32 [batch, pos, d_model], 0 at padded positions.
@@ -97,7 +107,7 @@ class BridgeModel:
 
     @torch.inference_mode()
     def neuron_values(self, mlp_input: FloatArray, layer: int, index: int) -> FloatArray:
-        """What one neuron hands to the MLP's output map (post-GELU; gated where the MLP is), raw. Shape [...].
+        """What one neuron hands to the MLP's output map (post-activation; gated where the MLP is), raw. Shape [...].
 
         An all-zero input is padding (a norm never gives one) and its value is 0.
 
@@ -105,25 +115,16 @@ class BridgeModel:
             BadInput: no such layer or neuron.
         """
         check_neurons(self, layer, [index])
-        flat = rows_of(mlp_input)
-        kept: list[torch.Tensor] = []
-
-        def keep(value: torch.Tensor, hook: Any) -> torch.Tensor:
-            kept.append(value.reshape(-1, value.shape[-1])[:, index].clone())
-            return value
-
-        with self._bridge.hooks(fwd_hooks=[(f"blocks.{layer}.mlp.hook_post", keep)]):
-            for part in torch.split(flat, 2048):
-                self._bridge.blocks[layer].mlp(part[None])
-        values = torch.cat(kept) if kept else torch.zeros(0)
-        values[~flat.any(dim=1)] = 0
+        rows = rows_of(mlp_input)
+        values = self._maps[layer].one_neuron(rows, index)
+        zero_padding(values, rows)
         out: FloatArray = values.numpy().reshape(mlp_input.shape[:-1])
         check_finite(out, self.name)
         return out
 
     def embeddings(self) -> FloatArray:
-        """The token embedding matrix W_E, float32 [d_vocab, d_model]."""
-        out: FloatArray = self._bridge.W_E.detach()[: self._tokenizer.d_vocab].numpy()
+        """The token embedding matrix W_E, float32 [d_vocab, d_embedding]."""
+        out: FloatArray = self._bridge.W_E.detach()[: self.tokenizer.d_vocab].float().numpy()
         return out
 
     def null_neurons(self) -> range:
@@ -146,13 +147,14 @@ class BridgeModel:
             BadInput: the temperature is not positive, or prompt and continuation exceed `n_ctx`.
         """
         start = prompt_ids(self, prompt, n_tokens, temperature)
-        ids = torch.tensor([[self._bos, *start]] * n_texts)
-        step, past = ids, None
+        ids = torch.tensor([[self.bos, *start]] * n_texts)
         for _ in range(n_tokens):
-            logits, past = self._bridge(step, return_type="logits_and_cache", past_key_values=past, use_cache=True)
-            step = draw_tokens(logits[:, -1], self._bos, self._tokenizer.d_vocab, temperature, rng)
+            # read whole each time: not every architecture keeps what it has read in a way that the bridge can carry on
+            with self._turn:
+                logits = self._bridge(ids)
+            step = draw_tokens(logits[:, -1], self.bos, self.tokenizer.d_vocab, temperature, rng)
             ids = torch.cat([ids, step], dim=1)
-        return [self._tokenizer.decode(row[1:]) for row in ids.tolist()]
+        return [self.tokenizer.decode(row[1:]) for row in ids.tolist()]
 
     @torch.inference_mode()
     def ablate(
@@ -173,7 +175,7 @@ class BridgeModel:
         out = np.zeros(given.shape, dtype=np.float32)
         for rows, ids in chunks(tokens, lengths, **self._limits):
             batch = torch.from_numpy(ids)
-            original = self._bridge(batch)
+            original = self._logits(batch)
             at = slice(None), slice(1, None), index
             for k in range(len(given)):
                 values = torch.from_numpy(given[k, rows, : ids.shape[1] - 1])
@@ -206,7 +208,7 @@ class BridgeModel:
             batch, at = torch.from_numpy(ids), (torch.arange(len(rows)), torch.from_numpy(lengths[rows]))
             swapped = (*at, torch.from_numpy(indices[rows]))
             ablated = self._with(batch, layer, swapped, torch.from_numpy(values[rows]))
-            note_effect(effect, rows, self._bridge(batch)[at], ablated[at], watched)
+            note_effect(effect, rows, self._logits(batch)[at], ablated[at], watched)
         return effect
 
     @torch.inference_mode()
@@ -214,15 +216,22 @@ class BridgeModel:
         """How each token's logit moves per unit of the neuron, directly. Float32 [d_vocab]; see `logit_effects`.
 
         Raises:
-            BadInput: no such neuron.
+            BadInput: no such neuron, or an output map of another width than the residual stream.
         """
         check_neurons(self, layer, [index])
-        direction = self._bridge.blocks[layer].mlp.W_out[index].float()
-        gain = getattr(self._bridge.ln_final, "weight", None)
-        if gain is not None:
-            direction = direction * (gain + 1 if getattr(self._bridge.cfg, "rmsnorm_uses_offset", False) else gain)
-        weights: FloatArray = (direction @ self._bridge.W_U.float()).numpy()
-        return weights[: self._tokenizer.d_vocab]
+        direction = self._maps[layer].out[index].float()
+        for norm in (getattr(self._bridge.blocks[layer], "ln2_post", None), getattr(self._bridge, "ln_final", None)):
+            gain = getattr(norm, "weight", None)
+            if gain is not None:
+                direction = direction * (gain + 1 if getattr(self._bridge.cfg, "rmsnorm_uses_offset", False) else gain)
+        unembedding = self._bridge.W_U.float()
+        if unembedding.shape[0] != len(direction):
+            raise BadInput(
+                f"{self.name} puts another map between its last layer and its output matrix: what a neuron does to "
+                "the logits cannot be read off its weights."
+            )
+        weights: FloatArray = (direction @ unembedding).numpy()
+        return weights[: self.tokenizer.d_vocab]
 
     def logit_effects(self, layer: int, index: int, k: int) -> tuple[Ranked, Ranked]:
         """The `k` tokens the neuron promotes most and the `k` it suppresses most, each with its output weight.
@@ -233,34 +242,43 @@ class BridgeModel:
         Raises:
             BadInput: no such neuron.
         """
-        return strongest(self.output_weights(layer, index), self._tokenizer.token_strings(), k)
+        return strongest(self.output_weights(layer, index), self.tokenizer.token_strings(), k)
+
+    def _logits(self, batch: torch.Tensor) -> torch.Tensor:
+        with self._turn:
+            logits: torch.Tensor = self._bridge(batch)
+        return logits
 
     def _with(self, batch: torch.Tensor, layer: int, at: Any, values: torch.Tensor) -> torch.Tensor:
         """Logits of ids [batch, pos] with the neurons of `layer` at `at` (an index of [batch, pos, d_mlp]) replaced."""
 
         def swap(value: torch.Tensor, hook: Any) -> torch.Tensor:
-            value = value.clone()
-            value[at] = values.to(value.dtype)
-            return value
+            changed = value.reshape(*batch.shape, -1).clone()
+            changed[at] = values.to(value.dtype)
+            return changed.reshape(value.shape)
 
-        logits: torch.Tensor = self._bridge.run_with_hooks(batch, fwd_hooks=[(f"blocks.{layer}.mlp.hook_post", swap)])
+        with self._turn:
+            logits: torch.Tensor = self._bridge.run_with_hooks(
+                batch, fwd_hooks=[(f"blocks.{layer}.mlp.out.hook_in", swap)]
+            )
         return logits
 
     @property
     def _limits(self) -> dict[str, int]:
-        return {"bos": self._bos, "d_vocab": self._tokenizer.d_vocab, "n_ctx": self.n_ctx}
+        return {"bos": self.bos, "d_vocab": self.tokenizer.d_vocab, "n_ctx": self.n_ctx}
 
     @torch.inference_mode()
     def _mlp_input(self, ids: NDArray[np.int64], layer: int) -> FloatArray:
         kept: list[torch.Tensor] = []
 
         def keep(value: torch.Tensor, hook: Any) -> torch.Tensor:
-            kept.append(value.reshape(*ids.shape, -1).clone())
+            kept.append(value.reshape(*ids.shape, -1).float().clone())
             return value
 
-        self._bridge.run_with_hooks(
-            torch.from_numpy(ids), fwd_hooks=[(f"blocks.{layer}.mlp.hook_in", keep)], stop_at_layer=layer + 1
-        )
+        with self._turn:
+            self._bridge.run_with_hooks(
+                torch.from_numpy(ids), fwd_hooks=[(f"blocks.{layer}.mlp.in.hook_in", keep)], stop_at_layer=layer + 1
+            )
         out: FloatArray = kept[0].numpy()
         return out
 
@@ -316,15 +334,3 @@ def _check_tensors(folder: ModelFolder) -> None:
             raise BadInput(
                 f"{folder.path}: the tensor {name} has shape {found[name]}, config.json says {expected[name]}."
             )
-
-
-def _bos_id(folder: ModelFolder, tokenizer: FolderTokenizer) -> int:
-    """The model's BOS id, or its EOS id where it has none, as TransformerLens does."""
-    config = read_json(folder.path / "config.json")
-    for key in ("bos_token_id", "eos_token_id"):
-        value = config.get(key)
-        if isinstance(value, list) and value:
-            value = value[0]
-        if isinstance(value, int) and 0 <= value < tokenizer.d_vocab:
-            return value
-    raise BadInput(f"{folder.path / 'config.json'} names no valid bos_token_id or eos_token_id: readings need one.")
