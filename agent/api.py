@@ -140,7 +140,7 @@ def top(
     if n < 1:
         raise BadInput(f"the number of excerpts must be at least 1, not {n}.")
     config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index)
-    bench = _open(config, display or QuietDisplay())
+    bench = _open(config, display or QuietDisplay(), silences_of_always_on=False)
     explore = bench.evidence.explore
     order = np.argsort(-explore.values.max(1), kind="stable")[:n]
     strings = bench.vocabulary.strings
@@ -224,9 +224,9 @@ def score_sentence(
     )  # fmt: skip
 
 
-def _open(config: RunConfig, display: Display) -> Bench:
+def _open(config: RunConfig, display: Display, silences_of_always_on: bool = True) -> Bench:
     """The bench for a question that leaves no trace: what there is to know about the corpus is said on the screen."""
-    bench = open_bench(config, display)
+    bench = open_bench(config, display, silences_of_always_on=silences_of_always_on)
     for note in bench.scan.corpus.notes:
         display.note(note)
     return bench

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,9 @@ from agent.config import RunConfig
 from agent.llms import LLMs, open_llms
 from agent.openings import CountedOpenings
 from agent.shelf import Shelf
-from agent.subjects import Subject, open_neuron
+from agent.subjects import open_neuron
 from tools.bench import Bench, IndexUsed
+from tools.evidence.gated import always_on, silences
 from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
 from tools.evidence.scan import excerpts_of
 from tools.evidence.splits import PARTS, SplitCorpus
@@ -30,15 +30,13 @@ from tools.roles import Explainer
 from tools.rules.explainer import RulesExplainer, RulesSimulator
 from tools.rules.tables import AllTokens, ListedTokens
 from tools.rules.vocabulary import Vocabulary
+from tools.subject.protocol import SubjectModel
 from traces.console import Display
-
-if TYPE_CHECKING:
-    pass
 
 
 def open_subject_for(
     target: str, model: str, display: Display, planted: tuple[str, ...] = (), shelf: Shelf | None = None
-) -> tuple[Subject, NeuronId]:
+) -> tuple[SubjectModel, NeuronId]:
     """The subject model that a target means, and the neuron, checked to exist.
 
     Raises:
@@ -55,6 +53,7 @@ def open_bench(
     ledger: Ledger | None = None,
     shelf: Shelf | None = None,
     llms: LLMs | None = None,
+    silences_of_always_on: bool = True,
 ) -> Bench:
     """Everything that is known of a neuron before the run begins; reads the layer over the corpus when not cached.
 
@@ -64,6 +63,7 @@ def open_bench(
         ledger: counts the openings of the sealed split.
         shelf: what was opened before.
         llms: who answers in place of the endpoints that the config names.
+        silences_of_always_on: whether a neuron that is nearly always on is asked about where it goes silent.
 
     Raises:
         BadInput: target, model or corpus cannot be used.
@@ -76,7 +76,11 @@ def open_bench(
     index, corpus = shelf.evidence(config, subject, display)
     display.note(f"{subject.name}/{neuron} on {_described(config, index, corpus)}")
     scan = shelf.scan(subject, corpus, neuron.layer, display)
-    evidence = neuron_evidence(scan, neuron.index, sought_excerpts(index, neuron) if index else None)
+    evidence = neuron_evidence(scan, neuron, sought_excerpts(index, neuron) if index else None)
+    if silences_of_always_on and subject.is_gated and (found := always_on(evidence)) is not None:
+        subject = silences(subject, neuron, found)
+        scan = scan.asked_of(subject)
+        evidence = neuron_evidence(scan, neuron, always_on=found)
     if config.half is not None:
         evidence = _half_of(evidence, config.half)
     vocabulary = shelf.vocabulary(subject)

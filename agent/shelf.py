@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent.config import RunConfig
 from agent.subjects import Subject, open_model
@@ -17,11 +16,9 @@ from tools.index.find import Source, check_source, find_index
 from tools.index.store import ActivationIndex
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.planted import PlantedModel
+from tools.subject.protocol import SubjectModel
+from tools.subject.sides import ModelView
 from traces.console import Display
-
-if TYPE_CHECKING:
-    from tools.subject.bridge import BridgeModel
-    from tools.subject.lean import LeanModel
 
 _SMALL_MODEL = 10_000_000
 _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000
@@ -59,7 +56,7 @@ class Shelf:
             self.texts[key] = load_texts(spec, model, most)
         return self.texts[key]
 
-    def corpus(self, subject: Subject, spec: str | None, tokens: int | None, display: Display) -> SplitCorpus:
+    def corpus(self, subject: SubjectModel, spec: str | None, tokens: int | None, display: Display) -> SplitCorpus:
         """A corpus in its four splits.
 
         Raises:
@@ -73,7 +70,7 @@ class Shelf:
             self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display)
         return self.corpora[key]
 
-    def index(self, subject: Subject, spec: str | None, index: str) -> tuple[ActivationIndex, SplitCorpus] | None:
+    def index(self, subject: SubjectModel, spec: str | None, index: str) -> tuple[ActivationIndex, SplitCorpus] | None:
         """The activation index that serves a model and a corpus, and the sample of its texts that every neuron shares.
 
         Args:
@@ -99,7 +96,7 @@ class Shelf:
             self.indexes[key] = (found, found.sampled_corpus(notes)) if found else None
         return self.indexes[key]
 
-    def auto_index(self, subject: Subject, spec: str | None) -> tuple[ActivationIndex, SplitCorpus] | None:
+    def auto_index(self, subject: SubjectModel, spec: str | None) -> tuple[ActivationIndex, SplitCorpus] | None:
         """The index in the cache that a run takes unasked: none where it would read more text without one."""
         found = self.index(subject, spec, "auto")
         return None if found is None or _is_small(found[0], subject) else found
@@ -116,7 +113,7 @@ class Shelf:
         return Source(texts.fingerprint), texts.notes
 
     def evidence(
-        self, config: RunConfig, subject: Subject, display: Display
+        self, config: RunConfig, subject: SubjectModel, display: Display
     ) -> tuple[ActivationIndex | None, SplitCorpus]:
         """The index that a run takes its evidence from, if there is one, and the texts that all neurons share.
 
@@ -124,10 +121,15 @@ class Shelf:
             BadInput: an index is named beside what does not go with one, or does not fit.
             NotAvailable, StorageError: see `corpus` and `index`.
         """
-        if config.index not in ("auto", "none") and (config.corpus_tokens or config.planted):
+        # An index holds the largest values of neurons, so it knows nothing of their other side.
+        is_negative = isinstance(subject, ModelView)
+        if config.index not in ("auto", "none") and (config.corpus_tokens or config.planted or is_negative):
             given = "--corpus-tokens" if config.corpus_tokens else "--planted"
-            raise BadInput(f"an index is read whole, and of a real model: leave out --index or {given}.")
-        if config.index != "none" and not config.corpus_tokens and not config.planted:
+            given = "the minus sign" if is_negative else given
+            raise BadInput(
+                f"an index is read whole, and holds the positive side of real neurons: leave out --index or {given}."
+            )
+        if config.index != "none" and not config.corpus_tokens and not config.planted and not is_negative:
             if config.index == "auto":
                 found = self.auto_index(subject, config.corpus)
             else:
@@ -136,7 +138,7 @@ class Shelf:
                 return found
         return None, self.corpus(subject, config.corpus, config.corpus_tokens, display)
 
-    def scan(self, subject: Subject, corpus: SplitCorpus, layer: int, display: Display) -> LayerScan:
+    def scan(self, subject: SubjectModel, corpus: SplitCorpus, layer: int, display: Display) -> LayerScan:
         """A layer read over a corpus.
 
         Raises:
@@ -148,9 +150,9 @@ class Shelf:
             self.scans[key] = scan_layer(subject, corpus, layer, default_cache_dir(), display)
             for note in self.scans[key].notes:
                 display.note(note)
-        return self.scans[key]
+        return self.scans[key].asked_of(subject)
 
-    def vocabulary(self, subject: Subject) -> Vocabulary:
+    def vocabulary(self, subject: SubjectModel) -> Vocabulary:
         """The tokens of a subject model as rules see them."""
         if subject.fingerprint not in self.vocabularies:
             made = Vocabulary(subject.tokenizer.token_strings(), subject.embeddings())
@@ -158,14 +160,14 @@ class Shelf:
         return self.vocabularies[subject.fingerprint]
 
 
-def _is_small(index: ActivationIndex, subject: Subject) -> bool:
+def _is_small(index: ActivationIndex, subject: SubjectModel) -> bool:
     """Whether a run reads more text without this index."""
     about = index.manifest["corpus"]
     base = subject.base if isinstance(subject, PlantedModel) else subject
     return not about["is_whole"] and about["n_tokens"] < default_corpus_tokens(base)
 
 
-def default_corpus_tokens(subject: LeanModel | BridgeModel) -> int:
+def default_corpus_tokens(subject: SubjectModel) -> int:
     """How much of a corpus to read when nothing is said: about half a minute's worth for a small model on two cores."""
     weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
     return _TOKENS_SMALL if weights < _SMALL_MODEL else _TOKENS_LARGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from agent import belief
 from agent.config import RunConfig
@@ -110,6 +110,7 @@ class Investigation:
         leaders: (units used, hypothesis) whenever the lead may have changed.
         gain: paired development gain of the best over what was best `patience` rounds ago.
         theta: the raw value above which the neuron fires, as it stands in the trace.
+        sides: of a gated neuron, `other_side` and, where it is, `always_on`, as they go into the result.
         designed: the experiments of this round.
         before: for each rival of this round, what it says of its experiments' texts as they were before the change.
         separated: hypotheses of which each meaning has entered as a rival.
@@ -132,6 +133,7 @@ class Investigation:
     leaders: list[tuple[int, Hypothesis]] = field(default_factory=list)
     gain: Interval | None = None
     theta: float = 0.0
+    sides: dict[str, Any] = field(default_factory=dict)
     designed: Designed | None = None
     before: list[list[float | None]] = field(default_factory=list)
     separated: set[str] = field(default_factory=set)

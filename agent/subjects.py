@@ -12,7 +12,9 @@ from tools.records.neuron import NeuronId, parse_target
 from tools.subject.load import check_neuron, open_subject
 from tools.subject.names import short_name
 from tools.subject.planted import PlantedModel
+from tools.subject.protocol import SubjectModel
 from tools.subject.resolve import resolve
+from tools.subject.sides import side_of
 from traces.console import Display
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def open_model(model: str, planted: tuple[str, ...], display: Display) -> Subjec
     return PlantedModel(base, planted) if planted else base
 
 
-def open_neuron(target: str, model: str, open_named: Callable[[str], Subject]) -> tuple[Subject, NeuronId]:
+def open_neuron(target: str, model: str, open_named: Callable[[str], Subject]) -> tuple[SubjectModel, NeuronId]:
     """The subject model that a target means, opened by its name, and the neuron, checked to exist.
 
     Raises:
@@ -52,4 +54,4 @@ def open_neuron(target: str, model: str, open_named: Callable[[str], Subject]) -
         raise BadInput(f"the target names the model {named} and --model names {model}: give one of them.")
     subject = open_named(named or model)
     check_neuron(subject, neuron)
-    return subject, neuron
+    return side_of(subject, neuron), neuron

@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 from tools.records.result import Result, Unscored
+from tools.records.sides import AlwaysOn, OtherSide
 from traces.causal import causal_lines
 from traces.text import cost_text, one_line, score_text
 
@@ -20,7 +21,14 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
     lines = [f"{result.model}/{result.neuron}: {result.verdict}"]
     if extra.get("reason"):
         lines += _wrapped(f"({extra['reason']})", width)
-    lines += ["", *_wrapped(result.explanation or "No explanation.", width), ""]
+    said = result.explanation or "No explanation."
+    if extra.get("always_on"):
+        on = AlwaysOn.model_validate(extra["always_on"])
+        lines += ["", *_wrapped(on.line(result.neuron), width)]
+        said = f"Always on, except: {said}" if result.explanation else said
+    lines += ["", *_wrapped(said, width), ""]
+    if extra.get("other_side"):
+        lines += [*_wrapped(OtherSide.model_validate(extra["other_side"]).line(), width), ""]
 
     for number, meaning in enumerate(extra.get("meanings", []) if result.verdict == "split" else [], 1):
         fired, silenced = meaning["predicted_positive"]["passed"], meaning["minimal_pair"]["passed"]
@@ -31,9 +39,9 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
         lines.append("")
 
     scores = {"sealed score": result.score} | dict(result.baselines)
-    said = {name: score_text(score.model_dump()) for name, score in scores.items()}
-    column = max(len(text) for text in said.values())
-    for name, text in said.items():
+    told = {name: score_text(score.model_dump()) for name, score in scores.items()}
+    column = max(len(text) for text in told.values())
+    for name, text in told.items():
         gain = (extra.get("gains") or {}).get(name) or {}
         more = f"   the explanation's gain over it: {score_text(gain)}" if gain.get("value") is not None else ""
         lines.append(f"  {name.replace('_', '-'):<17}  {text:<{column}}{more}".rstrip())

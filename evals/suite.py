@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -24,6 +24,9 @@ from tools.records.neuron import NeuronId, parse_target
 from tools.subject.planted import Function, planted_function
 
 LIBRARY = "evals.planted.shipped"
+
+Shape: TypeAlias = tuple[int, int] | tuple[int, int, bool]
+"""Layers of a model, neurons of a layer, and whether they have a negative side; they have none unless it is said."""
 
 _TRIED: tuple[list[str], ...] = (
     [],
@@ -258,14 +261,19 @@ def load_suite(name_or_path: str | Path) -> Suite:
     return replace(suite, ceiling=suite.has_real if found.ceiling is None else found.ceiling)
 
 
-def hash_order(n_layers: int, d_mlp: int) -> list[NeuronId]:
-    """All neurons of a model by SHA-256 of "layer:neuron"."""
-    everything = [NeuronId(layer, index) for layer in range(n_layers) for index in range(d_mlp)]
-    return sorted(everything, key=lambda n: hashlib.sha256(f"{n.layer}:{n.index}".encode()).hexdigest())
+def hash_order(n_layers: int, d_mlp: int, is_gated: bool = False) -> list[NeuronId]:
+    """All neurons of a model, each side by itself, by SHA-256 of "layer:neuron" and a minus sign for the negative."""
+    sides = (False, True) if is_gated else (False,)
+    everything = [NeuronId(layer, i, side) for layer in range(n_layers) for i in range(d_mlp) for side in sides]
+    key = "{0.layer}:{0.index}{1}"
+    return sorted(
+        everything,
+        key=lambda n: hashlib.sha256(key.format(n, "-" if n.is_negative else "").encode()).hexdigest(),
+    )
 
 
 def expand(
-    suite: Suite, shape: tuple[int, int] = (0, 0), is_firing: Callable[[NeuronId], bool] | None = None
+    suite: Suite, shape: Shape = (0, 0), is_firing: Callable[[NeuronId], bool] | None = None
 ) -> list[SuiteNeuron]:
     """The neurons of a suite, in the order of its sections: planted, nothing, own, real, puzzles.
 
@@ -361,7 +369,7 @@ def _own(suite: Suite) -> Iterator[SuiteNeuron]:
         )  # fmt: skip
 
 
-def _named(suite: Suite, shape: tuple[int, int]) -> Iterator[SuiteNeuron]:
+def _named(suite: Suite, shape: Shape) -> Iterator[SuiteNeuron]:
     for section in suite.sections.neuron:
         if section.target is None:
             continue
@@ -375,9 +383,7 @@ def _named(suite: Suite, shape: tuple[int, int]) -> Iterator[SuiteNeuron]:
         yield SuiteNeuron(str(neuron), "real", str(neuron))
 
 
-def _sampled(
-    suite: Suite, shape: tuple[int, int], is_firing: Callable[[NeuronId], bool] | None
-) -> Iterator[SuiteNeuron]:
+def _sampled(suite: Suite, shape: Shape, is_firing: Callable[[NeuronId], bool] | None) -> Iterator[SuiteNeuron]:
     for section in suite.sections.sample:
         assert is_firing is not None, "a sample needs to know which neurons fire"
         layers = section.layers if section.layers is not None else list(range(shape[0]))
@@ -395,7 +401,7 @@ def _sampled(
 
 
 def _first_firing(
-    suite: Suite, shape: tuple[int, int], layers: Sequence[int], n: int, is_firing: Callable[[NeuronId], bool]
+    suite: Suite, shape: Shape, layers: Sequence[int], n: int, is_firing: Callable[[NeuronId], bool]
 ) -> Iterator[SuiteNeuron]:
     left = n
     for neuron in hash_order(*shape):

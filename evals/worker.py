@@ -21,7 +21,7 @@ from evals.folder import folder_name
 from evals.measures import named, recovery, scorer_check
 from evals.records import AnytimePoint, CellError, CellResult, NeuronRecord, Registered
 from evals.stability import save_simulation
-from evals.suite import LIBRARY, SuiteNeuron
+from evals.suite import LIBRARY, Shape, SuiteNeuron
 from evals.trial import check_scanned
 from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, measured
@@ -82,10 +82,10 @@ def fingerprints(setting: Setting) -> tuple[str, str, str]:
     return subject.name, subject.fingerprint, corpus.fingerprint
 
 
-def shape(setting: Setting) -> tuple[int, int]:
-    """Layers and neurons per layer of the real model."""
+def shape(setting: Setting) -> Shape:
+    """Layers and neurons per layer of the real model, and whether they have two sides."""
     subject = _subject(setting, planted=False)
-    return subject.n_layers, subject.d_mlp
+    return subject.n_layers, subject.d_mlp, subject.is_gated
 
 
 def scan(setting: Setting, layer: int, planted: bool, display: Display) -> None:
@@ -101,7 +101,9 @@ def scan(setting: Setting, layer: int, planted: bool, display: Display) -> None:
     if isinstance(subject, PlantedModel):
         for index, function in enumerate(subject.functions):
             if _is_own(function.entry):
-                check_scanned(function, neuron_evidence(found, index).explore, subject.tokenizer.token_strings())
+                check_scanned(
+                    function, neuron_evidence(found, NeuronId(layer, index)).explore, subject.tokenizer.token_strings()
+                )
 
 
 def is_firing(setting: Setting, neuron: NeuronId) -> bool:

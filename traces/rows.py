@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.records.result import Result
 
-_NEURON = re.compile(r"L(\d+)N(\d+)")
+_NEURON = re.compile(r"L(\d+)N(\d+)-?")
 
 
 @dataclasses.dataclass(frozen=True)

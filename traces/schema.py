@@ -93,7 +93,7 @@ CREATE INDEX results_by_layer ON results (layer, idx);
 CREATE INDEX results_by_score ON results (score);
 """
 
-_NEURON = re.compile(r"L(\d+)N(\d+)")
+_NEURON = re.compile(r"L(\d+)N(\d+)-?")
 
 
 def _to_1(connection: sqlite3.Connection) -> None:

@@ -114,7 +114,10 @@ def choose(
     Raises:
         BadInput: a line or a published file cannot be used, or nothing is left.
     """
-    everything = {NeuronId(layer, i) for layer in _layers(asked, subject) for i in range(subject.d_mlp)}
+    sides = (False, True) if subject.is_gated else (False,)
+    everything = {
+        NeuronId(layer, i, side) for layer in _layers(asked, subject) for i in range(subject.d_mlp) for side in sides
+    }
     left, wrong = set(everything), list(bad)
     why_none = "--below, --layers and the others must all hold"
     if asked.neurons is not None:
@@ -140,7 +143,7 @@ def choose(
     elif asked.by_score:
         for row in rows:
             if row.layer is not None and row.idx is not None and _is_low(row.score, asked.below):
-                earlier[NeuronId(row.layer, row.idx)] = row
+                earlier[parse_target(row.neuron)[1]] = row
         left &= earlier.keys()
         if not earlier:
             why_none = "no run of it has such a score"

@@ -184,6 +184,7 @@ def _result(
         "status": run.bench.evidence.status,
         "n_tokens": corpus.n_tokens,
         "tool_calls": run.toolbox.n_calls,
+        **run.sides,
         **details,
     }
     if winner and winner.by:

@@ -10,7 +10,7 @@ from langgraph.types import Command
 from agent.state import Investigation, LoopState
 from tools.catalogue.hypotheses import Gather
 from tools.catalogue.hypotheses import Gathered as Known
-from traces.events import Decided, Gathered, Stage
+from traces.events import Decided, Gathered, Note, Stage
 
 
 def gather(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["propose", "react", "conclude"]]:
@@ -32,6 +32,19 @@ def gather(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
             },
         )
     )
+    run.sides = {
+        name: found.model_dump(mode="json")
+        for name, found in (("always_on", known.always_on), ("other_side", known.other_side))
+        if found is not None
+    }
+    if run.bench.evidence.neuron.is_negative:
+        run.trace.emit(
+            Note(message=f"{run.bench.evidence.neuron} is the side below zero: values have their sign turned.")
+        )
+    if known.always_on is not None:
+        run.trace.emit(Note(message=known.always_on.line(str(run.bench.evidence.neuron))))
+    if known.other_side is not None:
+        run.trace.emit(Note(message=known.other_side.line()))
     if known.status == "dead":
         run.trace.emit(Decided(action="stop", reason="dead: the neuron never goes above theta on any split"))
         return Command(goto="conclude", update={"stop": "dead"})

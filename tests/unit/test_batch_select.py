@@ -27,6 +27,7 @@ class Shape:
     name: str = "mini"
     n_layers: int = 4
     d_mlp: int = 10
+    is_gated: bool = False
 
 
 def row(neuron: str, **changes: Any) -> ResultRow:

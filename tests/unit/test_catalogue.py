@@ -24,6 +24,7 @@ from tools.evidence.scan import scan_layer
 from tools.evidence.splits import split_corpus
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
+from tools.records.neuron import NeuronId
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.roles import Revealed
 from tools.rules.explainer import RulesExplainer, RulesSimulator
@@ -57,6 +58,7 @@ class Planted:
 
     name, fingerprint, n_layers, d_mlp, d_model, n_ctx = "planted", "p" * 64, 1, D_MLP, D_MODEL, 64
     tokenizer = Words()
+    is_gated = False
 
     def __init__(self):
         rng = np.random.default_rng(0)
@@ -84,9 +86,11 @@ class Planted:
     def interventions(self):
         return self
 
-    def generate(self, prompt, n_texts, n_tokens, temperature, rng):
-        drawn = rng.integers(N_TOKENS, size=(n_texts, n_tokens))
-        return [" ".join([*prompt.split(), *(f"w{i}" for i in row)]) for row in drawn]
+    def generate(self, prompts, n_tokens, temperature, rng):
+        drawn = rng.integers(N_TOKENS, size=(len(prompts), n_tokens))
+        return [
+            " ".join([*prompt.split(), *(f"w{i}" for i in row)]) for prompt, row in zip(prompts, drawn, strict=True)
+        ]
 
 
 class Ledger:
@@ -117,7 +121,7 @@ def scan(tmp_path_factory):
 def bench(scan) -> Bench:
     vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
     return Bench(
-        subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, 0), vocabulary=vocabulary,
+        subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), vocabulary=vocabulary,
         explainers=(RulesExplainer(vocabulary),), simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
     )  # fmt: skip
 
@@ -260,7 +264,7 @@ def test_a_neuron_whose_every_text_was_used_is_still_asked_about(box, bench):
 def test_sampled_text_repeats_nothing_of_the_corpus(box, bench):
     corpus = bench.scan.corpus
     known = bench.subject.tokenizer.decode(corpus.sealed.open(0).tokens[0, :20].tolist())
-    bench.subject.generate = lambda prompt, n_texts, *_: [f"{prompt} {known} w{i}".strip() for i in range(n_texts)]
+    bench.subject.generate = lambda prompts, *_: [f"{p} {known} w{i}".strip() for i, p in enumerate(prompts)]
     try:
         designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas={"sampled": 9}))
     finally:

@@ -20,6 +20,7 @@ from tools.evidence.progress import NoProgress
 from tools.evidence.scan import scan_layer
 from tools.evidence.splits import split_corpus
 from tools.records.excerpts import Excerpts, ExploreReadings, Readings
+from tools.records.neuron import NeuronId
 from tools.records.result import Unscored
 from tools.rules.explainer import RulesExplainer, RulesSimulator
 from tools.rules.vocabulary import Vocabulary
@@ -202,7 +203,7 @@ def checked(scan, monkeypatch):
         monkeypatch.setattr(Wired, "strength", strength)
         monkeypatch.setattr(Wired, "refused", refused)
         vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
-        evidence = neuron_evidence(scan, 0)
+        evidence = neuron_evidence(scan, NeuronId(scan.layer, 0))
         if sought:
             evidence = replace(evidence, explore=with_sought(evidence.explore))
         bench = Bench(

@@ -54,8 +54,8 @@ def believe(tokens):
     return Believed(np.where(tokens == 9, 0.4, 0.0), np.where(tokens >= 0, leader, 0))
 
 
-def sample(prompt, n_texts, n_tokens, rng):
-    return len(prompt), [(*prompt, *rng.integers(0, N_TOKENS, size=n_tokens).tolist()) for _ in range(n_texts)]
+def sample(prompts, n_tokens, rng):
+    return [(len(prompt), (*prompt, *rng.integers(0, N_TOKENS, size=n_tokens).tolist())) for prompt in prompts]
 
 
 def setting(kind="some", n=60, used=frozenset(), named=(), rng=0, **changes):
@@ -231,9 +231,9 @@ def test_look_alikes_are_few_where_the_leader_says_that_all_fires():
 def test_sampled_texts_are_cut_where_rivals_disagree_or_the_leader_is_surest():
     prompts = []
 
-    def noted(prompt, n_texts, n_tokens, rng):
-        prompts.append(prompt)
-        return sample(prompt, n_texts, n_tokens, rng)
+    def noted(given, n_tokens, rng):
+        prompts.extend(dict.fromkeys(given))
+        return sample(given, n_tokens, rng)
 
     where = setting(named=[3, 4], sample=noted)
     found = make("sampled", where)
@@ -260,7 +260,9 @@ def test_sampled_texts_end_before_they_repeat_the_corpus(most):
 
 
 def test_nothing_is_sampled_where_no_token_fits():
-    assert make("sampled", setting(sample=lambda prompt, n_texts, n_tokens, rng: (len(prompt), []))) == []
+    assert (
+        make("sampled", setting(sample=lambda prompts, n_tokens, rng: [(len(prompt), ()) for prompt in prompts])) == []
+    )
 
 
 def test_what_repeats_the_corpus():

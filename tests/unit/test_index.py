@@ -477,8 +477,8 @@ def test_evidence_is_the_shared_sample_and_the_top_of_all_text(world, index, tmp
     assert len(sample.explore) < len(corpus.explore)
     scan = scan_layer(subject, sample, 1, tmp_path, NoProgress())
     neuron = NeuronId(1, 9)
-    evidence = neuron_evidence(scan, 9, sought_excerpts(index, neuron))
-    alone = neuron_evidence(scan, 9)
+    evidence = neuron_evidence(scan, NeuronId(scan.layer, 9), sought_excerpts(index, neuron))
+    alone = neuron_evidence(scan, NeuronId(scan.layer, 9))
     assert evidence.theta == alone.theta
     best = top_entries(index, neuron, "explore")
     order = np.argsort(-evidence.explore.values.max(1), kind="stable")[:20]

@@ -169,6 +169,6 @@ def test_weights_are_refused_and_text_comes_from_below(model):
         whole.ablate(np.zeros((1, 2), np.int32), np.array([2]), 0, 0, np.zeros((1, 2), np.float32))
     with pytest.raises(BadInput, match="no output weights"):
         whole.logit_effects(0, 0, 3)
-    made = whole.generate("import", 2, 3, 1.0, np.random.default_rng(0))
+    made = whole.generate(["import"] * 2, 3, 1.0, np.random.default_rng(0))
     assert len(made) == 2
     assert all(text.startswith("import") for text in made)

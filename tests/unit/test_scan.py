@@ -16,6 +16,7 @@ from tools.evidence.sample import stratified_rows
 from tools.evidence.scan import LayerScan, scan_layer
 from tools.evidence.splits import SplitCorpus, split_corpus
 from tools.records.excerpts import DevelopmentReadings, ExploreReadings, SealedReadings
+from tools.records.neuron import NeuronId
 
 N_TOKENS, D_MODEL, D_MLP = 500, 8, 12
 ALWAYS, RARE, NEVER, SCARCE = 0, 1, 2, 3
@@ -117,7 +118,7 @@ def scan(corpus, tmp_path_factory) -> LayerScan:
 def test_the_values_are_those_of_a_fresh_reading(scan, corpus):
     subject = CountingSubject()
     for index in (0, 5, D_MLP - 1):
-        evidence = neuron_evidence(scan, index)
+        evidence = neuron_evidence(scan, NeuronId(scan.layer, index))
         sealed = evidence.sealed.open(2, Ledger())
         for readings, excerpts in (
             (evidence.explore, corpus.explore),
@@ -141,7 +142,7 @@ def test_one_scan_serves_every_neuron_and_is_not_repeated(corpus, tmp_path):
     assert steps.started == [(n, "reading layer 0")]
     assert (steps.done, steps.finished, subject.n_read) == (n, 1, n)
     for index in range(D_MLP):
-        neuron_evidence(scan, index)
+        neuron_evidence(scan, NeuronId(scan.layer, index))
     again = scan_layer(subject, corpus, 0, tmp_path, steps)
     assert (len(steps.started), subject.n_read, again.notes) == (1, n, ())
     assert scan_layer(subject, corpus, 1, tmp_path, steps).folder != scan.folder
@@ -174,12 +175,12 @@ def damage_other_model(folder):
 @pytest.mark.parametrize("damage", [damage_cut, damage_missing, damage_header, damage_manifest, damage_other_model])
 def test_a_damaged_cache_is_found_out_and_written_anew(corpus, tmp_path, damage):
     subject = CountingSubject()
-    whole = neuron_evidence(scan_layer(subject, corpus, 0, tmp_path, NoProgress()), 5).explore.values
+    whole = neuron_evidence(scan_layer(subject, corpus, 0, tmp_path, NoProgress()), NeuronId(0, 5)).explore.values
     folder = next((tmp_path / "scans").iterdir())
     damage(folder)
     scan = scan_layer(subject, corpus, 0, tmp_path, NoProgress())
     assert "was damaged and has been written anew" in scan.notes[0]
-    assert (neuron_evidence(scan, 5).explore.values == whole).all()
+    assert (neuron_evidence(scan, NeuronId(scan.layer, 5)).explore.values == whole).all()
     assert scan_layer(subject, corpus, 0, tmp_path, NoProgress()).notes == ()
 
 
@@ -241,7 +242,9 @@ def test_a_cache_folder_that_is_a_file_is_a_storage_error(corpus, tmp_path):
 
 
 def test_theta_and_status(scan, corpus):
-    often, rare, never, scarce = (neuron_evidence(scan, index) for index in (ALWAYS, RARE, NEVER, SCARCE))
+    often, rare, never, scarce = (
+        neuron_evidence(scan, NeuronId(scan.layer, index)) for index in (ALWAYS, RARE, NEVER, SCARCE)
+    )
     assert often.theta == pytest.approx(0.3 * 2.0)
     assert often.status == "firing"
     assert (never.status, never.theta) == ("dead", 0.1)
@@ -252,7 +255,7 @@ def test_theta_and_status(scan, corpus):
 
 
 def test_the_sealed_split_counts_each_opening_before_it_opens(scan, corpus):
-    sealed = neuron_evidence(scan, 5).sealed
+    sealed = neuron_evidence(scan, NeuronId(scan.layer, 5)).sealed
     assert (sealed.n_folds, sealed.sizes) == (3, corpus.sealed.sizes)
     ledger = Ledger()
     assert isinstance(sealed.open(1, ledger), SealedReadings)
@@ -282,9 +285,9 @@ def public_values(thing, seen):
 
 
 def test_no_public_attribute_leads_to_probe_or_sealed_values(scan, corpus):
-    evidence = neuron_evidence(scan, 5)
+    evidence = neuron_evidence(scan, NeuronId(scan.layer, 5))
     assert [field.name for field in dataclasses.fields(evidence)] == [
-        "neuron", "theta", "status", "explore", "probe", "development", "sealed", "corpus"
+        "neuron", "theta", "status", "explore", "probe", "development", "sealed", "corpus", "always_on"
     ]  # fmt: skip
     assert evidence.probe is corpus.probe
     hidden = {id(corpus.probe), *(id(corpus.sealed.open(fold)) for fold in range(3))}
@@ -297,7 +300,7 @@ def test_no_public_attribute_leads_to_probe_or_sealed_values(scan, corpus):
 @pytest.mark.parametrize("index", [-1, D_MLP])
 def test_a_neuron_out_of_range_is_refused_with_the_range(scan, index):
     with pytest.raises(BadInput, match=f"numbered 0 to {D_MLP - 1}"):
-        neuron_evidence(scan, index)
+        neuron_evidence(scan, NeuronId(scan.layer, index))
 
 
 def test_mypy_refuses_to_hand_an_explainer_anything_but_explore(tmp_path):

@@ -1,5 +1,8 @@
+"""Architectures that no lean reader knows, through TransformerLens: read rightly, or refused on construction."""
+
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +15,83 @@ from tools.subject.load import open_subject
 
 TOKENS = np.random.default_rng(1).integers(1, 250, (3, 12)).astype(np.int32)
 LENGTHS = np.array([12, 5, 9], dtype=np.int64)
+SHAPE = {"hidden_size": 32, "intermediate_size": 80, "num_hidden_layers": 2, "num_attention_heads": 4}
+OLD_SHAPE = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 48}
+LONG = {"max_position_embeddings": 48}
+KINDS: dict[str, tuple[dict[str, Any], str, str]] = {
+    # configuration, the layers, and the output map in a layer
+    "GPTNeoX": (SHAPE | LONG, "gpt_neox.layers", "mlp.dense_4h_to_h"),
+    "Gemma2": (
+        SHAPE | LONG | {"num_key_value_heads": 2, "head_dim": 8, "pad_token_id": 0, "sliding_window": 16},
+        "model.layers", "mlp.down_proj",
+    ),
+    "Phi": (SHAPE | LONG, "model.layers", "mlp.fc2"),
+    "Falcon": (
+        {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "multi_query": True},
+        "transformer.h", "mlp.dense_4h_to_h",
+    ),
+    "OPT": (
+        {"hidden_size": 32, "ffn_dim": 80, "num_hidden_layers": 2, "num_attention_heads": 4, "word_embed_proj_dim": 32,
+         "pad_token_id": 1} | LONG,
+        "model.decoder.layers", "fc2",
+    ),
+    "Bloom": ({"hidden_size": 32, "n_layer": 2, "n_head": 4}, "transformer.h", "mlp.dense_4h_to_h"),
+    "GPTJ": (OLD_SHAPE | {"rotary_dim": 4}, "transformer.h", "mlp.fc_out"),
+    "GPTNeo": (
+        {"hidden_size": 32, "num_layers": 2, "num_heads": 4, "attention_types": [[["global", "local"], 1]]} | LONG,
+        "transformer.h", "mlp.c_proj",
+    ),
+    "OpenAIGPT": (OLD_SHAPE, "transformer.h", "mlp.c_proj"),
+    "GPT2": (OLD_SHAPE | {"activation_function": "silu"}, "transformer.h", "mlp.c_proj"),
+    "Qwen3": (SHAPE | LONG | {"num_key_value_heads": 2, "head_dim": 8}, "model.layers", "mlp.down_proj"),
+}  # fmt: skip
+_HEADS = {"OpenAIGPT": "LMHeadModel", "GPT2": "LMHeadModel"}
 
 
-@pytest.mark.parametrize("kind", ["Llama", "GPTNeoX"])
-def test_other_architectures_read_what_the_output_map_gets(kind: str, save_tokenizer: Any, tmp_path: Path) -> None:
+def save(kind: str, save_tokenizer: Any, folder: Path) -> Any:
+    """A random model of a kind in a folder."""
     import torch
     import transformers
 
-    shape = {"hidden_size": 32, "intermediate_size": 80, "num_hidden_layers": 2, "num_attention_heads": 4}
     config = getattr(transformers, f"{kind}Config")(
-        vocab_size=save_tokenizer(tmp_path), bos_token_id=0, eos_token_id=0, max_position_embeddings=48, **shape
+        vocab_size=save_tokenizer(folder), bos_token_id=0, eos_token_id=0, **KINDS[kind][0]
     )
-    torch.manual_seed(0)
-    model = getattr(transformers, f"{kind}ForCausalLM")(config).eval()
-    model.save_pretrained(tmp_path)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = getattr(transformers, kind + _HEADS.get(kind, "ForCausalLM"))(config).eval()
+        for parameter in model.parameters():
+            if parameter.ndim == 2:  # so wide that one activation function is told from another
+                torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(folder)
+    return model
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_architectures_read_what_the_output_map_gets(kind: str, save_tokenizer: Any, tmp_path: Path) -> None:
+    import torch
+
+    model = save(kind, save_tokenizer, tmp_path)
     subject = open_subject(ModelFolder(tmp_path, kind))
     assert type(subject).__name__ == "BridgeModel"
-    assert (subject.n_layers, subject.d_mlp, subject.d_model, subject.n_ctx) == (2, 80, 32, 47)
-    layers = model.model.layers if kind == "Llama" else model.gpt_neox.layers
+    assert subject.is_gated == (kind in ("Gemma2", "Qwen3"))
+    _, layers, out = KINDS[kind]
+    last_neuron = subject.d_mlp - 1
     for layer in (0, 1):
-        mlp = layers[layer].mlp
         seen: list[Any] = []
-        out_map = mlp.down_proj if kind == "Llama" else mlp.dense_4h_to_h
+        out_map = model.get_submodule(f"{layers}.{layer}.{out}")
         handle = out_map.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
         inputs = subject.mlp_input(TOKENS, LENGTHS, layer)
-        readings = [subject.neuron_values(inputs, layer, index) for index in (0, 79)]
+        readings = [subject.neuron_values(inputs, layer, index) for index in (0, last_neuron)]
         for row, n in enumerate(LENGTHS):
             with torch.inference_mode():
                 model(torch.tensor([[0, *TOKENS[row, :n].tolist()]]))
-            expected = seen.pop()[0, 1:].numpy()
-            for index, values in zip((0, 79), readings, strict=True):
-                np.testing.assert_allclose(values[row, :n], expected[:, index], rtol=0, atol=1e-5)
+            expected = seen.pop().reshape(n + 1, -1)[1:].numpy()
+            assert expected.shape[1] == subject.d_mlp
+            for index, values in zip((0, last_neuron), readings, strict=True):
+                np.testing.assert_allclose(values[row, :n], expected[:, index], rtol=1e-5, atol=1e-5)
                 assert not values[row, n:].any()
         handle.remove()
-    assert len(subject.generate("import", 2, 5, 1.0, np.random.default_rng(0))) == 2
+    assert len(subject.generate(["import"] * 2, 5, 1.0, np.random.default_rng(0))) == 2
     own = subject.neuron_values(subject.mlp_input(TOKENS, LENGTHS, 1), 1, 3)
     changed = subject.ablate(TOKENS, LENGTHS, 1, 3, own + 5)
     last = np.arange(3), LENGTHS - 1
@@ -53,6 +99,60 @@ def test_other_architectures_read_what_the_output_map_gets(kind: str, save_token
     np.testing.assert_allclose(effect.divergence, changed[last], rtol=1e-2)  # the last layer: nothing else is moved
     promoted, suppressed = subject.logit_effects(1, 3, 4)
     assert len(promoted) == len(suppressed) == 4
+
+
+def test_prompts_of_unequal_length_are_continued_as_each_alone_would_be(save_tokenizer: Any, tmp_path: Path) -> None:
+    save("GPTNeoX", save_tokenizer, tmp_path)
+    subject = open_subject(ModelFolder(tmp_path, "neox"))
+    prompts = ["import os", "a", "for line in"]
+    cold = subject.generate(prompts, 4, 1e-4, np.random.default_rng(0))
+    assert cold == [subject.generate([one], 4, 1e-4, np.random.default_rng(1))[0] for one in prompts]
+
+
+@pytest.mark.parametrize("kind", ["GPTNeoX", "Gemma2"])
+def test_readings_in_two_threads_are_those_in_one(kind: str, save_tokenizer: Any, tmp_path: Path) -> None:
+    save(kind, save_tokenizer, tmp_path)
+    subject = open_subject(ModelFolder(tmp_path, kind))
+    rows = np.random.default_rng(0).normal(size=(4000, 32)).astype(np.float32)
+    alone = [subject.neuron_values(rows, 0, i) for i in range(8)]
+    inputs = [subject.mlp_input(TOKENS[i % 3 :], LENGTHS[i % 3 :], i % 2) for i in range(6)]
+    with ThreadPoolExecutor(2) as pool:
+        values = list(pool.map(lambda i: subject.neuron_values(rows, 0, i % 8), range(64)))
+        again = list(pool.map(lambda i: subject.mlp_input(TOKENS[i % 3 :], LENGTHS[i % 3 :], i % 2), range(60)))
+    for i, found in enumerate(values):
+        np.testing.assert_array_equal(found, alone[i % 8])
+    for i, found in enumerate(again):
+        np.testing.assert_array_equal(found, inputs[i % 6])
+
+
+def test_a_mixture_of_experts_is_refused_on_construction(save_tokenizer: Any, tmp_path: Path) -> None:
+    from transformers import MixtralConfig, MixtralForCausalLM
+
+    config = MixtralConfig(
+        vocab_size=save_tokenizer(tmp_path), num_local_experts=2, num_experts_per_tok=1, num_key_value_heads=2,
+        bos_token_id=0, eos_token_id=0, **SHAPE, **LONG,
+    )  # fmt: skip
+    MixtralForCausalLM(config).save_pretrained(tmp_path)
+    with pytest.raises(BadInput, match="mixture of experts"):
+        open_subject(ModelFolder(tmp_path, "mixtral"))
+
+
+def test_weights_that_do_not_give_the_neurons_are_refused(
+    save_tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXMLP
+
+    save("GPTNeoX", save_tokenizer, tmp_path)
+    forward = GPTNeoXMLP.forward
+    # an architecture that does more between the maps than apply an activation function
+    monkeypatch.setattr(
+        GPTNeoXMLP,
+        "forward",
+        lambda self, x: self.dense_4h_to_h(self.act(self.dense_h_to_4h(x)) * self.dense_h_to_4h(x).tanh().roll(1, -1)),
+    )
+    assert forward is not GPTNeoXMLP.forward
+    with pytest.raises(BadInput, match="layer 0: its neurons are not an activation function"):
+        open_subject(ModelFolder(tmp_path, "odd"))
 
 
 def test_an_architecture_without_a_loader_is_refused(save_gpt2: Any, tmp_path: Path) -> None:

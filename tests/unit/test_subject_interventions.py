@@ -69,7 +69,7 @@ def test_the_lean_reader_needs_no_transformer_lens(tiny: tuple[Any, Path]) -> No
         "import sys, numpy as np; from tools.subject.load import load_subject\n"
         f"whole = load_subject({str(tiny[1])!r}).interventions()\n"
         "whole.ablate(np.array([[1, 2]], np.int32), np.array([2]), 1, 0, np.ones((1, 2), np.float32))\n"
-        "whole.generate('import', 1, 2, 1.0, np.random.default_rng(0)); whole.logit_effects(0, 0, 3)\n"
+        "whole.generate(['import'] * 1, 2, 1.0, np.random.default_rng(0)); whole.logit_effects(0, 0, 3)\n"
         "print([m for m in ('transformers', 'transformer_lens') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -80,10 +80,10 @@ def test_generation_follows_the_generator_and_the_models_own_probabilities(gpt2:
     import torch
 
     model, subject, full = gpt2
-    texts = full.generate("import os", 3, 6, 0.7, np.random.default_rng(5))
-    assert texts == full.generate("import os", 3, 6, 0.7, np.random.default_rng(5))
-    assert texts == subject.interventions().generate("import os", 3, 6, 0.7, np.random.default_rng(5))
-    assert texts != full.generate("import os", 3, 6, 0.7, np.random.default_rng(6))
+    texts = full.generate(["import os"] * 3, 6, 0.7, np.random.default_rng(5))
+    assert texts == full.generate(["import os"] * 3, 6, 0.7, np.random.default_rng(5))
+    assert texts == subject.interventions().generate(["import os"] * 3, 6, 0.7, np.random.default_rng(5))
+    assert texts != full.generate(["import os"] * 3, 6, 0.7, np.random.default_rng(6))
     assert all(text.startswith("import os") for text in texts)
     # almost cold, it writes what Hugging Face's model finds likeliest at each step
     ids = [0, *subject.tokenizer.encode(["import os"])[0]]
@@ -93,14 +93,14 @@ def test_generation_follows_the_generator_and_the_models_own_probabilities(gpt2:
             logits = model(torch.tensor([ids])).logits[0, -1]
             logits[0] = -torch.inf
             ids.append(int(logits.argmax()))
-    cold = full.generate("import os", 1, 6, 1e-6, np.random.default_rng(0))
+    cold = full.generate(["import os"] * 1, 6, 1e-6, np.random.default_rng(0))
     assert cold == ["import os" + subject.tokenizer.decode(ids[start:])]
-    assert full.generate("import os", 2, 0, 1.0, np.random.default_rng(0)) == ["import os"] * 2
-    assert len(full.generate("", 2, 3, 1.0, np.random.default_rng(0))) == 2
+    assert full.generate(["import os"] * 2, 0, 1.0, np.random.default_rng(0)) == ["import os"] * 2
+    assert len(full.generate([""] * 2, 3, 1.0, np.random.default_rng(0))) == 2
     with pytest.raises(BadInput, match="temperature"):
-        full.generate("x", 1, 1, 0.0, np.random.default_rng(0))
+        full.generate(["x"] * 1, 1, 0.0, np.random.default_rng(0))
     with pytest.raises(BadInput, match="too long"):
-        full.generate("x", 1, 60, 1.0, np.random.default_rng(0))
+        full.generate(["x"] * 1, 60, 1.0, np.random.default_rng(0))
 
 
 def test_draws_come_as_often_as_the_model_says(gpt2: tuple[Any, Any, Any]) -> None:
@@ -108,7 +108,7 @@ def test_draws_come_as_often_as_the_model_says(gpt2: tuple[Any, Any, Any]) -> No
     import torch
 
     n = 4000
-    drawn = full.generate("i", n, 1, 1.0, np.random.default_rng(3))
+    drawn = full.generate(["i"] * n, 1, 1.0, np.random.default_rng(3))
     start = subject.tokenizer.encode(["i"])[0]
     with torch.inference_mode():
         logits = model(torch.tensor([[0, *start]])).logits[0, -1].double()

@@ -144,7 +144,7 @@ def test_replacing_a_neuron_does_what_a_hook_in_hugging_face_does(variant: str, 
         np.testing.assert_allclose(last.after[row], after[row][-1][watched], atol=1e-4)
 
     prompt = "the cat"
-    [text] = interventions.generate(prompt, 1, 5, 1e-4, np.random.default_rng(0))
+    [text] = interventions.generate([prompt] * 1, 5, 1e-4, np.random.default_rng(0))
     ids = [0, *subject.tokenizer.encode([prompt])[0]]
     for _ in range(5):
         with torch.inference_mode():

@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field
 
 from tools.bench import Bench
 from tools.errors import NothingWritten
+from tools.evidence.gated import other_side
 from tools.records.result import Unscored
+from tools.records.sides import AlwaysOn, OtherSide
 from tools.roles import AsksAnLLM, Explainer, Proposal, WrittenText
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -20,7 +22,10 @@ class Gather(Arguments):
 
 
 class Gathered(Outcome):
-    """What is known at the start; `firing_rate` is the share of explore tokens above theta."""
+    """What is known at the start; `firing_rate` is the share of explore tokens above theta.
+
+    Of a gated neuron also what its other side does, and whether it is always on, so that silences are explained.
+    """
 
     theta: float
     status: str
@@ -29,6 +34,8 @@ class Gathered(Outcome):
     n_development: int
     sealed_sizes: list[int]
     firing_rate: float
+    other_side: OtherSide | None = None
+    always_on: AlwaysOn | None = None
 
 
 class Lookup(Arguments):
@@ -95,6 +102,8 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
             n_development=len(evidence.development),
             sealed_sizes=evidence.sealed.sizes,
             firing_rate=round(float((values > evidence.theta).mean()), 8),
+            other_side=other_side(evidence, bench.vocabulary.strings) if bench.subject.is_gated else None,
+            always_on=evidence.always_on,
         )
 
     def lookup(_: Lookup, rng: np.random.Generator) -> Proposals:

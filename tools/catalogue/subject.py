@@ -137,7 +137,7 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
 
     def generate(arguments: Generate, rng: np.random.Generator) -> Texts:
         made = bench.subject.interventions().generate(
-            arguments.prompt, arguments.n_texts, arguments.n_tokens, arguments.temperature, rng
+            [arguments.prompt] * arguments.n_texts, arguments.n_tokens, arguments.temperature, rng
         )
         return Texts(texts=made)
 

@@ -14,6 +14,7 @@ from tools.evidence.scan import LayerScan, _part_values, excerpts_of
 from tools.evidence.splits import N_FOLDS, PARTS, SealedTexts, SplitCorpus
 from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings, SealedReadings
 from tools.records.neuron import NeuronId
+from tools.records.sides import AlwaysOn
 from tools.subject.protocol import FloatArray
 
 Status = Literal["firing", "sparse", "dead"]
@@ -74,6 +75,7 @@ class NeuronEvidence:
         development: drives the loop through scores.
         sealed: opened at the end, fold by fold.
         corpus: all texts above.
+        always_on: set where the neuron is nearly always on, and values say how far it falls below its rest.
     """
 
     neuron: NeuronId
@@ -84,24 +86,34 @@ class NeuronEvidence:
     development: DevelopmentReadings
     sealed: SealedSplit
     corpus: SplitCorpus
+    always_on: AlwaysOn | None = None
 
 
-def neuron_evidence(scan: LayerScan, index: int, sought: Mapping[str, Excerpts] | None = None) -> NeuronEvidence:
-    """Evidence of neuron `index` of the scanned layer.
+def threshold(values: FloatArray) -> float:
+    """Theta for a neuron's values on explore text: 0.3 times their 99.99th percentile, at least 0.1."""
+    return max(MIN_THETA, THETA_SHARE * float(np.percentile(values, THETA_PERCENTILE)))
+
+
+def neuron_evidence(
+    scan: LayerScan, neuron: NeuronId, sought: Mapping[str, Excerpts] | None = None, always_on: AlwaysOn | None = None
+) -> NeuronEvidence:
+    """Evidence of a neuron of the scanned layer.
 
     Args:
-        scan: the layer on its corpus.
-        index: of the neuron.
+        scan: the layer on its corpus; its model says which side of the neuron is meant.
+        neuron: which.
         sought: by part ("explore", "sealed-0" and so on), texts that are not in the scan's corpus and in which, an
             activation index says, the neuron has its largest values of all. They are read now, and stand after the
             others. The threshold is taken without them.
+        always_on: what the scan's model was told of a neuron that is nearly always on.
 
     Raises:
         BadInput: the layer has no such neuron.
     """
-    if not 0 <= index < scan.subject.d_mlp:
+    index = neuron.index
+    if neuron.layer != scan.layer or not 0 <= index < scan.subject.d_mlp:
         raise BadInput(
-            f"there is no neuron {index} in layer {scan.layer} of {scan.subject.name}: "
+            f"there is no neuron {neuron} in layer {scan.layer} of {scan.subject.name}: "
             f"they are numbered 0 to {scan.subject.d_mlp - 1}."
         )
     readings = _PartReadings(scan, index, sought or {})
@@ -109,14 +121,13 @@ def neuron_evidence(scan: LayerScan, index: int, sought: Mapping[str, Excerpts] 
     explore = ExploreReadings(*readings.of("explore"))
     development = DevelopmentReadings(*readings.of("development"))
     drawn = explore.drawn
-    peak = float(np.percentile(explore.values[drawn][explore.excerpts.mask[drawn]], THETA_PERCENTILE))
-    theta = max(MIN_THETA, THETA_SHARE * peak)
+    theta = threshold(explore.values[drawn][explore.excerpts.mask[drawn]])
 
     counts = {part: _firing_documents(*readings.of(part)[:2], theta) for part in PARTS}
     sealed = [counts.pop(f"sealed-{fold}") for fold in range(N_FOLDS)]
     together = sum(firing for firing, _ in sealed), sum(n for _, n in sealed)
     return NeuronEvidence(
-        neuron=NeuronId(scan.layer, index),
+        neuron=neuron,
         theta=theta,
         status=_status([*counts.values(), together]),
         explore=explore,
@@ -124,6 +135,7 @@ def neuron_evidence(scan: LayerScan, index: int, sought: Mapping[str, Excerpts] 
         development=development,
         sealed=SealedSplit(readings, corpus),
         corpus=corpus,
+        always_on=always_on,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class LayerScan:
     """What a layer's neurons are computed from. It hands out no values: `neuron_evidence` does, split by split.
 
     Attributes:
-        subject: the model that was read.
+        subject: the model that was read, or the view of it through which neurons are read.
         corpus: what it was read on.
         layer: zero-based.
         folder: where the scan is cached.
@@ -46,6 +47,12 @@ class LayerScan:
         self.notes = notes
         # copy-on-write, since torch warns of arrays that it could not write to
         self._inputs: dict[str, FloatArray] = {part: np.load(_file(folder, part), mmap_mode="c") for part in PARTS}
+
+    def asked_of(self, subject: SubjectModel) -> LayerScan:
+        """The same scan, its neurons read through another view of the model."""
+        other = copy(self)
+        other.subject = subject
+        return other
 
 
 def scan_layer(

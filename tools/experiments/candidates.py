@@ -7,7 +7,7 @@ cut from one excerpt share a carrier, because sixteen edits of one sentence are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -64,8 +64,8 @@ class Setting:
         vocabulary: the subject model's tokens.
         named: token ids that rivals name, the most believed rival's first.
         believe: what the rivals say of token texts, int32 [n, pos] with -1 past the end.
-        sample: from the subject model, `n_texts` texts that begin with a prompt of token ids and go on for `n_tokens`;
-            each is the prompt's length as it is read back, and the text's token ids.
+        sample: from the subject model, a text for each prompt of token ids, which goes on for so many tokens; each is
+            the prompt's length as it is read back, and the text's token ids, of which there are none where none came.
         fresh: how many tokens of a text can be had before it repeats 12 tokens of the corpus.
         written: texts that somebody wrote to be read.
         encode: token ids of a text, at most as many as an excerpt has, its end kept.
@@ -79,7 +79,7 @@ class Setting:
     vocabulary: Vocabulary
     named: list[int]
     believe: Callable[[NDArray[np.int32]], Believed]
-    sample: Callable[[Tokens, int, int, np.random.Generator], tuple[int, list[Tokens]]]
+    sample: Callable[[Sequence[Tokens], int, np.random.Generator], list[tuple[int, Tokens]]]
     fresh: Callable[[Tokens], int]
     written: list[WrittenText] = field(default_factory=list)
     encode: Callable[[str], Tokens] = lambda _: ()

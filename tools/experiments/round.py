@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -121,20 +121,18 @@ class Rounds:
         tokens = tuple(self._bench.subject.tokenizer.encode([text])[0])
         return tokens[-min(EXCERPT_TOKENS, self._bench.subject.n_ctx) :]
 
-    def _sample(
-        self, prompt: Tokens, n_texts: int, n_tokens: int, rng: np.random.Generator
-    ) -> tuple[int, list[Tokens]]:
+    def _sample(self, prompts: Sequence[Tokens], n_tokens: int, rng: np.random.Generator) -> list[tuple[int, Tokens]]:
         subject = self._bench.subject
-        said = subject.tokenizer.decode(list(prompt))
-        read_back = len(subject.tokenizer.encode([said])[0]) if said else 0
+        said = [subject.tokenizer.decode(list(prompt)) if prompt else "" for prompt in prompts]
+        read_back = [len(ids) for ids in subject.tokenizer.encode(said)]
         most = min(EXCERPT_TOKENS, subject.n_ctx)
-        n_tokens = min(n_tokens, most - read_back)
+        n_tokens = min(n_tokens, most - max(read_back))
         if n_tokens < 1:
-            return read_back, []
+            return [(n, ()) for n in read_back]
         try:
-            made = subject.interventions().generate(said, n_texts, n_tokens, 1.0, rng)
+            made = subject.interventions().generate(said, n_tokens, 1.0, rng)
         except BadInput:  # a model that lacks its output matrix can be read and cannot be sampled from
-            return read_back, []
+            return [(n, ()) for n in read_back]
         # The last token may be part of a character.
         texts = subject.tokenizer.encode([text.rstrip("\ufffd") for text in made])
-        return read_back, [tuple(text[:most]) for text in texts if len(text) > read_back]
+        return [(n, tuple(text[:most]) if len(text) > n else ()) for n, text in zip(read_back, texts, strict=True)]

@@ -37,16 +37,13 @@ def sampled(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
     if setting.named:
         token = setting.named[int(rng.integers(len(setting.named)))]
         prompts.append(((token,), f"sampled after {quote(strings[token])}", None))
-    texts: list[Tokens] = []
-    start: list[int] = []
-    made: list[tuple[str, str]] = []
-    for prompt, purpose, excerpt in prompts:
-        n_prompt, found = setting.sample(prompt, N_TEXTS, N_TOKENS, rng)
-        texts += found
-        start += [n_prompt] * len(found)
-        made += [(purpose, excerpt or _name(text)) for text in found]
-    if not texts:
+    wanted = [prompt for prompt in prompts for _ in range(N_TEXTS)]
+    found = setting.sample([prompt for prompt, _, _ in wanted], N_TOKENS, rng)
+    kept = [(*of, *one) for of, one in zip(wanted, found, strict=True) if one[1]]
+    if not kept:
         return []
+    texts, start = [text for *_, text in kept], [n_prompt for *_, n_prompt, _ in kept]
+    made = [(purpose, excerpt or _name(text)) for _, purpose, excerpt, _, text in kept]
     tokens, _ = padded(texts)
     position = np.arange(tokens.shape[1])
     end = np.array([setting.fresh(text) for text in texts])

@@ -16,6 +16,7 @@ from tools.evidence.cache import written_whole
 from tools.evidence.neighbours import explore_readings
 from tools.evidence.scan import LayerScan
 from tools.roles import AsksAnLLM, Explainer
+from tools.subject.sides import ModelView
 
 _AT_ONCE = 2
 
@@ -40,7 +41,8 @@ def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, s
 
 
 def _explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: int) -> str | None:
-    key = hashlib.sha256(f"{explainer.fingerprint} {size} {neuron}".encode()).hexdigest()[:32]
+    side = "-" if isinstance(scan.subject, ModelView) and scan.subject.is_negative else ""
+    key = hashlib.sha256(f"{explainer.fingerprint} {size} {neuron}{side}".encode()).hexdigest()[:32]
     path = scan.folder / "explanations" / f"{key}.txt"
     try:
         return path.read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ Importing this module takes seconds; the lean reader stands in for it wherever i
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import cached_property, lru_cache, partial
 from threading import RLock
 from typing import Any
@@ -137,24 +138,26 @@ class BridgeModel:
 
     @torch.inference_mode()
     def generate(
-        self, prompt: str, n_texts: int, n_tokens: int, temperature: float, rng: np.random.Generator
+        self, prompts: Sequence[str], n_tokens: int, temperature: float, rng: np.random.Generator
     ) -> list[str]:
-        """Sample `n_texts` continuations of `prompt` by `n_tokens` tokens each; the prompt is part of each text.
+        """Sample a continuation of each prompt by `n_tokens` tokens; the prompt is part of its text.
 
         BOS is never sampled. All randomness comes from `rng`: one uniform draw per text and token.
 
         Raises:
             BadInput: the temperature is not positive, or prompt and continuation exceed `n_ctx`.
         """
-        start = prompt_ids(self, prompt, n_tokens, temperature)
-        ids = torch.tensor([[self.bos, *start]] * n_texts)
-        for _ in range(n_tokens):
-            # read whole each time: not every architecture keeps what it has read in a way that the bridge can carry on
-            with self._turn:
-                logits = self._bridge(ids)
-            step = draw_tokens(logits[:, -1], self.bos, self.tokenizer.d_vocab, temperature, rng)
-            ids = torch.cat([ids, step], dim=1)
-        return [self.tokenizer.decode(row[1:]) for row in ids.tolist()]
+        texts = [[self.bos, *prompt_ids(self, prompt, n_tokens, temperature)] for prompt in prompts]
+        for _ in range(n_tokens if texts else 0):
+            # Read whole each time: not every architecture keeps what it has read in a way that can be carried on here.
+            lengths = torch.tensor([len(text) for text in texts])
+            ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(text) for text in texts], batch_first=True)
+            last = self._logits(ids)[torch.arange(len(texts)), lengths - 1]
+            for text, [token] in zip(
+                texts, draw_tokens(last, self.bos, self.tokenizer.d_vocab, temperature, rng).tolist(), strict=True
+            ):
+                text.append(token)
+        return [self.tokenizer.decode(text[1:]) for text in texts]
 
     @torch.inference_mode()
     def ablate(

@@ -64,7 +64,7 @@ class LeanGPT2(LeanModel):
         return self._base_scale / (layer + 1) if self._scales_by_layer else self._base_scale
 
     def embed_at(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """The residual stream before layer 0 for ids [..., n] that stand at `positions` [n]."""
+        """The residual stream before layer 0 for ids [..., n] that stand at `positions` [..., n]."""
         tokens = F.embedding(ids.to(self.device), self._wte).float()
         return (tokens + F.embedding(positions.to(self.device), self._wpe)).to(self.dtype)
 

@@ -7,10 +7,12 @@ hook on the neuron (tests pin it).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
@@ -52,35 +54,42 @@ class LeanInterventions:
 
     @torch.inference_mode()
     def generate(
-        self, prompt: str, n_texts: int, n_tokens: int, temperature: float, rng: np.random.Generator
+        self, prompts: Sequence[str], n_tokens: int, temperature: float, rng: np.random.Generator
     ) -> list[str]:
-        """Sample `n_texts` continuations of `prompt` by `n_tokens` tokens each; the prompt is part of each text.
+        """Sample a continuation of each prompt by `n_tokens` tokens; the prompt is part of its text.
 
-        BOS is never sampled. All randomness comes from `rng`: one uniform draw per text and token.
+        A prompt that stands there several times is read once, and all texts grow together: what a token costs is to
+        look at the weights. BOS is never sampled. All randomness comes from `rng`: one uniform draw per text and token.
 
         Raises:
             BadInput: the temperature is not positive, or prompt and continuation exceed `n_ctx`.
         """
         model = self._model
-        start = prompt_ids(model, prompt, n_tokens, temperature)
-        x = model.embed(torch.tensor([[model.bos, *start]]))
+        distinct = list(dict.fromkeys(prompts))
+        starts = [[model.bos, *prompt_ids(model, prompt, n_tokens, temperature)] for prompt in distinct]
+        if not prompts or not n_tokens:
+            return [model.tokenizer.decode(starts[distinct.index(prompt)][1:]) for prompt in prompts]
+        of = torch.tensor([distinct.index(prompt) for prompt in prompts])
+        lengths = torch.tensor([len(start) for start in starts])
+        x = model.embed(torch.nn.utils.rnn.pad_sequence([torch.tensor(start) for start in starts], batch_first=True))
         pasts: list[Past] = []
         for layer in range(model.n_layers):
             keys, values = model.attend(x, layer)
-            pasts.append((keys.expand(n_texts, -1, -1, -1), values.expand(n_texts, -1, -1, -1)))
+            pasts.append((keys[of], values[of]))
             model.feed_forward(x, layer)
-        x = x[:, -1:].expand(n_texts, -1, -1)
-        drawn: list[torch.Tensor] = []
-        for step in range(n_tokens):
-            if step:
-                at = torch.tensor([len(start) + step])
-                x = model.embed_at(drawn[-1], at)
-                for layer in range(model.n_layers):
-                    pasts[layer] = model.attend(x, layer, at, pasts[layer])
-                    model.feed_forward(x, layer)
+        seen = (torch.arange(x.shape[1]) < lengths[:, None])[of]
+        last = x[torch.arange(len(starts)), lengths - 1][of]
+        at = lengths[of][:, None]
+        drawn = [draw_tokens(self._logits(last), model.bos, model.tokenizer.d_vocab, temperature, rng)]
+        for _ in range(n_tokens - 1):
+            x = model.embed_at(drawn[-1], at)
+            for layer in range(model.n_layers):
+                pasts[layer] = model.attend(x, layer, at, pasts[layer], seen)
+                model.feed_forward(x, layer)
+            seen, at = F.pad(seen, (0, 1), value=True), at + 1
             drawn.append(draw_tokens(self._logits(x[:, 0]), model.bos, model.tokenizer.d_vocab, temperature, rng))
-        rows = torch.cat(drawn, dim=1).tolist() if drawn else [[]] * n_texts
-        return [model.tokenizer.decode([*start, *row]) for row in rows]
+        rows = torch.cat(drawn, dim=1).tolist()
+        return [model.tokenizer.decode([*starts[i][1:], *row]) for i, row in zip(of.tolist(), rows, strict=True)]
 
     @torch.inference_mode()
     def ablate(

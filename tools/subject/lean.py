@@ -214,7 +214,7 @@ class LeanModel(ABC):
         return self.embed_at(ids, torch.arange(first, first + ids.shape[1]))
 
     def embed_at(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """The residual stream before layer 0 for ids [..., n] that stand at `positions` [n]."""
+        """The residual stream before layer 0 for ids [..., n] that stand at `positions` [..., n]."""
         return F.embedding(ids.to(self.device), self._wte).to(self.dtype)
 
     @abstractmethod

@@ -161,6 +161,11 @@ class PlantedModel:
         return self.base.n_ctx
 
     @property
+    def is_gated(self) -> bool:
+        """False: what a function of text says below zero is silence."""
+        return False
+
+    @property
     def tokenizer(self) -> FolderTokenizer:
         """The tokenizer of the model underneath."""
         return self.base.tokenizer
@@ -198,10 +203,10 @@ class PlantedModel:
         return np.ascontiguousarray(mlp_input[..., index])
 
     def generate(
-        self, prompt: str, n_texts: int, n_tokens: int, temperature: float, rng: np.random.Generator
+        self, prompts: Sequence[str], n_tokens: int, temperature: float, rng: np.random.Generator
     ) -> list[str]:
         """Text from the model underneath."""
-        return self.base.interventions().generate(prompt, n_texts, n_tokens, temperature, rng)
+        return self.base.interventions().generate(prompts, n_tokens, temperature, rng)
 
     def ablate(
         self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int, index: int, replacement: FloatArray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,6 +69,10 @@ class SubjectModel(Protocol):
         """Most tokens of one text that can be read, BOS left out."""
 
     @property
+    def is_gated(self) -> bool:
+        """Whether neurons are products with a gate, and so take both signs."""
+
+    @property
     def tokenizer(self) -> Tokenizer:
         """The model's own tokenizer."""
 
@@ -110,9 +115,9 @@ class Interventions(Protocol):
     """All that is more than reading: text from the model, and what a neuron does to its output."""
 
     def generate(
-        self, prompt: str, n_texts: int, n_tokens: int, temperature: float, rng: np.random.Generator
+        self, prompts: Sequence[str], n_tokens: int, temperature: float, rng: np.random.Generator
     ) -> list[str]:
-        """Sample `n_texts` continuations of `prompt` by `n_tokens` tokens each; the prompt is part of each text."""
+        """Sample a continuation of each prompt by `n_tokens` tokens; the prompt is part of its text."""
 
     def ablate(
         self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int, index: int, replacement: FloatArray

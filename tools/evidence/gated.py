@@ -1,0 +1,54 @@
+"""What only a gated neuron has: another side of zero, and a value at rest that it may hardly ever leave."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tools.evidence.neuron import NeuronEvidence, threshold
+from tools.records.neuron import NeuronId
+from tools.records.sides import AlwaysOn, OtherSide
+from tools.subject.protocol import SubjectModel
+from tools.subject.sides import ModelView
+
+ALWAYS_ON_SHARE = 0.8
+"""Share of explore tokens above theta from which a neuron counts as always on."""
+
+_N_TOKENS = 6
+_MIN_COUNT = 2
+
+
+def always_on(evidence: NeuronEvidence) -> AlwaysOn | None:
+    """Whether a neuron is above its threshold on nearly all text, so that what it tells is where it is not."""
+    explore = evidence.explore.take(evidence.explore.drawn)
+    values = explore.values[explore.excerpts.mask]
+    share = float((values > evidence.theta).mean())
+    if share < ALWAYS_ON_SHARE:
+        return None
+    return AlwaysOn(share=round(share, 6), theta=round(evidence.theta, 6), rest=round(float(np.median(values)), 6))
+
+
+def silences(subject: SubjectModel, neuron: NeuronId, found: AlwaysOn) -> ModelView:
+    """The model as it is asked where a neuron that is always on goes silent; `subject` is asked about its side."""
+    base = subject.base if isinstance(subject, ModelView) else subject
+    return ModelView(base, neuron.is_negative, (neuron, found.rest))
+
+
+def other_side(evidence: NeuronEvidence, strings: list[str]) -> OtherSide:
+    """What the other side of a gated neuron does."""
+    explore = evidence.explore.take(evidence.explore.drawn)
+    mask = explore.excerpts.mask
+    told, tokens = explore.values[mask], explore.excerpts.tokens[mask]
+    values = -told if evidence.always_on is None else told - evidence.always_on.rest
+    theta = threshold(values)
+    fires = values > theta
+    counts = np.bincount(tokens[fires], minlength=len(strings))
+    sums = np.bincount(tokens[fires], weights=values[fires], minlength=len(strings))
+    sums[counts < min(_MIN_COUNT, int(counts.max(initial=0)))] = 0
+    order = np.argsort(-sums, kind="stable")[:_N_TOKENS]
+    return OtherSide(
+        neuron=str(evidence.neuron.other_side()),
+        theta=round(theta, 6),
+        firing_rate=round(float(fires.mean()), 8),
+        peak=round(float(values.max(initial=0)), 6),
+        tokens=[strings[token] for token in order if sums[token] > 0],
+    )

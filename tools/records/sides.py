@@ -1,0 +1,53 @@
+"""What there is to say of a neuron that takes both signs: its other side, and that it is always on."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class AlwaysOn(BaseModel):
+    """A neuron that is nearly always on: the share of tokens above `theta`, and its median value, `rest`, both raw."""
+
+    share: float
+    theta: float
+    rest: float
+
+    def line(self, neuron: str) -> str:
+        """What that means for whoever reads an explanation."""
+        return (
+            f"{neuron} is always on: above {self.theta:.3g} on {self.share:.1%} of tokens, {self.rest:.3g} at rest. "
+            "What is explained is where it goes silent, and values say how far it falls below its rest."
+        )
+
+
+class OtherSide(BaseModel):
+    """The other side of a neuron on explore text, its values with their sign turned.
+
+    Attributes:
+        neuron: as in `L8N321-`.
+        theta: what it fires above.
+        firing_rate: share of tokens above that.
+        peak: its largest value.
+        tokens: up to six on which it fires most, by the sum of its values there.
+    """
+
+    neuron: str
+    theta: float
+    firing_rate: float
+    peak: float
+    tokens: list[str]
+
+    def line(self) -> str:
+        """What it does, in one line."""
+        if not self.firing_rate:
+            return f"Its other side, {self.neuron}, never fires on this text."
+        most = f", most on {', '.join(f'`{_shown(token)}`' for token in self.tokens)}" if self.tokens else ""
+        return (
+            f"Its other side, {self.neuron}, goes beyond {self.theta:.3g} on {self.firing_rate:.2%} of tokens, up to "
+            f"{self.peak:.3g}{most}."
+        )
+
+
+def _shown(token: str) -> str:
+    """A token on one line, a leading space visible."""
+    return token.replace("\n", "\\n").replace("\t", "\\t").replace(" ", "␣")
