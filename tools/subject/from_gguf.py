@@ -81,10 +81,9 @@ def _weights(reader: GGUFReader, values: dict[str, Any], progress: Progress | No
 
 def _parameters(values: dict[str, Any]) -> list[str]:
     """The names of Llama's parameters in Hugging Face's format."""
-    projections = [f"self_attn.{part}_proj" for part in "qkvo"] + [
-        f"mlp.{part}_proj" for part in ("gate", "up", "down")
-    ]
-    of_layer = ["input_layernorm", "post_attention_layernorm", *projections]
+    attention = [f"self_attn.{part}_proj" for part in "qkvo"]
+    mlp = [f"mlp.{part}_proj" for part in ("gate", "up", "down")]
+    of_layer = ["input_layernorm", "post_attention_layernorm", *attention, *mlp]
     layers = range(values["llama.block_count"])
     inner = [f"model.layers.{layer}.{part}" for layer in layers for part in of_layer]
     return [f"{name}.weight" for name in ("model.embed_tokens", *inner, "model.norm")]
