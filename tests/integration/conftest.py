@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tools.subject.smollm2 import unpacked_folder
 
 DEAD = "L0N7"
 N_TEXTS, N_CHARACTERS = 60, 6_000
@@ -46,6 +49,20 @@ def world(save_gpt2: Callable[..., Any], tmp_path_factory: pytest.TempPathFactor
     for number, (_, text) in zip(range(N_TEXTS), texts_of("corpus"), strict=False):
         (made.corpus / f"{number:02d}.txt").write_text(text[:N_CHARACTERS], encoding="utf-8")
     return made
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the real SmolLM2, which lies in the tests' cache too, so that `--model smollm2` finds it there."""
+    folder = Path(os.environ["NEURON_AGENT_TEST_SMOLLM2"])
+    if not folder.is_dir():
+        pytest.skip("SmolLM2 is not on this machine: `agent fetch smollm2` gets it")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEURON_AGENT_CACHE", str(tmp_path_factory.getbasetemp() / "evidence"))
+        here = unpacked_folder()
+    here.parent.mkdir(parents=True)
+    here.symlink_to(folder.resolve())
+    return here
 
 
 @pytest.fixture(autouse=True)

