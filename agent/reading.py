@@ -32,7 +32,8 @@ def read(target: str, text: str, *, model: str = "auto", display: Display | None
     subject, neuron = open_neuron(target, model, lambda name: open_model(name, (), show))
     ids = subject.tokenizer.encode([text])[0]
     if not ids:
-        raise BadInput("the text is empty: give at least one character.")
+        what = "the model's tokenizer keeps nothing of the text" if text else "the text is empty"
+        raise BadInput(f"{what}: give at least one letter.")
     tokens = np.array([ids], dtype=np.int32)
     inputs = subject.mlp_input(tokens, np.array([len(ids)]), neuron.layer)
     values = subject.neuron_values(inputs, neuron.layer, neuron.index)[0]

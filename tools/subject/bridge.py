@@ -44,8 +44,8 @@ class BridgeModel:
     def __init__(self, folder: ModelFolder) -> None:
         check_folder(folder.path)
         self.folder = folder
-        self._tokenizer = load_tokenizer(folder.path)
         self._bridge = _boot(folder)
+        self._tokenizer = load_tokenizer(folder.path, len(self._bridge.W_E), folder.trust_remote_code)
         self._bos = _bos_id(folder, self._tokenizer)
         if not getattr(self._bridge.cfg, "d_mlp", None) or not hasattr(self._bridge, "blocks"):
             raise BadInput(f"{folder.name} has no stack of MLP blocks, so it has no neurons to read.")

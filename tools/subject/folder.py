@@ -11,7 +11,7 @@ from typing import Any
 from tools.errors import BadInput
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model", "*.tiktoken", "tekken.json")
 
 _WHOLE_HASH_BYTES = 64 * 2**20
 _SAMPLES, _SAMPLE_BYTES = 64, 64 * 2**10
@@ -25,11 +25,13 @@ class ModelFolder:
         path: the folder.
         name: what results call the model.
         fell_back: True when `auto` chose `mini` because GPT-2 or its corpus is not here; to be said loudly.
+        trust_remote_code: whether Python code that the folder brings may run, with the user's rights.
     """
 
     path: Path
     name: str
     fell_back: bool = False
+    trust_remote_code: bool = False
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -80,9 +82,37 @@ def check_folder(path: Path) -> None:
     read_json(path / "config.json")
     for file in weight_files(path):
         _check_safetensors(file)
-    if not any((path / name).is_file() for name in TOKENIZER_FILES):
+    check_tokenizer(path)
+
+
+def check_tokenizer(path: Path) -> None:
+    """Check that `path` holds files of a tokenizer.
+
+    Raises:
+        BadInput: it holds none.
+    """
+    if not any(file.is_file() for name in TOKENIZER_FILES for file in path.glob(name)):
         raise BadInput(
-            f"the model folder {path} has no tokenizer.json or vocab.json with merges.txt: save its tokenizer there."
+            f"the model folder {path} has no tokenizer.json, and no other file of a tokenizer such as vocab.json with "
+            "merges.txt, vocab.txt or tokenizer.model: save its tokenizer there."
+        )
+
+
+def refuse_own_code(path: Path, why: str) -> None:
+    """Say that the folder `path` cannot be loaded without the Python code that it brings, where it brings some.
+
+    Args:
+        path: a folder that could not be loaded without running its code.
+        why: what could not be loaded, and the library's reason.
+
+    Raises:
+        BadInput: config.json or tokenizer_config.json names code.
+    """
+    files = [path / name for name in ("config.json", "tokenizer_config.json")]
+    if any("auto_map" in read_json(file) for file in files if file.is_file()):
+        raise BadInput(
+            f"{why}; the folder {path} brings Python code of its own, which was not run. Give --trust-remote-code to "
+            "run it: it runs with your rights, so read it first."
         )
 
 

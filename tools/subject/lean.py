@@ -82,9 +82,10 @@ class LeanGPT2:
         self._d_mlp = int(config.get("n_inner") or 4 * self._d_model)
         self._activation: str = config.get("activation_function", "gelu_new")
         self._scales = _attention_scales(config, self._n_layers, self._d_model // self._n_heads)
-        self._tokenizer = load_tokenizer(folder.path)
-        self._bos = _bos_id(folder, config)
         self._tensors = Tensors(folder)
+        n_rows = (self._tensors.shape("wte.weight") or [0])[0]
+        self._tokenizer = load_tokenizer(folder.path, n_rows, folder.trust_remote_code)
+        self._bos = _bos_id(folder, config)
         self._check_shapes()
         self._blocks: dict[int, Block] = {}
         self._memo = Memo()
