@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 Subject: TypeAlias = "LeanGPT2 | BridgeModel | PlantedModel"
 
 
-def open_model(model: str, planted: tuple[str, ...], display: Display) -> Subject:
+def open_model(model: str, planted: tuple[str, ...], display: Display, trust_remote_code: bool = False) -> Subject:
     """The subject model of that name, with functions planted on top of it if there are any.
+
+    `trust_remote_code` lets Python code that the model's folder brings run.
 
     Raises:
         BadInput: the model or a function cannot be used.
         NotAvailable: the model is not here and cannot be fetched.
     """
     with DownloadBar(display, f"fetching {model}") as bar:
-        folder = resolve(model, default_corpus_is_cached, bar)
+        folder = resolve(model, default_corpus_is_cached, bar, trust_remote_code)
     if folder.fell_back:
         display.note(
             "GPT-2 is not on this machine, so the neuron below is one of the bundled model `mini`, not of GPT-2. "

@@ -16,7 +16,14 @@ from safetensors import safe_open
 
 from tools.errors import BadInput
 from tools.subject.batches import check_finite, chunks, map_chunks
-from tools.subject.folder import ModelFolder, check_folder, fingerprint, read_json, weight_files
+from tools.subject.folder import (
+    ModelFolder,
+    check_folder,
+    fingerprint,
+    read_json,
+    refuse_own_code,
+    weight_files,
+)
 from tools.subject.lean import rows_of
 from tools.subject.output import (
     Ranked,
@@ -58,7 +65,7 @@ class BridgeModel:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over configuration and weights; see `tools.subject.folder.fingerprint`."""
-        return fingerprint(self.folder.path)
+        return fingerprint(self.folder.path, self.folder.trust_remote_code)
 
     @property
     def n_layers(self) -> int:
@@ -281,9 +288,13 @@ def _boot(folder: ModelFolder) -> Any:
         logging.set_verbosity_error()
         try:
             _check_tensors(folder)
-            return TransformerBridge.boot_transformers(str(folder.path), device="cpu", dtype=torch.float32)
+            return TransformerBridge.boot_transformers(
+                str(folder.path), device="cpu", dtype=torch.float32, trust_remote_code=folder.trust_remote_code
+            )
         except (ValueError, OSError, KeyError, RuntimeError, NotImplementedError, ImportError) as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
+            if not folder.trust_remote_code:
+                refuse_own_code(folder.path, first)
             raise BadInput(f"TransformerLens cannot load {folder.name} from {folder.path}: {first}") from error
 
 
@@ -296,7 +307,8 @@ def _check_tensors(folder: ModelFolder) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder.path))
+        trusted = {"trust_remote_code": folder.trust_remote_code}  # said either way, or transformers asks on stdin
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder.path, **trusted), **trusted)
     prefix = f"{model.base_model_prefix}."
     found: dict[str, list[int]] = {}
     for file in weight_files(folder.path):

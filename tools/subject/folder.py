@@ -98,34 +98,41 @@ def check_tokenizer(path: Path) -> None:
         )
 
 
+def brings_code(path: Path) -> bool:
+    """Whether the folder `path` brings Python code of its own, which config.json or tokenizer_config.json names."""
+    files = [path / name for name in ("config.json", "tokenizer_config.json")]
+    return any("auto_map" in read_json(file) for file in files if file.is_file())
+
+
 def refuse_own_code(path: Path, why: str) -> None:
     """Say that the folder `path` cannot be loaded without the Python code that it brings, where it brings some.
 
     Args:
         path: a folder that could not be loaded without running its code.
-        why: what could not be loaded, and the library's reason.
+        why: what a library said.
 
     Raises:
-        BadInput: config.json or tokenizer_config.json names code.
+        BadInput: it brings some.
     """
-    files = [path / name for name in ("config.json", "tokenizer_config.json")]
-    if any("auto_map" in read_json(file) for file in files if file.is_file()):
+    if brings_code(path):
         raise BadInput(
-            f"{why}; the folder {path} brings Python code of its own, which was not run. Give --trust-remote-code to "
-            "run it: it runs with your rights, so read it first."
+            f"the model folder {path} cannot be loaded without running Python code that it brings "
+            f"({why.split('. ')[0].rstrip('.')}): give --trust-remote-code to run it. It runs with your rights, so "
+            "read it first."
         )
 
 
-def fingerprint(path: Path) -> str:
-    """SHA-256 (hex) over config.json and the weights of the folder `path`.
+def fingerprint(path: Path, trust_remote_code: bool = False) -> str:
+    """SHA-256 (hex) over config.json and the weights of the folder `path`, and over its Python code where that may run.
 
     Weight files up to 64 MiB are hashed whole. Of a larger one its size and 64 evenly spaced pieces of 64 KiB are
     hashed, from its first byte (the header comes first) to its last: reading gigabytes to name a model costs too much.
     """
     digest = hashlib.sha256(json.dumps(read_json(path / "config.json"), sort_keys=True).encode())
-    for file in weight_files(path):
+    code = sorted(path.rglob("*.py")) if trust_remote_code and brings_code(path) else []
+    for file in [*weight_files(path), *code]:
         size = file.stat().st_size
-        digest.update(f"\n{file.name} {size}\n".encode())
+        digest.update(f"\n{file.relative_to(path)} {size}\n".encode())
         with file.open("rb") as handle:
             if size <= _WHOLE_HASH_BYTES:
                 digest.update(handle.read())

@@ -28,13 +28,17 @@ def load_subject(
 def open_subject(folder: ModelFolder) -> LeanGPT2 | BridgeModel:
     """The subject model in `folder`: the lean reader for GPT-2's architecture, TransformerLens for every other.
 
+    TransformerLens also where Python code of the folder's own is to run.
+
     Raises:
-        BadInput: the folder is damaged, or TransformerLens does not know the architecture.
+        BadInput: the folder is damaged, TransformerLens does not know the architecture, or the folder needs code of its
+            own that may not run.
     """
     make_waiting_passive()
     from tools.subject.lean import LeanGPT2, can_read
 
-    if can_read(read_json(folder.path / "config.json")):
+    config = read_json(folder.path / "config.json")
+    if can_read(config) and not (folder.trust_remote_code and "auto_map" in config):
         return LeanGPT2(folder)
     from tools.subject.bridge import open_bridge
 

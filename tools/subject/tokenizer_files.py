@@ -40,10 +40,10 @@ def read_tokenizer(folder: Path, trust_remote_code: bool = False) -> Any:
     except BadInput:
         raise
     except Exception as error:  # both packages raise bare Exception, and much else, for faults of a file
-        why = f"the tokenizer in {folder} cannot be read ({next(iter(str(error).splitlines()), type(error).__name__)})"
+        first = next(iter(str(error).splitlines()), type(error).__name__)
         if not trust_remote_code:
-            refuse_own_code(folder, why)
-        raise BadInput(f"{why}: fetch or save the model again.") from error
+            refuse_own_code(folder, first)
+        raise BadInput(f"the tokenizer in {folder} cannot be read ({first}): fetch or save the model again.") from error
 
 
 def _by_transformers(folder: Path, loader: str, trust_remote_code: bool) -> Any:
