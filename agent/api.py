@@ -65,6 +65,7 @@ def explain(
     target: str,
     *,
     model: str = "auto",
+    trust_remote_code: bool = False,
     corpus: str | None = None,
     corpus_tokens: int | None = None,
     index: str = "auto",
@@ -87,6 +88,7 @@ def explain(
     Args:
         target: such as `L5N131` or `gpt2-xl/L5N131`.
         model: used when the target names none.
+        trust_remote_code: let Python code that the model's folder brings run, with your rights.
         corpus: a file, a folder, a dataset; None for the model's default.
         corpus_tokens: read at most so many tokens of it; None for a default by the size of the model.
         index: an activation index that evidence is taken from: a folder, `none`, or `auto` for the one in the cache.
@@ -110,7 +112,8 @@ def explain(
         BadInput, NotAvailable, LLMNotAvailable, StorageError, Interrupted: see `tools.errors`.
     """
     config = configured(
-        target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index, budget=budget,
+        target, model=model, trust_remote_code=trust_remote_code, corpus=corpus, corpus_tokens=corpus_tokens,
+        index=index, budget=budget,
         max_seconds=max_seconds, seed=seed, rivals=rivals, variant=variant, planted=planted, explainer=explainer,
         simulator=simulator, max_tokens=max_tokens, max_usd=max_usd, llm=llm,
     )  # fmt: skip
@@ -131,6 +134,7 @@ def top(
     n: int = 10,
     *,
     model: str = "auto",
+    trust_remote_code: bool = False,
     corpus: str | None = None,
     corpus_tokens: int | None = None,
     index: str = "auto",
@@ -139,7 +143,10 @@ def top(
     """The `n` top-activating excerpts of explore text."""
     if n < 1:
         raise BadInput(f"the number of excerpts must be at least 1, not {n}.")
-    config = RunConfig.checked(target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index)
+    config = RunConfig.checked(
+        target=target, model=model, trust_remote_code=trust_remote_code, corpus=corpus, corpus_tokens=corpus_tokens,
+        index=index,
+    )  # fmt: skip
     bench = _open(config, display or QuietDisplay(), silences_of_always_on=False)
     explore = bench.evidence.explore
     order = np.argsort(-explore.values.max(1), kind="stable")[:n]
@@ -166,6 +173,7 @@ def score_sentence(
     sentence: str,
     *,
     model: str = "auto",
+    trust_remote_code: bool = False,
     corpus: str | None = None,
     corpus_tokens: int | None = None,
     index: str = "auto",
@@ -187,7 +195,8 @@ def score_sentence(
     """
     show = display or QuietDisplay()
     settings = RunConfig.checked(
-        target=target, model=model, corpus=corpus, corpus_tokens=corpus_tokens, index=index, seed=seed,
+        target=target, model=model, trust_remote_code=trust_remote_code, corpus=corpus, corpus_tokens=corpus_tokens,
+        index=index, seed=seed,
         simulator=simulator or "auto", max_tokens=max_tokens, max_usd=max_usd, **llm_settings(llm or {}, {}),
     )  # fmt: skip
     if settings.simulator_llm is None:  # what is wrong with it should be said before a corpus is read

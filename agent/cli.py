@@ -140,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         help="mini, gpt2, gpt2-medium, gpt2-large, gpt2-xl, smollm2, a Hugging Face id, a folder in Hugging Face's "
         "format, or auto (the default): gpt2 when it is on this machine, else mini",
     )
+    _add_trust(neuron)
     corpus = _part()
     corpus.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the model's own)")
     corpus.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
@@ -469,6 +470,7 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
     run.add_argument("--out", metavar="DIR", help="the folder of results (default: evaluations/SUITE)")
     run.add_argument("--jobs", type=whole(1), metavar="N", help="processes (default: one per processor)")
     run.add_argument("--model", help="the subject model (default: the suite's)")
+    _add_trust(run)
     run.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the suite's)")
     run.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
     run.add_argument("--quiet", action="store_true", help="show no progress")
@@ -572,7 +574,15 @@ def _output_part() -> argparse.ArgumentParser:
 def _model_part() -> argparse.ArgumentParser:
     model = _part()
     model.add_argument("--model", default="auto", help="a name or a folder, as for `agent explain` (default: auto)")
+    _add_trust(model)
     return model
+
+
+def _add_trust(part: argparse.ArgumentParser) -> None:
+    part.add_argument(
+        "--trust-remote-code", action="store_true",
+        help="let Python code that the model's folder brings run, with your rights (default: never)",
+    )  # fmt: skip
 
 
 def _part() -> argparse.ArgumentParser:

@@ -61,6 +61,7 @@ class RunConfig(BaseModel):
     Attributes:
         target: as typed, such as `L5N131` or `gpt2-xl/L5N131`.
         model: used when the target names none.
+        trust_remote_code: whether Python code that the model's folder brings may run, with the user's rights.
         corpus: a file, a folder, a dataset; None for the model's default.
         corpus_tokens: read at most so many tokens of the corpus; None for a default by the size of the model.
         index: the activation index that evidence is taken from: a folder, `none`, or `auto` for the one in the cache
@@ -100,6 +101,7 @@ class RunConfig(BaseModel):
 
     target: str
     model: str = "auto"
+    trust_remote_code: bool = False
     corpus: str | None = None
     corpus_tokens: int | None = Field(default=None, ge=1)
     index: str = Field(default="auto", min_length=1)

@@ -27,6 +27,7 @@ class IndexRequest:
     """What to build, and how; see `agent index build --help`."""
 
     model: str = "auto"
+    trust_remote_code: bool = False
     corpus: str | None = None
     corpus_tokens: int | None = None
     out: Path | None = None
@@ -50,7 +51,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     from tools.index.build import build_index
     from tools.index.plan import BuildOptions
 
-    subject = Shelf().subject(request.model, (), display)
+    subject = Shelf().subject(request.model, (), display, request.trust_remote_code)
     if not isinstance(subject, LeanModel):
         raise BadInput(
             f"an index is made by the lean readers, which know GPT-2's and Llama's families, and {subject.name} is "
@@ -88,7 +89,9 @@ def _where(model: str, subject: LeanModel) -> str:
     return str(subject.folder.path.resolve()) if is_folder else model
 
 
-def opened(index: str, model: str, corpus: str | None, display: Display) -> ActivationIndex:
+def opened(
+    index: str, model: str, corpus: str | None, display: Display, trust_remote_code: bool = False
+) -> ActivationIndex:
     """An index by its folder, or (`auto`) the one of a model and corpus.
 
     Raises:
@@ -103,7 +106,7 @@ def opened(index: str, model: str, corpus: str | None, display: Display) -> Acti
         if corpus:
             check_source(given, shelf.source(corpus, model)[0], corpus)
         return given
-    subject = shelf.subject(model, (), display)
+    subject = shelf.subject(model, (), display, trust_remote_code)
     found = shelf.index(subject, corpus, "auto")
     if found is None:
         options = f"--model {model}{f' --corpus {corpus}' if corpus else ''}"
@@ -115,7 +118,13 @@ def opened(index: str, model: str, corpus: str | None, display: Display) -> Acti
 
 
 def show(
-    target: str, index: str, model: str, corpus: str | None, n_top: int, display: Display
+    target: str,
+    index: str,
+    model: str,
+    corpus: str | None,
+    n_top: int,
+    display: Display,
+    trust_remote_code: bool = False,
 ) -> tuple[ActivationIndex, str, ShownNeuron]:
     """The index, the model's name, and what is to be shown of a neuron.
 
@@ -123,6 +132,6 @@ def show(
         BadInput: there is no index or no such neuron, or the index is of another model.
         StorageError: the index is damaged.
     """
-    subject, neuron = open_subject_for(target, model, display)
-    found = opened(index, subject.name if model == "auto" else model, corpus, display)
+    subject, neuron = open_subject_for(target, model, display, trust_remote_code=trust_remote_code)
+    found = opened(index, subject.name if model == "auto" else model, corpus, display, trust_remote_code)
     return found, subject.name, shown_neuron(found, subject, neuron, n_top)

@@ -35,7 +35,12 @@ from traces.console import Display
 
 
 def open_subject_for(
-    target: str, model: str, display: Display, planted: tuple[str, ...] = (), shelf: Shelf | None = None
+    target: str,
+    model: str,
+    display: Display,
+    planted: tuple[str, ...] = (),
+    shelf: Shelf | None = None,
+    trust_remote_code: bool = False,
 ) -> tuple[SubjectModel, NeuronId]:
     """The subject model that a target means, and the neuron, checked to exist.
 
@@ -44,7 +49,7 @@ def open_subject_for(
         NotAvailable: the model is not here and cannot be fetched.
     """
     books = shelf or Shelf()
-    return open_neuron(target, model, lambda name: books.subject(name, planted, display))
+    return open_neuron(target, model, lambda name: books.subject(name, planted, display, trust_remote_code))
 
 
 def open_bench(
@@ -72,7 +77,9 @@ def open_bench(
     """
     shelf = shelf or Shelf()
     llms = llms or open_llms(config, display)  # first: what is missing should be said before anything is read
-    subject, neuron = open_subject_for(config.target, config.model, display, config.planted, shelf)
+    subject, neuron = open_subject_for(
+        config.target, config.model, display, config.planted, shelf, config.trust_remote_code
+    )
     index, corpus = shelf.evidence(config, subject, display)
     display.note(f"{subject.name}/{neuron} on {_described(config, index, corpus)}")
     scan = shelf.scan(subject, corpus, neuron.layer, display)

@@ -22,17 +22,22 @@ class Reading:
     values: list[float]
 
 
-def read(target: str, text: str, *, model: str = "auto", display: Display | None = None) -> Reading:
+def read(
+    target: str, text: str, *, model: str = "auto", trust_remote_code: bool = False, display: Display | None = None
+) -> Reading:
     """One neuron's values on any text.
+
+    `trust_remote_code` lets Python code that the model's folder brings run, with your rights.
 
     Raises:
         BadInput: the text is empty or longer than the model reads, or there is no such neuron.
     """
     show = display or QuietDisplay()
-    subject, neuron = open_neuron(target, model, lambda name: open_model(name, (), show))
+    subject, neuron = open_neuron(target, model, lambda name: open_model(name, (), show, trust_remote_code))
     ids = subject.tokenizer.encode([text])[0]
     if not ids:
-        raise BadInput("the text is empty: give at least one character.")
+        what = "the model's tokenizer keeps nothing of the text" if text else "the text is empty"
+        raise BadInput(f"{what}: give at least one letter.")
     tokens = np.array([ids], dtype=np.int32)
     inputs = subject.mlp_input(tokens, np.array([len(ids)]), neuron.layer)
     values = subject.neuron_values(inputs, neuron.layer, neuron.index)[0]

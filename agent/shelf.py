@@ -31,23 +31,27 @@ class Shelf:
     Whoever keeps one trusts that models and corpora do not change on disk meanwhile.
     """
 
-    subjects: dict[tuple[str, tuple[str, ...]], Subject] = field(default_factory=dict)
+    subjects: dict[tuple[str, tuple[str, ...], bool], Subject] = field(default_factory=dict)
     texts: dict[tuple[str | None, str, int], Corpus] = field(default_factory=dict)
     corpora: dict[tuple[str, str | None, int], SplitCorpus] = field(default_factory=dict)
     indexes: dict[tuple[str, str | None, str], tuple[ActivationIndex, SplitCorpus] | None] = field(default_factory=dict)
     scans: dict[tuple[str, str, int], LayerScan] = field(default_factory=dict)
     vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
 
-    def subject(self, model: str, planted: tuple[str, ...], display: Display) -> Subject:
+    def subject(
+        self, model: str, planted: tuple[str, ...], display: Display, trust_remote_code: bool = False
+    ) -> Subject:
         """The subject model of that name, with functions planted on top of it if there are any.
+
+        `trust_remote_code` lets Python code that the model's folder brings run.
 
         Raises:
             BadInput: the model or a function cannot be used.
             NotAvailable: the model is not here and cannot be fetched.
         """
-        key = model, planted
+        key = model, planted, trust_remote_code
         if key not in self.subjects:
-            self.subjects[key] = open_model(model, planted, display)
+            self.subjects[key] = open_model(model, planted, display, trust_remote_code)
         return self.subjects[key]
 
     def _texts(self, spec: str | None, model: str, most: int = 0) -> Corpus:

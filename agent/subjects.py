@@ -24,21 +24,25 @@ if TYPE_CHECKING:
 Subject: TypeAlias = "LeanModel | BridgeModel | PlantedModel"
 
 
-def open_model(model: str, planted: tuple[str, ...], display: Display) -> Subject:
+def open_model(model: str, planted: tuple[str, ...], display: Display, trust_remote_code: bool = False) -> Subject:
     """The subject model of that name, with functions planted on top of it if there are any.
+
+    `trust_remote_code` lets Python code that the model's folder brings run.
 
     Raises:
         BadInput: the model or a function cannot be used.
         NotAvailable: the model is not here and cannot be fetched.
     """
     with DownloadBar(display, model) as bar:
-        folder = resolve(model, default_corpus_is_cached, bar)
+        folder = resolve(model, default_corpus_is_cached, bar, trust_remote_code)
     if folder.fell_back:
         display.note(
             "GPT-2 is not on this machine, so the neuron below is one of the bundled model `mini`, not of GPT-2. "
             "`agent fetch gpt2` gets GPT-2; `--model mini` silences this line."
         )
     base = open_subject(folder)
+    for note in base.tokenizer.notes:
+        display.note(note)
     return PlantedModel(base, planted) if planted else base
 
 

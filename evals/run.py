@@ -118,6 +118,7 @@ def _work_through(
     setting = work.Setting(
         suite_name=suite.name, out=out, model=suite.model, planted=(), corpus=suite.corpus,
         corpus_tokens=suite.corpus_tokens, budget=budget, ceiling=suite.ceiling,
+        trust_remote_code=suite.trust_remote_code,
     )  # fmt: skip
     neurons = _neurons(suite, setting, work, display)
     setting = replace(setting, planted=tuple(neuron.planted for neuron in neurons if neuron.planted))
@@ -207,7 +208,7 @@ def run_command(arguments: argparse.Namespace) -> None:
 
     Args:
         arguments: `suite`, `variant` (list), `seeds`, `budget`, `halves`, `out`, `jobs`, `model`, `corpus`,
-            `corpus_tokens`, `quiet`; None where nothing was said.
+            `corpus_tokens`, `trust_remote_code`, `quiet`; None where nothing was said.
 
     Raises:
         AgentError: a result or a measurement failed; everything else is there and was printed.
@@ -215,6 +216,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     suite = load_suite(arguments.suite)
     given = {name: getattr(arguments, name) for name in ("model", "corpus", "corpus_tokens")}
     suite = replace(suite, **{name: value for name, value in given.items() if value is not None})
+    suite = replace(suite, trust_remote_code=arguments.trust_remote_code)
     variants = [load_variant(name) for name in arguments.variant or ["tournament"]]
     out = EVALUATIONS / suite.name if arguments.out is None else Path(arguments.out)
     with progress(quiet=arguments.quiet) as display:

@@ -141,6 +141,7 @@ class Suite:
         sha256: hex, over the bytes of the file and of its puzzle files.
         sections: what the file says.
         puzzles: of all its puzzle files.
+        trust_remote_code: whether Python code that the model's folder brings may run; never said by the file.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Suite:
     sha256: str
     sections: _File
     puzzles: tuple[Puzzle, ...]
+    trust_remote_code: bool = False
 
     @property
     def has_real(self) -> bool:

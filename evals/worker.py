@@ -49,7 +49,7 @@ class Setting:
     Attributes:
         suite_name: the suite.
         out: the evaluation's folder.
-        model, corpus, corpus_tokens: see `RunConfig`.
+        model, corpus, corpus_tokens, trust_remote_code: see `RunConfig`.
         planted: functions of the suite, in the order of their neurons.
         budget: units for each run; None for each variant's own.
         ceiling: whether the ceiling of local context is measured for real neurons.
@@ -63,6 +63,7 @@ class Setting:
     corpus_tokens: int | None
     budget: int | None
     ceiling: bool
+    trust_remote_code: bool = False
 
 
 _SHELF = Shelf()
@@ -109,8 +110,9 @@ def scan(setting: Setting, layer: int, planted: bool, display: Display) -> None:
 def is_firing(setting: Setting, neuron: NeuronId) -> bool:
     """Whether a real neuron fires in enough documents of every split."""
     config = RunConfig.checked(
-        target=str(neuron), model=setting.model, corpus=setting.corpus, corpus_tokens=setting.corpus_tokens
-    )
+        target=str(neuron), model=setting.model, trust_remote_code=setting.trust_remote_code, corpus=setting.corpus,
+        corpus_tokens=setting.corpus_tokens,
+    )  # fmt: skip
     return open_bench(config, QuietDisplay(), shelf=_SHELF).evidence.status == "firing"
 
 
@@ -179,7 +181,7 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     # A folder of runs for each variant and seed: each run is the first to open its fold, whatever ran before.
     runs_dir = setting.out / "runs" / folder_name(variant.name) / part
     folder = RunFolder(runs_dir / folder_name(neuron.name))
-    subject = _SHELF.subject(config.model, config.planted, QuietDisplay())
+    subject = _SHELF.subject(config.model, config.planted, QuietDisplay(), config.trust_remote_code)
     corpus = _SHELF.corpus(subject, config.corpus, config.corpus_tokens, QuietDisplay())
     result = _result(config, folder, subject.fingerprint, corpus.fingerprint)
     cell = _cell(setting, neuron, variant, half, result, folder)
@@ -263,11 +265,12 @@ def _config(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, 
     fixed = {} if setting.budget is None else {"budget": setting.budget}
     return variant.config(
         index="none",  # whoever compares variants fixes the text
-        target=neuron.target, model=setting.model,
+        target=neuron.target, model=setting.model, trust_remote_code=setting.trust_remote_code,
         planted=setting.planted if neuron.planted else (), corpus=setting.corpus,
         corpus_tokens=setting.corpus_tokens, seed=seed, half=half, sealed_fold=seed % N_FOLDS, **fixed,
     )  # fmt: skip
 
 
 def _subject(setting: Setting, planted: bool) -> Subject:
-    return _SHELF.subject(setting.model, setting.planted if planted else (), QuietDisplay())
+    given = setting.planted if planted else ()
+    return _SHELF.subject(setting.model, given, QuietDisplay(), setting.trust_remote_code)

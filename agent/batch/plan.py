@@ -92,7 +92,7 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     config = _with_model(config, asked, lines, rows, request.runs_dir)
     if not may_fetch and is_hub_name(config.model) and not _is_here(config.model):
         raise NotAvailable(f"{config.model} is not on this machine: `agent fetch {config.model}` gets it.")
-    subject = shelf.subject(config.model, config.planted, display)
+    subject = shelf.subject(config.model, config.planted, display, config.trust_remote_code)
     if config.model == "auto":
         config = config.model_copy(update={"model": subject.name})
     rows = [row for row in rows if row.model == subject.name]

@@ -151,7 +151,7 @@ class _Desk:
 
     def _carried(self, entry: Entry, run_id: str, config: RunConfig) -> Carried:
         """With a sealed fold reserved: the worker cannot see which ones were opened, nor may it choose."""
-        subject = self._shelf.subject(config.model, config.planted, self._display)
+        subject = self._shelf.subject(config.model, config.planted, self._display, config.trust_remote_code)
         check_model(subject, self._batch.model_fingerprint)
         _, corpus = self._shelf.evidence(config, subject, self._display)  # what the worker will find, which is checked
         key = (subject.fingerprint, entry.neuron, corpus.fingerprint)

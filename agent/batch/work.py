@@ -112,7 +112,8 @@ def _attempt(job: Job, runs_dir: Path) -> Done:
 
 def _explain(job: Job, runs_dir: Path) -> Result:
     config = RunConfig.checked(**job.settings)
-    check_model(_SHELF.subject(config.model, config.planted, QuietDisplay()), job.fingerprint)
+    subject = _SHELF.subject(config.model, config.planted, QuietDisplay(), config.trust_remote_code)
+    check_model(subject, job.fingerprint)
     _open_layer(config)
     folder = RunFolder(runs_dir / job.run_id)
     if (folder.path / "run.json").is_file():

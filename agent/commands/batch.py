@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise BadInput("say which neurons: give --below, --worst, --neurons, --layers, --sample or --published.")
     texts = {"corpus": arguments.corpus, "corpus_tokens": arguments.corpus_tokens, "index": arguments.index}
     config = configured(
-        "L0N0", model=arguments.model, **texts, budget=arguments.budget, max_seconds=arguments.max_seconds,
+        "L0N0", model=arguments.model, trust_remote_code=arguments.trust_remote_code, **texts,
+        budget=arguments.budget, max_seconds=arguments.max_seconds,
         seed=arguments.seed, rivals=arguments.rival, variant=arguments.variant, planted=arguments.planted,
         explainer=arguments.explainer, **llm_options(arguments),
     )  # fmt: skip
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         for note in [*(f"left out: {why}" for why in plan.left_out), *plan.notes]:
             display.note(note)
         if arguments.dry_run:
-            subject = shelf.subject(plan.config.model, plan.config.planted, display)
+            subject = shelf.subject(plan.config.model, plan.config.planted, display, plan.config.trust_remote_code)
             found = estimate(plan, subject, arguments.workers or os.cpu_count() or 1, runs_dir)
         else:
             batch = begin(plan, asked.told(), runs_dir)
@@ -79,7 +80,8 @@ def resume(arguments: argparse.Namespace) -> None:
         shelf = Shelf()
         if Queue(database, batch).n_open():  # or each neuron would say so by itself
             settings = batch.settings
-            subject = shelf.subject(settings["model"], tuple(settings["planted"]), display)
+            trusted = bool(settings.get("trust_remote_code"))  # batches of older versions do not say
+            subject = shelf.subject(settings["model"], tuple(settings["planted"]), display, trusted)
             check_model(subject, batch.model_fingerprint)
             del subject
         if arguments.engine == "local":

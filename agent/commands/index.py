@@ -16,6 +16,7 @@ def build_command(arguments: argparse.Namespace) -> None:
     """Build an index, or go on with one, and say where it is."""
     request = IndexRequest(
         model=arguments.model,
+        trust_remote_code=arguments.trust_remote_code,
         corpus=arguments.corpus,
         corpus_tokens=arguments.corpus_tokens,
         out=Path(arguments.out) if arguments.out else None,
@@ -37,7 +38,7 @@ def build_command(arguments: argparse.Namespace) -> None:
 def info(arguments: argparse.Namespace) -> None:
     """Say what an index holds."""
     with progress(quiet=arguments.quiet) as display:
-        index = opened(arguments.index, arguments.model, arguments.corpus, display)
+        index = opened(arguments.index, arguments.model, arguments.corpus, display, arguments.trust_remote_code)
         if arguments.check:
             index.check_all()
     if arguments.json:
@@ -50,7 +51,13 @@ def neuron(arguments: argparse.Namespace) -> None:
     """Show what an index says of one neuron."""
     with progress(quiet=arguments.quiet) as display:
         index, name, shown = show(
-            arguments.target, arguments.index, arguments.model, arguments.corpus, arguments.n, display
+            arguments.target,
+            arguments.index,
+            arguments.model,
+            arguments.corpus,
+            arguments.n,
+            display,
+            arguments.trust_remote_code,
         )
     if arguments.json:
         say_json(shown.exported().model_dump(mode="json"))

@@ -23,7 +23,13 @@ def read(arguments: argparse.Namespace) -> None:
     """Print a neuron's value at every token of a text: coloured on a terminal, one line a token elsewhere."""
     text = _text(arguments.text)
     with progress(quiet=arguments.quiet) as display:
-        reading = read_neuron(arguments.target, text, model=arguments.model, display=display)
+        reading = read_neuron(
+            arguments.target,
+            text,
+            model=arguments.model,
+            trust_remote_code=arguments.trust_remote_code,
+            display=display,
+        )
     if arguments.json:
         say_json(_plain(reading))
         return
@@ -57,6 +63,7 @@ def top(arguments: argparse.Namespace) -> None:
             arguments.target,
             arguments.n,
             model=arguments.model,
+            trust_remote_code=arguments.trust_remote_code,
             corpus=arguments.corpus,
             corpus_tokens=arguments.corpus_tokens,
             index=arguments.index,
@@ -79,6 +86,7 @@ def score(arguments: argparse.Namespace) -> None:
             arguments.target,
             arguments.sentence,
             model=arguments.model,
+            trust_remote_code=arguments.trust_remote_code,
             corpus=arguments.corpus,
             corpus_tokens=arguments.corpus_tokens,
             index=arguments.index,

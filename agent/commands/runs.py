@@ -17,6 +17,7 @@ def explain(arguments: argparse.Namespace) -> None:
         result = api.explain(
             arguments.target,
             model=arguments.model,
+            trust_remote_code=arguments.trust_remote_code,
             corpus=arguments.corpus,
             corpus_tokens=arguments.corpus_tokens,
             index=arguments.index,

@@ -141,6 +141,11 @@ class LiveReader:
                     f"this neuron is the function {entry}, which is not a part of this program and is not run from a "
                     "page: `agent explain --planted` runs it."
                 )
+        if config.get("trust_remote_code"):  # likewise
+            raise BadInput(
+                f"this run let Python code of the folder of {named} run, which is not run from a page: `agent read "
+                "--trust-remote-code` runs it."
+            )
         if is_hub_name(model) and model != "mini" and not _is_here(model):
             raise NotAvailable(f"the model {model} is not on this machine: `agent fetch {model}` gets it.")
         subject = self._shelf.subject(model, planted, QuietDisplay())

@@ -18,7 +18,8 @@ from tools.errors import BadInput
 
 NOT_A_VARIANTS = frozenset(
     {
-        "target", "model", "planted", "corpus", "corpus_tokens", "rivals", "seed", "variant", "half", "sealed_fold",
+        "target", "model", "trust_remote_code", "planted", "corpus", "corpus_tokens", "rivals", "seed", "variant",
+        "half", "sealed_fold",
     }
 )  # fmt: skip
 """Settings of RunConfig that say what is explained, not how: they belong to the suite or to the single run."""

@@ -21,6 +21,7 @@ class Setting:
     corpus_tokens: int | None
     budget: int | None
     ceiling: bool
+    trust_remote_code: bool
 
 
 def fingerprints(setting):

@@ -77,6 +77,7 @@ def build_index(
         top=TOP_BFLOAT16 if options.dtype == "bfloat16" else TOP,
         batch=options.batch or batch_for(subject, options.device),
         run=uuid.uuid4().hex,
+        trust_remote_code=subject.folder.trust_remote_code,
     )
     shape = IndexShape(subject.n_layers, subject.d_mlp, work.top)
     plan = plan_of(subject, corpus, source, options, work)

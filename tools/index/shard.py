@@ -34,6 +34,7 @@ class ShardWork:
         top: entries kept of each part.
         batch: excerpts of a batch, at most.
         run: names this build, so that a worker begins afresh with the next one.
+        trust_remote_code: whether Python code that the model's folder brings may run.
     """
 
     model: str
@@ -43,6 +44,7 @@ class ShardWork:
     top: int
     batch: int
     run: str
+    trust_remote_code: bool = False
 
 
 @dataclass
@@ -111,7 +113,7 @@ def _worker(work: ShardWork) -> _Worker:
         from tools.subject.load import lean_reader
         from tools.subject.resolve import resolve
 
-        folder = resolve(work.model, lambda: True)
+        folder = resolve(work.model, lambda: True, trust_remote_code=work.trust_remote_code)
         subject = lean_reader(folder, work.device, work.dtype)
         if subject is None or subject.fingerprint != work.fingerprint:
             raise BadInput(

@@ -18,7 +18,15 @@ from safetensors import safe_open
 
 from tools.errors import BadInput
 from tools.subject.batches import check_finite, chunks, map_chunks
-from tools.subject.folder import ModelFolder, bos_id, check_folder, fingerprint, read_json, weight_files
+from tools.subject.folder import (
+    ModelFolder,
+    bos_id,
+    check_folder,
+    fingerprint,
+    read_json,
+    refuse_own_code,
+    weight_files,
+)
 from tools.subject.lean import rows_of, zero_padding
 from tools.subject.mlp_maps import read_maps
 from tools.subject.output import (
@@ -55,7 +63,7 @@ class BridgeModel:
         self._turn = RLock()
         self._bridge = _boot(folder)
         n_rows = int(self._bridge.W_E.shape[0])
-        self.tokenizer: FolderTokenizer = load_tokenizer(folder.path)
+        self.tokenizer: FolderTokenizer = load_tokenizer(folder.path, n_rows, folder.trust_remote_code)
         self.bos = bos_id(folder, read_json(folder.path / "config.json"), n_rows)
         if not hasattr(self._bridge, "blocks"):
             raise BadInput(f"{folder.name} has no stack of MLP blocks, so it has no neurons to read.")
@@ -69,7 +77,7 @@ class BridgeModel:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over configuration and weights; see `tools.subject.folder.fingerprint`."""
-        return fingerprint(self.folder.path)
+        return fingerprint(self.folder.path, self.folder.trust_remote_code)
 
     @property
     def n_layers(self) -> int:
@@ -302,9 +310,13 @@ def _boot(folder: ModelFolder) -> Any:
         logging.set_verbosity_error()
         try:
             _check_tensors(folder)
-            return TransformerBridge.boot_transformers(str(folder.path), device="cpu", dtype=torch.float32)
+            return TransformerBridge.boot_transformers(
+                str(folder.path), device="cpu", dtype=torch.float32, trust_remote_code=folder.trust_remote_code
+            )
         except (ValueError, OSError, KeyError, RuntimeError, NotImplementedError, ImportError) as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
+            if not folder.trust_remote_code:
+                refuse_own_code(folder.path, first)
             raise BadInput(f"TransformerLens cannot load {folder.name} from {folder.path}: {first}") from error
 
 
@@ -317,7 +329,8 @@ def _check_tensors(folder: ModelFolder) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder.path))
+        trusted = {"trust_remote_code": folder.trust_remote_code}  # said either way, or transformers asks on stdin
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder.path, **trusted), **trusted)
     prefix = f"{model.base_model_prefix}."
     found: dict[str, list[int]] = {}
     for file in weight_files(folder.path):

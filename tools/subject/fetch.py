@@ -26,7 +26,7 @@ class Progress(Protocol):
 ANSWER_S = 3.0
 """Seconds within which the hub must have answered, name look-up included; past them it counts as out of reach."""
 
-_SUFFIXES = (".json", ".txt", ".safetensors")
+_SUFFIXES = (".json", ".txt", ".model", ".tiktoken", ".py", ".safetensors")
 
 
 def cached_folder(name: str) -> Path | None:

@@ -11,7 +11,7 @@ from typing import Any
 from tools.errors import BadInput
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model", "*.tiktoken", "tekken.json")
 
 _FLOATS = ("F16", "BF16", "F32", "F64")
 _WHOLE_HASH_BYTES = 64 * 2**20
@@ -26,11 +26,13 @@ class ModelFolder:
         path: the folder.
         name: what results call the model.
         fell_back: True when `auto` chose `mini` because GPT-2 or its corpus is not here; to be said loudly.
+        trust_remote_code: whether Python code that the folder brings may run, with the user's rights.
     """
 
     path: Path
     name: str
     fell_back: bool = False
+    trust_remote_code: bool = False
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -87,22 +89,57 @@ def check_folder(path: Path) -> None:
         )
     for file in weight_files(path):
         _check_safetensors(file)
-    if not any((path / name).is_file() for name in TOKENIZER_FILES):
+    check_tokenizer(path)
+
+
+def check_tokenizer(path: Path) -> None:
+    """Check that `path` holds files of a tokenizer.
+
+    Raises:
+        BadInput: it holds none.
+    """
+    if not any(file.is_file() for name in TOKENIZER_FILES for file in path.glob(name)):
         raise BadInput(
-            f"the model folder {path} has no tokenizer.json or vocab.json with merges.txt: save its tokenizer there."
+            f"the model folder {path} has no tokenizer.json, and no other file of a tokenizer such as vocab.json with "
+            "merges.txt, vocab.txt or tokenizer.model: save its tokenizer there."
         )
 
 
-def fingerprint(path: Path) -> str:
-    """SHA-256 (hex) over config.json and the weights of the folder `path`.
+def brings_code(path: Path) -> bool:
+    """Whether the folder `path` brings Python code of its own, which config.json or tokenizer_config.json names."""
+    files = [path / name for name in ("config.json", "tokenizer_config.json")]
+    return any("auto_map" in read_json(file) for file in files if file.is_file())
+
+
+def refuse_own_code(path: Path, why: str) -> None:
+    """Say that the folder `path` cannot be loaded without the Python code that it brings, where it brings some.
+
+    Args:
+        path: a folder that could not be loaded without running its code.
+        why: what a library said.
+
+    Raises:
+        BadInput: it brings some.
+    """
+    if brings_code(path):
+        raise BadInput(
+            f"the model folder {path} cannot be loaded without running Python code that it brings "
+            f"({why.split('. ')[0].rstrip('.')}): give --trust-remote-code to run it. It runs with your rights, so "
+            "read it first."
+        )
+
+
+def fingerprint(path: Path, trust_remote_code: bool = False) -> str:
+    """SHA-256 (hex) over config.json and the weights of the folder `path`, and over its Python code where that may run.
 
     Weight files up to 64 MiB are hashed whole. Of a larger one its size and 64 evenly spaced pieces of 64 KiB are
     hashed, from its first byte (the header comes first) to its last: reading gigabytes to name a model costs too much.
     """
     digest = hashlib.sha256(json.dumps(read_json(path / "config.json"), sort_keys=True).encode())
-    for file in weight_files(path):
+    code = sorted(path.rglob("*.py")) if trust_remote_code and brings_code(path) else []
+    for file in [*weight_files(path), *code]:
         size = file.stat().st_size
-        digest.update(f"\n{file.name} {size}\n".encode())
+        digest.update(f"\n{file.relative_to(path)} {size}\n".encode())
         with file.open("rb") as handle:
             if size <= _WHOLE_HASH_BYTES:
                 digest.update(handle.read())

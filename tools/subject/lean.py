@@ -94,7 +94,7 @@ class LeanModel(ABC):
         n_rows, *width = self.tensors.shape(self.WTE)
         if width != [self.d_model]:
             raise BadInput(f"{folder.path}: the token embeddings have width {width}, config.json says {self.d_model}.")
-        self.tokenizer: FolderTokenizer = load_tokenizer(folder.path)
+        self.tokenizer: FolderTokenizer = load_tokenizer(folder.path, n_rows, folder.trust_remote_code)
         self.bos = bos_id(folder, self.config, n_rows)
         self._memo = Memo()
 

@@ -28,8 +28,11 @@ def load_subject(
 def open_subject(folder: ModelFolder) -> LeanModel | BridgeModel:
     """The subject model in `folder`: a lean reader for GPT-2's and Llama's families, TransformerLens for every other.
 
+    TransformerLens also where Python code of the folder's own is to run.
+
     Raises:
-        BadInput: the folder is damaged, or TransformerLens does not know the architecture.
+        BadInput: the folder is damaged, TransformerLens does not know the architecture, or the folder needs code of its
+            own that may not run.
     """
     make_waiting_passive()
     check_folder(folder.path)
@@ -50,6 +53,8 @@ def lean_reader(folder: ModelFolder, device: str = "cpu", dtype: str = "float32"
     from tools.subject import gpt2, llama
 
     config = read_json(folder.path / "config.json")
+    if folder.trust_remote_code and "auto_map" in config:
+        return None
     if gpt2.can_read(config):
         return gpt2.LeanGPT2(folder, device, dtype)
     if llama.can_read(config):

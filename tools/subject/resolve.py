@@ -14,9 +14,14 @@ MINI = Path(__file__).parent.parent / "mini" / "weights"
 
 
 def resolve(
-    model: str, corpus_cached: Callable[[], bool] = lambda: False, progress: Progress | None = None
+    model: str,
+    corpus_cached: Callable[[], bool] = lambda: False,
+    progress: Progress | None = None,
+    trust_remote_code: bool = False,
 ) -> ModelFolder:
     """Find the folder of `model`: `mini`, `auto`, a folder, or a name on the Hugging Face hub.
+
+    `trust_remote_code` lets Python code that the folder brings run later on; nothing runs here.
 
     `auto` is gpt2 where its weights are cached and `corpus_cached()` says that its default corpus is too; else it is
     mini with `fell_back` set. A model named outright is never swapped; where it is not cached, one download is tried,
@@ -39,7 +44,7 @@ def resolve(
     name = short_name(model)
     folder = Path(model).expanduser()
     if model and name not in OWN_NAMES and folder.is_dir():
-        return _checked(folder, folder.resolve().name)
+        return _checked(folder, folder.resolve().name, trust_remote_code)
     if folder.is_file():
         raise BadInput(f"{model} is a file: give the folder that holds config.json and model.safetensors.")
     if not is_hub_name(model):
@@ -47,9 +52,9 @@ def resolve(
             f"unknown model {model!r}: it is no folder here and no name TransformerLens knows; use auto, mini, "
             f"{', '.join(OWN_NAMES)}, a Hugging Face id (owner/name) or a folder in Hugging Face's format."
         )
-    return _checked(cached_folder(model) or fetch_model(model, progress), name)
+    return _checked(cached_folder(model) or fetch_model(model, progress), name, trust_remote_code)
 
 
-def _checked(path: Path, name: str) -> ModelFolder:
+def _checked(path: Path, name: str, trust_remote_code: bool = False) -> ModelFolder:
     check_folder(path)
-    return ModelFolder(path, name)
+    return ModelFolder(path, name, trust_remote_code=trust_remote_code)

@@ -1,35 +1,48 @@
-"""The subject model's tokenizer, read from its folder by the `tokenizers` package alone."""
+"""The subject model's tokenizer, as its folder holds it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken
 from tokenizers import Tokenizer as RawTokenizer
-from tokenizers.decoders import ByteLevel as ByteLevelDecoder
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
 
 from tools.errors import BadInput
+from tools.subject.tokenizer_files import read_tokenizer
 
-_GPT2_SPECIAL = "<|endoftext|>"
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_SHOWN = 40
+"""Characters of a text that an error shows."""
+_UNKNOWN = "\ue000unknown\ue000"
+"""Of private use, so that no vocabulary has it."""
 
 
 class FolderTokenizer:
-    """Implements `tools.subject.protocol.Tokenizer` over a tokenizer of the `tokenizers` package."""
+    """Implements `tools.subject.protocol.Tokenizer` over a tokenizer of the `tokenizers` package.
 
-    def __init__(self, raw: Any) -> None:
+    A special token that stands in a text, such as `<|endoftext|>`, is read as that one token, as in transformers.
+
+    Args:
+        raw: the tokenizer.
+        notes: see below.
+
+    Attributes:
+        notes: sentences for the user on what is not read as the folder says.
+    """
+
+    def __init__(self, raw: Any, notes: tuple[str, ...] = ()) -> None:
         raw.no_truncation()
         raw.no_padding()
         self._raw = raw
         self._pieces: dict[str, int] = raw.get_vocab(with_added_tokens=True)
         self._d_vocab: int = max(self._pieces.values()) + 1
+        self._encoder, self._unknown = _with_unknown(raw, self._d_vocab)
+        self.notes = notes
 
     @property
     def d_vocab(self) -> int:
@@ -48,19 +61,40 @@ class FolderTokenizer:
         """Token ids of each text, without BOS.
 
         Raises:
-            BadInput: a text holds lone surrogates, which no UTF-8 can express.
+            BadInput: a text holds lone surrogates, which no UTF-8 can express, or what the tokenizer has no token for.
         """
         try:
-            return [list(e.ids) for e in self._raw.encode_batch(texts, add_special_tokens=False)]
-        except TypeError:  # all the package says of a string that it cannot take as UTF-8
+            encodings = self._encoder.encode_batch(texts, add_special_tokens=False)
+        except Exception as error:  # the package raises bare Exception, or TypeError for what is not UTF-8
             for text in texts:
-                try:
-                    text.encode()
-                except UnicodeEncodeError as error:
-                    raise BadInput(
-                        f"a text cannot be written as UTF-8 ({error.reason}): decode it with errors='replace'."
-                    ) from error
-            raise
+                self._check(text)
+            raise BadInput(f"the tokenizer cannot encode a text ({error}).") from error
+        ids = [list(e.ids) for e in encodings]
+        if self._unknown is not None and any(self._unknown in row for row in ids):
+            for text in texts:
+                self._check(text)
+        return ids
+
+    def _check(self, text: str) -> None:
+        """Refuse `text` where it cannot be encoded."""
+        at = 0
+        try:
+            text.encode()
+            encoding = self._encoder.encode(text, add_special_tokens=False)
+            if self._unknown not in encoding.ids:
+                return
+            at = encoding.offsets[encoding.ids.index(self._unknown)][0]
+            why = f"no token for {text[at]!r}, and none for what is unknown"
+        except UnicodeEncodeError as error:
+            raise BadInput(
+                f"a text cannot be written as UTF-8 ({error.reason}): decode it with errors='replace'."
+            ) from error
+        except Exception as error:  # see `encode`
+            why = f"no token for unknown words ({error})"
+        raise BadInput(
+            f"the model's tokenizer has {why}, so it cannot encode the text that {'begins' if not at else 'goes on'} "
+            f"with {text[at : at + _SHOWN]!r}: leave out what it does not know, or save it with an unknown token."
+        )
 
     def decode(self, ids: list[int]) -> str:
         """The text of a run of token ids; bytes that are not UTF-8 become U+FFFD.
@@ -81,52 +115,117 @@ class FolderTokenizer:
     @cached_property
     def _token_strings(self) -> list[str]:
         added = self._raw.get_added_tokens_decoder().keys()
-        parts = (self._raw.decoder, self._raw.pre_tokenizer)
-        is_byte_level = any(part and _mentions(json.loads(part.__getstate__()), "ByteLevel") for part in parts)
+        is_byte_level = _is_byte_level(self._raw)
         by_id = {i: piece for piece, i in self._pieces.items()}
         byte_of = _bytes_by_letter()
         to_latin_1 = str.maketrans({letter: chr(byte) for letter, byte in byte_of.items()})
         odd = set[str]().union(*self._pieces) - byte_of.keys()
-        strings, seen = [], set()
+        spaced = _spaces_of(self._raw)
+        strings, late, seen = [""] * self._d_vocab, dict[int, str](), set[str]()
         for i in range(self._d_vocab):
             piece = by_id.get(i, f"<unused {i}>")
+            if not is_byte_level and (byte := _BYTE_PIECE.fullmatch(piece)):
+                late[i] = bytes([int(byte[1], 16)]).decode("utf-8", errors="backslashreplace")
+                continue
             if i in added or i not in by_id:
                 text = piece
             elif is_byte_level and odd.isdisjoint(piece):
                 text = piece.translate(to_latin_1).encode("latin-1").decode("utf-8", errors="backslashreplace")
-            elif byte := _BYTE_PIECE.fullmatch(piece):
-                text = bytes([int(byte[1], 16)]).decode("utf-8", errors="backslashreplace")
             else:
-                text = piece.replace("▁", " ")
-            while text in seen:
-                text += f"<{i}>"
-            seen.add(text)
-            strings.append(text)
+                text = spaced(piece)
+            strings[i] = _made_unique(text, i, seen)
+        for i, text in late.items():  # after the pieces that are that very letter, which are the ones in use
+            strings[i] = _made_unique(text, i, seen)
         return strings
 
 
-def load_tokenizer(folder: Path) -> FolderTokenizer:
-    """The tokenizer of the model in `folder`: tokenizer.json, else vocab.json and merges.txt (byte-level BPE).
+def load_tokenizer(folder: Path, n_rows: int | None = None, trust_remote_code: bool = False) -> FolderTokenizer:
+    """The tokenizer of the model in `folder`.
+
+    Args:
+        folder: a folder in Hugging Face's format; see `tools.subject.tokenizer_files.read_tokenizer`.
+        n_rows: rows of the model's embedding matrix. Added tokens past them cannot be read by the model: they are not
+            recognised in texts, and a note says so.
+        trust_remote_code: whether Python code that the folder brings may run.
 
     Raises:
-        BadInput: neither is there, or what is there cannot be read.
+        BadInput: there is no tokenizer, it cannot be read, it needs code that may not run, or `n_rows` is too small for
+            its vocabulary.
     """
-    whole, vocab, merges = (folder / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
-    try:
-        if whole.is_file():
-            return FolderTokenizer(RawTokenizer.from_file(str(whole)))
-        if vocab.is_file() and merges.is_file():
-            raw = RawTokenizer(BPE.from_file(str(vocab), str(merges)))
-            raw.pre_tokenizer = ByteLevel(add_prefix_space=False)
-            raw.decoder = ByteLevelDecoder()
-            if raw.token_to_id(_GPT2_SPECIAL) is not None:
-                raw.add_special_tokens([AddedToken(_GPT2_SPECIAL, special=True, normalized=False)])
-            return FolderTokenizer(raw)
-    except Exception as error:  # the package raises bare Exception for every fault of a file
-        raise BadInput(f"the tokenizer in {folder} cannot be read ({error}): fetch or save the model again.") from error
-    raise BadInput(
-        f"the model folder {folder} has no tokenizer.json or vocab.json with merges.txt: save its tokenizer there."
+    raw = read_tokenizer(folder, trust_remote_code)
+    spec: dict[str, Any] = json.loads(raw.to_str()) if _n_tokens(raw) > (n_rows or _n_tokens(raw)) else {}
+    if n_rows is None or not spec:
+        return FolderTokenizer(raw)
+    without = {token["content"] for token in spec["added_tokens"] if token["id"] >= n_rows}
+    base = {piece: i for piece, i in raw.get_vocab(with_added_tokens=False).items() if piece not in without}
+    if max(base.values(), default=-1) >= n_rows:
+        raise BadInput(
+            f"the tokenizer in {folder} has tokens up to id {max(base.values())}, and the model's embedding matrix has "
+            f"{n_rows} rows: it is not this model's. Save the model's own tokenizer there, or resize the embedding."
+        )
+    spec["added_tokens"] = [token for token in spec["added_tokens"] if token["content"] not in without]
+    if isinstance(spec["model"]["vocab"], dict):
+        spec["model"]["vocab"] = base
+    some = ", ".join(sorted(without)[:5]) + (", ..." if len(without) > 5 else "")
+    note = (
+        f"{len(without)} added {'token has' if len(without) == 1 else 'tokens have'} no row in the model's embedding "
+        f"matrix of {n_rows}, and {'is' if len(without) == 1 else 'are'} not recognised in texts: {some}"
     )
+    return FolderTokenizer(RawTokenizer.from_str(json.dumps(spec)), (note,))
+
+
+def _n_tokens(raw: Any) -> int:
+    """Token ids that `raw` can give: its largest id and one."""
+    return max(raw.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+
+def _with_unknown(raw: Any, unknown: int) -> tuple[Any, int | None]:
+    """`raw`, made to give the id `unknown` where it would leave characters out without a word, and that id.
+
+    Only a byte pair encoding without an unknown token leaves out what it does not know; other kinds raise an error.
+    Where nothing can be unknown, `raw` itself and None.
+    """
+    if type(raw.model).__name__ != "BPE" or raw.model.unk_token is not None:
+        return raw, None
+    if _is_byte_level(raw) and _bytes_by_letter().keys() <= raw.get_vocab().keys():
+        return raw, None
+    spec = json.loads(raw.to_str())
+    # Added tokens go into the vocabulary too, else they would get new ids after the one more token.
+    spec["model"]["vocab"] |= {token["content"]: token["id"] for token in spec["added_tokens"]}
+    spec["model"] |= {"unk_token": _UNKNOWN, "vocab": spec["model"]["vocab"] | {_UNKNOWN: unknown}}
+    return RawTokenizer.from_str(json.dumps(spec)), unknown
+
+
+def _is_byte_level(raw: Any) -> bool:
+    """Whether the pieces of `raw` are written in GPT-2's letters for bytes."""
+    parts = (raw.decoder, raw.pre_tokenizer, raw.normalizer)
+    return any(part and _mentions(json.loads(part.__getstate__()), "ByteLevel") for part in parts)
+
+
+def _spaces_of(raw: Any) -> Callable[[str], str]:
+    """What turns a piece that is not byte-level into its text, the space beside a word included.
+
+    That is `▁` in sentencepiece. Where texts are cut at spaces, which are then left out, a mark says whether a piece
+    goes on with a word (`##`) or ends one (`</w>`), or each piece is a word.
+    """
+    cutter, model = raw.pre_tokenizer, raw.model
+    leaves_out = cutter is not None and "".join(piece for piece, _ in cutter.pre_tokenize_str("a a")) == "aa"
+    goes_on = getattr(model, "continuing_subword_prefix", None)
+    ends = getattr(model, "end_of_word_suffix", None)
+    if leaves_out and ends:
+        return lambda piece: piece.removesuffix(ends) + " " if piece.endswith(ends) else piece
+    if leaves_out and goes_on:
+        return lambda piece: piece.removeprefix(goes_on) if piece.startswith(goes_on) else f" {piece}"
+    if leaves_out and type(model).__name__ == "WordLevel":
+        return lambda piece: f" {piece}"
+    return lambda piece: piece.replace("▁", " ")
+
+
+def _made_unique(text: str, i: int, seen: set[str]) -> str:
+    while text in seen:
+        text += f"<{i}>"
+    seen.add(text)
+    return text
 
 
 def _mentions(part: Any, kind: str) -> bool:
