@@ -9,64 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.architectures import KINDS, save
 from tools.errors import BadInput
 from tools.subject.folder import ModelFolder
 from tools.subject.load import open_subject
 
 TOKENS = np.random.default_rng(1).integers(1, 250, (3, 12)).astype(np.int32)
 LENGTHS = np.array([12, 5, 9], dtype=np.int64)
-SHAPE = {"hidden_size": 32, "intermediate_size": 80, "num_hidden_layers": 2, "num_attention_heads": 4}
-OLD_SHAPE = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 48}
-LONG = {"max_position_embeddings": 48}
-KINDS: dict[str, tuple[dict[str, Any], str, str]] = {
-    # configuration, the layers, and the output map in a layer
-    "GPTNeoX": (SHAPE | LONG, "gpt_neox.layers", "mlp.dense_4h_to_h"),
-    "Gemma2": (
-        SHAPE | LONG | {"num_key_value_heads": 2, "head_dim": 8, "pad_token_id": 0, "sliding_window": 16},
-        "model.layers", "mlp.down_proj",
-    ),
-    "Phi": (SHAPE | LONG, "model.layers", "mlp.fc2"),
-    "Falcon": (
-        {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "multi_query": True},
-        "transformer.h", "mlp.dense_4h_to_h",
-    ),
-    "OPT": (
-        {"hidden_size": 32, "ffn_dim": 80, "num_hidden_layers": 2, "num_attention_heads": 4, "word_embed_proj_dim": 32,
-         "pad_token_id": 1} | LONG,
-        "model.decoder.layers", "fc2",
-    ),
-    "Bloom": ({"hidden_size": 32, "n_layer": 2, "n_head": 4}, "transformer.h", "mlp.dense_4h_to_h"),
-    "GPTJ": (OLD_SHAPE | {"rotary_dim": 4}, "transformer.h", "mlp.fc_out"),
-    "GPTNeo": (
-        {"hidden_size": 32, "num_layers": 2, "num_heads": 4, "attention_types": [[["global", "local"], 1]]} | LONG,
-        "transformer.h", "mlp.c_proj",
-    ),
-    "OpenAIGPT": (OLD_SHAPE, "transformer.h", "mlp.c_proj"),
-    "GPT2": (OLD_SHAPE | {"activation_function": "silu"}, "transformer.h", "mlp.c_proj"),
-    "Qwen3": (SHAPE | LONG | {"num_key_value_heads": 2, "head_dim": 8}, "model.layers", "mlp.down_proj"),
-}  # fmt: skip
-_HEADS = {"OpenAIGPT": "LMHeadModel", "GPT2": "LMHeadModel"}
 
 
-def save(kind: str, save_tokenizer: Any, folder: Path) -> Any:
-    """A random model of a kind in a folder."""
-    import torch
-    import transformers
-
-    config = getattr(transformers, f"{kind}Config")(
-        vocab_size=save_tokenizer(folder), bos_token_id=0, eos_token_id=0, **KINDS[kind][0]
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = getattr(transformers, kind + _HEADS.get(kind, "ForCausalLM"))(config).eval()
-        for parameter in model.parameters():
-            if parameter.ndim == 2:  # so wide that one activation function is told from another
-                torch.nn.init.normal_(parameter, std=0.3)
-    model.save_pretrained(folder)
-    return model
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"Llama", "Qwen2", "Mistral", "Mixtral"}))
 def test_other_architectures_read_what_the_output_map_gets(kind: str, save_tokenizer: Any, tmp_path: Path) -> None:
     import torch
 
@@ -126,13 +78,7 @@ def test_readings_in_two_threads_are_those_in_one(kind: str, save_tokenizer: Any
 
 
 def test_a_mixture_of_experts_is_refused_on_construction(save_tokenizer: Any, tmp_path: Path) -> None:
-    from transformers import MixtralConfig, MixtralForCausalLM
-
-    config = MixtralConfig(
-        vocab_size=save_tokenizer(tmp_path), num_local_experts=2, num_experts_per_tok=1, num_key_value_heads=2,
-        bos_token_id=0, eos_token_id=0, **SHAPE, **LONG,
-    )  # fmt: skip
-    MixtralForCausalLM(config).save_pretrained(tmp_path)
+    save("Mixtral", save_tokenizer, tmp_path)
     with pytest.raises(BadInput, match="mixture of experts"):
         open_subject(ModelFolder(tmp_path, "mixtral"))
 

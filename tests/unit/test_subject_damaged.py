@@ -26,7 +26,7 @@ def test_weights_that_are_not_numbers(tmp_path: Path, save_gpt2) -> None:
 def test_weights_of_another_architecture(tmp_path: Path, save_gpt2) -> None:
     save_gpt2(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
-    config |= {"model_type": "llama", "architectures": ["LlamaForCausalLM"]}
+    config |= {"model_type": "gpt_neox", "architectures": ["GPTNeoXForCausalLM"]}
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(BadInput, match="not of the architecture"):
         load_subject(str(tmp_path))

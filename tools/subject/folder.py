@@ -161,7 +161,10 @@ def bos_id(folder: ModelFolder, config: dict[str, Any], n_rows: int) -> int:
         value = value[0] if isinstance(value, list) and value else value
         if isinstance(value, int) and 0 <= value < n_rows:
             return value
-    raise BadInput(f"{folder.path / 'config.json'} names no valid bos_token_id or eos_token_id: readings need one.")
+    raise BadInput(
+        f"{folder.path / 'config.json'} names no valid bos_token_id or eos_token_id: readings "
+        "begin with one, so write the right id there."
+    )
 
 
 def _check_safetensors(file: Path) -> None:
