@@ -34,6 +34,7 @@ from tools.scoring.parts import Part
 from tools.scoring.sampling import top_and_random_sample
 from traces.console import Display, QuietDisplay
 from traces.events import SealedOpened, ToolCall
+from traces.models import Model
 from traces.rows import ResultRow
 from traces.runs import NeuronFolder, RunFolder
 from traces.storage import replace_file, storage_errors
@@ -95,11 +96,14 @@ def simulate_again(
     """
     shelf = Shelf()
     progress = _OnlyProgress(display)
-    at: tuple[str, int | None] | None = None
-    for row in sorted(rows, key=lambda row: (row.model, row.corpus, row.layer or 0, row.idx or 0, row.run_id)):
-        if at != (row.model, row.layer):  # scans of layers are large
+    at: tuple[Model, int | None] | None = None
+    order = sorted(
+        rows, key=lambda r: (r.model, r.model_fingerprint or "", r.corpus, r.layer or 0, r.idx or 0, r.run_id)
+    )
+    for row in order:
+        if at != (row.of_model, row.layer):  # scans of layers are large
             shelf.scans.clear()
-            at = row.model, row.layer
+            at = row.of_model, row.layer
         try:
             yield _exported(row, runs_dir, shelf, progress, ask_llm)
         except _Unusable as unusable:

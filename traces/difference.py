@@ -9,6 +9,7 @@ from typing import Any, Literal
 from tools.errors import StorageError
 from traces.event_difference import EventComparison, compared
 from traces.events import HypothesisProposed
+from traces.models import is_same
 from traces.store import load_trace
 from traces.story import Story, Trial
 
@@ -174,7 +175,10 @@ def _apart(a: Story, b: Story, same_fold: bool | None) -> list[str]:
     ]
     if not a.started or not b.started:
         return out
-    if (a.started.model, a.started.neuron) != (b.started.model, b.started.neuron):
+    one, other = ((s.model, s.model_fingerprint) for s in (a.started, b.started))
+    if (a.started.model, a.started.neuron) != (b.started.model, b.started.neuron) and not (
+        a.started.neuron == b.started.neuron and is_same(one, other)
+    ):
         targets = [f"{story.model}/{story.neuron}" for story in (a.started, b.started)]
         out.append(f"the runs are about different neurons: {targets[0]} and {targets[1]}")
     planted = [" and ".join(map(str, story.config.get("planted") or [])) for story in (a.started, b.started)]

@@ -12,8 +12,8 @@ from typing import Any
 from traces.events import Event, without_clock
 from traces.store import first_difference
 
-_OF_THE_RUN = ("run_id", "trace")
-"""Fields of a result that say which run it is of."""
+_OF_THE_RUN = ("run_id", "trace", "model_fingerprint")
+"""Fields of a result that say which run it is of, and of which model."""
 
 _ENDS = ("interrupted", "failed")
 

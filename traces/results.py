@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,24 +124,26 @@ class ResultsDatabase:
         for (run_id,) in connection.execute("SELECT DISTINCT run_id FROM results").fetchall():
             for result, _ in self._results_of(run_id, []):
                 known = connection.execute(
-                    "SELECT 1 FROM results WHERE (run_id, model, neuron) = (?, ?, ?)",
+                    "SELECT model_fingerprint FROM results WHERE (run_id, model, neuron) = (?, ?, ?)",
                     (result.run_id, result.model, result.neuron),
                 ).fetchone()
                 if known:
-                    _insert(connection, result)
+                    fingerprint = result.model_fingerprint or known[0]
+                    _insert(connection, result.model_copy(update={"model_fingerprint": fingerprint}))
 
     def _results_of(self, run_id: str, unreadable: list[StorageError]) -> list[tuple[Result, NeuronFolder]]:
         """What the files of a run say, and where; errors of those that cannot be read are put into `unreadable`."""
         found = []
+        run = RunFolder(self.path.parent / run_id)
         try:
-            for folder in RunFolder(self.path.parent / run_id).neurons():
+            for folder in run.neurons():
                 try:
                     result = folder.read_result()
                 except StorageError as error:
                     unreadable.append(error)
                     continue
                 if result is not None:
-                    found.append((result, folder))
+                    found.append((_with_fingerprint(result, run), folder))
         except StorageError as error:
             unreadable.append(error)
         return found
@@ -218,10 +220,10 @@ class ResultsDatabase:
         Raises:
             StorageError: the database cannot be used.
         """
-        folder = RunFolder(self.path.parent / result.run_id).folder_of(result.model, result.neuron)
-        tokens = tokens_of(folder.events, result.explanation)
+        run = RunFolder(self.path.parent / result.run_id)
+        tokens = tokens_of(run.folder_of(result.model, result.neuron).events, result.explanation)
         with self.transaction() as connection:
-            _insert(connection, result, tokens)
+            _insert(connection, _with_fingerprint(result, run), tokens)
 
     def select(self, selection: Selection | None = None) -> list[ResultRow]:
         """The results that fit; none where there is no database yet.
@@ -277,6 +279,17 @@ def index_tokens(database: ResultsDatabase, most: int) -> int:
         for key, tokens in found:
             put_tokens(connection, key, tokens)
     return len(found)
+
+
+def _with_fingerprint(result: Result, run: RunFolder) -> Result:
+    """With the model's fingerprint, which results of older versions lack and `run.json` has."""
+    if result.model_fingerprint is not None:
+        return result
+    with suppress(StorageError):
+        model = run.manifest().get("model")
+        if isinstance(model, dict) and isinstance(model.get("fingerprint"), str):
+            return result.model_copy(update={"model_fingerprint": model["fingerprint"]})
+    return result
 
 
 def _insert(connection: sqlite3.Connection, result: Result, tokens: Tokens | None = None) -> None:

@@ -39,11 +39,12 @@ OPINIONS = ("agree", "disagree", "unclear")
 LONGEST_NOTE, LONGEST_NAME = 10_000, 100
 
 _KEYS = ("review_id", "run_id", "model", "neuron", "opinion", "note", "reviewer", "explanation", "reviewed_at")
-_OF_RESULTS = ("verdict", "score", "low", "high", "reason", "layer", "idx", "variant", "seed", "explainer", "corpus")
+_OF_RESULTS = ("verdict", "score", "low", "high", "reason", "layer", "idx", "variant", "seed", "explainer", "corpus",
+               "model_fingerprint")  # fmt: skip
 EXPORTED = ("model", "neuron", "layer", "idx", "opinion", "note", "reviewer", "reviewed_at", "is_latest", "explanation",
             "is_of_the_result", "verdict", "score", "low", "high", "reason", "variant", "seed", "explainer", "corpus",
-            "run_id", "review_id")  # fmt: skip
-"""The columns of an export; those from `verdict` to `corpus` are the result's, empty where it is gone."""
+            "model_fingerprint", "run_id", "review_id")  # fmt: skip
+"""The columns of an export; those from `verdict` to `model_fingerprint` are the result's, empty where it is gone."""
 
 
 @dataclass(frozen=True)

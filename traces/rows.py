@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from tools.records.result import Result
+from traces.models import Model
 
 _NEURON = re.compile(r"L(\d+)N(\d+)-?")
 
@@ -19,6 +20,8 @@ class ResultRow:
     record is None too.
 
     Attributes:
+        model: its name, which several may have.
+        model_fingerprint: says which model it was; None where nothing tells it any more.
         neuron: as in `L5N131`; `layer` and `idx` are the same as numbers.
         score: of the explanation on the sealed fold.
         n_unscored: excerpts that could not be simulated, not among `n_excerpts`.
@@ -35,6 +38,7 @@ class ResultRow:
 
     run_id: str
     model: str
+    model_fingerprint: str | None
     neuron: str
     layer: int | None
     idx: int | None
@@ -104,6 +108,7 @@ class ResultRow:
         return cls(
             run_id=result.run_id,
             model=result.model,
+            model_fingerprint=result.model_fingerprint,
             neuron=result.neuron,
             layer=int(found[1]) if found else None,
             idx=int(found[2]) if found else None,
@@ -150,6 +155,11 @@ class ResultRow:
         for at in _BOOLEANS:  # which SQLite keeps as numbers
             typed[at] = None if typed[at] is None else bool(typed[at])
         return cls(*typed)
+
+    @property
+    def of_model(self) -> Model:
+        """The model's name and fingerprint."""
+        return self.model, self.model_fingerprint
 
     def values(self) -> tuple[Any, ...]:
         """The values in the order of `COLUMNS`."""

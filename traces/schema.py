@@ -93,7 +93,16 @@ CREATE INDEX results_by_layer ON results (layer, idx);
 CREATE INDEX results_by_score ON results (score);
 """
 
-_NEURON = re.compile(r"L(\d+)N(\d+)-?")
+_VERSION_4 = """
+ALTER TABLE results ADD COLUMN model_fingerprint TEXT;
+UPDATE results SET model_fingerprint = (
+    SELECT o.model FROM sealed_openings AS o WHERE (o.run_id, o.neuron) = (results.run_id, results.neuron)
+);
+DROP INDEX results_of_a_neuron;
+CREATE INDEX results_of_a_neuron ON results (coalesce(model_fingerprint, model), neuron, run_id);
+"""
+
+_NEURON = re.compile(r"L(\d+)N(\d+)")
 
 
 def _to_1(connection: sqlite3.Connection) -> None:
@@ -122,9 +131,14 @@ def _to_3(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_to_1, _to_2, _to_3)
+def _to_4(connection: sqlite3.Connection) -> None:
+    """Which model each result is of: two may have one name. What no opening tells, the files of the runs tell."""
+    _execute(connection, _VERSION_4)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_to_1, _to_2, _to_3, _to_4)
 SCHEMA_VERSION = len(MIGRATIONS)
-FIRST_WITH_ALL_COLUMNS = 2
+FIRST_WITH_ALL_COLUMNS = 4
 """From this version on, `results` has every column that a result fills."""
 
 

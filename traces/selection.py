@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.errors import BadInput
+from traces.models import IDENTITY, named
 from traces.rows import COLUMNS, ResultRow
 from traces.token_index import pattern_of
 
 _ALIASES = {"run": "run_id", "index": "idx", "development": "development_score", "null": "null_score"}
-_NEURON_ORDER = ("model", "layer", "idx", "run_id")
+_NEURON_ORDER = ("model", "model_fingerprint", "layer", "idx", "run_id")
 _REVIEWED = "SELECT 1 FROM reviews AS r WHERE (r.run_id, r.model, r.neuron) = (found.run_id, found.model, found.neuron)"
 _LATEST_REVIEW = (
     "(SELECT opinion FROM reviews AS r WHERE (r.run_id, r.model, r.neuron) = (found.run_id, found.model, found.neuron) "
@@ -21,7 +22,11 @@ _TOKENS = (
     "EXISTS (SELECT 1 FROM result_tokens AS t WHERE (t.run_id, t.model, t.neuron) = (found.run_id, found.model, "
     "found.neuron) AND ({}))"
 )
-_LATER = "(later.model, later.neuron) = (found.model, found.neuron) AND later.run_id > found.run_id"
+_LATER = (
+    f"{IDENTITY.format('later.')} = {IDENTITY.format('found.')} AND later.neuron = found.neuron "
+    "AND later.run_id > found.run_id"
+)
+_NAMED = "(model = ? OR (model = ? AND substr(model_fingerprint, 1, ?) = ?))"
 _OF_BATCH = "(run_id, neuron) IN (SELECT run_id, neuron FROM batch_neurons WHERE batch_id = ?)"
 
 
@@ -32,6 +37,7 @@ class Brief:
     row: int
     run_id: str
     model: str
+    model_fingerprint: str | None
     neuron: str
     verdict: str
     score: float | None
@@ -47,7 +53,7 @@ class Selection:
         above: the final score is at least this; results without a score are left out.
         layer: zero-based.
         idx: the neuron's number in its layer.
-        model: as results name it.
+        model: as results name it, or as `traces.models.told_apart` does.
         verdict: such as `supported`.
         variant: the agent's.
         corpus: fingerprint.
@@ -100,8 +106,12 @@ class Selection:
         return [Brief(*row) for row in connection.execute(question, values)]
 
     def _question(self, *columns: str) -> tuple[str, list[Any]]:
-        names = ("layer", "idx", "model", "variant", "corpus")
+        names = ("layer", "idx", "variant", "corpus")
         of_runs = [(f"{name} = ?", getattr(self, name)) for name in names]
+        if self.model is not None:
+            name, beginning = named(self.model)
+            one = (self.model, name, len(beginning), beginning) if beginning else (self.model,)
+            of_runs.append((_NAMED if beginning else "model = ?", one))
         of_runs.append((_OF_BATCH, self.batch))
         wanted = [*of_runs, *self._bounds()]
         if self.latest:  # no run that is later is among those
@@ -136,7 +146,9 @@ class Selection:
     def _order(self) -> str:
         name, direction = self.sort.removeprefix("-"), "DESC" if self.sort.startswith("-") else "ASC"
         if name == "neuron":  # as numbers: L10 comes after L9
-            return ", ".join(f"{column} {direction}" for column in ("layer", "idx", "model", "run_id"))
+            return ", ".join(
+                f"{column} {direction}" for column in ("layer", "idx", "model", "model_fingerprint", "run_id")
+            )
         column = _ALIASES.get(name, name)
         if column not in COLUMNS:  # the only words of a user's that become part of the question
             raise BadInput(f"cannot sort by {name!r}: give score, layer, seconds, run or another column's name.")

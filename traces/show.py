@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from tools.errors import BadInput
 from traces.lines import Line, drawn, section, wrapped
+from traces.models import Model, told_apart
 from traces.runs import NeuronFolder, RunFolder, run_ids
 from traces.show_end import budget_of, end_lines, how
 from traces.show_excerpts import excerpt_lines
@@ -34,7 +35,8 @@ def list_runs(runs_dir: str | Path, width: int = 100) -> str:
     ]
     if not stories:
         return f"There are no runs in {runs_dir} yet: `agent explain L5N131` makes one.\n"
-    rows = [_row(run_id, folder, story) for run_id, folder, story in stories]
+    called = told_apart((s.started.model, s.started.model_fingerprint) for _, _, s in stories if s.started)
+    rows = [_row(run_id, folder, story, called) for run_id, folder, story in stories]
     columns = [max(len(cell) for cell in column) for column in zip(_LIST_HEAD, *rows, strict=True)]
     lines = [_aligned(_LIST_HEAD, columns)]
     for row, (_, _, story) in zip(rows, stories, strict=True):
@@ -45,10 +47,11 @@ def list_runs(runs_dir: str | Path, width: int = 100) -> str:
     return "\n".join(visible(line) for line in lines) + "\n"
 
 
-def _row(run_id: str, folder: NeuronFolder, story: Story) -> tuple[str, ...]:
+def _row(run_id: str, folder: NeuronFolder, story: Story, called: Mapping[Model, str]) -> tuple[str, ...]:
     model, _, neuron = folder.path.name.rpartition(".")
     if story.started:
-        model, neuron = story.started.model, story.started.neuron
+        model = called[story.started.model, story.started.model_fingerprint]
+        neuron = story.started.neuron
     score = score_text(story.result["score"]) if story.result.get("score") else "-"
     if score.startswith("no score"):
         score = "no score"

@@ -17,6 +17,7 @@ from tools.errors import StorageError
 from tools.subject.planted import PlantedModel
 from tools.toolbox import UNIT_TOKENS
 from traces.clock import duration
+from traces.models import is_same
 from traces.results import ResultsDatabase
 from traces.rows import ResultRow
 from traces.runs import RunFolder
@@ -129,6 +130,8 @@ def _alike(plan: Plan, runs_dir: Path) -> list[ResultRow]:
     for row in rows:
         if len(found) == _N_MEASURED:
             break
+        if not is_same(row.of_model, (plan.model, plan.fingerprint)):
+            continue
         earlier = _config_of(row, runs_dir)
         if earlier.get("budget") == config.budget and earlier.get("explainer") == config.explainer:
             found.append(row)

@@ -29,6 +29,7 @@ from tools.subject.fetch import cached_folder
 from tools.subject.names import is_hub_name, short_name
 from traces.batches import Entry
 from traces.console import Display
+from traces.models import distinct, is_same, told_apart
 from traces.results import ResultsDatabase
 from traces.rows import ResultRow
 from traces.runs import RunFolder
@@ -95,7 +96,7 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     subject = shelf.subject(config.model, config.planted, display, config.trust_remote_code)
     if config.model == "auto":
         config = config.model_copy(update={"model": subject.name})
-    rows = [row for row in rows if row.model == subject.name]
+    rows = _of_this_model(rows, subject)
     chosen, left_out = choose(asked, subject, config.model, lines, bad, rows, config.seed)
     plan = Plan(subject.name, subject.fingerprint, config, [], left_out)
     judge = _Rivals(RulesSimulator(shelf.vocabulary(subject)), config) if asked.published is not None else None
@@ -130,15 +131,19 @@ def _with_model(config: RunConfig, asked: Asked, lines: list[Line], rows: list[R
     if config.model != "auto":
         return config
     named = sorted({short_name(line.model) for line in lines if line.model is not None})
-    if not named and (models := sorted({row.model for row in rows})):
+    called = told_apart(row.of_model for row in rows)
+    # which of several planted ones is meant, what is planted says
+    models = distinct((row.model, None) if config.planted else row.of_model for row in rows)
+    if not named and models:
         if len(models) > 1:
+            one = [row for row in rows if models[0] in (row.model, called[row.of_model])]
             raise BadInput(
                 f"the results are of the models {' and '.join(models)}, and a batch is of one: "
-                f"choose with --model {models[0]}."
+                f"choose with --model {_any_config_of(one, runs_dir).get('model', models[0])}."
             )
         earlier = _any_config_of(rows, runs_dir)
         planted = config.planted or tuple(earlier.get("planted", ()))
-        return config.model_copy(update={"model": earlier.get("model", models[0]), "planted": planted})
+        return config.model_copy(update={"model": earlier.get("model", rows[0].model), "planted": planted})
     if len(named) > 1:
         raise BadInput(
             f"{asked.neurons} names the models {' and '.join(named)}, and a batch is of one: split the file."
@@ -149,6 +154,16 @@ def _with_model(config: RunConfig, asked: Asked, lines: list[Line], rows: list[R
     if not named and asked.published is not None:
         raise BadInput(f"it must be said whose explanations {asked.published} holds: give --model.")
     return config.model_copy(update={"model": named[0]}) if named else config
+
+
+def _of_this_model(rows: list[ResultRow], subject: Subject) -> list[ResultRow]:
+    found = [row for row in rows if is_same(row.of_model, (subject.name, subject.fingerprint))]
+    if not found and any(row.model == subject.name for row in rows):
+        raise BadInput(
+            f"the results are of another model of the name {subject.name} than the one that is here, which has other "
+            "weights: give its folder with --model, or choose neurons in another way."
+        )
+    return found
 
 
 def _is_here(model: str) -> bool:

@@ -34,6 +34,7 @@ def report(database: ResultsDatabase, batch: Batch, fdr: float) -> dict[str, Any
         "batch_id": batch.batch_id,
         "created_at": batch.created_at,
         "model": batch.model,
+        "model_fingerprint": batch.model_fingerprint,
         "asked": batch.asked,
         "n_neurons": len(entries),
         "status": {name: status[name] for name in ("done", "failed", "running", "waiting")},

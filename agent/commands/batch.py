@@ -20,6 +20,7 @@ from agent.shelf import Shelf
 from tools.errors import AgentError, BadInput
 from traces.batches import Batch, Queue, all_batches, entries_of, find_batch, retry_failed
 from traces.console import Display
+from traces.models import told_apart
 from traces.results import ResultsDatabase
 from traces.text import one_line, shorten
 
@@ -104,14 +105,17 @@ def list_all(arguments: argparse.Namespace) -> None:
     """Print all batches."""
     database = ResultsDatabase(arguments.runs_dir)
     found, said = [], []
-    for batch in all_batches(database):
+    batches = all_batches(database)
+    called = told_apart((batch.model, batch.model_fingerprint) for batch in batches)
+    for batch in batches:
         status = [entry.status for entry in entries_of(database, batch.batch_id)]
         counts = {name: status.count(name) for name in ("done", "failed", "running", "waiting")}
-        one = {"batch_id": batch.batch_id, "created_at": batch.created_at, "model": batch.model, "asked": batch.asked}
+        one = {"batch_id": batch.batch_id, "created_at": batch.created_at, "model": batch.model,
+               "model_fingerprint": batch.model_fingerprint, "asked": batch.asked}  # fmt: skip
         found.append({**one, "n_neurons": len(status), "status": counts})
         rest = "".join(f", {n:,} {name}" for name, n in counts.items() if n and name != "done")
         told = f"{counts['done']:,} of {len(status):,} explained{rest}  ({_told(batch.asked)})"
-        said.append(f"{batch.batch_id}  {batch.model}  {told}")
+        said.append(f"{batch.batch_id}  {called[batch.model, batch.model_fingerprint]}  {told}")
     if arguments.json:
         say_json({"batches": found})
     else:

@@ -11,6 +11,7 @@ from pathlib import Path
 from agent.commands.output import progress, say, say_json, width
 from tools.errors import BadInput
 from tools.subject.names import short_name
+from traces.models import distinct, told_apart
 from traces.results import ResultsDatabase
 from traces.rows import ResultRow
 from traces.selection import Selection
@@ -67,7 +68,7 @@ def rebuild(arguments: argparse.Namespace) -> None:
 
 
 def _export_simulations(rows: Sequence[ResultRow], folder: Path, arguments: argparse.Namespace) -> None:
-    models = sorted({row.model for row in rows})
+    models = distinct(row.of_model for row in rows)
     if len(models) > 1:
         raise BadInput(
             f"the results are of {len(models)} models, and a folder is of one: choose with --model {models[0]}."
@@ -130,7 +131,8 @@ def _left_out(database: ResultsDatabase, selection: Selection) -> tuple[list[Res
 def _table(rows: Sequence[ResultRow], runs_dir: str, width: int) -> list[str]:
     if not rows:
         return [f"There are no such results in {runs_dir}."]
-    cells = [_HEAD, *(_cells(row) for row in rows)]
+    called = told_apart(row.of_model for row in rows)
+    cells = [_HEAD, *(_cells(row, called[row.of_model]) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for number, line in enumerate(cells):
@@ -140,11 +142,11 @@ def _table(rows: Sequence[ResultRow], runs_dir: str, width: int) -> list[str]:
     return lines
 
 
-def _cells(row: ResultRow) -> tuple[str, ...]:
+def _cells(row: ResultRow, model: str) -> tuple[str, ...]:
     score = score_text({"value": row.score, "low": row.low, "high": row.high}) if row.score is not None else "no score"
     n = "" if row.n_excerpts is None else str(row.n_excerpts) + (f" (-{row.n_unscored})" if row.n_unscored else "")
     reused = ", reused" if row.sealed_reused else ""
-    return tuple(map(one_line, (row.model, row.neuron, row.verdict, score + reused, n, row.run_id)))
+    return tuple(map(one_line, (model, row.neuron, row.verdict, score + reused, n, row.run_id)))
 
 
 def _notes(rows: Sequence[ResultRow], unscored: Sequence[ResultRow], older: int, selection: Selection) -> list[str]:

@@ -148,6 +148,7 @@ def _result(
     result = Result(
         run_id=run.run_id,
         model=run.bench.subject.name,
+        model_fingerprint=run.bench.subject.fingerprint,
         neuron=str(run.bench.evidence.neuron),
         verdict=verdict,
         explanation=winner.sentence if winner else None,

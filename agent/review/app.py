@@ -85,7 +85,8 @@ class Desk:
         values: dict[str, Any] = {"tried": None, "refused": "", "text": "", "not_saved": "", "kept": {}} | more
         return self.show(
             "run.html", status, seen=seen, asked=asked, before=before, after=after, number=number, n=n,
-            reviews=reviews_of(self.database, *key), others=others(self.database, *key[1:], seen.place),
+            reviews=reviews_of(self.database, *key),
+            others=others(self.database, seen.identity, seen.neuron, seen.place),
             opinions=OPINIONS, longest_note=LONGEST_NOTE, longest_name=LONGEST_NAME, longest_text=LONGEST_TEXT,
             back=asked.query(page=asked.page), **values,
         )  # fmt: skip
@@ -169,7 +170,7 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
         a = look(desk.runs_dir, desk.database, Place.read(request.query_params.get("a", "")))
         if a is None:
             raise HTTPException(404)
-        choices = others(desk.database, a.model, a.neuron, a.place)
+        choices = others(desk.database, a.identity, a.neuron, a.place)
         given = request.query_params.get("b", "")
         b = look(desk.runs_dir, desk.database, Place.read(given)) if given else None
         if given and b is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.review.asked import PER_PAGE, VERDICTS, Asked
 from agent.review.places import Place
+from traces.models import Model, told_apart
 from traces.results import ResultsDatabase
 from traces.reviews import Review, latest_of
 from traces.rows import ResultRow
@@ -19,9 +20,10 @@ _N_REASONS = 6
 
 @dataclass(frozen=True)
 class Line:
-    """One result of the page, and the latest review of it."""
+    """One result of the page, what its model is called there, and the latest review of it."""
 
     row: ResultRow
+    model: str
     place: Place
     review: Review | None
 
@@ -44,6 +46,7 @@ class Listing:
         n_all: results of all runs.
         found: all that fit, in order.
         lines: those of this page.
+        called: what each model is called, so that two of one name are told apart.
         n_unindexed: results whose tokens are not indexed yet, so that a search for a token cannot find them.
     """
 
@@ -54,6 +57,7 @@ class Listing:
     choices: Choices = field(default_factory=Choices)
     n_unindexed: int = 0
     n_reviewed: int = 0
+    called: Mapping[Model, str] = field(default_factory=dict)
 
     @property
     def n_pages(self) -> int:
@@ -74,7 +78,7 @@ class Listing:
     @property
     def models(self) -> list[tuple[str, int]]:
         """How many of each model, the most frequent first."""
-        return Counter(one.model for one in self.found).most_common()
+        return Counter(self.called[one.model, one.model_fingerprint] for one in self.found).most_common()
 
     @property
     def unscored(self) -> list[tuple[str, int]]:
@@ -109,17 +113,21 @@ def read_listing(database: ResultsDatabase, asked: Asked) -> Listing:
         def every(question: str) -> tuple[str, ...]:
             return tuple(value for (value,) in connection.execute(question) if value is not None)
 
+        called = told_apart(connection.execute("SELECT DISTINCT model, model_fingerprint FROM results"))
         choices = Choices(
-            every("SELECT DISTINCT model FROM results ORDER BY model"),
+            tuple(sorted(set(called.values()))),
             tuple(map(int, every("SELECT DISTINCT layer FROM results ORDER BY layer"))),
             every("SELECT DISTINCT variant FROM results ORDER BY variant"),
             every("SELECT batch_id FROM batches ORDER BY batch_id DESC"),
         )
     lines = [
-        Line(row, Place.of(row.run_id, row.model, row.neuron), reviews.get((row.run_id, row.model, row.neuron)))
+        Line(
+            row, called[row.of_model], Place.of(row.run_id, row.model, row.neuron),
+            reviews.get((row.run_id, row.model, row.neuron)),
+        )
         for row in rows
-    ]
-    return Listing(asked, counts[0], found, lines, choices, max(0, counts[0] - counts[1]), counts[2])
+    ]  # fmt: skip
+    return Listing(asked, counts[0], found, lines, choices, max(0, counts[0] - counts[1]), counts[2], called)
 
 
 def neighbours(database: ResultsDatabase, asked: Asked, place: Place) -> tuple[Place | None, Place | None, int, int]:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from traces.models import told_apart
 from traces.results import ResultsDatabase
 
 _N_FAILURES = 200
@@ -53,7 +54,7 @@ def read_batches(database: ResultsDatabase) -> list[Progress]:
         if connection is None:
             return []
         batches = connection.execute(
-            "SELECT batch_id, created_at, model, settings, asked FROM batches ORDER BY batch_id DESC"
+            "SELECT batch_id, created_at, model, model_fingerprint, settings, asked FROM batches ORDER BY batch_id DESC"
         ).fetchall()
         counts: dict[str, dict[str, int]] = {}
         for batch_id, status, n in connection.execute(
@@ -68,11 +69,13 @@ def read_batches(database: ResultsDatabase) -> list[Progress]:
             if len(failures.setdefault(batch_id, [])) < _N_FAILURES:
                 failures[batch_id].append((neuron, reason or "no reason is known", run_id or ""))
     out = []
-    for batch_id, created_at, model, settings, asked in batches:
+    called = told_apart((model, fingerprint) for _, _, model, fingerprint, *_ in batches)
+    for batch_id, created_at, model, fingerprint, settings, asked in batches:
         n = counts.get(batch_id, {})
         out.append(
             Progress(
-                batch_id, created_at, model, _asked(asked), str(_dict(settings).get("variant") or ""),
+                batch_id, created_at, called[model, fingerprint], _asked(asked),
+                str(_dict(settings).get("variant") or ""),
                 waiting=n.get("waiting", 0), running=n.get("running", 0), done=n.get("done", 0),
                 failed=n.get("failed", 0), failures=failures.get(batch_id, []),
             )

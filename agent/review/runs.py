@@ -49,6 +49,13 @@ class Seen:
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
     @property
+    def identity(self) -> str:
+        """Says which model it was, where several have one name: its fingerprint, or its name where none is known."""
+        of_row = self.row.model_fingerprint if self.row else None
+        of_trace = self.story.started.model_fingerprint if self.story and self.story.started else None
+        return of_row or (of_trace if self.row is None else None) or self.model
+
+    @property
     def title(self) -> str:
         """Model and neuron."""
         return f"{self.model}/{self.neuron}" if self.model else self.place.folder

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.review.places import Place
 from traces.difference import Differences, Pair
+from traces.models import IDENTITY
 from traces.results import ResultsDatabase
 from traces.text import score_text, shorten
 
@@ -50,24 +51,24 @@ def settings(found: Differences) -> list[Row]:
     return [_row(pair, _shown) for pair in (*found.settings, *found.versions)]
 
 
-def others(database: ResultsDatabase, model: str, neuron: str, place: Place) -> list[Other]:
-    """The other runs on the same neuron that have ended, the latest first.
+def others(database: ResultsDatabase, identity: str, neuron: str, place: Place) -> list[Other]:
+    """The other runs on the same neuron that have ended, the latest first; `identity` is the model's fingerprint.
 
     Raises:
         StorageError: the database cannot be used.
     """
     question = (
-        "SELECT run_id, variant, verdict, score, low, high FROM results WHERE (model, neuron) = (?, ?) "
-        "ORDER BY run_id DESC"
+        f"SELECT run_id, model, variant, verdict, score, low, high FROM results WHERE {IDENTITY.format('')} = ? "
+        "AND neuron = ? ORDER BY run_id DESC"
     )
     with database.reading() as connection:
-        rows = [] if connection is None else connection.execute(question, (model, neuron)).fetchall()
+        rows = [] if connection is None else connection.execute(question, (identity, neuron)).fetchall()
     found = [
         Other(
             Place.of(run_id, model, neuron), variant, verdict,
             "no score" if score is None else score_text({"value": score, "low": low, "high": high}),
         )
-        for run_id, variant, verdict, score, low, high in rows
+        for run_id, model, variant, verdict, score, low, high in rows
     ]  # fmt: skip
     return [other for other in found if other.place != place]
 

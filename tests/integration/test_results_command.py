@@ -261,7 +261,7 @@ def test_what_cannot_be_exported_is_counted_with_the_reason(runs: Path, capsys: 
 def test_a_folder_is_of_one_model(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second, _ = results_of(runs)
     for result, model in ((first, "gpt2"), (second, "model")):
-        ResultsDatabase(tmp_path).add_result(result.model_copy(update={"model": model}))
+        ResultsDatabase(tmp_path).add_result(result.model_copy(update={"model": model, "model_fingerprint": model}))
     assert ask(tmp_path, "export", "out", "--format", "neuron-explainer") == 2
     assert "the results are of 2 models, and a folder is of one: choose with --model gpt2" in capsys.readouterr().err
     assert ask(tmp_path, "--model", "openai-community/gpt2", "--json") == 0

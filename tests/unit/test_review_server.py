@@ -365,7 +365,9 @@ def test_a_damaged_database_is_said_before_anything_is_served(tmp_path: Path) ->
 
 def test_a_histogram_counts_every_score_once() -> None:
     scores = [-0.08, 0.0, 0.049, 0.05, 0.3, 0.3, 0.95, 1.0, None]
-    found = [Brief(n, "", "", "", "noise" if n % 2 else "supported", score, None) for n, score in enumerate(scores)]
+    found = [
+        Brief(n, "", "", None, "", "noise" if n % 2 else "supported", score, None) for n, score in enumerate(scores)
+    ]
     drawn = draw(found)
     assert sum(bar.n for bar in drawn.bars) == 8
     assert drawn.sentence == "8 with a score, from −0.080 to 1.000, median 0.175."

@@ -54,6 +54,13 @@ def test_mini_and_a_folder_are_themselves(mini: Path, tmp_path: Path, save_gpt2:
     assert load_subject(str(tmp_path / "mine")).name == "mine"
 
 
+def test_nothing_in_a_folder_name_moves_the_cursor_or_ends_a_line(tmp_path: Path, save_gpt2: Any) -> None:
+    folder = tmp_path / "a\nb\u202e\x1b[31m 模型"
+    save_gpt2(folder)
+    found = resolve(str(folder))
+    assert (found.path, found.name) == (folder, "a_b__[31m 模型")
+
+
 @pytest.mark.parametrize("cached", ["gpt2", "openai-community/gpt2"])
 @pytest.mark.parametrize("asked", ["gpt2", "openai-community/gpt2", "gpt2-small"])
 def test_every_spelling_of_gpt2_finds_it(cached: str, asked: str, cache: Path, save_gpt2: Any) -> None:

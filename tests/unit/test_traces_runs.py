@@ -69,7 +69,11 @@ def test_a_result_is_written_whole_and_read_back(tmp_path: Path) -> None:
     assert folder.read_result() is None
     folder.write_result(result_of("r1"))
     assert folder.read_result() == result_of("r1")
-    assert json.loads(folder.result.read_text()) == {**sample_result(), "run_id": "r1"}
+    assert json.loads(folder.result.read_text()) == {
+        **sample_result(),
+        "run_id": "r1",
+        "model_fingerprint": None,
+    }
     assert sorted(path.name for path in folder.path.iterdir()) == ["result.json"]
     folder.result.write_text("{")
     with pytest.raises(StorageError, match=r"is damaged or from another version"):
@@ -218,7 +222,7 @@ def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection.execute(f"PRAGMA user_version = {results.SCHEMA_VERSION + 1}")
     connection.close()
     before = (tmp_path / "results.sqlite").read_bytes()
-    with pytest.raises(StorageError, match=r"has format 4, but this program knows up to 3: upgrade"):
+    with pytest.raises(StorageError, match=r"has format 5, but this program knows up to 4: upgrade"):
         ResultsDatabase(tmp_path).next_fold("m", "n", "c", 2, "r")
     assert (tmp_path / "results.sqlite").read_bytes() == before
 

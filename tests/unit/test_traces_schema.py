@@ -61,7 +61,8 @@ def test_a_database_of_version_1_keeps_its_openings_and_gets_what_the_files_say(
     rows = {row.run_id: row for row in ResultsDatabase(old).select()}
     assert set(rows) == {"kept", "gone", "damaged"}
     kept, gone, damaged = rows["kept"], rows["gone"], rows["damaged"]
-    assert kept == ResultRow.of(result_of("kept"))
+    assert kept == ResultRow.of(result_of("kept", model_fingerprint="m"))  # as the opening says
+    assert (gone.model_fingerprint, damaged.model_fingerprint) == (None, None)
     assert (kept.layer, kept.idx, kept.n_excerpts, kept.protocol, kept.simulator) == (5, 131, 240, "strata", "rules")
     assert (kept.development_score, kept.development_low, kept.development_high) == (0.65, 0.6, 0.7)
     assert (kept.token_lookup_30, kept.token_lookup_30_low, kept.token_lookup_30_high) == (0.31, 0.25, 0.37)
@@ -121,7 +122,7 @@ def test_a_newer_database_is_refused_by_readers_too(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "results.sqlite")
     connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
     connection.close()
-    with pytest.raises(StorageError, match=r"results.sqlite has format 4, but this program knows up to 3: upgrade"):
+    with pytest.raises(StorageError, match=r"results.sqlite has format 5, but this program knows up to 4: upgrade"):
         ResultsDatabase(tmp_path).select()
 
 

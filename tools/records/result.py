@@ -100,11 +100,16 @@ class Corpus(_Closed):
 
 
 class Result(_Open):
-    """The outcome of explaining one neuron. `explanation` is None where there is none (a dead neuron)."""
+    """The outcome of explaining one neuron. `explanation` is None where there is none (a dead neuron).
+
+    `model` is a name for people, which several models may have; `model_fingerprint` says which one it was, and is None
+    in results of older versions.
+    """
 
     schema_version: Literal[1] = RESULT_VERSION
     run_id: str
     model: str
+    model_fingerprint: str | None = None
     neuron: str
     verdict: Verdict
     explanation: str | None

@@ -44,7 +44,8 @@ def resolve(
     name = short_name(model)
     folder = Path(model).expanduser()
     if model and name not in OWN_NAMES and folder.is_dir():
-        return _checked(folder, folder.resolve().name, trust_remote_code)
+        name = "".join(c if c.isprintable() else "_" for c in folder.resolve().name)  # it is shown, and kept in files
+        return _checked(folder, name, trust_remote_code)
     if folder.is_file():
         raise BadInput(f"{model} is a file: give the folder that holds config.json and model.safetensors.")
     if not is_hub_name(model):
