@@ -21,6 +21,7 @@ from agent.llms import settled
 from agent.shelf import Shelf
 from agent.subjects import Subject
 from tools.errors import BadInput, NotAvailable, StorageError
+from tools.evidence.corpus import check_rereadable
 from tools.records.result import Unscored
 from tools.rules.clauses import MAX_WORDS
 from tools.rules.explainer import RulesSimulator
@@ -177,6 +178,7 @@ def _texts_of(row: ResultRow, runs_dir: Path, subject: Subject) -> dict[str, Any
     if not isinstance(model, dict) or model.get("fingerprint") != subject.fingerprint:
         raise BadInput(f"the weights of {subject.name} are not those of the earlier run.")
     config = {"index": "none"} | _config_of(row, runs_dir)  # a run that says nothing of an index is older than indexes
+    check_rereadable(config.get("corpus"))
     return {name: config.get(name) for name in _TEXTS}
 
 
