@@ -12,6 +12,7 @@ from tools.engine.open import open_engine
 from tools.errors import BadInput, Interrupted
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import dataset_of, load_texts
+from tools.evidence.excerpt_cuts import excerpt_width
 from tools.evidence.splits import split_corpus
 from tools.index.find import Source, check_source, index_folder
 from tools.index.shown import ShownNeuron, shown_neuron
@@ -42,7 +43,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     """Build an index, or go on with one that was interrupted; one that is there already is checked and returned.
 
     Raises:
-        BadInput: the model is not of GPT-2's architecture, or an option does not fit.
+        BadInput: the model is not of GPT-2's architecture or reads too few tokens at once, or an option does not fit.
         NotAvailable: the model or corpus is not here and cannot be fetched.
         StorageError: the disk is full or damaged.
         Interrupted: by Ctrl-C.
@@ -56,10 +57,11 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
             f"an index is made by the lean reader, which reads GPT-2's architecture, and {subject.name} has another "
             "one: explain its neurons without an index."
         )
+    width = excerpt_width(subject)
     texts = load_texts(request.corpus, subject.name, request.corpus_tokens or 0)
     source = Source(texts.fingerprint, dataset_of(request.corpus))
     most = request.corpus_tokens or _EVERYTHING
-    corpus = split_corpus(texts, subject.tokenizer, most, default_cache_dir(), display)
+    corpus = split_corpus(texts, subject.tokenizer, most, default_cache_dir(), display, width)
     folder = request.out or index_folder(default_cache_dir(), subject.fingerprint, corpus.fingerprint, request.dtype)
     options = BuildOptions(
         request.device, request.dtype, request.batch_excerpts, default_corpus_tokens(subject), corpus.n_tokens < most

@@ -11,6 +11,7 @@ from agent.subjects import Subject, open_model
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import Corpus, dataset_of, load_texts
+from tools.evidence.excerpt_cuts import excerpt_width
 from tools.evidence.scan import LayerScan, scan_layer
 from tools.evidence.splits import SplitCorpus, split_corpus
 from tools.index.find import Source, check_source, find_index
@@ -69,8 +70,8 @@ class Shelf:
         most = tokens or default_corpus_tokens(base)
         key = base.fingerprint, spec, most
         if key not in self.corpora:
-            texts = self._texts(spec, base.name, most)
-            self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display)
+            width, texts = excerpt_width(base), self._texts(spec, base.name, most)
+            self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display, width)
         return self.corpora[key]
 
     def index(self, subject: Subject, spec: str | None, index: str) -> tuple[ActivationIndex, SplitCorpus] | None:
@@ -121,9 +122,11 @@ class Shelf:
         """The index that a run takes its evidence from, if there is one, and the texts that all neurons share.
 
         Raises:
-            BadInput: an index is named beside what does not go with one, or does not fit.
+            BadInput: an index is named beside what does not go with one, or does not fit; the model reads too few
+                tokens at once.
             NotAvailable, StorageError: see `corpus` and `index`.
         """
+        excerpt_width(subject)  # what is too short should be said before a corpus is read
         if config.index not in ("auto", "none") and (config.corpus_tokens or config.planted):
             given = "--corpus-tokens" if config.corpus_tokens else "--planted"
             raise BadInput(f"an index is read whole, and of a real model: leave out --index or {given}.")

@@ -22,6 +22,7 @@ from agent.shelf import Shelf
 from agent.subjects import Subject
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.evidence.corpus import check_rereadable
+from tools.evidence.excerpt_cuts import excerpt_width
 from tools.records.result import Unscored
 from tools.rules.clauses import MAX_WORDS
 from tools.rules.explainer import RulesSimulator
@@ -94,6 +95,7 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     if not may_fetch and is_hub_name(config.model) and not _is_here(config.model):
         raise NotAvailable(f"{config.model} is not on this machine: `agent fetch {config.model}` gets it.")
     subject = shelf.subject(config.model, config.planted, display)
+    excerpt_width(subject)  # or each neuron would say by itself that the model cannot be used
     if config.model == "auto":
         config = config.model_copy(update={"model": subject.name})
     rows = [row for row in rows if row.model == subject.name]

@@ -18,7 +18,6 @@ from tools.experiments.choose import choose
 from tools.experiments.neighbours import named_tokens
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Believed, Rival, Rivals
-from tools.records.excerpts import EXCERPT_TOKENS
 
 Choice = Literal["disagreement", "random"]
 
@@ -119,7 +118,7 @@ class Rounds:
 
     def _encode(self, text: str) -> Tokens:
         tokens = tuple(self._bench.subject.tokenizer.encode([text])[0])
-        return tokens[-min(EXCERPT_TOKENS, self._bench.subject.n_ctx) :]
+        return tokens[-self._bench.evidence.corpus.width :]
 
     def _sample(
         self, prompt: Tokens, n_texts: int, n_tokens: int, rng: np.random.Generator
@@ -127,7 +126,7 @@ class Rounds:
         subject = self._bench.subject
         said = subject.tokenizer.decode(list(prompt))
         read_back = len(subject.tokenizer.encode([said])[0]) if said else 0
-        most = min(EXCERPT_TOKENS, subject.n_ctx)
+        most = self._bench.evidence.corpus.width
         n_tokens = min(n_tokens, most - read_back)
         if n_tokens < 1:
             return read_back, []
