@@ -35,6 +35,11 @@ _ENVIRONMENT = {
 # some thousand times while they load, which takes a tenth of the start.
 _GARBAGE_THRESHOLD = 100_000
 
+_CORPUS = (
+    "a file, a folder, - for standard input, or hf:owner/name; a file is .jsonl, .ndjson or .json of objects with a "
+    '"text", .parquet, .csv or .tsv with a column "text", or plain text, also with .gz or .zst after it'
+)
+
 _EXIT_CODES = """\
 exit codes:
   0 a result, whatever the verdict     4 no LLM available
@@ -142,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_trust(neuron)
     corpus = _part()
-    corpus.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the model's own)")
+    corpus.add_argument("--corpus", help=f"{_CORPUS} (default: the model's own)")
     corpus.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
     corpus.add_argument(
         "--index", metavar="DIR", default="auto",
@@ -354,7 +359,7 @@ def _add_indexes(
     indexes = index.add_subparsers(metavar="COMMAND", required=True)
     model = _model_part()
     texts = _part()
-    texts.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the model's own)")
+    texts.add_argument("--corpus", help=f"{_CORPUS} (default: the model's own)")
     where = _part()
     where.add_argument(
         "--index", metavar="DIR", default="auto", help="the index's folder (default: found by model and corpus)"
@@ -471,7 +476,7 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
     run.add_argument("--jobs", type=whole(1), metavar="N", help="processes (default: one per processor)")
     run.add_argument("--model", help="the subject model (default: the suite's)")
     _add_trust(run)
-    run.add_argument("--corpus", help="a file, a folder, .jsonl or hf:owner/name (default: the suite's)")
+    run.add_argument("--corpus", help=f"{_CORPUS} (default: the suite's)")
     run.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
     run.add_argument("--quiet", action="store_true", help="show no progress")
 

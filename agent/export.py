@@ -20,6 +20,7 @@ from agent.openings import CountedOpenings
 from agent.shelf import Shelf
 from tools.bench import Bench
 from tools.errors import AgentError, LLMNotAvailable
+from tools.evidence.corpus import check_rereadable
 from tools.formats.files import to_line
 from tools.formats.neuron_explainer import NeuronId, NeuronSimulationResults
 from tools.formats.published import explanations_file, provenance_file
@@ -126,6 +127,7 @@ def _exported(row: ResultRow, runs_dir: Path, shelf: Shelf, display: Display, as
         fingerprint = manifest["model"]["fingerprint"]
     except (KeyError, TypeError) as error:
         raise _Unusable(f"run.json is damaged: it has no {error}") from error
+    check_rereadable(config.corpus)
     ledger = CountedOpenings()
     ledger.count(opened.fold, opened.opening)
     bench = _bench(config, display, ledger, shelf, ask_llm)

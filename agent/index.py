@@ -12,6 +12,7 @@ from tools.engine.open import open_engine
 from tools.errors import BadInput, Interrupted
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import dataset_of, load_texts
+from tools.evidence.excerpt_cuts import excerpt_width
 from tools.evidence.splits import split_corpus
 from tools.index.find import Source, check_source, index_folder
 from tools.index.shown import ShownNeuron, shown_neuron
@@ -43,7 +44,8 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     """Build an index, or go on with one that was interrupted; one that is there already is checked and returned.
 
     Raises:
-        BadInput: no lean reader knows the model's architecture, or an option does not fit.
+        BadInput: no lean reader knows the model's architecture, it reads too few tokens at once, or an option does not
+            fit.
         NotAvailable: the model or corpus is not here and cannot be fetched.
         StorageError: the disk is full or damaged.
         Interrupted: by Ctrl-C.
@@ -57,10 +59,11 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
             f"an index is made by the lean readers, which know GPT-2's and Llama's families, and {subject.name} is "
             "of another kind: explain its neurons without an index."
         )
+    width = excerpt_width(subject)
     texts = load_texts(request.corpus, subject.name, request.corpus_tokens or 0)
     source = Source(texts.fingerprint, dataset_of(request.corpus))
     most = request.corpus_tokens or _EVERYTHING
-    corpus = split_corpus(texts, subject.tokenizer, most, default_cache_dir(), display)
+    corpus = split_corpus(texts, subject.tokenizer, most, default_cache_dir(), display, width)
     folder = request.out or index_folder(default_cache_dir(), subject.fingerprint, corpus.fingerprint, request.dtype)
     options = BuildOptions(
         request.device, request.dtype, request.batch_excerpts, default_corpus_tokens(subject), corpus.n_tokens < most

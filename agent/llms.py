@@ -86,6 +86,7 @@ def _notes(config: RunConfig, endpoints: dict[str, Endpoint]) -> Iterator[str]:
     if config.simulator_llm is None:
         yield "what the LLM writes in free words cannot be scored without --simulator openai:MODEL, and is left out."
         return
+    # excerpts may be shorter, and the model that decides that is not open yet
     per_excerpt = EXCERPT_TOKENS if config.simulation == "token-by-token" else 1 / config.excerpts_per_call
     n_calls = ceil(config.simulated_excerpts * per_excerpt)
     limits = config.max_tokens is None and config.max_usd is None

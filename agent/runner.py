@@ -19,7 +19,6 @@ from agent.state import Investigation, LoopState
 from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import BadInput, Interrupted, LLMNotAvailable, StorageError
-from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.neuron import parse_target
 from tools.records.result import Result
 from tools.toolbox import Recorder, Toolbox
@@ -71,7 +70,7 @@ def start_run(
         "index": vars(bench.index) if bench.index else None,
         "reading": {
             "bos": "prepended, its position left out",
-            "excerpt_tokens": EXCERPT_TOKENS,
+            "excerpt_tokens": bench.scan.corpus.width,
             "values": "post-activation MLP neurons, raw, float32, weights not folded",
         },
         "prices": prices_of(config),

@@ -10,6 +10,7 @@ from agent.subjects import Subject, open_model
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import Corpus, dataset_of, load_texts
+from tools.evidence.excerpt_cuts import excerpt_width
 from tools.evidence.scan import LayerScan, scan_layer
 from tools.evidence.splits import SplitCorpus, split_corpus
 from tools.index.find import Source, check_source, find_index
@@ -70,8 +71,8 @@ class Shelf:
         most = tokens or default_corpus_tokens(base)
         key = base.fingerprint, spec, most
         if key not in self.corpora:
-            texts = self._texts(spec, base.name, most)
-            self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display)
+            width, texts = excerpt_width(base), self._texts(spec, base.name, most)
+            self.corpora[key] = split_corpus(texts, base.tokenizer, most, default_cache_dir(), display, width)
         return self.corpora[key]
 
     def index(self, subject: SubjectModel, spec: str | None, index: str) -> tuple[ActivationIndex, SplitCorpus] | None:
@@ -122,9 +123,11 @@ class Shelf:
         """The index that a run takes its evidence from, if there is one, and the texts that all neurons share.
 
         Raises:
-            BadInput: an index is named beside what does not go with one, or does not fit.
+            BadInput: an index is named beside what does not go with one, or does not fit; the model reads too few
+                tokens at once.
             NotAvailable, StorageError: see `corpus` and `index`.
         """
+        excerpt_width(subject)  # what is too short should be said before a corpus is read
         # An index holds the largest values of neurons, so it knows nothing of their other side.
         is_negative = isinstance(subject, ModelView)
         if config.index not in ("auto", "none") and (config.corpus_tokens or config.planted or is_negative):

@@ -20,7 +20,7 @@ SCORER = "a sentence as its function, scored as explanations are: correlation ov
 
 
 def values_on(function: PlantedFunction, excerpts: Excerpts, strings: Sequence[str]) -> NDArray[np.float32]:
-    """A function's values on excerpts, float32 [n, 64], 0 past the end.
+    """A function's values on excerpts, float32 [n, width], 0 past the end.
 
     Raises:
         BadInput: the function fails on one of them.

@@ -21,6 +21,7 @@ from evals.suite import Suite, SuiteNeuron, expand, load_suite, shipped_suites
 from evals.tasks import Task, came_to_nothing, kind_of_work, plan, work_on
 from tools.engine.local import LocalEngine
 from tools.errors import AgentError, BadInput, Interrupted, StorageError
+from tools.evidence.corpus import check_rereadable
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId, parse_target
 from traces.clock import Clock, duration
@@ -215,6 +216,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     """
     suite = load_suite(arguments.suite)
     given = {name: getattr(arguments, name) for name in ("model", "corpus", "corpus_tokens")}
+    check_rereadable(given["corpus"])
     suite = replace(suite, **{name: value for name, value in given.items() if value is not None})
     suite = replace(suite, trust_remote_code=arguments.trust_remote_code)
     variants = [load_variant(name) for name in arguments.variant or ["tournament"]]

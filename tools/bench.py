@@ -18,7 +18,6 @@ from tools.evidence.neuron import Ledger, NeuronEvidence
 from tools.evidence.probe_set import fixed_probe_positions
 from tools.llm.chat import ChatModel, Function, Message
 from tools.llm.meter import Meters
-from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.result import Cost, Unscored
 from tools.roles import Asker, Explainer, Revealed, Simulator, WordSimulator, Writer, WrittenText
 from tools.rules.clauses import MAX_WORDS
@@ -274,8 +273,7 @@ class Bench:
         Raises:
             BadInput: one of them is empty, or repeats the corpus, of which a part must stay unseen.
         """
-        most = min(EXCERPT_TOKENS, self.subject.n_ctx)
-        encoded = [text[-most:] for text in self.encode(texts)]
+        encoded = [text[-self.evidence.corpus.width :] for text in self.encode(texts)]
         if any(fresh(text, self.corpus_runs) < len(text) for text in encoded):
             raise BadInput("one of the texts repeats 12 tokens of the corpus, of which a part stays sealed: change it.")
         return encoded
@@ -314,7 +312,7 @@ class Bench:
         return found
 
     def probe_levels(self, sentence: str) -> NDArray[np.float32]:
-        """What a sentence of the rule language predicts on the whole probe pool, [n, 64].
+        """What a sentence of the rule language predicts on the whole probe pool, [n, width].
 
         Raises:
             BadInput: it is of another language, or cannot be simulated.

@@ -102,7 +102,7 @@ DROP INDEX results_of_a_neuron;
 CREATE INDEX results_of_a_neuron ON results (coalesce(model_fingerprint, model), neuron, run_id);
 """
 
-_NEURON = re.compile(r"L(\d+)N(\d+)")
+_NEURON = re.compile(r"L(\d+)N(\d+)-?")
 
 
 def _to_1(connection: sqlite3.Connection) -> None:

@@ -21,6 +21,8 @@ from agent.llms import settled
 from agent.shelf import Shelf
 from agent.subjects import Subject
 from tools.errors import BadInput, NotAvailable, StorageError
+from tools.evidence.corpus import check_rereadable
+from tools.evidence.excerpt_cuts import excerpt_width
 from tools.records.result import Unscored
 from tools.rules.clauses import MAX_WORDS
 from tools.rules.explainer import RulesSimulator
@@ -94,6 +96,7 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     if not may_fetch and is_hub_name(config.model) and not _is_here(config.model):
         raise NotAvailable(f"{config.model} is not on this machine: `agent fetch {config.model}` gets it.")
     subject = shelf.subject(config.model, config.planted, display, config.trust_remote_code)
+    excerpt_width(subject)  # or each neuron would say by itself that the model cannot be used
     if config.model == "auto":
         config = config.model_copy(update={"model": subject.name})
     rows = _of_this_model(rows, subject)
@@ -192,6 +195,7 @@ def _texts_of(row: ResultRow, runs_dir: Path, subject: Subject) -> dict[str, Any
     if not isinstance(model, dict) or model.get("fingerprint") != subject.fingerprint:
         raise BadInput(f"the weights of {subject.name} are not those of the earlier run.")
     config = {"index": "none"} | _config_of(row, runs_dir)  # a run that says nothing of an index is older than indexes
+    check_rereadable(config.get("corpus"))
     return {name: config.get(name) for name in _TEXTS}
 
 

@@ -18,6 +18,7 @@ from agent.commands.output import progress, say, say_json, width
 from agent.settings import configured
 from agent.shelf import Shelf
 from tools.errors import AgentError, BadInput
+from tools.evidence.corpus import check_rereadable
 from traces.batches import Batch, Queue, all_batches, entries_of, find_batch, retry_failed
 from traces.console import Display
 from traces.models import told_apart
@@ -40,6 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     if asked == Asked(skip_bad_lines=asked.skip_bad_lines):
         raise BadInput("say which neurons: give --below, --worst, --neurons, --layers, --sample or --published.")
+    check_rereadable(arguments.corpus)
     texts = {"corpus": arguments.corpus, "corpus_tokens": arguments.corpus_tokens, "index": arguments.index}
     config = configured(
         "L0N0", model=arguments.model, trust_remote_code=arguments.trust_remote_code, **texts,

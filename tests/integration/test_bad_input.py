@@ -125,7 +125,7 @@ def test_a_few_stray_bytes_in_a_corpus_are_said_and_survived(world, tmp_path, ca
     first = min((tmp_path / "stray").iterdir())
     first.write_bytes(b"\xff\xfe" + first.read_bytes())
     assert main(["top", "L1N3", "--model", str(world.model), "--corpus", str(tmp_path / "stray")]) == 0
-    assert "characters that are not UTF-8 were replaced" in capsys.readouterr().err
+    assert "replaced 2 characters that are not UTF-8" in capsys.readouterr().err
 
 
 def test_text_to_read_that_cannot_be_read(world, monkeypatch, refused):

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import combinations
 
-RUN, EXCERPT, SECTION, GAP = 12, 64, 512, 64
+RUN, SECTION, GAP = 12, 512, 64
 SHARES = [0.40, 0.15, 0.15, 0.10, 0.10, 0.10]
 
 
@@ -20,15 +20,17 @@ class Kept:
     tokens: tuple[int, ...]
 
 
-def reference_split(texts: list[tuple[str, list[int], str]], max_tokens: int) -> tuple[list[Kept], list[str]]:
+def reference_split(
+    texts: list[tuple[str, list[int], str]], max_tokens: int, width: int
+) -> tuple[list[Kept], list[str]]:
     """The excerpts in order, and the documents' names. `texts` are (name, tokens, text)."""
     documents, names, whole = _documents(texts, max_tokens)
     clusters = _clusters(documents, whole)
     part_of = _parts([tokens for _, tokens in documents], clusters)
     excerpts = [
-        (part_of[number], number, text, tuple(tokens[at : at + EXCERPT]))
+        (part_of[number], number, text, tuple(tokens[at : at + width]))
         for number, (text, tokens) in enumerate(documents)
-        for at in range(0, len(tokens), EXCERPT)
+        for at in range(0, len(tokens), width)
         if at == 0 or len(tokens) - at >= 16
     ]
     dropped: set[int] = set()

@@ -290,6 +290,7 @@ def test_fewer_excerpts_for_larger_models() -> None:
         return SimpleNamespace(d_model=d_model, d_mlp=4 * d_model, n_layers=n_layers, tokenizer=tokenizer)
 
     small, large = model(192, 6, 4096), model(768, 12, 50257)
-    assert MIN_EXCERPTS <= n_excerpts(small, 0) < n_excerpts(small, 5) <= MAX_EXCERPTS
-    assert n_excerpts(large, 0) == MIN_EXCERPTS
-    assert all(n_excerpts(small, layer) % 3 == 0 for layer in range(6))
+    assert MIN_EXCERPTS <= n_excerpts(small, 0, 64) < n_excerpts(small, 5, 64) <= MAX_EXCERPTS
+    assert n_excerpts(large, 0, 64) == MIN_EXCERPTS
+    assert n_excerpts(small, 0, 64) < n_excerpts(small, 0, 31)
+    assert all(n_excerpts(small, layer, 64) % 3 == 0 for layer in range(6))

@@ -13,7 +13,7 @@ from json import dumps
 import pytest
 
 from tools.errors import NotAvailable, StorageError
-from tools.evidence import hub
+from tools.evidence import formats, hub
 from tools.evidence.corpus import load_texts
 from tools.evidence.progress import NoProgress
 
@@ -105,7 +105,7 @@ def test_a_hub_that_never_answers_is_given_up_within_five_seconds(hub_cache, mon
 
 
 FETCH = """
-from tools.evidence import hub
+from tools.evidence import formats, hub
 from tools.evidence.corpus import load_texts
 
 class Steps:
@@ -215,5 +215,5 @@ def test_the_default_corpus_is_read_some_rows_at_a_time(tmp_path, monkeypatch):
     for file, texts in zip(files, (["a", "b", " ", "c", "d"], ["e", "f"]), strict=True):
         parquet.write_table(pyarrow.table({"text": texts}), file, row_group_size=3)
     monkeypatch.setattr(hub, "_cached_sample", lambda: files)
-    monkeypatch.setattr(hub, "_ROWS", 2)
+    monkeypatch.setattr(formats, "_ROWS", 2)
     assert list(hub.sample_texts()) == [(f"openwebtext/{n}", t) for n, t in enumerate("ab cdef") if t != " "]

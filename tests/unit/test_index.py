@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tools.errors import BadInput, StorageError
 from tools.evidence.corpus import load_texts
+from tools.evidence.excerpt_cuts import excerpt_width
 from tools.evidence.neuron import neuron_evidence
 from tools.evidence.progress import NoProgress
 from tools.evidence.scan import scan_layer
@@ -36,7 +37,7 @@ from tools.index.layout import rows_by_length, shards_of
 from tools.index.neuron import distribution, quantile_entries, sought_excerpts, top_entries
 from tools.index.plan import BuildOptions
 from tools.index.shape import FIRST_VALUE_OCTAVE, PER_BIN, VALUE_BINS
-from tools.index.shown import shown_neuron
+from tools.index.shown import read_excerpts, shown_neuron
 from tools.index.store import ActivationIndex, layer_file
 from tools.records.neuron import NeuronId
 from tools.subject.folder import ModelFolder
@@ -367,12 +368,23 @@ def test_a_folder_or_file_that_is_no_index_is_named_and_never_to_be_removed(worl
     assert built(world, tmp_path / "empty", sample_tokens=6000).fingerprint == index.fingerprint
 
 
-def test_a_model_that_cannot_read_a_whole_excerpt_is_refused_at_once(world, save_gpt2, tmp_path):
-    save_gpt2(tmp_path / "short", n_positions=64)
-    short = LeanGPT2(ModelFolder(tmp_path / "short", "short"))
-    with pytest.raises(BadInput, match=r"reads at most 63 tokens after BOS.*n_positions is at least 65"):
-        built((tmp_path, short, *world[2:]), tmp_path / "index")
-    assert not (tmp_path / "index.building").exists()
+def test_a_model_that_reads_little_at_once_has_an_index_of_shorter_excerpts(world, save_gpt2, tmp_path):
+    save_gpt2(tmp_path / "short", n_positions=32)
+    subject = LeanGPT2(ModelFolder(tmp_path / "short", "short"))
+    corpus = split_corpus(
+        world[3], subject.tokenizer, 1 << 30, tmp_path / "cache", NoProgress(), excerpt_width(subject)
+    )
+    index = build_index(
+        subject, str(tmp_path / "short"), corpus, Source(world[3].fingerprint), tmp_path / "index",
+        BuildOptions(sample_tokens=6000), InOrder(), NoProgress(),
+    )  # fmt: skip
+    index.check_all()
+    assert index.sampled_corpus().width == corpus.width == 31
+    shown = shown_neuron(index, subject, NeuronId(1, 0))
+    assert max(len(excerpt.tokens) for excerpt in shown.top) == 31
+    everything = read_excerpts(subject, corpus.explore, NeuronId(1, 0))
+    best = [max(excerpt.values) for excerpt in shown.top]
+    np.testing.assert_allclose(best, np.sort(everything.max(1))[::-1][: len(best)], rtol=1e-5)
 
 
 def test_a_build_ended_just_before_its_last_step_is_not_done_again(world, index, tmp_path, small_shards):

@@ -2,6 +2,7 @@ import random
 import resource
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tools.evidence import splits as splits_module
 from tools.evidence.clusters import cluster_documents
 from tools.evidence.corpus import Corpus, _corpus
 from tools.evidence.documents import GAP_TOKENS, SECTION_TOKENS, read_documents
+from tools.evidence.excerpt_cuts import excerpt_width
 from tools.evidence.names import Names, NameWriter
 from tools.evidence.progress import NoProgress
 from tools.evidence.runs import RUN_TOKENS, run_hashes
@@ -51,8 +53,8 @@ def corpus_of(token_lists, seen=None) -> Corpus:
     return _corpus("made up", [(f"text {i}", WordTokenizer().decode(t)) for i, t in enumerate(token_lists)], seen)
 
 
-def split(token_lists, folder, max_tokens=10**9, seen=None) -> SplitCorpus:
-    return split_corpus(corpus_of(token_lists, seen), WordTokenizer(), max_tokens, folder, NoProgress())
+def split(token_lists, folder, max_tokens=10**9, seen=None, width=64) -> SplitCorpus:
+    return split_corpus(corpus_of(token_lists, seen), WordTokenizer(), max_tokens, folder, NoProgress(), width)
 
 
 @contextmanager
@@ -149,13 +151,14 @@ def hostile_texts(rng, n_texts, n_copies, n_tokens):
     n_tokens=st.sampled_from([2, 30, 3000]),
     share=st.sampled_from([0.4, 1.0]),
     small=st.booleans(),
+    width=st.sampled_from([64, 63, 31, 16]),
 )
-def test_a_split_is_what_its_definition_says(tmp_path_factory, seed, n_texts, n_copies, n_tokens, share, small):
+def test_a_split_is_what_its_definition_says(tmp_path_factory, seed, n_texts, n_copies, n_tokens, share, small, width):
     """Also when buckets, blocks and batches are so small that everything is cut over many of them."""
     texts = hostile_texts(np.random.default_rng(seed), n_texts, n_copies, n_tokens)
     max_tokens = int(share * sum(map(len, texts)))
     named = [(f"text {i}", tokens, WordTokenizer().decode(tokens)) for i, tokens in enumerate(texts)]
-    kept, names = reference_split(named, max_tokens)
+    kept, names = reference_split(named, max_tokens, width)
     sizes = [sum(excerpt.part == part for excerpt in kept) for part in range(len(PARTS))]
     assume(min(sizes) > 0)
     with pytest.MonkeyPatch.context() as patch:
@@ -163,7 +166,8 @@ def test_a_split_is_what_its_definition_says(tmp_path_factory, seed, n_texts, n_
         patch.setattr(splits_module, "MIN_EXPLORE_DOCUMENTS", 1)
         for module, constant, value in SMALL if small else ():
             patch.setattr(module, constant, value)
-        corpus = split(texts, tmp_path_factory.mktemp("cache"), max_tokens)
+        corpus = split(texts, tmp_path_factory.mktemp("cache"), max_tokens, width=width)
+    assert {part.tokens.shape[1] for part in by_part(corpus).values()} == {corpus.width} == {width}
     assert list(corpus.document_names) == names
     for number, part in enumerate(by_part(corpus).values()):
         expected = [excerpt for excerpt in kept if excerpt.part == number]
@@ -246,6 +250,25 @@ def test_excerpts_are_the_consecutive_tokens_of_their_document(tmp_path):
     assert lengths == {(64, 64), (64, 64, 22), (64,), (12,), (8,)}  # tails of 12 and 6 fall; documents of 12 and 8 stay
     originals = {tuple(text[:64]) for text in texts}
     assert {tuple(found[0]) for found in pieces.values()} <= originals
+
+
+def test_excerpts_are_as_long_as_the_model_can_read(tmp_path):
+    texts = random_texts(np.random.default_rng(1), 300, 400)
+    found = {width: split(texts, tmp_path, width=width) for width in (64, 63, 31, 16)}
+    for width, corpus in found.items():
+        assert (corpus.width, int(corpus.explore.lengths.max())) == (width, width)
+        assert split(texts, tmp_path, width=width).fingerprint == corpus.fingerprint
+        assert_disjoint(corpus)
+    assert len({corpus.fingerprint for corpus in found.values()}) == len(list((tmp_path / "corpora").iterdir())) == 4
+    rng = np.random.default_rng(11)
+    pieces = split([rng.permutation(4999)[:n].tolist() for n in [50, 46, 12] * 100], tmp_path, width=31)
+    assert set(pieces.explore.lengths.tolist()) == {31, 19, 12}  # a tail of 15 falls; a document of 12 stays
+
+
+def test_a_model_that_reads_fewer_than_16_tokens_is_refused():
+    assert [excerpt_width(SimpleNamespace(name="m", n_ctx=n)) for n in (16, 31, 64, 65, 1023)] == [16, 31, 64, 64, 64]
+    with pytest.raises(BadInput, match=r"m reads at most 15 tokens of a text.*n_positions is 17 or more"):
+        excerpt_width(SimpleNamespace(name="m", n_ctx=15))
 
 
 def test_a_near_duplicate_pair_falls_into_one_split(tmp_path):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from tools.bench import Bench, padded
 from tools.errors import BadInput
 from tools.evidence.peers import MIN_TEXTS, with_peers
-from tools.records.excerpts import EXCERPT_TOKENS, SealedReadings
+from tools.records.excerpts import SealedReadings
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.causal import Push, ablation_score, calibration, claim, push, times_its_like
 from tools.scoring.metrics import StratifiedSample
@@ -85,18 +85,19 @@ class CausalEvidence(Outcome):
     push: Push | Unscored
 
 
-def n_excerpts(subject: SubjectModel, layer: int) -> int:
-    """On how many excerpts ablation is affordable: 12 to 30, and a multiple of the three strata."""
+def n_excerpts(subject: SubjectModel, layer: int, width: int) -> int:
+    """On how many excerpts of `width` tokens ablation is affordable: 12 to 30, and a multiple of the three strata."""
     a_layer = subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
     head = subject.d_model * subject.tokenizer.d_vocab
     weights = a_layer * (layer + 1) + _PASSES * (a_layer * (subject.n_layers - layer - 1) + head)
-    n = int(_OPERATIONS / (2 * EXCERPT_TOKENS * weights))
+    n = int(_OPERATIONS / (2 * width * weights))
     return min(MAX_EXCERPTS, max(MIN_EXCERPTS, n)) // 3 * 3
 
 
 def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[CausalCheck, CausalEvidence]]:
     """`claim_output` and `causal_check`, bound to one neuron."""
     evidence, neuron, subject = bench.evidence, bench.evidence.neuron, bench.subject
+    n_affordable = n_excerpts(subject, neuron.layer, evidence.corpus.width)
 
     def claim_output(arguments: ClaimOutput, rng: np.random.Generator) -> OutputClaim:
         try:
@@ -135,7 +136,7 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
             return Unscored(reason="there is no explanation to put in the neuron's place"), None, None
         known = bench.on(sentence, bench.development)
         whole = sealed_sample(fold, bench.stratum, neuron, number)
-        unseen = bench.on(sentence, _share(whole, n_excerpts(subject, neuron.layer) // 3, fixed(number)))
+        unseen = bench.on(sentence, _share(whole, n_affordable // 3, fixed(number)))
         if isinstance(known, Unscored):
             return known, None, None
         if isinstance(unseen, Unscored):
@@ -161,8 +162,7 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
         return np.random.default_rng([neuron.layer, neuron.index, number, 1])
 
     def beside_peers(rng: np.random.Generator) -> Beside | Unscored:
-        n = n_excerpts(subject, neuron.layer)
-        own, peers = with_peers(bench.scan, neuron.index, _N_PEERS, n // 4, rng)
+        own, peers = with_peers(bench.scan, neuron.index, _N_PEERS, n_affordable // 4, rng)
         if len(own.texts) < MIN_TEXTS or len(peers) < MIN_TEXTS:
             return Unscored(reason="the neuron fires too rarely to be compared with others that fire like it")
         everyone = [own, *peers]
@@ -186,7 +186,7 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
     ) -> Push | Unscored:
         if not claimed or not controls:
             return Unscored(reason="nothing is claimed of the output")
-        rows, ends = _firing_tokens(fold, evidence.theta, n_excerpts(subject, neuron.layer), fixed(number))
+        rows, ends = _firing_tokens(fold, evidence.theta, n_affordable, fixed(number))
         if len(rows) < _MIN_DOCUMENTS:
             return Unscored(reason=f"the neuron fires in only {len(rows)} documents of the sealed fold")
         drawn = evidence.explore.take(evidence.explore.drawn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.hub import dataset_texts, looks_like_dataset, sample_texts
-from tools.evidence.sources import FileTexts, Repairs
+from tools.evidence.repairs import Repairs
+from tools.evidence.sources import FileTexts, piped_texts
 from tools.evidence.texts import Spool, Texts
 from tools.mini.seen import load_seen
 from tools.mini.text import texts_of
@@ -30,7 +32,7 @@ class Corpus:
             for: in memory are about 90 bytes a text, however long it is.
         seen: hashed runs of what the subject model trained on, uint32, sorted (see `tools.mini.seen`); texts that
             share too much with it are left out when the corpus is split. None when that is not known.
-        notes: what was skipped or repaired while reading, one sentence each.
+        notes: what was read, passed over and repaired, in one line; none where there is nothing to tell.
     """
 
     name: str
@@ -54,24 +56,48 @@ def dataset_of(spec: str | None) -> str | None:
     return spec.removeprefix("hf:")
 
 
+def check_rereadable(spec: str | None) -> None:
+    """Refuse text that comes once and is gone, where it would be wanted by other processes or at another time.
+
+    Raises:
+        BadInput: `spec` means standard input, or another pipe that this process was given.
+    """
+    if spec is not None and _descriptor(spec) is not None:
+        raise BadInput(f"the corpus {spec} is a pipe, which can be read only once: save it in a file and name that.")
+
+
+def _descriptor(spec: str) -> int | None:
+    if spec in ("-", "/dev/stdin"):
+        return 0
+    found = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", spec)
+    return int(found[1]) if found else None
+
+
 def load_texts(spec: str | None, model_name: str, max_tokens: int = 0) -> Corpus:
     """Go through a corpus of any length once, to know its texts and their order; they are read again when split.
 
-    Files and folders are read in place. What comes as a stream (a dataset, a default corpus) is kept meanwhile, from
-    16 MiB on in a file without a name in the cache folder. A `.jsonl` file or a folder may be as long as the disk
-    allows; a single text is held whole, in about five times its size: a `.txt` file of some hundred MB is fine, and one
-    of several GB is better given as `.jsonl`.
+    Formats, told by the end of a name, in capitals or not: `.jsonl` and `.ndjson` (a JSON object with a string "text" a
+    line), `.json` (an array of such objects or of strings, one such object, or one a line), `.parquet` (a column
+    "text"), `.csv` and `.tsv` (a column "text" in the header; plain text where there is none); all else is one plain
+    text in UTF-8. `.gz` and `.zst` after any of them but `.parquet` mean that it is compressed. Standard input is JSON
+    lines or JSON where it begins like that, and one plain text otherwise.
+
+    Plain text and JSON lines in files and folders are read in place. What comes as a stream (other formats, compressed
+    files, pipes, a dataset, a default corpus) is kept meanwhile, from 16 MiB on in a file without a name in the cache
+    folder. A `.jsonl` or `.parquet` file or a folder may be as long as the disk allows; a single text, and a `.json`
+    file that is an array, is held whole, in about five times its size: some hundred MB are fine, and several GB are
+    better given as `.jsonl`.
 
     Args:
-        spec: a file (`.txt`: one text; `.jsonl`: one JSON object with "text" a line), a folder, `hf:owner/name[:split]`
-            or `owner/name`; None for the model's default: the standard library's corpus part for `mini`, a sample of
-            OpenWebText for every other model.
+        spec: a file, a folder (with all folders below it, linked ones too), `-` for standard input, or
+            `hf:owner/name[:split]` or `owner/name`; None for the model's default: the standard library's corpus part
+            for `mini`, a sample of OpenWebText for every other model.
         model_name: the subject model's name.
         max_tokens: how many tokens will be wanted; of a dataset as much is read as that may need, and always at least
             its first 40 million characters.
 
     Raises:
-        BadInput: no such file, not text, a bad line, no text at all.
+        BadInput: no such file, not text, a damaged file, a bad line, no text at all; standard input is a terminal.
         NotAvailable: a dataset that is not here and cannot be fetched.
         StorageError: a file that cannot be read, or no space to keep a stream.
     """
@@ -82,26 +108,35 @@ def load_texts(spec: str | None, model_name: str, max_tokens: int = 0) -> Corpus
         return _corpus("openwebtext-10k", sample_texts())
     if not spec:
         raise BadInput("--corpus is empty: give a file, a folder, or a dataset as hf:owner/name.")
+    repairs = Repairs()
+    if (descriptor := _descriptor(spec)) is not None:
+        name = "standard input" if descriptor == 0 else spec
+        return _corpus(name, piped_texts(descriptor, name, default_cache_dir(), repairs), repairs=repairs)
     path = Path(spec).expanduser()
+    if path.is_file() or path.is_dir():
+        files = FileTexts(path, repairs, default_cache_dir())
+        return _checked(path.name or str(path.resolve()), Texts(files, files.read()), repairs)
     if path.exists():
-        repairs = Repairs()
-        files = FileTexts(path, repairs)
-        texts = Texts(files, files.read())
-        return _checked(path.name or str(path.resolve()), texts, notes=repairs.notes())
+        raise BadInput(f"{spec} is neither a file nor a folder: read from a pipe with `--corpus - < {spec}`.")
     if looks_like_dataset(spec):
         return _corpus(spec.removeprefix("hf:"), dataset_texts(spec, max_tokens))
     raise BadInput(f"there is no corpus {spec}: give a file, a folder, or a dataset as hf:owner/name.")
 
 
-def _corpus(name: str, texts: Iterable[tuple[str, str]], seen: NDArray[np.uint32] | None = None) -> Corpus:
+def _corpus(
+    name: str,
+    texts: Iterable[tuple[str, str]],
+    seen: NDArray[np.uint32] | None = None,
+    repairs: Repairs | None = None,
+) -> Corpus:
     """A corpus of (name, text) that come as a stream."""
     spool = Spool(default_cache_dir())
-    return _checked(name, Texts(spool, spool.keep(texts)), seen)
+    return _checked(name, Texts(spool, spool.keep(texts)), repairs or Repairs(), seen)
 
 
-def _checked(name: str, texts: Texts, seen: NDArray[np.uint32] | None = None, notes: tuple[str, ...] = ()) -> Corpus:
+def _checked(name: str, texts: Texts, repairs: Repairs, seen: NDArray[np.uint32] | None = None) -> Corpus:
+    line = repairs.line(len(texts), texts.n_repeated)
     if not texts:
-        raise BadInput(f"the corpus {name} is empty: {' '.join(notes) or 'there is no text in it.'}")
-    if texts.n_repeated:
-        notes = (*notes, f"left out because they repeat another word for word: {texts.n_repeated:,} texts.")
-    return Corpus(name, texts, seen, notes)
+        why = f"; {line[0].lower()}{line[1:]}" if line else ": there is no text in it."
+        raise BadInput(f"the corpus {name} is empty{why}")
+    return Corpus(name, texts, seen, (line,) if line else ())

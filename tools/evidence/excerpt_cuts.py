@@ -1,4 +1,4 @@
-"""Documents to excerpts of 64 tokens: where each lies is computed when asked for, range by range."""
+"""Documents to excerpts of one width: where each lies is computed when asked for, range by range."""
 
 from __future__ import annotations
 
@@ -7,24 +7,44 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.errors import BadInput
 from tools.evidence.documents import Documents
 from tools.evidence.token_file import Spans, ranges
 from tools.records.excerpts import EXCERPT_TOKENS, Excerpts
+from tools.subject.protocol import SubjectModel
 
 MIN_TAIL_TOKENS = 16
+MIN_EXCERPT_TOKENS = 16
+
+
+def excerpt_width(subject: SubjectModel) -> int:
+    """How long a model's excerpts are: as long as it can read, and at most 64 tokens.
+
+    Raises:
+        BadInput: it can read fewer than 16.
+    """
+    if subject.n_ctx < MIN_EXCERPT_TOKENS:
+        raise BadInput(
+            f"{subject.name} reads at most {subject.n_ctx} tokens of a text, and the excerpts that a neuron is asked "
+            f"about have {MIN_EXCERPT_TOKENS} or more: give a model whose n_positions is {MIN_EXCERPT_TOKENS + 1} or "
+            "more."
+        )
+    return min(EXCERPT_TOKENS, subject.n_ctx)
 
 
 class ExcerptCuts:
-    """Consecutive excerpts of 64 tokens; a tail of fewer than 16 is dropped unless it is the whole document.
+    """Consecutive excerpts of `width` tokens; a tail of fewer than 16 is dropped unless it is the whole document.
 
     Attributes:
         documents: what is cut.
+        width: the most tokens of an excerpt.
         n_each: int64 [n_documents], excerpts of each document.
     """
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, width: int) -> None:
         self.documents = documents
-        n_full, tail = np.divmod(documents.lengths, EXCERPT_TOKENS)
+        self.width = width
+        n_full, tail = np.divmod(documents.lengths, width)
         self.n_each = n_full + ((tail >= MIN_TAIL_TOKENS) | (n_full == 0))
         self._firsts = np.concatenate([[0], np.cumsum(self.n_each)])
 
@@ -44,7 +64,7 @@ class ExcerptCuts:
 
     def kept(self, keep: NDArray[np.bool_], advance: Callable[[int], None]) -> Iterator[Excerpts]:
         """The excerpts to keep, in their order, some thousands at once."""
-        position = np.arange(EXCERPT_TOKENS)
+        position = np.arange(self.width)
         for first, stop in ranges(self.documents.starts):
             rows = self._firsts[first] + np.flatnonzero(keep[self._firsts[first] : self._firsts[stop]])
             document, starts, lengths = (column[rows - self._firsts[first]] for column in self._some(first, stop))
@@ -61,5 +81,5 @@ class ExcerptCuts:
         n_each = self.n_each[first:stop]
         document = np.repeat(np.arange(first, stop), n_each)
         within = np.arange(len(document)) - np.repeat(np.cumsum(n_each) - n_each, n_each)
-        starts = self.documents.starts[document] + within * EXCERPT_TOKENS
-        return document, starts, np.minimum(EXCERPT_TOKENS, self.documents.starts[document + 1] - starts)
+        starts = self.documents.starts[document] + within * self.width
+        return document, starts, np.minimum(self.width, self.documents.starts[document + 1] - starts)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.errors import BadInput, NotAvailable, StorageError
+from tools.evidence.formats import looks_like_file, parquet_texts
 from tools.evidence.progress import Progress
 
 SAMPLE_REPO = "stas/openwebtext-10k"
@@ -22,7 +23,6 @@ REACH_S = 3.0
 MIN_CHARACTERS = 40_000_000
 CHARACTERS_PER_TOKEN = 8
 
-_ROWS = 1000
 _REMEDY = "run `agent fetch gpt2` where there is a network, or name your own text with --corpus FILE."
 
 
@@ -138,20 +138,17 @@ def sample_texts() -> Iterator[tuple[str, str]]:
     files = _cached_sample()
     if not files:
         raise NotAvailable(f"the default corpus, a sample of OpenWebText, is not on this machine: {_REMEDY}")
-    try:
-        from pyarrow import ArrowException, parquet  # type: ignore[import-untyped, unused-ignore]
-    except ImportError as error:
-        raise NotAvailable("reading the default corpus needs pyarrow: pip install pyarrow.") from error
+    from pyarrow import ArrowException  # type: ignore[import-untyped, unused-ignore]
+
     number = 0
     for file in files:
         try:
-            with parquet.ParquetFile(file) as table:
-                for batch in table.iter_batches(_ROWS, columns=["text"]):
-                    for text in batch["text"].to_pylist():
-                        if text.strip():
-                            yield f"openwebtext/{number}", text
-                        number += 1
-        except (OSError, ArrowException) as error:
+            with file.open("rb") as stream:
+                for text in parquet_texts(stream):
+                    if text and text.strip():
+                        yield f"openwebtext/{number}", text
+                    number += 1
+        except (OSError, ArrowException, KeyError) as error:
             raise StorageError(
                 f"{file} cannot be read or is damaged: delete it and run `agent fetch gpt2` again."
             ) from error
@@ -164,7 +161,7 @@ def looks_like_dataset(spec: str) -> bool:
     """Whether `spec` is written like `hf:name`, `hf:owner/name:split` or `owner/name`."""
     if spec.startswith("hf:"):
         return True
-    return bool(re.fullmatch(r"[\w-]+/[\w.-]+(:\w+)?", spec)) and not spec.endswith((".txt", ".jsonl", ".md"))
+    return bool(re.fullmatch(r"[\w-]+/[\w.-]+(:\w+)?", spec)) and not looks_like_file(spec)
 
 
 def dataset_texts(spec: str, max_tokens: int = 0) -> Iterator[tuple[str, str]]:

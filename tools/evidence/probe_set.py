@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.evidence.scan import LayerScan, _part_values
-from tools.records.excerpts import EXCERPT_TOKENS
 
 N_FIXED = 96
 MIN_FIRING = 8
@@ -34,7 +33,7 @@ def fixed_probe_positions(scan: LayerScan, index: int, theta: float) -> tuple[ND
     silent_rows = others[np.any(silent, axis=1)[others]][: len(firing_rows)]
     if min(len(firing_rows), len(silent_rows)) < MIN_FIRING:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    draws = rng.random((len(probe), EXCERPT_TOKENS))
+    draws = rng.random((len(probe), probe.width))
     at_firing = np.where(fires[firing_rows], draws[firing_rows], -1).argmax(1)
     at_silent = np.where(silent[silent_rows], draws[silent_rows], -1).argmax(1)
     rows, positions = np.concatenate([firing_rows, silent_rows]), np.concatenate([at_firing, at_silent])

@@ -16,7 +16,7 @@ from tools.errors import StorageError
 from tools.evidence.cache import remove, written_whole
 from tools.evidence.progress import Progress
 from tools.evidence.splits import PARTS, SplitCorpus
-from tools.records.excerpts import EXCERPT_TOKENS, Excerpts
+from tools.records.excerpts import Excerpts
 from tools.subject.protocol import FloatArray, SubjectModel
 
 _VERSION = 1
@@ -87,7 +87,7 @@ def scan_layer(
 
 
 def _part_values(scan: LayerScan, part: str, index: int) -> FloatArray:
-    """Raw values of one neuron on one split or fold, float32 [n, 64], 0 past the end. For this package alone."""
+    """Raw values of one neuron on one split or fold, float32 [n, width], 0 past the end. For this package alone."""
     inputs, mask = scan._inputs[part], excerpts_of(scan.corpus, part).mask
     values = np.zeros(mask.shape, dtype=np.float32)
     chunks = (inputs[first : first + _READ_TOKENS] for first in range(0, len(inputs), _READ_TOKENS))
@@ -151,7 +151,7 @@ def _write(path: Path, subject: SubjectModel, excerpts: Excerpts, layer: int, pr
             rows = np.arange(first, min(first + _BLOCK, len(excerpts)))
             block = excerpts.take(rows)
             inputs = np.zeros((*block.tokens.shape, subject.d_model), dtype=np.float32)
-            for batch in _batches(block.lengths):
+            for batch in _batches(block):
                 width = int(block.lengths[batch].max())
                 tokens = np.maximum(block.tokens[batch, :width], 0)
                 inputs[batch, :width] = subject.mlp_input(tokens, block.lengths[batch], layer)
@@ -159,10 +159,10 @@ def _write(path: Path, subject: SubjectModel, excerpts: Excerpts, layer: int, pr
             file.write(inputs[block.mask].data)
 
 
-def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def _batches(excerpts: Excerpts) -> Iterator[NDArray[np.int64]]:
     """Rows in batches of 64 or fewer: the full excerpts as they come, the short ones by length, to pad little."""
-    order = np.argsort(-lengths, kind="stable")
-    n_full = int((lengths == EXCERPT_TOKENS).sum())
+    order = np.argsort(-excerpts.lengths, kind="stable")
+    n_full = int((excerpts.lengths == excerpts.width).sum())
     for rows in (order[:n_full], order[n_full:]):
         for first in range(0, len(rows), _BATCH):
             yield rows[first : first + _BATCH]

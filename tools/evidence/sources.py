@@ -1,123 +1,106 @@
-"""Text from files and folders: plain text and JSON lines, with what was skipped or repaired counted."""
+"""Text from files, folders and pipes, with what was passed over or repaired counted."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
+import shutil
+import stat
+import tempfile
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from tools.errors import BadInput, StorageError
+from tools.errors import BadInput
+from tools.evidence.formats import (
+    IN_PLACE,
+    File,
+    NotTexts,
+    compression_of,
+    decode_line,
+    file_at,
+    line_text,
+    pieces_of,
+    reading,
+    whole_text,
+)
+from tools.evidence.repairs import Repairs
+from tools.evidence.texts import SPOOL_IN_MEMORY, Spool, kept_in
 
-MAX_REPLACED_SHARE = 0.05
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass
-class Repairs:
-    """What reading left out or changed."""
-
-    n_binary: int = 0
-    n_empty: int = 0
-    n_replaced: int = 0
-
-    def notes(self) -> tuple[str, ...]:
-        """One sentence for each kind that occurred."""
-        said = (
-            (self.n_binary, "{:,} files that are not text were skipped."),
-            (self.n_empty, "{:,} empty files were skipped."),
-            (self.n_replaced, "{:,} characters that are not UTF-8 were replaced by U+FFFD."),
-        )
-        return tuple(sentence.format(n) for n, sentence in said if n)
-
-
-class _NotText(BadInput):
-    """A file that holds something else than text."""
+_KEPT = -1
 
 
 class FileTexts:
-    """The texts of a file or, recursively, of a folder, which stay there; hidden files and folders are passed over.
+    """The texts of a file or, recursively, of a folder; hidden files and folders are passed over.
 
-    A `.jsonl` file holds one text a line and is read line by line, whatever its length; any other file is one text,
-    which is read whole. In a folder, files that are not text are skipped and counted; a file named by itself must be
-    text. In memory are the files' names and 32 bytes a text.
+    What can be read again by seeking, plain text and JSON lines, stays where it lies; the texts of all other formats
+    are kept in a `Spool`. In a folder linked files and folders are followed, each real one is read once, and files
+    that hold no texts are passed over and counted; a file named by itself must hold some. In memory are the files'
+    names, 80 bytes a file of a folder and 32 bytes a text.
     """
 
-    def __init__(self, path: Path, repairs: Repairs) -> None:
+    def __init__(self, path: Path, repairs: Repairs, folder: Path) -> None:
+        """Texts that cannot be read again where they lie are kept in `folder`."""
         self._path = path
         self._repairs = repairs
+        self._spool = Spool(folder)
         self._files: list[str] = []  # not paths, which take five times the memory
         self._file = array("q")
         self._start = array("q")
         self._size = array("q")
-        self._line = array("q")  # counted from 1; 0 where the whole file is one text
+        self._line = array("q")  # counted from 1; 0 where the whole file is one text; _KEPT in the spool
 
     def read(self) -> Iterator[tuple[str, str]]:
         """(name, text) of every text, noting where each lies. To be called once.
 
         Raises:
-            BadInput: the file is binary, mostly not UTF-8, or has a bad JSON line.
-            StorageError: a file cannot be read.
+            BadInput: the file is binary or mostly not UTF-8, is damaged, or has a bad line.
+            StorageError: a file cannot be read, or a text not be kept.
         """
         if self._path.is_file():
             yield from self._read_file(self._path, self._path.name)
             return
-        for file in _files_under(self._path):
+        for file in _files_under(self._path, self._repairs):
             try:
                 yield from self._read_file(file, file.relative_to(self._path).as_posix())
-            except _NotText:
-                self._repairs.n_binary += 1
+            except NotTexts as other:
+                self._repairs.passed_over[other.matter] += 1
 
     def name(self, number: int) -> str:
         """The name of a text: its file's, and its line's number."""
-        name = self._files[self._file[number]]
-        return f"{name}:{self._line[number]}" if self._line[number] else name
+        if self._line[number] == _KEPT:
+            return self._spool.name(self._start[number])
+        return _name(self._files[self._file[number]], self._line[number])
 
     def text(self, number: int) -> str:
         """The text itself, read again."""
+        if self._line[number] == _KEPT:
+            return self._spool.text(self._start[number])
         path = self._path if self._path.is_file() else self._path / self._files[self._file[number]]
         if not self._line[number]:
-            return _decode(_content(path), path)[0]
-        with _reading(path) as file:
+            return whole_text(file_at(path))[0]
+        with reading(path) as file:
             file.seek(self._start[number])
             line = file.read(self._size[number])
-        return _line_text(_decode_line(line, self._start[number]), path, self._line[number])[0]
+        return line_text(decode_line(line, self._start[number]), str(path), self._line[number])[0]
 
     def _read_file(self, path: Path, name: str) -> Iterator[tuple[str, str]]:
         self._files.append(name)
-        if path.suffix == ".jsonl":
-            yield from self._read_lines(path, name)
-            return
-        text, n_replaced = _decode(_content(path), path)
-        self._repairs.n_replaced += n_replaced
-        if text.strip():
-            self._note(0, 0, 0)
-            yield name, text
-        else:
-            self._repairs.n_empty += 1
-
-    def _read_lines(self, path: Path, name: str) -> Iterator[tuple[str, str]]:
-        # a pass of its own, so that nothing is taken from a file that turns out to be no text near its end
-        is_empty, n_replaced = _check_lines(path)
-        self._repairs.n_replaced += n_replaced
-        self._repairs.n_empty += is_empty
-        start = 0
-        with _reading(path) as file:
-            for number, line in enumerate(file, start=1):
-                content = _decode_line(line, start)
-                if content.strip():
-                    text, n_lone = _line_text(content, path, number)
-                    self._repairs.n_replaced += n_lone
-                    if text.strip():
-                        self._note(start, len(line), number)
-                        yield f"{name}:{number}", text
-                start += len(line)
+        kind, pieces = pieces_of(file_at(path), self._repairs)
+        is_in_place = kind in IN_PLACE and compression_of(path) is None
+        n_before = len(self._file)
+        for text, number, start, size in pieces:
+            named = _name(name, number)
+            if is_in_place:
+                self._note(start, size, number)
+            else:
+                self._note(self._spool.add(named, text), 0, _KEPT)
+            yield named, text
+        if len(self._file) > n_before:
+            self._repairs.read[kind] += 1
+        elif path is not self._path:
+            self._repairs.passed_over["empty"] += 1
 
     def _note(self, start: int, size: int, line: int) -> None:
         self._file.append(len(self._files) - 1)
@@ -126,85 +109,81 @@ class FileTexts:
         self._line.append(line)
 
 
-def _files_under(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+def piped_texts(descriptor: int, said: str, folder: Path, repairs: Repairs) -> Iterator[tuple[str, str]]:
+    """(name, text) of what comes through a pipe: JSON lines or JSON where its beginning is that, else one text.
+
+    Args:
+        descriptor: the open file; 0 is standard input.
+        said: what messages call it.
+        folder: where it is kept while it is read, if it is long.
+        repairs: counts what is repaired.
+
+    Raises:
+        BadInput: it is a terminal or closed; or as `pieces_of` does.
+        StorageError: it cannot be kept.
+    """
+    with tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY, dir=str(folder)) as kept:
+        try:
+            stream = open(descriptor, "rb", closefd=False)  # noqa: SIM115 closed below; a number is no path
+        except OSError as error:
+            raise BadInput(f"cannot read {said} ({error.strerror}): pipe text into it, or name a file.") from error
+        with stream:
+            if stream.isatty():
+                raise BadInput(f"{said} is a terminal: pipe the text of the corpus into it, or name a file.")
+            with kept_in(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copyfileobj(stream, kept)
+
+        @contextmanager
+        def opened() -> Iterator[BinaryIO]:
+            kept.seek(0)
+            yield kept  # type: ignore[misc]
+
+        kind, pieces = pieces_of(File(said, opened, None), repairs)
+        is_read = False
+        for text, number, _, _ in pieces:
+            is_read = True
+            yield _name(said, number), text
+        repairs.read[kind] += is_read
+
+
+def _name(file: str, line: int) -> str:
+    return f"{file}:{line}" if line else file
+
+
+def _files_under(folder: Path, repairs: Repairs) -> Iterator[Path]:
+    """Regular files that can be read, each once, through links too; what else there is, is counted."""
+    seen = {_identity(folder.stat())}
+
+    def is_new(path: Path) -> bool:
+        identity = _identity(path.stat())
+        if identity in seen:
+            return False
+        seen.add(identity)
+        return True
+
+    def refused(error: OSError) -> None:
+        repairs.passed_over["unreadable folder"] += 1
+
+    for root, folders, files in os.walk(folder, followlinks=True, onerror=refused):
+        folders[:] = [name for name in sorted(folders) if not name.startswith(".") and is_new(Path(root, name))]
         for name in sorted(files):
-            file = Path(root, name)
-            if not name.startswith(".") and file.is_file():
-                yield file
+            if name.startswith("."):
+                continue
+            path = Path(root, name)
+            try:
+                mode = path.stat().st_mode
+            except OSError:
+                repairs.passed_over["broken link"] += 1
+                continue
+            if not stat.S_ISREG(mode):
+                repairs.passed_over["pipe or device"] += 1
+            elif not os.access(path, os.R_OK):
+                repairs.passed_over["unreadable"] += 1
+            elif is_new(path):
+                yield path
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise StorageError(f"cannot read {path} ({error.strerror}): check its permissions.") from error
-
-
-def _content(path: Path) -> bytes:
-    with _reading(path) as file:
-        return file.read()
-
-
-def _decode(content: bytes, path: Path) -> tuple[str, int]:
-    """The text, and how many characters were replaced because they are not UTF-8."""
-    if b"\0" in content:
-        raise _binary(path, content.index(0))
-    try:
-        return content.decode("utf-8-sig"), 0
-    except UnicodeDecodeError as error:
-        text = content.decode("utf-8-sig", errors="replace")
-        n_replaced = text.count("\ufffd") - content.count("\ufffd".encode())
-        if n_replaced > MAX_REPLACED_SHARE * len(text):
-            raise _not_utf8(path, error.start) from error
-        return text, n_replaced
-
-
-def _check_lines(path: Path) -> tuple[bool, int]:
-    """Whether a file has nothing but blank lines, and what `_decode` would replace in it, line by line."""
-    start = n_characters = n_replaced = first_bad = 0
-    is_empty = True
-    with _reading(path) as file:
-        for line in file:
-            if b"\0" in line:
-                raise _binary(path, start + line.index(0))
-            text = _decode_line(line, start)
-            n_bad = text.count("\ufffd") - line.count("\ufffd".encode()) if "\ufffd" in text else 0
-            if n_bad and not n_replaced:
-                first_bad = start + len(text[: text.index("\ufffd")].encode())
-            n_replaced += n_bad
-            n_characters += len(text)
-            is_empty = is_empty and not text.strip()
-            start += len(line)
-    if n_replaced > MAX_REPLACED_SHARE * n_characters:
-        raise _not_utf8(path, first_bad)
-    return is_empty, n_replaced
-
-
-def _decode_line(line: bytes, start: int) -> str:
-    return line.decode("utf-8" if start else "utf-8-sig", errors="replace")
-
-
-def _binary(path: Path, at: int) -> _NotText:
-    return _NotText(f"{path} is a binary file (byte {at:,} is zero): give a text file in UTF-8.")
-
-
-def _not_utf8(path: Path, at: int) -> _NotText:
-    return _NotText(f"{path} is not UTF-8 text from byte {at:,} on: convert it to UTF-8.")
-
-
-def _line_text(line: str, path: Path, number: int) -> tuple[str, int]:
-    """The text in a line of JSON, and how many halves of surrogate pairs were replaced in it."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:  # beside bad JSON: numbers of thousands of digits, deep nesting
-        said = getattr(error, "msg", None) or "it cannot be read"
-        raise BadInput(f"{path}, line {number:,}, is not JSON ({said}): mend or remove that line.") from error
-    text = record.get("text") if isinstance(record, dict) else None
-    if not isinstance(text, str):
-        raise BadInput(f'{path}, line {number:,}, is no JSON object with a string "text": mend that line.')
-    # JSON can spell half of a surrogate pair, which no encoding of text can hold
-    return _LONE_SURROGATE.subn("\ufffd", text)
+def _identity(found: os.stat_result) -> int:
+    """What two paths to one file have in common, in as little memory as can be."""
+    return found.st_dev << 64 | found.st_ino

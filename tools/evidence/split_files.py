@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.evidence.names import NAME_FILES, Names
-from tools.records.excerpts import EXCERPT_TOKENS, Excerpts
+from tools.records.excerpts import Excerpts
 
 _COLUMNS = {"tokens": "<i4", "lengths": "<i8", "documents": "<i4", "ids": "<i4", "texts": "<i4"}
 _MANIFEST = "split.json"
@@ -45,12 +45,13 @@ class PartWriter:
     Plain writes in order, since on a full disk a memory map would end the process by a signal.
     """
 
-    def __init__(self, folder: Path, part: str, n: int) -> None:
+    def __init__(self, folder: Path, part: str, n: int, width: int) -> None:
+        """For `n` excerpts of `width` tokens."""
         self._files = ExitStack()
         self._columns = {}
         for column, kind in _COLUMNS.items():
             file = self._files.enter_context(_path(folder, part, column).open("wb"))
-            shape = (n, EXCERPT_TOKENS) if column == "tokens" else (n,)
+            shape = (n, width) if column == "tokens" else (n,)
             np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
             self._columns[column] = file
 

@@ -41,13 +41,18 @@ MIN_EXCERPTS = 8
 MIN_EXPLORE_DOCUMENTS = 3
 ENOUGH_TOKENS = 12_000
 
-_SETTINGS = {
-    "version": 1,
-    "shares": SHARES,
-    "excerpt": [EXCERPT_TOKENS, MIN_TAIL_TOKENS],
-    "documents": [SECTION_TOKENS, GAP_TOKENS, MIN_DOCUMENT_TOKENS],
-    "clusters": [RUN_TOKENS, BOILERPLATE_DOCUMENTS, MAX_CLUSTER_SHARE, SAME_CONTAINMENT, LONG_TEXT_TOKENS],
-}
+
+def _settings(width: int) -> str:
+    """What decides how texts are split, beside themselves."""
+    return json.dumps(
+        {
+            "version": 1,
+            "shares": SHARES,
+            "excerpt": [width, MIN_TAIL_TOKENS],
+            "documents": [SECTION_TOKENS, GAP_TOKENS, MIN_DOCUMENT_TOKENS],
+            "clusters": [RUN_TOKENS, BOILERPLATE_DOCUMENTS, MAX_CLUSTER_SHARE, SAME_CONTAINMENT, LONG_TEXT_TOKENS],
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -124,11 +129,21 @@ class SplitCorpus:
         """Tokens read from the corpus."""
         return self.counts.n_tokens
 
+    @property
+    def width(self) -> int:
+        """The most tokens of an excerpt."""
+        return self.explore.width
+
 
 def split_corpus(
-    corpus: Corpus, tokenizer: Tokenizer, max_tokens: int, cache_dir: Path, progress: Progress
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    max_tokens: int,
+    cache_dir: Path,
+    progress: Progress,
+    width: int = EXCERPT_TOKENS,
 ) -> SplitCorpus:
-    """Tokenise at most `max_tokens` of a corpus and split it, or read that from the cache.
+    """Tokenise at most `max_tokens` of a corpus and split it into excerpts of `width`, or read that from the cache.
 
     The result depends on the texts alone, not on the order in which they came. It is made in about 60 MB however long
     the corpus is, beside some 300 bytes a document and 50 a pair of documents that have a run of 12 tokens in common,
@@ -138,8 +153,8 @@ def split_corpus(
         BadInput: the corpus is too short, or repeats itself too much.
         StorageError: the cache folder is full or cannot be written, or a text cannot be read again.
     """
-    settings = json.dumps(_SETTINGS)
-    key = _digest(corpus.fingerprint, corpus.texts.names_digest, tokenizer.fingerprint, str(max_tokens), settings)
+    about = corpus.fingerprint, corpus.texts.names_digest, tokenizer.fingerprint, str(max_tokens), _settings(width)
+    key = _digest(*about)
     folder = cache_dir / "corpora" / key[:32]
     was_there = folder.exists()
     saved = load(folder, PARTS)
@@ -148,7 +163,7 @@ def split_corpus(
             if was_there:  # damaged; what another process may have finished since then stays
                 remove(folder)
             partial.mkdir()
-            _make(partial, corpus, tokenizer, max_tokens, progress)
+            _make(partial, corpus, tokenizer, max_tokens, progress, width)
         saved = load(folder, PARTS)
     if saved is None:
         raise StorageError(f"what was just written to {folder} does not read back: check that disk.")
@@ -167,7 +182,7 @@ def split_corpus(
     )
 
 
-def _make(folder: Path, corpus: Corpus, tokenizer: Tokenizer, max_tokens: int, progress: Progress) -> None:
+def _make(folder: Path, corpus: Corpus, tokenizer: Tokenizer, max_tokens: int, progress: Progress, width: int) -> None:
     """Write a split into an empty folder."""
     work = folder / "work"
     work.mkdir()
@@ -181,7 +196,7 @@ def _make(folder: Path, corpus: Corpus, tokenizer: Tokenizer, max_tokens: int, p
         progress.start(3 * len(tokens), "splitting the corpus")
         try:
             clusters = cluster_documents(documents, work / "documents", progress.advance)
-            cuts = ExcerptCuts(documents)
+            cuts = ExcerptCuts(documents, width)
             part_of = np.repeat(assign_parts(documents, clusters, list(SHARES.values())), cuts.n_each)
             keep = without_shared_runs(cuts, part_of, work / "excerpts", progress.advance)
             sizes = np.bincount(clusters, weights=documents.lengths)
@@ -213,12 +228,14 @@ def _write(
     parts = part_of[keep]
     sizes = np.bincount(parts, minlength=len(PARTS)).tolist()
     digest = hashlib.sha256()
-    for item in (tokenizer.fingerprint, json.dumps(_SETTINGS)):
+    for item in (tokenizer.fingerprint, _settings(cuts.width)):
         _add(digest, item.encode())
     documents = array("i")
-    digest.update((4 * EXCERPT_TOKENS * len(parts)).to_bytes(8, "little"))
+    digest.update((4 * cuts.width * len(parts)).to_bytes(8, "little"))
     with ExitStack() as files:
-        writers = [files.enter_context(PartWriter(folder, *part)) for part in zip(PARTS, sizes, strict=True)]
+        writers = [
+            files.enter_context(PartWriter(folder, *part, cuts.width)) for part in zip(PARTS, sizes, strict=True)
+        ]
         for excerpts in cuts.kept(keep, progress.advance):
             digest.update(excerpts.tokens.tobytes())
             for part, writer in enumerate(writers):

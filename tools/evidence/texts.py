@@ -7,6 +7,7 @@ import tempfile
 import weakref
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, overload
 
@@ -123,11 +124,23 @@ class Spool:
             StorageError: the disk is full or cannot be written.
         """
         for name, text in texts:
-            head, body = name.encode(*NAME_ENCODING), text.encode()
-            self._write(head + body)
-            self._starts.append(self._starts[-1] + len(head) + len(body))
-            self._name_sizes.append(len(head))
+            self.add(name, text)
             yield name, text
+
+    def add(self, name: str, text: str) -> int:
+        """Keep one more text; returns its number.
+
+        Raises:
+            StorageError: the disk is full or cannot be written.
+        """
+        head, body = name.encode(*NAME_ENCODING), text.encode()
+        with kept_in(self._folder):
+            if self._starts[-1] + len(head) + len(body) > SPOOL_IN_MEMORY:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            self._file.write(head + body)
+        self._starts.append(self._starts[-1] + len(head) + len(body))
+        self._name_sizes.append(len(head))
+        return len(self._name_sizes) - 1
 
     def name(self, number: int) -> str:
         """The name of a text."""
@@ -138,17 +151,18 @@ class Spool:
         start = self._starts[number] + self._name_sizes[number]
         return self._read(start, self._starts[number + 1] - start).decode()
 
-    def _write(self, content: bytes) -> None:
-        try:
-            if self._starts[-1] + len(content) > SPOOL_IN_MEMORY:
-                self._folder.mkdir(parents=True, exist_ok=True)
-            self._file.write(content)
-        except OSError as error:
-            raise StorageError(
-                f"cannot keep the corpus in {self._folder} while it is read ({error.strerror or error}): "
-                "free some space there or name another folder with NEURON_AGENT_CACHE."
-            ) from error
-
     def _read(self, start: int, size: int) -> bytes:
         self._file.seek(start)
         return bytes(self._file.read(size))
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong while a corpus is kept in `folder` into a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"cannot keep the corpus in {folder} while it is read ({error.strerror or error}): "
+            "free some space there or name another folder with NEURON_AGENT_CACHE."
+        ) from error

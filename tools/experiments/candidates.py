@@ -60,7 +60,7 @@ class Setting:
         theta: the raw value above which it fires.
         carriers: explore text to change, none of it used before in the run.
         probe: the excerpts that were not used before in the run; texts only.
-        on_probe: what the rivals say of them, [n, 64].
+        on_probe: what the rivals say of them, [n, width].
         vocabulary: the subject model's tokens.
         named: token ids that rivals name, the most believed rival's first.
         believe: what the rivals say of token texts, int32 [n, pos] with -1 past the end.

@@ -59,7 +59,7 @@ class Rivals:
         return np.stack([probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)) for r in self._rivals])
 
     def say_of_probe(self) -> Probabilities:
-        """The same of the probe pool, [n_rivals, n, 64].
+        """The same of the probe pool, [n_rivals, n, width].
 
         Raises:
             BadInput: a sentence cannot be simulated.

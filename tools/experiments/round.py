@@ -18,7 +18,6 @@ from tools.experiments.choose import choose
 from tools.experiments.neighbours import named_tokens
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Believed, Rival, Rivals
-from tools.records.excerpts import EXCERPT_TOKENS
 
 Choice = Literal["disagreement", "random"]
 
@@ -119,13 +118,13 @@ class Rounds:
 
     def _encode(self, text: str) -> Tokens:
         tokens = tuple(self._bench.subject.tokenizer.encode([text])[0])
-        return tokens[-min(EXCERPT_TOKENS, self._bench.subject.n_ctx) :]
+        return tokens[-self._bench.evidence.corpus.width :]
 
     def _sample(self, prompts: Sequence[Tokens], n_tokens: int, rng: np.random.Generator) -> list[tuple[int, Tokens]]:
         subject = self._bench.subject
         said = [subject.tokenizer.decode(list(prompt)) if prompt else "" for prompt in prompts]
         read_back = [len(ids) for ids in subject.tokenizer.encode(said)]
-        most = min(EXCERPT_TOKENS, subject.n_ctx)
+        most = self._bench.evidence.corpus.width
         n_tokens = min(n_tokens, most - max(read_back))
         if n_tokens < 1:
             return [(n, ()) for n in read_back]

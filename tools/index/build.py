@@ -31,7 +31,6 @@ from tools.index.shape import PER_BIN, TOP, TOP_BFLOAT16, VALUE_BINS, IndexShape
 from tools.index.shard import ShardWork, index_shard
 from tools.index.shown import bfloat16_error
 from tools.index.store import BUILDING, ActivationIndex, layer_file
-from tools.records.excerpts import EXCERPT_TOKENS
 from tools.records.neuron import NeuronId
 from tools.subject.lean import LeanModel
 
@@ -61,21 +60,16 @@ def build_index(
         progress: counts excerpts.
 
     Raises:
-        BadInput: the model cannot read a whole excerpt, the folder holds something else, or a worker has another model.
+        BadInput: the folder holds something else, or a worker has another model.
         StorageError: the disk is full or damaged, or another process builds this index.
     """
-    if subject.n_ctx < EXCERPT_TOKENS:
-        raise BadInput(
-            f"{subject.name} reads at most {subject.n_ctx} tokens after BOS, and excerpts have {EXCERPT_TOKENS}: an "
-            f"index needs a model whose n_positions is at least {EXCERPT_TOKENS + 1}."
-        )
     work = ShardWork(
         model=model,
         fingerprint=subject.fingerprint,
         device=options.device,
         dtype=options.dtype,
         top=TOP_BFLOAT16 if options.dtype == "bfloat16" else TOP,
-        batch=options.batch or batch_for(subject, options.device),
+        batch=options.batch or batch_for(subject, options.device, corpus.width),
         run=uuid.uuid4().hex,
         trust_remote_code=subject.folder.trust_remote_code,
     )

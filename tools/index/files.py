@@ -99,8 +99,8 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
         return {name: saved[name] for name in saved.files}
 
 
-def mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """An array memory-mapped from a `.npy` file, read-only.
+def mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """An array memory-mapped from a `.npy` file, read-only. None in `shape` stands for any size.
 
     Raises:
         StorageError: the file is not there, or holds something else.
@@ -109,6 +109,7 @@ def mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[
         found: NDArray[Any] = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:  # all that a bad header can lead to
         raise damaged(path, str(error)) from error
-    if found.dtype != dtype or found.shape != shape:
+    any_size = tuple(size if wanted is None else wanted for size, wanted in zip(found.shape, shape, strict=False))
+    if found.dtype != dtype or found.ndim != len(shape) or found.shape != any_size:
         raise damaged(path, f"it holds {found.dtype} {found.shape} and not {dtype} {shape}")
     return found

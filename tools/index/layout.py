@@ -62,7 +62,7 @@ def starts_of(n_excerpts: list[int]) -> NDArray[np.int64]:
 
 
 def write_texts(corpus: SplitCorpus, d_vocab: int, folder: Path) -> list[int]:
-    """Write `tokens.npy` (uint16 or uint32 [n, 64], 0 past the end) and a file for each other column of the excerpts.
+    """Write `tokens.npy` (uint16 or uint32 [n, width], 0 past the end) and a file for each other column.
 
     Returns the number of excerpts of each part. Document names are written too.
 
@@ -77,7 +77,7 @@ def write_texts(corpus: SplitCorpus, d_vocab: int, folder: Path) -> list[int]:
             f"the corpus has {sum(n_excerpts):,} excerpts and an index holds {MAX_ROWS - 2:,}: lower --corpus-tokens."
         )
     orders = [_order(part) for part in parts]
-    width = parts[0].tokens.shape[1]
+    width = corpus.width
     token_type = "<u2" if d_vocab <= 1 << 16 else "<u4"
     with (folder / TOKENS).open("wb") as file:
         _header(file, token_type, (sum(n_excerpts), width))

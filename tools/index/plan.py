@@ -18,7 +18,6 @@ from tools.index.layout import BLOCK_EXCERPTS, TOKENS, write_texts
 from tools.index.shape import INDEX_VERSION, STATISTICS_EXCERPTS
 from tools.index.shard import ShardWork
 from tools.index.store import ActivationIndex
-from tools.records.excerpts import EXCERPT_TOKENS
 from tools.subject.lean import LeanModel
 
 PLAN = "plan.json"
@@ -68,9 +67,12 @@ def finished(folder: Path, plan: dict[str, Any]) -> ActivationIndex | None:
     return index
 
 
-def batch_for(subject: LeanModel, device: str) -> int:
-    """Excerpts at once: a power of two, since a layer holds some four arrays of its neurons' size at the same time."""
-    each = 4 * 4 * subject.d_mlp * (EXCERPT_TOKENS + 1)
+def batch_for(subject: LeanModel, device: str, width: int) -> int:
+    """How many excerpts of `width` tokens at once, a power of two.
+
+    A layer holds some four arrays of its neurons' size at the same time.
+    """
+    each = 4 * 4 * subject.d_mlp * (width + 1)
     fitting = max(1, _BATCH_BYTES[device] // each)
     return max(_MIN_BATCH, min(_MAX_BATCH, 1 << (fitting.bit_length() - 1)))
 
@@ -146,7 +148,7 @@ def begun_texts(building: Path, plan: dict[str, Any], corpus: SplitCorpus, d_voc
             "command that began it, remove the folder, or name another one with --out."
         )
     texts: dict[str, Any] = found.get("texts", {})
-    if texts and _are_whole(building, texts):
+    if texts and _are_whole(building, texts, corpus.width):
         return texts
     for old in building.iterdir():
         remove(old)
@@ -173,9 +175,9 @@ def _described(building: Path, plan: dict[str, Any], n_excerpts: list[int]) -> d
     }
 
 
-def _are_whole(building: Path, texts: dict[str, Any]) -> bool:
+def _are_whole(building: Path, texts: dict[str, Any], width: int) -> bool:
     """Whether texts are still as they were written."""
-    shape = (sum(texts["excerpts"].values()), EXCERPT_TOKENS)
+    shape = (sum(texts["excerpts"].values()), width)
     try:
         tokens = mapped(building / TOKENS, np.dtype(texts["token_type"]), shape)
         return block_sums(tokens, BLOCK_EXCERPTS) == texts["token_blocks"] and all(

@@ -68,7 +68,7 @@ def index_shard(work: ShardWork, shard: Shard, tokens: NDArray[Any], lengths: ND
     Args:
         work: what all shards have in common.
         shard: which rows these are.
-        tokens: [n, 64] token ids.
+        tokens: [n, width] token ids.
         lengths: [n].
 
     Returns:

@@ -104,7 +104,7 @@ def shown_neuron(index: ActivationIndex, subject: SubjectModel, neuron: NeuronId
 
 
 def read_excerpts(subject: SubjectModel, excerpts: Excerpts, neuron: NeuronId) -> FloatArray:
-    """A neuron's raw values on excerpts, float32 [n, 64], 0 past the end."""
+    """A neuron's raw values on excerpts, float32 [n, width], 0 past the end."""
     inputs = subject.mlp_input(np.maximum(excerpts.tokens, 0), excerpts.lengths, neuron.layer)
     return subject.neuron_values(inputs, neuron.layer, neuron.index)
 

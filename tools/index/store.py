@@ -21,7 +21,7 @@ from tools.evidence.splits import PARTS, SealedTexts, SplitCorpus, SplitCounts
 from tools.index.files import MANIFEST, damaged, mapped, read_manifest, sha256_of
 from tools.index.layout import BLOCK_EXCERPTS, TOKENS, starts_of
 from tools.index.shape import INDEX_VERSION, IndexShape
-from tools.records.excerpts import EXCERPT_TOKENS, Excerpts
+from tools.records.excerpts import Excerpts
 from tools.records.neuron import NeuronId
 from tools.subject.protocol import SubjectModel
 
@@ -161,7 +161,7 @@ class ActivationIndex:
     @cached_property
     def _tokens(self) -> NDArray[Any]:
         dtype = np.dtype(self.manifest["token_type"])
-        return mapped(self.folder / TOKENS, dtype, (int(self._starts[-1]), EXCERPT_TOKENS))
+        return mapped(self.folder / TOKENS, dtype, (int(self._starts[-1]), None))
 
     def _check_block(self, block: int) -> None:
         if block not in self._good_blocks:
@@ -198,7 +198,7 @@ class ActivationIndex:
             self._check_block(int(block))
         columns = {name: np.asarray(column[rows]) for name, column in self._columns.items()}
         lengths = columns.pop("lengths").astype(np.int64)
-        inside = np.arange(EXCERPT_TOKENS) < lengths[:, None]
+        inside = np.arange(self._tokens.shape[1]) < lengths[:, None]
         tokens = np.where(inside, self._tokens[rows].astype(np.int32), np.int32(-1))
         return Excerpts(tokens, lengths, **columns)
 

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXCERPT_TOKENS = 64
+"""How long excerpts are, unless a model can read no more than fewer."""
 
 
 @dataclass(frozen=True)
 class Excerpts:
-    """`n` excerpts of at most 64 tokens.
+    """`n` excerpts of at most `width` tokens: 64, or fewer where the model can read no more.
 
     Attributes:
-        tokens: int32 [n, 64] token ids, -1 past the end.
+        tokens: int32 [n, width] token ids, -1 past the end.
         lengths: int64 [n].
         documents: int32 [n], the document each comes from, numbered over the whole corpus.
         ids: int32 [n], numbered over the whole corpus.
@@ -36,8 +37,13 @@ class Excerpts:
         return len(self.lengths)
 
     @property
+    def width(self) -> int:
+        """The most tokens that an excerpt may have."""
+        return int(self.tokens.shape[1])
+
+    @property
     def mask(self) -> NDArray[np.bool_]:
-        """True where there is a token, [n, 64]."""
+        """True where there is a token, [n, width]."""
         return self.tokens >= 0
 
     def take(self, rows: NDArray[np.int64]) -> Excerpts:
@@ -56,7 +62,7 @@ class Readings:
 
     Attributes:
         excerpts: the texts.
-        values: raw post-GELU values, float32 [n, 64], 0 past the end.
+        values: raw post-GELU values, float32 [n, width], 0 past the end.
         sought: True where an excerpt was not drawn but sought out, because an index says that the neuron's largest
             values of all are there, bool [n]; None where there are none. They count among the top, and what is said of
             text at large leaves them out.

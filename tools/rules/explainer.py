@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tools.errors import BadInput
 from tools.evidence import sample
-from tools.records.excerpts import EXCERPT_TOKENS, ExploreReadings
+from tools.records.excerpts import ExploreReadings
 from tools.records.result import Unscored
 from tools.roles import Proposal, Revealed
 from tools.rules.clauses import Rule
@@ -182,15 +182,16 @@ class _Sample:
         """The same and the last tokens of experiments, which alone were predicted and read."""
         if not revealed:
             return self
-        tokens = np.full((len(revealed), EXCERPT_TOKENS), -1, dtype=np.int32)
-        values = np.zeros((len(revealed), EXCERPT_TOKENS), dtype=np.float32)
-        weights = np.zeros((len(revealed), EXCERPT_TOKENS))
+        width = self.tokens.shape[1]
+        tokens = np.full((len(revealed), width), -1, dtype=np.int32)
+        values = np.zeros((len(revealed), width), dtype=np.float32)
+        weights = np.zeros((len(revealed), width))
         for row, experiment in enumerate(revealed):
             n = len(experiment.tokens)
             tokens[row, :n] = experiment.tokens
             values[row, n - 1] = experiment.value
-            # An excerpt's weight counts once for each of its 64 tokens, that of an experiment at its last alone.
-            weights[row, n - 1] = EXCERPT_TOKENS * REVEALED_SHARE / len(revealed)
+            # An excerpt's weight counts once for each of its tokens, that of an experiment at its last alone.
+            weights[row, n - 1] = width * REVEALED_SHARE / len(revealed)
         return _Sample(
             np.concatenate([self.tokens, tokens]),
             np.concatenate([self.values, values]),
