@@ -16,7 +16,7 @@ class DownloadBar:
     def __call__(self, done: int, total: int) -> None:
         """`done` bytes of `total` are here."""
         if self._done is None:
-            self._display.start(total, f"{self._what} (bytes)")
+            self._display.start(total, self._what, in_bytes=True)
             self._done = 0
         self._display.advance(done - self._done)
         self._done = done

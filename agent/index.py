@@ -12,14 +12,12 @@ from tools.engine.open import open_engine
 from tools.errors import BadInput, Interrupted
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import dataset_of, load_texts
-from tools.evidence.splits import split_corpus
+from tools.evidence.splits import EVERYTHING, split_corpus
 from tools.index.find import Source, check_source, index_folder
 from tools.index.shown import ShownNeuron, shown_neuron
 from tools.index.store import BUILDING, ActivationIndex
 from tools.subject.lean import LeanGPT2
 from traces.console import Display
-
-_EVERYTHING = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
         )
     texts = load_texts(request.corpus, subject.name, request.corpus_tokens or 0)
     source = Source(texts.fingerprint, dataset_of(request.corpus))
-    most = request.corpus_tokens or _EVERYTHING
+    most = request.corpus_tokens or EVERYTHING
     corpus = split_corpus(texts, subject.tokenizer, most, default_cache_dir(), display)
     folder = request.out or index_folder(default_cache_dir(), subject.fingerprint, corpus.fingerprint, request.dtype)
     options = BuildOptions(

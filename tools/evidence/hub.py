@@ -86,7 +86,7 @@ def fetch_corpus(progress: Progress) -> None:
             SAMPLE_REPO, str(Path(SAMPLE_FILES).parent), repo_type="dataset", revision=SAMPLE_REVISION
         )
         files = [entry for entry in tree if entry.path.endswith(".parquet")]
-        progress.start(sum(entry.size for entry in files), "fetching the sample of OpenWebText")
+        progress.start(sum(entry.size for entry in files), "fetching the sample of OpenWebText", in_bytes=True)
         try:
             for entry in files:
                 hf_hub_download(
