@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from tools.errors import BadInput
+from tools.errors import BadInput, StorageError
+from tools.records.neuron import parse_target
 from traces.lines import Line, drawn, section, wrapped
 from traces.runs import NeuronFolder, RunFolder, run_ids
 from traces.show_end import budget_of, end_lines, how
 from traces.show_excerpts import excerpt_lines
 from traces.show_experiments import experiment_lines
+from traces.store import is_being_written
 from traces.story import Story, read_story
 from traces.text import one_line, score_text, shorten, visible
 
@@ -27,22 +29,42 @@ def list_runs(runs_dir: str | Path, width: int = 100) -> str:
     Raises:
         StorageError: the folder cannot be read.
     """
-    stories = [
-        (run_id, folder, read_story(folder.events))
-        for run_id in run_ids(runs_dir)
-        for folder in RunFolder(Path(runs_dir) / run_id).neurons()
-    ]
-    if not stories:
+    listed = [row for run_id in run_ids(runs_dir) for row in _rows(RunFolder(Path(runs_dir) / run_id))]
+    if not listed:
         return f"There are no runs in {runs_dir} yet: `agent explain L5N131` makes one.\n"
-    rows = [_row(run_id, folder, story) for run_id, folder, story in stories]
-    columns = [max(len(cell) for cell in column) for column in zip(_LIST_HEAD, *rows, strict=True)]
+    columns = [
+        max(len(cell) for cell in column) for column in zip(_LIST_HEAD, *(row for row, _ in listed), strict=True)
+    ]
     lines = [_aligned(_LIST_HEAD, columns)]
-    for row, (_, _, story) in zip(rows, stories, strict=True):
+    for row, told in listed:
         lines.append(_aligned(row, columns))
-        explanation = story.result.get("explanation") or (story.trouble[-1] if story.trouble else "")
-        if explanation:
-            lines.append("    " + shorten(str(explanation), max(20, width - 4)))
+        if told:
+            lines.append("    " + shorten(told, max(20, width - 4)))
     return "\n".join(visible(line) for line in lines) + "\n"
+
+
+def _rows(run: RunFolder) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Of each neuron of a run the cells of its row, and what stands below: the explanation, or what went wrong."""
+    for folder in run.traced():
+        story = read_story(folder.events)
+        told = story.result.get("explanation") or (story.trouble[-1] if story.trouble else "")
+        yield _row(run.run_id, folder, story), str(told)
+    if not run.traced():
+        model, neuron, state, about = unread(run)
+        yield (run.run_id, model, neuron, state, "-", "-"), about
+
+
+def unread(run: RunFolder) -> tuple[str, str, str, str]:
+    """(model, neuron, state, what there is to say) of a run that has no trace, model and neuron as they were typed."""
+    state, about = "interrupted", "stopped while it was reading the model and the corpus"
+    if is_being_written(run.path):
+        state, about = "running", "reading the model and the corpus"
+    try:
+        config = run.manifest()["config"]
+        model, neuron = parse_target(config["target"])
+        return model or str(config["model"]), str(neuron), state, about
+    except (StorageError, BadInput, KeyError, TypeError, AttributeError):
+        return "-", "-", "damaged", "run.json cannot be read"
 
 
 def _row(run_id: str, folder: NeuronFolder, story: Story) -> tuple[str, ...]:
@@ -78,13 +100,16 @@ def show_run(
         StorageError: it cannot be read.
     """
     run = RunFolder.find(runs_dir, run_id)
-    folders = [folder for folder in run.neurons() if neuron is None or folder.path.name.endswith(f".{neuron}")]
+    traced = run.traced()
+    folders = [folder for folder in traced if neuron is None or folder.path.name.endswith(f".{neuron}")]
     if not folders and neuron is not None:
-        known = ", ".join(folder.path.name for folder in run.neurons()) or "none yet"
+        known = ", ".join(folder.path.name for folder in traced) or "none yet"
         raise BadInput(f"run {run.run_id} has no neuron {neuron!r}; it has: {known}.")
     if not folders:
+        model, neuron, state, about = unread(run)
         command = f"agent resume {run.run_id}{where(run.path / 'neurons' / 'none' / 'events.jsonl')}"
-        return f"Run {run.run_id} stopped before it reached a neuron: `{command}` goes on with it.\n"
+        how = f": `{command}` goes on with it" if state == "interrupted" else ""
+        return visible(f"Run {run.run_id} of {model}/{neuron}, {state}, {about}{how}.") + "\n"
     stories = [_story_lines(run.run_id, read_story(folder.events), width, is_coloured) for folder in folders]
     # Names, errors and text may hold anything, and a trace may come from elsewhere: no control character gets through.
     return "\n\n".join("\n".join(drawn(line, is_coloured) for line in story) for story in stories) + "\n"

@@ -13,6 +13,15 @@ from tools.subject.names import GPT2_FAMILY, is_hub_name, short_name
 MINI = Path(__file__).parent.parent / "mini" / "weights"
 
 
+def called(model: str, corpus_cached: Callable[[], bool] = lambda: False) -> str:
+    """What a result will call `model`, told before it is opened or fetched; see `resolve`."""
+    if model == "auto":
+        return "gpt2" if cached_folder("gpt2") and corpus_cached() else "mini"
+    name, folder = short_name(model), Path(model).expanduser()
+    is_folder = model and model != "mini" and name not in GPT2_FAMILY and folder.is_dir()
+    return folder.resolve().name if is_folder else name
+
+
 def resolve(
     model: str, corpus_cached: Callable[[], bool] = lambda: False, progress: Progress | None = None
 ) -> ModelFolder:
