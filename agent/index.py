@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -82,7 +83,7 @@ def _where(model: str, subject: LeanGPT2) -> str:
     """How a worker finds the model: by its folder, or by its name, which may be elsewhere on another machine."""
     if model == "auto":
         return subject.name
-    is_folder = subject.folder.path.resolve() == Path(model).expanduser().resolve()
+    is_folder = subject.folder.path.resolve() == Path(os.path.expanduser(model)).resolve()
     return str(subject.folder.path.resolve()) if is_folder else model
 
 

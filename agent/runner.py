@@ -64,7 +64,7 @@ def start_run(
     run_id = run_id or ResultsDatabase(runs_dir).new_run_id(called(model), str(neuron))
     is_first = not os.path.isdir(runs_dir)
     folder = RunFolder.create(runs_dir, run_id, begun)
-    with _said_how_to_go_on(folder), folder.held():
+    with folder.held(), _said_how_to_go_on(folder):
         try:
             opened = _opened(folder, config, begun, display, shelf)
         except (BadInput, NotAvailable, LLMNotAvailable):  # refused: there is nothing to go on with
@@ -92,7 +92,7 @@ def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None =
         model, fingerprint = (manifest["model"]["name"], manifest["model"]["fingerprint"]) if is_read else ("", "")
     except (KeyError, TypeError, BadInput) as error:
         raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error
-    with _said_how_to_go_on(folder), folder.held():
+    with folder.held(), _said_how_to_go_on(folder):
         if not is_read:  # it was stopped before anything was known
             opened = _opened(folder, config, _begun(config, config.model), display, shelf)
             return _run(folder, opened, display, started, resume=False)
@@ -173,7 +173,10 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
             raise Interrupted(f"stopped; everything so far is saved. {command}") from error
         if isinstance(error, LLMNotAvailable) and folder.path.is_dir():
             raise LLMNotAvailable(f"{error} {command}") from error
-        if not isinstance(error, AgentError) or isinstance(error.__cause__, (OSError, sqlite3.Error)):
+        is_of_a_disk = isinstance(error, StorageError) and (
+            not folder.traced() or isinstance(error.__cause__, (OSError, sqlite3.Error))
+        )  # and not of a trace that is damaged, or of another program
+        if is_of_a_disk or not isinstance(error, AgentError):
             error.add_note(command)
         raise
 

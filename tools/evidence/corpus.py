@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Corpus:
 
 def dataset_of(spec: str | None) -> str | None:
     """The name of the dataset that a spec means, of which as much is read as is wanted; None for what is read whole."""
-    if not spec or Path(spec).expanduser().exists() or not looks_like_dataset(spec):
+    if not spec or Path(os.path.expanduser(spec)).exists() or not looks_like_dataset(spec):
         return None
     return spec.removeprefix("hf:")
 
@@ -82,7 +83,7 @@ def load_texts(spec: str | None, model_name: str, max_tokens: int = 0) -> Corpus
         return _corpus("openwebtext-10k", sample_texts())
     if not spec:
         raise BadInput("--corpus is empty: give a file, a folder, or a dataset as hf:owner/name.")
-    path = Path(spec).expanduser()
+    path = Path(os.path.expanduser(spec))
     if path.exists():
         repairs = Repairs()
         files = FileTexts(path, repairs)

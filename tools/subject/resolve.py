@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def called(model: str, corpus_cached: Callable[[], bool] = lambda: False) -> str
     """What a result will call `model`, told before it is opened or fetched; see `resolve`."""
     if model == "auto":
         return "gpt2" if cached_folder("gpt2") and corpus_cached() else "mini"
-    name, folder = short_name(model), Path(model).expanduser()
+    name, folder = short_name(model), Path(os.path.expanduser(model))
     is_folder = model and model != "mini" and name not in GPT2_FAMILY and folder.is_dir()
     return folder.resolve().name if is_folder else name
 
@@ -45,7 +46,7 @@ def resolve(
     if model == "mini":
         return _checked(MINI, "mini")
     name = short_name(model)
-    folder = Path(model).expanduser()
+    folder = Path(os.path.expanduser(model))
     if model and name not in GPT2_FAMILY and folder.is_dir():
         return _checked(folder, folder.resolve().name)
     if folder.is_file():
