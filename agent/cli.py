@@ -50,6 +50,7 @@ environment:
   AGENT_LOG=debug|info|warning|error   what is logged to stderr (default: warning)
   AGENT_DEBUG=1                        show the traceback of an error
   NEURON_AGENT_CACHE                   where evidence and LLM replies are kept (default: ~/.cache/neuron-agent)
+  HF_HOME                              where fetched models and datasets are kept (default: ~/.cache/huggingface)
   OPENAI_API_KEY, OPENAI_BASE_URL      the key, and the endpoint where it is not OpenAI's
   NEURON_AGENT_PRICES                  a file of LLM prices that goes before the shipped one
 """
