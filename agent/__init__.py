@@ -8,9 +8,11 @@ The names below load what they need when they are first used, so that importing 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # not from typing, which takes longer to import than all else here
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from agent.api import explain, load_trace, resume, score_sentence, top
     from agent.reading import read
 

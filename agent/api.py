@@ -245,7 +245,7 @@ def _open(config: RunConfig, display: Display, silences_of_always_on: bool = Tru
 def load_trace(run: str, *, runs_dir: str | Path = "runs") -> Trace:
     """The events of a run, also of one that is still going or was killed; `run` may be an id, its end, or `last`."""
     folder = RunFolder.find(runs_dir, run)
-    neurons = folder.neurons()
+    neurons = folder.traced()
     if not neurons:
         raise BadInput(f"the run {folder.run_id} has no trace yet.")
     return load_events(neurons[0].events)

@@ -6,19 +6,23 @@ once.
 
 from __future__ import annotations
 
-import argparse
-import gc
-import itertools
-import os
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from importlib import import_module
-from typing import Any, NoReturn
+try:
+    import argparse
+    import gc
+    import itertools
+    import os
+    import sys
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import contextmanager, suppress
+    from importlib import import_module
+    from typing import Any, NoReturn
 
-from agent.looking import add_review, add_traces
-from agent.option_types import amount, layers, rate, score, seconds, whole
-from tools.errors import AgentError
+    from agent.interrupts import EXIT_CODE, Interrupts
+    from agent.looking import add_review, add_traces
+    from agent.option_types import amount, layers, rate, score, seconds, whole
+    from tools.errors import AgentError, Interrupted
+except KeyboardInterrupt:  # nothing has begun that somebody would want to hear of
+    raise SystemExit(130) from None
 
 _ENVIRONMENT = {
     # Read when torch is imported: with spinning OpenMP threads a small read takes 40 times as long on a busy machine.
@@ -51,6 +55,7 @@ environment:
   AGENT_LOG=debug|info|warning|error   what is logged to stderr (default: warning)
   AGENT_DEBUG=1                        show the traceback of an error
   NEURON_AGENT_CACHE                   where evidence and LLM replies are kept (default: ~/.cache/neuron-agent)
+  HF_HOME                              where fetched models and datasets are kept (default: ~/.cache/huggingface)
   OPENAI_API_KEY, OPENAI_BASE_URL      the key, and the endpoint where it is not OpenAI's
   NEURON_AGENT_PRICES                  a file of LLM prices that goes before the shipped one
 """
@@ -61,31 +66,69 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     gc.set_threshold(_GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", None) in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a help text, too, has characters that not all can show
+    interrupts = Interrupts(is_own=argv is None)
+    interrupts.end_at_once()
     try:
-        arguments = _parser().parse_args(_with_descending(sys.argv[1:] if argv is None else argv))
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
-    try:
-        from agent.logs import set_up_logging
-
-        set_up_logging()
-        module, function = arguments.run
-        getattr(import_module(module), function)(arguments)
-    except AgentError as error:
-        return _failed(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _failed(
-            "interrupted: a run that had begun is saved, see `agent trace list`; otherwise type the command again.", 130
-        )
+        exit_code = _run(sys.argv[1:] if argv is None else argv, interrupts)
+        _flush()
+        return exit_code
     except BrokenPipeError:
         # Whoever reads has had enough. Stdout is flushed once more at exit, which must not fail then.
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
+        interrupts.forget()
+        how = "".join(f" {note}" for note in getattr(error, "__notes__", ()))  # to go on, where a run had begun
+        if isinstance(error, AgentError) and (isinstance(error, Interrupted) or not interrupts.was_asked):
+            return _failed(f"{error}{how}", error.exit_code)
+        if isinstance(error, KeyboardInterrupt) or interrupts.was_asked:
+            how = how or " a run that had begun is saved, see `agent trace list`; otherwise type the command again."
+            return _failed(f"interrupted:{how}", EXIT_CODE)
         what = " ".join(str(error).split()) or "no message"
-        return _failed(f"unexpected {type(error).__name__}: {what} (AGENT_DEBUG=1 shows the traceback).", 1)
+        return _failed(f"unexpected {type(error).__name__}: {what} (AGENT_DEBUG=1 shows the traceback).{how}", 1)
+
+
+def _run(words: Sequence[str], interrupts: Interrupts) -> int:
+    """Run what was typed; returns the exit code of what argparse has dealt with, and else 0."""
+    try:
+        arguments = _parser().parse_args(_with_descending(words))
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    from agent.logs import set_up_logging
+
+    set_up_logging()
+    module, function = arguments.run
+    command = getattr(import_module(module), function)
+    try:
+        interrupts.reach_the_command()
+        command(arguments)
+    finally:
+        interrupts.end_at_once()
     return 0
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    """Turns what goes wrong with stdout into a StorageError, but for a reader that has gone away."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from agent.commands.output import unwritable
+
+        raise unwritable(error) from error
+
+
+def _flush() -> None:
+    """Write out what is still to be printed: at exit it would fail with a traceback."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        with _printing():
+            sys.stdout.flush()
 
 
 def _with_descending(argv: Sequence[str]) -> list[str]:
@@ -115,6 +158,13 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is None or file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        with _printing():  # argparse takes no notice of a full disk
+            file.write(message)
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message.removeprefix('argument ').rstrip('.')}; see `{self.prog} --help`.\n")
 
@@ -123,7 +173,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from importlib.metadata import version
 
-        print(f"agent {version('neuron-agent')}")
+        parser._print_message(f"agent {version('neuron-agent')}\n", sys.stdout)
         parser.exit()
 
 

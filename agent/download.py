@@ -18,7 +18,7 @@ class DownloadBar:
         """`done` bytes of `total` are ready; another `what` than before ends one bar and begins the next."""
         if what != self._what:
             self._finish()
-            self._display.start(total, f"{what} {self._model} (bytes)")
+            self._display.start(total, f"{what} {self._model}", in_bytes=True)
             self._what, self._done = what, 0
         self._display.advance(done - self._done)
         self._done = done

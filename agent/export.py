@@ -255,9 +255,9 @@ class _OnlyProgress(QuietDisplay):
     def __init__(self, display: Display) -> None:
         self._display = display
 
-    def start(self, total: int, what: str) -> None:
+    def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
         """See `Display`."""
-        self._display.start(total, what)
+        self._display.start(total, what, in_bytes=in_bytes)
 
     def advance(self, n: int) -> None:
         """See `Display`."""

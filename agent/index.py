@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,14 +14,12 @@ from tools.errors import BadInput, Interrupted
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import dataset_of, load_texts
 from tools.evidence.excerpt_cuts import excerpt_width
-from tools.evidence.splits import split_corpus
+from tools.evidence.splits import EVERYTHING, split_corpus
 from tools.index.find import Source, check_source, index_folder
 from tools.index.shown import ShownNeuron, shown_neuron
 from tools.index.store import BUILDING, ActivationIndex
 from tools.subject.lean import LeanModel
 from traces.console import Display
-
-_EVERYTHING = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     width = excerpt_width(subject)
     texts = load_texts(request.corpus, subject.name, request.corpus_tokens or 0)
     source = Source(texts.fingerprint, dataset_of(request.corpus))
-    most = request.corpus_tokens or _EVERYTHING
+    most = request.corpus_tokens or EVERYTHING
     corpus = split_corpus(texts, subject.tokenizer, most, default_cache_dir(), display, width)
     folder = request.out or index_folder(default_cache_dir(), subject.fingerprint, corpus.fingerprint, request.dtype)
     options = BuildOptions(
@@ -88,7 +87,7 @@ def _where(model: str, subject: LeanModel) -> str:
     """How a worker finds the model: by its folder, or by its name, which may be elsewhere on another machine."""
     if model == "auto":
         return subject.name
-    is_folder = subject.folder.path.resolve() == Path(model).expanduser().resolve()
+    is_folder = subject.folder.path.resolve() == Path(os.path.expanduser(model)).resolve()
     return str(subject.folder.path.resolve()) if is_folder else model
 
 

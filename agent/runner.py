@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
+import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,16 +23,18 @@ from agent.shelf import Shelf
 from agent.state import Investigation, LoopState
 from tools.bench import Bench
 from tools.catalogue import all_tools
-from tools.errors import BadInput, Interrupted, LLMNotAvailable, StorageError
+from tools.errors import AgentError, BadInput, Interrupted, LLMNotAvailable, NotAvailable, StorageError
+from tools.evidence.hub import default_corpus_is_cached
 from tools.records.neuron import parse_target
 from tools.records.result import Result
+from tools.subject.resolve import called
 from tools.toolbox import Recorder, Toolbox
 from traces.console import Display
 from traces.events import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
 from traces.events import Interrupted as InterruptedEvent
 from traces.recorder import TraceRecorder
 from traces.results import ResultsDatabase
-from traces.runs import NeuronFolder, RunFolder, new_run_id
+from traces.runs import RunFolder
 from traces.store import TraceWriter, load_trace
 
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
@@ -38,6 +45,9 @@ def start_run(
 ) -> Result:
     """Explain one neuron and leave its run behind. See `agent.api.explain`.
 
+    The run's folder is there before anything is read, so that whoever is stopped at any time can go on with it. It is
+    removed where the run is refused.
+
     Args:
         config: what to do.
         runs_dir: the folder of all runs.
@@ -46,38 +56,23 @@ def start_run(
         run_id: names the run; made up when left out.
     """
     started = time.monotonic()
-    openings = CountedOpenings()
     config = settled(config)
-    bench = open_bench(config, display, openings, shelf)
-    for sentence in config.rivals:
-        bench.check_sentence(sentence)
-        if (refused := bench.why_not(sentence)) is not None:
-            raise BadInput(refused)
-    if (
-        config.model == "auto" and parse_target(config.target)[0] is None
-    ):  # what it means may be something else by the time the run is resumed
-        config = config.model_copy(update={"model": bench.subject.name})
-    if config.index != "none":  # likewise
-        config = config.model_copy(update={"index": bench.index.folder if bench.index else "none"})
-    run_id = run_id or new_run_id(bench.subject.name, str(bench.evidence.neuron))
-    manifest = {
-        "config": config.model_dump(mode="json"),
-        "seed": config.seed,
-        "versions": program_versions(),
-        "commit": commit_of_program(),
-        "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
-        "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
-        "index": vars(bench.index) if bench.index else None,
-        "reading": {
-            "bos": "prepended, its position left out",
-            "excerpt_tokens": bench.scan.corpus.width,
-            "values": "post-activation MLP neurons, raw, float32, weights not folded",
-        },
-        "prices": prices_of(config),
-    }
-    folder = RunFolder.create(runs_dir, run_id, manifest)
-    neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
-    return _run(folder, neuron, bench, openings, config, manifest, display, started, resume=False)
+    named, neuron = parse_target(config.target)
+    model = named or called(config.model, default_corpus_is_cached)
+    begun = _begun(config, model if config.model == "auto" and named is None else config.model)
+    run_id = run_id or ResultsDatabase(runs_dir).new_run_id(called(model), str(neuron))
+    is_first = not os.path.isdir(runs_dir)
+    folder = RunFolder.create(runs_dir, run_id, begun)
+    with folder.held(), _said_how_to_go_on(folder):
+        try:
+            opened = _opened(folder, config, begun, display, shelf)
+        except (BadInput, NotAvailable, LLMNotAvailable):  # refused: there is nothing to go on with
+            folder.remove()
+            if is_first:
+                with suppress(OSError):  # another run has begun there meanwhile
+                    runs_dir.rmdir()
+            raise
+        return _run(folder, opened, display, started, resume=False)
 
 
 def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None = None) -> Result:
@@ -89,24 +84,100 @@ def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None =
         display.note(f"the run {folder.run_id} has finished already; this is its result.")
         return done
     manifest = folder.manifest()
+    is_read = "model" in manifest or bool(folder.neurons())
     try:
         # a run that says nothing of an index is older than indexes
         config = RunConfig.checked(**({"index": "none"} | manifest["config"]))
-        model, fingerprint = manifest["model"]["name"], manifest["model"]["fingerprint"]
+        model, fingerprint = (manifest["model"]["name"], manifest["model"]["fingerprint"]) if is_read else ("", "")
     except (KeyError, TypeError, BadInput) as error:
         raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error
+    with folder.held(), _said_how_to_go_on(folder):
+        if not is_read:  # it was stopped before anything was known
+            opened = _opened(folder, config, _begun(config, config.model), display, shelf)
+            return _run(folder, opened, display, started, resume=False)
+        openings = CountedOpenings()
+        bench = open_bench(config, display, openings, shelf)
+        if bench.subject.fingerprint != fingerprint:
+            raise BadInput(
+                f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
+            )
+        if bench.index is not None and vars(bench.index) != manifest.get("index"):
+            raise BadInput(
+                f"the run {folder.run_id} used another index than now lies in {bench.index.folder}: start a new run."
+            )
+        return _run(folder, _Opened(config, manifest, bench, openings), display, started, resume=True)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A run of which everything is known that it needs to begin, and that `run.json` says."""
+
+    config: RunConfig
+    manifest: dict[str, Any]
+    bench: Bench
+    openings: CountedOpenings
+
+
+def _begun(config: RunConfig, model: str) -> dict[str, Any]:
+    """What `run.json` says before anything was read. `model` is what the config's means now, since `auto` may mean
+    something else by the time the run is resumed."""
+    return {
+        "config": config.model_copy(update={"model": model}).model_dump(mode="json"),
+        "seed": config.seed,
+        "versions": program_versions(),
+        "commit": commit_of_program(),
+        "reading": {
+            "bos": "prepended, its position left out",
+            "values": "post-activation MLP neurons, raw, float32, weights not folded",
+        },
+        "prices": prices_of(config),
+    }
+
+
+def _opened(
+    folder: RunFolder, config: RunConfig, begun: dict[str, Any], display: Display, shelf: Shelf | None
+) -> _Opened:
+    """Read the model and the corpus, and write into `run.json` what they are."""
     openings = CountedOpenings()
     bench = open_bench(config, display, openings, shelf)
-    if bench.subject.fingerprint != fingerprint:
-        raise BadInput(
-            f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
-        )
-    if bench.index is not None and vars(bench.index) != manifest.get("index"):
-        raise BadInput(
-            f"the run {folder.run_id} used another index than now lies in {bench.index.folder}: start a new run."
-        )
-    neuron = folder.neuron(bench.subject.name, bench.evidence.neuron)
-    return _run(folder, neuron, bench, openings, config, manifest, display, started, resume=True)
+    for sentence in config.rivals:
+        bench.check_sentence(sentence)
+        if (refused := bench.why_not(sentence)) is not None:
+            raise BadInput(refused)
+    found: dict[str, Any] = {"model": begun["config"]["model"]}
+    if config.index != "none":  # what `auto` means may be something else, likewise
+        found["index"] = bench.index.folder if bench.index else "none"
+    config = config.model_copy(update=found)
+    manifest = begun | {
+        "config": config.model_dump(mode="json"),
+        "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
+        "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
+        "index": vars(bench.index) if bench.index else None,
+        "reading": begun["reading"] | {"excerpt_tokens": bench.scan.corpus.width},
+    }
+    folder.write_manifest(manifest)
+    return _Opened(config, manifest, bench, openings)
+
+
+@contextmanager
+def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+    """Names, with whatever ends a run, the command that goes on with it, where that may help."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        parent = str(folder.path.parent)
+        where = "" if parent == "runs" else f" --runs-dir {shlex.quote(parent)}"
+        command = f"`agent resume {folder.run_id}{where}` goes on where it was."
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(f"stopped; everything so far is saved. {command}") from error
+        if isinstance(error, LLMNotAvailable) and folder.path.is_dir():
+            raise LLMNotAvailable(f"{error} {command}") from error
+        is_of_a_disk = isinstance(error, StorageError) and (
+            not folder.traced() or isinstance(error.__cause__, (OSError, sqlite3.Error))
+        )  # and not of a trace that is damaged, or of another program
+        if is_of_a_disk or not isinstance(error, AgentError):
+            error.add_note(command)
+        raise
 
 
 def _finished(folder: RunFolder) -> Result | None:
@@ -124,44 +195,31 @@ def _finished(folder: RunFolder) -> Result | None:
     return None
 
 
-def _run(
-    folder: RunFolder,
-    neuron: NeuronFolder,
-    bench: Bench,
-    openings: CountedOpenings,
-    config: RunConfig,
-    manifest: dict[str, Any],
-    display: Display,
-    started: float,
-    resume: bool,
-) -> Result:
+def _run(folder: RunFolder, opened: _Opened, display: Display, started: float, resume: bool) -> Result:
+    neuron = folder.neuron(opened.bench.subject.name, opened.bench.evidence.neuron)
     with TraceWriter(neuron.events, resume=resume, listeners=[display.event]) as trace:
         earlier = sum(e.seconds for e in trace.recorded if isinstance(e, ToolCall))
         try:
             results = ResultsDatabase(folder.path.parent)
             results.check()  # better found out now than when the sealed split is to be opened
             run = investigation(
-                folder.run_id, config, bench, openings, TraceRecorder(trace), trace, results, str(neuron.events)
-            )
-            result = investigate(run, run_started(run, manifest), started - earlier)
+                folder.run_id, opened.config, opened.bench, opened.openings, TraceRecorder(trace), trace, results,
+                str(neuron.events),
+            )  # fmt: skip
+            result = investigate(run, run_started(run, opened.manifest), started - earlier)
             neuron.write_result(result)
-            for noticed in llm_notes(bench.meters):
+            for noticed in llm_notes(opened.bench.meters):
                 display.note(noticed)
             try:
                 results.add_result(result)
             except StorageError as error:  # the index can be rebuilt; the result is safe and is shown
                 display.note(str(error))
             return result
-        except KeyboardInterrupt as stopped:
+        except KeyboardInterrupt:
             trace.emit(InterruptedEvent(reason="stopped by the user"))
-            command = f"agent resume {folder.run_id}{_where(folder)}"
-            raise Interrupted(f"stopped; everything so far is saved. `{command}` goes on where it was.") from stopped
+            raise
         except StorageError:  # the trace itself may be what failed
             raise
-        except LLMNotAvailable as gone:
-            trace.emit(Failed(error=CallError(kind=type(gone).__name__, message=str(gone))))
-            command = f"agent resume {folder.run_id}{_where(folder)}"
-            raise LLMNotAvailable(f"{gone} `{command}` goes on where it was.") from gone
         except Exception as error:
             trace.emit(Failed(error=CallError(kind=type(error).__name__, message=str(error))))
             raise
@@ -213,12 +271,6 @@ def investigate(run: Investigation, begun: RunStarted, started: float) -> Result
     result = Result.model_validate({**dict(run.result), "seconds": seconds, **llm_report(run.bench.meters)})
     run.trace.emit(Finished(result=result.to_json()))
     return result
-
-
-def _where(folder: RunFolder) -> str:
-    """The option that finds the run again, where its folder is not the default one."""
-    parent = str(folder.path.parent)
-    return "" if parent == "runs" else f" --runs-dir {shlex.quote(parent)}"
 
 
 def program_versions() -> dict[str, str]:

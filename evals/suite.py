@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -449,7 +450,7 @@ def _corpus(spec: str | None, folder: Path) -> str | None:
     """A path counts from the suite's folder; a dataset is a dataset unless such a file is there."""
     if spec is None:
         return None
-    path = folder / Path(spec).expanduser()
+    path = folder / Path(os.path.expanduser(spec))
     return spec if looks_like_dataset(spec) and not path.exists() else str(path)
 
 

@@ -212,7 +212,7 @@ def _can_go_on(folder: RunFolder, config: RunConfig, model: str, corpus: str) ->
     manifest = folder.manifest()
     settings = settled(config).model_dump(mode="json")
     if config.model == "auto":  # a run notes which model that was
-        settings["model"] = manifest.get("model", {}).get("name")
+        settings["model"] = manifest.get("config", {}).get("model")
     same = [manifest.get(part, {}).get("fingerprint") for part in ("model", "corpus")] == [model, corpus]
     return (
         same

@@ -19,7 +19,6 @@ from tools.errors import BadInput
 from traces.leases import is_alive, this_process
 from traces.results import ResultsDatabase
 from traces.rows import COLUMNS, ResultRow
-from traces.runs import new_run_id
 
 TABLES: tuple[str, ...] = (
     """CREATE TABLE batches (
@@ -98,8 +97,9 @@ def add_batch(
         StorageError: the database cannot be used.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    batch = Batch(new_run_id(model, "batch"), now, model, fingerprint, settings, asked)
     with database.transaction() as connection:
+        batch_id = database.new_run_id(model, "batch", connection)
+        batch = Batch(batch_id, now, model, fingerprint, settings, asked)
         connection.execute(
             "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)",
             (batch.batch_id, now, model, fingerprint, json.dumps(settings), json.dumps(asked)),
@@ -211,7 +211,7 @@ class Queue:
             entry = next(self._free(connection), None)
             if entry is None:
                 return None
-            run_id = entry.run_id or new_run_id(self._batch.model, entry.neuron)
+            run_id = entry.run_id or self._database.new_run_id(self._batch.model, entry.neuron, connection)
             connection.execute(
                 "UPDATE batch_neurons SET status = 'running', owner = ?, lease_until = ?, run_id = ?, "
                 "attempts = attempts + 1 WHERE batch_id = ? AND neuron = ?",

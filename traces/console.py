@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TextIO
 
+from tools.sizes import size_text
+from traces.clock import duration
 from traces.events import Event
 from traces.text import budget_text, one_line, printable, score_text
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 _PLAIN_PROGRESS_EVERY_S = 2.0
 _LIVE_REDRAW_EVERY_S = 0.1
+_TELLING_S = 1.0
+"""From then on the speed of a job tells how long it will take."""
+
 _N_SHOWN_BELIEFS = 5
 
 _What = ParamSpec("_What")
@@ -38,8 +43,8 @@ class Display(Protocol):
     def note(self, message: str) -> None:
         """Something worth saying that does not belong into the trace, in one line."""
 
-    def start(self, total: int, what: str) -> None:
-        """A long job of `total` steps begins."""
+    def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
+        """A long job begins. See `tools.evidence.progress.Progress`."""
 
     def advance(self, n: int) -> None:
         """`n` more steps are done."""
@@ -76,7 +81,7 @@ class QuietDisplay:
     def note(self, message: str) -> None:
         """Shows nothing."""
 
-    def start(self, total: int, what: str) -> None:
+    def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
         """Shows nothing."""
 
     def advance(self, n: int) -> None:
@@ -122,6 +127,33 @@ class RunSoFar:
             self.best = None
 
 
+class _Job:
+    """A long job as it goes: how far it is, and how long it will still take."""
+
+    def __init__(self, total: int | None, what: str, in_bytes: bool) -> None:
+        self.what, self.total, self.done = what, total, 0
+        self._began = time.monotonic()
+        self._count: Callable[[int], str] = size_text if in_bytes else "{:,}".format
+
+    def so_far(self) -> str:
+        """Such as `1,300 of 2,123, about 12 s left`."""
+        if self.total is None:
+            return f"{self._count(self.done)} so far"
+        took = time.monotonic() - self._began
+        left = ""
+        if 0 < self.done < self.total and took >= _TELLING_S:
+            left = f", about {duration(max(1.0, took / self.done * (self.total - self.done)))} left"
+        return f"{self._count(self.done)} of {self._count(self.total)}{left}"
+
+    def ending(self) -> str:
+        """How it ended, as far as that can be known."""
+        if self.total is None:
+            return f"{self._count(self.done)} in all"
+        if self.done >= self.total:
+            return "done"
+        return f"stopped at {self._count(self.done)} of {self._count(self.total)}"
+
+
 def _never_fails(show: Callable[Concatenate[Any, _What], None]) -> Callable[Concatenate[Any, _What], None]:
     """Showing is a courtesy: whatever goes wrong with the terminal ends the display and not the run."""
 
@@ -150,7 +182,8 @@ class PlainDisplay:
             structlog.PrintLogger(stream),
             processors=[structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), self._render],
         )
-        self._what, self._total, self._done, self._said_at = "", 0, 0, 0.0
+        self._job: _Job | None = None
+        self._said_at = 0.0
 
     def _render(self, _: Any, __: str, fields: Any) -> str:
         return f"{fields['timestamp']}  {printable(one_line(fields['event']), self._encoding)}"
@@ -169,24 +202,26 @@ class PlainDisplay:
         self._log.info(message)
 
     @_never_fails
-    def start(self, total: int, what: str) -> None:
+    def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
         """Says what begins."""
-        self._what, self._total, self._done, self._said_at = what, total, 0, time.monotonic()
-        self._log.info(f"{self._what}: 0 of {total:,}")
+        self._job, self._said_at = _Job(total, what, in_bytes), time.monotonic()
+        self._log.info(what if total is None else f"{what}: {self._job.so_far()}")
 
     @_never_fails
     def advance(self, n: int) -> None:
         """Says how far it is, every two seconds at most."""
-        self._done += n
-        if time.monotonic() - self._said_at >= _PLAIN_PROGRESS_EVERY_S:
-            self._said_at = time.monotonic()
-            self._log.info(f"{self._what}: {self._done:,} of {self._total:,}")
+        if self._job is not None:
+            self._job.done += n
+            if time.monotonic() - self._said_at >= _PLAIN_PROGRESS_EVERY_S:
+                self._said_at = time.monotonic()
+                self._log.info(f"{self._job.what}: {self._job.so_far()}")
 
     @_never_fails
     def finish(self) -> None:
         """Says whether it got to its end."""
-        whole = self._done >= self._total
-        self._log.info(f"{self._what}: " + ("done" if whole else f"stopped at {self._done:,} of {self._total:,}"))
+        job, self._job = self._job, None
+        if job is not None:
+            self._log.info(f"{job.what}: {job.ending()}")
 
     def close(self) -> None:
         """Does nothing: every line is out already."""
@@ -245,6 +280,7 @@ class LiveDisplay:
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._console: Console = Console(file=stream, markup=False, emoji=False, highlight=False)
         self._live: Live | None = None
+        self._job: _Job | None = None
         self._progress: RichProgress | None = None
         self._drawn_at = 0.0
 
@@ -266,32 +302,34 @@ class LiveDisplay:
         self._print(message)
 
     @_never_fails
-    def start(self, total: int, what: str) -> None:
+    def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
         """Adds a progress bar to the block."""
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn
 
+        self._job = _Job(total, what, in_bytes)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[so_far]}", markup=False),
             console=self._console,
         )
-        self._progress.add_task(self._say(what), total=total or None)
+        self._progress.add_task(self._say(what), total=total or None, so_far=self._say(self._job.so_far()))
         self._draw()
 
     @_never_fails
     def advance(self, n: int) -> None:
         """Moves the bar."""
-        if self._progress is not None:
-            self._progress.advance(self._progress.task_ids[0], n)
+        if self._job is not None and self._progress is not None:
+            self._job.done += n
             if time.monotonic() - self._drawn_at >= _LIVE_REDRAW_EVERY_S:
+                task = self._progress.task_ids[0]
+                self._progress.update(task, completed=self._job.done, so_far=self._say(self._job.so_far()))
                 self._draw()
 
     @_never_fails
     def finish(self) -> None:
         """Takes the bar away."""
-        self._progress = None
+        self._job = self._progress = None
         self._draw()
 
     def close(self) -> None:

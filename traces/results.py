@@ -16,13 +16,18 @@ from pathlib import Path
 from tools.errors import StorageError
 from tools.records.result import Result
 from traces.rows import COLUMNS, ResultRow
-from traces.runs import NeuronFolder, RunFolder, run_ids
+from traces.runs import NeuronFolder, RunFolder, names_in, new_run_id, run_ids
 from traces.schema import FIRST_WITH_ALL_COLUMNS, SCHEMA_VERSION, migrate, version_of
 from traces.selection import Selection
 from traces.storage import storage_errors
 from traces.token_index import Tokens, put_tokens, tokens_of
 
 _LOCK_PATIENCE_S = 30.0
+_LAST_IDS = " UNION ALL ".join(
+    f"SELECT * FROM (SELECT {column} FROM {table} WHERE {column} GLOB '[0-9]*T[0-9]*Z-*' ORDER BY 1 DESC LIMIT 1)"
+    for table, column in (("results", "run_id"), ("batches", "batch_id"), ("batch_neurons", "run_id"))
+)
+"""Of runs that were thrown away, too: what is said of the latest must not be hidden by them."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,9 @@ class ResultsDatabase:
         Raises:
             StorageError: the database is damaged, from a newer version, or cannot be read.
         """
-        if not self.path.exists():
+        with storage_errors("read", self.path.parent):
+            is_there = self.path.exists()
+        if not is_there:
             yield None
             return
         with self._usable():
@@ -156,6 +163,21 @@ class ResultsDatabase:
         """
         with self.transaction():
             pass
+
+    def new_run_id(self, model: str, target: str, connection: sqlite3.Connection | None = None) -> str:
+        """An id for a new run or batch that sorts after all that are here, whatever the clock says.
+
+        `connection` is to be given by whoever has one open.
+
+        Raises:
+            StorageError: the database or the folder of runs cannot be read.
+        """
+        if connection is None:
+            with self.reading() as own:
+                last = [] if own is None else own.execute(_LAST_IDS).fetchall()
+        else:
+            last = connection.execute(_LAST_IDS).fetchall()
+        return new_run_id(model, target, [*(run_id for (run_id,) in last), *names_in(self.path.parent)])
 
     def next_fold(
         self, model: str, neuron: str, corpus: str, n_folds: int, run_id: str, wanted: int | None = None

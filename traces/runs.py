@@ -1,6 +1,6 @@
 """The folder of a run, and how it is found again.
 
-runs/<run_id>/run.json                                what the run was started with
+runs/<run_id>/run.json                                its settings and, once it has read them, model and corpus
 runs/<run_id>/neurons/<model>.L5N131/events.jsonl     see traces.store
 runs/<run_id>/neurons/<model>.L5N131/result.json      see tools.records.result
 """
@@ -11,8 +11,11 @@ import difflib
 import json
 import os
 import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,10 @@ from tools.records.neuron import NeuronId
 from tools.records.result import Result
 from traces.events import canonical
 from traces.storage import replace_file, storage_errors
+from traces.store import lock
 
 _N_SUGGESTIONS = 3
+_TIMED = re.compile(r"\d{8}T\d{6}(\.\d{3})?Z-")
 
 
 def safe_name(model: str) -> str:
@@ -38,9 +43,18 @@ def safe_name(model: str) -> str:
     return name[:80] or "model"
 
 
-def new_run_id(model: str, target: str) -> str:
-    """A run id that sorts by time, can be read, and is unique: `20260131T120102.345Z-gpt2-L5N131-3f9a1c`."""
+def new_run_id(model: str, target: str, known: Iterable[str] = ()) -> str:
+    """A run id that can be read, and is unique: `20260131T120102.345Z-gpt2-L5N131-3f9a1c`.
+
+    Ids sort in the order in which they were given: where the clock was set back, a new one is a millisecond behind the
+    last of those `known`.
+    """
     now = datetime.now(UTC)
+    last = max((run_id for run_id in known if _TIMED.match(run_id)), default="")
+    with suppress(ValueError, OverflowError):  # a folder that only looks like a run's
+        day, _, part = last.partition("Z")[0].partition(".")
+        behind = datetime.strptime(day, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        now = max(now, behind + timedelta(milliseconds=int(part or 999) + 1))
     when = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z"
     return f"{when}-{safe_name(model)}-{safe_name(target)}-{os.urandom(3).hex()}"
 
@@ -118,9 +132,37 @@ class RunFolder:
         with storage_errors("create", folder.path):
             folder.path.parent.mkdir(parents=True, exist_ok=True)
             folder.path.mkdir()
-        text = json.dumps(canonical(manifest), ensure_ascii=False, indent=2)
-        replace_file(folder.path / "run.json", text.encode() + b"\n")
+        folder.write_manifest(manifest)
         return folder
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """Write `run.json`, whole or not at all.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        text = json.dumps(canonical(manifest), ensure_ascii=False, indent=2)
+        replace_file(self.path / "run.json", text.encode() + b"\n")
+
+    def remove(self) -> None:
+        """Remove the run, and what it has found."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from working on this run; `traces.store.is_being_written` tells of it.
+
+        Raises:
+            StorageError: another process does, or the folder is not there.
+        """
+        with storage_errors("open", self.path):
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with suppress(OSError):  # a disk that knows no locks; the trace has one of its own
+                lock(fd, self.path)
+            yield
+        finally:
+            os.close(fd)
 
     @classmethod
     def find(cls, runs_dir: str | Path, run_id: str) -> RunFolder:
@@ -195,6 +237,25 @@ class RunFolder:
         with storage_errors("read", path):
             return [NeuronFolder(child) for child in sorted(path.iterdir()) if child.is_dir()]
 
+    def traced(self) -> list[NeuronFolder]:
+        """The folders of those neurons that have a trace: none where the run was stopped while it read the corpus.
+
+        Raises:
+            StorageError: they cannot be listed.
+        """
+        return [folder for folder in self.neurons() if folder.events.is_file()]
+
+
+def names_in(runs_dir: str | Path) -> list[str]:
+    """The names of all that lies in a folder of runs, run or not; none when the folder does not exist.
+
+    Raises:
+        StorageError: the folder cannot be read.
+    """
+    path = Path(runs_dir)
+    with storage_errors("read", path):
+        return os.listdir(path) if path.is_dir() else []
+
 
 def run_ids(runs_dir: str | Path) -> list[str]:
     """The ids of all runs in a folder, oldest first; none when the folder does not exist.
@@ -203,7 +264,7 @@ def run_ids(runs_dir: str | Path) -> list[str]:
         StorageError: the folder cannot be read.
     """
     path = Path(runs_dir)
-    if not path.exists():
-        return []
     with storage_errors("read", path):
+        if not path.exists():
+            return []
         return sorted(child.name for child in path.iterdir() if (child / "run.json").is_file())

@@ -58,7 +58,7 @@ class Selection:
         variant: the agent's.
         corpus: fingerprint.
         latest: of the runs on one neuron of a model that `layer`, `idx`, `model`, `variant` and `corpus` leave, only
-            the latest, whatever its score; run ids sort by time.
+            the latest, whatever its score; run ids sort in the order in which runs were begun.
         batch: its id.
         text: every word of it is in the explanation; capitals do not matter in ASCII.
         token: see `traces.token_index.pattern_of`; the neuron fired on it, or the explanation names it.

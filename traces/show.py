@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from tools.errors import BadInput
+from tools.errors import BadInput, StorageError
+from tools.records.neuron import parse_target
 from traces.lines import Line, drawn, section, wrapped
 from traces.models import Model, told_apart
 from traces.runs import NeuronFolder, RunFolder, run_ids
 from traces.show_end import budget_of, end_lines, how
 from traces.show_excerpts import excerpt_lines
 from traces.show_experiments import experiment_lines
+from traces.store import is_being_written
 from traces.story import Story, read_story
 from traces.text import one_line, score_text, shorten, visible
 
@@ -28,23 +30,47 @@ def list_runs(runs_dir: str | Path, width: int = 100) -> str:
     Raises:
         StorageError: the folder cannot be read.
     """
-    stories = [
-        (run_id, folder, read_story(folder.events))
-        for run_id in run_ids(runs_dir)
-        for folder in RunFolder(Path(runs_dir) / run_id).neurons()
-    ]
-    if not stories:
+    runs = [RunFolder(Path(runs_dir) / run_id) for run_id in run_ids(runs_dir)]
+    stories = [[(folder, read_story(folder.events)) for folder in run.traced()] for run in runs]
+    begun = [story.started for found in stories for _, story in found if story.started]
+    called = told_apart((one.model, one.model_fingerprint) for one in begun)
+    listed = [row for run, found in zip(runs, stories, strict=True) for row in _rows(run, found, called)]
+    if not listed:
         return f"There are no runs in {runs_dir} yet: `agent explain L5N131` makes one.\n"
-    called = told_apart((s.started.model, s.started.model_fingerprint) for _, _, s in stories if s.started)
-    rows = [_row(run_id, folder, story, called) for run_id, folder, story in stories]
-    columns = [max(len(cell) for cell in column) for column in zip(_LIST_HEAD, *rows, strict=True)]
+    columns = [
+        max(len(cell) for cell in column) for column in zip(_LIST_HEAD, *(row for row, _ in listed), strict=True)
+    ]
     lines = [_aligned(_LIST_HEAD, columns)]
-    for row, (_, _, story) in zip(rows, stories, strict=True):
+    for row, told in listed:
         lines.append(_aligned(row, columns))
-        explanation = story.result.get("explanation") or (story.trouble[-1] if story.trouble else "")
-        if explanation:
-            lines.append("    " + shorten(str(explanation), max(20, width - 4)))
+        if told:
+            lines.append("    " + shorten(told, max(20, width - 4)))
     return "\n".join(visible(line) for line in lines) + "\n"
+
+
+def _rows(
+    run: RunFolder, stories: Sequence[tuple[NeuronFolder, Story]], called: Mapping[Model, str]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Of each neuron of a run the cells of its row, and what stands below: the explanation, or what went wrong."""
+    for folder, story in stories:
+        told = story.result.get("explanation") or (story.trouble[-1] if story.trouble else "")
+        yield _row(run.run_id, folder, story, called), str(told)
+    if not stories:
+        model, neuron, state, about = unread(run)
+        yield (run.run_id, model, neuron, state, "-", "-"), about
+
+
+def unread(run: RunFolder) -> tuple[str, str, str, str]:
+    """(model, neuron, state, what there is to say) of a run that has no trace, model and neuron as they were typed."""
+    state, about = "interrupted", "stopped while it was reading the model and the corpus"
+    if is_being_written(run.path):
+        state, about = "running", "reading the model and the corpus"
+    try:
+        config = run.manifest()["config"]
+        model, neuron = parse_target(config["target"])
+        return model or str(config["model"]), str(neuron), state, about
+    except (StorageError, BadInput, KeyError, TypeError, AttributeError):
+        return "-", "-", "damaged", "run.json cannot be read"
 
 
 def _row(run_id: str, folder: NeuronFolder, story: Story, called: Mapping[Model, str]) -> tuple[str, ...]:
@@ -81,13 +107,16 @@ def show_run(
         StorageError: it cannot be read.
     """
     run = RunFolder.find(runs_dir, run_id)
-    folders = [folder for folder in run.neurons() if neuron is None or folder.path.name.endswith(f".{neuron}")]
+    traced = run.traced()
+    folders = [folder for folder in traced if neuron is None or folder.path.name.endswith(f".{neuron}")]
     if not folders and neuron is not None:
-        known = ", ".join(folder.path.name for folder in run.neurons()) or "none yet"
+        known = ", ".join(folder.path.name for folder in traced) or "none yet"
         raise BadInput(f"run {run.run_id} has no neuron {neuron!r}; it has: {known}.")
     if not folders:
+        model, neuron, state, about = unread(run)
         command = f"agent resume {run.run_id}{where(run.path / 'neurons' / 'none' / 'events.jsonl')}"
-        return f"Run {run.run_id} stopped before it reached a neuron: `{command}` goes on with it.\n"
+        how = f": `{command}` goes on with it" if state == "interrupted" else ""
+        return visible(f"Run {run.run_id} of {model}/{neuron}, {state}, {about}{how}.") + "\n"
     stories = [_story_lines(run.run_id, read_story(folder.events), width, is_coloured) for folder in folders]
     # Names, errors and text may hold anything, and a trace may come from elsewhere: no control character gets through.
     return "\n\n".join("\n".join(drawn(line, is_coloured) for line in story) for story in stories) + "\n"

@@ -68,7 +68,7 @@ def _parse(data: bytes, path: Path) -> Trace:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether a process holds this trace open for writing."""
+    """Whether a process holds this trace open for writing, or works on the run of this folder."""
     try:
         fd = os.open(path, os.O_RDONLY)
     except OSError:
@@ -82,6 +82,25 @@ def is_being_written(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def lock(fd: int, path: Path) -> None:
+    """Have this process be the only one that works on the open file or folder, until it is closed.
+
+    Raises:
+        StorageError: another one does.
+        OSError: it cannot be locked, as on some network disks.
+    """
+    give_up = time.monotonic() + _LOCK_PATIENCE_S  # a reader asking "is it being written?" holds it for an instant
+    while True:
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                raise StorageError(
+                    f"{path} is being written by another process: wait for that run to end, or stop it."
+                ) from None
+        time.sleep(0.02)
 
 
 class TraceWriter:
@@ -124,20 +143,8 @@ class TraceWriter:
         self._calls = {event.call_id: event for event in self.recorded if isinstance(event, ToolCall)}
 
     def _lock(self) -> None:
-        give_up = time.monotonic() + _LOCK_PATIENCE_S  # a reader asking "is it being written?" holds it for an instant
-        while True:
-            try:
-                with storage_errors("lock", self.path):
-                    fcntl.flock(self._open_fd(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except StorageError as error:
-                if not isinstance(error.__cause__, BlockingIOError):
-                    raise
-                if time.monotonic() > give_up:
-                    raise StorageError(
-                        f"{self.path} is being written by another process: wait for that run to end, or stop it."
-                    ) from error
-            time.sleep(0.02)
+        with storage_errors("lock", self.path):
+            lock(self._open_fd(), self.path)
 
     def _load(self) -> None:
         with storage_errors("read", self.path):

@@ -7,6 +7,7 @@ a score with the one by which it was chosen would be to take regression to the m
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -170,7 +171,7 @@ def _of_this_model(rows: list[ResultRow], subject: Subject) -> list[ResultRow]:
 
 
 def _is_here(model: str) -> bool:
-    return model in ("auto", "mini") or Path(model).expanduser().is_dir() or cached_folder(model) is not None
+    return model in ("auto", "mini") or Path(os.path.expanduser(model)).is_dir() or cached_folder(model) is not None
 
 
 def _config_of(row: ResultRow, runs_dir: Path) -> dict[str, Any]:

@@ -67,11 +67,13 @@ def work_through(
     try:
         with open_engine(where.engine, where.workers, where.address) as engine, _leases_kept(queue):
             _work_through(queue, engine, _Desk(batch, database, engine, shelf, display), display)
-    except KeyboardInterrupt as stopped:
+    except (Exception, KeyboardInterrupt) as error:
         option = "" if str(runs_dir) == "runs" else f" --runs-dir {shlex.quote(str(runs_dir))}"
-        raise Interrupted(
-            f"stopped; everything so far is saved. `agent batch resume {batch.batch_id}{option}` goes on where it was."
-        ) from stopped
+        command = f"`agent batch resume {batch.batch_id}{option}` goes on where it was."
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(f"stopped; everything so far is saved. {command}") from error
+        error.add_note(command)
+        raise
 
 
 def _work_through(queue: Queue, engine: Engine, desk: _Desk, display: Display) -> None:

@@ -157,10 +157,10 @@ def _open_layer(config: RunConfig) -> None:
 def _wait_for_its_writer(folder: RunFolder) -> None:
     """A process that was told to end, or whose parent was killed, may need a moment to be gone."""
     until = time.monotonic() + _PATIENCE_S
-    for neuron in folder.neurons():
-        while neuron.events.is_file() and is_being_written(neuron.events):
+    for path in (folder.path, *(neuron.events for neuron in folder.traced())):
+        while is_being_written(path):
             if time.monotonic() > until:
                 raise StorageError(
-                    f"{neuron.events} is being written by another process: end it, or wait for it, and try again."
+                    f"{path} is being written by another process: end it, or wait for it, and try again."
                 )
             time.sleep(0.05)

@@ -25,7 +25,7 @@ def traces_of(runs_dir: str | Path, name: str, neuron: str | None = None) -> lis
         return [path / _TRACE]
     places = [place for place in (path, Path(runs_dir) / name) if name and (place / "neurons").is_dir()]
     run = RunFolder(places[0]) if places else RunFolder.find(runs_dir, name)
-    folders = [folder for folder in run.neurons() if folder.events.is_file()]
+    folders = run.traced()
     wanted = [folder for folder in folders if neuron is None or folder.path.name.endswith(f".{neuron}")]
     if not folders:
         raise BadInput(f"the run {run.run_id} stopped before it reached a neuron: it has no trace yet.")

@@ -9,6 +9,7 @@ from agent.commands.output import progress, say, say_json
 from agent.index import IndexRequest, build, opened, show
 from tools.index.shown import ReadExcerpt, ShownNeuron
 from tools.index.store import ActivationIndex
+from tools.sizes import size_text
 from traces.tokens import around_peak
 
 
@@ -81,7 +82,7 @@ def _described(index: ActivationIndex) -> str:
         f"  excerpts   {', '.join(f'{part} {n:,}' for part, n in excerpts.items())}",
         f"  of each    its {shape.top} top excerpts in every split; moments and firing rate on {n_summed:,} tokens",
         f"  values     {values['dtype']} on {values['device']}, {values['batch_excerpts']} excerpts at once",
-        f"  on disk    {index.n_bytes / 1e6:,.1f} MB in {index.folder}",
+        f"  on disk    {size_text(index.n_bytes)} in {index.folder}",
     ]
     if rounding:
         lines.append(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tools.errors import StorageError
 from traces.console import Display, make_display
 from traces.storage import storage_error
 from traces.text import printable
@@ -28,8 +29,7 @@ def say(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _forget_what_is_buffered()
-        raise storage_error(error, "write to", Path("stdout")) from error
+        raise unwritable(error) from error
 
 
 def say_json(value: Any) -> None:
@@ -39,10 +39,12 @@ def say_json(value: Any) -> None:
     say(text if printable(text, encoding) == text else json.dumps(value, allow_nan=False, indent=2))
 
 
-def _forget_what_is_buffered() -> None:
-    """Or the flush at exit fails again, with a traceback and an exit code of its own."""
+def unwritable(error: OSError) -> StorageError:
+    """What to raise where stdout cannot be written; what is still buffered is forgotten, since a flush at exit would
+    fail again, with a traceback and an exit code of its own."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stdout.close()
+    return storage_error(error, "write to", Path("stdout"))
 
 
 def width() -> int:

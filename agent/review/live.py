@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -238,4 +239,4 @@ def _is_table(found: Any) -> bool:
 
 
 def _is_here(model: str) -> bool:
-    return Path(model).expanduser().is_dir() or cached_folder(model) is not None
+    return Path(os.path.expanduser(model)).is_dir() or cached_folder(model) is not None

@@ -15,6 +15,7 @@ from agent.review.places import Place
 from tools.errors import StorageError
 from traces.results import ResultsDatabase
 from traces.runs import RunFolder
+from traces.show import unread
 from traces.storage import storage_errors
 from traces.store import is_being_written
 
@@ -28,7 +29,8 @@ class Unfinished:
 
     Attributes:
         place: None where the run did not reach a neuron.
-        state: running, interrupted, failed, not begun, or finished (with a result that the database does not know).
+        state: running, interrupted, failed, damaged, not begun, or finished (with a result that the database does not
+            know).
         about: the last thing that the trace tells, in a few words.
     """
 
@@ -64,7 +66,8 @@ def read_unfinished(runs_dir: Path, run_ids: Sequence[str]) -> list[Unfinished]:
         except StorageError:
             folders = []
         if not folders:
-            out.append(Unfinished(run_id, None, "not begun", "it stopped before it reached a neuron", 0.0))
+            _, _, state, about = unread(RunFolder(runs_dir / run_id))
+            out.append(Unfinished(run_id, None, state, about, 0.0))
         for folder in folders:
             state, about, when = _state(folder.events)
             if state != "finished" and folder.result.is_file():

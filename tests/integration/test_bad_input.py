@@ -188,6 +188,47 @@ def test_an_evidence_cache_that_cannot_be_written(world, tmp_path, monkeypatch, 
 
 
 @pytest.fixture
+def no_home(monkeypatch) -> None:
+    """A user that the system does not know, with no HOME, as containers often have it."""
+
+    def unknown(*_):
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for name in ("HOME", "NEURON_AGENT_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "~/.cache/huggingface/hub")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("top", "L0N7"), ("explain", "L0N7"), ("test", "L0N7", "Fires on `e` (5)."), ("index", "build"),
+        ("explain", "L0N7", "--explainer", "openai:x", "--llm-url", "http://127.0.0.1:9/v1"),
+    ],
+)  # fmt: skip
+def test_a_user_without_a_home_is_told_what_to_set(words, world, no_home, refused):
+    assert "name a folder with NEURON_AGENT_CACHE" in refused(STORAGE, *words, *world.options)
+
+
+def test_a_user_without_a_home_and_hugging_faces_cache(world, no_home, tmp_path, monkeypatch, refused, capsys):
+    monkeypatch.setenv("NEURON_AGENT_CACHE", str(tmp_path / "cache"))
+    assert "name a folder with HF_HOME" in refused(STORAGE, "fetch", "gpt2")
+    assert "name a folder with HF_HOME" in refused(STORAGE, "explain", "gpt2/L0N7")
+    assert main(["top", "L0N7", *world.options]) == 0
+    monkeypatch.setattr("tools.subject.resolve.MINI", world.model)
+    assert main(["read", "L1N3", "x = 1"]) == 0  # `auto` is mini, since nothing can have been fetched
+    assert not Path("~").exists()
+
+
+@pytest.mark.parametrize("home", ["~/x", "~nobody-of-that-name/x"])
+def test_a_home_that_is_unknown_in_a_path(home, world, no_home, monkeypatch, tmp_path, refused):
+    monkeypatch.setenv("NEURON_AGENT_CACHE", str(tmp_path / "cache"))
+    assert home in refused(USAGE, "read", "L0N7", "x", "--model", home)
+    assert home in refused(USAGE, "top", "L0N7", "--model", world.model, "--corpus", home)
+
+
+@pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
     """A disk of 256 kB, where mounting one is allowed."""
     folder = tmp_path / "disk"

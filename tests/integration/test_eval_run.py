@@ -34,7 +34,7 @@ class Said(QuietDisplay):
     def note(self, message):
         self.notes.append(message)
 
-    def start(self, total, what):
+    def start(self, total, what, *, in_bytes=False):
         self.steps.append([what, total, 0])
 
     def advance(self, n):

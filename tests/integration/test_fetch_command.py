@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def test_fetch_then_work_offline(hub: tuple[str, list[str]], tmp_path: Path) -> 
     done = agent(tmp_path, endpoint, "fetch", "gpt2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("gpt2 and its default corpus are on this machine (")
-    assert "fetching gpt2" in done.stderr
+    assert "fetching gpt2: 0 bytes of " in done.stderr
     assert "fetching the sample of OpenWebText" in done.stderr
 
     requests.clear()
@@ -106,6 +107,23 @@ def test_fetch_then_work_offline(hub: tuple[str, list[str]], tmp_path: Path) -> 
     done = agent(tmp_path, nowhere, "read", "L1N3", "x = 1", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["model"] == "gpt2"
+
+
+WITHOUT_SOCKS = "socksio" if find_spec("socksio") is None else "cannot be reached"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "why"), [("socks5://127.0.0.1:1", WITHOUT_SOCKS), ("gopher://127.0.0.1:1", "gopher")]
+)
+def test_a_proxy_that_cannot_be_used(proxy: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    done = agent(tmp_path, "http://nowhere.invalid", "fetch", "gpt2")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("agent: gpt2 is not on this machine and cannot be downloaded (")
+    assert why in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_fetch_without_a_hub(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,17 @@ import pytest
 
 import agent
 import agent.runner
+from agent.cli import main
 from tools.bench import Bench
 from tools.catalogue import all_tools
-from tools.errors import BadInput, Interrupted, StorageError
+from tools.errors import BadInput, Interrupted, NotAvailable, StorageError
 from tools.records.result import Result
 from tools.toolbox import Tool
 from traces.events import Event, SealedOpened, ToolCall, without_clock
+from traces.results import ResultsDatabase
+from traces.selection import Selection
+from traces.show import list_runs
+from traces.store import is_being_written
 
 TARGET, SETTINGS = "L1N3", {"corpus_tokens": 30_000, "budget": 10, "seed": 3}
 
@@ -223,6 +229,121 @@ def test_a_finished_run_returns_its_result(runs: World, executed: list[str]) -> 
     assert agent.resume("last", runs_dir=runs.folder / "undisturbed") == runs.result
     assert executed == []
     assert runs.path.read_bytes() == before
+
+
+def test_an_unexpected_error_names_the_command_that_goes_on(runs: World, tmp_path: Path, capsys: Any) -> None:
+    def broken(bench: Bench) -> list[Tool[Any, Any]]:
+        raise ZeroDivisionError("division by zero")
+
+    words = ["explain", TARGET, "--model", runs.settings["model"], "--corpus", runs.settings["corpus"], "--quiet",
+             "--runs-dir", str(tmp_path / "r")]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(agent.runner, "all_tools", broken)
+        assert main(words) == 1
+    (run,) = (tmp_path / "r").glob("*/run.json")
+    assert capsys.readouterr().err == (
+        "agent: unexpected ZeroDivisionError: division by zero (AGENT_DEBUG=1 shows the traceback). "
+        f"`agent resume {run.parent.name} --runs-dir {tmp_path / 'r'}` goes on where it was.\n"
+    )
+
+
+READERS = {
+    "the model": "agent.shelf.open_model",
+    "the corpus": "agent.shelf.split_corpus",
+    "a layer": "agent.shelf.scan_layer",
+}
+
+
+@pytest.mark.parametrize("what", READERS)
+def test_ctrl_c_while_reading_and_resume(what: str, runs: World, tmp_path: Path) -> None:
+    """The run is there before anything is read, and is the latest from then on; it ends as an undisturbed one."""
+    other = runs.cut(len(runs.events), tmp_path / "r")
+    shutil.copy(runs.path.with_name("result.json"), other)
+
+    def stopped(*_: Any, **__: Any) -> Any:
+        (begun,) = (path for path in (tmp_path / "r").glob("*/run.json") if path.parent != other.parents[2])
+        assert is_being_written(begun.parent)
+        assert "running" in list_runs(tmp_path / "r")
+        with pytest.raises(StorageError, match="is being written by another process"):
+            agent.resume("last", runs_dir=tmp_path / "r")
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(READERS[what], stopped)
+        with pytest.raises(Interrupted, match="`agent resume ") as error:
+            agent.explain("L1N3", **runs.settings, runs_dir=tmp_path / "r")
+    shutil.rmtree(other.parents[2])
+    (tmp_path / "r" / "results.sqlite").unlink(missing_ok=True)
+    (run,) = (tmp_path / "r").glob("*/run.json")
+    assert f"`agent resume {run.parent.name} --runs-dir" in str(error.value)
+    assert "stopped while it was reading" in list_runs(tmp_path / "r")
+
+    agent.resume("last", runs_dir=tmp_path / "r")
+    runs.same(tmp_path / "r")
+    manifests = [json.loads(path.read_text()) for path in (run, runs.path.parents[2] / "run.json")]
+    assert manifests[0] == manifests[1] | {"commit": manifests[0]["commit"]}
+
+
+def test_kill_9_while_reading_and_resume(runs: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEURON_AGENT_CACHE", str(tmp_path / "cache"))
+    process = runs.start(tmp_path / "r")
+    for _ in range(6000):
+        if list((tmp_path / "r").glob("*/run.json")):
+            break
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert not list((tmp_path / "r").glob("*/neurons"))
+    agent.resume("last", runs_dir=tmp_path / "r")
+    runs.same(tmp_path / "r")
+
+
+def test_what_auto_meant_is_known_before_anything_is_read(
+    runs: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agent.shelf.open_model", stopped)
+    with pytest.raises(Interrupted):
+        agent.explain("L1N3", runs_dir=tmp_path / "r")
+    (run,) = (tmp_path / "r").glob("*/run.json")
+    assert json.loads(run.read_text())["config"]["model"] == "mini"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [{"target": "L1N999"}, {"rivals": ["Fires on `no such token at all` (5)."]}, {"corpus": "/none.txt"},
+     {"model": "owner/none"}],
+)  # fmt: skip
+def test_a_run_that_is_refused_leaves_nothing(refused: dict[str, Any], runs: World, tmp_path: Path) -> None:
+    settings = {"target": TARGET, **runs.settings, **refused}
+    with pytest.raises((BadInput, NotAvailable)):
+        agent.explain(settings.pop("target"), **settings, runs_dir=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+    (tmp_path / "r").mkdir()
+    settings = {"target": TARGET, **runs.settings, **refused}
+    with pytest.raises((BadInput, NotAvailable)):
+        agent.explain(settings.pop("target"), **settings, runs_dir=tmp_path / "r")
+    assert list((tmp_path / "r").iterdir()) == []
+
+
+def test_a_clock_that_was_set_back_hides_no_run(runs: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent.explain(TARGET, **runs.settings, runs_dir=tmp_path / "r")
+
+    class Early(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime(2001, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr("traces.runs.datetime", Early)
+    later = agent.explain(TARGET, **runs.settings | {"seed": 4}, runs_dir=tmp_path / "r")
+    assert agent.resume("last", runs_dir=tmp_path / "r") == later
+    database = ResultsDatabase(tmp_path / "r")
+    assert [row.seed for row in database.select(Selection(latest=True))] == [4]
+    for run in (tmp_path / "r").glob("*/run.json"):
+        shutil.rmtree(run.parent)
+    assert database.new_run_id("m", "L0N1") > later.run_id  # what the database still knows counts, too
 
 
 def test_two_processes_on_one_run(runs: World, tmp_path: Path) -> None:

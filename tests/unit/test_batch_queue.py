@@ -6,7 +6,9 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,3 +155,23 @@ def test_a_newer_database_is_refused(database: ResultsDatabase) -> None:
     for use in (lambda: batch_of(database), lambda: all_batches(database), Queue(database, batch).claim):
         with pytest.raises(StorageError, match="upgrade the program"):
             use()
+
+
+def test_batches_and_their_runs_sort_as_they_were_made_whatever_the_clock_says(
+    database: ResultsDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = batch_of(database)
+    earlier = Queue(database, first).claim()
+
+    class Early(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime(2001, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr("traces.runs.datetime", Early)
+    second = batch_of(database, fingerprint="g")
+    assert find_batch(database, "last") == second
+    later = Queue(database, second).claim()
+    assert earlier is not None
+    assert later is not None
+    assert str(later.run_id) > str(earlier.run_id)

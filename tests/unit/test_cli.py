@@ -1,8 +1,10 @@
 import errno
+import io
 import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -154,6 +156,94 @@ def test_ctrl_c_before_anything_began(monkeypatch, capsys):
     assert err.startswith("agent: interrupted: ")
 
 
+def test_how_to_go_on_is_said_behind_what_went_wrong(monkeypatch, capsys):
+    broken = ZeroDivisionError("division by zero")
+    broken.add_note("`agent resume x` goes on where it was.")
+    monkeypatch.setattr("agent.commands.trace.list_runs", raising(broken))
+    assert main(["trace", "list"]) == 1
+    expected = "agent: unexpected ZeroDivisionError: division by zero (AGENT_DEBUG=1 shows the traceback). "
+    assert capsys.readouterr().err == f"{expected}`agent resume x` goes on where it was.\n"
+
+
+BEGUN = """
+import sys
+print("begun", flush=True)
+try:
+    from agent.cli import main
+except KeyboardInterrupt:  # before the first line of ours
+    sys.exit(130)
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0])
+@pytest.mark.parametrize("command", ["explain", "top"])
+def test_ctrl_c_at_any_moment(command, delay, tmp_path):
+    """From our first line on: while the interpreter itself starts, Ctrl-C is its own affair."""
+    words = [sys.executable, "-c", BEGUN, command, "L5N131", "--model", "mini"]
+    env = os.environ | {"NEURON_AGENT_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(
+        words, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as one:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "begun\n"
+        time.sleep(delay)
+        one.send_signal(signal.SIGINT)
+        out, err = one.communicate(timeout=60)
+    assert one.returncode == 130, err
+    assert out == ""
+    said = [line for line in err.splitlines() if not re.match(r"\d\d:\d\d:\d\d  ", line)]  # progress begins so
+    assert len(said) <= 1, err
+    assert all(line.startswith("agent: ") for line in said)
+
+
+def test_ctrl_c_that_turns_into_another_error_is_ctrl_c_all_the_same(tmp_path):
+    code = """
+import os, signal, sys
+import agent.commands.trace
+def broken(*_):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("a module is half imported")
+agent.commands.trace.list_runs = broken
+from agent.cli import main
+sys.argv = ["agent", "trace", "list"]
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr.startswith("agent: interrupted: ")
+
+
+def test_ctrl_c_in_text_that_is_executed_ends_with_the_documented_code(tmp_path):
+    """As the making of a dataclass or a named tuple does."""
+    code = """
+import os, signal, sys
+import agent.commands.trace
+agent.commands.trace.list_runs = lambda *_: exec("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+from agent.cli import main
+sys.argv = ["agent", "trace", "list"]
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 130  # and not by a signal
+    assert done.stderr.startswith("agent: interrupted: ")
+
+
+def test_ctrl_c_that_the_shell_has_switched_off_stays_off(tmp_path):
+    """As in the background of a script."""
+    code = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from agent.cli import main
+sys.argv = ["agent", "trace", "list"]
+main()
+assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+
+
 def run_agent(arguments, **options):
     return subprocess.run([sys.executable, "-m", "agent.cli", *arguments], text=True, check=False, **options)
 
@@ -187,6 +277,46 @@ def test_an_encoding_that_cannot_say_it():
     first, rest = out.split("\n", 1)
     assert first.isascii()
     assert json.loads(rest) == {"a": "é␣"}
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS, ["index", "build"], ["results"], ["review"]], ids=" ".join)
+@pytest.mark.parametrize("encoding", ["ascii", "ascii:strict"])
+def test_help_in_an_encoding_that_cannot_say_it(command, encoding, monkeypatch):
+    out = io.BytesIO()
+    name, _, errors = encoding.partition(":")
+    stream = io.TextIOWrapper(out, encoding=name, errors=errors or "strict")
+    monkeypatch.setattr("sys.stdout", stream)
+    assert main([*command, "--help"]) == 0
+    assert b"example" in out.getvalue()
+
+
+@pytest.mark.parametrize("settings", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+@pytest.mark.parametrize(
+    "arguments", [["test", "--help"], ["explain", "L1N1", "--budget", "␣é"], ["trace", "show", "␣é"]]
+)
+def test_any_output_in_an_encoding_that_cannot_say_it(settings, arguments):
+    env = os.environ | {"PYTHONCOERCECLOCALE": "0"} | settings
+    done = run_agent(arguments, env=env, capture_output=True)
+    assert done.returncode == (0 if "--help" in arguments else 2)
+    assert "Traceback" not in done.stderr
+    assert done.stdout.isascii()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["explain", "--help"], ["--version"], ["eval", "list"]])
+def test_help_for_a_reader_that_goes_away(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        done = run_agent(arguments, stdout=gone, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_help_on_a_full_disk():
+    with open("/dev/full", "w") as full:
+        done = run_agent(["--help"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 5
+    assert done.stderr == "agent: cannot write to stdout: the disk is full; free some space.\n"
 
 
 def test_json_is_readable_where_it_can_be(capsys):

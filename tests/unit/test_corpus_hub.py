@@ -110,7 +110,7 @@ from tools.evidence.corpus import load_texts
 
 class Steps:
     total, done, finished = 0, 0, False
-    def start(self, total, what): self.total = total
+    def start(self, total, what, *, in_bytes=False): self.total = total
     def advance(self, n): self.done += n
     def finish(self): self.finished = True
 

@@ -19,7 +19,7 @@ from tools.errors import LLMNotAvailable
 from tools.llm import endpoint as module
 from tools.llm.chat import ChatFailure, ChatReply
 from tools.llm.endpoint import Endpoint
-from tools.llm.exchange import Exchange
+from tools.llm.exchange import Exchange, proxy_of
 from tools.llm.replies import ReplyStore
 from tools.llm.settings import LLMSettings
 
@@ -93,6 +93,30 @@ def test_no_proxy_stands_before_this_machine(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with server(lambda to, _: to.sendall(HEAD + BODY)) as url, endpoint(url, tmp_path) as llm:
         assert isinstance(llm.ask([question()])[0], ChatReply)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "socks5h://127.0.0.1:9", "gopher://127.0.0.1:9"])
+def test_a_proxy_that_cannot_be_used(proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with (
+        endpoint("http://nowhere.invalid/v1", tmp_path) as llm,
+        pytest.raises(LLMNotAvailable, match=r"the proxy .* cannot be used .* set HTTPS_PROXY"),
+    ):
+        llm.ask([question()])
+
+
+def test_which_proxy_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert proxy_of("https://there.invalid/v1") is None
+    monkeypatch.setenv("ALL_PROXY", "socks5://one")
+    assert proxy_of("https://there.invalid/v1") == "socks5://one"
+    monkeypatch.setenv("HTTPS_PROXY", "http://two")
+    assert proxy_of("https://there.invalid/v1") == "http://two"
+    monkeypatch.setenv("NO_PROXY", "there.invalid")
+    assert proxy_of("https://there.invalid/v1") is None
 
 
 def test_nobody_there(tmp_path: Path) -> None:

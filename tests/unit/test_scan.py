@@ -77,7 +77,7 @@ class Steps(NoProgress):
     def __init__(self):
         self.started, self.done, self.finished = [], 0, 0
 
-    def start(self, total, what):
+    def start(self, total, what, *, in_bytes=False):
         self.started.append((total, what))
 
     def advance(self, n):
@@ -216,7 +216,7 @@ def test_a_full_disk_is_a_storage_error_before_anything_is_read(corpus, tmp_path
     subject = CountingSubject()
     usage = scan_module.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(scan_module.shutil, "disk_usage", lambda folder: usage._replace(free=10))
-    with pytest.raises(StorageError, match=str(tmp_path)):
+    with pytest.raises(StorageError, match=rf"needs \d\.\d MB in {tmp_path}\S* and 10 bytes are free"):
         scan_layer(subject, corpus, 0, tmp_path, NoProgress())
     assert subject.n_read == 0
     assert list((tmp_path / "scans").iterdir()) == []

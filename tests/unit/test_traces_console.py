@@ -137,6 +137,56 @@ def test_a_live_display_on_a_terminal_of_any_width(monkeypatch: pytest.MonkeyPat
         assert "[red]\\x1b[2J" in written
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that a test sets."""
+    now = [100.0]
+    monkeypatch.setattr("traces.console.time.monotonic", lambda: now[0])
+    return now
+
+
+def said(display: Display, stream: io.StringIO, clock: list[float], total: int | None, in_bytes: bool) -> list[str]:
+    display.start(total, "reading", in_bytes=in_bytes)
+    for _ in range(2):
+        clock[0] += 3
+        display.advance(1_300_000)
+    display.finish()
+    display.close()
+    return [re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("total", "in_bytes", "expected"),
+    [
+        (3_900_000, False, ["0 of 3,900,000", "1,300,000 of 3,900,000, about 6 s left",
+                            "2,600,000 of 3,900,000, about 3 s left", "stopped at 2,600,000 of 3,900,000"]),
+        (2_600_000, False, ["0 of 2,600,000", "1,300,000 of 2,600,000, about 3 s left", "2,600,000 of 2,600,000",
+                            "done"]),
+        (3_900_000, True, ["0 bytes of 3.9 MB", "1.3 MB of 3.9 MB, about 6 s left", "2.6 MB of 3.9 MB, about 3 s left",
+                           "stopped at 2.6 MB of 3.9 MB"]),
+        (None, False, [None, "1,300,000 so far", "2,600,000 so far", "2,600,000 in all"]),
+    ],
+)  # fmt: skip
+def test_long_jobs_say_how_far_they_are_and_what_time_is_left(
+    total: int | None, in_bytes: bool, expected: list[str | None], clock: list[float]
+) -> None:
+    stream = io.StringIO()
+    lines = said(PlainDisplay(stream), stream, clock, total, in_bytes)
+    assert lines == [f"reading: {told}" if told else "reading" for told in expected]
+
+
+@pytest.mark.parametrize(("total", "told"), [(3_900_000, "1,300,000 of 3,900,000, about 6 s left"), (None, "so far")])
+def test_a_live_display_says_what_time_is_left(
+    total: int | None, told: str, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with terminal(monkeypatch, 120) as screen:
+        display = LiveDisplay(screen.stream)
+        said(display, io.StringIO(), clock, total, False)
+        written = screen.close()
+        assert not display.is_broken
+    assert told in written
+
+
 def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     with terminal(monkeypatch, 80, term="dumb") as screen:
         assert isinstance(make_display(stream=screen.stream), PlainDisplay)

@@ -37,6 +37,25 @@ def test_a_models_name_is_safe_in_a_file_name(model: str, name: str) -> None:
     assert safe_name(model) == name
 
 
+@pytest.mark.parametrize(
+    ("last", "now"),
+    [
+        ("29990131T120102.345Z-mini-L0N1-ffffff", "29990131T120102.346Z-"),
+        ("29990131T120102.999Z-mini-L0N1-ffffff", "29990131T120103.000Z-"),
+        ("29990131T120102Z-mini-L0N1-ffffff", "29990131T120103.000Z-"),  # as ids once were
+    ],
+)
+def test_run_ids_sort_as_they_were_given_whatever_the_clock_says(last: str, now: str) -> None:
+    made = new_run_id("mini", "L0N2", ["20260131T120102.345Z-mini-L0N1-aaaaaa", last, "zzz", "results.sqlite"])
+    assert made.startswith(now)
+    assert made > last
+
+
+@pytest.mark.parametrize("odd", ["99999999T999999Z-x", "99991231T235959.999Z-x", "words", ""])
+def test_a_folder_that_only_looks_like_a_run_moves_no_clock(odd: str) -> None:
+    assert new_run_id("mini", "L0N2", [odd]).startswith("20")
+
+
 def test_run_ids_are_unique_and_readable() -> None:
     ids = {new_run_id("a/b", "L5N131") for _ in range(50)}
     assert len(ids) == 50

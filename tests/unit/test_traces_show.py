@@ -129,8 +129,26 @@ def test_unknown_runs_and_neurons_name_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no neuron 'L0N0'; it has: mini.L5N131"):
         show_run(tmp_path, "last", neuron="L0N0")
     assert show_run(tmp_path, "last", neuron="L5N131") == show_run(tmp_path, "last")
-    RunFolder.create(tmp_path, "z", {})
-    assert "before it reached a neuron" in show_run(tmp_path, "z")
+
+
+def test_a_run_that_was_stopped_before_it_had_a_trace(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "z", {"config": {"target": "L5N131", "model": "mini"}})
+    stopped = (
+        f"interrupted, stopped while it was reading the model and the corpus: `agent resume z --runs-dir {tmp_path}`"
+    )
+    assert show_run(tmp_path, "z") == f"Run z of mini/L5N131, {stopped} goes on with it.\n"
+    _, row, told = list_runs(tmp_path).splitlines()
+    assert row.split() == ["z", "mini", "L5N131", "interrupted", "-", "-"]
+    assert told == "    stopped while it was reading the model and the corpus"
+    with run.held():
+        assert "running" in list_runs(tmp_path)
+        assert show_run(tmp_path, "z") == "Run z of mini/L5N131, running, reading the model and the corpus.\n"
+    run.neuron("mini", NeuronId(5, 131))  # killed before it could make the trace
+    assert "interrupted" in list_runs(tmp_path)
+    assert "damaged" not in list_runs(tmp_path)
+    (run.path / "run.json").write_text("{}")
+    assert "damaged, run.json cannot be read" in show_run(tmp_path, "z")
+    assert "damaged" in list_runs(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         list_runs(tmp_path / "file")

@@ -13,8 +13,20 @@ from tools.errors import StorageError
 
 
 def default_cache_dir() -> Path:
-    """`$NEURON_AGENT_CACHE`, or `~/.cache/neuron-agent`."""
-    return Path(os.environ.get("NEURON_AGENT_CACHE") or Path.home() / ".cache" / "neuron-agent")
+    """`$NEURON_AGENT_CACHE`, or `~/.cache/neuron-agent`.
+
+    Raises:
+        StorageError: neither is known.
+    """
+    if given := os.environ.get("NEURON_AGENT_CACHE"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache" / "neuron-agent"
+    except RuntimeError as error:
+        raise StorageError(
+            "the cache would be in the home folder, and this user has none (HOME is not set): name a folder with "
+            "NEURON_AGENT_CACHE."
+        ) from error
 
 
 def _partial(target: Path, pid: int | str) -> Path:

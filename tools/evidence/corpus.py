@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 from collections.abc import Iterable
@@ -51,7 +52,7 @@ class Corpus:
 
 def dataset_of(spec: str | None) -> str | None:
     """The name of the dataset that a spec means, of which as much is read as is wanted; None for what is read whole."""
-    if not spec or Path(spec).expanduser().exists() or not looks_like_dataset(spec):
+    if not spec or Path(os.path.expanduser(spec)).exists() or not looks_like_dataset(spec):
         return None
     return spec.removeprefix("hf:")
 
@@ -112,7 +113,7 @@ def load_texts(spec: str | None, model_name: str, max_tokens: int = 0) -> Corpus
     if (descriptor := _descriptor(spec)) is not None:
         name = "standard input" if descriptor == 0 else spec
         return _corpus(name, piped_texts(descriptor, name, default_cache_dir(), repairs), repairs=repairs)
-    path = Path(spec).expanduser()
+    path = Path(os.path.expanduser(spec))
     if path.is_file() or path.is_dir():
         files = FileTexts(path, repairs, default_cache_dir())
         return _checked(path.name or str(path.resolve()), Texts(files, files.read()), repairs)

@@ -13,6 +13,7 @@ from typing import Any
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.evidence.formats import looks_like_file, parquet_texts
 from tools.evidence.progress import Progress
+from tools.hub_cache import check_hub_cache, hub_cache_is_known
 
 SAMPLE_REPO = "stas/openwebtext-10k"
 # The dataset's own branch holds a loading script that no longer runs; the hub keeps this conversion beside it.
@@ -51,6 +52,8 @@ def _cached_sample() -> list[Path]:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
+    if not hub_cache_is_known():
+        return []
     try:
         folder = snapshot_download(
             SAMPLE_REPO,
@@ -74,9 +77,11 @@ def fetch_corpus(progress: Progress) -> None:
 
     Raises:
         NotAvailable: the hub cannot be reached, or does not have it.
+        StorageError: it cannot be kept.
     """
     if default_corpus_is_cached():
         return
+    check_hub_cache()
     if not is_reachable():
         raise NotAvailable(f"the default corpus, a sample of OpenWebText, is not here and the hub is not: {_REMEDY}")
     from huggingface_hub import HfApi, hf_hub_download
@@ -86,7 +91,7 @@ def fetch_corpus(progress: Progress) -> None:
             SAMPLE_REPO, str(Path(SAMPLE_FILES).parent), repo_type="dataset", revision=SAMPLE_REVISION
         )
         files = [entry for entry in tree if entry.path.endswith(".parquet")]
-        progress.start(sum(entry.size for entry in files), "fetching the sample of OpenWebText")
+        progress.start(sum(entry.size for entry in files), "fetching the sample of OpenWebText", in_bytes=True)
         try:
             for entry in files:
                 hf_hub_download(
@@ -176,6 +181,7 @@ def dataset_texts(spec: str, max_tokens: int = 0) -> Iterator[tuple[str, str]]:
     Raises:
         BadInput: not a dataset's name, or it has no column "text".
         NotAvailable: the package `datasets` or the dataset is not here and cannot be fetched.
+        StorageError: it could not be kept.
     """
     found = _DATASET.fullmatch(spec.removeprefix("hf:"))
     if not found:
@@ -187,6 +193,7 @@ def dataset_texts(spec: str, max_tokens: int = 0) -> Iterator[tuple[str, str]]:
         raise NotAvailable(
             f"reading the dataset {name} needs the package datasets: pip install 'neuron-agent[datasets]'."
         ) from error
+    check_hub_cache()
     online = is_reachable()
     most = max(MIN_CHARACTERS, CHARACTERS_PER_TOKEN * max_tokens)
     try:

@@ -8,8 +8,14 @@ from typing import Protocol
 class Progress(Protocol):
     """A bar, a log line, or nothing."""
 
-    def start(self, total: int, what: str) -> None:
-        """A job of `total` steps begins; `what` says in a few words what it is."""
+    def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
+        """A job begins; `what` says in a few words what it is.
+
+        Args:
+            total: how many steps it has; None where nobody knows.
+            what: such as `reading layer 8`.
+            in_bytes: a step is a byte.
+        """
 
     def advance(self, n: int) -> None:
         """`n` more steps are done."""
@@ -21,7 +27,7 @@ class Progress(Protocol):
 class NoProgress:
     """Shows nothing."""
 
-    def start(self, total: int, what: str) -> None:
+    def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
         """Show nothing."""
 
     def advance(self, n: int) -> None:

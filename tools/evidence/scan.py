@@ -17,6 +17,7 @@ from tools.evidence.cache import remove, written_whole
 from tools.evidence.progress import Progress
 from tools.evidence.splits import PARTS, SplitCorpus
 from tools.records.excerpts import Excerpts
+from tools.sizes import size_text
 from tools.subject.protocol import FloatArray, SubjectModel
 
 _VERSION = 1
@@ -138,7 +139,7 @@ def _check_space(folder: Path, n_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < n_bytes:
         raise StorageError(
-            f"the scan of this layer needs {n_bytes / 1e9:.1f} GB in {folder.parent} and {free / 1e9:.1f} GB are free: "
+            f"the scan of this layer needs {size_text(n_bytes)} in {folder.parent} and {size_text(free)} are free: "
             "free some space there, lower --corpus-tokens, or name another folder with NEURON_AGENT_CACHE."
         )
 

@@ -34,6 +34,9 @@ from tools.evidence.token_file import TokenFile
 from tools.records.excerpts import EXCERPT_TOKENS, Excerpts
 from tools.subject.protocol import Tokenizer
 
+EVERYTHING = 1 << 40
+"""More tokens than any corpus has: for reading all of one."""
+
 N_FOLDS = 3
 SHARES = {"explore": 0.40, "probe": 0.15, "development": 0.15} | {f"sealed-{fold}": 0.10 for fold in range(N_FOLDS)}
 PARTS = tuple(SHARES)
@@ -187,10 +190,13 @@ def _make(folder: Path, corpus: Corpus, tokenizer: Tokenizer, max_tokens: int, p
     work = folder / "work"
     work.mkdir()
     with TokenFile(work / "tokens") as tokens:
-        progress.start(max_tokens, "reading the corpus")
+        progress.start(None if max_tokens >= EVERYTHING else max_tokens, "reading the corpus")
         try:
             with NameWriter(folder) as names:
                 documents = read_documents(corpus, tokenizer, max_tokens, tokens, names, progress.advance)
+            n_read = int(documents.text_tokens.sum())
+            if n_read < max_tokens < EVERYTHING:  # the corpus ended before, and all of it was read
+                progress.advance(max_tokens - n_read)
         finally:
             progress.finish()
         progress.start(3 * len(tokens), "splitting the corpus")

@@ -15,7 +15,9 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
+from tools.errors import LLMNotAvailable
 from tools.evidence.cache import default_cache_dir
 from tools.llm.limiter import AdaptiveLimit
 from tools.llm.replies import ReplyStore
@@ -93,18 +95,31 @@ class Exchange:
         self._loop.call_soon_threadsafe(self.limit.allow, concurrency)
 
     def client(self, where: Access) -> AsyncOpenAI:
-        """The client of an endpoint, with its pool of connections; only to be called on the loop."""
+        """The client of an endpoint, with its pool of connections; only to be called on the loop.
+
+        Raises:
+            LLMNotAvailable: the environment names a proxy that cannot be used.
+        """
         if where not in self._clients:
             import httpx2
             import openai
 
             # The limit is ours. A number, since None would leave aiohttp at its own limit of 100.
             many = httpx2.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE)
-            http = (
-                openai.DefaultAioHttpClient(limits=many, trust_env=not where.is_here)
-                if self._transport is None
-                else httpx2.AsyncClient(transport=self._transport)
-            )
+            if self._transport is not None:
+                http = httpx2.AsyncClient(transport=self._transport)
+            else:
+                proxy = None if where.is_here else proxy_of(where.url)
+                try:
+                    if proxy is not None and proxy.startswith("socks"):
+                        raise ValueError("it is a SOCKS proxy, and only HTTP proxies are spoken to")
+                    http = openai.DefaultAioHttpClient(limits=many, trust_env=not where.is_here)
+                except (ImportError, ValueError) as error:
+                    raise LLMNotAvailable(
+                        f"the LLM endpoint {where.url} cannot be reached, since the proxy that the environment names "
+                        f"cannot be used ({str(error).rstrip('.')}): set HTTPS_PROXY to another one, or name the "
+                        "endpoint's host in NO_PROXY."
+                    ) from error
             self._clients[where] = openai.AsyncOpenAI(
                 api_key=where.key or "none", base_url=where.url, max_retries=0, http_client=http
             )
@@ -127,6 +142,16 @@ class Exchange:
             self._thread.join()
             self._loop.close()
         self.replies.close()
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy through which the environment has `url` asked; None for none."""
+    from urllib.request import getproxies, proxy_bypass  # which takes longer to import than all else here
+
+    parts, found = urlsplit(url), getproxies()
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return found.get(parts.scheme) or found.get("all")
 
 
 def replies_path() -> Path:

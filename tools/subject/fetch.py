@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tools.errors import AgentError, BadInput, NotAvailable, StorageError
+from tools.hub_cache import check_hub_cache, hub_cache_is_known
 from tools.subject.folder import check_folder, weight_files
 from tools.subject.names import SMOLLM2, hub_ids
 from tools.subject.smollm2 import fetch_from_index, unpacked_folder
@@ -37,7 +38,7 @@ def cached_folder(name: str) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 
-    for repo in hub_ids(name):
+    for repo in hub_ids(name) if hub_cache_is_known() else []:
         try:
             path = Path(snapshot_download(repo, local_files_only=True, allow_patterns=[f"*{s}" for s in _SUFFIXES]))
         except IncompleteSnapshotError as error:  # what it misses may be nothing that is needed here
@@ -64,6 +65,7 @@ def fetch_model(name: str, progress: Progress | None = None) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils import logging
 
+    check_hub_cache()
     try:
         info = _ask_hub(name)
     except (_OutOfReach, BadInput) as no_hub:
@@ -124,7 +126,6 @@ def _ask_hub(name: str) -> Any:
 
     On a thread, because a name server that never answers cannot be timed out in Python.
     """
-    import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
@@ -149,7 +150,11 @@ def _ask_hub(name: str) -> Any:
             except HfHubHTTPError as error:
                 outcome.append(_OutOfReach(f"{_host()} answered {error.response.status_code}"))
                 return
-            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, KeyError) as error:
+            except ImportError:  # of the one package that a SOCKS proxy needs
+                socks = "a SOCKS proxy needs the package socksio: `pip install socksio`, or set HTTPS_PROXY instead"
+                outcome.append(_OutOfReach(socks))
+                return
+            except Exception as error:  # whatever is in the way: names, proxies, certificates
                 outcome.append(_OutOfReach(f"{_host()} cannot be reached: {_short(error)}"))
                 return
         outcome.append(BadInput(f"unknown model {name!r}: {_host()} has none called {' or '.join(hub_ids(name))}."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,14 @@ from tools.subject.folder import ModelFolder, check_folder
 from tools.subject.names import OWN_NAMES, is_hub_name, short_name
 
 MINI = Path(__file__).parent.parent / "mini" / "weights"
+
+
+def called(model: str, corpus_cached: Callable[[], bool] = lambda: False) -> str:
+    """What a result will call `model`, told before it is opened or fetched; see `resolve`."""
+    if model == "auto":
+        return "gpt2" if cached_folder("gpt2") and corpus_cached() else "mini"
+    folder = _own_folder(model)
+    return _name_of(folder) if folder is not None else short_name(model)
 
 
 def resolve(
@@ -42,11 +51,10 @@ def resolve(
     if model == "mini":
         return _checked(MINI, "mini")
     name = short_name(model)
-    folder = Path(model).expanduser()
-    if model and name not in OWN_NAMES and folder.is_dir():
-        name = "".join(c if c.isprintable() else "_" for c in folder.resolve().name)  # it is shown, and kept in files
-        return _checked(folder, name, trust_remote_code)
-    if folder.is_file():
+    folder = _own_folder(model)
+    if folder is not None:
+        return _checked(folder, _name_of(folder), trust_remote_code)
+    if Path(os.path.expanduser(model)).is_file():
         raise BadInput(f"{model} is a file: give the folder that holds config.json and model.safetensors.")
     if not is_hub_name(model):
         raise BadInput(
@@ -54,6 +62,18 @@ def resolve(
             f"{', '.join(OWN_NAMES)}, a Hugging Face id (owner/name) or a folder in Hugging Face's format."
         )
     return _checked(cached_folder(model) or fetch_model(model, progress), name, trust_remote_code)
+
+
+def _own_folder(model: str) -> Path | None:
+    """The folder that `model` is, where it is one and no name that we know."""
+    folder = Path(os.path.expanduser(model))
+    is_name = not model or model == "mini" or short_name(model) in OWN_NAMES
+    return folder if not is_name and folder.is_dir() else None
+
+
+def _name_of(folder: Path) -> str:
+    """What results call the model of a folder: its name, of characters that can be shown and kept in files."""
+    return "".join(c if c.isprintable() else "_" for c in folder.resolve().name)
 
 
 def _checked(path: Path, name: str, trust_remote_code: bool = False) -> ModelFolder:
