@@ -199,7 +199,7 @@ def test_what_is_not_as_it_was(trace: Path, tmp_path: Path) -> None:
     assert "torch is" in said
     assert "and was 1.0" in said
     assert "--max-seconds 1000" in said
-    assert said.startswith("differs: event 3 (gathered), theta")
+    assert said.startswith("differs: event 4 (gathered), theta")
 
 
 def test_a_dead_neuron(world: Any, tmp_path: Path) -> None:
