@@ -32,11 +32,8 @@ def agent(*arguments: str) -> subprocess.CompletedProcess[str]:
 def model(smollm2: Path) -> Any:
     """Hugging Face's model of the folder."""
     from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
-    yield AutoModelForCausalLM.from_pretrained(smollm2, dtype="float32").eval()
-    logging.enable_progress_bar()
+    return AutoModelForCausalLM.from_pretrained(smollm2, dtype="float32").eval()
 
 
 def logits(model: Any, smollm2: Path) -> Any:

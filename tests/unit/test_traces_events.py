@@ -63,7 +63,7 @@ def test_canonical_takes_numpy_and_our_records() -> None:
         "a": float(np.float32(0.1)),
         "b": [0, 1, 2],
         "c": [True, None],
-        "4": {"layer": 5, "index": 131},
+        "4": {"layer": 5, "index": 131, "is_negative": False},
     }
     assert e.ReadingsRevealed(
         round=1, experiment_ids=["x"], values=np.array([0.1], np.float32), fired=np.array([True])
