@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from types import FrameType
@@ -24,6 +25,9 @@ class Interrupts:
     def __init__(self, *, is_own: bool) -> None:
         self.was_asked = False
         self._is_own = is_own and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._is_own:
+            # Last of all, while the interpreter takes itself apart: everything is said, and handlers work no more.
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
     def end_at_once(self) -> None:
         """From here on there is nothing to save, and Ctrl-C ends the process without a word."""

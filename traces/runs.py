@@ -142,7 +142,8 @@ class RunFolder:
             StorageError: it cannot be written.
         """
         text = json.dumps(canonical(manifest), ensure_ascii=False, indent=2)
-        replace_file(self.path / "run.json", text.encode() + b"\n")
+        # What was typed may hold bytes that are no text: as JSON escapes them, so does this.
+        replace_file(self.path / "run.json", text.encode("utf-8", "backslashreplace") + b"\n")
 
     def remove(self) -> None:
         """Remove the run, and what it has found."""

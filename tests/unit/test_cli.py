@@ -384,3 +384,19 @@ def test_a_disk_that_fills_while_printing_is_a_storage_error(monkeypatch):
     monkeypatch.setattr("sys.stdout", Full())
     with pytest.raises(errors.StorageError, match="the disk is full"):
         output.say("x")
+
+
+def test_ctrl_c_while_the_interpreter_ends_changes_nothing(tmp_path):
+    code = """
+import atexit, os, signal, sys
+class Last:
+    kill, pid, number = os.kill, os.getpid(), signal.SIGINT
+    def __del__(self):  # when modules are taken apart
+        Last.kill(Last.pid, Last.number)
+sys.last = Last()
+from agent.cli import main
+sys.argv = ["agent", "trace", "list"]
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -37,6 +37,11 @@ def test_a_models_name_is_safe_in_a_file_name(model: str, name: str) -> None:
     assert safe_name(model) == name
 
 
+def test_a_manifest_holds_whatever_was_typed(tmp_path: Path) -> None:
+    typed = {"config": {"corpus": "\udcff \\ ␣ \x00"}}
+    assert RunFolder.create(tmp_path, "r1", typed).manifest() == typed
+
+
 @pytest.mark.parametrize(
     ("last", "now"),
     [
