@@ -120,6 +120,8 @@ def _exported(row: ResultRow, runs_dir: Path, shelf: Shelf, display: Display, as
     folder, result = _files(run, row)
     if result.explanation is None:
         raise _Unusable("there is no explanation")
+    if parse_target(result.neuron)[1].is_negative or (result.model_extra or {}).get("always_on"):
+        raise _Unusable("the format knows neurons by what they do above zero alone")
     call, opened = _confirmation(folder)
     manifest = run.manifest()
     try:

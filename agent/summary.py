@@ -7,7 +7,7 @@ import textwrap
 from typing import Any
 
 from tools.records.result import Result, Unscored
-from tools.records.sides import AlwaysOn, OtherSide
+from tools.records.sides import as_told, side_lines
 from traces.causal import causal_lines
 from traces.text import cost_text, one_line, score_text
 
@@ -21,14 +21,10 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
     lines = [f"{result.model}/{result.neuron}: {result.verdict}"]
     if extra.get("reason"):
         lines += _wrapped(f"({extra['reason']})", width)
-    said = result.explanation or "No explanation."
-    if extra.get("always_on"):
-        on = AlwaysOn.model_validate(extra["always_on"])
-        lines += ["", *_wrapped(on.line(result.neuron), width)]
-        said = f"Always on, except: {said}" if result.explanation else said
-    lines += ["", *_wrapped(said, width), ""]
-    if extra.get("other_side"):
-        lines += [*_wrapped(OtherSide.model_validate(extra["other_side"]).line(), width), ""]
+    told = as_told(result.explanation, extra) if result.explanation else "No explanation."
+    lines += ["", *_wrapped(told, width), ""]
+    for line in side_lines(extra | {"neuron": result.neuron}):
+        lines += [*_wrapped(line, width), ""]
 
     for number, meaning in enumerate(extra.get("meanings", []) if result.verdict == "split" else [], 1):
         fired, silenced = meaning["predicted_positive"]["passed"], meaning["minimal_pair"]["passed"]
@@ -39,9 +35,9 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
         lines.append("")
 
     scores = {"sealed score": result.score} | dict(result.baselines)
-    told = {name: score_text(score.model_dump()) for name, score in scores.items()}
-    column = max(len(text) for text in told.values())
-    for name, text in told.items():
+    values = {name: score_text(score.model_dump()) for name, score in scores.items()}
+    column = max(len(text) for text in values.values())
+    for name, text in values.items():
         gain = (extra.get("gains") or {}).get(name) or {}
         more = f"   the explanation's gain over it: {score_text(gain)}" if gain.get("value") is not None else ""
         lines.append(f"  {name.replace('_', '-'):<17}  {text:<{column}}{more}".rstrip())

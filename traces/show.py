@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import parse_target
+from tools.records.sides import as_told, side_lines
 from traces.lines import Line, drawn, section, wrapped
 from traces.models import Model, told_apart
 from traces.runs import NeuronFolder, RunFolder, run_ids
@@ -177,7 +178,10 @@ def _explanation(story: Story, width: int) -> Iterator[str | Line]:
     if not result:
         return
     yield from section("Explanation")
-    yield from wrapped(str(result.get("explanation") or "none"), width)
+    explanation = result.get("explanation")
+    yield from wrapped(as_told(str(explanation), result) if explanation else "none", width)
+    for line in side_lines(result):
+        yield from wrapped(line, width)
     score = result.get("score") or {}
     whole = f"  {'score':<18} {score_text(score)}{how(score)}"
     yield whole if len(whole) <= width else f"  {'score':<18} {score_text(score)}{how(score, is_short=True)}"

@@ -16,13 +16,17 @@ from agent.shelf import Shelf
 from agent.subjects import Subject
 from tools.bench import in_free_words
 from tools.errors import BadInput, NotAvailable
+from tools.evidence.gated import silences
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Unscored
+from tools.records.sides import AlwaysOn
 from tools.rules.explainer import RulesSimulator
 from tools.scoring.calibration import probabilities
 from tools.subject.fetch import cached_folder
 from tools.subject.load import check_neuron
 from tools.subject.names import is_hub_name
+from tools.subject.protocol import SubjectModel
+from tools.subject.sides import side_of
 from traces.console import QuietDisplay
 from traces.story import Story
 
@@ -113,7 +117,10 @@ class LiveReader:
             raise BadInput("the text holds half of a character: copy it again.")
         with self._alone():
             subject, neuron = self._open(manifest)
-            return self._read(subject, neuron, story, text)
+            asked = side_of(subject, neuron)
+            if always_on := story.result.get("always_on"):
+                asked = silences(asked, neuron, AlwaysOn.model_validate(always_on))
+            return self._read(asked, neuron, story, text)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -158,7 +165,7 @@ class LiveReader:
         check_neuron(subject, neuron)
         return subject, neuron
 
-    def _read(self, subject: Subject, neuron: NeuronId, story: Story, text: str) -> Tried:
+    def _read(self, subject: SubjectModel, neuron: NeuronId, story: Story, text: str) -> Tried:
         ids = subject.tokenizer.encode([text])[0]
         if not ids:
             raise BadInput("the text is empty: type at least one character.")
@@ -183,7 +190,7 @@ class LiveReader:
         return Tried(text, subject.name, str(neuron), story.theta, read, notes)
 
     def _levels(
-        self, subject: Subject, story: Story, tokens: np.ndarray[Any, Any], notes: list[str]
+        self, subject: SubjectModel, story: Story, tokens: np.ndarray[Any, Any], notes: list[str]
     ) -> list[float] | None:
         sentence = story.result.get("explanation")
         if not isinstance(sentence, str) or not sentence:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 
 class AlwaysOn(BaseModel):
@@ -46,6 +49,21 @@ class OtherSide(BaseModel):
             f"Its other side, {self.neuron}, goes beyond {self.theta:.3g} on {self.firing_rate:.2%} of tokens, up to "
             f"{self.peak:.3g}{most}."
         )
+
+
+def side_lines(result: Mapping[str, Any]) -> list[str]:
+    """What a result, as plain JSON, says of a gated neuron besides its explanation: a line each, or none."""
+    always_on, other = result.get("always_on"), result.get("other_side")
+    try:
+        lines = [AlwaysOn.model_validate(always_on).line(str(result.get("neuron")))] if always_on else []
+        return [*lines, OtherSide.model_validate(other).line()] if other else lines
+    except ValidationError:  # a trace may come from elsewhere, and hold anything
+        return []
+
+
+def as_told(explanation: str, result: Mapping[str, Any]) -> str:
+    """An explanation as a person should read it: of a neuron that is always on, it says where it is not."""
+    return f"Always on, except: {explanation}" if result.get("always_on") else explanation
 
 
 def _shown(token: str) -> str:

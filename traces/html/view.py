@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tools.records.sides import as_told, side_lines
 from traces.causal import causal_details, causal_lines
 from traces.costs import Role, ToolUse, llm_errors, roles_of, tools_of
 from traces.html import drawing, scores
@@ -31,6 +32,7 @@ class View:
         result: the content of result.json; empty until the run has finished.
         verdict: or the state of a run that has none.
         explanation: the sentence; None where there is none.
+        sides: of a gated neuron, that it is always on, and what its other side does; a line each.
         leader: of a run without a result, who is believed most.
         winner: the hypothesis that the explanation is of.
         score: on sealed text; with a reason where there is none.
@@ -49,6 +51,7 @@ class View:
     result: dict[str, Any]
     verdict: str
     explanation: str | None
+    sides: list[str]
     leader: str | None
     winner: str | None
     answers: list[Answer]
@@ -88,7 +91,8 @@ def view_of(story: Story, run_id: str, manifest: dict[str, Any] | None, prefix: 
         title=f"{begun.model}/{begun.neuron}" if begun else story.path.parent.name,
         result=result,
         verdict=str(result.get("verdict") or story.state),
-        explanation=str(result["explanation"]) if result.get("explanation") else None,
+        explanation=as_told(str(result["explanation"]), result) if result.get("explanation") else None,
+        sides=side_lines(result),
         leader=leader_of(story),
         winner=winner_of(story),
         answers=answers_of(story, ended, excerpts),
