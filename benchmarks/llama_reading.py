@@ -4,7 +4,8 @@ python benchmarks/llama_reading.py                              # 64 texts of 64
 python benchmarks/llama_reading.py --layer 20 --texts 32
 
 The model of `agent fetch smollm2`, one thread, both ways by turns in one process, CPU seconds. The largest difference
-of their values is printed beside the ratio.
+of their values is printed beside the ratio. The peak is that of the reader's own linear map on the matrix of an MLP; the
+bound is the ratio of a reader that did nothing but the multiplications it needs, at that peak.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def main() -> None:
     from transformer_lens.model_bridge import TransformerBridge
 
     from tools.subject.load import load_subject
+    from tools.subject.packed import linear
 
     lean: Any = load_subject("smollm2")
     bridge = TransformerBridge.boot_transformers(str(lean.folder.path), device="cpu", dtype=torch.float32)
@@ -63,11 +65,30 @@ def main() -> None:
         inputs = lean._read(tokens, lengths, given.layer)  # past what it remembers
         found["lean"] = lean.one_neuron(torch.from_numpy(inputs).flatten(0, 1), given.layer, INDEX)
 
-    seconds = timed({"one hook": one_hook, "lean": read}, given.rounds)
+    x, weight = torch.randn(1024, lean.d_model), torch.randn(lean.d_model, 2 * lean.d_mlp)
+    ready = linear(weight, torch.zeros(2 * lean.d_mlp))
+
+    @torch.inference_mode()
+    def multiply() -> None:
+        for _ in range(20):
+            ready(x)
+
+    seconds = timed({"one hook": one_hook, "lean": read, "peak": multiply}, given.rounds)
+    peak = 20 * 2 * x.numel() * 2 * lean.d_mlp / seconds.pop("peak")
+    block = lean._block(0)
+    attention = sum(w.numel() for w in (block._tensor(f"self_attn.{p}_proj.weight") for p in "qkvo"))
+    needed = (
+        2
+        * given.texts
+        * (1 + given.tokens)
+        * ((given.layer + 1) * attention + given.layer * 3 * lean.d_model * lean.d_mlp)
+    )
     n = given.texts * given.tokens
     for name, taken in seconds.items():
         print(f"{name:<10} {n / taken:>8.0f} tokens/s  {seconds['one hook'] / taken:>5.2f} times one hook")
     difference = np.abs(found["lean"].numpy().reshape(found["one hook"].shape) - found["one hook"]).max()
+    print(f"peak {peak / 1e9:.0f} GFLOP/s, of which lean achieves {needed / seconds['lean'] / peak:.0%}; no float32 can "
+          f"exceed {seconds['one hook'] * peak / needed:.2f} times one hook here")  # fmt: skip
     print(f"largest difference {difference:.1e}, largest value {np.abs(found['one hook']).max():.2f}")
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from tools.errors import BadInput
 from tools.subject.lean import LeanModel
@@ -115,9 +116,9 @@ class LeanLlama(LeanModel):
         """
         block = self._block(layer)
         qkv = block.qkv(self._norm(x, block.norm_1)).view(*x.shape[:-1], -1, self._d_head)
-        q, k, v = torch.split(qkv, [self._n_heads, self._n_kv_heads, self._n_kv_heads], dim=-2)
-        cosine, sine = self._at(positions)
-        return _turned(q, cosine, sine), _turned(k, cosine, sine), v
+        turned, v = torch.split(qkv, [self._n_heads + self._n_kv_heads, self._n_kv_heads], dim=-2)
+        q, k = torch.split(_turned(turned, *self._at(positions)), [self._n_heads, self._n_kv_heads], dim=-2)
+        return q, k, v
 
     def add_attention(self, x: torch.Tensor, mixed: torch.Tensor, layer: int) -> None:
         """Add the output of heads, `mixed` [..., head, d_head], to the residual stream `x` [..., d_model] in place."""
@@ -127,7 +128,7 @@ class LeanLlama(LeanModel):
         """Add the MLP's output to the residual stream `x` [..., d_model] in place; returns its neurons [..., d_mlp]."""
         block = self._block(layer)
         gate, up = block.mlp_in(self.mlp_norm(x, layer)).chunk(2, dim=-1)
-        neurons = ACTIVATIONS[self._activation](gate) * up
+        neurons = ACTIVATIONS[self._activation](gate).mul_(up)
         x += block.mlp_out(neurons)
         return neurons
 
@@ -165,15 +166,13 @@ class LeanLlama(LeanModel):
         return self.tensors["norm.weight"].float()
 
     def _norm(self, x: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
-        wide = x.float()
-        return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype) * gain
+        return F.rms_norm(x, (self.d_model,), gain, self.eps)
 
     def _at(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosine and sine [..., n, 1, d_head] at `positions` [..., n], from a table that grows with need."""
+        """Cosine and sine [..., n, 1, d_head / 2] at `positions` [..., n], from a table that grows with need."""
         need = int(positions.max()) + 1 if positions.numel() else 0
         if self._turned is None or len(self._turned[0]) < need:
             angles = torch.arange(max(need, 128)).float()[:, None] * self._turns
-            angles = torch.cat([angles, angles], dim=-1)
             self._turned = angles.cos().to(self.device, self.dtype), angles.sin().to(self.device, self.dtype)
         where = positions.to(self.device)
         cosine, sine = self._turned
@@ -187,8 +186,11 @@ class LeanLlama(LeanModel):
 
 def _turned(x: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:
     """`x` [..., n, head, d_head] with each pair of its dimensions, half a head apart, turned by an angle."""
-    first, second = x.chunk(2, dim=-1)
-    return x * cosine + torch.cat([-second, first], dim=-1) * sine
+    (first, second), out = x.chunk(2, dim=-1), torch.empty_like(x)
+    half = x.shape[-1] // 2
+    torch.mul(first, cosine, out=out[..., :half]).addcmul_(second, sine, value=-1)
+    torch.mul(second, cosine, out=out[..., half:]).addcmul_(first, sine)
+    return out
 
 
 @dataclass(frozen=True)
