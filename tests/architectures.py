@@ -39,7 +39,7 @@ KINDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "transformer.h", "mlp.c_proj",
     ),
     "OpenAIGPT": (OLD_SHAPE, "transformer.h", "mlp.c_proj"),
-    "GPT2": (OLD_SHAPE | {"activation_function": "silu"}, "transformer.h", "mlp.c_proj"),
+    "GPT2": (OLD_SHAPE | {"activation_function": "tanh"}, "transformer.h", "mlp.c_proj"),
     "Qwen3": (SHAPE | LONG | {"num_key_value_heads": 2, "head_dim": 8}, "model.layers", "mlp.down_proj"),
 }  # fmt: skip
 _HEADS = {"OpenAIGPT": "LMHeadModel", "GPT2": "LMHeadModel"}

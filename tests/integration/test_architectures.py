@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent import api
-from agent.cli import main
 from tests.architectures import KINDS, save
 from tools.errors import BadInput
+from traces.results import ResultsDatabase
 
-# one of each way of reading: lean; through the bridge, gated, with MLPs that are no module, and without a final norm
-WHOLE_RUNS = ["Llama", "Qwen2", "Mistral", "GPTNeoX", "Gemma2", "OPT", "OpenAIGPT", "Bloom"]
+WHOLE_RUNS = sorted(KINDS.keys() - {"Mixtral"})
 
 
 def explain(kind: str, target: str, save_tokenizer: Any, world: Any, tmp_path: Path) -> Any:
     save(kind, save_tokenizer, tmp_path / kind)
     return api.explain(
-        target, model=str(tmp_path / kind), corpus=str(world.corpus), corpus_tokens=20_000, budget=4,
+        target, model=str(tmp_path / kind), corpus=str(world.corpus), corpus_tokens=20_000, budget=2,
         runs_dir=tmp_path / "runs",
     )  # fmt: skip
 
@@ -31,25 +29,21 @@ def test_a_whole_run(kind: str, save_tokenizer: Any, world: Any, tmp_path: Path)
     assert result.model == kind
     assert result.verdict != "dead"
     assert result.score.value is not None
-    is_gated = kind in ("Llama", "Qwen2", "Mistral", "Gemma2")
+    is_gated = kind in ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma2")
     assert ("other_side" in (result.model_extra or {})) == is_gated
     # that the model could be read to its output: what the neuron does there is known
     assert result.causal["beside_peers"].get("divergence") is not None
 
 
-def test_the_negative_side_is_a_neuron_of_its_own(
-    save_tokenizer: Any, world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_negative_side_is_a_neuron_of_its_own(save_tokenizer: Any, world: Any, tmp_path: Path) -> None:
     negative = explain("Llama", "L1N5-", save_tokenizer, world, tmp_path)
     positive = explain("Llama", "L1N5", save_tokenizer, world, tmp_path)
     assert (negative.neuron, positive.neuron) == ("L1N5-", "L1N5")
     assert negative.other_side["neuron"] == "L1N5"
     assert positive.other_side["theta"] == pytest.approx(negative.theta, abs=1e-5)
     assert negative.sealed_opening == positive.sealed_opening == 1
-    main(["results", "list", "--runs-dir", str(tmp_path / "runs"), "--json"])
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {row["neuron"] for row in rows} == {"L1N5-", "L1N5"}
-    assert {(row["layer"], row["idx"]) for row in rows} == {(1, 5)}
+    rows = ResultsDatabase(tmp_path / "runs").select()
+    assert {(row.neuron, row.layer, row.idx) for row in rows} == {("L1N5-", 1, 5), ("L1N5", 1, 5)}
 
 
 def test_a_model_without_gates_has_no_negative_side(world: Any, tmp_path: Path) -> None:
@@ -61,7 +55,3 @@ def test_a_model_without_gates_has_no_negative_side(world: Any, tmp_path: Path) 
 def test_a_mixture_of_experts_is_refused(save_tokenizer: Any, world: Any, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="mixture of experts"):
         explain("Mixtral", "L1N5", save_tokenizer, world, tmp_path)
-
-
-def test_every_kind_is_known_to_the_reader_s_test() -> None:
-    assert set(WHOLE_RUNS) <= set(KINDS)

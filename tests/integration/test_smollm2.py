@@ -83,9 +83,12 @@ def test_a_neuron_is_read(smollm2: Path) -> None:
 @pytest.mark.skipif(CORPUS is None, reason="NEURON_AGENT_TEST_CORPUS names no English corpus")
 @pytest.mark.parametrize("layer", [2, 8, 20])
 def test_a_whole_run(layer: int, smollm2: Path) -> None:
-    done = agent("explain", f"L{layer}N321", "--budget", "6", "--corpus", str(CORPUS), "--json")
+    text = "--corpus", str(CORPUS), "--corpus-tokens", "60000"  # on one thread a minute, where the default takes three
+    done = agent("explain", f"L{layer}N321", "--budget", "6", *text, "--json")
     assert done.returncode == 0, done.stderr
     result = Result.model_validate_json(done.stdout)
     assert (result.model, result.neuron) == ("smollm2", f"L{layer}N321")
+    assert result.other_side["neuron"] == f"L{layer}N321-"
+    assert result.other_side["firing_rate"] > 0
     written = Path(result.trace).with_name("result.json")
     assert Result.model_validate_json(written.read_text(encoding="utf-8")) == result
