@@ -31,6 +31,7 @@ from tools.rules.explainer import RulesExplainer, RulesSimulator
 from tools.rules.tables import AllTokens, ListedTokens
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.protocol import SubjectModel
+from tools.subject.sides import ModelView
 from traces.console import Display
 
 
@@ -84,7 +85,7 @@ def open_bench(
     display.note(f"{subject.name}/{neuron} on {_described(config, index, corpus)}")
     scan = shelf.scan(subject, corpus, neuron.layer, display)
     evidence = neuron_evidence(scan, neuron, sought_excerpts(index, neuron) if index else None)
-    if silences_of_always_on and subject.is_gated and (found := always_on(evidence)) is not None:
+    if silences_of_always_on and isinstance(subject, ModelView) and (found := always_on(evidence)) is not None:
         subject = silences(subject, neuron, found)
         scan = scan.asked_of(subject)
         evidence = neuron_evidence(scan, neuron, always_on=found)

@@ -9,12 +9,16 @@ import numpy as np
 from agent.subjects import open_model, open_neuron
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
+from tools.subject.sides import ModelView
 from traces.console import Display, QuietDisplay
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One neuron on one text: token strings, and the raw post-GELU value at each; BOS is not among them."""
+    """One neuron on one text: token strings, and the raw value at each; BOS is not among them.
+
+    Of a negative side (`L8N321-`) the values have their sign turned.
+    """
 
     model: str
     neuron: NeuronId
@@ -40,6 +44,7 @@ def read(
         raise BadInput(f"{what}: give at least one letter.")
     tokens = np.array([ids], dtype=np.int32)
     inputs = subject.mlp_input(tokens, np.array([len(ids)]), neuron.layer)
-    values = subject.neuron_values(inputs, neuron.layer, neuron.index)[0]
+    read_values = subject.signed_values if isinstance(subject, ModelView) else subject.neuron_values
+    values = read_values(inputs, neuron.layer, neuron.index)[0]
     strings = subject.tokenizer.token_strings()
     return Reading(subject.name, neuron, [strings[i] for i in ids], [float(v) for v in values])

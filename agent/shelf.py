@@ -129,7 +129,7 @@ class Shelf:
         """
         excerpt_width(subject)  # what is too short should be said before a corpus is read
         # An index holds the largest values of neurons, so it knows nothing of their other side.
-        is_negative = isinstance(subject, ModelView)
+        is_negative = isinstance(subject, ModelView) and subject.is_negative
         if config.index not in ("auto", "none") and (config.corpus_tokens or config.planted or is_negative):
             given = "--corpus-tokens" if config.corpus_tokens else "--planted"
             given = "the minus sign" if is_negative else given

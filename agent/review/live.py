@@ -26,7 +26,7 @@ from tools.subject.fetch import cached_folder
 from tools.subject.load import check_neuron
 from tools.subject.names import is_hub_name
 from tools.subject.protocol import SubjectModel
-from tools.subject.sides import side_of
+from tools.subject.sides import ModelView, side_of
 from traces.console import QuietDisplay
 from traces.story import Story
 
@@ -118,7 +118,8 @@ class LiveReader:
         with self._alone():
             subject, neuron = self._open(manifest)
             asked = side_of(subject, neuron)
-            if always_on := story.result.get("always_on"):
+            always_on = story.result.get("always_on")
+            if always_on and isinstance(asked, ModelView):
                 asked = silences(asked, neuron, AlwaysOn.model_validate(always_on))
             return self._read(asked, neuron, story, text)
 

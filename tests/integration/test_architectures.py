@@ -41,6 +41,7 @@ def test_the_negative_side_is_a_neuron_of_its_own(save_tokenizer: Any, world: An
     assert (negative.neuron, positive.neuron) == ("L1N5-", "L1N5")
     assert negative.other_side["neuron"] == "L1N5"
     assert positive.other_side["theta"] == pytest.approx(negative.theta, abs=1e-5)
+    assert negative.other_side["theta"] == pytest.approx(positive.theta, abs=1e-5)
     assert negative.sealed_opening == positive.sealed_opening == 1
     rows = ResultsDatabase(tmp_path / "runs").select()
     assert {(row.neuron, row.layer, row.idx) for row in rows} == {("L1N5-", 1, 5), ("L1N5", 1, 5)}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tools.errors import BadInput
-from tools.evidence.gated import always_on, other_side, silences
+from tools.evidence import gated
+from tools.evidence.gated import always_on, silences
 from tools.records.neuron import NeuronId, parse_target
 from tools.subject.sides import ModelView, side_of
 
@@ -17,6 +18,9 @@ class Gated:
     """Neuron i is dimension i of its input; its output weights are its index."""
 
     name, fingerprint, n_layers, d_mlp, d_model, n_ctx, is_gated = "gated", "g" * 64, 1, 4, 4, 63, True
+
+    def mlp_input(self, tokens, lengths, layer):
+        return INPUTS
 
     def neuron_values(self, mlp_input, layer, index):
         return mlp_input[..., index]
@@ -53,7 +57,11 @@ def test_the_negative_side_is_the_same_model_with_its_values_turned():
     view = side_of(Gated(), NeuronId(0, 1, is_negative=True))
     assert view.fingerprint == "g" * 64
     np.testing.assert_array_equal(view.neuron_values(INPUTS, 0, 1), [[2, 0]])
-    np.testing.assert_array_equal(view.ablate(None, None, 0, 1, np.array([5.0])), [-5])
+    np.testing.assert_array_equal(view.neuron_values(INPUTS, 0, 2), [[0, 0]])  # that is above zero
+    np.testing.assert_array_equal(view.signed_values(INPUTS, 0, 2), [[-3, 0]])
+    np.testing.assert_array_equal(view.ablate(None, None, 0, 1, np.array([[5.0, 0]])), [[-5, 0]])
+    # of a value on the other side nothing is replaced
+    np.testing.assert_array_equal(view.ablate(None, None, 0, 2, np.array([[5.0, 0]])), [[-2, 0]])
     np.testing.assert_array_equal(view.ablate_last(None, None, 0, np.array([1]), np.array([5.0]), None), [-5])
     np.testing.assert_array_equal(view.output_weights(0, 1), [-1, 2, -3])
     assert view.logit_effects(0, 1, 2) == ([("b", 2.0)], [("c", -3.0), ("a", -1.0)])
@@ -75,41 +83,62 @@ def test_of_a_neuron_that_is_always_on_silence_is_what_fires(negative):
     view = silences(side_of(Gated(), neuron), neuron, found)
     told = view.neuron_values(sign * INPUTS, 0, 2)
     np.testing.assert_array_equal(told, [[2, 0]])  # rest 5, value 3; padding stays 0
-    # what is told goes back to the raw value that it was
-    np.testing.assert_array_equal(view.ablate(None, None, 0, 2, told[0, :1]), [sign * 3])
+    np.testing.assert_array_equal(view.neuron_values(sign * 3 * INPUTS, 0, 2), [[0, 0]])  # more than at rest
     np.testing.assert_array_equal(view.output_weights(0, 2), -sign * np.array([1, -2, 3]))
+    # what is told goes back to the raw value that it was
+    np.testing.assert_array_equal(view.ablate_last(None, None, 0, np.array([2]), told[0, :1], None), [sign * 3])
     # every other neuron of the layer is told as before
-    np.testing.assert_array_equal(view.neuron_values(INPUTS, 0, 1), sign * INPUTS[..., 1])
+    np.testing.assert_array_equal(view.neuron_values(INPUTS, 0, 1), np.maximum(sign * INPUTS[..., 1], 0))
 
 
-def evidence(values, tokens, on=None, theta=0.5):
-    values, tokens = np.array([values], dtype=np.float32), np.array([tokens], dtype=np.int32)
-    explore = SimpleNamespace(values=values, excerpts=SimpleNamespace(tokens=tokens, mask=tokens >= 0), drawn=[0])
-    explore.take = lambda rows: explore
-    return SimpleNamespace(explore=explore, theta=theta, neuron=NeuronId(0, 0), always_on=on)
+class Scan:
+    """One excerpt of tokens and raw values of neuron 0."""
+
+    def __init__(self, values, tokens):
+        self.values = np.array([values], dtype=np.float32)
+        self.excerpts = SimpleNamespace(tokens=np.array([tokens], dtype=np.int32))
+        self.excerpts.mask = self.excerpts.tokens >= 0
+
+    def asked_of(self, view):
+        told = np.maximum(-self.values if view.is_negative else self.values, 0)
+        return SimpleNamespace(values=told, excerpts=self.excerpts)
 
 
-def test_the_other_side_is_told_with_its_tokens():
-    found = other_side(evidence([1, -2, -2, 0.2, -1, -1, 9], [0, 1, 1, 2, 0, 0, -1]), ["a", " b\n", "c"])
+def turned(values, tokens, strings, monkeypatch, is_negative=False):
+    neuron = NeuronId(0, 0, is_negative)
+    monkeypatch.setattr(gated, "explore_readings", lambda asked, index: asked)
+    return gated.other_side(Scan(values, tokens), side_of(Gated(), neuron), neuron, strings)
+
+
+def test_the_other_side_is_told_with_its_tokens(monkeypatch):
+    found = turned([1, -2, -2, 0.2, -1, -1, 9], [0, 1, 1, 2, 0, 0, -1], ["a", " b\n", "c"], monkeypatch)
     assert found.neuron == "L0N0-"
     assert found.peak == 2
     assert found.firing_rate == pytest.approx(4 / 6)
     assert found.tokens == [" b\n", "a"]
     assert "L0N0-, goes beyond 0.6 on 66.67% of tokens, up to 2, most on `␣b\\n`, `a`" in found.line()
-    assert "never fires" in other_side(evidence([1, 2], [0, 1]), ["a", "b"]).line()
+    assert "never fires" in turned([1, 2], [0, 1], ["a", "b"], monkeypatch).line()
+
+
+def test_the_other_side_of_the_negative_is_the_positive(monkeypatch):
+    found = turned([3, -9, 0, 0], [0, 1, 1, 1], ["a", "b"], monkeypatch, is_negative=True)
+    assert (found.neuron, found.peak, found.tokens) == ("L0N0", 3, ["a"])
 
 
 def test_what_is_always_on():
-    on = always_on(evidence([3, 3, 4, 3, 3, 3, 3, 3, 0, 3], range(10)))
+    def evidence(values):
+        scan = Scan(values, range(len(values)))
+        explore = SimpleNamespace(values=scan.values, excerpts=scan.excerpts, drawn=[0])
+        explore.take = lambda rows: explore
+        return SimpleNamespace(explore=explore, theta=0.5)
+
+    on = always_on(evidence([3, 3, 4, 3, 3, 3, 3, 3, 0, 3]))
     assert (on.share, on.rest) == (0.9, 3)
-    assert always_on(evidence([3, 0, 4, 0, 3], range(5))) is None
-    # of the raw value the other side is told, not of how far it fell below its rest
-    turned = other_side(evidence([0, 0, 5, 0], [0, 0, 1, 1], on=on), ["a", "b"])
-    assert turned.peak == 2
+    assert always_on(evidence([3, 0, 4, 0, 3])) is None
 
 
-def test_a_view_of_a_view_is_of_the_model():
-    base = Gated()
-    neuron = NeuronId(0, 1, is_negative=True)
-    assert silences(side_of(base, neuron), neuron, SimpleNamespace(rest=1.0)).base is base
-    assert isinstance(side_of(base, neuron), ModelView)
+def test_a_gated_model_is_asked_about_one_side():
+    view = side_of(Gated(), NeuronId(0, 1))
+    assert isinstance(view, ModelView)
+    np.testing.assert_array_equal(view.neuron_values(INPUTS, 0, 1), [[0, 0]])
+    np.testing.assert_array_equal(view.neuron_values(INPUTS, 0, 2), [[3, 0]])

@@ -14,6 +14,7 @@ from tools.evidence.gated import other_side
 from tools.records.result import Unscored
 from tools.records.sides import AlwaysOn, OtherSide
 from tools.roles import AsksAnLLM, Explainer, Proposal, WrittenText
+from tools.subject.sides import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
 
 
@@ -102,9 +103,14 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
             n_development=len(evidence.development),
             sealed_sizes=evidence.sealed.sizes,
             firing_rate=round(float((values > evidence.theta).mean()), 8),
-            other_side=other_side(evidence, bench.vocabulary.strings) if bench.subject.is_gated else None,
+            other_side=told_of_the_other_side(),
             always_on=evidence.always_on,
         )
+
+    def told_of_the_other_side() -> OtherSide | None:
+        view = bench.subject
+        strings = bench.vocabulary.strings
+        return other_side(bench.scan, view, evidence.neuron, strings) if isinstance(view, ModelView) else None
 
     def lookup(_: Lookup, rng: np.random.Generator) -> Proposals:
         sentence, form = bench.lookup_sentence, "token-lookup-30"

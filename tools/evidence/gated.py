@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tools.evidence.neighbours import explore_readings
 from tools.evidence.neuron import NeuronEvidence, threshold
+from tools.evidence.scan import LayerScan
 from tools.records.neuron import NeuronId
 from tools.records.sides import AlwaysOn, OtherSide
-from tools.subject.protocol import SubjectModel
 from tools.subject.sides import ModelView
 
 ALWAYS_ON_SHARE = 0.8
@@ -27,18 +28,25 @@ def always_on(evidence: NeuronEvidence) -> AlwaysOn | None:
     return AlwaysOn(share=round(share, 6), theta=round(evidence.theta, 6), rest=round(float(np.median(values)), 6))
 
 
-def silences(subject: SubjectModel, neuron: NeuronId, found: AlwaysOn) -> ModelView:
-    """The model as it is asked where a neuron that is always on goes silent; `subject` is asked about its side."""
-    base = subject.base if isinstance(subject, ModelView) else subject
-    return ModelView(base, neuron.is_negative, (neuron, found.rest))
+def silences(view: ModelView, neuron: NeuronId, found: AlwaysOn) -> ModelView:
+    """The model as it is asked where a neuron that is always on goes silent; `view` asks about its side."""
+    return ModelView(view.base, neuron.is_negative, (neuron, found.rest))
 
 
-def other_side(evidence: NeuronEvidence, strings: list[str]) -> OtherSide:
-    """What the other side of a gated neuron does."""
-    explore = evidence.explore.take(evidence.explore.drawn)
+def other_side(scan: LayerScan, view: ModelView, neuron: NeuronId, strings: list[str]) -> OtherSide:
+    """What the other side of a gated neuron does on explore text.
+
+    Args:
+        scan: its layer.
+        view: the model as it is asked about this side.
+        neuron: this side.
+        strings: of the model's tokens.
+    """
+    other = neuron.other_side()
+    asked = scan.asked_of(ModelView(view.base, other.is_negative))
+    explore = explore_readings(asked, neuron.index)
     mask = explore.excerpts.mask
-    told, tokens = explore.values[mask], explore.excerpts.tokens[mask]
-    values = -told if evidence.always_on is None else told - evidence.always_on.rest
+    values, tokens = explore.values[mask], explore.excerpts.tokens[mask]
     theta = threshold(values)
     fires = values > theta
     counts = np.bincount(tokens[fires], minlength=len(strings))
@@ -46,7 +54,7 @@ def other_side(evidence: NeuronEvidence, strings: list[str]) -> OtherSide:
     sums[counts < min(_MIN_COUNT, int(counts.max(initial=0)))] = 0
     order = np.argsort(-sums, kind="stable")[:_N_TOKENS]
     return OtherSide(
-        neuron=str(evidence.neuron.other_side()),
+        neuron=str(other),
         theta=round(theta, 6),
         firing_rate=round(float(fires.mean()), 8),
         peak=round(float(values.max(initial=0)), 6),

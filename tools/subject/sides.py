@@ -2,6 +2,7 @@
 
 Everything that is built on a subject model asks where a neuron's value is large. A view turns another question into
 that one, and leaves the model as it is: the scan of a layer, which holds what goes into its neurons, serves all views.
+What is not asked about counts as 0, since an explanation of one side has nothing to say of the other.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class ModelView:
     """Implements `SubjectModel` and `Interventions` of `tools.subject.protocol` over a model and a question.
 
-    Values are told as they are asked for: `sign * value`, and of the neuron `silent` its resting value minus that.
+    Values are told as they are asked for, and are never below 0: `sign * value`, or how far the neuron `silent` falls
+    below its value at rest. What is replaced is what was told; the rest of the neuron's value stays as it is.
 
     Args:
         base: the model.
@@ -97,11 +99,14 @@ class ModelView:
 
     def neuron_values(self, mlp_input: FloatArray, layer: int, index: int) -> FloatArray:
         """Values as this view tells them, shape [...]; 0 where the input is padding."""
-        values = self.base.neuron_values(mlp_input, layer, index)
+        told = np.maximum(self.signed_values(mlp_input, layer, index), 0)
+        return told if self._told(layer, index)[1] == 0 else np.where(mlp_input.any(axis=-1), told, 0)
+
+    def signed_values(self, mlp_input: FloatArray, layer: int, index: int) -> FloatArray:
+        """The same with what is not asked about below 0, for whoever wants to look; shape [...]."""
         scale, shift = self._told(layer, index)
-        if not shift:
-            return scale * values
-        return np.where(mlp_input.any(axis=-1), shift + scale * values, 0).astype(np.float32)
+        values: FloatArray = shift + scale * self.base.neuron_values(mlp_input, layer, index)
+        return values
 
     def generate(
         self, prompts: Sequence[str], n_tokens: int, temperature: float, rng: np.random.Generator
@@ -113,7 +118,10 @@ class ModelView:
         self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int, index: int, replacement: FloatArray
     ) -> FloatArray:
         """Replace a neuron by values as this view tells them; see the model's own."""
-        return self.base.interventions().ablate(tokens, lengths, layer, index, self._raw(layer, index, replacement))
+        inputs = self.base.mlp_input(tokens, lengths, layer)
+        kept = np.minimum(self.signed_values(inputs, layer, index), 0)
+        raw = self._raw(layer, index, replacement + kept)
+        return self.base.interventions().ablate(tokens, lengths, layer, index, raw)
 
     def ablate_last(
         self,
@@ -124,7 +132,7 @@ class ModelView:
         values: FloatArray,
         watched: NDArray[np.int64],
     ) -> LastTokenEffect:
-        """Set neurons at the last tokens to values as this view tells them; see the model's own."""
+        """Set neurons at the last tokens, where they fire, to values as this view tells them; see the model's own."""
         pairs = zip(indices.tolist(), values, strict=True)
         raw = np.array([self._raw(layer, index, value) for index, value in pairs], dtype=np.float32)
         return self.base.interventions().ablate_last(tokens, lengths, layer, indices, raw, watched)
@@ -154,16 +162,16 @@ class ModelView:
 
 
 def side_of(subject: SubjectModel, neuron: NeuronId) -> SubjectModel:
-    """The model as it is asked about a neuron's side.
+    """The model as it is asked about a neuron's side; the model itself where neurons have but one.
 
     Raises:
         BadInput: the negative side is meant, and the model's neurons have none.
     """
-    if not neuron.is_negative:
+    if not subject.is_gated and not neuron.is_negative:
         return subject
     if not subject.is_gated:
         raise BadInput(
             f"the neurons of {subject.name} have no negative side, because its MLPs have no gate: "
             f"ask for {neuron.other_side()}."
         )
-    return ModelView(subject, is_negative=True)
+    return ModelView(subject, neuron.is_negative)
