@@ -28,11 +28,12 @@ def test_a_whole_run(kind: str, save_tokenizer: Any, world: Any, tmp_path: Path)
     result = explain(kind, "L1N5", save_tokenizer, world, tmp_path)
     assert result.model == kind
     assert result.verdict != "dead"
-    assert result.score.value is not None
+    # random weights: a neuron may fire on too little of a short text for a score, and then says so
+    assert result.score.value is not None or result.score.reason.startswith("too few documents")
     is_gated = kind in ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma2")
     assert ("other_side" in (result.model_extra or {})) == is_gated
-    # that the model could be read to its output: what the neuron does there is known
-    assert result.causal["beside_peers"].get("divergence") is not None
+    # the model could be read to its output
+    assert len(result.causal["output"]["promoted"]) > 0
 
 
 def test_the_negative_side_is_a_neuron_of_its_own(save_tokenizer: Any, world: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tools.errors import BadInput
 from tools.evidence import gated
 from tools.evidence.gated import always_on, silences
 from tools.records.neuron import NeuronId, parse_target
+from tools.records.sides import as_told, side_lines
 from tools.subject.sides import ModelView, side_of
 
 
@@ -132,9 +133,10 @@ def test_what_is_always_on():
         explore.take = lambda rows: explore
         return SimpleNamespace(explore=explore, theta=0.5)
 
-    on = always_on(evidence([3, 3, 4, 3, 3, 3, 3, 3, 0, 3]))
-    assert (on.share, on.rest) == (0.9, 3)
+    on = always_on(evidence([*[3] * 38, 200, 0]))  # a burst changes nothing
+    assert (on.share, on.rest, on.above) == (0.975, 3, pytest.approx(0.9))
     assert always_on(evidence([3, 0, 4, 0, 3])) is None
+    assert always_on(evidence([0.05] * 40)) is None
 
 
 def test_a_gated_model_is_asked_about_one_side():
@@ -142,3 +144,12 @@ def test_a_gated_model_is_asked_about_one_side():
     assert isinstance(view, ModelView)
     np.testing.assert_array_equal(view.neuron_values(INPUTS, 0, 1), [[0, 0]])
     np.testing.assert_array_equal(view.neuron_values(INPUTS, 0, 2), [[3, 0]])
+
+
+def test_an_explanation_of_silences_is_told_as_that():
+    on = {"always_on": {"share": 0.99, "above": 1, "rest": 3}, "neuron": "L0N1"}
+    assert as_told("Fires on `a` (10).", on) == "Always on, except that it goes silent on `a` (10)."
+    assert as_told("It fires on names.", on) == "Always on, except that it goes silent: It fires on names."
+    assert as_told("Fires on `a` (10).", {}) == "Fires on `a` (10)."
+    assert side_lines(on)[0].startswith("L0N1 is always on: above 1 on 99.0% of tokens, 3 at rest.")
+    assert side_lines({"other_side": {"neuron": 3}}) == []  # of a trace that comes from elsewhere

@@ -5,27 +5,32 @@ from __future__ import annotations
 import numpy as np
 
 from tools.evidence.neighbours import explore_readings
-from tools.evidence.neuron import NeuronEvidence, threshold
+from tools.evidence.neuron import MIN_THETA, NeuronEvidence, threshold
 from tools.evidence.scan import LayerScan
 from tools.records.neuron import NeuronId
 from tools.records.sides import AlwaysOn, OtherSide
 from tools.subject.sides import ModelView
 
-ALWAYS_ON_SHARE = 0.8
-"""Share of explore tokens above theta from which a neuron counts as always on."""
+ALWAYS_ON_SHARE = 0.95
+ON_AT = 0.3
+"""A neuron counts as always on when so much of explore text is above so much of its median value."""
 
 _N_TOKENS = 6
 _MIN_COUNT = 2
 
 
 def always_on(evidence: NeuronEvidence) -> AlwaysOn | None:
-    """Whether a neuron is above its threshold on nearly all text, so that what it tells is where it is not."""
+    """Whether a neuron stays near one value on nearly all text, so that what it tells is where it does not.
+
+    Not by its theta, which hangs on its very largest values: one that is on everywhere may burst on a few tokens.
+    """
     explore = evidence.explore.take(evidence.explore.drawn)
     values = explore.values[explore.excerpts.mask]
-    share = float((values > evidence.theta).mean())
-    if share < ALWAYS_ON_SHARE:
+    rest = float(np.median(values))
+    share = float((values > ON_AT * rest).mean())
+    if rest < MIN_THETA or share < ALWAYS_ON_SHARE:
         return None
-    return AlwaysOn(share=round(share, 6), theta=round(evidence.theta, 6), rest=round(float(np.median(values)), 6))
+    return AlwaysOn(share=round(share, 6), above=round(ON_AT * rest, 6), rest=round(rest, 6))
 
 
 def silences(view: ModelView, neuron: NeuronId, found: AlwaysOn) -> ModelView:

@@ -9,16 +9,16 @@ from pydantic import BaseModel, ValidationError
 
 
 class AlwaysOn(BaseModel):
-    """A neuron that is nearly always on: the share of tokens above `theta`, and its median value, `rest`, both raw."""
+    """A neuron that is nearly always on: `share` of its tokens are above `above`, and its median value is `rest`."""
 
     share: float
-    theta: float
+    above: float
     rest: float
 
     def line(self, neuron: str) -> str:
         """What that means for whoever reads an explanation."""
         return (
-            f"{neuron} is always on: above {self.theta:.3g} on {self.share:.1%} of tokens, {self.rest:.3g} at rest. "
+            f"{neuron} is always on: above {self.above:.3g} on {self.share:.1%} of tokens, {self.rest:.3g} at rest. "
             "What is explained is where it goes silent, and values say how far it falls below its rest."
         )
 
@@ -63,7 +63,11 @@ def side_lines(result: Mapping[str, Any]) -> list[str]:
 
 def as_told(explanation: str, result: Mapping[str, Any]) -> str:
     """An explanation as a person should read it: of a neuron that is always on, it says where it is not."""
-    return f"Always on, except: {explanation}" if result.get("always_on") else explanation
+    if not result.get("always_on"):
+        return explanation
+    is_rule = explanation.startswith("Fires ")
+    told = f" {explanation.removeprefix('Fires ')}" if is_rule else f": {explanation}"
+    return f"Always on, except that it goes silent{told}"
 
 
 def _shown(token: str) -> str:
