@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tools.records.result import Result
 from tools.subject.folder import read_json
+from tools.subject.load import load_subject
 from tools.subject.smollm2 import GGUF
 from tools.subject.tokenizer import load_tokenizer
 
@@ -78,6 +80,25 @@ def test_a_neuron_is_read(smollm2: Path) -> None:
     reading = json.loads(done.stdout)
     assert (reading["model"], reading["neuron"]) == ("smollm2", "L8N321")
     assert "".join(reading["tokens"]) == SAYING
+
+
+@pytest.mark.parametrize("layer", [0, 8, 20, 29])
+def test_its_neurons_are_read_as_hugging_face_computes_them(layer: int, model: Any, smollm2: Path) -> None:
+    import torch
+
+    subject = load_subject("smollm2")
+    ids = subject.tokenizer.encode([SAYING + " Paris, and in 1984 he solved the problem by getting rid of it."])[0]
+    seen: list[Any] = []
+    down = model.model.layers[layer].mlp.down_proj
+    handle = down.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    with torch.no_grad():
+        model(torch.tensor([[subject.bos, *ids]]))
+    handle.remove()
+    expected = seen[0][0, 1:].numpy()
+    inputs = subject.mlp_input(np.array([ids], dtype=np.int32), np.array([len(ids)]), layer)
+    for index in (0, 321, 1535):
+        values = subject.neuron_values(inputs, layer, index)[0]
+        np.testing.assert_allclose(values, expected[:, index], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.skipif(CORPUS is None, reason="NEURON_AGENT_TEST_CORPUS names no English corpus")
