@@ -1,0 +1,64 @@
+"""Inflected forms and frequencies of English words, from packages that only `compile` needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from importlib import import_module
+from typing import Any, Protocol
+
+from tools.errors import BadInput
+
+Forms = Mapping[str, tuple[str, ...]]
+_UPOS = {"n": "NOUN", "v": "VERB", "a": "ADJ", "r": "ADV"}
+_PLAIN = {"n": "NN", "v": "VB", "a": "JJ", "r": "RB"}
+
+
+class Inflector(Protocol):
+    """What `compile` asks about single words."""
+
+    def forms(self, word: str, pos: str) -> Forms:
+        """By Penn tag (NN, NNS, VB, VBD, VBN, VBG, VBZ, JJ, JJR, JJS, RB, ...) the forms of a lemma; pos is n, v, a or r."""
+        ...
+
+    def frequency(self, word: str) -> float:
+        """How often the word is used, on the Zipf scale: 0 never, 3 once in a million words, 6 once in a thousand."""
+        ...
+
+
+class English:
+    """LemmInflect's inflections (NIH's SPECIALIST Lexicon) and wordfreq's frequencies."""
+
+    def forms(self, word: str, pos: str) -> Forms:
+        """As `Inflector.forms`; a form that is never used is left out."""
+        return _inflected(self._lemminflect, self.frequency, word, pos)
+
+    def frequency(self, word: str) -> float:
+        """As `Inflector.frequency`."""
+        return float(self._wordfreq.zipf_frequency(word, "en"))
+
+    @cached_property
+    def _lemminflect(self) -> Any:
+        return _needed("lemminflect")
+
+    @cached_property
+    def _wordfreq(self) -> Any:
+        return _needed("wordfreq")
+
+
+@lru_cache(maxsize=None)
+def _inflected(lemminflect: Any, frequency: Any, word: str, pos: str) -> Forms:
+    found = dict(lemminflect.getAllInflections(word, upos=_UPOS[pos]))
+    if not found and pos in "nv":
+        found = dict(lemminflect.getAllInflectionsOOV(word, upos=_UPOS[pos]))
+    if pos == "v" and "VBD" in found:
+        found.setdefault("VBN", found["VBD"])
+    used = {tag: tuple(form for form in forms if form == word or frequency(form) >= 1.0) for tag, forms in found.items()}
+    return {**{tag: forms for tag, forms in used.items() if forms and tag != "VBP"}, _PLAIN[pos]: (word,)}
+
+
+def _needed(package: str) -> Any:
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise BadInput(f"{package} is needed to compile the classes and is not installed: pip install {package}.") from error

@@ -1,0 +1,121 @@
+"""Words of a text that is given as tokens, however its tokenizer cuts them.
+
+What is a word:
+
+- A run of letters, with accents and inner apostrophes: "don't" and "o'clock" are one word. The endings 's, 're, 've,
+  'll, 'd and 'm are words of their own, so that "John" of "John's" is a first name.
+- A number, with its commas and points and an ending: "12,345.67", "3.11.2", "21st", "1990s".
+- Letters with points between: "U.S.", "e.g.".
+- Every mark of punctuation for itself; `").` is three. Operators such as `==` and `->`, and runs of `.`, `-`, `=`, `_`,
+  `*`, `#` or a backtick are one.
+- Hyphens cut: "well-known" is three words, a hyphen among them.
+- Identifiers are cut into their parts, since it is the parts that mean something: `get_user_name` is get, _, user, _,
+  name, and `getUserName` is get, User, Name. Nothing is cut where a part would have one letter (iPhone), nor after Mc or
+  Mac. Letters and digits stay together (GPT2, 0x1F).
+
+Spaces and line ends belong to no word. Scripts that write no spaces give one word for each run of letters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, its first and last token, and where it stands in the text: characters `start` up to before `end`."""
+
+    text: str
+    first: int
+    last: int
+    start: int
+    end: int
+
+    @property
+    def key(self) -> str:
+        """The word with a straight apostrophe, for looking it up."""
+        return self.text.replace("’", "'")
+
+
+def _marks() -> str:
+    """The characters that are written onto letters, for a character class: `\\w` leaves them out."""
+    marks = [c for c in range(0x300, 0x10000) if unicodedata.category(chr(c))[0] == "M" and not 0xFE00 <= c <= 0xFE0F]
+    ranges: list[list[int]] = []
+    for mark in marks:
+        if ranges and ranges[-1][1] == mark - 1:
+            ranges[-1][1] = mark
+        else:
+            ranges.append([mark, mark])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
+
+
+_LETTER = rf"(?:[^\W\d_][{_marks()}]*)"
+_CLITIC = r"['’](?i:s|re|ve|ll|d|m)\b"
+_WORD = re.compile(
+    rf"(?<![^\W_])(?:[A-Za-z]\.){{2,}}(?![^\W_])"
+    rf"|(?<=[\w)\]]){_CLITIC}"
+    rf"|\d+(?:,\d{{3}}(?!\d))*(?:\.\d+)*(?:st|nd|rd|th|s)?(?![^\W_])"
+    rf"|(?:{_LETTER}|\d)+(?:(?!{_CLITIC})['’]{_LETTER}+)*"
+    r"|\*\*=|//=|==+|!=|<=|>=|->|=>|:=|[-+/*%&|^]=|//|\.{2,}|-{2,}|_+|\*{2,}|\#{2,}|`{2,}|�+|\S"
+)
+_HUMP = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+_SCOTTISH = re.compile(r"Ma?c[A-Z]")
+
+
+class TokenText:
+    """A text of tokens, and which tokens a stretch of characters touches.
+
+    Args:
+        tokens: their strings as they stand in the text, spaces included.
+    """
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.text = "".join(tokens)
+        self.n_tokens = len(tokens)
+        self._ends = np.cumsum([len(token) for token in tokens], dtype=np.int64)
+        self._starts = self._ends - np.array([len(token) for token in tokens], dtype=np.int64)
+
+    def tokens_of(self, start: int, end: int) -> tuple[int, int]:
+        """First and last token of the characters from `start` up to before `end`, at least one character."""
+        first = int(np.searchsorted(self._ends, start, side="right"))
+        return first, int(np.searchsorted(self._starts, end, side="left")) - 1
+
+    def on(self, spans: Sequence[tuple[int, int]], *, only_last: bool) -> NDArray[np.bool_]:
+        """True at every token that a span of characters touches, or only at each span's last one; one per token."""
+        marked = np.zeros(self.n_tokens, dtype=bool)
+        for start, end in spans:
+            first, last = self.tokens_of(start, end)
+            marked[last if only_last else first : last + 1] = True
+        return marked
+
+    def words(self) -> list[Word]:
+        """Its words, in order."""
+        pieces = [piece for match in _WORD.finditer(self.text) for piece in _pieces(match.group(), match.start())]
+        starts = np.array([start for start, _ in pieces], dtype=np.int64)
+        ends = np.array([end for _, end in pieces], dtype=np.int64)
+        firsts = np.searchsorted(self._ends, starts, side="right").tolist()
+        lasts = (np.searchsorted(self._starts, ends, side="left") - 1).tolist()
+        return [
+            Word(self.text[start:end], first, last, start, end)
+            for (start, end), first, last in zip(pieces, firsts, lasts, strict=True)
+        ]
+
+
+def words_of(tokens: Sequence[str]) -> list[Word]:
+    """The words of a text that is given as the strings of its tokens; a token may hold several words, or none."""
+    return TokenText(tokens).words()
+
+
+def _pieces(word: str, start: int) -> list[tuple[int, int]]:
+    if len(word) < 4 or word.islower() or word.isupper() or _SCOTTISH.match(word):
+        return [(start, start + len(word))]
+    cuts = [0, *(hump.start() for hump in _HUMP.finditer(word)), len(word)]
+    if any(b - a < 2 for a, b in zip(cuts, cuts[1:], strict=False)):
+        cuts = [0, len(word)]
+    return [(start + a, start + b) for a, b in zip(cuts, cuts[1:], strict=False)]
