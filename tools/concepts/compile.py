@@ -93,7 +93,7 @@ def main() -> int:
 def _choices(path: Path, by_hand: dict[str, Written]) -> Choices:
     told = tomllib.loads(path.read_text(encoding="utf-8"))
     words = {w.lower() for name in _FUNCTION_CLASSES if name in by_hand for w in by_hand[name].members}
-    return Choices(frozenset(told["drop"].split()), told["names"], frozenset(words))
+    return Choices(frozenset(told["drop"]), told["rename"], frozenset(words))
 
 
 def _geonames() -> Places:

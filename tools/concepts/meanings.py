@@ -47,10 +47,10 @@ Reading = tuple[Key, str]  # a word in one of its meanings
 
 @dataclass(frozen=True)
 class Choices:
-    """What people decided: synsets that make no class, names for those that do, and words that only do grammar."""
+    """What people decided: classes to leave out or to call otherwise, and words that only do grammar."""
 
     drop: frozenset[str]
-    names: dict[str, str]
+    rename: dict[str, str]
     function_words: frozenset[str]
 
 
@@ -85,7 +85,10 @@ class Meanings:
     def classes(self) -> list[Written]:
         """All classes: broad, chosen synsets, families of derived words, adjectives, topics, names, and grammar."""
         made = [*self._broad(), *self._nouns_and_verbs(), *self._adjectives(), *self._topics(), *self._named()]
-        return [*_without_twins(made, self._english), *self._grammar()]
+        kept = [one for one in made if one.name not in self._choices.drop]
+        for one in kept:
+            one.name = self._choices.rename.get(one.name, one.name)
+        return [*_without_twins(kept, self._english), *self._grammar()]
 
     def union(self, names: Sequence[str]) -> dict[str, bool]:
         """The members of several synsets and all under them, with the words derived from those."""
@@ -171,16 +174,15 @@ class Meanings:
             keys = self._wordnet.tree(synset.key)
             lemmas = self._lemmas(self._pairs(keys))
             pos = synset.key[0]
-            called = self._choices.names.get(f"{word}.{pos}")
             if not _SMALLEST <= len(lemmas) <= _LARGEST:
                 continue
             if pos == "n":
-                made.append(self._made(called or self._kinds(word), synset, self._pairs(keys)))
+                made.append(self._made(self._kinds(word, synset), synset, self._pairs(keys)))
             else:
                 ing = self._tagged(word, "v").get("VBG", ("",))[0]
                 if not ing or " " in ing:
                     continue
-                made.append(self._made(called or f"verbs of {ing}", synset, self._pairs(keys)))
+                made.append(self._made(f"verbs of {ing}", synset, self._pairs(keys)))
                 derived = self._derived(keys)
                 more = self._lemmas(derived) - lemmas
                 if len(more) >= _SMALLEST // 2 and len(more) + len(lemmas) <= _LARGEST_FAMILY:
@@ -204,17 +206,17 @@ class Meanings:
             and self._is_main(word, word, synset.key)
         ]
         best = max(words, key=rank, default=None)
-        if best is None or self._english.frequency(best) < _COMMON_NAME or f"{best}.{pos}" in self._choices.drop:
-            return None
-        return best
+        return best if best is not None and self._english.frequency(best) >= _COMMON_NAME else None
 
-    def _kinds(self, word: str) -> str:
-        """A noun as the name of a class: in the plural, where it has one that people use."""
-        plurals = self._tagged(word, "n").get("NNS", ())
-        known = {plural: self._english.frequency(plural) for plural in plurals if plural != word}
-        best = max(known, key=lambda plural: known[plural], default=None)
-        is_counted = best is not None and (" " in word or known[best] >= self._english.frequency(word) - 1.5)
-        return best if best is not None and is_counted else f"kinds of {word}"
+    def _kinds(self, word: str, synset: Synset) -> str:
+        """A noun as the name of a class: in the plural, where it has one that people use; people always have."""
+        last = re.split(r"[ -]", word)[-1]
+        plurals = [plural for plural in self._tagged(last, "n").get("NNS", ()) if plural != last]
+        best = max(plurals, key=self._english.frequency, default=None)
+        is_counted = best is not None and self._english.frequency(best) >= self._english.frequency(last) - 1.5
+        if best is not None and (is_counted or synset.file == 18):
+            return word.removesuffix(last) + best
+        return f"kinds of {word}"
 
     def _made(self, name: str, synset: Synset, readings: Sequence[Reading]) -> Written:
         return Written(name, "meaning", SOURCE, synset.gloss, self._members(readings))
@@ -251,9 +253,9 @@ class Meanings:
             names = {w for one in below for w in self._words[one] if w.isalpha()}
             if word is not None and len(names) >= _SMALLEST:
                 members = {w: w.lower() in self._lower_words for one in below for w in self._words[one]}
-                plural = self._kinds(word)
-                gloss = self._wordnet.synsets[key].gloss
-                made.append(Written(f"names of {plural}", "name", SOURCE, f"names: {gloss}", members))
+                synset = self._wordnet.synsets[key]
+                plural = self._kinds(word, synset).removeprefix("kinds of ")
+                made.append(Written(f"names of {plural}", "name", SOURCE, f"names: {synset.gloss}", members))
         return made
 
     def _grammar(self) -> list[Written]:

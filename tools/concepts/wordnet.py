@@ -78,7 +78,7 @@ class WordNet:
     def find(self, name: str) -> Key:
         """The synset of a word, a part of speech and the number of a sense, such as "improve.v.1"."""
         word, pos, number = name.rsplit(".", 2)
-        found = self._of_number.get((word, pos, int(number)))
+        found = self._of_number.get((word.replace("_", " "), pos, int(number)))
         if found is None:
             raise BadInput(f"WordNet has no {name}: give a word, n, v, a or r, and the number of a sense.")
         return found
