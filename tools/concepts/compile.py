@@ -58,7 +58,8 @@ def compile_classes(
     by_hand = {one.name: one for one in written}
     if len(by_hand) < len(written):
         raise BadInput(f"two files in {hand} call a class the same.")
-    meanings = Meanings(wordnet, english, _choices(hand / _CHOICES, by_hand))
+    first_names = {name.lower() for given in (listed or ())[:2] for name, _ in given}
+    meanings = Meanings(wordnet, english, _choices(hand / _CHOICES, by_hand, first_names))
     for one in written:
         if one.synsets:
             one.members = {**meanings.union(one.synsets), **one.members}
@@ -74,7 +75,9 @@ def compile_classes(
 
 def main() -> int:
     """Read the sources and write the data file."""
-    parser = argparse.ArgumentParser(prog="python -m tools.concepts.compile", description="Compile the classes of words.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.concepts.compile", description="Compile the classes of words."
+    )
     parser.add_argument("--wordnet", type=Path, required=True, metavar="DIR", help="the folder of WordNet's data.noun")
     parser.add_argument("--out", type=Path, default=DATA, metavar="FILE", help=f"what to write (default: {DATA})")
     arguments = parser.parse_args()
@@ -90,10 +93,10 @@ def main() -> int:
     return 0
 
 
-def _choices(path: Path, by_hand: dict[str, Written]) -> Choices:
+def _choices(path: Path, by_hand: dict[str, Written], first_names: set[str]) -> Choices:
     told = tomllib.loads(path.read_text(encoding="utf-8"))
     words = {w.lower() for name in _FUNCTION_CLASSES if name in by_hand for w in by_hand[name].members}
-    return Choices(frozenset(told["drop"]), told["rename"], frozenset(words))
+    return Choices(frozenset(told["drop"]), told["rename"], frozenset(words), frozenset(first_names))
 
 
 def _geonames() -> Places:

@@ -146,7 +146,9 @@ class Concepts:
             found |= {name for name, own in self._own.items() if form in own and (rare or not own[form])}
         return tuple(sorted(found | {name for name, pattern in self._over_words if pattern.fullmatch(key)}))
 
-    def member(self, name: str, tokens: Sequence[str], *, only_last: bool = False, rare: bool = False) -> NDArray[np.bool_]:
+    def member(
+        self, name: str, tokens: Sequence[str], *, only_last: bool = False, rare: bool = False
+    ) -> NDArray[np.bool_]:
         """Which tokens stand in a word, phrase or stretch of the class; one boolean per token.
 
         Args:
@@ -170,7 +172,8 @@ class Concepts:
         numbers = (self._number.get(form) for form in _forms(key))
         starts, order, _ = self._inverted
         return any(
-            number is not None and bool(self._is_language[self._class_at[order[starts[number] : starts[number + 1]]]].any())
+            number is not None
+            and bool(self._is_language[self._class_at[order[starts[number] : starts[number + 1]]]].any())
             for number in numbers
         )
 
@@ -210,7 +213,9 @@ class Concepts:
     @cached_property
     def _phrase_heads(self) -> set[str]:
         several = (word for words in (self._packed.words, self._own_words) for word in words if not word.isalpha())
-        return {match.group().lower() for word in several if (match := re.match(r"\w+", word)) and match.group() != word}
+        return {
+            match.group().lower() for word in several if (match := re.match(r"\w+", word)) and match.group() != word
+        }
 
     @cached_property
     def _over_words(self) -> list[tuple[str, re.Pattern[str]]]:

@@ -59,7 +59,9 @@ def _groups(text: str, *names: str) -> list[Span]:
 
 def _docstrings(text: str) -> list[Span]:
     begins = ((match, text.rfind("\n", 0, match.start()) + 1) for match in _literals(text) if match.group("triple"))
-    return [match.span("in3") for match, line in begins if not text[line : match.start()].strip() and match.group("in3")]
+    return [
+        match.span("in3") for match, line in begins if not text[line : match.start()].strip() and match.group("in3")
+    ]
 
 
 def _after(pattern: re.Pattern[str], text: str) -> list[Span]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -46,14 +46,18 @@ class English:
         return _needed("wordfreq")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _inflected(lemminflect: Any, frequency: Any, word: str, pos: str) -> Forms:
     found = dict(lemminflect.getAllInflections(word, upos=_UPOS[pos]))
     if not found and pos in "nv":
         found = dict(lemminflect.getAllInflectionsOOV(word, upos=_UPOS[pos]))
+    if len(found.get("NNS", ())) > 1:  # sheep is a plural; expiation, listed beside expiations, is none
+        found["NNS"] = tuple(form for form in found["NNS"] if form != word)
     if pos == "v" and "VBD" in found:
         found.setdefault("VBN", found["VBD"])
-    used = {tag: tuple(form for form in forms if form == word or frequency(form) >= 1.0) for tag, forms in found.items()}
+    used = {
+        tag: tuple(form for form in forms if form == word or frequency(form) >= 1.0) for tag, forms in found.items()
+    }
     return {**{tag: forms for tag, forms in used.items() if forms and tag != "VBP"}, _PLAIN[pos]: (word,)}
 
 
@@ -61,4 +65,6 @@ def _needed(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError as error:
-        raise BadInput(f"{package} is needed to compile the classes and is not installed: pip install {package}.") from error
+        raise BadInput(
+            f"{package} is needed to compile the classes and is not installed: pip install {package}."
+        ) from error

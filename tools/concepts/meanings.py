@@ -37,8 +37,10 @@ _GRAMMAR = {
 _PARTS = {"n": "nouns", "v": "verbs", "a": "adjectives", "r": "adverbs"}
 _RARE_WORD, _KNOWN_WORD, _COMMON_NAME = 1.8, 3.0, 2.9
 _SMALLEST, _LARGEST, _LARGEST_FAMILY = 8, 1500, 500
+KNOWN = 5  # a word seen so often with a small letter is more than a name
 _MAIN_SHARE = 0.2  # a reading seen this often, against the word's most frequent one, is one that a person thinks of
 _SAME = 0.85
+_ROMAN = re.compile(r"(?=.{2})[mc]*(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})", re.IGNORECASE)
 _PLANTS_AND_ANIMALS = (5, 20)
 
 
@@ -47,11 +49,12 @@ Reading = tuple[Key, str]  # a word in one of its meanings
 
 @dataclass(frozen=True)
 class Choices:
-    """What people decided: classes to leave out or to call otherwise, and words that only do grammar."""
+    """What is known before: classes to leave out or to call otherwise, words that only do grammar, first names."""
 
     drop: frozenset[str]
     rename: dict[str, str]
     function_words: frozenset[str]
+    first_names: frozenset[str] = frozenset()
 
 
 class Meanings:
@@ -102,6 +105,8 @@ class Meanings:
         if not re.fullmatch(r"[^\W\d_]+(['. -]+[^\W\d_]+)*\.?", word) or (len(word) < 3 and word.islower()):
             return False
         count = self._wordnet.sense(word, synset.key).count
+        if count == 0 and _ROMAN.fullmatch(word):
+            return False
         if len(pieces) > 1:
             is_kept = synset.file not in _PLANTS_AND_ANIMALS and len(pieces) <= 3
             return is_kept and (count > 0 or all(self._english.frequency(piece) >= _KNOWN_WORD for piece in pieces))
@@ -122,16 +127,21 @@ class Meanings:
         if pos not in "nv" or not pieces[at].islower():
             return {"": (word,)}
         inflected = self._english.forms(pieces[at], pos)
-        return {tag: tuple("".join([*pieces[:at], form, *pieces[at + 1 :]]) for form in f) for tag, f in inflected.items()}
+        return {
+            tag: tuple("".join([*pieces[:at], form, *pieces[at + 1 :]]) for form in f) for tag, f in inflected.items()
+        }
 
     def _all_forms(self, word: str, pos: str) -> list[str]:
         return sorted({form for forms in self._tagged(word, pos).values() for form in forms} | {word})
 
     def _is_main(self, form: str, word: str, key: Key) -> bool:
         sense = self._wordnet.sense(word, key)
-        if form.lower() in self._choices.function_words:
+        lower = form.lower()
+        if lower in self._choices.function_words:
             return False
-        return sense.number <= 2 and sense.count + 1 >= _MAIN_SHARE * (self._top[form.lower()] + 1)
+        if lower in self._choices.first_names and self._top[lower] < KNOWN:  # john, jack and dick
+            return False
+        return sense.number <= 2 and sense.count + 1 >= _MAIN_SHARE * (self._top[lower] + 1)
 
     def _pairs(self, keys: Iterable[Key]) -> list[Reading]:
         return [(key, word) for key in keys for word in self._words[key]]
@@ -241,7 +251,11 @@ class Meanings:
         for key in sorted(self._wordnet.in_domain):
             word = self._name_word(self._wordnet.synsets[key])
             if word is not None and len(self._lemmas(self._pairs(self._wordnet.in_domain[key]))) >= _SMALLEST:
-                made.append(self._made(f"words of {word}", self._wordnet.synsets[key], self._pairs(self._wordnet.in_domain[key])))
+                made.append(
+                    self._made(
+                        f"words of {word}", self._wordnet.synsets[key], self._pairs(self._wordnet.in_domain[key])
+                    )
+                )
         return made
 
     def _named(self) -> list[Written]:

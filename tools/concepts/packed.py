@@ -73,4 +73,6 @@ def unpack(path: Path) -> Packed:
             classes = json.loads(held["classes"].tobytes())
             return Packed(words, classes, held["starts"].astype(np.int64), members, rare)
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise StorageError(f"the classes of words in {path} cannot be read ({error}): install the program anew.") from error
+        raise StorageError(
+            f"the classes of words in {path} cannot be read ({error}): install the program anew."
+        ) from error

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tools.concepts.meanings import KNOWN
 from tools.concepts.wordnet import Key, WordNet
 from tools.concepts.written import Written
 
@@ -13,7 +14,6 @@ _CENSUS = "US Census Bureau, names of 1990"
 _GEONAMES = "GeoNames"
 _N_MEN, _N_WOMEN, _N_SURNAMES = 1219, 2000, 6000
 _LARGE_CITY = 250_000
-_KNOWN = 5  # a word seen so often with a small letter is more than a name
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def nationalities(wordnet: WordNet) -> Written:
     for key in _tree(wordnet, "inhabitant.n.1"):
         for word in wordnet.synsets[key].words:
             if word[0].isupper() and word.isalpha():
-                members |= {form: False for form in ([word] if word.endswith("ese") else [word, f"{word}s"])}
+                members |= dict.fromkeys([word] if word.endswith("ese") else [word, f"{word}s"], False)
     return Written("nationalities", "name", "WordNet 3.1", "what or who is of a country, region or city", members)
 
 
@@ -77,7 +77,7 @@ def _names(name: str, listed: Sequence[str], source: str, common: Mapping[str, i
     members = {}
     for one in listed:
         spelled = _spelled(one) if one.isupper() and len(one) > 2 else one
-        members[spelled] = common.get(spelled.lower(), 0) >= _KNOWN
+        members[spelled] = common.get(spelled.lower(), 0) >= KNOWN
     return Written(name, "name", source, "", members)
 
 

@@ -1,17 +1,17 @@
 """Classes written down in TOML: the project's own, which `compile` reads, and a user's.
 
-    [[concept]]
-    name = "chess pieces"                    # how it stands in a sentence, at most 4 words
-    words = "pawn rook knight bishop"        # or a list; a word with a capital holds only as written
-    phrases = ["en passant"]                 # members of several words, if there are any
-    rare = "bishop"                          # those of them that mostly mean something else
-    about = "what stands on a chess board"   # optional
+[[concept]]
+name = "chess pieces"                    # how it stands in a sentence, at most 4 words
+words = "pawn rook knight bishop"        # or a list; a word with a capital holds only as written
+phrases = ["en passant"]                 # members of several words, if there are any
+rare = "bishop"                          # those of them that mostly mean something else
+about = "what stands on a chess board"   # optional
 
-    [[concept]]
-    name = "ticket numbers"
-    pattern = "[A-Z]+-\\\\d+"                  # a regular expression instead of words
-    over = "text"                            # or "word": then it must match a whole word
-    case = true                              # if capitals matter
+[[concept]]
+name = "ticket numbers"
+pattern = "[A-Z]+-\\\\d+"                  # a regular expression instead of words
+over = "text"                            # or "word": then it must match a whole word
+case = true                              # if capitals matter
 """
 
 from __future__ import annotations
@@ -107,7 +107,6 @@ def _class(table: dict[str, Any], where: str) -> Written:
     )  # fmt: skip
 
 
-
 def _members(table: dict[str, Any], where: str) -> dict[str, bool]:
     said = {key: _words(table.get(key, []), key, where) for key in ("words", "phrases", "rare")}
     members = dict.fromkeys([*said["words"], *said["phrases"]], False)
@@ -124,7 +123,10 @@ def _words(value: Any, key: str, where: str) -> list[str]:
     listed = value.split() if isinstance(value, str) and key != "phrases" else value
     if not isinstance(listed, list) or not all(isinstance(word, str) and word.strip() for word in listed):
         raise BadInput(f"{key} of {where} must be a list of words.")
-    return [" ".join(word.replace("’", "'").split()) for word in listed]
+    words = [" ".join(word.replace("’", "'").split()) for word in listed]
+    if odd := [word for word in words if not word.isprintable()]:
+        raise BadInput(f"{key} of {where} has {odd[0]!r}, which holds what cannot be printed: leave that out.")
+    return words
 
 
 def _check_pattern(pattern: str, where: str) -> None:
@@ -133,4 +135,6 @@ def _check_pattern(pattern: str, where: str) -> None:
     except re.error as error:
         raise BadInput(f"the pattern of {where} is no regular expression: {error}.") from error
     if compiled.fullmatch(""):
-        raise BadInput(f"the pattern of {where} matches nothing at all, so it holds everywhere: let it need a character.")
+        raise BadInput(
+            f"the pattern of {where} matches nothing at all, so it holds everywhere: let it need a character."
+        )
