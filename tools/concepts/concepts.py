@@ -6,8 +6,8 @@
 
 A class is a list of words and phrases, a pattern that a whole word or a stretch of text must match, or a context (see
 `contexts`). A member in small letters holds however it is written; one with a capital (May, Polish) only so or all in
-capitals. A member by a *rarer* sense is one that mostly means something else, such as "can" among containers: it is left
-out unless asked for.
+capitals. A member by a *rarer* sense is one that mostly means something else, such as "can" among containers: it is
+left out unless asked for.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _LONGEST_PHRASE = 6  # words, hyphens among them
 class Concept:
     """A class: what it is called, of which kind it is, where it comes from, and how it is told.
 
-    Exactly one of these says what belongs: a pattern (over a "word" or over "text"), a context, or else the members that
-    `Concepts.members` lists.
+    Exactly one of these says what belongs: a pattern (over a "word" or over "text"), a context, or else the members
+    that `Concepts.members` lists.
     """
 
     name: str
@@ -169,13 +169,10 @@ class Concepts:
         return sum(map(self._is_english, words)) / len(words) if words else float("nan")
 
     def _is_english(self, key: str) -> bool:
-        numbers = (self._number.get(form) for form in _forms(key))
         starts, order, _ = self._inverted
-        return any(
-            number is not None
-            and bool(self._is_language[self._class_at[order[starts[number] : starts[number + 1]]]].any())
-            for number in numbers
-        )
+        numbers = [number for form in _forms(key) if (number := self._number.get(form)) is not None]
+        classes = [self._class_at[order[starts[number] : starts[number + 1]]] for number in numbers]
+        return any(bool(self._is_language[one].any()) for one in classes)
 
     def phrase_at(self, words: Sequence[Word], at: int, text: str) -> Iterator[tuple[str, Word]]:
         """The phrases of several words that begin with a word of a text, each with its last word."""
@@ -213,9 +210,8 @@ class Concepts:
     @cached_property
     def _phrase_heads(self) -> set[str]:
         several = (word for words in (self._packed.words, self._own_words) for word in words if not word.isalpha())
-        return {
-            match.group().lower() for word in several if (match := re.match(r"\w+", word)) and match.group() != word
-        }
+        heads = ((word, match.group()) for word in several if (match := re.match(r"\w+", word)))
+        return {head.lower() for word, head in heads if head != word}
 
     @cached_property
     def _over_words(self) -> list[tuple[str, re.Pattern[str]]]:

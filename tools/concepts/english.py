@@ -11,6 +11,7 @@ from tools.errors import BadInput
 
 Forms = Mapping[str, tuple[str, ...]]
 _UPOS = {"n": "NOUN", "v": "VERB", "a": "ADJ", "r": "ADV"}
+_NEVER_USED = 1.0
 _PLAIN = {"n": "NN", "v": "VB", "a": "JJ", "r": "RB"}
 
 
@@ -18,7 +19,7 @@ class Inflector(Protocol):
     """What `compile` asks about single words."""
 
     def forms(self, word: str, pos: str) -> Forms:
-        """By Penn tag (NN, NNS, VB, VBD, VBN, VBG, VBZ, JJ, JJR, JJS, RB, ...) the forms of a lemma; pos is n, v, a or r."""
+        """The forms of a lemma by Penn tag (NN, NNS, VB, VBD, VBN, VBG, VBZ, JJ, JJR, ...); pos is n, v, a or r."""
         ...
 
     def frequency(self, word: str) -> float:
@@ -39,11 +40,11 @@ class English:
 
     @cached_property
     def _lemminflect(self) -> Any:
-        return _needed("lemminflect")
+        return needed("lemminflect")
 
     @cached_property
     def _wordfreq(self) -> Any:
-        return _needed("wordfreq")
+        return needed("wordfreq")
 
 
 @cache
@@ -56,15 +57,19 @@ def _inflected(lemminflect: Any, frequency: Any, word: str, pos: str) -> Forms:
     if pos == "v" and "VBD" in found:
         found.setdefault("VBN", found["VBD"])
     used = {
-        tag: tuple(form for form in forms if form == word or frequency(form) >= 1.0) for tag, forms in found.items()
+        tag: tuple(form for form in forms if form == word or frequency(form) >= _NEVER_USED)
+        for tag, forms in found.items()
     }
     return {**{tag: forms for tag, forms in used.items() if forms and tag != "VBP"}, _PLAIN[pos]: (word,)}
 
 
-def _needed(package: str) -> Any:
+def needed(package: str) -> Any:
+    """A package that only compiling needs.
+
+    Raises:
+        BadInput: it is not installed.
+    """
     try:
         return import_module(package)
     except ImportError as error:
-        raise BadInput(
-            f"{package} is needed to compile the classes and is not installed: pip install {package}."
-        ) from error
+        raise BadInput(f"{package} is needed to compile the classes: pip install {package}.") from error

@@ -72,6 +72,7 @@ class Meanings:
         self._top: dict[str, int] = defaultdict(int)
         self._words: dict[Key, list[str]] = {}
         self._lower_words: set[str] = set()
+        self._hyphenated = {word for synset in wordnet.of("v") for word in synset.words if "-" in word}
         for synset in wordnet.of("n", "v", "a", "r"):
             self._words[synset.key] = [word for word in synset.words if self._is_used(word, synset)]
             for word in self._words[synset.key]:
@@ -102,9 +103,11 @@ class Meanings:
 
     def _is_used(self, word: str, synset: Synset) -> bool:
         pieces = re.split(r"[ -]", word)
-        if not re.fullmatch(r"[^\W\d_]+(['. -]+[^\W\d_]+)*\.?", word) or (len(word) < 3 and word.islower()):
+        if not re.fullmatch(r"[^\W\d_]+(['. -]+[^\W\d_]+)*\.?", word) or len(word) < 2:
             return False
         count = self._wordnet.sense(word, synset.key).count
+        if count == 0 and len(word) == 2 and word.islower():  # chemical signs and the like
+            return False
         if count == 0 and _ROMAN.fullmatch(word):
             return False
         if len(pieces) > 1:
@@ -123,13 +126,15 @@ class Meanings:
             if word.islower():
                 return dict(self._english.forms(word, pos))
             return {"NN": (word,), "NNS": (f"{word}s",)} if pos == "n" else {"": (word,)}
-        at = 0 if pos == "v" and "-" not in pieces else len(pieces) - 1
+        is_first = (
+            pos == "v" and "-" not in word and word.replace(" ", "-") not in self._hyphenated
+        )  # not cross examine
+        at = 0 if is_first else len(pieces) - 1
         if pos not in "nv" or not pieces[at].islower():
             return {"": (word,)}
-        inflected = self._english.forms(pieces[at], pos)
-        return {
-            tag: tuple("".join([*pieces[:at], form, *pieces[at + 1 :]]) for form in f) for tag, f in inflected.items()
-        }
+        head, tail = "".join(pieces[:at]), "".join(pieces[at + 1 :])
+        inflected = self._english.forms(pieces[at], pos).items()
+        return {tag: tuple(head + form + tail for form in forms) for tag, forms in inflected}
 
     def _all_forms(self, word: str, pos: str) -> list[str]:
         return sorted({form for forms in self._tagged(word, pos).values() for form in forms} | {word})
@@ -249,13 +254,10 @@ class Meanings:
     def _topics(self) -> list[Written]:
         made = []
         for key in sorted(self._wordnet.in_domain):
-            word = self._name_word(self._wordnet.synsets[key])
-            if word is not None and len(self._lemmas(self._pairs(self._wordnet.in_domain[key]))) >= _SMALLEST:
-                made.append(
-                    self._made(
-                        f"words of {word}", self._wordnet.synsets[key], self._pairs(self._wordnet.in_domain[key])
-                    )
-                )
+            topic = self._wordnet.synsets[key]
+            word, within = self._name_word(topic), self._pairs(self._wordnet.in_domain[key])
+            if word is not None and len(self._lemmas(within)) >= _SMALLEST:
+                made.append(self._made(f"words of {word}", topic, within))
         return made
 
     def _named(self) -> list[Written]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ _SAID = ("name", "kind", "source", "about", "pattern", "over", "case", "context"
 
 @dataclass(frozen=True)
 class Packed:
-    """All classes: `members[starts[i]:starts[i + 1]]` are the word numbers of class i; `rare` is as long as `members`."""
+    """All classes: `members[starts[i]:starts[i + 1]]` are the word numbers of class i; `rare` says so of each."""
 
     words: list[str]
     classes: list[dict[str, Any]]
@@ -66,13 +68,11 @@ def unpack(path: Path) -> Packed:
         StorageError: it is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
             members = np.cumsum(held["members"], dtype=np.int64)
             rare = np.unpackbits(held["rare"], count=len(members)).astype(bool)
             words = held["words"].tobytes().decode().split("\n")
             classes = json.loads(held["classes"].tobytes())
             return Packed(words, classes, held["starts"].astype(np.int64), members, rare)
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise StorageError(
-            f"the classes of words in {path} cannot be read ({error}): install the program anew."
-        ) from error
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+        raise StorageError(f"the classes of words in {path} cannot be read: install the program anew.") from error

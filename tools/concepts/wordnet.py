@@ -28,7 +28,7 @@ class Sense:
 class Synset:
     """Words of one meaning.
 
-    `file` is the number of its lexicographer file; `pointers` are (symbol, target, which word of the target or 0 for all).
+    `file` is the number of its lexicographer file; `pointers` are (symbol, target, which of its words or 0 for all).
     """
 
     key: Key

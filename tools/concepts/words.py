@@ -10,14 +10,15 @@ What is a word:
   `*`, `#` or a backtick are one.
 - Hyphens cut: "well-known" is three words, a hyphen among them.
 - Identifiers are cut into their parts, since it is the parts that mean something: `get_user_name` is get, _, user, _,
-  name, and `getUserName` is get, User, Name. Nothing is cut where a part would have one letter (iPhone), nor after Mc or
-  Mac. Letters and digits stay together (GPT2, 0x1F).
+  name, and `getUserName` is get, User, Name. Nothing is cut where a part would have one letter (iPhone), nor after Mc
+  or Mac. Letters and digits stay together (GPT2, 0x1F).
 
 Spaces and line ends belong to no word. Scripts that write no spaces give one word for each run of letters.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -116,6 +117,6 @@ def _pieces(word: str, start: int) -> list[tuple[int, int]]:
     if len(word) < 4 or word.islower() or word.isupper() or _SCOTTISH.match(word):
         return [(start, start + len(word))]
     cuts = [0, *(hump.start() for hump in _HUMP.finditer(word)), len(word)]
-    if any(b - a < 2 for a, b in zip(cuts, cuts[1:], strict=False)):
+    if any(b - a < 2 for a, b in itertools.pairwise(cuts)):
         cuts = [0, len(word)]
-    return [(start + a, start + b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [(start + a, start + b) for a, b in itertools.pairwise(cuts)]

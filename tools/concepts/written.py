@@ -66,7 +66,7 @@ def read_classes(path: Path, *, source: str | None = None) -> list[Written]:
     tables = told.get("concept")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise BadInput(f"{path} has no [[concept]] table: give each class one, with a name and words or a pattern.")
-    common = {key: told[key] for key in ("kind", "source") if key in told}
+    common: dict[str, Any] = {key: told[key] for key in ("kind", "source") if key in told}
     if source is not None:
         common.setdefault("source", source)
     classes = [_class({**common, **table}, f"concept {n} of {path}") for n, table in enumerate(tables, 1)]
