@@ -67,7 +67,7 @@ def compile_classes(
     if listed is not None:
         made += people(*listed, common)
     if known_places is not None:
-        made += [*places(known_places, common), nationalities(wordnet)]
+        made += [*places(known_places, common), nationalities(wordnet, english)]
     taken = {one.name.lower() for one in written}
     return [*written, *(one for one in made if one.name.lower() not in taken)]
 

@@ -12,6 +12,35 @@ from tools.errors import BadInput
 Forms = Mapping[str, tuple[str, ...]]
 _UPOS = {"n": "NOUN", "v": "VERB", "a": "ADJ", "r": "ADV"}
 _NEVER_USED = 1.0
+_PLURALS_AS_THEY_ARE = frozenset(
+    [
+        "sheep",
+        "deer",
+        "fish",
+        "moose",
+        "elk",
+        "swine",
+        "bison",
+        "salmon",
+        "trout",
+        "shrimp",
+        "squid",
+        "cod",
+        "aircraft",
+        "spacecraft",
+        "hovercraft",
+        "series",
+        "species",
+        "means",
+        "headquarters",
+        "crossroads",
+        "offspring",
+        "dice",
+        "Chinese",
+        "Japanese",
+        "Swiss",
+    ]
+)
 _PLAIN = {"n": "NN", "v": "VB", "a": "JJ", "r": "RB"}
 
 
@@ -52,8 +81,8 @@ def _inflected(lemminflect: Any, frequency: Any, word: str, pos: str) -> Forms:
     found = dict(lemminflect.getAllInflections(word, upos=_UPOS[pos]))
     if not found and pos in "nv":
         found = dict(lemminflect.getAllInflectionsOOV(word, upos=_UPOS[pos]))
-    if len(found.get("NNS", ())) > 1:  # sheep is a plural; expiation, listed beside expiations, is none
-        found["NNS"] = tuple(form for form in found["NNS"] if form != word)
+    if word not in _PLURALS_AS_THEY_ARE:  # such as expiation, of which the lexicon says that it has no other plural
+        found["NNS"] = tuple(form for form in found.get("NNS", ()) if form != word)
     if pos == "v" and "VBD" in found:
         found.setdefault("VBN", found["VBD"])
     used = {

@@ -41,7 +41,7 @@ KNOWN = 5  # a word seen so often with a small letter is more than a name
 _MAIN_SHARE = 0.2  # a reading seen this often, against the word's most frequent one, is one that a person thinks of
 _SAME = 0.85
 _ROMAN = re.compile(r"(?=.{2})[mc]*(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})", re.IGNORECASE)
-_PLANTS_AND_ANIMALS = (5, 20)
+_PLANTS_AND_ANIMALS, _COMMUNICATION = (5, 20), 10
 
 
 Reading = tuple[Key, str]  # a word in one of its meanings
@@ -110,6 +110,9 @@ class Meanings:
             return False
         if count == 0 and _ROMAN.fullmatch(word):
             return False
+        is_latin = synset.file in _PLANTS_AND_ANIMALS and any(one.startswith("genus ") for one in synset.words)
+        if is_latin and word[0].isupper():
+            return False
         if len(pieces) > 1:
             is_kept = synset.file not in _PLANTS_AND_ANIMALS and len(pieces) <= 3
             return is_kept and (count > 0 or all(self._english.frequency(piece) >= _KNOWN_WORD for piece in pieces))
@@ -125,7 +128,8 @@ class Meanings:
         if len(pieces) == 1:
             if word.islower():
                 return dict(self._english.forms(word, pos))
-            return {"NN": (word,), "NNS": (f"{word}s",)} if pos == "n" else {"": (word,)}
+            is_counted = pos == "n" and self._english.frequency(f"{word}s") >= _RARE_WORD
+            return {"NN": (word,), "NNS": (f"{word}s",)} if is_counted else {"": (word,)}
         is_first = (
             pos == "v" and "-" not in word and word.replace(" ", "-") not in self._hyphenated
         )  # not cross examine
@@ -155,7 +159,8 @@ class Meanings:
         """All forms of some words, each with whether it belongs by a rarer sense only."""
         members: dict[str, bool] = {}
         for key, word in readings:
-            for form in self._all_forms(word, key[0]):
+            is_language = word[0].isupper() and self._wordnet.synsets[key].file == _COMMUNICATION  # has no plural
+            for form in [word] if is_language else self._all_forms(word, key[0]):
                 members[form] = members.get(form, True) and not self._is_main(form, word, key)
         return members
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tools.concepts.english import Inflector
 from tools.concepts.meanings import KNOWN
 from tools.concepts.wordnet import Key, WordNet
 from tools.concepts.written import Written
@@ -14,6 +15,7 @@ _CENSUS = "US Census Bureau, names of 1990"
 _GEONAMES = "GeoNames"
 _N_MEN, _N_WOMEN, _N_SURNAMES = 1219, 2000, 6000
 _LARGE_CITY = 250_000
+_USED = 1.5
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,18 @@ def places(known: Places, common: Mapping[str, int]) -> list[Written]:
     ]
 
 
-def nationalities(wordnet: WordNet) -> Written:
+def nationalities(wordnet: WordNet, english: Inflector) -> Written:
     """What belongs to a country: adjectives and nouns such as French, Dane and Danes."""
     members: dict[str, bool] = {}
     country = {key for name in ("country.n.2", "country.n.1", "nation.n.1") for key in _tree(wordnet, name)}
     for synset in wordnet.of("a"):
         if country.intersection(wordnet.related(synset.key, "\\")):
             members |= {word: False for word in synset.words if word[0].isupper() and word.isalpha()}
-    for key in _tree(wordnet, "inhabitant.n.1"):
+    for key in wordnet.tree(wordnet.find("inhabitant.n.1")):
         for word in wordnet.synsets[key].words:
             if word[0].isupper() and word.isalpha():
-                members |= dict.fromkeys([word] if word.endswith("ese") else [word, f"{word}s"], False)
+                plurals = [f"{word}s", *([f"{word[:-3]}men"] if word.endswith("man") else [])]  # Germans, Frenchmen
+                members |= dict.fromkeys([word, *(one for one in plurals if english.frequency(one) >= _USED)], False)
     return Written("nationalities", "name", "WordNet 3.1", "what or who is of a country, region or city", members)
 
 
