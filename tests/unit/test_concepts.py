@@ -1,5 +1,6 @@
 """Classes of words: who belongs to what, how words are cut, a user's own classes, and how all is compiled."""
 
+import json
 import math
 import re
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import _parser
+from agent.cli import _parser, main
 from tools.concepts.compile import compile_classes
 from tools.concepts.concepts import DATA, Concepts, Reading
 from tools.concepts.packed import pack
@@ -297,6 +298,49 @@ def test_the_command_knows_all_kinds():
     assert _parser().parse_args(["concepts", "list", "--kind", KINDS[-1]]).kind == KINDS[-1]
     for kind in KINDS:
         _parser().parse_args(["concepts", "list", "--kind", kind])
+
+
+def said(capsys, *words):
+    """What a command prints, and its exit code."""
+    code = main(["concepts", *words])
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_the_commands(capsys, tmp_path):
+    code, out, _ = said(capsys, "list", "--kind", "grammar")
+    assert (code, "past tense verbs" in out, "14 classes: 14 grammar." in out) == (0, True, True)
+    code, out, _ = said(capsys, "show", "forms", "of", "be", "--all")
+    assert out.splitlines()[0] == "forms of be (closed; written for this project)"
+    assert "16 members, 1 of them by a rarer sense" in out
+    assert "rarer: 's" in out
+    code, out, _ = said(capsys, "show", "years")
+    assert r"matches a whole word: (1[5-9]|20)\d\d" in out
+    _, out, _ = said(capsys, "show", "docstrings")
+    assert "a string in triple quotes" in out
+    _, out, _ = said(capsys, "of", "New", "York")
+    assert "US states (name)" in out
+    _, out, _ = said(capsys, "of", "%%%")
+    assert out == 'No class has "%%%".\n'
+    code, _, err = said(capsys, "show", "monts")
+    assert (code, err) == (2, 'agent: there is no class "monts": did you mean "months" or "amounts" or "motors"?\n')
+    path = written(tmp_path, '[[concept]]\nname = "mine"\nwords = "pawn"')
+    code, out, _ = said(capsys, "show", "mine", "--concepts", str(path), "--json")
+    assert json.loads(out) == {
+        "name": "mine", "kind": "meaning", "source": str(path), "over": "word", "case": False, "n_members": 1,
+        "members": ["pawn"], "rarer": [],
+    }  # fmt: skip
+    _, out, _ = said(capsys, "of", "can", "--json")
+    assert "modals" in json.loads(out)["classes"]
+    assert "containers" in json.loads(out)["rarer"]
+    _, out, _ = said(capsys, "list", "--json")
+    assert len(json.loads(out)["concepts"]) > 2000
+
+
+def test_the_example_of_the_readme_is_a_file_that_is_read(tmp_path):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```toml\n(\[\[concept\]\].*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert [one.name for one in read_classes(written(tmp_path, example))] == ["chess pieces", "ticket numbers"]
 
 
 class Plain:
