@@ -143,6 +143,14 @@ def test_words_however_the_tokenizer_cuts_them():
     assert cut() == []
 
 
+def test_characters_cut_into_bytes():
+    assert cut(r" \xe2\x80", r"\x9c", "caf", r"\xc3", r"\xa9", r"\xe2\x80\x9d") == [
+        ("“", 0, 1), ("café", 2, 4), ("”", 5, 5),
+    ]  # fmt: skip
+    assert cut("a", r"\xff", r"\xe2", " b") == [("a", 0, 0), ("\ufffd\ufffd", 1, 2), ("b", 3, 3)]
+    assert cut("\\", "xe2", "\ud800", r"\xff")[-1] == ("\ufffd", 3, 3)
+
+
 def test_members_by_token(concepts):
     tokens = [" un", "expected", "ly", " he", " is", "n", "'t", " in", " New", " York", "."]
     assert concepts.member("words in -ly", tokens).tolist() == [True] * 3 + [False] * 8

@@ -65,6 +65,8 @@ _WORD = re.compile(
     rf"|(?:{_LETTER}|\d)+(?:(?!{_CLITIC})['’]{_LETTER}+)*"
     r"|\*\*=|//=|==+|!=|<=|>=|->|=>|:=|[-+/*%&|^]=|//|\.{2,}|-{2,}|_+|\*{2,}|\#{2,}|`{2,}|�+|\S"
 )
+_STRAY = re.compile(r"\\x([89a-f][0-9a-f])")
+_NO_CHARACTER = re.compile("[\udc80-\udcff]")
 _HUMP = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 _SCOTTISH = re.compile(r"Ma?c[A-Z]")
 
@@ -73,39 +75,51 @@ class TokenText:
     """A text of tokens, and which tokens a stretch of characters touches.
 
     Args:
-        tokens: their strings as they stand in the text, spaces included.
+        tokens: their strings as they stand in the text, spaces included; a character that is cut over several tokens
+            may be written byte by byte, as `\\xNN`, as `Tokenizer.token_strings` does.
     """
 
     def __init__(self, tokens: Sequence[str]) -> None:
-        self.text = "".join(tokens)
         self.n_tokens = len(tokens)
-        self._ends = np.cumsum([len(token) for token in tokens], dtype=np.int64)
-        self._starts = self._ends - np.array([len(token) for token in tokens], dtype=np.int64)
-
-    def tokens_of(self, start: int, end: int) -> tuple[int, int]:
-        """First and last token of the characters from `start` up to before `end`, at least one character."""
-        first = int(np.searchsorted(self._ends, start, side="right"))
-        return first, int(np.searchsorted(self._starts, end, side="left")) - 1
+        if any(_STRAY.search(token) for token in tokens):
+            self.text, self._first, self._last = _joined(tokens)
+        else:
+            self.text = "".join(tokens)
+            self._first = np.repeat(np.arange(len(tokens)), [len(token) for token in tokens])
+            self._last = self._first
 
     def on(self, spans: Sequence[tuple[int, int]], *, only_last: bool) -> NDArray[np.bool_]:
         """True at every token that a span of characters touches, or only at each span's last one; one per token."""
         marked = np.zeros(self.n_tokens, dtype=bool)
         for start, end in spans:
-            first, last = self.tokens_of(start, end)
-            marked[last if only_last else first : last + 1] = True
+            last = self._last[end - 1]
+            marked[last if only_last else self._first[start] : last + 1] = True
         return marked
 
     def words(self) -> list[Word]:
         """Its words, in order."""
         pieces = [piece for match in _WORD.finditer(self.text) for piece in _pieces(match.group(), match.start())]
-        starts = np.array([start for start, _ in pieces], dtype=np.int64)
-        ends = np.array([end for _, end in pieces], dtype=np.int64)
-        firsts = np.searchsorted(self._ends, starts, side="right").tolist()
-        lasts = (np.searchsorted(self._starts, ends, side="left") - 1).tolist()
+        firsts = self._first[[start for start, _ in pieces]].tolist()
+        lasts = self._last[[end - 1 for _, end in pieces]].tolist()
         return [
             Word(self.text[start:end], first, last, start, end)
             for (start, end), first, last in zip(pieces, firsts, lasts, strict=True)
         ]
+
+
+def _joined(tokens: Sequence[str]) -> tuple[str, NDArray[np.int64], NDArray[np.int64]]:
+    """The text of tokens with stray bytes, and the first and last token of each of its characters."""
+    raw = [_bytes_of(token) for token in tokens]
+    token_at = np.repeat(np.arange(len(raw)), [len(one) for one in raw])
+    text = b"".join(raw).decode("utf-8", "surrogateescape")  # what is no UTF-8 becomes one character a byte
+    ends = np.cumsum([1 if "\udc80" <= char <= "\udcff" else len(char.encode()) for char in text], dtype=np.int64)
+    first = token_at[np.concatenate([[0], ends[:-1]])]
+    return _NO_CHARACTER.sub("\ufffd", text), first, token_at[ends - 1]
+
+
+def _bytes_of(token: str) -> bytes:
+    plain_and_stray = enumerate(_STRAY.split(token))
+    return b"".join(bytes.fromhex(part) if n % 2 else part.encode(errors="replace") for n, part in plain_and_stray)
 
 
 def words_of(tokens: Sequence[str]) -> list[Word]:
