@@ -39,7 +39,7 @@ _RARE_WORD, _KNOWN_WORD, _COMMON_NAME = 1.8, 3.0, 2.9
 _SMALLEST, _LARGEST, _LARGEST_FAMILY = 8, 1500, 500
 KNOWN = 5  # a word seen so often with a small letter is more than a name
 _MAIN_SHARE = 0.2  # a reading seen this often, against the word's most frequent one, is one that a person thinks of
-_SAME = 0.85
+_SAME = 0.8
 _ROMAN = re.compile(r"(?=.{2})[mc]*(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})", re.IGNORECASE)
 _PLANTS_AND_ANIMALS, _COMMUNICATION = (5, 20), 10
 
