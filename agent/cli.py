@@ -315,6 +315,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     fetch.add_argument("--quiet", action="store_true", help="show no progress")
 
+    _add_concepts(commands, command)
     add_traces(commands, command, runs)
     add_review(command, commands)
 
@@ -324,6 +325,38 @@ def _parser() -> argparse.ArgumentParser:
     _add_indexes(commands, command, neuron, output, engine)
     _add_evaluations(commands, command)
     return parser
+
+
+def _add_concepts(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    group = commands.add_parser(
+        "concepts", help="Look at the classes of words that explanations can name.",
+        description="Look at the classes of words that explanations can name.",
+        epilog="example:\n  agent concepts show verbs of emotion\n  agent concepts of forgiveness",
+    ).add_subparsers(metavar="COMMAND", required=True)  # fmt: skip
+    options = _part()
+    options.add_argument("--concepts", metavar="FILE.toml", help="classes of your own, beside those of the program")
+    options.add_argument("--json", action="store_true", help="print JSON")
+    listed = command(
+        group, "list", "agent.commands.concepts:list_all", "List all classes, or those of a kind.",
+        "agent concepts list --kind closed", [options],
+    )  # fmt: skip
+    listed.add_argument(
+        "--kind", metavar="KIND",
+        choices=("meaning", "closed", "grammar", "calendar", "name", "punctuation", "format", "code", "spelling"),
+        help="meaning, closed, grammar, calendar, name, punctuation, format, code or spelling",
+    )  # fmt: skip
+    show = command(
+        group, "show", "agent.commands.concepts:show",
+        "Show what a class is, where it comes from and what belongs to it.",
+        "agent concepts show putting things right --all", [options],
+    )  # fmt: skip
+    show.add_argument("name", nargs="+", metavar="NAME", help="the name of a class; needs no quotes")
+    show.add_argument("--all", action="store_true", help="all members, not some")
+    of = command(
+        group, "of", "agent.commands.concepts:of_word", "Say which classes a word or phrase belongs to.",
+        "agent concepts of forgiveness", [options],
+    )  # fmt: skip
+    of.add_argument("word", nargs="+", metavar="WORD", help="a word or phrase")
 
 
 def _add_batches(
