@@ -16,6 +16,8 @@ from agent.reading import Reading, read
 from agent.settings import configured, llm_settings
 from tools.bench import Bench, in_free_words
 from tools.catalogue.scores import PROTOCOL, correlated, measured
+from tools.concepts.concepts import Concepts
+from tools.concepts.enriched import Enriched, enriched
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
@@ -25,7 +27,7 @@ from traces.runs import RunFolder
 from traces.store import Trace
 from traces.store import load_trace as load_events
 
-__all__ = ["explain", "load_trace", "read", "resume", "score_sentence", "top"]
+__all__ = ["explain", "firing_classes", "load_trace", "read", "resume", "score_sentence", "top"]
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,48 @@ def top(
         bench.subject.name, bench.scan.corpus.name, bench.evidence.neuron, bench.evidence.theta, bench.evidence.status,
         [reading(int(row)) for row in order],
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FiringClasses:
+    """The classes of words that say most of where a neuron fires, best first; `rate` is the share of words it fires on.
+
+    They were picked on one half of explore text, and what is told of them is from the other; `theta` as in
+    `TopExcerpts`.
+    """
+
+    model: str
+    corpus: str
+    neuron: NeuronId
+    theta: float
+    rate: float
+    classes: list[Enriched]
+
+
+def firing_classes(
+    target: str,
+    n: int = 12,
+    *,
+    model: str = "auto",
+    trust_remote_code: bool = False,
+    corpus: str | None = None,
+    corpus_tokens: int | None = None,
+    index: str = "auto",
+    concepts: str | Path | None = None,
+    display: Display | None = None,
+) -> FiringClasses:
+    """The `n` classes of words that say most of where a neuron fires; `concepts` is a file of one's own classes."""
+    known = Concepts.load(None if concepts is None else Path(concepts))  # what is wrong should be said first
+    config = RunConfig.checked(
+        target=target, model=model, trust_remote_code=trust_remote_code, corpus=corpus, corpus_tokens=corpus_tokens,
+        index=index,
+    )  # fmt: skip
+    bench = _open(config, display or QuietDisplay(), silences_of_always_on=False)
+    evidence = bench.evidence
+    found, rate = enriched(evidence.explore, evidence.theta, bench.vocabulary.strings, known, n)
+    return FiringClasses(
+        bench.subject.name, bench.scan.corpus.name, evidence.neuron, evidence.theta, round(rate, 6), found
+    )
 
 
 def score_sentence(

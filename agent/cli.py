@@ -315,7 +315,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     fetch.add_argument("--quiet", action="store_true", help="show no progress")
 
-    _add_concepts(commands, command)
+    _add_concepts(commands, command, [neuron, corpus, output])
     add_traces(commands, command, runs)
     add_review(command, commands)
 
@@ -327,7 +327,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_concepts(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+def _add_concepts(
+    commands: Any, command: Callable[..., argparse.ArgumentParser], reading: Sequence[argparse.ArgumentParser]
+) -> None:
     group = commands.add_parser(
         "concepts", help="Look at the classes of words that explanations can name.",
         description="Look at the classes of words that explanations can name.",
@@ -357,6 +359,13 @@ def _add_concepts(commands: Any, command: Callable[..., argparse.ArgumentParser]
         "agent concepts of forgiveness", [options],
     )  # fmt: skip
     of.add_argument("word", nargs="+", metavar="WORD", help="a word or phrase")
+    fires = command(
+        group, "fires", "agent.commands.concepts:fires",
+        "Say which classes of words a neuron fires on: picked on one half of the explore text, measured on the other.",
+        "agent concepts fires L8N321 --model smollm2 --corpus FILE", reading,
+    )  # fmt: skip
+    fires.add_argument("-n", type=whole(1), default=12, metavar="N", help="how many (default: 12)")
+    fires.add_argument("--concepts", metavar="FILE.toml", help="classes of your own, beside those of the program")
 
 
 def _add_batches(

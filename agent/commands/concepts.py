@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import random
 import textwrap
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from agent.commands.output import say, say_json, width
+from rich.console import Console
+from rich.table import Table
+
+from agent.commands.output import progress, say, say_json, width
 from tools.concepts.concepts import Concept, Concepts
 from traces.text import one_line, visible
 
@@ -63,6 +67,47 @@ def of_word(arguments: argparse.Namespace) -> None:
     lines = [f"{name} ({concepts.get(name).kind})" for name in main] or [one_line(f'No class has "{word}".')]
     lines += textwrap.wrap(f"by a rarer sense: {', '.join(rarer)}", width()) if rarer else []
     say("\n".join(lines))
+
+
+def fires(arguments: argparse.Namespace) -> None:
+    """Print the classes of words that say most of where a neuron fires."""
+    from agent import api  # it loads what runs need
+
+    with progress(quiet=arguments.quiet) as display:
+        found = api.firing_classes(
+            arguments.target,
+            arguments.n,
+            model=arguments.model,
+            trust_remote_code=arguments.trust_remote_code,
+            corpus=arguments.corpus,
+            corpus_tokens=arguments.corpus_tokens,
+            index=arguments.index,
+            concepts=arguments.concepts,
+            display=display,
+        )
+    if arguments.json:
+        say_json(dataclasses.asdict(found) | {"neuron": str(found.neuron)})
+        return
+    table = Table(box=None, pad_edge=False, header_style="")
+    for name in ("class", "r", "fires in", "covers", "distinct words", "unseen", "words on which it fires"):
+        table.add_column(name, justify="left" if name in ("class", "words on which it fires") else "right")
+    for one in found.classes:
+        table.add_row(
+            visible(one.name), f"{one.correlation:.2f}", f"{one.fires_in:.0%}", f"{one.covers:.0%}",
+            f"{one.n_distinct:,}", f"{one.unseen:.0%}", visible(", ".join(one.examples)),
+        )  # fmt: skip
+    say(
+        f"{found.model}/{found.neuron} on {found.corpus}: fires above {found.theta:.3g}, on {found.rate:.2%} of words\n"
+    )
+    if found.classes:
+        with io.StringIO() as drawn:
+            Console(file=drawn, width=max(100, width()), markup=False, highlight=False).print(table)
+            say("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
+    say(
+        "\nPicked on one half of the explore text, measured on the other. r: correlation of being in the class with "
+        "the value\non a word. Fires in: share of the class's words. Covers: share of the words it fires on. Unseen: "
+        "share of the class's\nfiring words that the first half lacks."
+    )
 
 
 def _load(arguments: argparse.Namespace) -> Concepts:
