@@ -135,5 +135,7 @@ def show(
         StorageError: the index is damaged.
     """
     subject, neuron = open_subject_for(target, model, display, trust_remote_code=trust_remote_code)
+    if neuron.is_negative:
+        raise BadInput(f"an index holds the largest values of neurons, so it knows {neuron.other_side()} alone.")
     found = opened(index, subject.name if model == "auto" else model, corpus, display, trust_remote_code)
     return found, subject.name, shown_neuron(found, subject, neuron, n_top)

@@ -97,7 +97,8 @@ class Shelf:
                 found = ActivationIndex(Path(index))
                 found.check_subject(subject)
                 if spec:
-                    check_source(found, self.source(spec, subject.name)[0], spec)
+                    source, notes = self.source(spec, subject.name)
+                    check_source(found, source, spec)
             self.indexes[key] = (found, found.sampled_corpus(notes)) if found else None
         return self.indexes[key]
 

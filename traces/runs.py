@@ -177,7 +177,7 @@ class RunFolder:
         if run_id == "last" and known:
             return cls(Path(runs_dir) / known[-1])
         matches = [known_id for known_id in known if known_id == run_id] or [
-            known_id for known_id in known if run_id and run_id in known_id
+            known_id for known_id in known if run_id and _holds(known_id, run_id)
         ]
         if len(matches) == 1:
             return cls(Path(runs_dir) / matches[0])
@@ -256,6 +256,11 @@ def names_in(runs_dir: str | Path) -> list[str]:
     path = Path(runs_dir)
     with storage_errors("read", path):
         return os.listdir(path) if path.is_dir() else []
+
+
+def _holds(run_id: str, part: str) -> bool:
+    """Whether an id holds what was typed; `L5N131-` is a negative side, and not the beginning of `L5N131-3f9a1c`."""
+    return (f"{part}-" if re.search(r"L\d+N\d+-$", part) else part) in run_id
 
 
 def run_ids(runs_dir: str | Path) -> list[str]:

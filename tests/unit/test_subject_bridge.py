@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.architectures import KINDS, save
+from tests.architectures import KINDS, LONG, SHAPE, save
 from tools.errors import BadInput
 from tools.subject.folder import ModelFolder
 from tools.subject.load import open_subject
@@ -79,7 +79,7 @@ def test_readings_in_two_threads_are_those_in_one(kind: str, save_tokenizer: Any
 
 def test_a_mixture_of_experts_is_refused_on_construction(save_tokenizer: Any, tmp_path: Path) -> None:
     save("Mixtral", save_tokenizer, tmp_path)
-    with pytest.raises(BadInput, match="mixture of experts"):
+    with pytest.raises(BadInput, match="mixtures of experts"):
         open_subject(ModelFolder(tmp_path, "mixtral"))
 
 
@@ -106,3 +106,56 @@ def test_an_architecture_without_a_loader_is_refused(save_gpt2: Any, tmp_path: P
     (tmp_path / "config.json").write_text('{"model_type": "nonesuch", "architectures": ["NoneSuch"]}')
     with pytest.raises(BadInput, match="TransformerLens cannot load odd"):
         open_subject(ModelFolder(tmp_path, "odd"))
+
+
+def test_a_missing_tensor_is_refused_and_not_drawn_at_random(save_tokenizer: Any, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save("Qwen3", save_tokenizer, tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["model.layers.1.mlp.gate_proj.weight"]
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BadInput, match=r"1 tensors are missing, such as model.layers.1.mlp.gate_proj.weight"):
+        open_subject(ModelFolder(tmp_path, "torn"))
+
+
+def test_a_tensor_of_another_shape_is_refused(save_tokenizer: Any, tmp_path: Path) -> None:
+    import json
+
+    save("Qwen3", save_tokenizer, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"intermediate_size": 72}))
+    with pytest.raises(BadInput, match=r"has shape \[.*80.*\], config.json says \[.*72.*\]"):
+        open_subject(ModelFolder(tmp_path, "other"))
+
+
+def test_a_model_that_looks_ahead_is_refused(save_tokenizer: Any, tmp_path: Path) -> None:
+    from transformers import BertConfig, BertForMaskedLM
+
+    config = BertConfig(vocab_size=save_tokenizer(tmp_path), bos_token_id=0, **SHAPE, **LONG)
+    BertForMaskedLM(config).save_pretrained(tmp_path)
+    with pytest.raises(BadInput, match="changes with the tokens after it"):
+        open_subject(ModelFolder(tmp_path, "bert"))
+
+
+def test_what_transformer_lens_cannot_run_is_refused(save_tokenizer: Any, tmp_path: Path) -> None:
+    from transformers import OPTConfig, OPTForCausalLM
+
+    shape = KINDS["OPT"][0] | {"do_layer_norm_before": False}
+    OPTForCausalLM(OPTConfig(vocab_size=save_tokenizer(tmp_path), bos_token_id=0, **shape)).save_pretrained(tmp_path)
+    with pytest.raises(BadInput, match="TransformerLens cannot"):
+        open_subject(ModelFolder(tmp_path, "opt"))
+
+
+def test_stretched_positions_do_not_make_a_reading_depend_on_its_neighbours(
+    save_tokenizer: Any, tmp_path: Path
+) -> None:
+    from transformers import Phi3Config, Phi3ForCausalLM
+
+    rope = {"rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [4.0] * 4, "rope_theta": 10000.0}
+    config = Phi3Config(
+        vocab_size=save_tokenizer(tmp_path), bos_token_id=0, eos_token_id=0, pad_token_id=0, num_key_value_heads=2,
+        rope_parameters=rope, original_max_position_embeddings=40, **SHAPE, **LONG,
+    )  # fmt: skip
+    Phi3ForCausalLM(config).eval().save_pretrained(tmp_path)
+    assert open_subject(ModelFolder(tmp_path, "phi3")).n_ctx == 39

@@ -35,7 +35,12 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "other base": ("Llama", {"rope_parameters": {"rope_type": "default", "rope_theta": 77.0}}),
     "mistral": ("Mistral", {"sliding_window": None}),
     "mistral with a window": ("Mistral", {"sliding_window": 40}),
+    "mistral with a window and llama3": (
+        "Mistral",
+        {"sliding_window": 40, "rope_parameters": {k: v for k, v in LLAMA3.items() if k[:8] != "original"}},
+    ),
     "qwen2": ("Qwen2", {}),
+    "qwen2 with a window": ("Qwen2", {"sliding_window": 40, "use_sliding_window": True, "max_window_layers": 0}),
 }
 
 
@@ -214,3 +219,37 @@ def test_a_quantised_configuration_is_refused_by_name(save_llama: Any) -> None:
     config.write_text(json.dumps(json.loads(config.read_text()) | {"quantization_config": {"quant_method": "fp8"}}))
     with pytest.raises(BadInput, match=r"are quantised \(fp8\)"):
         open_subject(ModelFolder(folder, "small"))
+
+
+@pytest.mark.parametrize(
+    ("variant", "change"),
+    [
+        ("mistral with a window", {"use_sliding_window": False}),  # Mistral has no such setting
+        ("biases", {"attention_bias": False, "mlp_bias": False}),  # the file holds some all the same
+        ("llama3", {"original_max_position_embeddings": 12}),  # above all says what stands in the parameters
+        ("linear", {"rope_scaling": {"type": "linear", "factor": 3.0}}),
+        ("llama", {"rope_parameters": None, "rope_theta": 50.0, "rope_scaling": None}),
+    ],
+)
+def test_a_configuration_is_understood_as_hugging_face_understands_it(
+    variant: str, change: dict[str, Any], save_llama: Any
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    _, folder = save_llama(variant)
+    config = folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    subject = open_subject(ModelFolder(folder, "small"))
+    tokens, lengths = texts(subject.tokenizer.d_vocab, alike=False)
+    expected, _ = reference(model, tokens, lengths, 2)
+    values = subject.neuron_values(subject.mlp_input(tokens, lengths, 2), 2, 17)
+    np.testing.assert_allclose(values, expected[..., 17], rtol=1e-5, atol=1e-5)
+
+
+def test_an_output_matrix_in_the_file_is_meant_though_it_is_said_to_be_tied(save_llama: Any) -> None:
+    model, folder = save_llama("llama")
+    config = folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"tie_word_embeddings": True}))
+    subject = open_subject(ModelFolder(folder, "small"))
+    np.testing.assert_array_equal(subject.unembedding().numpy(), model.lm_head.weight.detach().numpy())

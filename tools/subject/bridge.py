@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from tools.errors import BadInput
 from tools.subject.batches import check_finite, chunks, map_chunks
@@ -25,7 +24,6 @@ from tools.subject.folder import (
     fingerprint,
     read_json,
     refuse_own_code,
-    weight_files,
 )
 from tools.subject.lean import rows_of, zero_padding
 from tools.subject.mlp_maps import read_maps
@@ -67,7 +65,12 @@ class BridgeModel:
         self.bos = bos_id(folder, read_json(folder.path / "config.json"), n_rows)
         if not hasattr(self._bridge, "blocks"):
             raise BadInput(f"{folder.name} has no stack of MLP blocks, so it has no neurons to read.")
-        self._maps = read_maps(self._bridge, folder.name, self.bos, self.tokenizer.d_vocab)
+        try:
+            self._maps = read_maps(self._bridge, folder.name, self.bos, self.tokenizer.d_vocab)
+        except BadInput:
+            raise
+        except Exception as error:  # likewise
+            raise BadInput(f"TransformerLens cannot run {folder.name}: {_first_line(error)}") from error
 
     @property
     def name(self) -> str:
@@ -101,8 +104,17 @@ class BridgeModel:
 
     @property
     def n_ctx(self) -> int:
-        """Most tokens of one text that can be read, BOS left out."""
-        return int(self._bridge.cfg.n_ctx) - 1
+        """Most tokens of one text that can be read, BOS left out.
+
+        Where positions are stretched by how long the longest text of a batch is ("longrope"), only as many as are
+        never stretched: a reading must not depend on what is read beside it.
+        """
+        config = read_json(self.folder.path / "config.json")
+        rotary = config.get("rope_scaling") or config.get("rope_parameters") or {}
+        if "longrope" not in (rotary.get("rope_type"), rotary.get("type")):
+            return int(self._bridge.cfg.n_ctx) - 1
+        before = config.get("original_max_position_embeddings") or rotary.get("original_max_position_embeddings")
+        return int(before or self._bridge.cfg.n_ctx) - 1
 
     def mlp_input(self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int) -> FloatArray:
         """What the MLP of `layer` gets as input, float32 [batch, pos, d_model], 0 at padded positions.
@@ -294,6 +306,10 @@ class BridgeModel:
         return out
 
 
+_MOST_SAID = 200
+"""Characters of a library's message."""
+
+
 @lru_cache(maxsize=1)
 def open_bridge(folder: ModelFolder) -> BridgeModel:
     """The model in `folder`, booted once."""
@@ -313,40 +329,37 @@ def _boot(folder: ModelFolder) -> Any:
             return TransformerBridge.boot_transformers(
                 str(folder.path), device="cpu", dtype=torch.float32, trust_remote_code=folder.trust_remote_code
             )
-        except (ValueError, OSError, KeyError, RuntimeError, NotImplementedError, ImportError) as error:
-            first = next(iter(str(error).splitlines()), type(error).__name__)
+        except BadInput:
+            raise
+        except Exception as error:  # two libraries and code for a hundred architectures raise whatever they raise
+            first = _first_line(error)
             if not folder.trust_remote_code:
                 refuse_own_code(folder.path, first)
             raise BadInput(f"TransformerLens cannot load {folder.name} from {folder.path}: {first}") from error
 
 
+def _first_line(error: Exception) -> str:
+    said = next(iter(str(error).splitlines()), "")[:_MOST_SAID]
+    return f"{type(error).__name__}: {said}" if isinstance(error, KeyError) or not said else said
+
+
 def _check_tensors(folder: ModelFolder) -> None:
-    """Refuse weights of another architecture: what is missing would be filled with random numbers, without a word.
+    """Refuse weights that do not fit the configuration: what is missing would be filled with random numbers, silently.
 
-    Names are compared with and without the prefix of the base model. A loader may rename some, so only a folder that
-    lacks most of what its configuration asks for is refused, and one whose shapes differ.
+    Transformers says what it would miss, without reading the weights.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    with torch.device("meta"):
-        trusted = {"trust_remote_code": folder.trust_remote_code}  # said either way, or transformers asks on stdin
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder.path, **trusted), **trusted)
-    prefix = f"{model.base_model_prefix}."
-    found: dict[str, list[int]] = {}
-    for file in weight_files(folder.path):
-        with safe_open(str(file), framework="pt") as handle:
-            for name in handle.keys():  # noqa: SIM118 (not a dict)
-                found[name.removeprefix(prefix)] = list(handle.get_slice(name).get_shape())
-    expected = {name.removeprefix(prefix): list(tensor.shape) for name, tensor in model.state_dict().items()}
-    both = expected.keys() & found.keys()
-    if len(both) < 0.3 * len(expected):
-        missing = next(name for name in expected if name not in found)
+    _, found = AutoModelForCausalLM.from_pretrained(
+        folder.path, device_map="meta", output_loading_info=True, ignore_mismatched_sizes=True,
+        trust_remote_code=folder.trust_remote_code,  # said either way, or transformers asks on stdin
+    )  # fmt: skip
+    missing, other = sorted(found["missing_keys"]), sorted(found["mismatched_keys"])
+    if missing:
         raise BadInput(
-            f"the weights in {folder.path} are not of the architecture that config.json names: "
-            f"{len(expected) - len(both)} of {len(expected)} tensors are missing, such as {missing}."
+            f"the weights in {folder.path} are not of the architecture that config.json names, or not whole: "
+            f"{len(missing)} tensors are missing, such as {missing[0]}."
         )
-    for name in sorted(both):
-        if expected[name] != found[name]:
-            raise BadInput(
-                f"{folder.path}: the tensor {name} has shape {found[name]}, config.json says {expected[name]}."
-            )
+    if other:
+        name, is_there, wanted = other[0]
+        raise BadInput(f"{folder.path}: the tensor {name} has shape {list(is_there)}, config.json says {list(wanted)}.")

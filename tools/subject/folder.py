@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tools.errors import BadInput
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model", "*.tiktoken", "tekken.json")
 
+_WEIGHT = re.compile(r"weight(_packed)?$")
 _FLOATS = ("F16", "BF16", "F32", "F64")
 _WHOLE_HASH_BYTES = 64 * 2**20
 _SAMPLES, _SAMPLE_BYTES = 64, 64 * 2**10
@@ -177,7 +179,7 @@ def _check_safetensors(file: Path) -> None:
             header = json.loads(handle.read(header_bytes))
             header.pop("__metadata__", None)
             end = max(entry["data_offsets"][1] for entry in header.values())
-            kinds = {entry["dtype"]: name for name, entry in header.items() if name.endswith("weight")}
+            kinds = {entry["dtype"]: name for name, entry in header.items() if _WEIGHT.search(name)}
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise BadInput(f"{file} is not a safetensors file: fetch or save the model again.") from error
     for kind in kinds.keys() - set(_FLOATS):

@@ -111,7 +111,9 @@ class LeanGPT2(LeanModel):
 
     def unembedding(self) -> torch.Tensor:
         """The output matrix, float32 [at least d_vocab, d_model]."""
-        head = self.WTE if self.config.get("tie_word_embeddings", True) else "lm_head.weight"
+        # A file that holds an output matrix means it, tied or not.
+        is_tied = self.config.get("tie_word_embeddings", True) and "lm_head.weight" not in self.tensors
+        head = self.WTE if is_tied else "lm_head.weight"
         n_rows = self.tensors.shape(head)[0]
         self.tensors.check_shapes(
             {"ln_f.weight": [self.d_model], "ln_f.bias": [self.d_model], head: [n_rows, self.d_model]}

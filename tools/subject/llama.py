@@ -20,6 +20,10 @@ from tools.subject.packed import ACTIVATIONS, Map
 from tools.subject.weights import Tensors
 
 _TYPES = ("llama", "mistral", "qwen2")
+_MAPS = (
+    "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj",
+    "mlp.down_proj",
+)  # fmt: skip
 _ROTARY = ("default", "linear", "llama3")
 
 
@@ -36,13 +40,33 @@ def can_read(config: dict[str, Any]) -> bool:
 
 def _rotary(config: dict[str, Any]) -> dict[str, Any]:
     """The parameters of rotary positions, which older configurations spread over several keys."""
-    given = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    given = config.get("rope_scaling") or config.get("rope_parameters") or {}
     base = config.get("rope_theta", 10_000.0)
     kind = given.get("rope_type", given.get("type", "default"))
-    return {"rope_theta": base, **given, "rope_type": kind}
+    before = config.get("original_max_position_embeddings") or given.get("original_max_position_embeddings")
+    return {
+        "rope_theta": base, **given, "rope_type": kind,
+        "original_max_position_embeddings": before or config.get("max_position_embeddings"),
+    }  # fmt: skip
 
 
-def frequencies(rotary: dict[str, Any], d_head: int, n_positions: int) -> torch.Tensor:
+def _window(config: dict[str, Any]) -> int | None:
+    """How far back attention looks, where that is bounded; what is left out is as Hugging Face has it."""
+    if config["model_type"] == "llama" or (config["model_type"] == "qwen2" and not config.get("use_sliding_window")):
+        return None
+    window = config.get("sliding_window", 4096)
+    return int(window) if window else None
+
+
+def _has_bias(config: dict[str, Any], part: str) -> bool:
+    """Whether a map has a bias: the configuration decides, whatever else the file holds."""
+    if config["model_type"] == "qwen2":
+        return part in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+    is_llama = config["model_type"] == "llama"
+    return is_llama and bool(config.get("attention_bias" if part.startswith("self_attn") else "mlp_bias"))
+
+
+def frequencies(rotary: dict[str, Any], d_head: int) -> torch.Tensor:
     """Radians by which each pair of dimensions turns from one position to the next, float32 [d_head / 2].
 
     `default` is of Su et al., "RoFormer" (2021); `linear` and `llama3` stretch it as transformers does.
@@ -54,7 +78,7 @@ def frequencies(rotary: dict[str, Any], d_head: int, n_positions: int) -> torch.
     if rotary["rope_type"] == "llama3":
         factor = float(rotary["factor"])
         low, high = float(rotary["low_freq_factor"]), float(rotary["high_freq_factor"])
-        before = float(rotary.get("original_max_position_embeddings") or n_positions)
+        before = float(rotary["original_max_position_embeddings"])
         length = 2 * math.pi / turns
         smooth = ((before / length - low) / (high - low)).clamp(0, 1)
         return (1 - smooth) * turns / factor + smooth * turns
@@ -80,12 +104,11 @@ class LeanLlama(LeanModel):
                 f"{self._n_kv_heads} of keys and values, which does not fit."
             )
         self.n_positions = int(config["max_position_embeddings"])
-        window = config.get("sliding_window")
-        if window and config.get("use_sliding_window", config["model_type"] == "mistral"):
-            self.n_positions = min(self.n_positions, int(window))  # within its window attention is as without one
+        if window := _window(config):
+            self.n_positions = min(self.n_positions, window)  # within its window attention is as without one
         self.eps = float(config.get("rms_norm_eps", 1e-6))
         self._activation: str = config.get("hidden_act", "silu")
-        self._turns = frequencies(_rotary(config), self._d_head, self.n_positions)
+        self._turns = frequencies(_rotary(config), self._d_head)
         self._turned: tuple[torch.Tensor, torch.Tensor] | None = None
         self._blocks: dict[int, _Block] = {}
 
@@ -99,7 +122,7 @@ class LeanLlama(LeanModel):
                 "self_attn.o_proj": [d, own], "mlp.gate_proj": [m, d], "mlp.up_proj": [m, d], "mlp.down_proj": [d, m],
             }.items():  # fmt: skip
                 expected[f"layers.{i}.{part}.weight"] = shape
-                if f"layers.{i}.{part}.bias" in self.tensors:
+                if part in _MAPS and _has_bias(self.config, part):
                     expected[f"layers.{i}.{part}.bias"] = shape[:1]
         return expected
 
@@ -156,7 +179,9 @@ class LeanLlama(LeanModel):
 
     def unembedding(self) -> torch.Tensor:
         """The output matrix, float32 [at least d_vocab, d_model]."""
-        head = self.WTE if self.config.get("tie_word_embeddings", False) else "lm_head.weight"
+        # A file that holds an output matrix means it, tied or not.
+        is_tied = self.config.get("tie_word_embeddings", False) and "lm_head.weight" not in self.tensors
+        head = self.WTE if is_tied else "lm_head.weight"
         n_rows = self.tensors.shape(head)[0]
         self.tensors.check_shapes({"norm.weight": [self.d_model], head: [n_rows, self.d_model]})
         return self.tensors[head].float()
@@ -180,7 +205,7 @@ class LeanLlama(LeanModel):
 
     def _block(self, layer: int) -> _Block:
         if layer not in self._blocks:
-            self._blocks[layer] = _Block(self.tensors, layer, self.device, self.dtype)
+            self._blocks[layer] = _Block(self.tensors, self.config, layer, self.device, self.dtype)
         return self._blocks[layer]
 
 
@@ -198,6 +223,7 @@ class _Block:
     """One transformer block on a device and in a dtype; each part is loaded when it is first used."""
 
     tensors: Tensors
+    config: dict[str, Any]
     layer: int
     device: torch.device
     dtype: torch.dtype
@@ -245,7 +271,7 @@ class _Block:
         return self.tensors[f"layers.{self.layer}.{part}"]
 
     def _bias(self, part: str) -> torch.Tensor | None:
-        return self.tensors.get(f"layers.{self.layer}.{part}.bias")
+        return self._tensor(f"{part}.bias") if _has_bias(self.config, part) else None
 
     def _linear(self, *parts: str) -> Map:
         weights = [self._tensor(f"{part}.weight") for part in parts]

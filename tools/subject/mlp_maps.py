@@ -88,9 +88,8 @@ def read_maps(bridge: Any, name: str, bos: int, d_vocab: int) -> list[MlpMaps]:
         if mlp is None or not all(hasattr(mlp, part) for part in ("in", "out")):
             kind = type(getattr(mlp, "original_component", mlp)).__name__
             raise BadInput(
-                f"layer {layer} of {name} has no MLP with one map into its neurons and one out of them (it is a "
-                f"{kind}): in a mixture of experts, which neurons run changes from token to token, and such models "
-                "cannot be read yet."
+                f"layer {layer} of {name} has no MLP with one map into its neurons and one out of them (there is "
+                f"a {kind}): mixtures of experts and other layers of that sort cannot be read yet."
             )
         points += [f"blocks.{layer}.mlp.{part}" for part in ("in", "gate", "out") if hasattr(mlp, part)]
     seen: dict[str, torch.Tensor] = {}
@@ -103,7 +102,17 @@ def read_maps(bridge: Any, name: str, bos: int, d_vocab: int) -> list[MlpMaps]:
     ids = torch.randint(d_vocab, (1, n), generator=torch.Generator().manual_seed(0))
     ids[0, 0] = bos
     hooks = [(f"{point}.{end}", keep) for point in points for end in ("hook_in", "hook_out")]
+    other = ids.clone()
+    other[0, -1] = (ids[0, -1] + 1) % d_vocab
+    bridge.run_with_hooks(other, fwd_hooks=hooks)
+    before = {layer: seen[f"blocks.{layer}.mlp.out.hook_in"][:-1] for layer in range(len(bridge.blocks))}
     bridge.run_with_hooks(ids, fwd_hooks=hooks)
+    for layer, earlier in before.items():
+        if not _is_same(seen[f"blocks.{layer}.mlp.out.hook_in"][:-1], earlier):
+            raise BadInput(
+                f"{name}, layer {layer}: what its neurons do on a token changes with the tokens after it. Only models "
+                "that read from left to right can be explained here."
+            )
     maps: list[MlpMaps] = []
     for layer, block in enumerate(bridge.blocks):
         where = f"{name}, layer {layer}"
@@ -115,11 +124,11 @@ def read_maps(bridge: Any, name: str, bos: int, d_vocab: int) -> list[MlpMaps]:
         neurons, given = seen[f"blocks.{layer}.mlp.out.hook_in"], seen[f"blocks.{layer}.mlp.in.hook_in"]
         up = found["in"] if "gate" in found else None
         gate = found.get("gate", found["in"])
-        before = gate(given)
+        summed = gate(given)
         gates = 1.0 if up is None else up(given)
         # the closest, not the first that is close: two ways to compute a GELU differ by 5e-4
-        act = min(_activations(), key=lambda act: float((act(before) * gates - neurons).abs().max()))
-        if not _is_same(act(before) * gates, neurons):
+        act = min(_activations(), key=lambda act: float((act(summed) * gates - neurons).abs().max()))
+        if not _is_same(act(summed) * gates, neurons):
             raise BadInput(
                 f"{where}: its neurons are not an activation function that is known here of the MLP's input map, so "
                 "one of them cannot be read by itself."

@@ -44,10 +44,6 @@ class Tensors:
         tensor: torch.Tensor = handle.get_tensor(key)
         return tensor
 
-    def get(self, name: str) -> torch.Tensor | None:
-        """The tensor of that name, or None."""
-        return self[name] if name in self._where else None
-
     def shape(self, name: str) -> list[int]:
         """Its shape, without reading it."""
         handle, key = self._find(name)
