@@ -82,7 +82,7 @@ def plain(result: Result) -> dict[str, Any]:
 
 
 def wait_until(is_so: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while not is_so():
         assert time.monotonic() < until, "it does not get there"
         assert process is None or process.poll() is None, process.stderr and process.stderr.read()
