@@ -188,7 +188,10 @@ def _parser() -> argparse.ArgumentParser:
 
     output = _output_part()
     neuron = _part()
-    neuron.add_argument("target", metavar="TARGET", help="the neuron: L5N131, 5/131 or gpt2-xl/L5N131")
+    neuron.add_argument(
+        "target", metavar="TARGET",
+        help="the neuron: L5N131, 5/131 or gpt2-xl/L5N131; L5N131- is its negative side, where neurons have one",
+    )  # fmt: skip
     neuron.add_argument(
         "--model",
         default="auto",
