@@ -99,7 +99,12 @@ def enriched(
         if all((count[rows[name]] > 0).sum() >= MIN_WORDS for count, *_ in arrays)
     ]
     n_words = max(1, sum(telling.count.values()))
-    best = sorted((one for one in found if one.correlation > 0), key=lambda one: (-one.correlation, one.name))
+
+    def order(one: Enriched) -> tuple[float, float, str]:
+        """Of two that say as much, the smaller class says more."""
+        return -one.correlation, concepts.get(one.name).n_members or np.inf, one.name
+
+    best = sorted((one for one in found if one.correlation > 0), key=order)
     return best[:n], sum(telling.fires.values()) / n_words
 
 
