@@ -17,7 +17,7 @@ from tools.concepts.words import TokenText
 from tools.records.excerpts import ExploreReadings
 
 MIN_WORDS = 3
-"""A class of which each half has fewer distinct words cannot be told from a list of them."""
+"""Distinct words of a class that each half must have: with fewer, naming the class says no more than listing them."""
 
 _PICKED = 60
 _N_EXAMPLES = 5
