@@ -239,8 +239,8 @@ class Findings:
 def verdict(found: Findings) -> tuple[Verdict, str]:
     """What the run may claim of a neuron that is not dead, and why.
 
-    *supported*: a score whose interval is above 0.15, beats null and token-lookup-30 with intervals that exclude zero, and
-    has passed enough tests of each kind. *split*: supported, with two or more meanings, each at least a fifth of the
+    *supported*: a score surely above 0.15, beats null and token-lookup-30 with intervals that exclude zero, and has
+    passed enough tests of each kind. *split*: supported, with two or more meanings, each at least a fifth of the
     firing and with its own passed tests. *noise*: neither the explanation nor the full lookup predicts anything on
     sealed text. Else *unresolved*.
 
@@ -287,7 +287,7 @@ def _is_above(gain: Interval | Unscored | None) -> bool:
 
 
 def _not_above(name: str, gain: Interval | Unscored | None) -> str:
-    return f"not above {name} with an interval that excludes zero" if isinstance(gain, Interval) else f"no comparison with {name}"
+    return f"not surely above {name}" if isinstance(gain, Interval) else f"no comparison with {name}"
 
 
 def _is_as_good_as_a_list(found: Findings) -> bool:
