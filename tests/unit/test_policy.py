@@ -110,7 +110,7 @@ PAIR_FAILED = MeaningTests(0.4, policy.Tests(9, 0), policy.Tests(1, 2))
     ("found", "expected", "why"),
     [
         (Findings(score(0.5), ABOVE, gain(0.5, 0.6), ALL_PASSED), "supported", "beats null and token-lookup-30"),
-        (Findings(score(0.5), ABOVE | {"null": gain(0.0, 0.2)}, NOT, ALL_PASSED), "unresolved", "not surely above null"),
+        (Findings(score(0.5), ABOVE | {"null": gain(0.0, 0.2)}, NOT, ALL_PASSED), "unresolved", "surely above null"),
         (Findings(score(0.5), LEVEL, NOT, ALL_PASSED), "unresolved", "token_lookup_30"),
         (Findings(score(0.5), ABOVE | {"null": NOT}, NOT, ALL_PASSED), "unresolved", "no comparison with null"),
         (Findings(score(0.5), {}, NOT, ALL_PASSED), "unresolved", "with null; no comparison with token_lookup_30"),
