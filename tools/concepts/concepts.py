@@ -174,6 +174,12 @@ class Concepts:
         classes = [self._class_at[order[starts[number] : starts[number + 1]]] for number in numbers]
         return any(bool(self._is_language[one].any()) for one in classes)
 
+    @staticmethod
+    def spans_of_pattern(concept: Concept, text: str) -> list[tuple[int, int]]:
+        """Where the pattern of a class over text is met in a text, as characters from-to, in order."""
+        found = (_span(match) for match in _compiled(concept).finditer(text))
+        return [(start, end) for start, end in found if end > start]
+
     def phrase_at(self, words: Sequence[Word], at: int, text: str) -> Iterator[tuple[str, Word]]:
         """The phrases of several words that begin with a word of a text, each with its last word."""
         if words[at].key.lower() not in self._phrase_heads:
@@ -242,8 +248,7 @@ class Reading:
         if concept.context is not None:
             return spans_of(concept.context, self._text.text)
         if concept.pattern is not None and concept.over == "text":
-            found = (_span(match) for match in _compiled(concept).finditer(self._text.text))
-            return [(start, end) for start, end in found if end > start]
+            return self._concepts.spans_of_pattern(concept, self._text.text)
         return self._listed[rare].get(concept.name, [])
 
     def names(self, *, rare: bool = False) -> list[str]:

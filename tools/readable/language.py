@@ -1,0 +1,263 @@
+"""Readable rules as English sentences: `render` writes one, `parse` reads it back to exactly the same rule.
+
+    Fires strongly on modals, on "not" right after forms of be, and weakly on words like "heal" and "solve".
+
+A sentence lists what the neuron fires on. Words are quoted, classes stand by their names, and an adverb (strongly,
+moderately, weakly, faintly) holds until the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import get_args
+
+from tools.concepts.concepts import Concept, Concepts
+from tools.errors import BadInput
+from tools.readable.rule import (
+    PLAIN,
+    Again,
+    AnyWord,
+    Context,
+    Item,
+    Kind,
+    Like,
+    Named,
+    Quoted,
+    Relation,
+    Rule,
+    Spelt,
+    Strength,
+)
+
+_SILENT = "Never fires."
+_ADVERBS: dict[Strength, str] = {10: "strongly", 6: "moderately", 3: "weakly", 1: "faintly"}
+_STRENGTH: dict[str, Strength] = {adverb: strength for strength, adverb in _ADVERBS.items()}
+_QUOTE = r'"(?:[^"\\\n]|\\.)+"'
+_LEXEME = re.compile(rf"\s*({_QUOTE}|[,;]|[^\s,;\"]+)")
+_RELATIONS: tuple[Relation, ...] = tuple(sorted(get_args(Relation), key=len, reverse=True))
+_AGAIN = "when repeated"
+_END = "the end of"
+_ANY = "any word"
+_LIKE = "words like"
+_SAYS_ITSELF = re.compile(r"^(words?|verbs?|nouns|adjectives|adverbs|names?|kinds|people|plural|singular)\b")
+EXAMPLE = 'Fires strongly on modals, weakly on "not" right after forms of be.'
+
+
+def _quote(word: str) -> str:
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _unquote(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1])
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+@lru_cache(maxsize=8192)
+def said(concept: Concept) -> str:
+    """How a class is named inside a sentence: a theme is what words are about, a thing is what they are words for."""
+    if concept.kind != "meaning" or _SAYS_ITSELF.match(concept.name):
+        return concept.name
+    head = concept.name.split(" of ")[0].split()[-1]
+    is_theme = " and " in concept.name or not head.endswith("s") or head.endswith(("ss", "ics"))
+    return f"words {'about' if is_theme else 'for'} {concept.name}"
+
+
+class Language:
+    """Writes and reads sentences; the classes decide which names there are.
+
+    Args:
+        concepts: the classes.
+        special: names of classes beside those, which the lexical reader knows by itself.
+    """
+
+    def __init__(self, concepts: Concepts, special: tuple[str, ...] = ()) -> None:
+        self._concepts = concepts
+        self._special = special
+        self._by_phrase = {name.lower(): name for name in [*special, *concepts.names()]}
+        for name in concepts.names():  # whoever writes may leave out "words about"
+            self._by_phrase.setdefault(said(concepts.get(name)).lower(), name)
+        self._longest = max(len(phrase.split()) for phrase in self._by_phrase)
+
+    def render(self, rule: Rule) -> str:
+        """The sentence that means `rule`."""
+        if not rule.items:
+            return _SILENT
+        parts = []
+        now: Strength = PLAIN
+        for strength, item in rule.items:
+            adverb = "" if strength == now else f"{_ADVERBS[strength]} "
+            now = strength
+            parts.append(f"{adverb}on {self.item(item)}")
+        if len(parts) > 1:
+            parts[-1] = f"and {parts[-1]}"
+        return "Fires " + (" " if len(parts) == 2 else ", ").join(parts) + "."
+
+    def item(self, item: Item) -> str:
+        """An item as it stands in a sentence."""
+        parts = [_END] if item.end else []
+        parts.append(self.kind(item.kind))
+        if item.context is not None:
+            parts.append(self._context(item.context))
+        if item.unless is not None:
+            parts.append(f"but not {self._context(item.unless)}")
+        return " ".join(parts)
+
+    def _context(self, context: Context | Again) -> str:
+        if isinstance(context, Again):
+            return _AGAIN
+        if context.relation == "in text about" and isinstance(context.kind, Named):
+            return f"in text about {context.kind.name}"
+        return f"{context.relation} {self.kind(context.kind)}"
+
+    def kind(self, kind: Kind) -> str:
+        """A kind of words as it stands in a sentence."""
+        match kind:
+            case AnyWord():
+                return _ANY
+            case Named(name):
+                return self._said(name)
+            case Quoted(words):
+                return _listed([_quote(word) for word in words])
+            case Like(seeds):
+                return f"{_LIKE} {_listed([_quote(word) for word in seeds])}"
+            case Spelt(at, letters):
+                return f"words {at} {_quote(letters)}"
+
+    def _said(self, name: str) -> str:
+        phrase = name if name in self._special else said(self._concepts.get(name))
+        return phrase if self._by_phrase.get(phrase.lower()) == name else name
+
+    def parse(self, sentence: str) -> Rule:
+        """Read a sentence.
+
+        Raises:
+            BadInput: it is not of the language; the message says where reading stopped.
+        """
+        return _Parser(self, sentence).rule()
+
+    def named(self, words: list[str]) -> tuple[str, int] | None:
+        """The class whose name is the longest beginning of `words`, and how many words that is."""
+        for n in range(min(self._longest, len(words)), 0, -1):
+            if name := self._by_phrase.get(" ".join(words[:n]).lower()):
+                return name, n
+        return None
+
+
+class _Parser:
+    """A recursive descent over the lexemes of one sentence."""
+
+    def __init__(self, language: Language, sentence: str) -> None:
+        self._language = language
+        text = sentence.strip()
+        text = text.removesuffix(".").rstrip()
+        self._lexemes = list(self._cut(text))
+        self._at = 0
+
+    def _cut(self, text: str) -> Iterator[str]:
+        at = 0
+        while at < len(text):
+            found = _LEXEME.match(text, at)
+            if not found:
+                raise self._error(f"cannot read {text[at:].strip()[:30]!r}")
+            yield found[1]
+            at = found.end()
+
+    @staticmethod
+    def _error(what: str) -> BadInput:
+        return BadInput(
+            f"this is no sentence that the lexical reader understands: {what}; write it like this one: {EXAMPLE}"
+        )
+
+    def _expected(self, what: str) -> BadInput:
+        found = self._lexemes[self._at] if self._at < len(self._lexemes) else "the end"
+        return self._error(f"expected {what} and found {found[:30]!r}")
+
+    def _take(self, phrase: str) -> bool:
+        words = phrase.split()
+        if [one.lower() for one in self._lexemes[self._at : self._at + len(words)]] != words:
+            return False
+        self._at += len(words)
+        return True
+
+    def rule(self) -> Rule:
+        if self._take("never fires"):
+            items: list[tuple[Strength, Item]] = []
+        else:
+            if not self._take("fires"):
+                raise self._expected("'Fires'")
+            items = list(self._items())
+        if self._at < len(self._lexemes):
+            raise self._expected("the end, or a comma and 'on'")
+        ordered = sorted(items, key=lambda one: -one[0])
+        if len({strength for strength, _ in ordered}) == 1:
+            ordered = [(PLAIN, item) for _, item in ordered]
+        return Rule(tuple(ordered))
+
+    def _items(self) -> Iterator[tuple[Strength, Item]]:
+        strength: Strength = PLAIN
+        while True:
+            for adverb, level in _STRENGTH.items():
+                if self._take(adverb):
+                    strength = level
+            if not self._take("on"):
+                raise self._expected("'on'")
+            yield strength, self._item()
+            comma, joint = self._take(",") or self._take(";"), self._take("and")
+            if not comma and not joint:
+                return
+
+    def _item(self) -> Item:
+        end = self._take(_END)
+        kind = self._kind()
+        context = self._context(required=False)
+        unless = self._context(required=True) if self._take("but not") else None
+        return Item(kind, end, context, unless)
+
+    def _context(self, *, required: bool) -> Context | Again | None:
+        if self._take(_AGAIN):
+            return Again()
+        for relation in _RELATIONS:
+            if self._take(relation):
+                return Context(relation, self._kind())
+        if required:
+            raise self._expected("where, such as 'right after'")
+        return None
+
+    def _kind(self) -> Kind:
+        if self._take(_ANY):
+            return AnyWord()
+        if self._quoted_next():
+            return Quoted(self._quotes())
+        start = self._at
+        if self._take(_LIKE) and self._quoted_next():
+            return Like(self._quotes())
+        self._at = start
+        for at in ("beginning with", "ending in"):
+            if self._take(f"words {at}") and self._quoted_next():
+                self._at += 1
+                return Spelt(at, _unquote(self._lexemes[self._at - 1]))  # type: ignore[arg-type]
+            self._at = start
+        if found := self._language.named(self._lexemes[self._at :]):
+            name, n = found
+            self._at += n
+            return Named(name)
+        raise self._expected("words in double quotes, 'words like', or the name of a class (`agent concepts list`)")
+
+    def _quoted_next(self, ahead: int = 0) -> bool:
+        at = self._at + ahead
+        return at < len(self._lexemes) and self._lexemes[at].startswith('"')
+
+    def _quotes(self) -> tuple[str, ...]:
+        words = []
+        while True:
+            words.append(_unquote(self._lexemes[self._at]))
+            self._at += 1
+            if self._at < len(self._lexemes) and self._lexemes[self._at].lower() in (",", "and") and self._quoted_next(1):
+                self._at += 1
+            else:
+                return tuple(words)

@@ -1,0 +1,464 @@
+"""Learn a readable rule: items are added one by one while they explain more than their words cost.
+
+At each step every kind of words in every context is screened at once by sums over words; the best are then fitted
+together with the items that are there. What counts is what an item explains on documents that it was not fitted on
+(`Sample`), less a price for each word of its part of the sentence. At the end strengths become words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tools.readable.contract import MAX_QUOTED, MAX_WORDS, n_words
+from tools.readable.knowledge import SPECIAL, Knowledge
+from tools.readable.language import Language
+from tools.readable.rule import (
+    MAX_ITEMS,
+    MAX_SEEDS,
+    STRENGTHS,
+    Again,
+    AnyWord,
+    Context,
+    Item,
+    Kind,
+    Like,
+    Named,
+    Quoted,
+    Rule,
+    Spelt,
+)
+from tools.readable.sample import SHRINKAGE, Gram, Sample, Sums, Vector
+from tools.readable.texts import WordTexts
+
+Form = Literal["mixed", "classes", "words"]
+"""mixed: anything. classes: named classes alone, in contexts of such. words: quoted words and what is like them."""
+
+PRICE = 0.0007
+"""Share of the variance that a word of the sentence has to explain, on documents that it was not fitted on."""
+
+MIN_MEMBERS = 3
+"""Distinct words that a class must have in the text; with fewer it says no more than they do."""
+
+_EXACT = 40
+_WHOLE_AT_ONCE = 24
+_LIKE_SEEDS = 40
+_LIKE_STARTS = 8
+_COHERENT = 0.35
+"""How like the other seeds a seed must be: words that have nothing to do with each other are no meaning."""
+_MOST_STEPS = 14
+_BEFORE = 4
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A rule and what it explains of the variance on documents that it was not fitted on, less its price."""
+
+    rule: Rule
+    worth: float
+
+
+class Features:
+    """What is the same for all neurons on some texts: which classes and beginnings hold where."""
+
+    def __init__(self, texts: WordTexts, knowledge: Knowledge) -> None:
+        self.texts = texts
+        self.knowledge = knowledge
+        matrix = knowledge.matrix(texts)
+        many = np.flatnonzero(np.diff(matrix.indptr) >= MIN_MEMBERS)
+        spelt, letters = _affixes(texts.keys)
+        self.kinds: list[Kind] = [*(Named(knowledge.over_words[n]) for n in many), *spelt]
+        self.members = sparse.vstack([matrix[many], letters]).tocsr()
+        self.n_named = len(many)
+        self.stretches = sparse.csr_matrix(knowledge.stretches(texts).T)
+        self.befores = self._befores()
+        self.topics, self.amid = self._amid(matrix)
+        self.vectors = knowledge.vectors_of(texts)
+        number: dict[str, int] = {}
+        self.small = np.array([number.setdefault(key.lower(), len(number)) for key in texts.keys], dtype=np.int64)
+        self.small_names = list(number)
+
+    def _befores(self) -> list[NDArray[np.int64]]:
+        """For each token the word one before, two before and so on, -1 for none."""
+        previous = self.texts.previous
+        out, back = [], previous[self.texts.word_of]
+        for _ in range(_BEFORE):
+            out.append(back)
+            back = np.where(back >= 0, previous[np.maximum(back, 0)], -1)
+        return out
+
+    def _amid(self, matrix: sparse.csr_matrix) -> tuple[list[str], sparse.csr_matrix]:
+        """Topics, and where the text before is about each, float32 [n_tokens, n_topics]."""
+        texts, concepts = self.texts, self.knowledge.concepts
+        counts = matrix @ np.bincount(texts.key, minlength=len(texts.keys))
+        names = [
+            name for name, n in zip(self.knowledge.over_words, counts, strict=True)
+            if n >= 30 and name not in SPECIAL and concepts.get(name).kind == "meaning" and n < 0.1 * texts.n_words
+        ]  # fmt: skip
+        rows = [
+            self.knowledge.where(Context("in text about", Named(name)), texts) for name in names
+        ]
+        return names, sparse.csr_matrix(np.array(rows, dtype=np.float32).reshape(len(names), texts.n_tokens).T)
+
+
+def _affixes(keys: Sequence[str]) -> tuple[list[Spelt], sparse.csr_matrix]:
+    """Beginnings of 3 to 5 letters and endings of 2 to 4 that enough words have, and which words."""
+    found: dict[Spelt, list[int]] = {}
+    for at, key in enumerate(keys):
+        word = key.lower()
+        if not word.isalpha():
+            continue
+        for n in (3, 4, 5):
+            if len(word) > n:
+                found.setdefault(Spelt("beginning with", word[:n]), []).append(at)
+        for n in (2, 3, 4):
+            if len(word) > n:
+                found.setdefault(Spelt("ending in", word[-n:]), []).append(at)
+    kept = {one: members for one, members in found.items() if len(members) >= 2 * MIN_MEMBERS}
+    indices = [at for members in kept.values() for at in members]
+    starts = np.append(0, np.cumsum([len(members) for members in kept.values()]))
+    ones = np.ones(len(indices), dtype=np.float32)
+    return list(kept), sparse.csr_matrix((ones, indices, starts), shape=(len(kept), len(keys)))
+
+
+class Learner:
+    """Learns rules of several forms for one neuron.
+
+    Args:
+        sample: the neuron on text.
+        features: of those texts.
+        language: measures sentences.
+        price: of a word.
+    """
+
+    def __init__(self, sample: Sample, features: Features, language: Language, price: float = PRICE) -> None:
+        self._sample = sample
+        self._features = features
+        self._texts = features.texts
+        self._knowledge = features.knowledge
+        self._language = language
+        self._price = price
+        self._gram = Gram(sample)
+        self._numbers: dict[Item, int] = {}
+        self._columns: dict[Item, NDArray[np.float32]] = {}
+
+    def path(self, form: Form = "mixed", start: Sequence[Item] = ()) -> list[Learnt]:
+        """The best rule of one item, of more, and so on, as the search found them; the last is worth most."""
+        items = list(start)
+        worth = self._worth(items) if items else 0.0
+        out: list[Learnt] = [Learnt(self._with_strengths(items), worth)] if items else []
+        for _ in range(_MOST_STEPS):
+            trials = self._trials(items, form)
+            if not trials:
+                break
+            best, chosen = max(((self._worth(trial), n) for n, trial in enumerate(trials)), key=lambda one: one[0])
+            if best <= worth + 1e-4:
+                break
+            worth, items = best, trials[chosen]
+            out.append(Learnt(self._with_strengths(items), worth))
+        return out
+
+    def _price_of(self, item: Item) -> float:
+        return self._price * (1 + n_words(self._language.item(item)))
+
+    def column(self, item: Item) -> NDArray[np.float32]:
+        """Where an item holds, float32 [n_tokens]."""
+        if item not in self._columns:
+            self._columns[item] = self._knowledge.column(item, self._texts)
+        return self._columns[item]
+
+    def _number(self, item: Item) -> int:
+        if item not in self._numbers:
+            self._numbers[item] = len(self._numbers)
+            self._gram.add(self._numbers[item], self.column(item))
+        return self._numbers[item]
+
+    def _worth(self, items: Sequence[Item]) -> float:
+        names = tuple(self._number(item) for item in items)
+        return self._gram.explained(names) - sum(map(self._price_of, items))
+
+    def _trials(self, items: list[Item], form: Form) -> list[list[Item]]:
+        """Rules that differ from this one by an item, a word or a condition, those that keep the contract."""
+        residual = self._gram.residual(tuple(self._number(item) for item in items))
+        found = _Screen(self._sample, self._features, residual, form)
+        candidates = {
+            item: gain - self._price_of(item) for item, gain in found.candidates().items() if item not in items
+        }
+        best = sorted(candidates, key=lambda item: -candidates[item])[:_EXACT]
+        out = [[*items, item] for item in best] if len(items) < MAX_ITEMS else []
+        for at, item in enumerate(items):
+            if len(items) > 1:
+                out.append([*items[:at], *items[at + 1 :]])
+            out += [[*items[:at], other, *items[at + 1 :]] for other in self._near(item, found, form)]
+        return [trial for trial in out if self._keeps_contract(trial)]
+
+    def _near(self, item: Item, found: _Screen, form: Form) -> Iterable[Item]:
+        if isinstance(item.kind, Quoted) and form != "classes":
+            for word in found.best_words(12):
+                if word not in item.kind.words:
+                    yield replace(item, kind=Quoted(tuple(sorted((*item.kind.words, word)))))
+        if isinstance(item.kind, Quoted) and len(item.kind.words) > 1:
+            for word in item.kind.words:
+                yield replace(item, kind=Quoted(tuple(one for one in item.kind.words if one != word)))
+        if not item.end:
+            yield replace(item, end=True)
+        if item.context is not None:
+            yield replace(item, context=None)
+        if item.unless is not None:
+            yield replace(item, unless=None)
+        elif item.context != Again():
+            yield replace(item, unless=Again())
+
+    def _keeps_contract(self, items: Sequence[Item]) -> bool:
+        rule = Rule.of([(STRENGTHS[min(n, 2)], item) for n, item in enumerate(items)])
+        return len(rule.quoted()) <= MAX_QUOTED and n_words(self._language.render(rule)) <= MAX_WORDS
+
+    def _with_strengths(self, items: Sequence[Item]) -> Rule:
+        """The rule with the strengths that correlate best, found one after the other."""
+        whole = np.array([self.column(item) for item in items])
+        somewhere = np.flatnonzero(whole.any(axis=0))
+        columns, weight = whole[:, somewhere].astype(np.float64), self._sample.weight[somewhere]
+        pull = weight * self._sample.target[somewhere]
+        strengths = [10] * len(items)
+
+        def correlation(tried: Sequence[int]) -> float:
+            levels = (np.array(tried, dtype=np.float64)[:, None] * columns).max(axis=0)
+            mean = float(weight @ levels)
+            spread = float(weight @ levels**2) - mean**2
+            return float(pull @ levels) / np.sqrt(spread) if spread > 1e-12 else 0.0
+
+        if len(items) <= 3:
+            tried = [one for one in product(STRENGTHS, repeat=len(items)) if max(one) == STRENGTHS[0]]
+            strengths = list(max(tried, key=correlation))
+        else:
+            for _ in range(3):
+                before = list(strengths)
+                for at in range(len(items)):
+                    options = [[*strengths[:at], one, *strengths[at + 1 :]] for one in STRENGTHS]
+                    strengths = max(options, key=correlation)
+                if strengths == before:
+                    break
+        return Rule.of(list(zip(strengths, items, strict=True)))
+
+
+class _Screen:
+    """Gains of all items alone on a residual, from sums over words."""
+
+    def __init__(self, sample: Sample, features: Features, residual: Vector, form: Form) -> None:
+        self._sample, self._features, self._form = sample, features, form
+        self._residual = residual
+        self._keys = features.texts.keys
+        self._whole_text = _Part(sample, residual, np.arange(sample.n), np.ones(sample.n))
+        self._sums, self._weights = self._whole_text.by_key()
+        self._found: dict[Item, float] = {}
+
+    def candidates(self) -> dict[Item, float]:
+        """Items by the variance that each would explain, about."""
+        whole = self._kinds_alone()
+        if self._form != "words":
+            for name, gain in self._in_rows(self._features.stretches, self._over_text, self._whole_text, 8):
+                self._note(Item(Named(name)), gain)
+            contexts = self._contexts()
+            for kind in whole:
+                self._in_contexts(kind)
+            for context in contexts:
+                self._in_context(context)
+        return self._found
+
+    def best_words(self, n: int) -> list[str]:
+        """The words that explain most."""
+        return [kind.words[0] for kind, _ in self._quoted(self._sums, self._weights, n)]
+
+    @property
+    def _over_text(self) -> list[str]:
+        return self._features.knowledge.over_text
+
+    def _note(self, item: Item, gain: float) -> None:
+        if gain > self._found.get(item, 0.0):
+            self._found[item] = float(gain)
+
+    def _part(self, held: NDArray[np.floating] | NDArray[np.bool_]) -> _Part:
+        tokens = np.flatnonzero(held)
+        return _Part(self._sample, self._residual, tokens, held[tokens].astype(np.float64))
+
+    def _classes(self, sums: Sums, weights: Sums, n: int) -> list[tuple[Kind, float]]:
+        gains = self._sample.gains(self._of_classes(sums), self._of_classes(weights))
+        if self._form == "classes":
+            gains[self._features.n_named :] = 0
+        return [(self._features.kinds[at], gain) for at, gain in _best(gains, n)]
+
+    def _named(self, sums: Sums, weights: Sums, n: int) -> list[tuple[Kind, float]]:
+        return [(kind, gain) for kind, gain in self._classes(sums, weights, n) if isinstance(kind, Named)]
+
+    def _of_classes(self, sums: Sums) -> Sums:
+        return np.asarray(self._features.members @ sums.T).T
+
+    def _quoted(self, sums: Sums, weights: Sums, n: int) -> list[tuple[Quoted, float]]:
+        if self._form == "classes":
+            return []
+        features = self._features
+        joined = [
+            np.stack([np.bincount(features.small, weights=row, minlength=len(features.small_names)) for row in both])
+            for both in (sums, weights)
+        ]
+        names = features.small_names
+        return [(Quoted((names[at],)), gain) for at, gain in _best(self._sample.gains(*joined), n + 1) if names[at]][:n]
+
+    def _kinds_alone(self) -> list[Kind]:
+        """Notes kinds of words by themselves; the best of them."""
+        found: list[tuple[Kind, float]] = []
+        if self._form != "words":
+            found += self._classes(self._sums, self._weights, 40)
+        found += self._quoted(self._sums, self._weights, 25)
+        if self._form != "classes":
+            found += self._like()
+        for kind, gain in found:
+            self._note(Item(kind), gain)
+        found.sort(key=lambda one: -one[1])
+        return [kind for kind, _ in found[:_WHOLE_AT_ONCE]]
+
+    def _like(self) -> list[tuple[Kind, float]]:
+        """Words like some seeds: grown from the words that pull most, as long as they belong together."""
+        vectors, knows, sample = self._features.vectors, self._features.knowledge.vectors, self._sample
+        pull = np.maximum(self._sums.sum(0), 0) ** 2 / (self._weights.sum(0) + SHRINKAGE / sample.n)
+        pull[~vectors.any(axis=1)] = 0
+        one_form: dict[str, int] = {}
+        for at, _ in _best(pull, _LIKE_SEEDS):
+            if self._keys[at].isalpha():
+                one_form.setdefault(self._keys[at].lower(), at)
+        seeds = list(one_form.values())
+
+        products = {at: vectors @ vectors[at] for at in seeds}
+
+        def gain(chosen: tuple[int, ...]) -> float:
+            like = knows.graded(np.sum([products[at] for at in chosen], axis=0), vectors[list(chosen)].sum(0))
+            like[list(chosen)] = 1
+            where = np.flatnonzero(like)
+            held = like[where].astype(np.float64)
+            sums, squares = self._sums[:, where] @ held, self._weights[:, where] @ held**2
+            return float(sample.gains_of_squares(sums[:, None], squares[:, None])[0])
+
+        def together(chosen: tuple[int, ...]) -> bool:
+            rows = vectors[list(chosen)]
+            return all(knows.likeness_to(rows.sum(0) - row, row[None])[0] >= _COHERENT for row in rows)
+
+        starts = sorted(((gain((at,)), (at,)) for at in seeds), reverse=True)[:_LIKE_STARTS]
+        found: dict[Kind, float] = {}
+        for best, chosen in starts:
+            while len(chosen) < MAX_SEEDS:
+                options = [
+                    (gain(one), one) for at in seeds if at not in chosen and together(one := (*chosen, at))
+                ]
+                if not options or max(options)[0] < best + PRICE:
+                    break
+                best, chosen = max(options)
+            if best > 0:
+                found[Like(tuple(sorted(self._keys[at].lower() for at in chosen)))] = best
+        return list(found.items())
+
+    def _in_rows(
+        self, rows: sparse.csr_matrix, names: Sequence[str], part: _Part, n: int
+    ) -> list[tuple[str, float]]:
+        gains = self._sample.gains(*part.by_row(rows))
+        return [(names[at], gain) for at, gain in _best(gains, n)]
+
+    def _contexts(self) -> list[Context]:
+        """Notes the best contexts for any word; the best of them."""
+        found: list[tuple[Context, float]] = []
+        part, befores = self._whole_text, self._features.befores
+        sums, weights = part.by_key_before(befores[:1])
+        found += [(Context("right after", kind), gain) for kind, gain in self._named(sums, weights, 12)]
+        found += [(Context("right after", kind), gain) for kind, gain in self._quoted(sums, weights, 6)]
+        sums, weights = part.by_key_before(befores)
+        found += [(Context("within four words after", kind), gain) for kind, gain in self._named(sums, weights, 6)]
+        found += [(Context("within four words after", kind), gain) for kind, gain in self._quoted(sums, weights, 3)]
+        for name, gain in self._in_rows(self._features.amid, self._features.topics, part, 6):
+            found.append((Context("in text about", Named(name)), gain))
+        for context, gain in found:
+            self._note(Item(AnyWord(), context=context), gain)
+        for name, gain in self._in_rows(self._features.stretches, self._over_text, part, 8):
+            found.append((Context("in", Named(name)), gain))
+        return [context for context, _ in sorted(found, key=lambda one: -one[1])[:12]]
+
+    def _in_contexts(self, kind: Kind) -> None:
+        """A kind of words in contexts, and outside of them."""
+        features, sample = self._features, self._sample
+        part = self._part(features.knowledge.by_key(kind, features.texts)[sample.key])
+        sums, weights = part.by_key_before(features.befores[:1])
+        for other, gain in [*self._named(sums, weights, 3), *self._quoted(sums, weights, 2)]:
+            self._note(Item(kind, context=Context("right after", other)), gain)
+        left = part.total()[:, None] - self._of_classes(sums), part.weight()[:, None] - self._of_classes(weights)
+        for at, gain in _best(sample.gains(*left)[: features.n_named], 2):
+            self._note(Item(kind, unless=Context("right after", features.kinds[at])), gain)
+        sums, weights = part.by_key_before(features.befores)
+        for other, gain in [*self._named(sums, weights, 2), *self._quoted(sums, weights, 1)]:
+            self._note(Item(kind, context=Context("within four words after", other)), gain)
+        for name, gain in self._in_rows(features.stretches, self._over_text, part, 2):
+            self._note(Item(kind, context=Context("in", Named(name))), gain)
+        for name, gain in self._in_rows(features.amid, features.topics, part, 2):
+            self._note(Item(kind, context=Context("in text about", Named(name))), gain)
+        again = features.texts.again[features.texts.word_of][part.tokens]
+        for held, item in ((again, Item(kind, context=Again())), (~again, Item(kind, unless=Again()))):
+            some = part.where(held)
+            gains = sample.gains(some.total()[:, None], some.weight()[:, None])
+            self._note(item, float(gains[0]))
+        if isinstance(kind, Named | Like):
+            for other, gain in self._named(*part.by_key(), 3):
+                if other != kind:
+                    self._note(Item(kind, context=Context("among", other)), gain)
+
+    def _in_context(self, context: Context) -> None:
+        """Kinds of words in one context."""
+        part = self._part(self._features.knowledge.where(context, self._features.texts))
+        sums, weights = part.by_key()
+        for kind, gain in [*self._classes(sums, weights, 4), *self._quoted(sums, weights, 2)]:
+            self._note(Item(kind, context=context), gain)
+
+
+class _Part:
+    """Some tokens, each held so far: sums of what is pulled there and of weight."""
+
+    def __init__(self, sample: Sample, residual: Vector, tokens: NDArray[np.int64], held: Vector) -> None:
+        self._sample, self._residual, self.tokens, self._held = sample, residual, tokens, held
+        self._weight = sample.weight[tokens] * held
+        self._pull = self._weight * residual[tokens]
+
+    def where(self, held: NDArray[np.bool_]) -> _Part:
+        """Of its tokens some."""
+        return _Part(self._sample, self._residual, self.tokens[held], self._held[held])
+
+    def total(self) -> Vector:
+        """The pull in each fold."""
+        return self._sample.by_fold(self._pull, self.tokens)
+
+    def weight(self) -> Vector:
+        """The weight in each fold."""
+        return self._sample.by_fold(self._weight, self.tokens)
+
+    def by_key(self) -> tuple[Sums, Sums]:
+        """Pull and weight by fold and key."""
+        return self._sample.by_key(self._pull, self.tokens), self._sample.by_key(self._weight, self.tokens)
+
+    def by_key_before(self, befores: Sequence[NDArray[np.int64]]) -> tuple[Sums, Sums]:
+        """The same by the keys of words before; a token counts for each of them."""
+        pull = [self._sample.by_key_before(self._pull, self.tokens, before) for before in befores]
+        weight = [self._sample.by_key_before(self._weight, self.tokens, before) for before in befores]
+        return np.sum(pull, axis=0), np.sum(weight, axis=0)
+
+    def by_row(self, rows: sparse.csr_matrix) -> tuple[Sums, Sums]:
+        """The same by the rows of a matrix of tokens and rows."""
+        return (
+            self._sample.by_row(rows, self._pull, self.tokens), self._sample.by_row(rows, self._weight, self.tokens)
+        )  # fmt: skip
+
+
+def _best(gains: Vector, n: int) -> list[tuple[int, float]]:
+    """Places of the `n` largest positive gains, the largest first."""
+    order = np.argsort(-gains, kind="stable")[:n]
+    return [(int(at), float(gains[at])) for at in order if gains[at] > 0]

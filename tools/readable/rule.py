@@ -1,0 +1,130 @@
+"""Readable rules: what a sentence such as "Fires strongly on modals, weakly on verbs right after modals." means.
+
+A rule is a few items, each a kind of words in a context, with a strength. At a token it predicts the largest strength
+of the items that hold there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Strength = Literal[10, 6, 3, 1]
+"""Levels from 0 to 10 that the words strongly, moderately, weakly and faintly stand for; moderately is left unsaid where it
+holds for all."""
+
+STRENGTHS: tuple[Strength, ...] = (10, 6, 3, 1)
+PLAIN: Strength = 6
+
+Relation = Literal["right after", "within four words after", "in the same sentence after", "in text about", "in", "among"]
+"""How a context is found.
+
+right after: in the word before. within four words after: in one of the four words before. in the same sentence after:
+in a word before, with no end of a sentence between. in text about: at least twice in the 30 words before. in: the token
+stands inside it. among: the word itself is of that kind too.
+"""
+
+MAX_ITEMS = 6
+MAX_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class AnyWord:
+    """Every word, where only the context matters."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A class of words that has a name (`tools.concepts`)."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """Words or phrases themselves. In small letters they hold however written, with a capital only so."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Like:
+    """Words close in meaning to some words, which hold themselves."""
+
+    seeds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Spelt:
+    """Words that begin or end with some letters."""
+
+    at: Literal["beginning with", "ending in"]
+    letters: str
+
+
+Kind = AnyWord | Named | Quoted | Like | Spelt
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where an item must stand."""
+
+    relation: Relation
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Again:
+    """The word stood in the text before."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A kind of words where it must and where it must not stand.
+
+    Attributes:
+        kind: of words.
+        end: whether only the last token of a word that is cut into several is meant.
+        context: where it must stand.
+        unless: where it must not stand.
+    """
+
+    kind: Kind
+    end: bool = False
+    context: Context | Again | None = None
+    unless: Context | Again | None = None
+
+    def kinds(self) -> list[Kind]:
+        """All kinds of words that it speaks of."""
+        contexts = (one for one in (self.context, self.unless) if isinstance(one, Context))
+        return [self.kind, *(one.kind for one in contexts)]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Items with their strengths, the strongest first. Without an item the rule never fires."""
+
+    items: tuple[tuple[Strength, Item], ...] = ()
+
+    @classmethod
+    def of(cls, items: Sequence[tuple[int, Item]]) -> Rule:
+        """In the order of a sentence; where all strengths are the same they are plain."""
+        ordered = sorted(items, key=lambda one: -one[0])
+        if len({strength for strength, _ in ordered}) == 1:
+            ordered = [(PLAIN, item) for _, item in ordered]
+        return cls(tuple(ordered))  # type: ignore[arg-type]
+
+    def quoted(self) -> list[str]:
+        """The words and pieces that its sentence quotes."""
+        out: list[str] = []
+        for _, item in self.items:
+            for kind in item.kinds():
+                match kind:
+                    case Quoted(words):
+                        out += words
+                    case Like(seeds):
+                        out += seeds
+                    case Spelt(_, letters):
+                        out.append(letters)
+        return out

@@ -1,0 +1,222 @@
+"""Texts cut into words, in flat arrays, so that many kinds of words can be looked for at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.concepts.concepts import Concepts
+from tools.concepts.words import TokenText
+
+Booleans = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+SENTENCE_ENDS = frozenset(".!?…。") | {"..", "..."}
+_KEPT = 6
+
+
+class Phrase(NamedTuple):
+    """A phrase of a class: the first and last of its words, by their numbers, and what it says."""
+
+    first: int
+    last: int
+    key: str
+
+
+class WordTexts:
+    """Some texts as words. A token that belongs to no word, such as a line end, stands for a word without letters.
+
+    Words are numbered through all texts, `n_words` in all, and so are tokens, `n_tokens`, padding left out.
+
+    Args:
+        tokens: int32 [n, pos], -1 past the end.
+        strings: of the model's tokens.
+        concepts: tells which phrases there are.
+
+    Attributes:
+        keys: the distinct words; the first is the empty one.
+        key: of each word, its place in `keys`.
+        text_of: the text of each word.
+        previous: the word before it in its text, left of line ends and the like; -1 for the first.
+        word_of: the word of each token. Of a token that holds several words, the last one.
+        is_last: whether a token is the last of its word.
+        phrases: of several words that classes know.
+    """
+
+    def __init__(self, tokens: NDArray[np.int32], strings: Sequence[str], concepts: Concepts) -> None:
+        self.mask = tokens >= 0
+        self.shape = tokens.shape
+        self.texts = [TokenText([strings[i] for i in row[row >= 0]]) for row in tokens]
+        self.keys: list[str] = [""]
+        number = {"": 0}
+        key: list[int] = []
+        text_of: list[int] = []
+        previous: list[int] = []
+        word_of: list[int] = []
+        self.phrases: list[Phrase] = []
+        for at, text in enumerate(self.texts):
+            words = text.words()
+            last, here = -1, [-1] * text.n_tokens
+            numbers = []
+            spelt = {word.first: n for n, word in reversed(list(enumerate(words)))}
+            begun = 0
+            for token in range(text.n_tokens):
+                if here[token] >= 0:
+                    continue
+                n = spelt.get(token)
+                if n is None:
+                    previous.append(last)
+                    key.append(0)
+                    here[token] = len(key) - 1
+                    text_of.append(at)
+                    continue
+                while begun <= n or (begun < len(words) and words[begun].first == token):
+                    word = words[begun]
+                    previous.append(last)
+                    key.append(number.setdefault(word.key, len(number)))
+                    text_of.append(at)
+                    last = len(key) - 1
+                    numbers.append(last)
+                    for inside in range(max(word.first, token), word.last + 1):
+                        here[inside] = last
+                    begun += 1
+            word_of += here
+            for n, word in enumerate(words):
+                for phrase, end in concepts.phrase_at(words, n, text.text):
+                    self.phrases.append(Phrase(numbers[n], numbers[words.index(end, n)], phrase))
+        self.keys = list(number)
+        self.key = np.array(key, dtype=np.int64)
+        self.text_of = np.array(text_of, dtype=np.int64)
+        self.previous = np.array(previous, dtype=np.int64)
+        self.word_of = np.array(word_of, dtype=np.int64)
+        following = np.append(self.word_of[1:], -1)
+        self.is_last = self.word_of != following
+
+    @property
+    def n_words(self) -> int:
+        """Words of all texts."""
+        return len(self.key)
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all texts."""
+        return len(self.word_of)
+
+    def written_as(self, word: str) -> list[int]:
+        """The keys that a quoted word means: in small letters it holds however written, else so or all in capitals."""
+        forms = self._by_lower.get(word.lower(), [])
+        if word.islower():
+            return forms
+        return [at for at in forms if self.keys[at] in (word, word.upper())]
+
+    @cached_property
+    def _by_lower(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for at, key in enumerate(self.keys):
+            if key:
+                found.setdefault(key.lower(), []).append(at)
+        return found
+
+    def shown(self, by_token: NDArray[np.floating]) -> NDArray[np.float32]:
+        """What holds for each token, as [n, pos] with 0 past the end."""
+        out = np.zeros(self.shape, dtype=np.float32)
+        out[self.mask] = by_token
+        return out
+
+    def tokens_in(self, spans: Sequence[Sequence[tuple[int, int]]]) -> Booleans:
+        """The tokens that stretches of characters touch, given for each text."""
+        marked = [text.on(held, only_last=False) for text, held in zip(self.texts, spans, strict=True)]
+        return np.concatenate(marked) if marked else np.zeros(0, dtype=bool)
+
+    def words_at(self, tokens: Booleans) -> Booleans:
+        """The words of which some token is marked."""
+        out = np.zeros(self.n_words, dtype=bool)
+        out[self.word_of[tokens]] = True
+        return out
+
+    def soon_after(self, words: Booleans, within: int) -> Booleans:
+        """The words that have one of `words` among the `within` before them."""
+        out = np.zeros(self.n_words, dtype=bool)
+        back = self.previous
+        for _ in range(within):
+            known = back >= 0
+            out |= known & words[np.maximum(back, 0)]
+            back = np.where(known, self.previous[np.maximum(back, 0)], -1)
+        return out
+
+    @cached_property
+    def rank(self) -> Integers:
+        """How many real words stand before each word in its text."""
+        real = (self.key > 0).astype(np.int64)
+        before = np.cumsum(real) - real
+        firsts = np.append(True, self.text_of[1:] != self.text_of[:-1])
+        starts = np.maximum.accumulate(np.where(firsts, np.arange(self.n_words), 0))
+        return np.asarray(before - before[starts])
+
+    @cached_property
+    def _sentence(self) -> Integers:
+        """The number of the sentence that each word stands in."""
+        ends = np.isin(self.key, [n for n, key in enumerate(self.keys) if key in SENTENCE_ENDS])
+        firsts = np.append(True, self.text_of[1:] != self.text_of[:-1])
+        begins = firsts | np.append(False, ends[:-1])
+        return np.cumsum(begins)
+
+    def later_in_sentence(self, words: Booleans) -> Booleans:
+        """The words that have one of `words` before them in their sentence."""
+        sentence = self._sentence
+        met = np.cumsum(words)
+        firsts = np.append(True, sentence[1:] != sentence[:-1])
+        start = np.maximum.accumulate(np.where(firsts, np.arange(self.n_words), 0))
+        before = met - words
+        return np.asarray(before - before[start] > 0)
+
+    def amid(self, words: Booleans, window: int, least: int) -> Booleans:
+        """The words that have `least` of `words` among the `window` words before them in their text."""
+        real = self.key > 0
+        # Only real words count, in a line of their own; the others ask at the place where they stand.
+        met = np.append(0, np.cumsum(words[real]))
+        at = np.cumsum(real) - real
+        begin = np.maximum(at - self.rank, at - window)
+        return np.asarray(met[at] - met[begin] >= least)
+
+    @cached_property
+    def again(self) -> Booleans:
+        """The words that stood in their text before, however written."""
+        lower: dict[str, int] = {}
+        same = np.array([lower.setdefault(key.lower(), len(lower)) for key in self.keys], dtype=np.int64)
+        pair = self.text_of * len(lower) + same[self.key]
+        _, first = np.unique(pair, return_index=True)
+        out = np.ones(self.n_words, dtype=bool)
+        out[first] = False
+        return out & (self.key > 0)
+
+    @property
+    def is_word(self) -> Booleans:
+        """Whether a token stands in a word, [n_tokens]."""
+        return np.asarray(self.key[self.word_of] > 0)
+
+
+class Shelf:
+    """Texts that were cut before: the same are asked about for many sentences."""
+
+    def __init__(self, strings: Sequence[str], concepts: Concepts) -> None:
+        self._strings = strings
+        self._concepts = concepts
+        self._kept: OrderedDict[bytes, WordTexts] = OrderedDict()
+
+    def texts(self, tokens: NDArray[np.int32]) -> WordTexts:
+        """The texts as words."""
+        tokens = np.ascontiguousarray(tokens, dtype=np.int32)
+        key = hashlib.blake2b(tokens.tobytes() + str(tokens.shape).encode(), digest_size=16).digest()
+        if key not in self._kept:
+            self._kept[key] = WordTexts(tokens, self._strings, self._concepts)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
