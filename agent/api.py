@@ -19,9 +19,10 @@ from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.concepts.concepts import Concepts
 from tools.concepts.enriched import Enriched, enriched
 from tools.errors import BadInput
+from tools.readable import contract
 from tools.records.neuron import NeuronId
 from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
-from tools.rules.language import check_limits, parse, render
+from tools.rules.language import parse, render
 from traces.console import Display, QuietDisplay
 from traces.runs import RunFolder
 from traces.store import Trace
@@ -256,12 +257,10 @@ def score_sentence(
     exact = bench.is_exact(sentence)
     if exact:
         sentence = render(parse(sentence))
-        try:
-            check_limits(parse(sentence))
-        except BadInput as long:
-            show.note(f"{long} It is scored all the same, but not on equal terms with 30 tokens.")
     else:
         show.note(f"The sentence is not of the rule language: {bench.simulator_of(sentence)} says what it predicts.")
+    if (refused := contract.why_not(sentence)) is not None:
+        show.note(f"The sentence is scored, and could be no explanation: {refused}.")
     sample = bench.development
     listed = bench.lookup_sentence
     score = correlated(bench, sentence, sample, "development", PROTOCOL)

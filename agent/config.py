@@ -86,7 +86,7 @@ class RunConfig(BaseModel):
         max_usd: US dollars for all LLM calls; None for no limit.
         llm: the connection to the endpoint.
         n_rivals: hypotheses written at first; 1 is the one that the explainer would bet on.
-        lookup_competes: whether the 30-token lookup is itself a rival.
+        lookup_competes: whether the 30-token lookup takes part in experiments and beliefs, for reference.
         neighbourhoods: whether rules may name tokens by neighbourhoods in the subject model's embedding.
         max_rounds: rounds of experiments; 0 for none, None for no limit but the budget.
         revision: whether hypotheses are written anew after experiments.

@@ -36,6 +36,7 @@ from traces.recorder import TraceRecorder
 from traces.results import ResultsDatabase
 from traces.runs import RunFolder
 from traces.store import TraceWriter, load_trace
+from traces.text import shorten
 
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
 
@@ -143,7 +144,7 @@ def _opened(
     for sentence in config.rivals:
         bench.check_sentence(sentence)
         if (refused := bench.why_not(sentence)) is not None:
-            raise BadInput(refused)
+            raise BadInput(f"the rival {shorten(sentence, 60)!r} may not compete: {refused}.")
     found: dict[str, Any] = {"model": begun["config"]["model"]}
     if config.index != "none":  # what `auto` means may be something else, likewise
         found["index"] = bench.index.folder if bench.index else "none"

@@ -57,6 +57,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         Confirm(
             sentence=winner.sentence,
             null=null.sentence,
+            predictor=run.predictor.sentence if run.predictor else None,
             previous=before[1] if before else None,
             leaders=led,
             fold=opening.fold,

@@ -306,7 +306,7 @@ def revising(base: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 def test_counterexamples_lead_to_a_revision(revising: Run) -> None:
     assert revising.result.explanation == TRUTH
     proposed = revising.of(HypothesisProposed)
-    assert [event.origin for event in proposed] == ["always competes", "openai:fake", "revised"]
+    assert [event.origin for event in proposed] == ["reference", "openai:fake", "revised"]
     assert proposed[-1].parent == "H1"
     chosen = [e for d in revising.of(ExperimentsDesigned) for e in d.experiments if e.generator != "fixed_probe"]
     assert "written" in {experiment.generator for experiment in chosen}

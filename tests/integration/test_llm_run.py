@@ -265,7 +265,7 @@ def test_garbage_for_everything(kind: str, base: dict[str, Any], tmp_path: Path)
     with scripted_llm(Script(override=GARBAGE[kind])) as server:
         found = Run(server, tmp_path, "L1N3", **settings, rivals=[TRUTH])
     origins = {event.origin for event in found.of(HypothesisProposed)}
-    assert origins == {"always competes", "rules", "user"}
+    assert origins == {"reference", "rules", "user"}
     own = found.rival(TRUTH)
     assert isinstance(own.score, Unscored)
     assert own.status == "dropped"
