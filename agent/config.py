@@ -11,7 +11,10 @@ from tools.experiments.registry import GENERATORS, WITH_A_WRITER
 from tools.llm.settings import LLMSettings, parse_spec
 from tools.toolbox import UNIT_TEXTS
 
-EMBEDDED_EXPLAINERS = ("rules", "token-lookup-30", "token-lookup-full")
+BASELINE_EXPLAINERS = ("token-lookup-30", "token-lookup-full")
+"""Tables of tokens, which are measured and never win."""
+
+EMBEDDED_EXPLAINERS = ("rules", *BASELINE_EXPLAINERS)
 """Explainers that need no LLM."""
 
 Simulation = Literal["excerpt", "all-at-once", "token-by-token"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.config import EMBEDDED_EXPLAINERS, RunConfig
+from agent.config import BASELINE_EXPLAINERS, RunConfig
 from agent.llms import LLMs, open_llms
 from agent.openings import CountedOpenings
 from agent.shelf import Shelf
@@ -151,7 +151,7 @@ def _readable(config: RunConfig, vocabulary: Vocabulary) -> Explainer:
 
 def _predictors(config: RunConfig, vocabulary: Vocabulary) -> tuple[Explainer, ...]:
     """Who writes rules of any form, for reference; a baseline run as an agent of its own needs none beside it."""
-    is_baseline = config.explainer in EMBEDDED_EXPLAINERS and config.explainer != "rules"
+    is_baseline = config.explainer in BASELINE_EXPLAINERS
     return () if is_baseline else (RulesExplainer(vocabulary, config.neighbourhoods),)
 
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 Tokens = tuple[int, ...]
 
+LEXICAL = "lexical"
+"""The reader that parses a sentence: it knows the language, and nothing of the subject model."""
+
 
 def texts_sha256(texts: list[Tokens]) -> str:
     """SHA-256 (hex) over a list of token texts."""
@@ -156,6 +159,12 @@ class Bench:
         """How a result calls what simulates a sentence; of none, what would."""
         exact = self.word_simulator is None or (sentence is not None and self.is_exact(sentence))
         return self.simulator.name if exact or self.word_simulator is None else self.word_simulator.name
+
+    def reader_of(self, sentence: str) -> str:
+        """Who says what a sentence predicts: `lexical` where that is certain, else the LLM that is asked."""
+        if self.word_simulator is None or self.is_exact(sentence):
+            return LEXICAL
+        return self.word_simulator.name
 
     def check_sentence(self, sentence: str) -> None:
         """Refuse a sentence that nobody here can read.

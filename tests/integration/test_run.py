@@ -59,6 +59,10 @@ class Run:
         self.events: list[Event] = agent.load_trace("last", runs_dir=runs).events
         self.bench: Bench = open_bench(RunConfig(target=TARGET, **settings(world)), QuietDisplay())
 
+    @property
+    def theta_of_result(self) -> float:
+        return float(self.result.model_dump()["theta"])
+
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
@@ -307,6 +311,26 @@ def test_the_predictor_is_found_once_and_scored_beside_the_explanation(run: Run)
     assert confirmed.arguments["predictor"] == sentence
     assert confirmed.result["predictor"]["n_excerpts"] == confirmed.result["score"]["n_excerpts"]
     assert sentence not in {event.sentence for event in run.of(HypothesisProposed) if event.origin != "reference"}
+    told = run.result.predictor
+    assert told is not None
+    assert told.sentence == sentence
+    assert told.score.model_dump(mode="json") == confirmed.result["predictor"]
+    assert told.development_score.model_dump(mode="json") == found.result["development"]
+
+
+def test_the_result_says_what_a_person_needs(run: Run) -> None:
+    assert (run.result.schema_version, run.result.reader) == (2, "lexical")
+    assert run.result.label
+    explore = run.bench.evidence.explore
+    assert 3 <= len(run.result.examples) <= 5
+    for example in run.result.examples:
+        rows = np.flatnonzero(explore.excerpts.documents == example.document)
+        assert "".join(example.tokens) in "\x00".join(
+            "".join(run.bench.vocabulary.strings[token] for token in row[row >= 0])
+            for row in explore.excerpts.tokens[rows]
+        )
+        assert example.fires == [value > run.theta_of_result for value in example.values]
+        assert any(example.fires)
 
 
 def test_a_users_own_rival_competes(run: Run) -> None:

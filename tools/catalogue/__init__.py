@@ -9,6 +9,7 @@ from tools.catalogue.asked import asked_tools
 from tools.catalogue.causal import causal_tools
 from tools.catalogue.claims import claim_tools
 from tools.catalogue.confirmation import confirmation_tools
+from tools.catalogue.examples import example_tools
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.hypotheses import hypothesis_tools
 from tools.catalogue.meanings import meaning_tools
@@ -29,6 +30,7 @@ def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
         *prediction_tools(bench),
         *score_tools(bench),
         *confirmation_tools(bench),
+        *example_tools(bench),
         *asked_tools(bench),
         *claim_tools(bench),
         *meaning_tools(bench),

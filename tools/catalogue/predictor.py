@@ -32,8 +32,8 @@ def predictor_tools(bench: Bench) -> list[Tool[FindPredictor, FoundPredictor]]:
     """`predictor`, bound to one neuron."""
 
     def predictor(arguments: FindPredictor, rng: np.random.Generator) -> FoundPredictor:
-        tried = dict.fromkeys([*arguments.candidates, *learnt(rng), *([bench.lookup_sentence or ""])])
-        sentences = [sentence for sentence in tried if sentence and bench.is_exact(sentence)]
+        tried = dict.fromkeys([*arguments.candidates, *learnt(rng)])
+        sentences = [sentence for sentence in tried if bench.is_exact(sentence)]
         scores = {one: correlated(bench, one, bench.development, "development", PROTOCOL) for one in sentences}
         known = {one: score for one, score in scores.items() if isinstance(score, ScoreValue)}
         if not known:
@@ -50,7 +50,7 @@ def predictor_tools(bench: Bench) -> list[Tool[FindPredictor, FoundPredictor]]:
                 found += [p.sentence for p in explainer.propose(bench.evidence.explore, size, rng, _FORMS)]
             except NothingWritten:  # a predictor is a reference: without it the run goes on
                 continue
-        return found
+        return [*found, bench.lookup_sentence] if bench.predictors and bench.lookup_sentence else found
 
     return [
         Tool(
