@@ -39,7 +39,7 @@ from traces.events import (
 
 TARGET, TOKENS, BUDGET, SEED = "L1N3", 30_000, 10, 3
 FREE = (
-    "gather", "lookup", "predictor", "null", "confirm", "design_probe_set", "read_probe_set", "design_probe_pairs",
+    "gather", "lookup", "predictor", "null", "confirm", "examples", "design_probe_set", "read_probe_set", "design_probe_pairs",
     "read_probe_pairs", "predict_before", "agreement", "meanings",
     "claim_output", "causal_check", "which_tested",
 )  # fmt: skip
@@ -392,7 +392,7 @@ def test_time_that_is_up_before_anything_can_be_done(world: Any) -> None:
     assert result.stop_reason == "budget"
     assert result.budget.used == 0
     assert {call.tool for call in events if isinstance(call, ToolCall)} == {
-        "gather", "lookup", "null", "confirm", "claim_output", "causal_check"
+        "gather", "lookup", "null", "confirm", "examples", "claim_output", "causal_check"
     }  # fmt: skip
 
 
