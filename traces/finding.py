@@ -68,7 +68,7 @@ def finding_of(result: Mapping[str, Any]) -> Finding:
     label = result.get("label")
     return Finding(
         label=one_line(str(label)) if label else None,
-        sentence=as_told(str(explanation), result) if explanation else "There is no explanation.",
+        sentence=as_told(str(explanation), result) if explanation else _no_explanation(result),
         verdict=_verdict(result),
         score=_score(result),
         examples=_examples(result.get("examples")),
@@ -128,6 +128,11 @@ def _examples(told: Any) -> list[Example]:
     firsts = list({example.level: example for example in reversed(every)}.values())
     chosen = [*firsts, *(example for example in every if example not in firsts)][:N_EXAMPLES]
     return sorted(chosen, key=every.index)
+
+
+def _no_explanation(result: Mapping[str, Any]) -> str:
+    why = ": the neuron never fires on this text" if result.get("verdict") == "dead" else ""
+    return f"There is no explanation{why}."
 
 
 def _verdict(result: Mapping[str, Any]) -> str:

@@ -39,8 +39,8 @@ from traces.events import (
 
 TARGET, TOKENS, BUDGET, SEED = "L1N3", 30_000, 10, 3
 FREE = (
-    "gather", "lookup", "predictor", "null", "confirm", "examples", "design_probe_set", "read_probe_set", "design_probe_pairs",
-    "read_probe_pairs", "predict_before", "agreement", "meanings",
+    "gather", "lookup", "predictor", "null", "confirm", "examples", "design_probe_set",
+    "read_probe_set", "design_probe_pairs", "read_probe_pairs", "predict_before", "agreement", "meanings",
     "claim_output", "causal_check", "which_tested",
 )  # fmt: skip
 OWN = "Fires on `e` (4); on `B` (9)."
