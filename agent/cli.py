@@ -643,6 +643,11 @@ def _how_part() -> argparse.ArgumentParser:
         "--planted", action="append", default=[], metavar="MODULE:FUNCTION",
         help="a function of token strings, explained as L0N0, the second one given as L0N1, and so on",
     )  # fmt: skip
+    how.add_argument(
+        "--concepts",
+        metavar="FILE.toml",
+        help="classes of words of your own, which explanations may name beside those of the program",
+    )
     return how
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
@@ -76,6 +77,7 @@ class RunConfig(BaseModel):
         patience: rounds without gain before the loop stops.
         variant: the name of this way of deciding; the settings below are what variants differ in.
         planted: functions of text (`module:function`) that are served as neurons L0N0, L0N1, ... on top of `model`.
+        concepts: a file of classes of words of one's own, which explanations may name beside the program's.
         policy: who decides what to do next: the tournament, or an LLM that calls tools as it likes.
         explainer: who writes hypotheses: learnt `rules`, a table of tokens, or `openai:MODEL`.
         simulator: who says what a sentence in free words predicts: `openai:MODEL`, or `rules` for nobody, since what is
@@ -115,6 +117,7 @@ class RunConfig(BaseModel):
     patience: int = Field(default=2, ge=1)
     variant: str = "tournament"
     planted: tuple[str, ...] = ()
+    concepts: Path | None = None
     policy: Literal["tournament", "react"] = "tournament"
     explainer: str = "rules"
     simulator: str = "auto"
@@ -135,6 +138,12 @@ class RunConfig(BaseModel):
     causal: bool = True
     half: Literal[0, 1] | None = None
     sealed_fold: int | None = Field(default=None, ge=0)
+
+    @field_validator("concepts", mode="before")
+    @classmethod
+    def _is_a_place(cls, given: Any) -> Any:
+        # wherever a run is gone on with, it is the same file
+        return Path(given).expanduser().resolve() if isinstance(given, str | Path) else given
 
     @field_validator("explainer")
     @classmethod

@@ -78,6 +78,8 @@ def open_bench(
     """
     shelf = shelf or Shelf()
     llms = llms or open_llms(config, display)  # first: what is missing should be said before anything is read
+    if config.concepts is not None:  # likewise
+        shelf.concepts(config.concepts)
     subject, neuron = open_subject_for(
         config.target, config.model, display, config.planted, shelf, config.trust_remote_code
     )

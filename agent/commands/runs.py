@@ -27,6 +27,7 @@ def explain(arguments: argparse.Namespace) -> None:
             rivals=arguments.rival,
             variant=arguments.variant,
             planted=arguments.planted,
+            concepts=arguments.concepts,
             explainer=arguments.explainer,
             **llm_options(arguments),
             runs_dir=arguments.runs_dir,

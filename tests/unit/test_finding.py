@@ -3,11 +3,13 @@
 import pytest
 from traces_samples import sample_result, sample_result_v1
 
+from agent.policy import LIST_IS_BETTER
 from agent.summary import summary
 from tools.records.result import Example, Result
 from traces.finding import Piece, finding_of, pieces_of
 
 NOT_FOR_A_PERSON = ("tokens nearer", "everywhere", "beyond doubt", "token_lookup", "null", "[", "predicted positive")
+LISTED = "A list of 30 words predicts better (r = 0.70)."
 NONE = {"value": None, "reason": "constant"}
 
 
@@ -26,7 +28,7 @@ def told(result, width=100, **how) -> str:
         ({}, "supported: it predicts text that the search never saw, and its experiments bore it out"),
         ({"verdict": "split", "meanings": [1, 2]}, "supported, with 2 unrelated meanings, each of which"),
         (
-            {"verdict": "unresolved", "reason": "not surely above token_lookup_30, since a list of words predicts better"},
+            {"verdict": "unresolved", "reason": f"not surely above token_lookup_30, since {LIST_IS_BETTER}"},
             "unresolved: it is not surely better than a list of 30 words, since a list of words predicts better",
         ),
         (
@@ -55,12 +57,12 @@ def test_the_score_says_of_what_it_is_and_who_read_it() -> None:
     ("listed", "ruled", "better"),
     [
         (0.5, 0.6, ""),
-        (0.7, 0.6, "A list of 30 words predicts better (r = 0.70)."),
+        (0.7, 0.6, LISTED),
         (0.5, 0.8, "A rule that only a machine can read predicts better (r = 0.80)."),
         (
             0.7,
             0.8,
-            "A list of 30 words predicts better (r = 0.70), and so does a rule that only a machine can read (r = 0.80).",
+            f"{LISTED[:-1]}, and so does a rule that only a machine can read (r = 0.80).",
         ),
         (None, None, ""),
     ],
@@ -145,13 +147,7 @@ def test_marks_are_bold_where_a_terminal_has_it() -> None:
 
 def test_the_full_result_is_behind_an_option() -> None:
     short, full = told(sample_result()), told(sample_result(), is_full=True)
-    for more in (
-        "token-lookup-full",
-        "sealed score",
-        "budget 3 of 20",
-        "predictor, for reference",
-        "stopped by plateau",
-    ):
+    for more in ("token-lookup-full", "sealed score", "budget 3 of 20", "predictor, for reference", "by plateau"):
         assert more in full
         assert more not in short
     assert "--full" in short
