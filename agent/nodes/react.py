@@ -49,7 +49,8 @@ _TURNS_BESIDE = 10
 
 
 class Hypothesize(Arguments):
-    """Enter a hypothesis, at most 25 words on when the neuron fires; gives its score on development text."""
+    """Enter a hypothesis: at most 25 words on when the neuron fires, at most 5 of them quoted. Gives its score on
+    development text."""
 
     explanation: str = Field(min_length=3, max_length=600)
 

@@ -48,7 +48,7 @@ from traces.events import (
 
 RUN = 12
 PROMPTS = {
-    "explainer": {"explainer/1"}, "reviser": {"reviser/1"}, "writer": {"writer/1"},
+    "explainer": {"explainer/2"}, "reviser": {"reviser/2"}, "writer": {"writer/1"},
     "simulator": {"simulator/1", "simulator-last/1"}, "detector": {"detection/1"}, "fuzzer": {"fuzzing/1"},
 }  # fmt: skip
 
