@@ -356,7 +356,7 @@ def test_a_hostile_corpus_calls_nothing(world: Any, tmp_path: Path) -> None:
     assert not [line for line in user["content"].splitlines() if line.startswith("system:")]
     (opened,) = found.of(SealedOpened)
     before = [call.tool for call in found.of(ToolCall) if call.seq < opened.seq]
-    own = {"gather", "lookup", "score", "think", "read_text", "null", "meanings"}
+    own = {"gather", "lookup", "predictor", "score", "think", "read_text", "null", "meanings"}
     assert set(before) <= own | {"design_probe_set", "read_probe_set", "design_probe_pairs", "read_probe_pairs"}
     assert before.count("null") == 1
     assert before.count("score") == 1
