@@ -19,9 +19,10 @@ from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.concepts.concepts import Concepts
 from tools.concepts.enriched import Enriched, enriched
 from tools.errors import BadInput
+from tools.readable import contract
 from tools.records.neuron import NeuronId
 from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
-from tools.rules.language import check_limits, parse, render
+from tools.rules.language import parse, render
 from traces.console import Display, QuietDisplay
 from traces.runs import RunFolder
 from traces.store import Trace
@@ -77,6 +78,7 @@ def explain(
     rivals: Sequence[str] = (),
     variant: str = "tournament",
     planted: Sequence[str] = (),
+    concepts: str | Path | None = None,
     explainer: str | None = None,
     simulator: str | None = None,
     max_tokens: int | None = None,
@@ -102,6 +104,7 @@ def explain(
             simulator that reads them.
         variant: a shipped variant or a file with one; its settings come after the arguments given here.
         planted: functions of text, `module:function`, served as neurons L0N0, L0N1, ... on top of the model.
+        concepts: a file of classes of words of one's own, see `tools.concepts.written`; None for the variant's, if any.
         explainer: `rules` or `openai:MODEL`; None for the variant's.
         simulator: `openai:MODEL` for sentences in free words; None for the explainer where that is an LLM.
         max_tokens: of all LLM calls, in and out; None for the variant's, which is no limit unless it says otherwise.
@@ -117,7 +120,8 @@ def explain(
     config = configured(
         target, model=model, trust_remote_code=trust_remote_code, corpus=corpus, corpus_tokens=corpus_tokens,
         index=index, budget=budget,
-        max_seconds=max_seconds, seed=seed, rivals=rivals, variant=variant, planted=planted, explainer=explainer,
+        max_seconds=max_seconds, seed=seed, rivals=rivals, variant=variant, planted=planted, concepts=concepts,
+        explainer=explainer,
         simulator=simulator, max_tokens=max_tokens, max_usd=max_usd, llm=llm,
     )  # fmt: skip
     from agent.runner import start_run  # LangGraph takes half a second that reading does not need
@@ -256,12 +260,10 @@ def score_sentence(
     exact = bench.is_exact(sentence)
     if exact:
         sentence = render(parse(sentence))
-        try:
-            check_limits(parse(sentence))
-        except BadInput as long:
-            show.note(f"{long} It is scored all the same, but not on equal terms with 30 tokens.")
     else:
         show.note(f"The sentence is not of the rule language: {bench.simulator_of(sentence)} says what it predicts.")
+    if (refused := contract.why_not(sentence)) is not None:
+        show.note(f"The sentence is scored, and could be no explanation: {refused}.")
     sample = bench.development
     listed = bench.lookup_sentence
     score = correlated(bench, sentence, sample, "development", PROTOCOL)

@@ -268,18 +268,20 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     how = _how_part()
+    full = _part()
+    full.add_argument("--full", action="store_true", help="print all that the result says, and not the finding alone")
     command(
         commands, "explain", "agent.commands.runs:explain",
         "Explain a neuron: rival hypotheses, experiments, and a score on text that the search never saw.",
         "agent explain L5N131 --budget 20 --model mini\n"
         "  agent explain L5N131 --explainer openai:gpt-4o-mini --max-usd 0.50",
-        [neuron, corpus, runs, how, llm, output],
+        [neuron, corpus, runs, how, llm, output, full],
     )  # fmt: skip
 
     resume = command(
         commands, "resume", "agent.commands.runs:resume",
         "Go on with an interrupted run; no recorded tool call is repeated.",
-        "agent resume last", [runs, output],
+        "agent resume last", [runs, output, full],
     )  # fmt: skip
     resume.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
 
@@ -641,6 +643,11 @@ def _how_part() -> argparse.ArgumentParser:
         "--planted", action="append", default=[], metavar="MODULE:FUNCTION",
         help="a function of token strings, explained as L0N0, the second one given as L0N1, and so on",
     )  # fmt: skip
+    how.add_argument(
+        "--concepts",
+        metavar="FILE.toml",
+        help="classes of words of your own, which explanations may name beside those of the program",
+    )
     return how
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
@@ -11,7 +12,10 @@ from tools.experiments.registry import GENERATORS, WITH_A_WRITER
 from tools.llm.settings import LLMSettings, parse_spec
 from tools.toolbox import UNIT_TEXTS
 
-EMBEDDED_EXPLAINERS = ("rules", "token-lookup-30", "token-lookup-full")
+BASELINE_EXPLAINERS = ("token-lookup-30", "token-lookup-full")
+"""Tables of tokens, which are measured and never win."""
+
+EMBEDDED_EXPLAINERS = ("rules", *BASELINE_EXPLAINERS)
 """Explainers that need no LLM."""
 
 Simulation = Literal["excerpt", "all-at-once", "token-by-token"]
@@ -73,6 +77,7 @@ class RunConfig(BaseModel):
         patience: rounds without gain before the loop stops.
         variant: the name of this way of deciding; the settings below are what variants differ in.
         planted: functions of text (`module:function`) that are served as neurons L0N0, L0N1, ... on top of `model`.
+        concepts: a file of classes of words of one's own, which explanations may name beside the program's.
         policy: who decides what to do next: the tournament, or an LLM that calls tools as it likes.
         explainer: who writes hypotheses: learnt `rules`, a table of tokens, or `openai:MODEL`.
         simulator: who says what a sentence in free words predicts: `openai:MODEL`, or `rules` for nobody, since what is
@@ -86,7 +91,7 @@ class RunConfig(BaseModel):
         max_usd: US dollars for all LLM calls; None for no limit.
         llm: the connection to the endpoint.
         n_rivals: hypotheses written at first; 1 is the one that the explainer would bet on.
-        lookup_competes: whether the 30-token lookup is itself a rival.
+        lookup_competes: whether the 30-token lookup takes part in experiments and beliefs, for reference.
         neighbourhoods: whether rules may name tokens by neighbourhoods in the subject model's embedding.
         max_rounds: rounds of experiments; 0 for none, None for no limit but the budget.
         revision: whether hypotheses are written anew after experiments.
@@ -112,6 +117,7 @@ class RunConfig(BaseModel):
     patience: int = Field(default=2, ge=1)
     variant: str = "tournament"
     planted: tuple[str, ...] = ()
+    concepts: Path | None = None
     policy: Literal["tournament", "react"] = "tournament"
     explainer: str = "rules"
     simulator: str = "auto"
@@ -132,6 +138,12 @@ class RunConfig(BaseModel):
     causal: bool = True
     half: Literal[0, 1] | None = None
     sealed_fold: int | None = Field(default=None, ge=0)
+
+    @field_validator("concepts", mode="before")
+    @classmethod
+    def _is_a_place(cls, given: Any) -> Any:
+        # wherever a run is gone on with, it is the same file
+        return Path(given).expanduser().resolve() if isinstance(given, str | Path) else given
 
     @field_validator("explainer")
     @classmethod

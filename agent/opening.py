@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.config import RunConfig
+from agent.config import BASELINE_EXPLAINERS, RunConfig
 from agent.llms import LLMs, open_llms
 from agent.openings import CountedOpenings
 from agent.shelf import Shelf
@@ -27,7 +27,7 @@ from tools.index.store import ActivationIndex
 from tools.records.excerpts import Excerpts
 from tools.records.neuron import NeuronId
 from tools.roles import Explainer
-from tools.rules.explainer import RulesExplainer, RulesSimulator
+from tools.rules.explainer import SHORT, RulesExplainer, RulesSimulator
 from tools.rules.tables import AllTokens, ListedTokens
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.protocol import SubjectModel
@@ -78,6 +78,8 @@ def open_bench(
     """
     shelf = shelf or Shelf()
     llms = llms or open_llms(config, display)  # first: what is missing should be said before anything is read
+    if config.concepts is not None:  # likewise
+        shelf.concepts(config.concepts)
     subject, neuron = open_subject_for(
         config.target, config.model, display, config.planted, shelf, config.trust_remote_code
     )
@@ -105,6 +107,7 @@ def open_bench(
         evidence=evidence,
         vocabulary=vocabulary,
         explainers=_explainers(config, vocabulary, llms, texts),
+        predictors=_predictors(config, vocabulary),
         simulator=RulesSimulator(vocabulary),
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
@@ -130,7 +133,7 @@ def _described(config: RunConfig, index: ActivationIndex | None, corpus: SplitCo
 
 
 def _explainers(config: RunConfig, vocabulary: Vocabulary, llms: LLMs, texts: TokenTexts) -> tuple[Explainer, ...]:
-    rules = RulesExplainer(vocabulary, config.neighbourhoods)
+    rules = _readable(config, vocabulary)
     if llms.explainer is not None:
         own = FreeTextExplainer(llms.explainer, texts, config.seed)
         return (own, rules) if config.rules_compete else (own,)
@@ -141,6 +144,17 @@ def _explainers(config: RunConfig, vocabulary: Vocabulary, llms: LLMs, texts: To
             return (AllTokens(),)
         case _:
             return (rules,)
+
+
+def _readable(config: RunConfig, vocabulary: Vocabulary) -> Explainer:
+    """Who writes sentences that a person can use, without an LLM."""
+    return RulesExplainer(vocabulary, neighbourhoods=False, limits=SHORT)
+
+
+def _predictors(config: RunConfig, vocabulary: Vocabulary) -> tuple[Explainer, ...]:
+    """Who writes rules of any form, for reference; a baseline run as an agent of its own needs none beside it."""
+    is_baseline = config.explainer in BASELINE_EXPLAINERS
+    return () if is_baseline else (RulesExplainer(vocabulary, config.neighbourhoods),)
 
 
 def _half_of(evidence: NeuronEvidence, half: int) -> NeuronEvidence:

@@ -39,6 +39,8 @@ SHORT = 30
 NO_WORSE = 0.02
 """A paired loss whose bound is below this is no loss that matters."""
 
+LIST_IS_BETTER = "a list of words predicts better"
+
 MOST_ALIVE = 8
 NOTHING = 0.15
 """A sealed correlation whose upper bound is below this is no explanation of anything."""
@@ -108,13 +110,13 @@ def to_drop(
     kept: frozenset[str],
     merits: Mapping[str, float] | None = None,
 ) -> list[tuple[str, str]]:
-    """Rivals to drop, each with the reason; those in `kept` always compete.
+    """Rivals to drop, each with the reason; those in `kept` are references, which stay and drive nobody out.
 
     A rival goes when it has no development score though another has one, when it is at the floor of belief and its
     development interval lies below the best one's, or when there are more than eight and its score is the lowest.
     `merits` are what scores on different excerpts are compared by; intervals are only compared on as many.
     """
-    scored = {name: score for name, score in scores.items() if isinstance(score, ScoreValue)}
+    scored = {name: one for name, one in scores.items() if isinstance(one, ScoreValue) and name not in kept}
     if not scored:
         return []
     merit = {name: (merits or {}).get(name, score.value) for name, score in scored.items()}
@@ -248,7 +250,7 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     compared with a list of tokens to show that it says more than such a list does. So it also passes when it is no
     worse than the list, short (30 words, or no longer than the list as a sentence), and leaves nothing to be said: the
     lower bound of its sealed score is above 0.9. The reason says which of the two it was. A neuron of which a list of
-    tokens tells half has to be told better than that.
+    tokens tells half has to be told better than that, and the reason says where a list of words predicts better.
     """
     missing = []
     if isinstance(found.score, ScoreValue) and found.score.low <= NOTHING:
@@ -287,7 +289,10 @@ def _is_above(gain: Interval | Unscored | None) -> bool:
 
 
 def _not_above(name: str, gain: Interval | Unscored | None) -> str:
-    return f"not surely above {name}" if isinstance(gain, Interval) else f"no comparison with {name}"
+    if not isinstance(gain, Interval):
+        return f"no comparison with {name}"
+    better = f", since {LIST_IS_BETTER}" if name == "token_lookup_30" and gain.value < 0 else ""
+    return f"not surely above {name}{better}"
 
 
 def _is_as_good_as_a_list(found: Findings) -> bool:

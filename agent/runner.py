@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shlex
@@ -36,6 +37,7 @@ from traces.recorder import TraceRecorder
 from traces.results import ResultsDatabase
 from traces.runs import RunFolder
 from traces.store import TraceWriter, load_trace
+from traces.text import shorten
 
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
 
@@ -105,6 +107,8 @@ def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None =
             raise BadInput(
                 f"the run {folder.run_id} used another index than now lies in {bench.index.folder}: start a new run."
             )
+        if _concepts_used(config) != manifest.get("concepts"):
+            raise BadInput(f"the run {folder.run_id} used other classes than {config.concepts} has: start a new run.")
         return _run(folder, _Opened(config, manifest, bench, openings), display, started, resume=True)
 
 
@@ -143,7 +147,7 @@ def _opened(
     for sentence in config.rivals:
         bench.check_sentence(sentence)
         if (refused := bench.why_not(sentence)) is not None:
-            raise BadInput(refused)
+            raise BadInput(f"the rival {shorten(sentence, 60)!r} may not compete: {refused}.")
     found: dict[str, Any] = {"model": begun["config"]["model"]}
     if config.index != "none":  # what `auto` means may be something else, likewise
         found["index"] = bench.index.folder if bench.index else "none"
@@ -153,10 +157,22 @@ def _opened(
         "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
         "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
         "index": vars(bench.index) if bench.index else None,
+        "concepts": _concepts_used(config),
         "reading": begun["reading"] | {"excerpt_tokens": bench.scan.corpus.width},
     }
     folder.write_manifest(manifest)
     return _Opened(config, manifest, bench, openings)
+
+
+def _concepts_used(config: RunConfig) -> dict[str, str] | None:
+    """The user's file of classes and the SHA-256 (hex) of what is in it; None where there is no such file."""
+    if config.concepts is None:
+        return None
+    try:
+        content = config.concepts.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{config.concepts} cannot be read: {error.strerror or error}.") from error
+    return {"file": str(config.concepts), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 @contextmanager

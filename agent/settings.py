@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from agent.config import RunConfig
@@ -16,6 +17,7 @@ def configured(
     variant: str = "tournament",
     rivals: Sequence[str] = (),
     planted: Sequence[str] = (),
+    concepts: str | Path | None = None,
     llm: Mapping[str, Any] | None = None,
     budget: int | None = None,
     max_seconds: float | None = None,
@@ -32,7 +34,7 @@ def configured(
     """
     given = {
         "budget": budget, "max_seconds": max_seconds, "explainer": explainer, "simulator": simulator,
-        "max_tokens": max_tokens, "max_usd": max_usd,
+        "max_tokens": max_tokens, "max_usd": max_usd, "concepts": None if concepts is None else Path(concepts),
     }  # fmt: skip
     chosen = load_variant(variant)
     return chosen.config(

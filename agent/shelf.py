@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.config import RunConfig
 from agent.subjects import Subject, open_model
+from tools.concepts.concepts import Concepts
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import Corpus, dataset_of, load_texts
@@ -27,7 +28,7 @@ _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000
 
 @dataclass
 class Shelf:
-    """What several neurons share and is opened once: subject models, split corpora, scans of layers, vocabularies.
+    """What several neurons share and is opened once: models, split corpora, scans of layers, vocabularies, concepts.
 
     Whoever keeps one trusts that models and corpora do not change on disk meanwhile.
     """
@@ -38,6 +39,7 @@ class Shelf:
     indexes: dict[tuple[str, str | None, str], tuple[ActivationIndex, SplitCorpus] | None] = field(default_factory=dict)
     scans: dict[tuple[str, str, int], LayerScan] = field(default_factory=dict)
     vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
+    classes: dict[Path | None, Concepts] = field(default_factory=dict)
 
     def subject(
         self, model: str, planted: tuple[str, ...], display: Display, trust_remote_code: bool = False
@@ -166,6 +168,16 @@ class Shelf:
             made = Vocabulary(subject.tokenizer.token_strings(), subject.embeddings())
             self.vocabularies[subject.fingerprint] = made
         return self.vocabularies[subject.fingerprint]
+
+    def concepts(self, extra: Path | None) -> Concepts:
+        """The classes of words that explanations can name; `extra` is a file of one's own ones.
+
+        Raises:
+            BadInput: the file cannot be used.
+        """
+        if extra not in self.classes:
+            self.classes[extra] = Concepts.load(extra)
+        return self.classes[extra]
 
 
 def _is_small(index: ActivationIndex, subject: SubjectModel) -> bool:

@@ -13,6 +13,7 @@ from agent.openings import CountedOpenings, SealedFolds
 from agent.policy import KINDS, Kind, StopReason, Tests, leader
 from tools.bench import Bench
 from tools.catalogue.experiments import Designed
+from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.scores import Scored
 from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.scoring.skill import Registered
@@ -22,6 +23,9 @@ from traces.store import TraceWriter
 
 BASE_RATE = "base-rate"
 LOOKUP = "token-lookup-30"
+REFERENCES = (BASE_RATE, LOOKUP)
+"""Baselines that every run simulates and shows beside its rivals; they never win."""
+
 NOT_SCORED = Unscored(reason="not scored yet")
 
 
@@ -38,7 +42,7 @@ class Entrant(NamedTuple):
     Attributes:
         form: what kind of hypothesis it is.
         sentence: what is scored.
-        origin: how it came in: `always competes`, `user`, `revised`, `split`, or the explainer's name.
+        origin: how it came in: `reference`, `user`, `revised`, `split`, or the explainer's name.
         by: the explainer that wrote it; empty where none did.
     """
 
@@ -53,10 +57,10 @@ class Hypothesis:
     """A sentence that competes.
 
     Attributes:
-        name: such as `H3`, or the form of a baseline that always competes.
+        name: such as `H3`, or the form of a baseline that is always there.
         form: what kind of hypothesis it is.
         sentence: what is scored.
-        by: the explainer that wrote it; empty for what always competes and for what a user wrote.
+        by: the explainer that wrote it; empty for what is always there and for what a user wrote.
         score: on development text.
         merit: what rivals are ranked by, see `tools.catalogue.scores.Scored`; None without a score.
         table: probability of firing at levels 0 to 10.
@@ -106,6 +110,7 @@ class Investigation:
         folds: says which sealed fold to open, and what an earlier run found.
         hypotheses: by name, in the order in which they entered.
         beliefs: of those that compete.
+        predictor: the best machine-readable rule, for reference; None before it was looked for.
         bests: the best hypothesis after each scoring, the first one before any round.
         leaders: (units used, hypothesis) whenever the lead may have changed.
         gain: paired development gain of the best over what was best `patience` rounds ago.
@@ -129,6 +134,7 @@ class Investigation:
     trace_name: str
     hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
     beliefs: dict[str, float] = field(default_factory=dict)
+    predictor: FoundPredictor | None = None
     bests: list[str] = field(default_factory=list)
     leaders: list[tuple[int, Hypothesis]] = field(default_factory=list)
     gain: Interval | None = None
@@ -150,7 +156,7 @@ class Investigation:
                 continue
             known.add(sentence)
             n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
-            hypothesis = Hypothesis(form if form in (BASE_RATE, LOOKUP) else f"H{n}", form, sentence, by)
+            hypothesis = Hypothesis(form if form in REFERENCES else f"H{n}", form, sentence, by)
             self.hypotheses[hypothesis.name] = hypothesis
             new.append(hypothesis)
             self.trace.emit(
@@ -185,7 +191,7 @@ class Investigation:
             hypothesis.score, hypothesis.table, hypothesis.merit = entry.score, entry.table, entry.merit
 
     def best(self) -> Hypothesis:
-        """The leader; see `agent.policy.leader`. Base rate when nothing has a development score."""
+        """The leader among rivals; see `agent.policy.leader`. Base rate when none of them has a development score."""
         values = {h.name: h.merit for h in self.ranked() if h.merit is not None}
         name = leader(values, self.beliefs)
         return self.hypotheses[name if name is not None else BASE_RATE]
@@ -197,8 +203,8 @@ class Investigation:
         return best
 
     def ranked(self) -> list[Hypothesis]:
-        """Those that compete and have a development score, the highest first."""
-        scored = [(h.merit, h) for h in self.competing() if h.merit is not None]
+        """Those that may win and have a development score, the highest first: baselines are none of them."""
+        scored = [(h.merit, h) for h in self.competing() if h.merit is not None and h.name not in REFERENCES]
         return [h for _, h in sorted(scored, key=lambda pair: -pair[0])]
 
     def n_candidates(self) -> dict[str, int]:

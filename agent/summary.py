@@ -1,40 +1,90 @@
-"""A result on a third of a screen: the verdict, the sentence, the sealed score and what it must beat."""
+"""A result on a third of a screen: what was found, how sure that is, and how it looks in text; the rest on demand."""
 
 from __future__ import annotations
 
 import shlex
-import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 from tools.records.result import Result, Unscored
-from tools.records.sides import as_told, side_lines
+from tools.records.sides import side_lines
 from traces.causal import causal_lines
-from traces.text import cost_text, one_line, score_text
+from traces.finding import Piece, finding_of, pieces_of
+from traces.lines import Line, drawn, wrapped
+from traces.text import cost_text, score_text, visible
 
 _INDENT = "  "
+_MARKS = ("<<", ">>")
 _BESIDES = ("explained_variance", "detection", "fuzzing")
 
 
-def summary(result: Result, runs_dir: str, width: int) -> str:
-    """Lines of at most `width` characters where words allow it, without a line break at the end."""
+def summary(result: Result, runs_dir: str, width: int, is_full: bool = False, is_coloured: bool = False) -> str:
+    """Lines of at most `width` characters where words allow it, without a line break at the end.
+
+    Args:
+        result: of one neuron.
+        runs_dir: where its run lies.
+        width: characters per line.
+        is_full: everything that the result says, and not the finding alone.
+        is_coloured: what fires is bold and underlined; else it stands between `<<` and `>>`.
+    """
+    lines = [drawn(line, is_coloured) for line in _finding(result, width, is_coloured)]
+    if is_full:
+        lines += ["", *_details(result, width)]
+    where = "" if runs_dir == "runs" else f" --runs-dir {shlex.quote(runs_dir)}"
+    lines.append("")
+    if result.cost.tokens or _llm_of(result).get("limit_reached"):
+        lines.append(f"  {cost_text(result.cost)}{_from_store(_llm_of(result))}")
+    lines.append(f"  more: agent trace show {result.run_id}{where}{'' if is_full else ', or --full'}")
+    return "\n".join(lines)
+
+
+def _finding(result: Result, width: int, is_coloured: bool) -> Iterator[str | Line]:
+    """The same few lines for every result."""
+    found = finding_of(result.to_json())
+    yield Line.of((f"{result.model}/{result.neuron}{f': {found.label}' if found.label else ''}", "bold"))
+    yield from wrapped(found.sentence, width)
+    yield ""
+    yield from wrapped(found.verdict, width)
+    yield from wrapped(found.score, width)
+    room = max(width, 40) - 2 * len(_INDENT) - 2 * len(_MARKS) - len("……")
+    for number, example in enumerate(found.examples):
+        if not number:
+            yield ""
+        peak = len(visible(example.tokens[max(range(len(example.values)), key=example.values.__getitem__)]))
+        before = max(0, 2 * (room - peak) // 3)
+        pieces = pieces_of(example, before, max(0, room - peak - before))
+        yield Line.of(_INDENT * 2, *(_marked(piece, is_coloured) for piece in pieces))
+    if found.output or found.better:
+        yield ""
+    for told in (found.output, found.better):
+        yield from wrapped(told, width) if told else ()
+
+
+def _marked(piece: Piece, is_coloured: bool) -> tuple[str, str]:
+    if not piece.fires:
+        return piece.text, ""
+    return (piece.text, "bold underline") if is_coloured else (f"{_MARKS[0]}{piece.text}{_MARKS[1]}", "")
+
+
+def _details(result: Result, width: int) -> list[str]:
+    """What else the result says: why that verdict, every score, what it must beat, causal evidence, and the run."""
     extra: dict[str, Any] = result.model_extra or {}
-    lines = [f"{result.model}/{result.neuron}: {result.verdict}"]
-    if extra.get("reason"):
-        lines += _wrapped(f"({extra['reason']})", width)
-    told = as_told(result.explanation, extra) if result.explanation else "No explanation."
-    lines += ["", *_wrapped(told, width), ""]
+    lines = wrapped(f"verdict {result.verdict}: {extra['reason']}", width) if extra.get("reason") else []
     for line in side_lines(extra | {"neuron": result.neuron}):
-        lines += [*_wrapped(line, width), ""]
+        lines += wrapped(line, width)
 
     for number, meaning in enumerate(extra.get("meanings", []) if result.verdict == "split" else [], 1):
         fired, silenced = meaning["predicted_positive"]["passed"], meaning["minimal_pair"]["passed"]
         tests = f"{fired} predictions and {silenced} minimal pairs passed"
         line = f"meaning {number}, {meaning['share']:.0%} of the firing, {tests}: {meaning['sentence']}"
-        lines += _wrapped(line, width)
-    if result.verdict == "split":
-        lines.append("")
+        lines += wrapped(line, width)
 
     scores = {"sealed score": result.score} | dict(result.baselines)
+    if result.predictor is not None:
+        lines += wrapped(f"predictor, for reference: {result.predictor.sentence}", width)
+        scores["predictor"] = result.predictor.score
+    lines.append("")
     values = {name: score_text(score.model_dump()) for name, score in scores.items()}
     column = max(len(text) for text in values.values())
     for name, text in values.items():
@@ -47,33 +97,33 @@ def summary(result: Result, runs_dir: str, width: int) -> str:
         parts += [f"{score.n_unscored} unscored"] if score.n_unscored else []
         parts += [f"simulated by {result.simulator}"] if result.simulator != "rules" else []
         parts += ["sealed reused"] if extra.get("sealed_reused") else []
-        lines += _wrapped(", ".join(parts), width)
+        lines += wrapped(", ".join(parts), width)
 
     others = {name: (row or {}).get("explanation") for name, row in (extra.get("scores") or {}).items()}
     besides = [f"{name.replace('_', ' ')} {score_text(others[name])}" for name in _BESIDES if others.get(name)]
     if besides:
-        lines += _wrapped(", ".join(besides), width)
+        lines += wrapped(", ".join(besides), width)
     if extra.get("asked"):
         asked = ", ".join(f"{name} {score_text(score)}" for name, score in extra["asked"].items())
-        lines += _wrapped(f"asked of an LLM: {asked}", width)
+        lines += wrapped(f"asked of an LLM: {asked}", width)
     if extra.get("probe_skill"):
         skill = score_text(extra["probe_skill"])
-        lines += _wrapped(f"skill of its predictions on texts it did not choose: {skill}", width)
+        lines += wrapped(f"skill of its predictions on texts it did not choose: {skill}", width)
 
     for line in causal_lines(extra["causal"]) if extra.get("causal") else ():
-        lines += _wrapped(line, width)
+        lines += wrapped(line, width)
 
     limit = "" if result.budget.limit is None else f" of {result.budget.limit}"
-    where = "" if runs_dir == "runs" else f" --runs-dir {shlex.quote(runs_dir)}"
     lines += [
         "",
         f"  budget {result.budget.used}{limit} used, {result.seconds:.1f} s, stopped by {result.stop_reason}",
         f"  trace  {result.trace}",
-        f"  story  agent trace show {result.run_id}{where}",
     ]
-    if result.cost.tokens or (extra.get("llm") or {}).get("limit_reached"):
-        lines[-2:-2] = [f"  {cost_text(result.cost)}{_from_store(extra.get('llm') or {})}"]
-    return "\n".join(lines)
+    return lines
+
+
+def _llm_of(result: Result) -> dict[str, Any]:
+    return (result.model_extra or {}).get("llm") or {}
 
 
 def _from_store(llm: dict[str, Any]) -> str:
@@ -83,14 +133,3 @@ def _from_store(llm: dict[str, Any]) -> str:
     calls = sum(role["calls"] for role in (llm.get("by_role") or {}).values())
     told = f"; {kept} of {calls} replies were kept from before and cost nothing this time" if kept else ""
     return reached + told
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        one_line(text),
-        max(width, 40),
-        initial_indent=_INDENT,
-        subsequent_indent=_INDENT,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )

@@ -117,6 +117,7 @@ def result_of(rng: random.Random, words: list[str], number: int) -> Result:
     day, second = divmod(number * 17, 86_400)
     return Result.model_validate(
         {
+            "schema_version": 1,  # explanations as long as those of the past are the harder case
             "run_id": f"202601{1 + day:02d}T{second // 3600:02d}{second // 60 % 60:02d}{second % 60:02d}.000Z-gpt2-"
             f"{neuron}-{number:06x}",
             "model": rng.choice(("gpt2", "gpt2", "gpt2", "mini")),

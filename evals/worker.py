@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.config import RunConfig
+from agent.config import BASELINE_EXPLAINERS, RunConfig
 from agent.llms import settled
 from agent.opening import open_bench
 from agent.runner import resume_run, start_run
@@ -184,19 +184,31 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     subject = _SHELF.subject(config.model, config.planted, QuietDisplay(), config.trust_remote_code)
     corpus = _SHELF.corpus(subject, config.corpus, config.corpus_tokens, QuietDisplay())
     result = _result(config, folder, subject.fingerprint, corpus.fingerprint)
-    cell = _cell(setting, neuron, variant, half, result, folder)
+    cell = _cell(setting, neuron, variant, half, _measured_by(config, result), folder)
     recovered: Measured | None = None
     true, _ = neuron.claim_functions()
     if true is not None and cell.fold is not None:
         bench = open_bench(config, QuietDisplay(), shelf=_SHELF)
         if bench.meters is not None:  # what the evaluation asks is not the run's, and its limits hold for it alone
             bench.meters.account.share = 1.0
-        recovered = recovery(bench, result.explanation, PlantedFunction(neuron.name, true), cell.fold)
-    if result.explanation is not None:
-        levels = _simulated(config, subject, result.explanation, corpus.probe.tokens)
+        recovered = recovery(bench, cell.explanation, PlantedFunction(neuron.name, true), cell.fold)
+    if cell.explanation is not None:
+        levels = _simulated(config, subject, cell.explanation, corpus.probe.tokens)
         if not isinstance(levels, Unscored):
             save_simulation(setting.out, cell.key, levels[corpus.probe.mask])
     return cell.model_copy(update={"recovery": recovered})
+
+
+def _measured_by(config: RunConfig, result: Result) -> Result:
+    """A result, or that of a baseline run as an agent of its own: it never wins, so it is measured as the predictor."""
+    found = result.predictor
+    if config.explainer not in BASELINE_EXPLAINERS or result.explanation is not None or found is None:
+        return result
+    gap = {}
+    if isinstance(found.score, ScoreValue) and isinstance(found.development_score, ScoreValue):
+        gap["optimism_gap"] = round(found.development_score.value - found.score.value, 6)
+    more = {"explanation": found.sentence, "score": found.score, "development_score": found.development_score, **gap}
+    return result.model_copy(update={**more, "words": len(found.sentence.split())})
 
 
 def _result(config: RunConfig, folder: RunFolder, model: str, corpus: str) -> Result:

@@ -18,10 +18,10 @@ from tools.evidence.neuron import Ledger, NeuronEvidence
 from tools.evidence.probe_set import fixed_probe_positions
 from tools.llm.chat import ChatModel, Function, Message
 from tools.llm.meter import Meters
+from tools.readable import contract
 from tools.records.result import Cost, Unscored
 from tools.roles import Asker, Explainer, Revealed, Simulator, WordSimulator, Writer, WrittenText
-from tools.rules.clauses import MAX_WORDS
-from tools.rules.language import check_limits, n_words, parse, render
+from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from tools.subject.protocol import SubjectModel
 
 Tokens = tuple[int, ...]
+
+LEXICAL = "lexical"
+"""The reader that parses a sentence: it knows the language, and nothing of the subject model."""
 
 
 def texts_sha256(texts: list[Tokens]) -> str:
@@ -63,6 +66,7 @@ class Bench:
         evidence: the neuron's splits.
         vocabulary: the model's tokens as rules see them.
         explainers: write hypotheses; the first is the one that a run is told to use, others supply rivals.
+        predictors: write rules of any form, which never compete: the best of them says what local text can predict.
         simulator: says what a sentence of the rule language predicts.
         word_simulator: says what any other sentence predicts; None where there is no LLM.
         writer: writes texts to be read; None where there is no LLM.
@@ -90,6 +94,7 @@ class Bench:
     simulator: Simulator
     seed: int
     ledger: Ledger
+    predictors: tuple[Explainer, ...] = ()
     word_simulator: WordSimulator | None = None
     writer: Writer | None = None
     asker: Asker | None = None
@@ -155,6 +160,12 @@ class Bench:
         exact = self.word_simulator is None or (sentence is not None and self.is_exact(sentence))
         return self.simulator.name if exact or self.word_simulator is None else self.word_simulator.name
 
+    def reader_of(self, sentence: str) -> str:
+        """Who says what a sentence predicts: `lexical` where that is certain, else the LLM that is asked."""
+        if self.word_simulator is None or self.is_exact(sentence):
+            return LEXICAL
+        return self.word_simulator.name
+
     def check_sentence(self, sentence: str) -> None:
         """Refuse a sentence that nobody here can read.
 
@@ -171,22 +182,11 @@ class Bench:
             raise BadInput("the sentence is not UTF-8: convert it first.")
 
     def why_not(self, sentence: str) -> str | None:
-        """Why a sentence may not compete with a list of 30 tokens; None where it may.
+        """Why a sentence may not compete; None where it may.
 
-        Rules have limits on their length, whoever writes them, and nobody may claim the table of all tokens by name.
+        Whoever writes it, it must be what a person can use (`tools.readable.contract`), and no baseline's name.
         """
-        if sentence == FULL_LOOKUP:
-            return "it is the name of a baseline"
-        if not self.is_exact(sentence):
-            n = n_words(sentence)
-            return (
-                None if n <= MAX_WORDS else f"the sentence has {n} words, and a rival may have {MAX_WORDS}: shorten it."
-            )
-        try:
-            check_limits(parse(sentence))
-        except BadInput as refused:
-            return str(refused)
-        return None
+        return "it is the name of a baseline" if sentence == FULL_LOOKUP else contract.why_not(sentence)
 
     def is_exact(self, sentence: str) -> bool:
         """Whether a sentence is of the rule language, so that what it predicts is certain and costs nothing."""

@@ -23,6 +23,8 @@ class ResultRow:
         model: its name, which several may have.
         model_fingerprint: says which model it was; None where nothing tells it any more.
         neuron: as in `L5N131`; `layer` and `idx` are the same as numbers.
+        label: the explanation in a few words; like `reader`, who read it, and the scores of the predictor, None in
+            results of version 1.
         score: of the explanation on the sealed fold.
         n_unscored: excerpts that could not be simulated, not among `n_excerpts`.
         token_lookup_30: the baseline's score on the same excerpts, as are `token_lookup_full` and `null_score`.
@@ -43,7 +45,9 @@ class ResultRow:
     layer: int | None
     idx: int | None
     verdict: str
+    label: str | None
     explanation: str | None
+    reader: str | None
     score: float | None
     low: float | None
     high: float | None
@@ -61,6 +65,9 @@ class ResultRow:
     token_lookup_full: float | None
     token_lookup_full_low: float | None
     token_lookup_full_high: float | None
+    predictor_score: float | None
+    predictor_low: float | None
+    predictor_high: float | None
     null_score: float | None
     null_low: float | None
     null_high: float | None
@@ -113,7 +120,9 @@ class ResultRow:
             layer=int(found[1]) if found else None,
             idx=int(found[2]) if found else None,
             verdict=result.verdict,
+            label=result.label,
             explanation=result.explanation,
+            reader=result.reader,
             reason=score.get("reason"),
             split=score.get("split"),
             protocol=score.get("protocol"),
@@ -123,6 +132,7 @@ class ResultRow:
             **_measured("development_score", plain["development_score"], bounds="development"),
             **_measured("token_lookup_30", plain["baselines"]["token_lookup_30"]),
             **_measured("token_lookup_full", plain["baselines"]["token_lookup_full"]),
+            **_measured("predictor_score", _dict(plain["predictor"]).get("score"), bounds="predictor"),
             **_measured("null_score", plain["baselines"]["null"], bounds="null"),
             **_measured("gain_token_lookup_30", gains.get("token_lookup_30")),
             **_measured("gain_null", gains.get("null")),

@@ -102,6 +102,14 @@ DROP INDEX results_of_a_neuron;
 CREATE INDEX results_of_a_neuron ON results (coalesce(model_fingerprint, model), neuron, run_id);
 """
 
+_VERSION_5 = """
+ALTER TABLE results ADD COLUMN label TEXT;
+ALTER TABLE results ADD COLUMN reader TEXT;
+ALTER TABLE results ADD COLUMN predictor_score REAL;
+ALTER TABLE results ADD COLUMN predictor_low REAL;
+ALTER TABLE results ADD COLUMN predictor_high REAL
+"""
+
 _NEURON = re.compile(r"L(\d+)N(\d+)-?")
 
 
@@ -136,9 +144,14 @@ def _to_4(connection: sqlite3.Connection) -> None:
     _execute(connection, _VERSION_4)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_to_1, _to_2, _to_3, _to_4)
+def _to_5(connection: sqlite3.Connection) -> None:
+    """What a person calls an explanation, who read it, and the reference beside it; filled in from result.json."""
+    _execute(connection, _VERSION_5)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_to_1, _to_2, _to_3, _to_4, _to_5)
 SCHEMA_VERSION = len(MIGRATIONS)
-FIRST_WITH_ALL_COLUMNS = 4
+FIRST_WITH_ALL_COLUMNS = 5
 """From this version on, `results` has every column that a result fills."""
 
 

@@ -178,6 +178,8 @@ def _explanation(story: Story, width: int) -> Iterator[str | Line]:
     if not result:
         return
     yield from section("Explanation")
+    if result.get("label"):
+        yield Line.of((f"  {one_line(str(result['label']))}", "bold"))
     explanation = result.get("explanation")
     yield from wrapped(as_told(str(explanation), result) if explanation else "none", width)
     for line in side_lines(result):
@@ -190,6 +192,10 @@ def _explanation(story: Story, width: int) -> Iterator[str | Line]:
         gain = (result.get("gains") or {}).get(name) or {}
         more = f"   the explanation's gain over it: {score_text(gain)}" if gain.get("value") is not None else ""
         yield f"  {name:<18} {score_text(baseline)}{more}"
+    predictor = result.get("predictor")
+    if isinstance(predictor, dict):
+        yield f"  {'predictor':<18} {score_text(predictor.get('score'))}"
+        yield from wrapped(str(predictor.get("sentence")), width, "      ")
 
 
 def _rivals(story: Story, width: int) -> Iterator[str | Line]:

@@ -24,10 +24,9 @@ from agent.subjects import Subject
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.evidence.corpus import check_rereadable
 from tools.evidence.excerpt_cuts import excerpt_width
+from tools.readable import contract
 from tools.records.result import Unscored
-from tools.rules.clauses import MAX_WORDS
 from tools.rules.explainer import RulesSimulator
-from tools.rules.language import check_limits, n_words, parse
 from tools.subject.fetch import cached_folder
 from tools.subject.names import is_hub_name, short_name
 from traces.batches import Entry
@@ -224,14 +223,7 @@ class _Rivals:
     def why_not(self, sentence: str) -> str | None:
         """Why nobody here can read a sentence, or it is longer than a rival may be; None where it may compete."""
         levels = self._rules.simulate(sentence, np.zeros((1, 1), dtype=np.int32))
-        if not isinstance(levels, Unscored):
-            try:
-                check_limits(parse(sentence))
-            except BadInput as error:
-                return str(error)
-            return None
-        if not self._reads_words:
+        if isinstance(levels, Unscored) and not self._reads_words:
             return "a sentence in free words needs --simulator openai:MODEL."
-        if n_words(sentence) > MAX_WORDS:
-            return f"a rival may have {MAX_WORDS} words."
-        return None
+        refused = contract.why_not(sentence)
+        return None if refused is None else f"{refused}."

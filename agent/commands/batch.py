@@ -47,9 +47,12 @@ def run(arguments: argparse.Namespace) -> None:
         "L0N0", model=arguments.model, trust_remote_code=arguments.trust_remote_code, **texts,
         budget=arguments.budget, max_seconds=arguments.max_seconds,
         seed=arguments.seed, rivals=arguments.rival, variant=arguments.variant, planted=arguments.planted,
+        concepts=arguments.concepts,
         explainer=arguments.explainer, **llm_options(arguments),
     )  # fmt: skip
     runs_dir, shelf = Path(arguments.runs_dir), Shelf()
+    if config.concepts is not None:  # what is wrong should be said first
+        shelf.concepts(config.concepts)
     takes_texts = texts != {"corpus": None, "corpus_tokens": None, "index": "auto"}
     with progress(quiet=arguments.quiet) as display:
         request = Request(asked, config, takes_texts, runs_dir)

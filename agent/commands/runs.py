@@ -6,7 +6,7 @@ import argparse
 
 from agent import api
 from agent.commands.llm import llm_options
-from agent.commands.output import progress, say, say_json, width
+from agent.commands.output import has_colours, progress, say, say_json, width
 from agent.summary import summary
 from tools.records.result import Result
 
@@ -27,6 +27,7 @@ def explain(arguments: argparse.Namespace) -> None:
             rivals=arguments.rival,
             variant=arguments.variant,
             planted=arguments.planted,
+            concepts=arguments.concepts,
             explainer=arguments.explainer,
             **llm_options(arguments),
             runs_dir=arguments.runs_dir,
@@ -46,4 +47,4 @@ def _say_result(result: Result, arguments: argparse.Namespace) -> None:
     if arguments.json:
         say_json(result.to_json())
     else:
-        say(summary(result, arguments.runs_dir, width()))
+        say(summary(result, arguments.runs_dir, width(), arguments.full, has_colours()))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 
-from agent.commands.output import say, width
+from agent.commands.output import has_colours, say, width
 from traces.show import list_runs, show_run
 
 
@@ -17,11 +15,6 @@ def list_all(arguments: argparse.Namespace) -> None:
 
 def show(arguments: argparse.Namespace) -> None:
     """Print the story of a run, in colours on a terminal unless `--no-color` or `NO_COLOR` forbids them."""
-    is_coloured = _has_colours() and not arguments.no_color
+    is_coloured = has_colours() and not arguments.no_color
     said = show_run(arguments.runs_dir, arguments.name, neuron=arguments.neuron, width=width(), is_coloured=is_coloured)
     say(said.rstrip("\n"))
-
-
-def _has_colours() -> bool:
-    """Whether stdout shows colours. See https://no-color.org."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

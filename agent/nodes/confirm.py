@@ -12,9 +12,22 @@ from agent.nodes.predictions import score_predictions
 from agent.state import BASE_RATE, Hypothesis, Investigation, LoopState
 from tools.catalogue.asked import Ask, AskedScores
 from tools.catalogue.confirmation import Confirm, Confirmation
+from tools.catalogue.examples import ShowExamples, ShownExamples
 from tools.catalogue.scores import Null, NullChoice
 from tools.llm.meter import NULL_SHARE
-from tools.records.result import Baselines, Budget, Corpus, Measured, Result, Rival, ScoreValue, Unscored, Verdict
+from tools.readable.label import label_of
+from tools.records.result import (
+    Baselines,
+    Budget,
+    Corpus,
+    Measured,
+    Predictor,
+    Result,
+    Rival,
+    ScoreValue,
+    Unscored,
+    Verdict,
+)
 from tools.rules.language import n_words
 from tools.scoring.skill import PredictionScores
 from traces.events import Confirmed, SealedOpened, Stage
@@ -57,6 +70,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         Confirm(
             sentence=winner.sentence,
             null=null.sentence,
+            predictor=run.predictor.sentence if run.predictor else None,
             previous=before[1] if before else None,
             leaders=led,
             fold=opening.fold,
@@ -80,7 +94,10 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
             meanings=tests_of(found),
         )
     )
+    shown: ShownExamples = run.toolbox.call("examples", ShowExamples())
     details: dict[str, Any] = {
+        "examples": shown.examples,
+        "predictor": _predictor(run, final),
         **final.model_dump(mode="json", include={"openai_top_random", "random_only", "gains", "scores"}),
         "sealed_fold": opening.fold,
         "sealed_opening": opening.number,
@@ -110,6 +127,14 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     baselines = Baselines(**final.baselines)
     explanation = None if winner.name == BASE_RATE else winner
     run.result = _result(run, state, verdict, why, explanation, final.score, baselines, details, predicted)
+
+
+def _predictor(run: Investigation, final: Confirmation) -> Predictor | None:
+    if run.predictor is None or run.predictor.sentence is None or final.predictor is None:
+        return None
+    return Predictor(
+        sentence=run.predictor.sentence, score=final.predictor, development_score=run.predictor.development
+    )
 
 
 def _may_spend(run: Investigation, share: float) -> None:
@@ -151,7 +176,9 @@ def _result(
         model_fingerprint=run.bench.subject.fingerprint,
         neuron=str(run.bench.evidence.neuron),
         verdict=verdict,
+        label=label_of(winner.sentence) if winner else None,
         explanation=winner.sentence if winner else None,
+        reader=run.bench.reader_of(winner.sentence) if winner else None,
         stop_reason=state["stop"] or "error",
         score=score,
         development_score=winner.score if winner else Unscored(reason="there is no explanation to score"),

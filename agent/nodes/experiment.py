@@ -10,7 +10,7 @@ from langgraph.types import Command
 
 from agent import belief
 from agent.policy import Kind, StopReason
-from agent.state import BASE_RATE, Hypothesis, Investigation, LoopState
+from agent.state import Hypothesis, Investigation, LoopState
 from tools.bench import Tokens
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
 from tools.catalogue.hypotheses import WriteTexts, Written
@@ -65,7 +65,7 @@ def _write_texts(run: Investigation, round_: int) -> None:
     wanted = run.config.quotas_of_a_round()["written"]
     if run.bench.writer is None or not wanted or run.toolbox.left <= _ROUND_WITHOUT_WRITING:
         return
-    best = [h.sentence for h in run.ranked() if h.name != BASE_RATE][:_SHOWN_TO_WRITER]
+    best = [h.sentence for h in run.ranked()][:_SHOWN_TO_WRITER]
     if not best:
         return
     written: Written = run.toolbox.call(

@@ -10,7 +10,7 @@ from langgraph.types import Command
 from agent import policy
 from agent.nodes.meanings import is_split, meanings_of, n_own_tests
 from agent.nodes.propose import ROUND_COST, TEST_COST, score
-from agent.state import BASE_RATE, LOOKUP, Entrant, Hypothesis, Investigation, LoopState
+from agent.state import BASE_RATE, REFERENCES, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.meanings import Agreement, Agreements, FoundMeaning
 from tools.rules.language import n_words
 from traces.events import Decided, Stage
@@ -28,7 +28,7 @@ def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
     _merge(run, round_)
     scores = {h.name: h.score for h in run.competing()}
     merits = {h.name: h.merit for h in run.competing() if h.merit is not None}
-    for name, reason in policy.to_drop(run.beliefs, scores, frozenset({BASE_RATE, LOOKUP}), merits):
+    for name, reason in policy.to_drop(run.beliefs, scores, frozenset(REFERENCES), merits):
         run.drop(name, reason, round_)
     best = run.note_leader()
     refuted = any(tests.refuting for tests in best.tests().values())
@@ -55,7 +55,7 @@ def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
 
 
 def _merge(run: Investigation, round_: int) -> None:
-    rivals = [h for h in run.competing() if h.name not in (BASE_RATE, LOOKUP) and run.bench.is_exact(h.sentence)]
+    rivals = [h for h in run.competing() if h.name not in REFERENCES and run.bench.is_exact(h.sentence)]
     if len(rivals) < 2:
         return
     found: Agreements = run.toolbox.call("agreement", Agreement(sentences=[h.sentence for h in rivals]))
@@ -96,5 +96,7 @@ def _separate(run: Investigation, best: Hypothesis, found: list[FoundMeaning], r
     shares = ", ".join(f"{meaning.share:.0%}" for meaning in found)
     reason = f"it seems to have {len(found)} unrelated meanings ({shares} of the firing); each competes for itself"
     run.trace.emit(Decided(action="split", reason=reason, hypothesis=best.name, round=round_))
-    new = run.enter([Entrant(f"one meaning of {best.name}", m.sentence, "split", best.by) for m in found], round_)
+    form = f"one meaning of {best.name}"
+    told = [m.sentence for m in found if run.bench.why_not(m.sentence) is None]
+    new = run.enter([Entrant(form, sentence, "split", best.by) for sentence in told], round_)
     score(run, new, round_, None)

@@ -1,4 +1,4 @@
-"""Rivals enter: first of several forms beside the baselines that always compete, later in the light of experiments."""
+"""Rivals enter: first of several forms beside the baselines they are compared to, later in the light of experiments."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from langgraph.types import Command
 from agent import policy
 from agent.state import BASE_RATE, LOOKUP, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
+from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Score, Scores
 from tools.errors import BudgetSpent
 from tools.rules.clauses import Rule
@@ -31,11 +32,14 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     run = runtime.context
     run.trace.emit(Stage(stage="propose"))
     rivals = starters(run)
+    unreadable: list[str] = []
     try:
         if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
             proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
             rivals += [Entrant(p.form, p.sentence, p.by, p.by) for p in proposed.proposals]
+            unreadable = proposed.unreadable
             take_texts(run, proposed)
+        find_predictor(run, unreadable)
         new = run.enter(rivals, 0)
         score(run, new, 0, None)
     except BudgetSpent as spent:
@@ -53,19 +57,26 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
 
 
 def starters(run: Investigation) -> list[Entrant]:
-    """What competes in every run: base rate, the 30 tokens, and a user's own sentences."""
-    rivals = [Entrant(BASE_RATE, render(Rule(())), "always competes")]
+    """What stands in every run: base rate and the 30 tokens, for reference, and a user's own sentences."""
+    rivals = [Entrant(BASE_RATE, render(Rule(())), "reference")]
     if run.config.lookup_competes:
         lookup: Proposals = run.toolbox.call("lookup", Lookup())
-        rivals += [Entrant(LOOKUP, p.sentence, "always competes") for p in lookup.proposals]
+        rivals += [Entrant(LOOKUP, p.sentence, "reference") for p in lookup.proposals]
     return rivals + [Entrant("own words", sentence, "user") for sentence in run.config.rivals]
+
+
+def find_predictor(run: Investigation, candidates: list[str]) -> None:
+    """Learn once what the best rule of any form predicts; it is shown beside the explanation and decides nothing."""
+    if run.toolbox.left <= 0:  # not charged, but it takes time, and that may be up
+        return
+    run.predictor = run.toolbox.call("predictor", FindPredictor(candidates=candidates))
 
 
 def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["judge", "confirm"]]:
     """New hypotheses from explore text and revealed experiments, scored beside the best so far."""
     run, round_ = runtime.context, state["round"]
     run.trace.emit(Stage(stage="propose", round=round_))
-    best = [h.sentence for h in run.ranked() if h.name not in (BASE_RATE, LOOKUP)][:_SHOWN]
+    best = [h.sentence for h in run.ranked()][:_SHOWN]
     try:
         if run.toolbox.left < _START_COST:
             raise BudgetSpent(f"a revision needs {_START_COST} units and {run.toolbox.left:g} are left")

@@ -16,7 +16,7 @@ from langgraph.types import Command
 from pydantic import Field, ValidationError
 
 from agent.nodes.experiment import observe, predict_before, register
-from agent.nodes.propose import score, starters
+from agent.nodes.propose import find_predictor, score, starters
 from agent.policy import StopReason
 from agent.state import Entrant, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Rival
@@ -49,7 +49,8 @@ _TURNS_BESIDE = 10
 
 
 class Hypothesize(Arguments):
-    """Enter a hypothesis, at most 60 words on when the neuron fires; gives its score on development text."""
+    """Enter a hypothesis: at most 25 words on when the neuron fires, at most 5 of them quoted. Gives its score on
+    development text."""
 
     explanation: str = Field(min_length=3, max_length=600)
 
@@ -82,6 +83,7 @@ def react(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
     run, bench = runtime.context, runtime.context.bench
     run.trace.emit(Stage(stage="react"))
     new = run.enter(starters(run), 0)
+    find_predictor(run, [])
     try:
         score(run, new, 0, None)
     except BudgetSpent as spent:

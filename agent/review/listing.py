@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from agent.review.asked import PER_PAGE, VERDICTS, Asked
 from agent.review.places import Place
+from tools.errors import StorageError
+from traces.finding import Finding, finding_of
 from traces.models import Model, told_apart
 from traces.results import ResultsDatabase
 from traces.reviews import Review, latest_of
 from traces.rows import ResultRow
+from traces.runs import RunFolder
 from traces.selection import Brief, rows_at
 from traces.text import one_line
 
@@ -20,12 +23,13 @@ _N_REASONS = 6
 
 @dataclass(frozen=True)
 class Line:
-    """One result of the page, what its model is called there, and the latest review of it."""
+    """One result of the page: what its model is called there, the latest review of it, and what its own file says."""
 
     row: ResultRow
     model: str
     place: Place
     review: Review | None
+    finding: Finding | None
 
 
 @dataclass(frozen=True)
@@ -123,11 +127,20 @@ def read_listing(database: ResultsDatabase, asked: Asked) -> Listing:
     lines = [
         Line(
             row, called[row.of_model], Place.of(row.run_id, row.model, row.neuron),
-            reviews.get((row.run_id, row.model, row.neuron)),
+            reviews.get((row.run_id, row.model, row.neuron)), _finding(database, row),
         )
         for row in rows
     ]  # fmt: skip
     return Listing(asked, counts[0], found, lines, choices, max(0, counts[0] - counts[1]), counts[2], called)
+
+
+def _finding(database: ResultsDatabase, row: ResultRow) -> Finding | None:
+    """What the result's own file says, which may be gone."""
+    try:
+        result = RunFolder(database.path.parent / row.run_id).folder_of(row.model, row.neuron).read_result()
+    except StorageError:
+        return None
+    return None if result is None else finding_of(result.to_json())
 
 
 def neighbours(database: ResultsDatabase, asked: Asked, place: Place) -> tuple[Place | None, Place | None, int, int]:

@@ -84,6 +84,16 @@ def test_filters_sort_and_search_are_in_the_address(app: Client, page: Any) -> N
     assert "L5N131" not in page.locator(".r-message").all_inner_texts()
 
 
+def test_the_first_marked_token_of_the_list_is_on_the_first_screen(app: Client, page: Any) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(app.origin)
+    box = page.locator(".r-results mark").first.bounding_box()
+    assert box["y"] + box["height"] < 800
+    row = page.locator(".r-results tbody tr", has_text="L2N5")
+    assert row.locator("strong").inner_text() == "imports"
+    assert row.locator(".r-examples li").count() == 3
+
+
 def test_the_histogram_counts_what_is_shown(app: Client, page: Any) -> None:
     page.goto(f"{app.origin}/?runs=all")
     bars = page.locator(".r-histogram rect[x] title").all_text_contents()

@@ -309,7 +309,8 @@ def test_hostile_text_fits_a_phone(page: Any, show: Show) -> None:
 def test_older_traces_are_shown(page: Any, show: Show, version: int) -> None:
     story = show(events_of(version))
     assert page.locator(".s-verdict").inner_text() == story.result["verdict"]
-    assert f"{story.result['score']['value']:.3f}" in page.locator(".s-big").inner_text()
+    assert f"r = {story.result['score']['value']:.2f} on unseen text" in page.locator(".s-big").inner_text()
+    assert page.locator(".s-examples").count() == 0  # which only newer results have
     assert "no values token by token" in page.locator("section", has=page.locator("#heatmaps")).inner_text()
     assert page.locator(".s-exps tbody tr").count() == sum(len(r.experiments) for r in story.rounds.values())
     assert "no score (" in page.locator("section", has=page.locator("#scores")).inner_text()
@@ -339,6 +340,21 @@ def test_a_damaged_trace_says_what_is_wrong(page: Any, tmp_path: Path) -> None:
     assert page.locator("#experiments").count() == 0
 
 
+def test_what_was_found_stands_first_and_is_marked(page: Any, show: Show) -> None:
+    """Whoever opens the page sees label, sentence, score and marked text before they scroll."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    story = show([event.model_dump(mode="json") for event in sample_run()])
+    head = page.locator(".s-head").inner_text()
+    order = [head.index(one) for one in ("imports", story.result["explanation"], "supported", "r = 0.61", "os")]
+    assert order == sorted(order)
+    marks = page.locator("mark")
+    assert marks.first.inner_text() == "import"
+    for at in range(3):
+        box = marks.nth(at).bounding_box()
+        assert box["y"] + box["height"] < 800
+    assert "predicts better (r = 0.70)" in head
+
+
 def test_a_dead_neuron_has_no_explanation_and_no_zero(page: Any, show: Show) -> None:
     head = events_of(3)[:3]
     none = {"value": None, "reason": "the neuron never fires on this text"}
@@ -346,7 +362,7 @@ def test_a_dead_neuron_has_no_explanation_and_no_zero(page: Any, show: Show) -> 
     gathered = {"at": "", "type": "gathered", "theta": 0.0, "status": "dead", "n_explore_excerpts": 100, "counts": {}}
     show([*head, gathered, {"at": "", "type": "finished", "result": result}])
     assert page.locator(".s-verdict").inner_text() == "dead"
-    assert page.locator(".s-big .s-num").inner_text() == "no score (the neuron never fires on this text)"
+    assert page.locator(".s-big").inner_text() == "no score on unseen text: the neuron never fires on this text"
     assert "There is no explanation: the neuron never fires on this text." in page.locator(".s-sentence").inner_text()
     assert "No experiment was made." in page.locator("article").inner_text()
 

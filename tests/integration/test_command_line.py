@@ -51,8 +51,15 @@ def test_the_summary_holds_what_matters(finished, monkeypatch, capsys):
     assert main(["resume", result["run_id"], "--runs-dir", str(runs), "--quiet"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.startswith(f"model/L1N3: {result['verdict']}\n  ({result['reason'].split()[0]} ")
+    assert out.startswith(f"model/L1N3: {result['label']}\n  {result['explanation'].split()[0]} ")
     assert " ".join(result["explanation"].split()) in " ".join(out.split())
+    assert f"\n  {result['verdict']}: " in out
+    assert f"\n  r = {result['score']['value']:.2f} on unseen text (" in out
+    assert len(re.findall("^    .*<<.*>>", out, re.MULTILINE)) == 3
+    assert f"more: agent trace show {result['run_id']} --runs-dir {runs}, or --full" in out
+    assert "sealed score" not in out
+    assert main(["resume", result["run_id"], "--runs-dir", str(runs), "--quiet", "--full"]) == 0
+    out, err = capsys.readouterr()
     for name in ("sealed score", "token-lookup-30", "token-lookup-full", "null"):
         assert re.search(rf"^  {name} +(-?\d\.\d{{3}} \[|no score \()", out, re.MULTILINE), name
     assert f"sealed split, {result['score']['n_excerpts']} excerpts" in out

@@ -306,7 +306,7 @@ def revising(base: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 def test_counterexamples_lead_to_a_revision(revising: Run) -> None:
     assert revising.result.explanation == TRUTH
     proposed = revising.of(HypothesisProposed)
-    assert [event.origin for event in proposed] == ["always competes", "openai:fake", "revised"]
+    assert [event.origin for event in proposed] == ["reference", "openai:fake", "revised"]
     assert proposed[-1].parent == "H1"
     chosen = [e for d in revising.of(ExperimentsDesigned) for e in d.experiments if e.generator != "fixed_probe"]
     assert "written" in {experiment.generator for experiment in chosen}
@@ -356,7 +356,7 @@ def test_a_hostile_corpus_calls_nothing(world: Any, tmp_path: Path) -> None:
     assert not [line for line in user["content"].splitlines() if line.startswith("system:")]
     (opened,) = found.of(SealedOpened)
     before = [call.tool for call in found.of(ToolCall) if call.seq < opened.seq]
-    own = {"gather", "lookup", "score", "think", "read_text", "null", "meanings"}
+    own = {"gather", "lookup", "predictor", "score", "think", "read_text", "null", "meanings"}
     assert set(before) <= own | {"design_probe_set", "read_probe_set", "design_probe_pairs", "read_probe_pairs"}
     assert before.count("null") == 1
     assert before.count("score") == 1

@@ -40,7 +40,7 @@ def test_a_run_with_a_small_model_that_is_really_served(n_positions: int | None,
     assert "rules" in origin.values()
     assert f"openai:{served.model}" not in origin.values()
     for rival in result.rivals:
-        if origin[rival.explanation] in ("rules", "always competes"):
+        if origin[rival.explanation] in ("rules", "reference"):
             assert rival.score.model_dump()["value"] is not None or rival.explanation == "Never fires."
         if rival.explanation == FREE:
             assert rival.status == "dropped"

@@ -159,7 +159,7 @@ def test_a_call_that_was_not_made_then(trace: Path, tmp_path: Path) -> None:
         lines[-1]["seq"] = len(lines) - 1
 
     found = again(altered(trace, tmp_path, shorten), recorded=True)
-    assert "0003-score is not on record" in found.stopped
+    assert "0004-score is not on record" in found.stopped
     assert found.events.first is not None
     assert (found.events.first.a, found.events.first.b) == ("finished", "tool_call score")
 

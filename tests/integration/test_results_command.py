@@ -413,7 +413,7 @@ def test_a_run_that_used_an_index_is_exported_from_it(
     index, options = tmp_path / "index", BuildOptions(sample_tokens=30_000)
     build_index(subject, str(world.model), corpus, Source(texts.fingerprint), index, options, _Here(), NoProgress())
     result = agent.explain(
-        "L1N3", model=str(world.model), corpus=str(world.corpus), index=str(index), budget=1, runs_dir=tmp_path / "runs"
+        "L1N3", model=str(world.model), corpus=str(world.corpus), index=str(index), budget=2, runs_dir=tmp_path / "runs"
     )
     assert ask(tmp_path / "runs", "export", "out", "--format", "neuron-explainer", "--quiet") == 0
     (explained,) = read_simulation_results(Path("out/explanations/1/3.jsonl")).scored_explanations

@@ -381,6 +381,7 @@ def test_time_is_counted_over_all_attempts(runs: World, tmp_path: Path, executed
         "meanings",
         "null",
         "confirm",
+        "examples",
         "claim_output",
         "causal_check",
         "which_tested",

@@ -16,9 +16,9 @@ from agent.policy import NOTHING
 from tools.bench import Bench
 from tools.errors import BadInput
 from tools.experiments.registry import GENERATORS
+from tools.readable import contract
 from tools.records.result import Result, ScoreValue, Unscored
-from tools.rules.clauses import MAX_CLAUSES, MAX_LISTED_TOKENS, MAX_WORDS
-from tools.rules.language import n_words, parse
+from tools.rules.language import parse
 from traces.console import QuietDisplay
 from traces.events import (
     Decided,
@@ -39,8 +39,8 @@ from traces.events import (
 
 TARGET, TOKENS, BUDGET, SEED = "L1N3", 30_000, 10, 3
 FREE = (
-    "gather", "lookup", "null", "confirm", "design_probe_set", "read_probe_set", "design_probe_pairs",
-    "read_probe_pairs", "predict_before", "agreement", "meanings",
+    "gather", "lookup", "predictor", "null", "confirm", "examples", "design_probe_set",
+    "read_probe_set", "design_probe_pairs", "read_probe_pairs", "predict_before", "agreement", "meanings",
     "claim_output", "causal_check", "which_tested",
 )  # fmt: skip
 OWN = "Fires on `e` (4); on `B` (9)."
@@ -58,6 +58,10 @@ class Run:
         self.runs = runs
         self.events: list[Event] = agent.load_trace("last", runs_dir=runs).events
         self.bench: Bench = open_bench(RunConfig(target=TARGET, **settings(world)), QuietDisplay())
+
+    @property
+    def theta_of_result(self) -> float:
+        return float(self.result.model_dump()["theta"])
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -280,14 +284,53 @@ def test_the_best_on_development_text_wins_and_is_within_the_limits(run: Run) ->
     assert statuses.count("winner") == 1
     winner = run.result.rivals[statuses.index("winner")]
     assert winner.explanation == run.result.explanation
-    standing = [r.score.value for r in run.result.rivals if r.status != "dropped" and isinstance(r.score, ScoreValue)]
+    rivals = [rival for rival in run.result.rivals if rival.model_dump()["name"].startswith("H")]
+    standing = [r.score.value for r in rivals if r.status != "dropped" and isinstance(r.score, ScoreValue)]
+    assert winner in rivals
     assert winner.score.value >= max(standing) - 0.01  # within that, experiments decide
-    for rival in run.result.rivals:
-        rule = parse(rival.explanation)
-        if rival.model_dump()["name"].startswith("H"):
-            assert len(rule.clauses) <= MAX_CLAUSES
-            assert rule.listed() <= MAX_LISTED_TOKENS
-            assert n_words(rival.explanation) <= MAX_WORDS
+    assert [contract.why_not(rival.explanation) for rival in rivals] == [None] * len(rivals)
+
+
+def test_baselines_are_shown_and_never_win(run: Run) -> None:
+    """They are scored, predict every experiment and are believed or not, like a rival; here the list is the better."""
+    statuses = {rival.model_dump()["name"]: rival.status for rival in run.result.rivals}
+    scores = {rival.model_dump()["name"]: rival.score for rival in run.result.rivals}
+    assert statuses["base-rate"] == statuses["token-lookup-30"] == "survived"
+    listed = scores["token-lookup-30"]
+    assert isinstance(listed, ScoreValue)
+    assert listed.value > max(s.value for name, s in scores.items() if name[0] == "H" and isinstance(s, ScoreValue))
+    assert run.result.verdict == "unresolved"
+    assert "a list of words predicts better" in run.result.model_extra["reason"]
+
+
+def test_the_predictor_is_found_once_and_scored_beside_the_explanation(run: Run) -> None:
+    (found,), (confirmed,) = run.calls("predictor"), run.calls("confirm")
+    assert found.seq < run.calls("read_activations")[0].seq
+    sentence = found.result["sentence"]
+    assert contract.why_not(sentence) is not None
+    assert confirmed.arguments["predictor"] == sentence
+    assert confirmed.result["predictor"]["n_excerpts"] == confirmed.result["score"]["n_excerpts"]
+    assert sentence not in {event.sentence for event in run.of(HypothesisProposed) if event.origin != "reference"}
+    told = run.result.predictor
+    assert told is not None
+    assert told.sentence == sentence
+    assert told.score.model_dump(mode="json") == confirmed.result["predictor"]
+    assert told.development_score.model_dump(mode="json") == found.result["development"]
+
+
+def test_the_result_says_what_a_person_needs(run: Run) -> None:
+    assert (run.result.schema_version, run.result.reader) == (2, "lexical")
+    assert run.result.label
+    explore = run.bench.evidence.explore
+    assert 3 <= len(run.result.examples) <= 5
+    for example in run.result.examples:
+        rows = np.flatnonzero(explore.excerpts.documents == example.document)
+        assert "".join(example.tokens) in "\x00".join(
+            "".join(run.bench.vocabulary.strings[token] for token in row[row >= 0])
+            for row in explore.excerpts.tokens[rows]
+        )
+        assert example.fires == [value > run.theta_of_result for value in example.values]
+        assert any(example.fires)
 
 
 def test_a_users_own_rival_competes(run: Run) -> None:
@@ -341,7 +384,7 @@ def test_a_budget_too_small_for_a_round(world: Any, budget: int) -> None:
     assert result.stop_reason == "budget"
     assert result.budget.used <= budget
     assert result.verdict == "unresolved"
-    assert isinstance(result.score, ScoreValue)  # with one unit, of the lookup that always competes
+    assert isinstance(result.score, ScoreValue) == (budget > 1)  # with one unit, nothing is written
 
 
 def test_time_that_is_up_before_anything_can_be_done(world: Any) -> None:
@@ -349,7 +392,7 @@ def test_time_that_is_up_before_anything_can_be_done(world: Any) -> None:
     assert result.stop_reason == "budget"
     assert result.budget.used == 0
     assert {call.tool for call in events if isinstance(call, ToolCall)} == {
-        "gather", "lookup", "null", "confirm", "claim_output", "causal_check"
+        "gather", "lookup", "null", "confirm", "examples", "claim_output", "causal_check"
     }  # fmt: skip
 
 

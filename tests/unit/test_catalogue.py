@@ -10,8 +10,10 @@ from agent.config import Quotas
 from tools.bench import Bench, padded, texts_sha256
 from tools.catalogue import all_tools
 from tools.catalogue.confirmation import Confirm
+from tools.catalogue.examples import ShowExamples
 from tools.catalogue.experiments import Design, Read, Rival
 from tools.catalogue.hypotheses import Gather, Propose, Revise
+from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import MAX_NULL, Null, Score
 from tools.catalogue.subject import Ablate, Generate, Search, Simulate
 from tools.errors import BadInput
@@ -26,9 +28,10 @@ from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
 from tools.records.neuron import NeuronId
 from tools.records.result import Interval, ScoreValue, Unscored
-from tools.roles import Revealed
-from tools.rules.explainer import RulesExplainer, RulesSimulator
+from tools.roles import Proposal, Revealed
+from tools.rules.explainer import SHORT, RulesExplainer, RulesSimulator
 from tools.rules.vocabulary import Vocabulary
+from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.panel import PROTOCOLS
 from tools.toolbox import Toolbox, ToolFailed, units_of
 
@@ -122,7 +125,8 @@ def bench(scan) -> Bench:
     vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
     return Bench(
         subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), vocabulary=vocabulary,
-        explainers=(RulesExplainer(vocabulary),), simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
+        explainers=(RulesExplainer(vocabulary, limits=SHORT),), predictors=(RulesExplainer(vocabulary),),
+        simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
     )  # fmt: skip
 
 
@@ -380,8 +384,71 @@ def test_the_null_is_of_other_neurons_and_worse_than_the_truth(box, bench):
     null = box.call("null", Null(n={"rules": 4}))
     assert len(null.neurons) == 4 >= null.n_scored > 0
     assert 0 not in null.neurons
-    assert len(box.call("null", Null(n={"rules": 99})).neurons) <= MAX_NULL
+    assert box.call("null", Null(n={"rules": 99})).n_scored <= MAX_NULL
     assert bench.ledger.opened == []
+
+
+def test_the_predictor_is_the_best_of_all_rules_and_is_chosen_on_development_text(box, bench):
+    learnt = box.call("predictor", FindPredictor())
+    assert learnt.sentence is not None
+    assert learnt.development.value > 0.9
+    assert learnt.development.split == "development"
+    given = box.call("predictor", FindPredictor(candidates=[TRUTH, "no rule at all"]))
+    assert given.n_tried == learnt.n_tried + (learnt.sentence != TRUTH)
+    assert given.development.value >= learnt.development.value
+    assert box.used == 0
+    assert bench.ledger.opened == []
+
+
+def test_no_predictor_is_no_number(box, bench):
+    bench.predictors = ()
+    found = box.call("predictor", FindPredictor())
+    assert found.sentence is None
+    assert found.development == Unscored(reason="there is no rule to score")
+
+
+def test_what_no_person_can_use_never_competes(box, bench):
+    """It may be the predictor; and no null is made of it."""
+    long = "Fires on " + ", ".join(f"`w{i}`" for i in range(9)) + " (9)."
+    written = [Proposal("list", long), Proposal("short", TRUTH)]
+    wordy = SimpleNamespace(
+        name="rules", fingerprint="wordy", has_null=True,
+        propose=lambda *_: written, propose_one=lambda *_: written[0], revise=lambda *_: written,
+    )  # fmt: skip
+    bench.explainers = (wordy,)
+    for proposed in (box.call("propose", Propose(n=4)), box.call("revise", Revise(best=[], n_revealed=0))):
+        assert [one.sentence for one in proposed.proposals] == [TRUTH]
+        assert proposed.unreadable == [long]
+    assert box.call("null", Null(n={"rules": 4})).sentence is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        (FULL_LOOKUP, "the name of a baseline"),
+        ("Fires on " + "many " * 24 + "words.", "has 27 words"),
+        ("Fires on `a`, `b`, `c`, `d`, `e`, `f` (3).", "quotes 6 words"),
+        (TRUTH, None),
+    ],
+)
+def test_why_a_sentence_may_not_compete(bench, sentence, reason):
+    refused = bench.why_not(sentence)
+    assert refused is None if reason is None else reason in refused
+
+
+def test_examples_are_of_explore_text(box, bench):
+    found = box.call("examples", ShowExamples()).examples
+    known = set(bench.evidence.explore.excerpts.documents.tolist())
+    assert 3 <= len(found) <= 5
+    assert {one.document for one in found} <= known
+    assert box.used == 0
+
+
+def test_the_predictor_is_scored_on_the_same_sealed_text(box, bench):
+    final = box.call("confirm", Confirm(sentence=WRONG, null=None, predictor=TRUTH, fold=1))
+    assert final.predictor.value == pytest.approx(1)
+    assert (final.predictor.split, final.predictor.n_excerpts) == ("sealed", final.score.n_excerpts)
+    assert final.gains["predictor"].value == pytest.approx(final.score.value - final.predictor.value)
 
 
 def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, bench):

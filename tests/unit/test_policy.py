@@ -83,10 +83,18 @@ def test_the_lowest_of_too_many_go() -> None:
     assert all("more than 8 rivals" in reason for _, reason in dropped)
 
 
-def test_a_kept_baseline_may_lead() -> None:
-    scores = {"base-rate": score(0.9), "H1": score(0.2)}
-    assert [name for name, _ in to_drop({"base-rate": 0.99, "H1": FLOOR}, scores, KEPT)] == ["H1"]
-    assert to_drop({"base-rate": 0.9, "H1": 0.1}, scores, KEPT) == []
+def test_a_reference_drives_nobody_out() -> None:
+    scores = {"base-rate": score(0.9), "H1": score(0.2), "H2": NOT}
+    assert to_drop({"base-rate": 0.98, "H1": FLOOR}, scores | {"H1": NOT}, KEPT) == []
+    assert to_drop({"base-rate": 0.99, "H1": FLOOR}, scores, KEPT) == []
+    assert [name for name, _ in to_drop({"base-rate": 0.5, "H1": 0.3, "H2": 0.2}, scores, KEPT)] == ["H2"]
+
+
+@pytest.mark.parametrize(("gained", "is_said"), [(gain(-0.3, 0.1), True), (gain(-0.1, 0.3), False), (NOT, False)])
+def test_the_reason_says_where_a_list_of_words_predicts_better(gained, is_said) -> None:
+    found, why = verdict(Findings(score(0.5), ABOVE | {"token_lookup_30": gained}, NOT, ALL_PASSED))
+    assert found == "unresolved"
+    assert ("a list of words predicts better" in why) == is_said
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,7 @@ def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection.execute(f"PRAGMA user_version = {results.SCHEMA_VERSION + 1}")
     connection.close()
     before = (tmp_path / "results.sqlite").read_bytes()
-    with pytest.raises(StorageError, match=r"has format 5, but this program knows up to 4: upgrade"):
+    with pytest.raises(StorageError, match=r"has format 6, but this program knows up to 5: upgrade"):
         ResultsDatabase(tmp_path).next_fold("m", "n", "c", 2, "r")
     assert (tmp_path / "results.sqlite").read_bytes() == before
 

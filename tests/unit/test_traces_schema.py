@@ -122,7 +122,7 @@ def test_a_newer_database_is_refused_by_readers_too(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "results.sqlite")
     connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
     connection.close()
-    with pytest.raises(StorageError, match=r"results.sqlite has format 5, but this program knows up to 4: upgrade"):
+    with pytest.raises(StorageError, match=r"results.sqlite has format 6, but this program knows up to 5: upgrade"):
         ResultsDatabase(tmp_path).select()
 
 

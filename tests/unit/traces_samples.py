@@ -8,12 +8,45 @@ from traces import events as e
 def sample_result() -> dict[str, Any]:
     interval = {"value": 0.31, "low": 0.25, "high": 0.37}
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "run_id": "20260131T120102Z-mini-L5N131-3f9a1c",
         "model": "mini",
         "neuron": "L5N131",
         "verdict": "supported",
+        "label": "imports",
         "explanation": 'Fires at 9 on " import" after a line break.',
+        "examples": [
+            {
+                "level": level,
+                "document": number,
+                "tokens": ["\n", "import", " os", "\n"],
+                "values": [0.0, value, 0.1, 0.0],
+                "fires": [False, True, False, False],
+            }
+            for number, (level, value) in enumerate([("top", 3.5), ("middle", 1.75), ("weak", 0.5)])
+        ],
+        "reader": "lexical",
+        "predictor": {
+            "sentence": "Fires on `import`, `from`, `as` (9); on `def`, `class`, `return` (4).",
+            "score": {
+                "value": 0.7,
+                "low": 0.65,
+                "high": 0.75,
+                "protocol": "strata",
+                "split": "sealed",
+                "n_excerpts": 240,
+                "n_unscored": 0,
+            },
+            "development_score": {
+                "value": 0.72,
+                "low": 0.66,
+                "high": 0.78,
+                "protocol": "strata",
+                "split": "development",
+                "n_excerpts": 200,
+                "n_unscored": 0,
+            },
+        },
         "stop_reason": "plateau",
         "score": {
             "value": 0.612,
@@ -56,6 +89,12 @@ def sample_result() -> dict[str, Any]:
         "corpus": {"name": "stdlib", "fingerprint": "c0ffee"},
         "trace": "neurons/mini.L5N131/events.jsonl",
     }
+
+
+def sample_result_v1() -> dict[str, Any]:
+    """The same as older programs wrote it."""
+    new = ("label", "examples", "reader", "predictor")
+    return {name: value for name, value in sample_result().items() if name not in new} | {"schema_version": 1}
 
 
 def sample_run() -> list[e.Event]:

@@ -9,10 +9,12 @@ from tools.catalogue.asked import asked_tools
 from tools.catalogue.causal import causal_tools
 from tools.catalogue.claims import claim_tools
 from tools.catalogue.confirmation import confirmation_tools
+from tools.catalogue.examples import example_tools
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.hypotheses import hypothesis_tools
 from tools.catalogue.meanings import meaning_tools
 from tools.catalogue.predictions import prediction_tools
+from tools.catalogue.predictor import predictor_tools
 from tools.catalogue.scores import score_tools
 from tools.catalogue.subject import subject_tools
 from tools.catalogue.thinking import thinking_tools
@@ -23,10 +25,12 @@ def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """The registry for one neuron; the same list serves the loop and whoever else chooses tools."""
     return [
         *hypothesis_tools(bench),
+        *predictor_tools(bench),
         *experiment_tools(bench),
         *prediction_tools(bench),
         *score_tools(bench),
         *confirmation_tools(bench),
+        *example_tools(bench),
         *asked_tools(bench),
         *claim_tools(bench),
         *meaning_tools(bench),

@@ -19,13 +19,15 @@ from tools.toolbox import Arguments, Outcome, Tool
 
 
 class Confirm(Arguments):
-    """The explanation, the null's sentence and an earlier run's explanation if there are any, and the fold to open.
+    """The explanation, the null's and the predictor's sentence and an earlier run's explanation if there are any, and
+    the fold to open.
 
     `leaders` are the sentences that led on the way, for the score that the run would have had at each budget.
     """
 
     sentence: str
     null: str | None
+    predictor: str | None = None
     previous: str | None = None
     leaders: list[str] = Field(default_factory=list)
     fold: int
@@ -45,6 +47,7 @@ class Confirmation(Outcome):
     random_only: ScoreValue | Unscored
     baselines: dict[str, Interval | Unscored]
     gains: dict[str, Interval | Unscored]
+    predictor: ScoreValue | Unscored | None = None
     previous: ScoreValue | Unscored | None = None
     leaders: list[ScoreValue | Unscored] = Field(default_factory=list)
     scores: dict[str, dict[str, ScoreValue | Unscored]] = Field(default_factory=dict)
@@ -81,6 +84,13 @@ class _Sealed:
         if isinstance(own, Unscored):
             return value, own
         return value, theirs if isinstance(theirs, Unscored) else own.minus(theirs)
+
+    def reference(self, other: str) -> ScoreValue | Unscored:
+        """The full score of another exact sentence on the excerpts of the explanation."""
+        part = self._simulated(other, self.sample)
+        if isinstance(part, Unscored):
+            return part
+        return measured(self._estimate(part), part.sample, "sealed", PROTOCOL)
 
     def _both(self, other: str) -> tuple[Estimate | Unscored, Estimate | Unscored]:
         if isinstance(self.part, Unscored) or self.bench.is_exact(other):
@@ -144,6 +154,8 @@ def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
         gains = {name: gain for name, (_, gain) in found.items()}
         if arguments.previous:
             gains["previous"] = sealed.beside(arguments.previous, "")[1]
+        if arguments.predictor:
+            gains["predictor"] = sealed.beside(arguments.predictor, "")[1]
         five = top_and_random_sample(fold, 5, rng)
         top_random = correlated(bench, arguments.sentence, five, "sealed", "OpenAI top-and-random, 5 + 5 excerpts")
         seed = evidence.neuron.layer, evidence.neuron.index, arguments.fold, 1
@@ -158,6 +170,7 @@ def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
             random_only=sealed.random_only(rng),
             baselines={name: value for name, (value, _) in found.items()},
             gains=gains,
+            predictor=sealed.reference(arguments.predictor) if arguments.predictor else None,
             previous=correlated(bench, arguments.previous, sample, "sealed", PROTOCOL) if arguments.previous else None,
             leaders=[led(sealed, sentence) for sentence in arguments.leaders],
             scores={name: {whose: panel[name] for whose, panel in panels.items()} for name in PROTOCOLS},

@@ -66,9 +66,13 @@ class Proposed(BaseModel):
 
 
 class Proposals(Outcome):
-    """Hypotheses, in the order in which they were written; why an explainer wrote none; and which may not compete."""
+    """Hypotheses, in the order in which they were written; why an explainer wrote none; and which may not compete.
+
+    `unreadable` are rules that no person could use: they may still be the predictor.
+    """
 
     proposals: list[Proposed]
+    unreadable: list[str] = Field(default_factory=list)
     unwritten: dict[str, str] = Field(default_factory=dict)
     refused: list[str] = Field(default_factory=list)
 
@@ -119,6 +123,7 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
     def collected(ask: Callable[[Explainer], list[Proposal]]) -> Proposals:
         proposals: list[Proposed] = []
         unwritten: dict[str, str] = {}
+        unreadable: list[str] = []
         refused: list[str] = []
         for explainer in bench.explainers:
             try:
@@ -127,12 +132,15 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                 unwritten[explainer.name] = str(reason)
                 continue
             for p in found:
-                why_not = bench.why_not(p.sentence) if isinstance(explainer, AsksAnLLM) else None
+                why_not = bench.why_not(p.sentence)
+                if why_not is not None and not isinstance(explainer, AsksAnLLM):
+                    unreadable.append(p.sentence)
+                    continue
                 if why_not is not None:
                     refused.append(f"{explainer.name} wrote {p.sentence[:80]!r}, which may not compete: {why_not}")
                     continue
                 proposals.append(Proposed(form=p.form, sentence=p.sentence, by=explainer.name, texts=list(p.texts)))
-        return Proposals(proposals=proposals, unwritten=unwritten, refused=refused)
+        return Proposals(proposals=proposals, unreadable=unreadable, unwritten=unwritten, refused=refused)
 
     def propose(arguments: Propose, rng: np.random.Generator) -> Proposals:
         size = bench.stratum_of(len(evidence.explore))
@@ -157,7 +165,7 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
 
     return [
         Tool("gather", "What is known of the neuron at the start.", Gather, Gathered, gather, charged=False),
-        Tool("lookup", "The 30-token lookup that always competes.", Lookup, Proposals, lookup, charged=False),
+        Tool("lookup", "The 30-token lookup, a reference.", Lookup, Proposals, lookup, charged=False),
         Tool("propose", "Write rival hypotheses from explore text.", Propose, Proposals, propose),
         Tool("revise", "Write new hypotheses from explore text and revealed experiments.", Revise, Proposals, revise),
         Tool("write_texts", "Write texts that could refute the leading hypothesis.", WriteTexts, Written, write),

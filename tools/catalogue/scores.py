@@ -159,7 +159,8 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
                 now, waiting = waiting[: wanted - n_here], waiting[wanted - n_here :]
                 asked += now
                 n_asked += len(now)
-                sentences = explanations_of(bench.scan, now, explainer, size)
+                written = explanations_of(bench.scan, now, explainer, size)
+                sentences = [sentence for sentence in written if bench.why_not(sentence) is None]
                 bench.prepare(sentences, bench.development)
                 for sentence in sentences:
                     result = scored(sentence, None)

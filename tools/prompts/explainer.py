@@ -9,7 +9,7 @@ from tools.prompts.evidence import DATA_RULE, Shown, block, largest, numbered, w
 from tools.prompts.written import HYPOTHESES_FORMAT, HYPOTHESES_SCHEMA, Hypotheses, parse_hypotheses
 from tools.records.result import Unscored
 
-PROMPT = "explainer/1"
+PROMPT = "explainer/2"
 
 NEURON = (
     "A neuron of a language model reads text token by token, and at each token only knows what came before. Levels run "

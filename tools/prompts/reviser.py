@@ -11,7 +11,7 @@ from tools.prompts.revealed import RevealedText, explanations_block, revealed_bl
 from tools.prompts.written import HYPOTHESES_FORMAT, HYPOTHESES_SCHEMA, Hypotheses, parse_hypotheses
 from tools.records.result import Unscored
 
-PROMPT = "reviser/1"
+PROMPT = "reviser/2"
 
 EXPERIMENTS = (
     "An experiment is a text; the neuron was read at its last token, marked <<so>>. Beforehand each explanation, in "

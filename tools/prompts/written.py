@@ -67,7 +67,8 @@ _EXAMPLE = {
 HYPOTHESES_SCHEMA = schema_of(_Hypotheses)
 HYPOTHESES_FORMAT = (
     "For each give:\n"
-    '- explanation: what makes it fire, as a phrase of at most 60 words, such as "month names in dates";\n'
+    "- explanation: what makes it fire, as a phrase of at most 25 words, at most 5 of them quoted, such as "
+    '"month names in dates";\n'
     "- form: the kind of explanation, in a few words;\n"
     "- texts: predictions that can be checked. 2 or 3 short texts that END at a token where it must fire, with the "
     "level from 1 to 10 that you predict there, and 2 or 3 that END at a similar token where it must stay silent, "

@@ -17,7 +17,7 @@ def n_words(sentence: str) -> int:
 
 
 def quoted(sentence: str) -> list[str]:
-    """The words and pieces of words that a sentence quotes, in double quotes, asterisks or backquotes, marks and all."""
+    """The words and pieces of words that a sentence quotes, in double quotes, asterisks or backquotes, with them."""
     return _QUOTED.findall(sentence)
 
 

@@ -1,5 +1,8 @@
 """What a run found: the content of result.json and of `agent explain --json`. Any change needs a new RESULT_VERSION.
 
+Version 2 knows a label, examples, the reader and the predictor, and holds the explanation to its contract (see
+`tools.readable.contract`). Results of version 1 are read as they are.
+
 Fields beyond the contract are allowed on a score and on the result, and are kept, provided that JSON can say them.
 """
 
@@ -10,9 +13,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-RESULT_VERSION: Literal[1] = 1
+from tools.readable import contract
+
+RESULT_VERSION: Literal[2] = 2
 
 Verdict = Literal["supported", "split", "unresolved", "noise", "dead"]
+Level = Literal["top", "middle", "weak"]
 
 
 class _Closed(BaseModel):
@@ -99,20 +105,54 @@ class Corpus(_Closed):
     fingerprint: str
 
 
+class Example(_Closed):
+    """A piece of explore text, token by token: the raw values, and where the neuron fires.
+
+    `level` says which of its firing this is like; `document` is the document's number in the corpus.
+    """
+
+    level: Level
+    document: int
+    tokens: list[str]
+    values: list[float]
+    fires: list[bool]
+
+    @model_validator(mode="after")
+    def _is_of_one_length(self) -> Example:
+        if not len(self.tokens) == len(self.values) == len(self.fires):
+            raise ValueError("an example has as many values and marks as tokens")
+        return self
+
+
+class Predictor(_Closed):
+    """The best machine-readable rule of any form: how much of the neuron local text can predict. For reference."""
+
+    sentence: str
+    score: Measured
+    development_score: Measured
+
+
 class Result(_Open):
     """The outcome of explaining one neuron. `explanation` is None where there is none (a dead neuron).
+
+    `label` names in a few words what the explanation says; `reader` is who said what it predicts (`lexical`, or
+    `openai:MODEL`). Both are None without an explanation.
 
     `model` is a name for people, which several models may have; `model_fingerprint` says which one it was, and is None
     in results of older versions.
     """
 
-    schema_version: Literal[1] = RESULT_VERSION
+    schema_version: Literal[1, 2] = RESULT_VERSION
     run_id: str
     model: str
     model_fingerprint: str | None = None
     neuron: str
     verdict: Verdict
+    label: str | None = None
     explanation: str | None
+    examples: list[Example] = Field(default_factory=list, max_length=5)
+    reader: str | None = None
+    predictor: Predictor | None = None
     stop_reason: str
     score: Measured
     development_score: Measured
@@ -127,6 +167,19 @@ class Result(_Open):
     seed: int
     corpus: Corpus
     trace: str
+
+    @model_validator(mode="after")
+    def _keeps_the_contract(self) -> Result:
+        if self.schema_version == 1 or self.explanation is None:
+            return self
+        if (reason := contract.why_not(self.explanation)) is not None:
+            raise ValueError(f"{self.explanation!r} is no explanation: {reason}")
+        n = contract.n_words(self.label or "")
+        if not 1 <= n <= contract.MAX_LABEL_WORDS:
+            raise ValueError(f"a label has 1 to {contract.MAX_LABEL_WORDS} words, and {self.label!r} has {n}")
+        if not self.reader:
+            raise ValueError("an explanation comes with who read it")
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """The contract as plain JSON values; never NaN or an infinity."""

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from tools.errors import BadInput
 from tools.evidence import sample
+from tools.readable import contract
+from tools.readable.contract import MAX_QUOTED
 from tools.records.excerpts import ExploreReadings
 from tools.records.result import Unscored
 from tools.roles import Proposal, Revealed
-from tools.rules.clauses import Rule
+from tools.rules.clauses import MAX_CLAUSES, MAX_LISTED_TOKENS, MAX_WORDS, Rule
 from tools.rules.directions import Directions, Effort, direction_of
 from tools.rules.language import parse, render
-from tools.rules.learn import PRICE_PER_WORD, Form, Learner
+from tools.rules.learn import NOTHING, PRICE_PER_WORD, Form, Learner
 from tools.rules.simulate import Batch
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring import sampling
@@ -42,6 +44,19 @@ FAINT_SHARE = 0.3
 FAINT_CERTAINTY = 5.0
 """Standard errors by which a faint rule must correlate on the explore text that it was not learnt from."""
 
+
+@dataclass(frozen=True)
+class Limits:
+    """How long rules may be."""
+
+    clauses: int = MAX_CLAUSES
+    listed: int = MAX_LISTED_TOKENS
+    words: int = MAX_WORDS
+
+
+SHORT = Limits(clauses=4, listed=MAX_QUOTED, words=contract.MAX_WORDS)
+"""What a person can hold in mind: three clauses and what is said of everywhere."""
+
 REVEALED_SHARE = 0.1
 """Weight of all revealed experiments together, beside 1 for each of the three strata."""
 
@@ -55,19 +70,21 @@ class RulesExplainer:
     Args:
         vocabulary: the subject model's.
         neighbourhoods: whether tokens may be named by closeness in the subject model's embedding.
+        limits: how long rules may be.
     """
 
     name = "rules"
     has_null = True
 
-    def __init__(self, vocabulary: Vocabulary, neighbourhoods: bool = True) -> None:
+    def __init__(self, vocabulary: Vocabulary, neighbourhoods: bool = True, limits: Limits = Limits()) -> None:
         self.vocabulary = vocabulary
         self.neighbourhoods = neighbourhoods
+        self.limits = limits
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over numpy's version and all source that decides what is learnt."""
-        digest = hashlib.sha256(f"{np.__version__} {self.neighbourhoods}".encode())
+        digest = hashlib.sha256(f"{np.__version__} {self.neighbourhoods} {self.limits}".encode())
         for path in [*sorted(Path(__file__).parent.glob("*.py")), *map(Path, (sampling.__file__, sample.__file__))]:
             digest.update(path.read_bytes())
         return digest.hexdigest()
@@ -96,15 +113,18 @@ class RulesExplainer:
         found: list[tuple[str, Rule]] = []
         for form in forms:
             if form != "directions":
-                found.append((form, learner.learn(cast(Form, form))))
+                found.append((form, self._learn(learner, cast(Form, form))))
             elif self.neighbourhoods:
                 directions = Directions(drawn.tokens, drawn.values, drawn.weights, self.vocabulary, rng, AT_FIRST)
                 found.append((form, directions.learn()))
         return found
 
+    def _learn(self, learner: Learner, form: Form, start: Rule = NOTHING, price: float = PRICE_PER_WORD) -> Rule:
+        return learner.learn(form, start, self.limits.clauses, self.limits.listed, self.limits.words, price)
+
     def _faint(self, learner: Learner, explore: ExploreReadings, learnt: NDArray[np.int32]) -> Rule:
         """What is said of a neuron whose signal is faint, if it holds on explore text that it was not learnt from."""
-        rule = learner.learn("mixed", price=FAINT_SHARE * PRICE_PER_WORD)
+        rule = self._learn(learner, "mixed", price=FAINT_SHARE * PRICE_PER_WORD)
         unseen = ~np.isin(explore.excerpts.ids, learnt)
         tokens, values = explore.excerpts.tokens[unseen], explore.values[unseen]
         if not rule.clauses or len(tokens) == 0:
@@ -135,8 +155,8 @@ class RulesExplainer:
             learner = drawn.learner(self.vocabulary, self.neighbourhoods)
             core = [clause for clause in rules[0].clauses if clause.strength > 0 and clause.token][:3] if rules else []
             found += [
-                ("mixed, other excerpts", learner.learn("mixed")),
-                ("grown from the best", learner.learn("mixed", start=Rule(tuple(core)))),
+                ("mixed, other excerpts", self._learn(learner, "mixed")),
+                ("grown from the best", self._learn(learner, "mixed", start=Rule(tuple(core)))),
             ]
         return _proposals(found)
 

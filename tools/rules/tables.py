@@ -19,7 +19,8 @@ class ListedTokens:
     """Implements `tools.roles.Explainer`: the 30-token lookup, and nothing else."""
 
     name = "token-lookup-30"
-    has_null = True
+    has_null = False
+    """A baseline is no explanation, so there is nothing that another neuron's list could be compared with."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary

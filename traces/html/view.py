@@ -11,6 +11,7 @@ from markupsafe import Markup
 from tools.records.sides import as_told, side_lines
 from traces.causal import causal_details, causal_lines
 from traces.costs import Role, ToolUse, llm_errors, roles_of, tools_of
+from traces.finding import Finding, finding_of
 from traces.html import drawing, scores
 from traces.html.answers import Answer, answers_of, leader_of
 from traces.html.coverage import claims_of, tests_of, unused_generators
@@ -31,6 +32,7 @@ class View:
         prefix: what every id begins with, so that several stories can stand on one page.
         result: the content of result.json; empty until the run has finished.
         verdict: or the state of a run that has none.
+        finding: what comes first on the page; None until the run has finished.
         explanation: the sentence; None where there is none.
         sides: of a gated neuron, that it is always on, and what its other side does; a line each.
         leader: of a run without a result, who is believed most.
@@ -50,6 +52,7 @@ class View:
     title: str
     result: dict[str, Any]
     verdict: str
+    finding: Finding | None
     explanation: str | None
     sides: list[str]
     leader: str | None
@@ -91,6 +94,7 @@ def view_of(story: Story, run_id: str, manifest: dict[str, Any] | None, prefix: 
         title=f"{begun.model}/{begun.neuron}" if begun else story.path.parent.name,
         result=result,
         verdict=str(result.get("verdict") or story.state),
+        finding=finding_of(result) if result else None,
         explanation=as_told(str(result["explanation"]), result) if result.get("explanation") else None,
         sides=side_lines(result),
         leader=leader_of(story),

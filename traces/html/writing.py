@@ -7,7 +7,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from tools.records.result import Example
+from traces.finding import Piece, pieces_of
 from traces.text import one_line, score_text, visible
+
+_BEFORE, _AFTER = 90, 40  # characters of an example around its largest value
 
 LONGEST_TOKEN = 60
 """Characters of a token that are shown; the rest is told by its number."""
@@ -69,7 +73,12 @@ def token_run(text: str) -> str:
     return visible(text)
 
 
+def words(example: Example) -> list[Piece]:
+    """The text around the largest value of an example, so much of it that it stands on a line or two."""
+    return pieces_of(example, _BEFORE, _AFTER)
+
+
 FILTERS = {
     "token": token, "token_run": token_run, "line": line, "number": number, "thousands": thousands, "score": score,
-    "sentence": sentence, "anchor": anchor,
+    "sentence": sentence, "words": words, "anchor": anchor,
 }  # fmt: skip
