@@ -17,6 +17,7 @@ try:
     from importlib import import_module
     from typing import Any, NoReturn
 
+    from agent.asking_readers import add_readers
     from agent.interrupts import EXIT_CODE, Interrupts
     from agent.looking import add_review, add_traces
     from agent.option_types import amount, layers, rate, score, seconds, whole
@@ -605,6 +606,7 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
     )
     power.add_argument("--repeats", type=whole(1), default=1000, metavar="N", help="simulated studies (default: 1000)")
     power.add_argument("--neurons", type=whole(2), metavar="N", help="in each (default: as many as were compared)")
+    add_readers(evaluations, command)
     command(
         evaluations, "list", "evals.run:list_command",
         "List the suites and variants that ship.", "agent eval list",

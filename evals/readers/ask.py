@@ -43,10 +43,9 @@ def ask(folder: Path, key: Key | LineupKey, model: ChatModel) -> Asked:
     for packet in key.packets:
         if packet.name in kept:
             continue
-        if isinstance(key, Key):
-            found, n = _levels([item for item in packet.items if isinstance(item, Item)], model, unread)
-        else:
-            found, n = _chosen([item for item in packet.items if isinstance(item, LineupItem)], model, unread)
+        levels = [item for item in packet.items if isinstance(item, Item)]
+        lineups = [item for item in packet.items if isinstance(item, LineupItem)]
+        found, n = _levels(levels, model, unread) if levels else _chosen(lineups, model, unread)
         n_questions += n
         write_answers(folder, packet.name, model.name, found)
         asked.append(packet.name)
@@ -71,6 +70,21 @@ def _levels(items: Sequence[Item], model: ChatModel, unread: Counter[str]) -> tu
 
 
 def _chosen(items: Sequence[LineupItem], model: ChatModel, unread: Counter[str]) -> tuple[dict[str, Any], int]:
+    answers: dict[str, Any] = {}
+    for number, chosen in enumerate(chosen_letters(items, model), 1):
+        if isinstance(chosen, Unscored):
+            unread[chosen.reason] += 1
+        else:
+            answers[str(number)] = chosen
+    return answers, len(items)
+
+
+def chosen_letters(items: Sequence[LineupItem], model: ChatModel) -> list[str | Unscored]:
+    """Which neuron of each lineup an LLM chooses.
+
+    Raises:
+        LLMNotAvailable: it cannot be reached.
+    """
     requests = [
         lineup.request(
             item.sentence,
@@ -81,13 +95,6 @@ def _chosen(items: Sequence[LineupItem], model: ChatModel, unread: Counter[str])
         )
         for item in items
     ]
-    found = ask_each(
+    return ask_each(
         model, requests, lambda i, reply: lineup.parse(reply.text, LETTERS[: len(items[i].neurons)]), least_read=0
     )
-    answers: dict[str, Any] = {}
-    for number, chosen in enumerate(found, 1):
-        if isinstance(chosen, Unscored):
-            unread[chosen.reason] += 1
-        else:
-            answers[str(number)] = chosen
-    return answers, len(items)

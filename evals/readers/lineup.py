@@ -29,13 +29,13 @@ CHANCE = 1 / (N_OTHERS + 1)
 _TASK = """\
 You get sentences, each of which says when one neuron of a language model fires, and with each ten neurons, A to J. Of
 every neuron you see some texts in which it fires most, and some drawn at random; the tokens on which it fires stand
-between << and >>. Say for each sentence which of its ten neurons it is about: the one that fires where the sentence says
-so and is silent elsewhere.
+between << and >>. Say for each sentence which of its ten neurons it is about: the one that fires where the sentence
+says so and is silent elsewhere.
 
 Judge by reading: use no program, and nothing but this packet.
 
-Write a file answers-{packet}.json: {{"1": "C", "2": "A", ...}}, a letter for the number of each sentence. A sentence that
-is left out counts as not answered; where you cannot tell, guess.
+Write a file answers-{packet}.json: {{"1": "C", "2": "A", ...}}, a letter for the number of each sentence. A sentence
+that is left out counts as not answered; where you cannot tell, guess.
 """
 
 

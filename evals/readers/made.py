@@ -1,4 +1,7 @@
-"""Texts made from sentences, by a maker or by people: `{"MODEL/NEURON": {"positives": [...], "near_misses": [...]}}`."""
+"""Texts made from sentences, by a maker or by people.
+
+People write a file `{"MODEL/NEURON": {"positives": [...], "near_misses": [...]}}`.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,7 @@ class FromFile:
 
 
 def text_key(neuron: str, kind: str) -> str:
-    """The name of a sentence in a file of texts: `MODEL/NEURON`, with `#list` and the like where it is not the run's."""
+    """The name of a sentence in a file of texts: `MODEL/NEURON`, and `#list` and the like where it is not the run's."""
     return neuron if kind == OWN else f"{neuron}#{kind}"
 
 

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, pearsonr, rankdata
 
+from evals.records import Record
+from evals.statistics import mean_interval
 from tools.records.result import Compared, Interval, Unscored
 
 Floats = NDArray[np.float64]
+
+CONSTANT = "the answer is constant"
+
+
+class Mean(Record):
+    """The mean over `n` neurons, None where there are none, and its interval, which a few neurons do not have."""
+
+    n: int
+    value: float | None
+    interval: Compared
+
+
+def mean_over(values: Iterable[float], rng: np.random.Generator) -> Mean:
+    """The mean of one value a neuron; see `evals.statistics.mean_interval` for the interval."""
+    numbers = list(values)
+    mean = round(float(np.mean(numbers)), 6) if numbers else None
+    return Mean(n=len(numbers), value=mean, interval=mean_interval(numbers, rng))
 
 
 def correlation(said: Floats, did: Floats) -> float | Unscored:
@@ -18,9 +39,6 @@ def correlation(said: Floats, did: Floats) -> float | Unscored:
     if np.ptp(said) == 0:
         return Unscored(reason=CONSTANT)
     return float(pearsonr(said, did).statistic)
-
-
-CONSTANT = "the answer is constant"
 
 
 def rank_correlation(said: Floats, did: Floats) -> float | Unscored:

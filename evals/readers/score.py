@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from evals.readers.answers import Answer, levels_in, read_answers, said_on
-from evals.readers.numbers import CONSTANT, Floats, correlation
+from evals.readers.numbers import CONSTANT, Floats, Mean, correlation, mean_over
 from evals.readers.packets import Excerpt, Item, Key
 from evals.records import Record
-from evals.statistics import mean_interval
-from tools.records.result import Compared, Unscored
+from tools.records.result import Unscored
 
 Correlated = float | Unscored
 
@@ -65,19 +64,18 @@ class KindSummary(Record):
     n_read: int
     n_constant: int
     unscored: dict[str, int]
-    reader: Compared
-    own: Compared
-    claimed: Compared
-    gap: Compared
+    reader: Mean
+    own: Mean
+    claimed: Mean
+    gap: Mean
 
 
 class PairSummary(Record):
-    """Reader's correlation of one kind minus that of another, over `n_neurons` read with both."""
+    """Reader's correlation of one kind minus that of another, over the neurons that were read with both."""
 
     a: str
     b: str
-    n_neurons: int
-    difference: Compared
+    difference: Mean
 
 
 class Scores(Record):
@@ -120,7 +118,8 @@ def scores(folder: Path, key: Key, rng: np.random.Generator) -> Scores:
 
 def did(excerpts: Sequence[Excerpt]) -> Floats:
     """What a neuron did at all tokens of all texts, silence as 0."""
-    return np.maximum(np.concatenate([np.array(one.values, dtype=np.float64) for one in excerpts]), 0.0)
+    values: Floats = np.concatenate([np.array(one.values, dtype=np.float64) for one in excerpts])
+    return values.clip(min=0.0)
 
 
 def _reading(item: Item, packet: str, reader: str, answer: Answer | None) -> Reading:
@@ -152,10 +151,10 @@ def _summary(kind: str, readings: Sequence[Reading], rng: np.random.Generator) -
     return KindSummary(
         kind=kind, n_neurons=len(readings), n_read=len(read),
         n_constant=sum(isinstance(reading.r, Unscored) for reading, _ in read), unscored=dict(Counter(unscored)),
-        reader=_mean((value for _, value in read), rng),
-        own=_mean((value for reading, _ in read if (value := _counted(reading.own)) is not None), rng),
-        claimed=_mean((reading.claimed for reading, _ in read if reading.claimed is not None), rng),
-        gap=_mean((value - reading.claimed for reading, value in read if reading.claimed is not None), rng),
+        reader=mean_over((value for _, value in read), rng),
+        own=mean_over((value for reading, _ in read if (value := _counted(reading.own)) is not None), rng),
+        claimed=mean_over((reading.claimed for reading, _ in read if reading.claimed is not None), rng),
+        gap=mean_over((value - reading.claimed for reading, value in read if reading.claimed is not None), rng),
     )  # fmt: skip
 
 
@@ -166,8 +165,4 @@ def _pair(ours: Sequence[Reading], theirs: Sequence[Reading], rng: np.random.Gen
         for reading in ours
         if (value := reading.counted) is not None and (against := other.get(reading.neuron)) is not None
     ]
-    return PairSummary(a=ours[0].kind, b=theirs[0].kind, n_neurons=len(both), difference=_mean(both, rng))
-
-
-def _mean(values: Iterable[float], rng: np.random.Generator) -> Compared:
-    return mean_interval(values, rng)
+    return PairSummary(a=ours[0].kind, b=theirs[0].kind, difference=mean_over(both, rng))

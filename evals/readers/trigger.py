@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from evals.readers.made import MadeTexts
-from evals.readers.numbers import share
+from evals.readers.numbers import Mean, mean_over, share
 from evals.records import Record
-from evals.statistics import mean_interval
 from tools.bench import Bench, padded
 from tools.errors import BadInput
 from tools.records.result import Compared, Unscored
@@ -72,8 +71,8 @@ class KindTriggers(Record):
     n_neurons: int
     n_positives: int
     n_near_misses: int
-    fire: Compared
-    silent: Compared
+    fire: Mean
+    silent: Mean
     fire_pooled: Compared
     silent_pooled: Compared
     on_words: Compared
@@ -172,8 +171,8 @@ def _summary(kind: str, own: Sequence[Triggered], rng: np.random.Generator) -> K
         unscored.update(one.near_misses.unscored)
     return KindTriggers(
         kind=kind, n_neurons=len(own), n_positives=n_positives, n_near_misses=n_near,
-        fire=mean_interval((tried.n_fire / len(tried.texts) for tried in positives), rng),
-        silent=mean_interval((1 - tried.n_fire / len(tried.texts) for tried in near), rng),
+        fire=mean_over((tried.n_fire / len(tried.texts) for tried in positives), rng),
+        silent=mean_over((1 - tried.n_fire / len(tried.texts) for tried in near), rng),
         fire_pooled=share(fired, n_positives), silent_pooled=share(n_near - near_fired, n_near),
         on_words=share(sum(meant), len(meant)), unscored=dict(unscored),
     )  # fmt: skip

@@ -1,5 +1,5 @@
-"""Other neurons of the same layer that fire about as often: whose explanations a matched null is made of, and from which
-a reader must tell a neuron."""
+"""Other neurons of the same layer that fire about as often: a matched null is made of their explanations, and a reader
+must tell a neuron from them."""
 
 from __future__ import annotations
 

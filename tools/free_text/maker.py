@@ -37,9 +37,7 @@ class FreeTextMaker:
         """At most `n` texts that look like those, and in which it must stay silent."""
         return self._made(sentence, n, rng, near_misses=True)
 
-    def _made(
-        self, sentence: str, n: int, rng: np.random.Generator, *, near_misses: bool
-    ) -> list[MadeText] | Unscored:
+    def _made(self, sentence: str, n: int, rng: np.random.Generator, *, near_misses: bool) -> list[MadeText] | Unscored:
         request = maker.request(sentence, n, near_misses)
         request = replace(request, temperature=TEMPERATURE, seed=int(rng.integers(2**31)))
         (found,) = ask_each(self.model, [request], lambda _, reply: maker.parse(reply.text), least_read=0)
