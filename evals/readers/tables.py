@@ -42,7 +42,8 @@ def scores_screen(found: Scores, *, width: int) -> str:
     notes = [
         "reader: correlation of what the reader said with what the neuron did, over all tokens of six sealed texts; "
         "own: of the sentence's own simulation on the same tokens; claimed: the sealed score of its run; gap: reader "
-        "minus claimed. An answer that is the same everywhere counts as 0, one that is missing as nothing. Fewer than five neurons have no interval."
+        "minus claimed. An answer that is the same everywhere counts as 0, one that is missing as nothing. "
+        "Fewer than five neurons have no interval."
     ]
     notes += [f"{kind.kind}: Unscored {_reasons(kind.unscored)}." for kind in found.kinds if kind.unscored]
     return _printed([*parts, _notes(notes, found.left_out)], width)
