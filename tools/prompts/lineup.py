@@ -53,4 +53,4 @@ def parse(text: str, letters: Sequence[str]) -> str | Unscored:
     if isinstance(found, Unscored):
         return found
     said = found.neuron.strip().upper().removeprefix("NEURON").strip()
-    return said if said in letters else Unscored(reason=f"{said[:20]!r} is none of the neurons shown")
+    return said if said in list(letters) else Unscored(reason=f"{said[:20]!r} is none of the neurons shown")
