@@ -35,7 +35,7 @@ def add_readers(evaluations: Any, command: Command) -> None:
     )  # fmt: skip
     asked = command(
         group, "ask", f"{_MODULE}:ask_llm",
-        "Have an LLM answer the packets that nobody has answered.",
+        "Have an LLM answer the packets that nobody else has answered.",
         "agent eval readers ask readers --reader openai:gpt-4o-mini --max-usd 0.50", [answers, llm, said, quiet],
     )  # fmt: skip
     asked.add_argument("--reader", required=True, metavar="openai:MODEL", help="who reads")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evals.readers.answers import answers_path, write_answers
+from evals.readers.answers import read_answers, write_answers
 from evals.readers.lineup import LETTERS, LineupItem, LineupKey
 from evals.readers.packets import Item, Key
 from evals.records import Record
@@ -19,8 +19,8 @@ from tools.records.result import Unscored
 
 
 class Asked(Record):
-    """What was answered: packets that were answered before are left as they are. `unread` counts questions without an
-    answer, by reason."""
+    """What was answered. `kept` are packets with answers by somebody else, which are left as they are; `unread` counts
+    questions without an answer, by reason."""
 
     reader: str
     packets: list[str]
@@ -30,25 +30,31 @@ class Asked(Record):
 
 
 def ask(folder: Path, key: Key | LineupKey, model: ChatModel) -> Asked:
-    """Have an LLM answer every packet that nobody has answered, and write its answers beside them.
+    """Have an LLM answer every packet that nobody else has answered, and write its answers beside them.
+
+    What it has answered before is asked again, which costs nothing where its replies are kept, and so fills what was
+    missing. A packet of which nothing could be read gets no answers.
 
     Raises:
+        BadInput: answers that are there already cannot be read.
         LLMNotAvailable: it cannot be reached.
         StorageError: the answers cannot be written.
     """
-    kept = [packet.name for packet in key.packets if answers_path(folder, packet.name).exists()]
     unread: Counter[str] = Counter()
     n_questions = 0
-    asked = []
+    asked, kept = [], []
     for packet in key.packets:
-        if packet.name in kept:
+        before = read_answers(folder, packet.name)
+        if before is not None and before[0] != model.name:
+            kept.append(packet.name)
             continue
         levels = [item for item in packet.items if isinstance(item, Item)]
         lineups = [item for item in packet.items if isinstance(item, LineupItem)]
         found, n = _levels(levels, model, unread) if levels else _chosen(lineups, model, unread)
         n_questions += n
-        write_answers(folder, packet.name, model.name, found)
-        asked.append(packet.name)
+        if any(found.values()):
+            write_answers(folder, packet.name, model.name, found)
+            asked.append(packet.name)
     return Asked(reader=model.name, packets=asked, kept=kept, n_questions=n_questions, unread=dict(unread))
 
 

@@ -78,7 +78,7 @@ def score(arguments: argparse.Namespace) -> None:
 
 
 def ask_llm(arguments: argparse.Namespace) -> None:
-    """Have an LLM answer packets.
+    """Have an LLM answer packets; those that somebody else has answered are left alone.
 
     Args:
         arguments: `folder`, `reader`, the options of `evals.readers.endpoints.endpoint_of`, `json`, `quiet`.
@@ -94,7 +94,7 @@ def ask_llm(arguments: argparse.Namespace) -> None:
     n_unread = sum(found.unread.values())
     lines = [f"{found.reader} answered {len(found.packets)} packets, {found.n_questions} questions."]
     lines += [f"{n_unread} could not be read: {'; '.join(found.unread)}."] if n_unread else []
-    lines += [f"{len(found.kept)} packets had answers already, which were kept."] if found.kept else []
+    lines += [f"{len(found.kept)} packets have answers by somebody else, which were kept."] if found.kept else []
     lines += [f"{cost_text(model.account.cost())}.", _next(folder, "discriminate-score", "score", key)]
     say("\n".join(lines))
 

@@ -65,15 +65,15 @@ class Lineup:
 def lineup_of(bench: Bench, rng: np.random.Generator) -> Lineup | Unscored:
     """The neuron among the nine of 64 drawn ones of its layer whose firing rate is closest to its own.
 
-    All are read on development text: the three excerpts with the largest values, and two drawn from the rest.
+    All are read on the development text that they share, whatever else was sought out for the one that is meant: the
+    three excerpts with the largest values, and two drawn from the rest.
     """
     neuron = bench.evidence.neuron
     others = similar_firing_rate(bench.scan, neuron.index, rng)[:N_OTHERS]
     if len(others) < N_OTHERS:
         return Unscored(reason=f"only {len(others)} other neurons of the layer fire")
-    own = Candidate(neuron.index, _few(bench.evidence.development, rng), bench.evidence.theta)
-    candidates = [own]
-    for index in others:
+    candidates = []
+    for index in (neuron.index, *others):
         readings, theta = development_readings(bench.scan, index)
         candidates.append(Candidate(index, _few(readings, rng), theta))
     order = rng.permutation(len(candidates))

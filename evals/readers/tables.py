@@ -82,7 +82,7 @@ def choices_screen(found: Choices, *, width: int) -> str:
     for one in found.choices:
         outcome = f"Unscored: {one.outcome.reason}" if isinstance(one.outcome, Unscored) else one.outcome
         _row(each, [one.neuron, one.kind, shorten(outcome, 40), _sentence(one.sentence, width)])
-    head = ["kind", "told", "right", "wrong", "tied", "constant", "share [95 %]", "chance"]
+    head = ["kind", "answered", "right", "wrong", "tied", "constant", "share [95 %]", "chance"]
     kinds = _table("The neuron that is meant, among ten", head, 1)
     for kind in found.kinds:
         counts = [kind.n, kind.n_right, kind.n_wrong, kind.n_tied, kind.n_constant]

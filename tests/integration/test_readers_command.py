@@ -109,8 +109,10 @@ def test_an_llm_reads_packets_and_lineups(runs: list[str], readers: Readers) -> 
         endpoint = ["--reader", "openai:m", "--llm-url", llm.url, "--quiet"]
         asked = readers("ask", "out", *endpoint, "--json")
         assert (asked["packets"], asked["n_questions"], asked["unread"]) == (["01"], 12, {})
-        again = readers("ask", "out", *endpoint)
-        assert "1 packets had answers already, which were kept." in again
+        assert readers("ask", "out", *endpoint, "--json")["packets"] == ["01"]
+        assert llm.kinds() == {"simulator": 12}  # nothing is paid twice
+        other = readers("ask", "out", "--reader", "openai:other", *endpoint[2:])
+        assert "1 packets have answers by somebody else, which were kept." in other
         assert llm.kinds() == {"simulator": 12}
         readers("ask", "lineups", *endpoint)
         assert llm.kinds()["lineup"] == 2
@@ -166,3 +168,14 @@ def test_what_cannot_be_read_is_said(runs: list[str], readers: Readers) -> None:
     assert "there is no run to read: 1 with no explanation" in readers("packet", runs[-1], "--out", "out", code=2)
     assert "give one run of each" in readers("packet", runs[0], runs[0], "--out", "out", code=2)
     assert "holds no packets" in readers("score", ".", code=2)
+
+
+def test_an_llm_that_says_nothing_leaves_no_answers(runs: list[str], readers: Readers) -> None:
+    readers("packet", *runs, "--out", "out", "--quiet")
+    with scripted_llm(Script(override=lambda _: "I would rather not.")) as llm:
+        asked = readers("ask", "out", "--reader", "openai:silent", "--llm-url", llm.url, "--quiet", "--json")
+    assert asked["packets"] == []
+    assert sum(asked["unread"].values()) == asked["n_questions"] == 12
+    assert not Path("out/answers-01.json").exists()
+    found = readers("score", "out", "--json")
+    assert {one["r"]["reason"] for one in found["readings"]} == {"not answered"}
