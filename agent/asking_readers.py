@@ -9,7 +9,7 @@ from typing import Any
 from agent.option_types import amount, seconds, whole
 
 Command = Callable[..., argparse.ArgumentParser]
-_MODULE = "evals.readers.commands"
+_MODULE = "evals.readers"
 
 
 def add_readers(evaluations: Any, command: Command) -> None:
@@ -24,24 +24,24 @@ def add_readers(evaluations: Any, command: Command) -> None:
     quiet.add_argument("--quiet", action="store_true", help="show no progress")
 
     packet = command(
-        group, "packet", f"{_MODULE}:packet",
+        group, "packet", f"{_MODULE}.commands:packet",
         "Write packets for readers: sentences, and sealed excerpts on which to say where the neuron fires.",
         "agent eval readers packet runs/* --out readers --also list --readers 6", [runs, quiet],
     )  # fmt: skip
     _add_out(packet)
     command(
-        group, "score", f"{_MODULE}:score",
+        group, "score", f"{_MODULE}.commands:score",
         "Score what readers wrote, beside what was claimed.", "agent eval readers score readers", [answers, said],
     )  # fmt: skip
     asked = command(
-        group, "ask", f"{_MODULE}:ask_llm",
+        group, "ask", f"{_MODULE}.commands:ask_llm",
         "Have an LLM answer the packets that nobody else has answered.",
         "agent eval readers ask readers --reader openai:gpt-4o-mini --max-usd 0.50", [answers, llm, said, quiet],
     )  # fmt: skip
     asked.add_argument("--reader", required=True, metavar="openai:MODEL", help="who reads")
 
     trigger = command(
-        group, "trigger", f"{_MODULE}:trigger",
+        group, "trigger", f"{_MODULE}.trigger_commands:trigger",
         "Of texts made from the sentence alone, how many fire, and how many near misses stay silent.",
         "agent eval readers trigger runs/* --maker openai:gpt-4o-mini\n"
         "  agent eval readers trigger runs/* --maker texts.json",
@@ -53,14 +53,14 @@ def add_readers(evaluations: Any, command: Command) -> None:
     )  # fmt: skip
     trigger.add_argument("--texts", type=whole(1), default=10, metavar="N", help="of either sort (default: 10)")
     for_writers = command(
-        group, "trigger-packet", f"{_MODULE}:trigger_packet",
+        group, "trigger-packet", f"{_MODULE}.trigger_commands:trigger_packet",
         "Write what somebody gets who makes texts by hand: the sentences and nothing else.",
         "agent eval readers trigger-packet runs/* --out texts.json", [runs, quiet],
     )  # fmt: skip
     for_writers.add_argument("--out", required=True, metavar="FILE", help="a .json file that is not there yet")
 
     discriminate = command(
-        group, "discriminate", f"{_MODULE}:discriminate",
+        group, "discriminate", f"{_MODULE}.lineup_commands:discriminate",
         "How often the neuron that is meant is told from nine others of its layer that fire as often.",
         "agent eval readers discriminate runs/* --also list", [runs, llm, said, quiet],
     )  # fmt: skip
@@ -69,13 +69,13 @@ def add_readers(evaluations: Any, command: Command) -> None:
         help="embedded, which reads explanations and lists and needs no LLM, or openai:MODEL (default: embedded)",
     )  # fmt: skip
     lineups = command(
-        group, "discriminate-packet", f"{_MODULE}:discriminate_packet",
+        group, "discriminate-packet", f"{_MODULE}.lineup_commands:discriminate_packet",
         "Write packets for readers who tell the neuron that is meant from nine others.",
         "agent eval readers discriminate-packet runs/* --out lineups", [runs, quiet],
     )  # fmt: skip
     _add_out(lineups)
     command(
-        group, "discriminate-score", f"{_MODULE}:discriminate_score",
+        group, "discriminate-score", f"{_MODULE}.lineup_commands:discriminate_score",
         "Count what readers chose.", "agent eval readers discriminate-score lineups", [answers, said],
     )  # fmt: skip
 
