@@ -8,7 +8,7 @@ from evals.worker import predictor_score
 from tools.records.result import Result
 
 RESULT: dict[str, Any] = {
-    "run_id": "r", "model": "m", "neuron": "L0N0", "verdict": "supported", "explanation": "Fires on b.",
+    "schema_version": 1, "run_id": "r", "model": "m", "neuron": "L0N0", "verdict": "supported", "explanation": "Fires on b.",
     "stop_reason": "budget", "score": {"reason": "none"}, "development_score": {"reason": "none"},
     "baselines": {name: {"reason": "none"} for name in ("token_lookup_30", "token_lookup_full", "null")},
     "budget": {"limit": 1, "used": 1}, "seconds": 1.0, "rivals": [], "explainer": "rules", "simulator": "rules",
@@ -17,7 +17,9 @@ RESULT: dict[str, Any] = {
 SCORE = {"value": 0.5, "low": 0.4, "high": 0.6, "protocol": "p", "split": "sealed", "n_excerpts": 201, "n_unscored": 0}
 
 
-@pytest.mark.parametrize(("predictor", "score"), [({"sentence": "s", "score": SCORE}, SCORE), (None, None)])
+@pytest.mark.parametrize(
+    ("predictor", "score"), [({"sentence": "s", "score": SCORE, "development_score": SCORE}, SCORE), (None, None)]
+)
 def test_the_score_of_the_predictor(predictor: Any, score: Any) -> None:
     more = {} if predictor is None else {"predictor": predictor}
     assert predictor_score(Result.model_validate(RESULT | more)) == score
