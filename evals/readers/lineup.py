@@ -30,7 +30,7 @@ _TASK = """\
 You get sentences, each of which says when one neuron of a language model fires, and with each ten neurons, A to J. Of
 every neuron you see some texts in which it fires most, and some drawn at random; the tokens on which it fires stand
 between << and >>. Say for each sentence which of its ten neurons it is about: the one that fires where the sentence
-says so and is silent elsewhere.
+says so and is silent elsewhere. Where a sentence quotes tokens, ␣ stands for a space.
 
 Judge by reading: use no program, and nothing but this packet.
 

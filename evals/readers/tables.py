@@ -66,8 +66,13 @@ def triggers_screen(found: Triggers, *, width: int) -> str:
         for number, (what, mean, pooled, n) in enumerate(rows):
             first = [kind.kind, str(kind.n_neurons)] if not number else ["", ""]
             _row(kinds, [*first, what, _mean(mean), f"{_share(pooled)} of {n}"])
-        if not isinstance(kind.on_words, Unscored):
-            _row(kinds, ["", "", "positives that fire on a word meant", "", _share(kind.on_words)])
+        meant = {
+            "positives that fire on a word meant": kind.on_words,
+            "near misses silent on all of those": kind.silent_on_words,
+        }
+        for what, found_share in meant.items():
+            if not isinstance(found_share, Unscored):
+                _row(kinds, ["", "", what, "", _share(found_share)])
     notes = [
         "A text fires when any of its tokens goes above the neuron's threshold. Intervals over neurons resample "
         "neurons; those of all texts are Wilson's, as if texts of one neuron had nothing in common."

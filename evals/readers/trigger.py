@@ -64,6 +64,7 @@ class KindTriggers(Record):
         silent: mean over neurons of the share of near misses that stay silent.
         fire_pooled, silent_pooled: of all texts together, with Wilson intervals, as if neurons did not matter.
         on_words: of positives whose maker says which words it means, the share that fires on one of them.
+        silent_on_words: of such near misses, the share that fires on none of them, whatever it does elsewhere.
         unscored: texts that could not be read or made, by reason.
     """
 
@@ -76,6 +77,7 @@ class KindTriggers(Record):
     fire_pooled: Compared
     silent_pooled: Compared
     on_words: Compared
+    silent_on_words: Compared
     unscored: dict[str, int]
 
 
@@ -164,7 +166,10 @@ def _summary(kind: str, own: Sequence[Triggered], rng: np.random.Generator) -> K
     near = [one.near_misses for one in own if one.near_misses.texts]
     n_positives, n_near = (sum(len(tried.texts) for tried in part) for part in (positives, near))
     fired, near_fired = (sum(tried.n_fire for tried in part) for part in (positives, near))
-    meant = [text.on_words for tried in positives for text in tried.texts if text.on_words is not None]
+    meant, near_meant = (
+        [text.on_words for tried in part for text in tried.texts if text.on_words is not None]
+        for part in (positives, near)
+    )
     unscored: Counter[str] = Counter()
     for one in own:
         unscored.update(one.positives.unscored)
@@ -174,5 +179,6 @@ def _summary(kind: str, own: Sequence[Triggered], rng: np.random.Generator) -> K
         fire=mean_over((tried.n_fire / len(tried.texts) for tried in positives), rng),
         silent=mean_over((1 - tried.n_fire / len(tried.texts) for tried in near), rng),
         fire_pooled=share(fired, n_positives), silent_pooled=share(n_near - near_fired, n_near),
-        on_words=share(sum(meant), len(meant)), unscored=dict(unscored),
+        on_words=share(sum(meant), len(meant)),
+        silent_on_words=share(len(near_meant) - sum(near_meant), len(near_meant)), unscored=dict(unscored),
     )  # fmt: skip

@@ -369,7 +369,7 @@ def test_trigger_rates_are_means_over_neurons_and_over_texts() -> None:
         )
 
     sentences = [
-        one("a", texts(True, True, True, False, on=True), texts(False, True)),
+        one("a", texts(True, True, True, False, on=True), texts(False, True, on=False)),
         one("b", texts(False), Tried(texts=[], unscored={"why": 1})),
     ]
     found = summed(sentences, "m", {}, RNG(0))
@@ -379,10 +379,13 @@ def test_trigger_rates_are_means_over_neurons_and_over_texts() -> None:
     assert isinstance(kind.fire_pooled, Interval)
     assert isinstance(kind.on_words, Interval)
     assert (kind.fire_pooled.value, kind.on_words.value) == (0.6, 1.0)
+    assert isinstance(kind.silent_on_words, Interval)
+    assert kind.silent_on_words.value == 1.0
     assert kind.unscored == {"why": 1}
     shown = triggers_screen(found, width=100)
     assert "3 of 4" in shown
     assert "1 of 2" in shown
+    assert "near misses silent on all of those" in shown
 
 
 def test_a_maker_keeps_what_can_be_used() -> None:
