@@ -20,13 +20,13 @@ from tools.errors import BadInput
 from tools.records.result import Result
 from traces.console import Display
 from traces.events import RunStarted, ToolCall
-from traces.runs import NeuronFolder
+from traces.runs import NeuronFolder, RunFolder
 from traces.store import load_trace
 
 STRATA = ("top", "quantile", "random")
 N_OF_EACH = 2
 
-_UNFINISHED = "not finished"
+_UNFINISHED = "no result yet"
 _NO_EXPLANATION = "no explanation"
 _NO_EXCERPTS = "no sealed excerpts on record"
 
@@ -64,6 +64,7 @@ def finished_runs(names: Sequence[str], runs_dir: str) -> FinishedRuns:
     """The finished runs that are meant, in the order in which they are named.
 
     What has no explanation is left out and counted, and so is what has not finished, and a run that opened no fold.
+    Files that lie beside runs, as `runs/*` names them too, are passed over.
 
     Args:
         names: folders of runs, of single neurons, or run ids.
@@ -75,7 +76,7 @@ def finished_runs(names: Sequence[str], runs_dir: str) -> FinishedRuns:
     """
     found: dict[str, FinishedRun] = {}
     left_out: Counter[str] = Counter()
-    for path in (path for name in names for path in traces_of(runs_dir, name)):
+    for path in (path for name in names for path in _traces(name, runs_dir)):
         one = _read(path)
         if isinstance(one, str):
             left_out[one] += 1
@@ -87,9 +88,19 @@ def finished_runs(names: Sequence[str], runs_dir: str) -> FinishedRuns:
             )
         found[one.name] = one
     if not found:
-        said = ", ".join(f"{n} with {reason}" for reason, n in left_out.items())
+        said = ", ".join(f"{n} with {reason}" for reason, n in left_out.items()) or "none is named"
         raise BadInput(f"there is no run to read: {said}. Only a finished run with an explanation can be read.")
     return FinishedRuns(tuple(found.values()), dict(left_out))
+
+
+def _traces(name: str, runs_dir: str) -> list[Path]:
+    """The traces that are meant, or where one would be, of a run that stopped before it had any."""
+    path = Path(name)
+    if path.is_file() and path.suffix != ".jsonl":
+        return []
+    if (path / "run.json").is_file() and not RunFolder(path).traced():
+        return [path / "events.jsonl"]
+    return traces_of(runs_dir, name)
 
 
 def _read(path: Path) -> FinishedRun | str:

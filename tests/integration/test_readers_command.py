@@ -170,6 +170,20 @@ def test_what_cannot_be_read_is_said(runs: list[str], readers: Readers) -> None:
     assert "holds no packets" in readers("score", ".", code=2)
 
 
+def test_whatever_else_lies_among_runs_is_passed_over(runs: list[str], readers: Readers) -> None:
+    folder = Path(runs[0]).parent
+    Path("stopped").mkdir()
+    Path("stopped/run.json").write_text("{}")
+    names = [str(path) for path in folder.iterdir()]
+    assert str(folder / "results.sqlite") in names
+    said = readers("packet", *names, "stopped", "--out", "out", "--quiet")
+    assert "2 neurons" in said
+    assert "Left out: 1 (no result yet)." in said
+    assert "Left out: 1 (no explanation)." in said
+    only = readers("packet", str(folder / "results.sqlite"), "--out", "x", code=2)
+    assert "there is no run to read: none is named" in only
+
+
 def test_an_llm_that_says_nothing_leaves_no_answers(runs: list[str], readers: Readers) -> None:
     readers("packet", *runs, "--out", "out", "--quiet")
     with scripted_llm(Script(override=lambda _: "I would rather not.")) as llm:

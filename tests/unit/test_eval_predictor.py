@@ -8,7 +8,8 @@ from evals.worker import predictor_score
 from tools.records.result import Result
 
 RESULT: dict[str, Any] = {
-    "schema_version": 1, "run_id": "r", "model": "m", "neuron": "L0N0", "verdict": "supported", "explanation": "Fires on b.",
+    "schema_version": 1, "run_id": "r", "model": "m", "neuron": "L0N0", "verdict": "supported",
+    "explanation": "Fires on b.",
     "stop_reason": "budget", "score": {"reason": "none"}, "development_score": {"reason": "none"},
     "baselines": {name: {"reason": "none"} for name in ("token_lookup_30", "token_lookup_full", "null")},
     "budget": {"limit": 1, "used": 1}, "seconds": 1.0, "rivals": [], "explainer": "rules", "simulator": "rules",
