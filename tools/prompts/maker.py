@@ -14,16 +14,13 @@ from tools.prompts.written import MAX_TEXT_CHARACTERS
 from tools.records.result import Unscored
 from tools.roles import MadeText
 
-PROMPT = "maker/1"
+PROMPT, NEAR_PROMPT = "maker/1", "near-misses/1"
 
 _FORMAT = (
     'Reply with JSON only: {"texts":[{"text":"It is not red, she said.","words":["red"]},...]}, where words are those '
     "of the text that you mean, spelled as they stand there."
 )
-_COMMON = (
-    "Write them as people write, varied in topic and wording, of 8 to 30 words each; they may end anywhere, and what "
-    "is meant should stand well before the end."
-)
+_COMMON = "Write them as people write, varied in topic and wording, of 8 to 30 words each; they may end anywhere."
 _SYSTEM = {
     False: (
         f"You write texts from an explanation of when a neuron of a language model fires. {NEURON} Each text must hold "
@@ -55,7 +52,7 @@ def request(sentence: str, n: int, near_misses: bool) -> ChatRequest:
     """Ask for `n` texts."""
     return ChatRequest(
         role="writer",
-        prompt=PROMPT,
+        prompt=NEAR_PROMPT if near_misses else PROMPT,
         messages=(
             Message("system", _SYSTEM[near_misses]),
             Message("user", f"{explanation_block(sentence)}\n\nTexts to write: {n}."),
