@@ -17,6 +17,7 @@ try:
     from importlib import import_module
     from typing import Any, NoReturn
 
+    from agent.asking_readers import add_readers
     from agent.interrupts import EXIT_CODE, Interrupts
     from agent.looking import add_review, add_traces
     from agent.option_types import amount, layers, rate, score, seconds, whole
@@ -584,7 +585,8 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
     measured = _part()
     measured.add_argument(
         "--metric", default="score",
-        help="score, recovery, gain, gain-lookup, development, probe-skill or optimism-gap (default: score)",
+        help="score, recovery, gain, gain-lookup, development, probe-skill, optimism-gap, predictor, reader-gap, "
+        "words or quoted (default: score)",
     )  # fmt: skip
     measured.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     command(
@@ -607,6 +609,7 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
     )
     power.add_argument("--repeats", type=whole(1), default=1000, metavar="N", help="simulated studies (default: 1000)")
     power.add_argument("--neurons", type=whole(2), metavar="N", help="in each (default: as many as were compared)")
+    add_readers(evaluations, command)
     command(
         evaluations, "list", "evals.run:list_command",
         "List the suites and variants that ship.", "agent eval list",

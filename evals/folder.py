@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from evals.records import EVAL_VERSION, CellResult, Manifest, NeuronRecord, Record
+from evals.records import EVAL_VERSION, READABLE, CellResult, Manifest, NeuronRecord, Record
 from tools.errors import BadInput, StorageError
 from traces.runs import safe_name
 from traces.storage import replace_file, storage_errors, write_all
@@ -48,7 +48,7 @@ class EvalFolder:
         try:
             found = json.loads(data)
             version = found.get("schema_version") if isinstance(found, dict) else None
-            if version != EVAL_VERSION:
+            if version not in READABLE:
                 raise BadInput(
                     f"{self.path} was written by another version of this program (format {version}, this one is "
                     f"{EVAL_VERSION}): give another folder with --out."

@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tools.records.result import Baselines, Budget, Compared, Cost, Measured, Verdict
 
-EVAL_VERSION: Literal[1] = 1
+EVAL_VERSION: Literal[2] = 2
+
+READABLE = (1, 2)
+"""Versions that are read; of 1, cells know no predictor."""
 
 Kind = Literal["real", "truth", "nothing", "puzzle"]
 """A neuron of a real model; planted with a truth to find; planted with nothing to find; a puzzle with given texts."""
@@ -113,7 +116,8 @@ class CellResult(Record):
     Attributes:
         half: 0 or 1 when only that half of the explore and development text was used; None for all of it.
         trace: the run's events.jsonl, relative to the evaluation's folder; empty when the run never began.
-        score: on the sealed fold.
+        score: on the sealed fold, what the reader makes of the explanation.
+        predictor: sealed score of the best rule that a machine can apply; None where the run names none.
         recovery: agreement of the explanation with the noiseless truth on sealed text; None where there is no truth.
         probe_skill: skill of registered predictions against base rate on the fixed probe set; 0 is base
             rate, 0.971 the most that probabilities of 0.02 to 0.98 can reach.
@@ -125,7 +129,7 @@ class CellResult(Record):
         error: set when the run failed; then every score is Unscored with that reason.
     """
 
-    schema_version: Literal[1] = EVAL_VERSION
+    schema_version: Literal[1, 2] = EVAL_VERSION
     suite: str
     variant: str
     neuron: str
@@ -142,6 +146,7 @@ class CellResult(Record):
     stop_reason: str = ""
     score: Measured
     development_score: Measured
+    predictor: Measured | None = None
     baselines: Baselines
     gains: dict[str, Compared] = {}
     recovery: Measured | None = None
@@ -178,7 +183,7 @@ class Manifest(Record):
         commit: of the program, where it runs from a git checkout.
     """
 
-    schema_version: Literal[1] = EVAL_VERSION
+    schema_version: Literal[1, 2] = EVAL_VERSION
     suite: str
     suite_sha256: str
     variants: dict[str, dict[str, Any]]

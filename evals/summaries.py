@@ -8,7 +8,7 @@ puzzles no agent chooses anything, so variants are not compared there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Final, Literal
 
@@ -17,6 +17,7 @@ import numpy as np
 from evals.records import CellResult, Kind, NeuronRecord, Record
 from evals.stability import Stability
 from evals.statistics import ALPHA, adjusted, mean_by_cluster, mean_interval, permutation_p, ratio_of_means, wilson
+from tools.readable.contract import n_words, quoted, why_not
 from tools.records.result import Compared, Interval, ScoreValue, Unscored
 
 RECOVERED = 0.9
@@ -35,6 +36,10 @@ METRICS = {
     "development": "development score",
     "probe-skill": "skill of predictions on the fixed probe set",
     "optimism-gap": "development minus sealed score",
+    "predictor": "sealed score of the predictor",
+    "reader-gap": "reader's minus predictor's sealed score",
+    "words": "words of the explanation",
+    "quoted": "words and pieces that the explanation quotes",
 }
 """What can be compared, in words."""
 
@@ -73,6 +78,10 @@ class VariantSummary(Record):
             None when that cannot be told, `null_unknown` says why.
         n_with: how many cells have each metric, of `n_to_find` (of those with a truth for recovery).
         n_with_ceiling: cells with a score and a ceiling.
+        words, quoted: means over the explanations; Unscored where there is none.
+        n_readable: explanations that a person can use (`tools.readable.contract.why_not`), of all.
+        predictor: mean sealed score of the predictors; None where no run names one.
+        reader_gap: the explanation's score minus the predictor's; None like it.
         score_or_zero, recovery_or_zero: the mean with 0 for runs that found no explanation; None when all found one.
         recovery: of planted neurons with a truth; None when there are none.
         recovered: the share of them recovered, by runs that did not fail (Wilson interval at as many witnesses as
@@ -103,6 +112,11 @@ class VariantSummary(Record):
     split: str
     n_excerpts: tuple[int, int] | None
     score: Compared
+    words: Compared
+    quoted: Compared
+    n_readable: tuple[int, int]
+    predictor: Compared | None
+    reader_gap: Compared | None
     score_or_zero: Compared | None
     null_gain: Compared
     beats_null: bool | None
@@ -184,6 +198,14 @@ def value_of(cell: CellResult, metric: str) -> float | str | None:
             found = cell.probe_skill
         case "optimism-gap":
             found = cell.optimism_gap
+        case "predictor":
+            found = cell.predictor
+        case "reader-gap":
+            found = _reader_gap(cell)
+        case "words":
+            found = _of_explanation(cell, n_words)
+        case "quoted":
+            found = _of_explanation(cell, lambda sentence: len(quoted(sentence)))
         case _:
             raise ValueError(f"{metric} is not one of {', '.join(METRICS)}")
     if isinstance(found, Unscored):
@@ -191,6 +213,19 @@ def value_of(cell: CellResult, metric: str) -> float | str | None:
     if found is None:
         return f"the run has no {METRICS[metric]}"
     return found.value if isinstance(found, Interval) else found
+
+
+def _reader_gap(cell: CellResult) -> float | Unscored | None:
+    """The explanation's score minus the predictor's."""
+    if isinstance(cell.score, Unscored):
+        return cell.score
+    if isinstance(cell.predictor, ScoreValue):
+        return cell.score.value - cell.predictor.value
+    return cell.predictor
+
+
+def _of_explanation(cell: CellResult, count: Callable[[str], int]) -> float | Unscored:
+    return Unscored(reason="there is no explanation") if cell.explanation is None else float(count(cell.explanation))
 
 
 def summarise(
@@ -249,6 +284,9 @@ def _summary(
     null_gain = _mean(cells, "gain", clusters, rng)
     beats_null, null_unknown = _beats_null(null_gain, list(gains.values()), rng)
     recovered = [(cell.neuron, float(has_recovered(cell))) for cell in with_truth if cell.error is None]
+    (aside,) = rng.spawn(1)  # so that intervals of what was measured before stay what they were
+    explanations = [cell.explanation for cell in to_find if cell.error is None and cell.explanation is not None]
+    has_predictor = any(cell.predictor is not None for cell in to_find)
     dead = {name for name, record in records.items() if record.status == "dead"}
     noise = _confident(cell for cell in ran if cell.kind == "nothing" and cell.neuron not in dead)
     of_dead = _confident(cell for cell in ran if cell.kind == "nothing" and cell.neuron in dead)
@@ -272,6 +310,11 @@ def _summary(
         split=", ".join(sorted({score.split for score in scores})),
         n_excerpts=(min(s.n_excerpts for s in scores), max(s.n_excerpts for s in scores)) if scores else None,
         score=_mean(cells, "score", clusters, rng),
+        words=_mean(cells, "words", clusters, aside),
+        quoted=_mean(cells, "quoted", clusters, aside),
+        n_readable=(sum(why_not(sentence) is None for sentence in explanations), len(explanations)),
+        predictor=_mean(cells, "predictor", clusters, aside) if has_predictor else None,
+        reader_gap=_mean(cells, "reader-gap", clusters, aside) if has_predictor else None,
         score_or_zero=_or_zero(cells, "score", clusters, rng),
         null_gain=null_gain,
         beats_null=beats_null,

@@ -127,6 +127,9 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
         ("measured on", f"{s.split}, {excerpts} excerpts, {s.protocol}" if s.n_scored else None),
         ("score", _estimate(s.score) if s.n_to_find else None),
         ("  no explanation as 0", _if_any(s.score_or_zero)),
+        ("  of the predictor", None if s.predictor is None else mean(s.predictor, s.n_with["predictor"])),
+        ("  explanation minus it", _if_any(s.reader_gap, signed=True)),
+        ("words, quoted", _words(s)),
         ("gain over matched null", None if gain is None else Text(gain, style="" if s.beats_null else _RED)),
         ("optimism gap", mean(s.optimism_gap, s.n_with["optimism-gap"])),
         (
@@ -169,8 +172,17 @@ def _confidence(
     return f"{said}\n{counted[0]} of {counted[1]} verdicts" + (f", dead {dead[0]} of {dead[1]}" if dead[1] else "")
 
 
-def _if_any(value: Compared | None) -> str | None:
-    return None if value is None else _estimate(value)
+def _words(s: VariantSummary) -> str | None:
+    """How long explanations are, how much they quote, and how many keep to what a person can use."""
+    readable, of = s.n_readable
+    if not of:
+        return None
+    means = [f"{value.value:.1f}" if isinstance(value, Interval) else "-" for value in (s.words, s.quoted)]
+    return f"{means[0]}, {means[1]}\n{readable} of {of} readable"
+
+
+def _if_any(value: Compared | None, *, signed: bool = False) -> str | None:
+    return None if value is None else _estimate(value, signed=signed)
 
 
 def _estimate(value: Compared, *, signed: bool = False, share: bool = False) -> str:

@@ -261,7 +261,8 @@ def _cell(
             "trace": str(events.relative_to(setting.out)), "model": result.model,
             "verdict": result.verdict, "reason": extra.get("reason", ""), "explanation": result.explanation,
             "words": extra.get("words", 0), "stop_reason": result.stop_reason, "score": result.score,
-            "development_score": result.development_score, "baselines": result.baselines,
+            "development_score": result.development_score, "predictor": predictor_score(result),
+            "baselines": result.baselines,
             "gains": extra.get("gains", {}), "probe_skill": extra.get("probe_skill"),
             "optimism_gap": extra.get("optimism_gap") if scored else None,
             "registered": extra.get("registered", Registered()), "fold": extra.get("sealed_fold"),
@@ -271,6 +272,12 @@ def _cell(
             "cost": result.cost,
         }
     )  # fmt: skip
+
+
+def predictor_score(result: Result) -> Any:
+    """The sealed score of the run's predictor; None where the run is of a version that names none."""
+    predictor = result.to_json().get("predictor")
+    return predictor.get("score") if isinstance(predictor, dict) else None
 
 
 def _config(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None) -> RunConfig:

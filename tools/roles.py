@@ -163,3 +163,31 @@ class Asker(Protocol):
 
     def fuzz(self, sentence: str, marked: Sequence[tuple[tuple[int, ...], Sequence[bool]]]) -> list[bool | Unscored]:
         """Are the marked tokens of each text those on which the neuron fires?"""
+
+
+@dataclass(frozen=True)
+class MadeText:
+    """A text that somebody made from a sentence alone, which may end anywhere.
+
+    Attributes:
+        text: as it is read.
+        words: the words in it that are meant, where the maker says so: those that the sentence is about, or that look
+            like it.
+    """
+
+    text: str
+    words: tuple[str, ...] = ()
+
+
+class TextMaker(Protocol):
+    """Makes texts from a sentence alone: it sees no evidence, no experiment and no model."""
+
+    @property
+    def name(self) -> str:
+        """How a table calls it."""
+
+    def positives(self, sentence: str, n: int, rng: np.random.Generator) -> list[MadeText] | Unscored:
+        """At most `n` texts in which the neuron must fire somewhere, if the sentence is right."""
+
+    def near_misses(self, sentence: str, n: int, rng: np.random.Generator) -> list[MadeText] | Unscored:
+        """At most `n` texts that look like those, and in which it must stay silent, if the sentence is right."""

@@ -90,6 +90,13 @@ def _column(s: VariantSummary) -> dict[str, Entry]:
         "measured on": Entry(f"{s.split} split, {excerpts} excerpts, {s.protocol}") if s.n_scored else measured(None),
         "sealed score": measured(s.score),
         "the same, no explanation as 0": measured(s.score_or_zero),
+        "predictor's sealed score": measured(s.predictor),
+        "explanation's minus predictor's score": measured(s.reader_gap, signed=True),
+        "words of the explanation": measured(s.words) if s.n_readable[1] else measured(None),
+        "words and pieces that it quotes": measured(s.quoted) if s.n_readable[1] else measured(None),
+        "explanations that a person can use": Entry(f"{s.n_readable[0]} of {s.n_readable[1]}", "number")
+        if s.n_readable[1]
+        else measured(None),
         "gain over matched null": gain,
         "optimism gap": measured(s.optimism_gap, signed=True),
         "share of the ceiling": measured(s.ceiling_share),

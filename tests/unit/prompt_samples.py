@@ -12,6 +12,8 @@ from tools.prompts import (
     detection,
     explainer,
     fuzzing,
+    lineup,
+    maker,
     reviser,
     simulator,
     simulator_last,
@@ -19,7 +21,7 @@ from tools.prompts import (
     simulator_token,
     writer,
 )
-from tools.prompts.evidence import Shown
+from tools.prompts.evidence import Shown, marked
 from tools.prompts.revealed import RevealedText
 
 # Whichever test draws text first loads the tables of Unicode, and the machine may be busy.
@@ -54,6 +56,11 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
         "detection": detection.request(explanation, [texts, texts[:2]]),
         "explainer": explainer.request([firing], [firing], [silent], [silent], 3),
         "fuzzing": fuzzing.request(explanation, [texts, texts[:2]], [(False, True, False, True), (True, False)]),
+        "lineup": lineup.request(
+            explanation, [("A", [marked(texts, (False, True, False, False))]), ("B", [marked(texts, (True,) * 4)])]
+        ),
+        "maker": maker.request(explanation, 6, near_misses=False),
+        "near_misses": maker.request(explanation, 6, near_misses=True),
         "reviser": reviser.request([explanation, "a rival"], revealed, [firing], 2),
         "simulator": simulator.request(explanation, [texts, texts[:2]]),
         "simulator_last": simulator_last.request(explanation, [texts, texts[:2]]),

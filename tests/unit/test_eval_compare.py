@@ -121,6 +121,48 @@ def test_puzzles_are_not_compared_and_each_group_is_corrected_alone() -> None:
     assert (real.group, real.p, real.p_adjusted) == ("real", 2 / 2**5, 2 / 2**5)
 
 
+def test_words_quoted_pieces_and_the_gap_to_the_predictor() -> None:
+    readable, long = 'Fires on verbs, such as "pick" and "take".', " ".join(["word"] * 26)
+    cells = [cell("a", f"L0N{i}", 0.5, explanation=readable, predictor=score(0.6)) for i in range(5)]
+    cells += [cell("a", "L0N5", 0.5, explanation=long, predictor=MISSING)]
+    cells += [cell("a", "L0N6", None, explanation=None, predictor=score(0.6))]
+    (one,) = summarise(cells, rng())
+    assert one.n_readable == (5, 6)
+    assert [value.value for value in (one.words, one.quoted) if isinstance(value, Interval)] == [
+        pytest.approx((5 * 8 + 26) / 6), pytest.approx(10 / 6),
+    ]  # fmt: skip
+    assert isinstance(one.predictor, Interval)
+    assert isinstance(one.reader_gap, Interval)
+    assert (one.predictor.value, one.reader_gap.value) == (pytest.approx(0.6), pytest.approx(-0.1))
+    assert value_of(cells[5], "reader-gap") == MISSING.reason
+    said = screen([one], [], [], [], width=100, tty=False)
+    assert "of the predictor" in said
+    assert "-0.100 [-0.100, -0.100]" in said
+    assert "11.0, 1.7" in said
+    assert "5 of 6 readable" in said
+    (old,) = summarise([cell("a", f"L0N{i}", 0.5, explanation="x") for i in range(5)], rng())
+    assert (old.predictor, old.reader_gap) == (None, None)
+    assert "predictor" not in screen([old], [], [], [], width=100, tty=False)
+
+
+def test_intervals_stay_what_they_were_whatever_else_is_told() -> None:
+    cells = [cell("a", f"L0N{i}", 0.1 * i) for i in range(8)]
+    (without,) = summarise(cells, rng())
+    (with_words,) = summarise([one.model_copy(update={"explanation": "Fires."}) for one in cells], rng())
+    assert without.probe_skill == with_words.probe_skill
+    assert without.optimism_gap == with_words.optimism_gap
+
+
+def test_results_of_the_version_before_are_read(tmp_path: Path) -> None:
+    folder = make(tmp_path / "old", two_variants(5))
+    for name in ("eval.json", "results.jsonl"):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace('"schema_version": 2', '"schema_version": 1'))
+    assert '"schema_version": 1' in (folder / "results.jsonl").read_text()
+    assert {one.schema_version for one in EvalFolder(folder).cells()} == {1}
+    assert EvalFolder(folder).manifest().schema_version == 1
+
+
 def test_no_explanation_is_not_recovered_and_counts_as_0_beside_the_mean() -> None:
     none = cell("a", "t0", None, kind="truth", recovery=MISSING, explanation=None)
     found = [cell("a", f"t{i}", 0.8, kind="truth", recovery=score(0.96), explanation="x") for i in range(1, 6)]

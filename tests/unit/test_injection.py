@@ -19,6 +19,8 @@ from tools.prompts import (
     detection,
     explainer,
     fuzzing,
+    lineup,
+    maker,
     reviser,
     simulator,
     simulator_last,
@@ -26,7 +28,7 @@ from tools.prompts import (
     simulator_token,
     writer,
 )
-from tools.prompts.evidence import CLOSED, OPENED, Shown
+from tools.prompts.evidence import CLOSED, OPENED, Shown, marked
 from tools.prompts.revealed import RevealedText
 from tools.prompts.written import parse_hypotheses
 from tools.records.excerpts import Excerpts, ExploreReadings
@@ -56,6 +58,9 @@ PROMPTS: dict[str, Callable[[str], ChatRequest]] = {
     "simulator-token": lambda text: simulator_token.request(text, (text, text), 1),
     "detection": lambda text: detection.request(text, [(text, " b")]),
     "fuzzing": lambda text: fuzzing.request(text, [(text, " b")], [(True, False)]),
+    "lineup": lambda text: lineup.request(text, [("A", [marked((text, " b"), (True, False))])]),
+    "maker": lambda text: maker.request(text, 4, near_misses=False),
+    "near-misses": lambda text: maker.request(text, 4, near_misses=True),
     "explainer": lambda text: explainer.request([shown(text)], [shown(text)], [shown(text)], [shown(text)], 2),
     "reviser": lambda text: reviser.request(
         [text, "b"], [RevealedText((text, "b"), (0.5, None), 3.0, True)], [shown(text)], 2

@@ -20,6 +20,8 @@ from tools.prompts import (
     detection,
     explainer,
     fuzzing,
+    lineup,
+    maker,
     reviser,
     simulator,
     simulator_last,
@@ -43,6 +45,8 @@ VALID = [
     '{"levels":[{"number":1,"level":7},{"number":2,"level":10}]}',
     '{"hypotheses":[{"explanation":"a b","form":"c","texts":[{"text":"d","level":9}]}]}',
     '{"texts":[{"text":"d","level":9},{"text":"e","level":0}]}',
+    '{"texts":[{"text":"a d","words":["d"]},{"text":"e","words":[]}]}',
+    '{"neuron":"C"}',
     '{"answers":[{"number":1,"fires":true},{"number":2,"fires":false}]}',
     '{"tool":"read","arguments":{"texts":["a"],"times":2}}',
 ]
@@ -158,6 +162,10 @@ def texts_are_usable(texts: Any) -> bool:
     return all(t.text.strip() and 0 <= t.level <= 10 and t.text.encode() for t in texts)
 
 
+def made_texts_are_usable(texts: Any) -> bool:
+    return all(t.text.strip() and t.text.encode() and all(word in t.text for word in t.words) for t in texts)
+
+
 def hypotheses_are_usable(found: Any) -> bool:
     return (
         isinstance(found, Hypotheses) and len(found.written) > 0 and found.dropped >= 0
@@ -182,6 +190,8 @@ PARSERS: dict[str, Callable[[ChatReply], bool]] = {
     "writer": lambda r: whole(writer.parse(r.text), texts_are_usable),
     "detection": lambda r: each(detection.parse(r.text, 2), 2, lambda v: isinstance(v, bool)),
     "fuzzing": lambda r: each(fuzzing.parse(r.text, 2), 2, lambda v: isinstance(v, bool)),
+    "lineup": lambda r: whole(lineup.parse(r.text, "ABC"), lambda v: v in list("ABC")),
+    "maker": lambda r: whole(maker.parse(r.text), made_texts_are_usable),
     "agent": lambda r: whole(agent.parse(r, FUNCTIONS), calls_are_usable),
 }
 

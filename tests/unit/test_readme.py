@@ -14,11 +14,13 @@ from tools.rules.clauses import Measure, Relation
 from tools.rules.language import parse, render
 from tools.rules.vocabulary import SPELLING, WORD_SPELLING
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = _BLOCK.findall(README)
 COMMANDS = [
     line.split(" > ")[0]
-    for language, block in BLOCKS
+    for language, block in [*BLOCKS, *_BLOCK.findall((ROOT / "evals" / "README.md").read_text(encoding="utf-8"))]
     if language == "sh"
     for line in block.splitlines()
     if re.match(r"(\.venv/bin/)?agent ", line)

@@ -1,12 +1,13 @@
-"""Other neurons of the same layer that fire about as often: whose explanations a matched null is made of."""
+"""Other neurons of the same layer that fire about as often: a matched null is made of their explanations, and a reader
+must tell a neuron from them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tools.evidence.neuron import MIN_THETA, THETA_SHARE
+from tools.evidence.neuron import MIN_THETA, THETA_SHARE, threshold
 from tools.evidence.scan import LayerScan, _part_values
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import DevelopmentReadings, ExploreReadings
 
 N_DRAWN = 64
 _SAMPLE_TOKENS = 16_384
@@ -16,6 +17,13 @@ _PERCENTILE = 99.9  # of a sample, where the 99.99th would hang on two tokens
 def explore_readings(scan: LayerScan, index: int) -> ExploreReadings:
     """One neuron's explore readings, and nothing of the other splits."""
     return ExploreReadings(scan.corpus.explore, _part_values(scan, "explore", index))
+
+
+def development_readings(scan: LayerScan, index: int) -> tuple[DevelopmentReadings, float]:
+    """One neuron's development readings and the value above which it fires, by its explore text as ever."""
+    explore = explore_readings(scan, index)
+    theta = threshold(explore.values[explore.excerpts.mask])
+    return DevelopmentReadings(scan.corpus.development, _part_values(scan, "development", index)), theta
 
 
 def similar_firing_rate(scan: LayerScan, index: int, rng: np.random.Generator) -> list[int]:

@@ -1,0 +1,44 @@
+"""An LLM at an endpoint as a reader or a maker of texts, within limits that a person sets."""
+
+from __future__ import annotations
+
+import argparse
+
+from tools.errors import BadInput
+from tools.llm.endpoint import Endpoint
+from tools.llm.meter import Account, Metered
+from tools.llm.prices import PRICES_VARIABLE, price_of
+from tools.llm.settings import LLMSettings, parse_spec
+from traces.console import Display
+
+
+def endpoint_of(spec: str, arguments: argparse.Namespace, display: Display) -> Metered | None:
+    """The LLM that `openai:MODEL` names, ready to be asked; None where `spec` names none.
+
+    Args:
+        spec: what was typed.
+        arguments: `llm_url`, `llm_concurrency`, `llm_timeout`, `token_field`, `max_tokens`, `max_usd`; None for the
+            default.
+        display: shows progress.
+
+    Raises:
+        BadInput: a setting cannot be used, or a limit on money cannot be kept because the price is unknown.
+        LLMNotAvailable: there is no key where one is needed.
+    """
+    model = parse_spec(spec)
+    if model is None:
+        return None
+    given = {
+        "url": arguments.llm_url, "concurrency": arguments.llm_concurrency, "timeout_s": arguments.llm_timeout,
+        "token_field": arguments.token_field,
+    }  # fmt: skip
+    endpoint = Endpoint.open(model, LLMSettings(**{name: value for name, value in given.items() if value is not None}))
+    endpoint.progress = display
+    price = price_of(endpoint.where.url, model)
+    if arguments.max_usd is not None and price is None:
+        raise BadInput(
+            f"--max-usd cannot be kept: the price of {model} at {endpoint.where.url} is unknown. Write it into a file "
+            f"and name that in {PRICES_VARIABLE} (see the README), or use --max-tokens."
+        )
+    # All of it may be spent here: there is no run whose end it must be kept for.
+    return Metered(endpoint, price, Account(arguments.max_tokens, arguments.max_usd, share=1.0))

@@ -1,0 +1,54 @@
+"""Correlations and shares as this test counts them, on scipy. Where there is no number, the answer says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, pearsonr, rankdata
+
+from evals.records import Record
+from evals.statistics import mean_interval
+from tools.records.result import Compared, Interval, Unscored
+
+Floats = NDArray[np.float64]
+
+CONSTANT = "the answer is constant"
+
+
+class Mean(Record):
+    """The mean over `n` neurons, None where there are none, and its interval, which a few neurons do not have."""
+
+    n: int
+    value: float | None
+    interval: Compared
+
+
+def mean_over(values: Iterable[float], rng: np.random.Generator) -> Mean:
+    """The mean of one value a neuron; see `evals.statistics.mean_interval` for the interval."""
+    numbers = list(values)
+    mean = round(float(np.mean(numbers)), 6) if numbers else None
+    return Mean(n=len(numbers), value=mean, interval=mean_interval(numbers, rng))
+
+
+def correlation(said: Floats, did: Floats) -> float | Unscored:
+    """Pearson correlation of what was said, [n], with what the neuron did, [n]."""
+    if len(did) < 2 or np.ptp(did) == 0:
+        return Unscored(reason="the neuron is constant on these tokens")
+    if np.ptp(said) == 0:
+        return Unscored(reason=CONSTANT)
+    return float(pearsonr(said, did).statistic)
+
+
+def rank_correlation(said: Floats, did: Floats) -> float | Unscored:
+    """The same of ranks, ties with their mean rank: what is common to neurons of any scale."""
+    return correlation(rankdata(said), rankdata(did))
+
+
+def share(hits: int, of: int) -> Compared:
+    """A share with its 95 % Wilson interval."""
+    if not of:
+        return Unscored(reason="there is nothing to count")
+    bounds = binomtest(hits, of).proportion_ci(method="wilson")
+    return Interval(value=round(hits / of, 6), low=round(float(bounds.low), 6), high=round(float(bounds.high), 6))

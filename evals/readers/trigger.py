@@ -1,0 +1,184 @@
+"""Trigger rate: of texts made from a sentence alone, how many make the neuron fire, and how many near misses do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from evals.readers.made import MadeTexts
+from evals.readers.numbers import Mean, mean_over, share
+from evals.records import Record
+from tools.bench import Bench, padded
+from tools.errors import BadInput
+from tools.records.result import Compared, Unscored
+from tools.roles import MadeText
+
+
+class TriedText(Record):
+    """A text that was read.
+
+    Attributes:
+        text: as it was made.
+        fires: whether any token goes above theta.
+        on_words: whether one of the words that the maker means does; None where it says none, or they cannot be found.
+        peak: the largest value.
+    """
+
+    text: str
+    fires: bool
+    on_words: bool | None
+    peak: float
+
+
+class Tried(Record):
+    """Texts of one sort. `unscored` counts those that could not be read, by reason, and says why there are none."""
+
+    texts: list[TriedText]
+    unscored: dict[str, int]
+
+    @property
+    def n_fire(self) -> int:
+        """How many fire."""
+        return sum(text.fires for text in self.texts)
+
+
+class Triggered(Record):
+    """A sentence on a neuron, and what became of the texts made from it."""
+
+    neuron: str
+    kind: str
+    sentence: str
+    maker: str
+    positives: Tried
+    near_misses: Tried
+
+
+class KindTriggers(Record):
+    """One kind of sentences. Shares of a neuron are averaged over neurons, and all texts together are counted too.
+
+    Attributes:
+        n_positives, n_near_misses: texts that were read.
+        fire: mean over neurons of the share of positives that fire.
+        silent: mean over neurons of the share of near misses that stay silent.
+        fire_pooled, silent_pooled: of all texts together, with Wilson intervals, as if neurons did not matter.
+        on_words: of positives whose maker says which words it means, the share that fires on one of them.
+        silent_on_words: of such near misses, the share that fires on none of them, whatever it does elsewhere.
+        unscored: texts that could not be read or made, by reason.
+    """
+
+    kind: str
+    n_neurons: int
+    n_positives: int
+    n_near_misses: int
+    fire: Mean
+    silent: Mean
+    fire_pooled: Compared
+    silent_pooled: Compared
+    on_words: Compared
+    silent_on_words: Compared
+    unscored: dict[str, int]
+
+
+class Triggers(Record):
+    """All of it. `left_out` counts runs that could not be read, by reason."""
+
+    maker: str
+    sentences: list[Triggered]
+    kinds: list[KindTriggers]
+    left_out: dict[str, int]
+
+
+def triggered(bench: Bench, neuron: str, kind: str, sentence: str, maker: str, made: MadeTexts) -> Triggered:
+    """Read the texts that were made from a sentence."""
+    return Triggered(
+        neuron=neuron, kind=kind, sentence=sentence, maker=maker, positives=tried(bench, made.positives),
+        near_misses=tried(bench, made.near_misses),
+    )  # fmt: skip
+
+
+def tried(bench: Bench, texts: Sequence[MadeText] | Unscored) -> Tried:
+    """Read texts; one that the model cannot take is counted and left out."""
+    if isinstance(texts, Unscored):
+        return Tried(texts=[], unscored={texts.reason: 1})
+    found, unscored = [], Counter[str]()
+    for text in texts:
+        one = _tried(bench, text)
+        if isinstance(one, Unscored):
+            unscored[one.reason] += 1
+        else:
+            found.append(one)
+    return Tried(texts=found, unscored=dict(unscored))
+
+
+def _tried(bench: Bench, made: MadeText) -> TriedText | Unscored:
+    subject, neuron = bench.subject, bench.evidence.neuron
+    try:
+        ids = subject.tokenizer.encode([made.text])[0]
+    except BadInput:
+        return Unscored(reason="the tokenizer cannot take it")
+    if not ids:
+        return Unscored(reason="it has no token")
+    if len(ids) > subject.n_ctx:
+        return Unscored(reason="it is longer than the model reads")
+    tokens, lengths = padded([tuple(ids)])
+    values = subject.neuron_values(subject.mlp_input(tokens, lengths, neuron.layer), neuron.layer, neuron.index)[0]
+    above = values > bench.evidence.theta
+    meant = _tokens_of(bench, made, ids)
+    return TriedText(
+        text=made.text, fires=bool(above.any()), on_words=None if meant is None else bool(above[meant].any()),
+        peak=round(float(values.max()), 5),
+    )  # fmt: skip
+
+
+def _tokens_of(bench: Bench, made: MadeText, ids: list[int]) -> list[int] | None:
+    """The tokens of the words that are meant, wherever they stand; None where none are, or cannot be found."""
+    decode = bench.subject.tokenizer.decode
+    if not made.words or decode(ids) != made.text:
+        return None
+    ends = [len(decode(ids[: k + 1])) for k in range(len(ids))]
+    starts = [0, *ends[:-1]]
+    spans = []
+    for word in made.words:
+        at = made.text.find(word)
+        while at >= 0:
+            spans.append((at, at + len(word)))
+            at = made.text.find(word, at + 1)
+    return [
+        k
+        for k, (start, end) in enumerate(zip(starts, ends, strict=True))
+        if any(start < stop and begin < end for begin, stop in spans)
+    ] or None
+
+
+def summed(sentences: Sequence[Triggered], maker: str, left_out: dict[str, int], rng: np.random.Generator) -> Triggers:
+    """Shares by kind, in the order in which kinds come first."""
+    kinds = [
+        _summary(kind, [one for one in sentences if one.kind == kind], rng)
+        for kind in dict.fromkeys(one.kind for one in sentences)
+    ]
+    return Triggers(maker=maker, sentences=list(sentences), kinds=kinds, left_out=left_out)
+
+
+def _summary(kind: str, own: Sequence[Triggered], rng: np.random.Generator) -> KindTriggers:
+    positives = [one.positives for one in own if one.positives.texts]
+    near = [one.near_misses for one in own if one.near_misses.texts]
+    n_positives, n_near = (sum(len(tried.texts) for tried in part) for part in (positives, near))
+    fired, near_fired = (sum(tried.n_fire for tried in part) for part in (positives, near))
+    meant, near_meant = (
+        [text.on_words for tried in part for text in tried.texts if text.on_words is not None]
+        for part in (positives, near)
+    )
+    unscored: Counter[str] = Counter()
+    for one in own:
+        unscored.update(one.positives.unscored)
+        unscored.update(one.near_misses.unscored)
+    return KindTriggers(
+        kind=kind, n_neurons=len(own), n_positives=n_positives, n_near_misses=n_near,
+        fire=mean_over((tried.n_fire / len(tried.texts) for tried in positives), rng),
+        silent=mean_over((1 - tried.n_fire / len(tried.texts) for tried in near), rng),
+        fire_pooled=share(fired, n_positives), silent_pooled=share(n_near - near_fired, n_near),
+        on_words=share(sum(meant), len(meant)),
+        silent_on_words=share(len(near_meant) - sum(near_meant), len(near_meant)), unscored=dict(unscored),
+    )  # fmt: skip

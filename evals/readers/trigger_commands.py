@@ -1,0 +1,77 @@
+"""`agent eval readers trigger` and `trigger-packet`: texts made from the sentence alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from agent.commands.output import progress, say, say_json, width
+from agent.shelf import Shelf
+from evals.readers import tables
+from evals.readers.made import FromMaker, TextSource, write_for_writers, written_texts
+from evals.readers.opened import benches, llm_of
+from evals.readers.runs import bench_of, finished_runs
+from evals.readers.sentences import read_sentences, sentences_on
+from evals.readers.trigger import summed, triggered
+from tools.free_text.maker import FreeTextMaker
+from traces.console import Display
+from traces.text import visible
+
+
+def trigger(arguments: argparse.Namespace) -> None:
+    """Print how many texts made from each sentence fire.
+
+    Args:
+        arguments: `runs`, `runs_dir`, `maker`, `texts`, `also`, `sentences`, `seed`, the options of
+            `evals.readers.endpoints.endpoint_of`, `json`, `quiet`.
+    """
+    found = finished_runs(arguments.runs, arguments.runs_dir)
+    sentences = []
+    with progress(quiet=arguments.quiet) as display:
+        source = _source(arguments, display)
+        for run, bench, rng, each in benches(found.runs, arguments, display):
+            display.note(f"{run.name}: texts by {source.name}")
+            sentences += [
+                triggered(bench, run.name, one.kind, one.text, source.name, source.texts(run.name, one, rng))
+                for one in each
+            ]
+    summary = summed(sentences, source.name, found.left_out, np.random.default_rng(0))
+    if arguments.json:
+        say_json(summary.model_dump(mode="json"))
+        return
+    say(tables.triggers_screen(summary, width=width()))
+
+
+def trigger_packet(arguments: argparse.Namespace) -> None:
+    """Write what somebody who makes texts gets.
+
+    Args:
+        arguments: `runs`, `runs_dir`, `out`, `also`, `sentences`, `seed`, `quiet`.
+    """
+    files = read_sentences(arguments.sentences)
+    found = finished_runs(arguments.runs, arguments.runs_dir)
+    with progress(quiet=arguments.quiet) as display:
+        shelf = Shelf()
+        sentences = [
+            (run.name, one)
+            for run in found.runs
+            for one in sentences_on(run, bench_of(run, shelf, display) if "list" in arguments.also else None, files)
+        ]
+    write_for_writers(Path(arguments.out), sentences)
+    say(
+        f"{len(sentences)} sentences written to {visible(arguments.out)}, for somebody to write texts from.\n"
+        f"With the texts in it: agent eval readers trigger RUN... --maker {visible(arguments.out)}"
+    )
+
+
+def _source(arguments: argparse.Namespace, display: Display) -> TextSource:
+    """Who makes texts.
+
+    Raises:
+        BadInput: `--maker` names nobody.
+    """
+    if arguments.maker.endswith(".json"):
+        return written_texts(Path(arguments.maker))
+    return FromMaker(FreeTextMaker(llm_of(arguments.maker, "--maker", arguments, display)), arguments.texts)
