@@ -1,0 +1,235 @@
+"""Texts as people read them: whole words are put in, taken out and cut off, and what comes of it is tokenised anew.
+
+A text that an experiment reads must be one: what its tokens decode to encodes to the same tokens again. Where a piece
+is cut out of a word, what is left is no word, and a rule that is learnt from it is about nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.concepts.words import TokenText, Word, words_of
+from tools.errors import BadInput
+from tools.subject.protocol import Tokenizer
+
+Tokens = tuple[int, ...]
+
+CONTEXT = 4
+"""Words before a word that make it another experiment: the same word after the same four words is the same one."""
+
+_CLITIC = re.compile(r"['’](?:s|re|ve|ll|d|m)(?![^\W_])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that is told by its tokens and by its characters.
+
+    Attributes:
+        tokens: their ids; what `text` encodes to.
+        text: what they decode to.
+        words: with their places in `text`, and the first and last token of each.
+    """
+
+    tokens: Tokens
+    text: str
+    words: tuple[Word, ...]
+
+    @property
+    def ends_with_word(self) -> bool:
+        """Whether the last word is the end of the text."""
+        return bool(self.words) and self.words[-1].end == len(self.text)
+
+    def around(self, at: int) -> tuple[str, ...]:
+        """A word and the four before it."""
+        return tuple(word.text for word in self.words[max(0, at - CONTEXT) : at + 1])
+
+    @property
+    def ending(self) -> tuple[str, ...]:
+        """The last word and the four before it, which tell what is asked; of a text that ends otherwise, also its
+        end."""
+        last = self.words[-1].end if self.words else 0
+        return (*self.around(len(self.words) - 1), *([self.text[last:]] if last < len(self.text) else []))
+
+    def starts_sentence(self, at: int) -> bool:
+        """Whether a word is the first of a sentence or of a line."""
+        if at == 0:
+            return True
+        before = self.words[at - 1]
+        between = self.text[before.end : self.words[at].start]
+        return "\n" in between or (before.text in (".", "!", "?") and bool(between))
+
+
+class Texts:
+    """A model's texts.
+
+    Args:
+        strings: of its tokens.
+        tokenizer: the model's.
+        width: the most tokens that a text may have.
+    """
+
+    def __init__(self, strings: Sequence[str], tokenizer: Tokenizer, width: int) -> None:
+        self._strings = strings
+        self._tokenizer = tokenizer
+        self.width = width
+
+    def read(self, texts: Sequence[Tokens]) -> list[Text | None]:
+        """Each as a text; None where it is none: it holds a part of a character, or encodes to other tokens."""
+        said = [self._tokenizer.decode(list(tokens)) for tokens in texts]
+        return [
+            None if again != tokens else self._told(tokens, text)
+            for tokens, text, again in zip(texts, said, self._encoded(said), strict=True)
+        ]
+
+    def encode(self, texts: Sequence[str]) -> list[Text | None]:
+        """Texts of characters; None where one is empty, too long, or is read back as another."""
+        found = self._encoded(texts)
+        fit = [tokens if tokens and len(tokens) <= self.width else None for tokens in found]
+        return [
+            None if tokens is None or self._tokenizer.decode(list(tokens)).lstrip(" ") != text.lstrip(" ")
+            else self._told(tokens, text)
+            for tokens, text in zip(fit, texts, strict=True)
+        ]  # fmt: skip
+
+    def with_word(self, edits: Sequence[tuple[Text, int, str | None]]) -> list[Text | None]:
+        """Texts with one word put in the place of another, or, for None, left out with the space before it.
+
+        None where the change would touch other words, as where two words become one.
+        """
+        return self._checked([_changed(*edit) for edit in edits])
+
+    def from_word(self, text: Text, at: int) -> Text | None:
+        """A text from one of its words on, with the space before it; None where that is no text."""
+        start = text.words[at].start
+        begin = start - 1 if start and text.text[start - 1] == " " else start
+        [found] = self._checked([(text.text[begin:], [word.text for word in text.words[at:]])])
+        return found
+
+    def cut(self, cuts: Sequence[tuple[NDArray[np.int32], int]]) -> list[Text | None]:
+        """The beginnings of excerpts, as (the excerpt's tokens, how many are kept); None where that is no text.
+
+        What stands before the first word that is surely whole is left out where the text is none with it.
+        """
+        kept = [tuple(tokens[:n].tolist()) for tokens, n in cuts]
+        out = self.read(kept)
+        missing = [i for i, text in enumerate(out) if text is None]
+        shorter = [kept[i][self._whole_from(kept[i]) :] for i in missing]
+        for i, tokens, text in zip(missing, shorter, self.read(shorter), strict=True):
+            out[i] = text if tokens else None
+        return out
+
+    def _whole_from(self, tokens: Tokens) -> int:
+        """The first token that begins a word after a space, or all of them."""
+        return next((i for i, token in enumerate(tokens) if i and self._strings[token][:1] == " "), len(tokens))
+
+    def ends_of(self, texts: Sequence[str]) -> list[Text | None]:
+        """Texts of characters, the ends of those that are too long; None as in `encode`."""
+        tokens = [ids if ids is None or len(ids) <= self.width else self._end_of(ids) for ids in self._encoded(texts)]
+        known = [i for i, ids in enumerate(tokens) if ids]
+        out: list[Text | None] = [None] * len(texts)
+        for i, found in zip(known, self.read([tokens[i] or () for i in known]), strict=True):
+            out[i] = found
+        return out
+
+    def _end_of(self, tokens: Tokens) -> Tokens:
+        end = tokens[-self.width :]
+        return end[self._whole_from(end) :]
+
+    def _checked(self, wanted: Sequence[tuple[str, list[str]]]) -> list[Text | None]:
+        """Those that have the words that they should have."""
+        good = [i for i, (text, words) in enumerate(wanted) if [w.text for w in words_of([text])] == words]
+        out: list[Text | None] = [None] * len(wanted)
+        for i, found in zip(good, self.encode([wanted[i][0] for i in good]), strict=True):
+            out[i] = found
+        return out
+
+    def _encoded(self, texts: Sequence[str]) -> list[Tokens | None]:
+        try:
+            return [tuple(ids) for ids in self._tokenizer.encode(list(texts))] if texts else []
+        except BadInput:
+            out: list[Tokens | None] = []
+            for text in texts:
+                try:
+                    out.append(tuple(self._tokenizer.encode([text])[0]))
+                except BadInput:  # characters that this model has no token for
+                    out.append(None)
+            return out
+
+    def _told(self, tokens: Tokens, text: str) -> Text | None:
+        """A text with its words; None where the strings of its tokens are not the text, as with bytes of characters."""
+        joined = TokenText([self._strings[token] for token in tokens])
+        if joined.text.strip() != text.strip() or "\ufffd" in text:
+            return None
+        moved = len(text) - len(text.lstrip()) - (len(joined.text) - len(joined.text.lstrip()))
+        words = joined.words()
+        if moved:  # a decoder leaves out the space before the first word
+            words = [Word(w.text, w.first, w.last, w.start + moved, w.end + moved) for w in words]
+        return Text(tokens, text, tuple(words))
+
+    def ends_words(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether a text that is cut after each token ends with a whole word, as far as the next token tells,
+        [n, pos]; the end of a text that was cut there may be the middle of a word."""
+        shown = np.maximum(tokens, 0)
+        goes_on, is_open = self._goes_on[shown], self._is_open[shown]
+        inside = np.zeros(tokens.shape, dtype=bool)
+        same = goes_on[:, 1:] & is_open[:, :-1]
+        humps = self._starts_hump[shown][:, 1:] & self._ends_lower[shown][:, :-1]
+        inside[:, :-1] = same & ~humps & (tokens[:, 1:] >= 0)
+        lengths = (tokens >= 0).sum(1)
+        rows = np.flatnonzero(lengths)
+        inside[rows, lengths[rows] - 1] = is_open[rows, lengths[rows] - 1]
+        return ~inside & (tokens >= 0)
+
+    @cached_property
+    def _goes_on(self) -> NDArray[np.bool_]:
+        """Tokens that go on with a word that has begun."""
+        return np.array([_goes_on(string) for string in self._strings])
+
+    @cached_property
+    def _is_open(self) -> NDArray[np.bool_]:
+        """Tokens after which a word may go on."""
+        return np.array([string[-1:].isalnum() or string.startswith("\\x") for string in self._strings])
+
+    @cached_property
+    def _starts_hump(self) -> NDArray[np.bool_]:
+        return np.array([string[:1].isupper() for string in self._strings])
+
+    @cached_property
+    def _ends_lower(self) -> NDArray[np.bool_]:
+        return np.array([string[-1:].islower() for string in self._strings])
+
+
+def _goes_on(string: str) -> bool:
+    if string[:1] in ("'", "’"):
+        return string[1:2].isalpha() and not _CLITIC.match(string)
+    return string[:1].isalnum() or string.startswith("\\x")
+
+
+def _changed(text: Text, at: int, word: str | None) -> tuple[str, list[str]]:
+    """What a text becomes, and the words that it should have then."""
+    place, words = text.words[at], [word.text for word in text.words]
+    if word is not None:
+        return text.text[: place.start] + word + text.text[place.end :], [*words[:at], word, *words[at + 1 :]]
+    start, end = place.start, place.end
+    if start and text.text[start - 1] == " ":
+        start -= 1
+    elif not start and text.text[end : end + 1] == " ":
+        end += 1
+    return text.text[:start] + text.text[end:], [*words[:at], *words[at + 1 :]]
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is exactly one word."""
+    found = words_of([text]) if text else []
+    return len(found) == 1 and found[0].text == text
+
+
+def is_spelled(word: str) -> bool:
+    """Whether a word has letters or digits, and is no mark of punctuation."""
+    return any(character.isalnum() for character in word)
