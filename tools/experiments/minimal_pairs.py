@@ -23,9 +23,7 @@ def minimal_pairs(setting: Setting, rng: np.random.Generator) -> list[Candidate]
     wanted: list[tuple[Carrier, int, str | None, str]] = []
     for carrier in setting.carriers:
         words, last = carrier.text.words, carrier.last
-        near = setting.words.near(
-            carrier.text.tokens[words[last].first : words[last].last + 1], carrier.word, N_NEIGHBOURS
-        )
+        near = setting.words.near(setting.texts.tokens_of(carrier.text, last), carrier.word, N_NEIGHBOURS)
         others = [*rng.permutation(near)[:2].tolist(), *setting.words.silent(carrier.word, 1, rng)]
         wanted += [
             (carrier, last, word, f"swap {quote(carrier.word)} for {quote(word)}")

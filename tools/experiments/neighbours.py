@@ -52,7 +52,7 @@ def neighbours(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
     wanted: list[tuple[Carrier, int, str | None, str]] = []
     for carrier, at in places:
         word = carrier.text.words[at]
-        near = setting.words.near(carrier.text.tokens[word.first : word.last + 1], word.text, N_NEIGHBOURS)
+        near = setting.words.near(setting.texts.tokens_of(carrier.text, at), word.text, N_NEIGHBOURS)
         where = "" if at == carrier.last else f", {carrier.last - at} back"
         for other in rng.permutation(near)[:N_EACH].tolist():
             purpose = f"{quote(other)}, a neighbour of {quote(word.text)}{where}"

@@ -10,7 +10,7 @@ import numpy as np
 from tools.bench import padded
 from tools.experiments.candidates import TIE, Candidate, Setting
 from tools.experiments.carriers import Carrier
-from tools.experiments.texts import Tokens
+from tools.experiments.texts import Texts, Tokens
 from tools.rules.language import quote
 
 N_TEXTS, N_TOKENS = 8, 24
@@ -33,8 +33,9 @@ def sampled(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
     carriers = [carrier for carrier in setting.carriers if carrier.last > 1]
     if carriers:
         carrier = carriers[int(rng.integers(len(carriers)))]
-        purpose = f"sampled where {quote(carrier.word)} fired"
-        prompts.append((_beginning(carrier), purpose, carrier.name))
+        before = _beginning(carrier, setting.texts)
+        if before:
+            prompts.append((before, f"sampled where {quote(carrier.word)} fired", carrier.name))
     if setting.named:
         word = setting.named[int(rng.integers(len(setting.named)))]
         [text] = setting.texts.encode([f" {word}"])
@@ -63,11 +64,18 @@ def sampled(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
     return list(out.values())
 
 
-def _beginning(carrier: Carrier) -> Tokens:
-    """The words right before the last one of a carrier, as many as make a short prompt."""
-    words, end = carrier.text.words, carrier.text.words[-1].first
-    first = next(w.first for w in words if w.first >= end - PROMPT_TOKENS)
-    return carrier.text.tokens[first:end]
+def _beginning(carrier: Carrier, texts: Texts) -> Tokens:
+    """The words right before the last one of a carrier, as many as make a short prompt; none where they cannot be had
+    alone."""
+    end = carrier.text.words[-1].start
+    spaced = carrier.text.text[:end].rstrip(" ")
+    starts = [
+        w.start - (carrier.text.text[w.start - 1 : w.start] == " ") for w in carrier.text.words[-PROMPT_TOKENS:-1]
+    ]
+    for found in texts.encode([spaced[start:] for start in starts]):
+        if found is not None and len(found.tokens) <= PROMPT_TOKENS:
+            return found.tokens
+    return ()
 
 
 def _name(text: Tokens) -> str:

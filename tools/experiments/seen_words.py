@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -52,8 +52,13 @@ class SeenWords:
 
     def commonest(self, like: str) -> str | None:
         """The commonest word; of marks of punctuation, where `like` is one. Another one than `like` itself."""
-        alike = ((n, word) for word, n in self._counts.items() if is_spelled(word) == is_spelled(like) and word != like)
-        return max(alike, default=(0, None))[1]
+        return next((word for word in self._commonest[is_spelled(like)] if word != like), None)
+
+    @cached_property
+    def _commonest(self) -> dict[bool, list[str]]:
+        """The two commonest of each kind."""
+        order = [word for word, _ in self._counts.most_common()]
+        return {kind: [word for word in order if is_spelled(word) == kind][:2] for kind in (False, True)}
 
     def silent(self, like: str, n: int, rng: np.random.Generator) -> list[str]:
         """Some words, as often as they stand where the neuron is silent; marks of punctuation where `like` is one.
@@ -72,13 +77,13 @@ class SeenWords:
             out[kind] = words, counts / max(counts.sum(), 1)
         return out
 
-    def near(self, tokens: Iterable[int], but: str, n: int) -> list[str]:
+    def near(self, tokens: Sequence[int], but: str, n: int) -> list[str]:
         """The `n` words that are nearest in the subject's embedding to a word that is cut into `tokens`, nearest first.
 
         Only words that are one token have a place there. `but` is no neighbour of itself.
         """
         words, directions = self._placed
-        if not words:
+        if not words or not tokens:
             return []
         towards = self._vocabulary.directions[list(tokens)].mean(0)
         order = np.argsort(-(directions @ towards), kind="stable")[: n + 1]

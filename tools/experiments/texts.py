@@ -33,7 +33,7 @@ class Text:
     Attributes:
         tokens: their ids; what `text` encodes to.
         text: what they decode to.
-        words: with their places in `text`, and the first and last token of each.
+        words: with their places in `text`; which tokens they are, `Texts.tokens_of` tells.
     """
 
     tokens: Tokens
@@ -83,19 +83,26 @@ class Texts:
         """Each as a text; None where it is none: it holds a part of a character, or encodes to other tokens."""
         said = [self._tokenizer.decode(list(tokens)) for tokens in texts]
         return [
-            None if again != tokens else self._told(tokens, text)
+            None if again != tokens or not text else Text(tokens, text, tuple(words_of([text])))
             for tokens, text, again in zip(texts, said, self._encoded(said), strict=True)
         ]
 
     def encode(self, texts: Sequence[str]) -> list[Text | None]:
         """Texts of characters; None where one is empty, too long, or is read back as another."""
-        found = self._encoded(texts)
-        fit = [tokens if tokens and len(tokens) <= self.width else None for tokens in found]
+        return self._spelled([(text, words_of([text])) for text in texts])
+
+    def _spelled(self, texts: Sequence[tuple[str, list[Word]]]) -> list[Text | None]:
+        found = self._encoded([text for text, _ in texts])
         return [
-            None if tokens is None or self._tokenizer.decode(list(tokens)).lstrip(" ") != text.lstrip(" ")
-            else self._told(tokens, text)
-            for tokens, text in zip(fit, texts, strict=True)
-        ]  # fmt: skip
+            Text(tokens, text, tuple(words))
+            if tokens and len(tokens) <= self.width and self._is_read_back(tokens, text)
+            else None
+            for tokens, (text, words) in zip(found, texts, strict=True)
+        ]
+
+    def _is_read_back(self, tokens: Tokens, text: str) -> bool:
+        # Some decoders leave out the space before the first word.
+        return self._tokenizer.decode(list(tokens)).lstrip(" ") == text.lstrip(" ")
 
     def with_word(self, edits: Sequence[tuple[Text, int, str | None]]) -> list[Text | None]:
         """Texts with one word put in the place of another, or, for None, left out with the space before it.
@@ -143,10 +150,11 @@ class Texts:
 
     def _checked(self, wanted: Sequence[tuple[str, list[str]]]) -> list[Text | None]:
         """Those that have the words that they should have."""
-        good = [i for i, (text, words) in enumerate(wanted) if [w.text for w in words_of([text])] == words]
+        found = [words_of([text]) for text, _ in wanted]
+        good = [i for i, (_, words) in enumerate(wanted) if [word.text for word in found[i]] == words]
         out: list[Text | None] = [None] * len(wanted)
-        for i, found in zip(good, self.encode([wanted[i][0] for i in good]), strict=True):
-            out[i] = found
+        for i, text in zip(good, self._spelled([(wanted[i][0], found[i]) for i in good]), strict=True):
+            out[i] = text
         return out
 
     def _encoded(self, texts: Sequence[str]) -> list[Tokens | None]:
@@ -161,16 +169,12 @@ class Texts:
                     out.append(None)
             return out
 
-    def _told(self, tokens: Tokens, text: str) -> Text | None:
-        """A text with its words; None where the strings of its tokens are not the text, as with bytes of characters."""
-        joined = TokenText([self._strings[token] for token in tokens])
-        if joined.text.strip() != text.strip() or "\ufffd" in text:
-            return None
-        moved = len(text) - len(text.lstrip()) - (len(joined.text) - len(joined.text.lstrip()))
-        words = joined.words()
-        if moved:  # a decoder leaves out the space before the first word
-            words = [Word(w.text, w.first, w.last, w.start + moved, w.end + moved) for w in words]
-        return Text(tokens, text, tuple(words))
+    def tokens_of(self, text: Text, at: int) -> Tokens:
+        """The tokens of one word of a text; those that it shares with a neighbour too."""
+        words = TokenText([self._strings[token] for token in text.tokens]).words()
+        if len(words) != len(text.words):  # the strings of its tokens are not the text, as where a decoder changes it
+            return text.tokens[-1:] if at == len(text.words) - 1 else ()
+        return text.tokens[words[at].first : words[at].last + 1]
 
     def ends_words(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether a text that is cut after each token ends with a whole word, as far as the next token tells,
