@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Tokens = tuple[int, ...]
 
+_DEVELOPMENT_SEED = 17
+
 
 def texts_sha256(texts: list[Tokens]) -> str:
     """SHA-256 (hex) over a list of token texts."""
@@ -130,8 +132,9 @@ class Bench:
 
     @cached_property
     def development(self) -> StratifiedSample:
-        """The development excerpts that every score of the run is measured on."""
-        rng = np.random.default_rng([self.seed, 0, 1])
+        """The development excerpts that every score of a run is measured on; the same in all runs of a neuron."""
+        neuron = self.evidence.neuron
+        rng = np.random.default_rng([neuron.layer, neuron.index, _DEVELOPMENT_SEED])
         return scoring_sample(self.evidence.development, self.stratum_of(len(self.evidence.development)), rng)
 
     @cached_property

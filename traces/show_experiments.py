@@ -62,7 +62,7 @@ def _counted(this: Round, width: int) -> Iterator[str]:
         return
     listed = ", ".join(f"{name} {n}" for name, n in Counter(t.experiment.generator for t in tests).most_common())
     read = [trial for trial in tests if trial.fired is not None]
-    changed = " with one token changed" if _is_fixed(this) and any(trial.change for trial in tests) else ""
+    changed = " with one word changed" if _is_fixed(this) and any(trial.change for trial in tests) else ""
     fired = sum(bool(trial.fired) for trial in read)
     yield from wrapped(f"{len(tests)} experiments{changed} ({listed}); {len(read)} read, {fired} fired", width)
 
