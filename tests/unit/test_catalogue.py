@@ -35,8 +35,8 @@ from tools.toolbox import Toolbox, ToolFailed, units_of
 N_TOKENS, D_MODEL, D_MLP = 300, 12, 24
 QUOTAS = {name: n for name, n in Quotas().by_generator().items() if n}
 PLANTED = [3, 4, 5]
-TRUTH = "Fires on `w3`, `w4`, `w5` (10)."
-WRONG = "Fires on `w100`, `w101` (10)."
+TRUTH = "Fires on `␣w3`, `␣w4`, `␣w5` (10)."
+WRONG = "Fires on `␣w100`, `␣w101` (10)."
 NEVER = "Never fires."
 
 
@@ -50,7 +50,7 @@ class Words:
         return " ".join(f"w{i}" for i in ids)
 
     def token_strings(self):
-        return [f"w{i}" for i in range(N_TOKENS)]
+        return [f" w{i}" for i in range(N_TOKENS)]
 
 
 class Planted:
@@ -161,7 +161,7 @@ def test_gather(box, bench):
 def test_the_lookup_names_the_planted_tokens(box):
     (lookup,) = box.call("lookup", Propose()).proposals
     assert lookup.form == "token-lookup-30"
-    assert set(PLANTED) <= {int(word) for word in lookup.sentence.split("(10)")[0].replace("`w", "").replace("`", "")
+    assert set(PLANTED) <= {int(word) for word in lookup.sentence.split("(10)")[0].replace("`␣w", "").replace("`", "")
                             .removeprefix("Fires on ").replace(",", " ").split()}  # fmt: skip
 
 
@@ -352,7 +352,7 @@ def test_sizes(box):
 
 
 def test_search_shows_text_and_nothing_of_the_neuron(box, bench):
-    found = box.call("search_corpus", Search(sentence="Fires on `w3` (4).", n=5)).texts
+    found = box.call("search_corpus", Search(sentence="Fires on `␣w3` (4).", n=5)).texts
     probe = {tuple(t[t >= 0]) for t in bench.evidence.probe.tokens}
     assert len(found) == 5
     for text in found:
@@ -365,7 +365,7 @@ def test_search_shows_text_and_nothing_of_the_neuron(box, bench):
 
 def test_simulate(box):
     made = box.call("simulate", Simulate(sentence=TRUTH, texts=["w1 w3", "w4"]))
-    assert made.tokens == [["w1", "w3"], ["w4"]]
+    assert made.tokens == [[" w1", " w3"], [" w4"]]
     assert made.levels == [[0, 10], [10]]
     for bad in ("verbs", "Fires on `x` (3)."):
         with pytest.raises(ToolFailed):
@@ -422,7 +422,7 @@ def test_revising_uses_what_was_revealed(box, bench):
 
 def test_a_sentence_is_checked_before_a_run(bench):
     bench.check_sentence(TRUTH)
-    for bad in ("verbs", "Fires on `w999` (3)."):
+    for bad in ("verbs", "Fires on `␣w999` (3)."):
         with pytest.raises(BadInput):
             bench.check_sentence(bad)
 

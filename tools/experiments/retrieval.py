@@ -11,6 +11,9 @@ from tools.experiments.candidates import TIE, Candidate, Setting, nearest
 
 N_RETRIEVED = 64
 N_LIKE = 6
+MIN_WHOLE = 8
+"""Texts that can be cut after a word; with fewer, rivals speak of something within words."""
+
 _LIKENESS_OF_NEIGHBOURS = 0.8
 
 CLAIMED = "the leading rival says that it fires, drawn among all such"
@@ -62,15 +65,16 @@ def _cuts(
     setting: Setting, scores: NDArray[np.float64], generator: str, why: str, rng: np.random.Generator
 ) -> list[Candidate]:
     """Of the texts with the highest scores (random order among equals), each cut where its score is highest: after a
-    whole word, or where no such place has a score, wherever it has one."""
+    whole word, or, where hardly any such place has a score, wherever one has."""
     probe = setting.probe
     masked = np.where(probe.mask & (scores > 0), scores + TIE * rng.random(scores.shape), 0)
     at_ends = np.where(setting.texts.ends_words(probe.tokens), masked, 0)
-    masked = np.where((at_ends.max(1, initial=0) > 0)[:, None], at_ends, masked)
+    whole = int((at_ends.max(1, initial=0) > 0).sum()) >= min(MIN_WHOLE, int((masked.max(1, initial=0) > 0).sum()))
+    masked = at_ends if whole else masked
     best = masked.argmax(1) if masked.shape[1] else np.zeros(len(probe), np.int64)
     peak = masked[np.arange(len(probe)), best]
     rows = [row for row in np.argsort(-peak, kind="stable")[:N_RETRIEVED].tolist() if peak[row] > 0]
-    found = setting.texts.cut([(probe.tokens[row, : probe.lengths[row]], int(best[row]) + 1) for row in rows])
+    found = setting.texts.cut([(probe.tokens[row, : probe.lengths[row]], int(best[row]) + 1) for row in rows], whole)
     return [
         Candidate(text.tokens, generator, why, f"probe-{int(probe.ids[row])}", (text.ending,))
         for row, text in zip(rows, found, strict=True)

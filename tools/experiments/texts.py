@@ -23,6 +23,9 @@ Tokens = tuple[int, ...]
 CONTEXT = 4
 """Words before a word that make it another experiment: the same word after the same four words is the same one."""
 
+_STRAY = "\ufffd"
+"""Stands for a part of a character."""
+
 _CLITIC = re.compile(r"['’](?:s|re|ve|ll|d|m)(?![^\W_])", re.IGNORECASE)
 
 
@@ -83,7 +86,7 @@ class Texts:
         """Each as a text; None where it is none: it holds a part of a character, or encodes to other tokens."""
         said = [self._tokenizer.decode(list(tokens)) for tokens in texts]
         return [
-            None if again != tokens or not text else Text(tokens, text, tuple(words_of([text])))
+            None if again != tokens or not text or _STRAY in text else Text(tokens, text, tuple(words_of([text])))
             for tokens, text, again in zip(texts, said, self._encoded(said), strict=True)
         ]
 
@@ -94,15 +97,16 @@ class Texts:
     def _spelled(self, texts: Sequence[tuple[str, list[Word]]]) -> list[Text | None]:
         found = self._encoded([text for text, _ in texts])
         return [
-            Text(tokens, text, tuple(words))
-            if tokens and len(tokens) <= self.width and self._is_read_back(tokens, text)
-            else None
+            self._read_back(tokens, text, words) if tokens and len(tokens) <= self.width else None
             for tokens, (text, words) in zip(found, texts, strict=True)
         ]
 
-    def _is_read_back(self, tokens: Tokens, text: str) -> bool:
+    def _read_back(self, tokens: Tokens, text: str, words: list[Word]) -> Text | None:
+        again = self._tokenizer.decode(list(tokens))
+        if again == text:
+            return None if _STRAY in text else Text(tokens, text, tuple(words))
         # Some decoders leave out the space before the first word.
-        return self._tokenizer.decode(list(tokens)).lstrip(" ") == text.lstrip(" ")
+        return self.read([tokens])[0] if again.lstrip(" ") == text.lstrip(" ") else None
 
     def with_word(self, edits: Sequence[tuple[Text, int, str | None]]) -> list[Text | None]:
         """Texts with one word put in the place of another, or, for None, left out with the space before it.
@@ -118,8 +122,9 @@ class Texts:
         [found] = self._checked([(text.text[begin:], [word.text for word in text.words[at:]])])
         return found
 
-    def cut(self, cuts: Sequence[tuple[NDArray[np.int32], int]]) -> list[Text | None]:
-        """The beginnings of excerpts, as (the excerpt's tokens, how many are kept); None where that is no text.
+    def cut(self, cuts: Sequence[tuple[NDArray[np.int32], int]], whole: bool) -> list[Text | None]:
+        """The beginnings of excerpts, as (the excerpt's tokens, how many are kept); None where that is no text, or,
+        when only `whole` words will do, where it ends in the middle of one.
 
         What stands before the first word that is surely whole is left out where the text is none with it.
         """
@@ -129,7 +134,14 @@ class Texts:
         shorter = [kept[i][self._whole_from(kept[i]) :] for i in missing]
         for i, tokens, text in zip(missing, shorter, self.read(shorter), strict=True):
             out[i] = text if tokens else None
-        return out
+        return [
+            None if whole and self._is_inside_a_word(tokens, n) else text
+            for (tokens, n), text in zip(cuts, out, strict=True)
+        ]
+
+    def _is_inside_a_word(self, tokens: NDArray[np.int32], n: int) -> bool:
+        """Whether the excerpt goes on with the word in which its first `n` tokens end."""
+        return any(word.first < n <= word.last for word in words_of([self._strings[t] for t in tokens.tolist()]))
 
     def _whole_from(self, tokens: Tokens) -> int:
         """The first token that begins a word after a space, or all of them."""
