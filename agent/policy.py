@@ -113,8 +113,10 @@ def to_drop(
 ) -> list[tuple[str, str]]:
     """Rivals to drop, each with the reason; those in `kept` always compete.
 
-    A rival goes when it has no development score though another has one, when it is at the floor of belief and its
-    development interval lies below the best one's, or when there are more than eight and its score is the lowest.
+    A rival goes when it is at the floor of belief and its development interval lies below the best one's, or when there
+    are more than eight and its score is the lowest. One without a development score, as too little text was there to
+    tell, stays until experiments have spoken against it: when it is at the floor, or believed less than the average
+    among more than eight.
     `merits` are what scores on different excerpts are compared by; intervals are only compared on as many.
     """
     scored = {name: score for name, score in scores.items() if isinstance(score, ScoreValue)}
@@ -133,8 +135,11 @@ def to_drop(
         if score is best:
             continue
         if isinstance(score, Unscored):
-            out.append((name, f"no development score: {score.reason}"))
-        elif beliefs[name] <= 1.5 * FLOOR and score.high < best.low and score.n_excerpts == best.n_excerpts:
+            if beliefs[name] <= 1.5 * FLOOR or (alive > MOST_ALIVE and beliefs[name] < 1 / len(beliefs)):
+                out.append((name, f"experiments spoke against it, and it has no development score: {score.reason}"))
+                alive -= 1
+            continue
+        if beliefs[name] <= 1.5 * FLOOR and score.high < best.low and score.n_excerpts == best.n_excerpts:
             out.append((name, "refuted by experiments and below the best on development text"))
         elif alive > MOST_ALIVE:
             out.append((name, f"the lowest development score of more than {MOST_ALIVE} rivals"))

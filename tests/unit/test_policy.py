@@ -70,11 +70,20 @@ def test_the_best_on_development_text_stays_whatever_experiments_say() -> None:
     assert to_drop({"H1": FLOOR, "H2": 0.9}, {"H1": score(0.9), "H2": score(0.1)}, KEPT) == []
 
 
-def test_a_rival_without_a_score_goes_once_another_has_one() -> None:
+def test_a_rival_without_a_score_stays_until_experiments_spoke_against_it() -> None:
     beliefs = {"base-rate": 0.2, "H1": 0.6, "H2": 0.2}
     scores = {"base-rate": NOT, "H1": score(0.5), "H2": NOT}
-    assert to_drop(beliefs, scores, KEPT) == [("H2", "no development score: constant")]
-    assert to_drop(beliefs, dict.fromkeys(beliefs, NOT), KEPT) == []
+    assert to_drop(beliefs, scores, KEPT) == []
+    why = "experiments spoke against it, and it has no development score: constant"
+    assert to_drop(beliefs | {"H2": FLOOR}, scores, KEPT) == [("H2", why)]
+    assert to_drop(beliefs | {"H2": FLOOR}, dict.fromkeys(beliefs, NOT), KEPT) == []
+
+
+def test_of_too_many_rivals_one_without_a_score_goes_when_it_is_believed_less_than_the_average() -> None:
+    scores = {f"H{i}": score(0.3 + 0.01 * i) for i in range(MOST_ALIVE)} | {"H8": NOT, "base-rate": NOT}
+    even = dict.fromkeys(scores, 1 / len(scores))
+    assert [name for name, _ in to_drop(even, scores, KEPT)] == ["H0"]
+    assert [name for name, _ in to_drop(even | {"H8": 0.05}, scores, KEPT)] == ["H8"]
 
 
 def test_the_lowest_of_too_many_go() -> None:
