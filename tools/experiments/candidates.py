@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -93,6 +94,11 @@ class Setting:
     sample: Callable[[Sequence[Tokens], int, np.random.Generator], list[tuple[int, Tokens]]]
     fresh: Callable[[Tokens], int]
     written: list[WrittenText] = field(default_factory=list)
+
+    @cached_property
+    def probe_ends(self) -> NDArray[np.bool_]:
+        """Where probe texts can be cut after a whole word, [n, width]."""
+        return self.texts.ends_words(self.probe.tokens)
 
     def changed(self, generator: str, wanted: Sequence[tuple[Carrier, int, str | None, str]]) -> list[Candidate]:
         """Carriers with one word changed, as (carrier, number of the word, the new one or None to leave it out,

@@ -68,7 +68,7 @@ def _cuts(
     whole word, or, where hardly any such place has a score, wherever one has."""
     probe = setting.probe
     masked = np.where(probe.mask & (scores > 0), scores + TIE * rng.random(scores.shape), 0)
-    at_ends = np.where(setting.texts.ends_words(probe.tokens), masked, 0)
+    at_ends = np.where(setting.probe_ends, masked, 0)
     whole = int((at_ends.max(1, initial=0) > 0).sum()) >= min(MIN_WHOLE, int((masked.max(1, initial=0) > 0).sum()))
     masked = at_ends if whole else masked
     best = masked.argmax(1) if masked.shape[1] else np.zeros(len(probe), np.int64)

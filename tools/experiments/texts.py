@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.concepts.words import TokenText, Word, words_of
+from tools.concepts.words import TokenText, Word, words_in, words_of
 from tools.errors import BadInput
 from tools.subject.protocol import Tokenizer
 
@@ -22,6 +22,9 @@ Tokens = tuple[int, ...]
 
 CONTEXT = 4
 """Words before a word that make it another experiment: the same word after the same four words is the same one."""
+
+_AROUND = 4
+"""Words on each side of a change that are looked at again."""
 
 _STRAY = "\ufffd"
 """Stands for a part of a character."""
@@ -86,13 +89,13 @@ class Texts:
         """Each as a text; None where it is none: it holds a part of a character, or encodes to other tokens."""
         said = [self._tokenizer.decode(list(tokens)) for tokens in texts]
         return [
-            None if again != tokens or not text or _STRAY in text else Text(tokens, text, tuple(words_of([text])))
+            None if again != tokens or not text or _STRAY in text else Text(tokens, text, tuple(words_in(text)))
             for tokens, text, again in zip(texts, said, self._encoded(said), strict=True)
         ]
 
     def encode(self, texts: Sequence[str]) -> list[Text | None]:
         """Texts of characters; None where one is empty, too long, or is read back as another."""
-        return self._spelled([(text, words_of([text])) for text in texts])
+        return self._spelled([(text, words_in(text)) for text in texts])
 
     def _spelled(self, texts: Sequence[tuple[str, list[Word]]]) -> list[Text | None]:
         found = self._encoded([text for text, _ in texts])
@@ -113,14 +116,20 @@ class Texts:
 
         None where the change would touch other words, as where two words become one.
         """
-        return self._checked([_changed(*edit) for edit in edits])
+        changed = [_changed(*edit) for edit in edits]
+        good = [(i, one) for i, one in enumerate(changed) if one is not None]
+        out: list[Text | None] = [None] * len(edits)
+        for (i, _), text in zip(good, self._spelled([one for _, one in good]), strict=True):
+            out[i] = text
+        return out
 
     def from_word(self, text: Text, at: int) -> Text | None:
         """A text from one of its words on, with the space before it; None where that is no text."""
         start = text.words[at].start
-        begin = start - 1 if start and text.text[start - 1] == " " else start
-        [found] = self._checked([(text.text[begin:], [word.text for word in text.words[at:]])])
-        return found
+        rest = text.text[start - 1 if start and text.text[start - 1] == " " else start :]
+        [found] = self.encode([rest])
+        same = found is not None and [w.text for w in found.words] == [w.text for w in text.words[at:]]
+        return found if same else None
 
     def cut(self, cuts: Sequence[tuple[NDArray[np.int32], int]], whole: bool) -> list[Text | None]:
         """The beginnings of excerpts, as (the excerpt's tokens, how many are kept); None where that is no text, or,
@@ -159,15 +168,6 @@ class Texts:
     def _end_of(self, tokens: Tokens) -> Tokens:
         end = tokens[-self.width :]
         return end[self._whole_from(end) :]
-
-    def _checked(self, wanted: Sequence[tuple[str, list[str]]]) -> list[Text | None]:
-        """Those that have the words that they should have."""
-        found = [words_of([text]) for text, _ in wanted]
-        good = [i for i, (_, words) in enumerate(wanted) if [word.text for word in found[i]] == words]
-        out: list[Text | None] = [None] * len(wanted)
-        for i, text in zip(good, self._spelled([(wanted[i][0], found[i]) for i in good]), strict=True):
-            out[i] = text
-        return out
 
     def _encoded(self, texts: Sequence[str]) -> list[Tokens | None]:
         try:
@@ -227,22 +227,32 @@ def _goes_on(string: str) -> bool:
     return string[:1].isalnum() or string.startswith("\\x")
 
 
-def _changed(text: Text, at: int, word: str | None) -> tuple[str, list[str]]:
-    """What a text becomes, and the words that it should have then."""
-    place, words = text.words[at], [word.text for word in text.words]
-    if word is not None:
-        return text.text[: place.start] + word + text.text[place.end :], [*words[:at], word, *words[at + 1 :]]
+def _changed(text: Text, at: int, word: str | None) -> tuple[str, list[Word]] | None:
+    """What a text becomes, with its words; None where other words than the one are changed by it."""
+    place, words = text.words[at], text.words
     start, end = place.start, place.end
-    if start and text.text[start - 1] == " ":
+    if word is None and start and text.text[start - 1] == " ":
         start -= 1
-    elif not start and text.text[end : end + 1] == " ":
+    elif word is None and not start and text.text[end : end + 1] == " ":
         end += 1
-    return text.text[:start] + text.text[end:], [*words[:at], *words[at + 1 :]]
+    said = text.text[:start] + (word or "") + text.text[end:]
+    moved = len(said) - len(text.text)
+    own = [] if word is None else [Word(word, 0, 0, start, start + len(word))]
+    after = [Word(w.text, w.first, w.last, w.start + moved, w.end + moved) for w in words[at + 1 :]]
+    found = [*words[:at], *own, *after]
+    # What words a text has is a matter of what stands side by side: a few words around the change tell.
+    near = found[max(0, at - _AROUND) : at + len(own) + _AROUND]
+    if near:
+        begin = near[0].start
+        here = words_in(said[begin : near[-1].end])
+        if [(w.text, w.start + begin) for w in here] != [(w.text, w.start) for w in near]:
+            return None
+    return said, found
 
 
 def is_word(text: str) -> bool:
     """Whether a text is exactly one word."""
-    found = words_of([text]) if text else []
+    found = words_in(text)
     return len(found) == 1 and found[0].text == text
 
 

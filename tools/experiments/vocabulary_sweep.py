@@ -8,15 +8,15 @@ from tools.experiments.candidates import Candidate, Setting
 from tools.experiments.carriers import Carrier
 from tools.rules.language import quote
 
-N_EACH = 6
+N_EACH = 4
 N_DISPUTED = 24
 N_ASKED = 512
 """Words about which rivals are asked."""
 
 
 def vocabulary_sweep(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
-    """In each carrier six words of each kind: words that rivals name, words about which rivals disagree when they stand
-    alone, words that fire elsewhere, and any words of the text.
+    """In each carrier four words of each kind: words that rivals name, words about which rivals disagree when they
+    stand alone, words that fire elsewhere, and any words of the text.
     """
     disputed = _disputed(setting, rng)
     pools = (setting.named, disputed, setting.words.fired, setting.words.all)
