@@ -433,3 +433,34 @@ def test_padding_and_hashes():
     assert lengths.tolist() == [3, 1]
     assert padded([])[0].shape == (0, 1)
     assert texts_sha256([(1, 2), (3,)]) != texts_sha256([(1,), (2, 3)])
+
+
+def test_what_a_verdict_rests_on_does_not_depend_on_the_seed(scan):
+    """The sealed margins depend on the fold, the null's neurons and the development excerpts on the neuron alone."""
+    found = []
+    for seed in (0, 1):
+        vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
+        own = Bench(
+            subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), seed=seed,
+            vocabulary=vocabulary, explainers=(RulesExplainer(vocabulary),), simulator=RulesSimulator(vocabulary),
+            ledger=Ledger(),
+        )  # fmt: skip
+        recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
+        tools = Toolbox(all_tools(own), recorder, seed, None, None)
+        null = tools.call("null", Null(n={"rules": 2}))
+        own.ledger.record_opening(0)
+        final = tools.call("confirm", Confirm(sentence=TRUTH, null=null.sentence, leaders=[TRUTH], fold=0))
+        scored = tools.call("score", Score(sentences=[WRONG]))
+        found.append((null.neurons, null.sentence, final.score, final.baselines, final.gains, scored.scores[0].score))
+    assert found[0] == found[1]
+
+
+def test_a_quarter_of_the_experiments_is_drawn_whatever_rivals_say(bench):
+    """The drawn ones are the same for rivals that say the opposite."""
+    chosen = []
+    for leader in (TRUTH, "Fires on `␣w3`, `␣w4`, `␣w5` (1)."):
+        made, _ = Rounds(bench).plan(
+            rivals(leader, WRONG), 0, {"minimal_pair": 16, "truncation": 8}, "disagreement", np.random.default_rng(3)
+        )
+        chosen.append({c.tokens for c in made})
+    assert len(chosen[0] & chosen[1]) >= 6
