@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, sqrt
 from typing import Literal
 
 from agent.belief import FLOOR
@@ -19,8 +19,11 @@ StopReason = Literal["plateau", "budget", "perfect", "rounds", "dead", "finished
 PLATEAU = 0.01
 PERFECT = 0.99
 MIN_TESTS = 5
-MIN_PASS_RATE = 0.5
-"""Experiments are chosen where rivals disagree, so most of them are hard: to pass half of them is not little."""
+DEMAND = 0.5
+"""The pass rate that tests must show or refute. Half of the fixed texts fire, so chance passes half of those; of the
+others most are chosen where rivals disagree, and to pass half of them is not little."""
+
+_Z = 1.96
 MIN_OWN_TESTS = 3
 """Predicted positives that a meaning of its own must have passed."""
 
@@ -112,8 +115,10 @@ def to_drop(
 ) -> list[tuple[str, str]]:
     """Rivals to drop, each with the reason; those in `kept` are references, which stay and drive nobody out.
 
-    A rival goes when it has no development score though another has one, when it is at the floor of belief and its
-    development interval lies below the best one's, or when there are more than eight and its score is the lowest.
+    A rival goes when it is at the floor of belief and its development interval lies below the best one's, or when there
+    are more than eight and its score is the lowest. One without a development score, as too little text was there to
+    tell, stays until experiments have spoken against it: when it is at the floor, or believed less than the average
+    among more than eight.
     `merits` are what scores on different excerpts are compared by; intervals are only compared on as many.
     """
     scored = {name: one for name, one in scores.items() if isinstance(one, ScoreValue) and name not in kept}
@@ -132,8 +137,11 @@ def to_drop(
         if score is best:
             continue
         if isinstance(score, Unscored):
-            out.append((name, f"no development score: {score.reason}"))
-        elif beliefs[name] <= 1.5 * FLOOR and score.high < best.low and score.n_excerpts == best.n_excerpts:
+            if beliefs[name] <= 1.5 * FLOOR or (alive > MOST_ALIVE and beliefs[name] < 1 / len(beliefs)):
+                out.append((name, f"experiments spoke against it, and it has no development score: {score.reason}"))
+                alive -= 1
+            continue
+        if beliefs[name] <= 1.5 * FLOOR and score.high < best.low and score.n_excerpts == best.n_excerpts:
             out.append((name, "refuted by experiments and below the best on development text"))
         elif alive > MOST_ALIVE:
             out.append((name, f"the lowest development score of more than {MOST_ALIVE} rivals"))
@@ -180,20 +188,48 @@ class Tests:
     failed: int
 
     @property
+    def total(self) -> int:
+        """How many there were."""
+        return self.passed + self.failed
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Bounds of the pass rate, Wilson's at 95 %; nothing is known without a test."""
+        n = self.total
+        if not n:
+            return 0.0, 1.0
+        rate, z2 = self.passed / n, _Z**2 / n
+        middle, half = rate + z2 / 2, _Z * sqrt(rate * (1 - rate) / n + z2 / (4 * n))
+        return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
+
+    @property
     def enough(self) -> bool:
-        """At least five passed, and not fewer than half of all."""
-        return self.passed >= MIN_TESTS and not self.refuting
+        """At least five, of which surely more than half passed."""
+        return self.total >= MIN_TESTS and self.interval[0] > DEMAND
 
     @property
     def refuting(self) -> bool:
-        """Fewer than half of at least five passed."""
-        total = self.passed + self.failed
-        return total >= MIN_TESTS and self.passed < MIN_PASS_RATE * total
+        """At least five, of which surely fewer than half passed."""
+        return self.total >= MIN_TESTS and self.interval[1] < DEMAND
+
+    def __str__(self) -> str:
+        return f"{self.passed} of {self.total}"
+
+
+def borne_out(tests: Mapping[Kind, Tests]) -> dict[Kind, bool]:
+    """Which kinds of test bear the winner out: those that do by themselves, and those with five passed tests or more
+    that leave it open, when all kinds taken together do. Each kind weighs the same there, however many tests it has."""
+    known = {kind: tests.get(kind, Tests(0, 0)) for kind in KINDS}
+    # One more passed and one more failed: with all passed, a variance of zero would say that we know for certain.
+    rates = [(t.passed + 1) / (t.total + 2) for t in known.values()]
+    variances = [rate * (1 - rate) / (t.total + 2) for rate, t in zip(rates, known.values(), strict=True)]
+    together = (sum(rates) - _Z * sqrt(sum(variances))) / len(known) > DEMAND
+    return {kind: t.enough or (together and t.passed >= MIN_TESTS and not t.refuting) for kind, t in known.items()}
 
 
 def untested(tests: Mapping[Kind, Tests]) -> list[Kind]:
-    """Kinds of test of which more are needed: too few passed, and the failures do not tell either."""
-    return [kind for kind in KINDS if not tests[kind].enough and not tests[kind].refuting]
+    """Kinds of test of which more are needed: they do not bear the winner out yet, and do not refute it."""
+    return [kind for kind, is_borne_out in borne_out(tests).items() if not is_borne_out and not tests[kind].refuting]
 
 
 @dataclass(frozen=True)
@@ -241,8 +277,8 @@ class Findings:
 def verdict(found: Findings) -> tuple[Verdict, str]:
     """What the run may claim of a neuron that is not dead, and why.
 
-    *supported*: a score surely above 0.15, beats null and token-lookup-30 with intervals that exclude zero, and has
-    passed enough tests of each kind. *split*: supported, with two or more meanings, each at least a fifth of the
+    *supported*: a score surely above 0.15, beats null and token-lookup-30 with intervals that exclude zero, and is
+    borne out by each kind of test. *split*: supported, with two or more meanings, each at least a fifth of the
     firing and with its own passed tests. *noise*: neither the explanation nor the full lookup predicts anything on
     sealed text. Else *unresolved*.
 
@@ -261,16 +297,14 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     if not beyond_lookup and not _is_as_good_as_a_list(found):
         missing.append(_not_above("token_lookup_30", found.gains.get("token_lookup_30")))
     tests = {kind: found.tests.get(kind, Tests(0, 0)) for kind in KINDS}
-    missing += [
-        f"{'too many failed' if tests[kind].refuting else 'too few passed'} tests: {kind}"
-        for kind in KINDS if not tests[kind].enough
-    ]  # fmt: skip
+    missing += [_not_borne_out(kind, tests[kind]) for kind, holds in borne_out(tests).items() if not holds]
     if isinstance(found.score, ScoreValue) and found.has_explanation and not missing:
         why = (
             "beats null and token-lookup-30 on sealed text and passed every kind of test" if beyond_lookup else
             "predicts nearly everything, as a list of tokens does: beats null on sealed text, is short and no worse "
             "than token-lookup-30, and passed every kind of test"
         )  # fmt: skip
+        why += f" ({', '.join(f'{tests[kind]} {kind}s' for kind in KINDS)})"
         own = [meaning for meaning in found.meanings if meaning.share >= MIN_SHARE and meaning.enough]
         if len(own) > 1:
             shares = ", ".join(f"{meaning.share:.0%}" for meaning in own)
@@ -282,6 +316,14 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     if isinstance(found.score, Unscored):
         missing.insert(0, found.score.reason)
     return "unresolved", "; ".join(missing) or "there is no explanation"
+
+
+def _not_borne_out(kind: Kind, tests: Tests) -> str:
+    """Which tests are missing, and how many of how many passed."""
+    if tests.refuting:
+        return f"too many failed tests: {kind} (passed {tests})"
+    what = "too few passed" if tests.passed < MIN_TESTS else "undecided"
+    return f"{what} tests: {kind} (passed {tests})"
 
 
 def _is_above(gain: Interval | Unscored | None) -> bool:

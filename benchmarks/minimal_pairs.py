@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from benchmarks.gpt2_shape import LAYER, N_TOKENS, save_gpt2_shape
+from benchmarks.gpt2_shape import LAYER, save_gpt2_shape
 from benchmarks.interleaved import set_up, timed
 
 N_PAIRS, INDEX = 16, 7
@@ -34,22 +34,28 @@ def pairs(subject: Any, n_carriers: int, longest: int, seed: int) -> list[tuple[
     from tools.experiments.candidates import Setting
     from tools.experiments.carriers import draw_carriers
     from tools.experiments.minimal_pairs import minimal_pairs
+    from tools.experiments.seen_words import SeenWords
+    from tools.experiments.texts import Texts
     from tools.records.excerpts import EXCERPT_TOKENS, Excerpts, ExploreReadings
     from tools.rules.vocabulary import Vocabulary
 
     rng = np.random.default_rng(seed)
     n = 400
     lengths = np.full(n, longest)
-    tokens = np.minimum(rng.zipf(1.2, (n, EXCERPT_TOKENS)), N_TOKENS - 2).astype(np.int32)
+    letters = rng.choice(list("abcdefghij  "), (n, 4 * EXCERPT_TOKENS))  # two letters a token at most
+    texts_read = subject.tokenizer.encode(["".join(row) for row in letters])
+    tokens = np.array([ids[:EXCERPT_TOKENS] for ids in texts_read], dtype=np.int32)
     tokens[:, longest:] = -1
     numbers = np.arange(n, dtype=np.int32)
     values = np.where(tokens >= 0, rng.exponential(size=tokens.shape), 0).astype(np.float32)
     explore = ExploreReadings(Excerpts(tokens, lengths, numbers, numbers, numbers), values)
-    carriers = draw_carriers(explore, 4.0, set(), rng)[:n_carriers]
     vocabulary = Vocabulary(subject.tokenizer.token_strings(), subject.embeddings())
+    texts = Texts(vocabulary.strings, subject.tokenizer, EXCERPT_TOKENS)
+    carriers = draw_carriers(explore, 4.0, texts, set(), set())[:n_carriers]
     nothing = cast(Any, None)
     setting = Setting(
-        explore, 4.0, carriers, explore.excerpts, nothing, vocabulary, [], nothing, nothing, nothing
+        explore, 4.0, carriers, explore.excerpts, nothing, vocabulary, texts, SeenWords(explore, 4.0, vocabulary), [],
+        nothing, nothing, nothing,
     )  # fmt: skip
     edits = minimal_pairs(setting, rng)
     out: list[tuple[int, ...]] = []
@@ -57,7 +63,7 @@ def pairs(subject: Any, n_carriers: int, longest: int, seed: int) -> list[tuple[
         own = [edit.tokens for edit in edits if edit.carrier == carrier.name and edit.tokens]
         n_own = len(range(i, N_PAIRS, n_carriers))
         for k in rng.permutation(len(own))[:n_own]:
-            out += [tuple(carrier.tokens.tolist()), own[int(k)]]
+            out += [carrier.text.tokens, own[int(k)]]
     return out
 
 

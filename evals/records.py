@@ -3,7 +3,7 @@
 eval.json          Manifest: what was asked of which agent
 neurons.jsonl      NeuronRecord: one line per neuron of the suite, the same for every variant
 results.jsonl      CellResult: one line per suite x variant x neuron x seed (x half)
-simulations/       what each explanation predicts on probe text, for stability
+simulations/       what each explanation predicts on development text, for stability
 runs/VARIANT/...   the runs with their traces
 """
 

@@ -1,4 +1,5 @@
-"""How alike the explanations of one neuron are: agreement of what they predict on common probe text.
+"""How alike the runs of one neuron are: whether they keep the verdict, and agree in what they predict on development
+text.
 
 DIR/simulations/<variant>/<neuron>.s<seed>.npy          predicted levels, uint8 [n_tokens], tenths of 0-10
 DIR/simulations/<variant>/<neuron>.s<seed>.h<half>.npy  of an explanation from one half of the text
@@ -44,15 +45,31 @@ class Agreement(Record):
     unscored: dict[str, int]
 
 
+class Verdicts(Record):
+    """Whether runs of one neuron with different seeds come to the same verdict.
+
+    Attributes:
+        kept: share of neurons that have one verdict with all seeds, and its interval, clustered by neuron.
+        n_kept, n_neurons: how many that are, of those with two seeds or more.
+        changes: how often two seeds of a neuron differ, by the two verdicts.
+    """
+
+    kept: Compared
+    n_kept: int
+    n_neurons: int
+    changes: dict[str, int]
+
+
 class Stability(Record):
     """How alike explanations are over seeds and over the two halves of the text; None where no pair was asked for."""
 
+    verdicts: Verdicts | None = None
     seeds: Agreement | None = None
     halves: Agreement | None = None
 
 
 def save_simulation(folder: Path, cell_key: CellKey, levels: NDArray[np.floating]) -> None:
-    """Keep what the explanation of a cell predicts on the probe text of its evaluation.
+    """Keep what the explanation of a cell predicts on the development text of its evaluation.
 
     Args:
         folder: of the evaluation.
@@ -102,9 +119,29 @@ def stability(
         seeds = [(a, b) for a, b in pairs if a.neuron == b.neuron and a.half is None and b.half is None]
         halves = [(a, b) for a, b in pairs if (a.neuron, a.seed) == (b.neuron, b.seed) and {a.half, b.half} == {0, 1}]
         out[key] = Stability(
-            seeds=_agreement(folder.path, seeds, clusters, rng), halves=_agreement(folder.path, halves, clusters, rng)
-        )
+            seeds=_agreement(folder.path, seeds, clusters, rng), halves=_agreement(folder.path, halves, clusters, rng),
+            verdicts=_verdicts(own, clusters, rng),
+        )  # fmt: skip
     return out
+
+
+def _verdicts(cells: Sequence[CellResult], clusters: Mapping[str, str], rng: np.random.Generator) -> Verdicts | None:
+    found: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.half is None and cell.verdict is not None:
+            found.setdefault(cell.neuron, []).append(cell.verdict)
+    several = {neuron: verdicts for neuron, verdicts in found.items() if len(verdicts) > 1}
+    if not several:
+        return None
+    kept = [(neuron, float(len(set(verdicts)) == 1)) for neuron, verdicts in several.items()]
+    changes = Counter(
+        " and ".join(sorted(pair)) for verdicts in several.values() for pair in combinations(verdicts, 2)
+        if pair[0] != pair[1]
+    )  # fmt: skip
+    return Verdicts(
+        kept=mean_interval(mean_by_cluster(kept, clusters).values(), rng), n_kept=int(sum(same for _, same in kept)),
+        n_neurons=len(kept), changes=dict(changes),
+    )  # fmt: skip
 
 
 def _agreement(

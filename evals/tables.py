@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.scorer import ScorerTally
-from evals.stability import Agreement
+from evals.stability import Agreement, Verdicts
 from evals.statistics import ALPHA
 from evals.summaries import METRICS, RECOVERED, TIE, Comparison, CostPerCell, Group, VariantSummary
 from tools.records.result import Compared, Interval
@@ -149,6 +149,7 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
         ),
         ("false confidence", _confidence(s, s.false_confidence, s.n_confident, s.n_confident_dead)),
         ("confident of a truth", _confidence(s, s.true_confidence) if recovered[2] else None),
+        ("verdict kept over seeds", _verdicts(alike.verdicts if alike else None)),
         ("alike over seeds", _agreement(alike.seeds if alike else None)),
         ("alike over halves", _agreement(alike.halves if alike else None)),
         ("verdicts", ", ".join(f"{n} {verdict}" for verdict, n in sorted(s.verdicts.items())) or "none"),
@@ -201,6 +202,14 @@ def _reasons(reasons: dict[str, int]) -> str:
     shown = [f"{reasons[reason]} {shorten(reason, 70)}" for reason in most[:_N_REASONS]]
     rest = sum(reasons[reason] for reason in most[_N_REASONS:])
     return ": " + "; ".join([*shown, *([f"{rest} for other reasons"] if rest else [])])
+
+
+def _verdicts(found: Verdicts | None) -> str | None:
+    if found is None:
+        return None
+    changes = ", ".join(f"{n} {pair}" for pair, n in sorted(found.changes.items()))
+    told = f"; pairs that differ: {changes}" if changes else ""
+    return f"{_estimate(found.kept, share=True)}\n{found.n_kept} of {found.n_neurons} neurons{told}"
 
 
 def _agreement(found: Agreement | None) -> str | None:

@@ -193,9 +193,9 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
             bench.meters.account.share = 1.0
         recovered = recovery(bench, cell.explanation, PlantedFunction(neuron.name, true), cell.fold)
     if cell.explanation is not None:
-        levels = _simulated(config, subject, cell.explanation, corpus.probe.tokens)
+        levels = _simulated(config, subject, cell.explanation, corpus.development.tokens)
         if not isinstance(levels, Unscored):
-            save_simulation(setting.out, cell.key, levels[corpus.probe.mask])
+            save_simulation(setting.out, cell.key, levels[corpus.development.mask])
     return cell.model_copy(update={"recovery": recovered})
 
 

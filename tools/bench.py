@@ -23,9 +23,10 @@ from tools.records.result import Cost, Unscored
 from tools.roles import Asker, Explainer, Revealed, Simulator, WordSimulator, Writer, WrittenText
 from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
+from tools.scoring.claimed import claims_of_levels, claims_of_words, rows_with_claimed
 from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import Part, part_of, simulated_part, thin_rows, too_few
+from tools.scoring.parts import Part, part_of, simulated_part, too_few
 from tools.scoring.sampling import scoring_sample, stratum_size
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ Tokens = tuple[int, ...]
 
 LEXICAL = "lexical"
 """The reader that parses a sentence: it knows the language, and nothing of the subject model."""
+_DEVELOPMENT_SEED = 17
 
 
 def texts_sha256(texts: list[Tokens]) -> str:
@@ -81,6 +83,7 @@ class Bench:
         carriers: excerpts that they were cut from; each has been a witness once.
         registered: hashes of the texts for which predictions stand in the trace.
         written: texts that somebody wrote, waiting to be read.
+        claimants: sentences by whose claims some of the excerpts are drawn, where simulating costs something.
         seen: texts that were looked at without a prediction, and so can be no evidence any more.
         conversation: with the thinker.
         offered: functions that the thinker may call.
@@ -106,10 +109,12 @@ class Bench:
     carriers: set[str] = field(default_factory=set)
     registered: set[str] = field(default_factory=set)
     written: list[WrittenText] = field(default_factory=list)
+    claimants: tuple[str, ...] = ()
     seen: set[Tokens] = field(default_factory=set)
     conversation: list[Message] = field(default_factory=list)
     offered: tuple[Function, ...] = ()
     _exact: dict[str, bool] = field(default_factory=dict)
+    _rows: tuple[StratifiedSample, tuple[str, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] | None = None
     _probe_levels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @cached_property
@@ -135,8 +140,9 @@ class Bench:
 
     @cached_property
     def development(self) -> StratifiedSample:
-        """The development excerpts that every score of the run is measured on."""
-        rng = np.random.default_rng([self.seed, 0, 1])
+        """The development excerpts that every score of a run is measured on; the same in all runs of a neuron."""
+        neuron = self.evidence.neuron
+        rng = np.random.default_rng([neuron.layer, neuron.index, _DEVELOPMENT_SEED])
         return scoring_sample(self.evidence.development, self.stratum_of(len(self.evidence.development)), rng)
 
     @cached_property
@@ -212,20 +218,35 @@ class Bench:
         return found.levels
 
     def on(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
-        """A sentence simulated on a sample: on all of it where that is free, else on `n_simulated` of its excerpts."""
+        """A sentence simulated on a sample: on all of it where that is free, else on about `n_simulated` of its
+        excerpts."""
         if self.word_simulator is None or self.is_exact(sentence):
             levels = self._exact_levels(sentence, sample.readings.excerpts.tokens)
             return levels if isinstance(levels, Unscored) else Part(sample, levels, np.arange(len(sample)))
-        rows = thin_rows(sample, self.n_simulated)
-        return simulated_part(
-            sample, rows, self.word_simulator.simulate(sentence, sample.readings.excerpts.tokens[rows])
-        )
+        rows, importance = self._rows_of(sample)
+        found = self.word_simulator.simulate(sentence, sample.readings.excerpts.tokens[rows])
+        return simulated_part(sample, rows, found, importance)
+
+    def _rows_of(self, sample: StratifiedSample) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The excerpts of a sample on which sentences are simulated at a cost, and how many each one stands for."""
+        if self._rows is None or self._rows[0] is not sample or self._rows[1] != self.claimants:
+            claims = [self._claims(sentence, sample) for sentence in self.claimants]
+            found = rows_with_claimed(sample, self.n_simulated, np.array(claims).reshape(len(claims), len(sample)))
+            self._rows = (sample, self.claimants, found)
+        return self._rows[2]
+
+    def _claims(self, sentence: str, sample: StratifiedSample) -> NDArray[np.float64]:
+        excerpts = sample.readings.excerpts
+        if self.is_exact(sentence):
+            return claims_of_levels(self.certain_levels(sentence, excerpts.tokens), excerpts.mask)
+        rows = zip(excerpts.tokens, excerpts.lengths, strict=True)
+        return claims_of_words(sentence, [self.subject.tokenizer.decode(row[:n].tolist()) for row, n in rows])
 
     def prepare(self, sentences: Sequence[str], sample: StratifiedSample) -> None:
         """Ask about several sentences at once that `on` will be asked for one by one."""
         costly = [sentence for sentence in sentences if not self.is_exact(sentence)]
         if self.word_simulator is not None and costly:
-            tokens = sample.readings.excerpts.tokens[thin_rows(sample, self.n_simulated)]
+            tokens = sample.readings.excerpts.tokens[self._rows_of(sample)[0]]
             self.word_simulator.simulate_each([(sentence, tokens) for sentence in costly])
 
     def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
@@ -244,7 +265,7 @@ class Bench:
         fewer = min((first.rows, second.rows), key=len)
         if too_few(sample, fewer, rows):
             return Unscored(reason="there are too few excerpts on which both could be simulated")
-        common = part_of(sample, rows)
+        common = part_of(sample, rows, self._rows_of(sample)[1])
 
         def cut(part: Part) -> Part:
             return Part(common, part.levels[np.searchsorted(part.rows, rows)], rows, part.n_unscored)

@@ -28,6 +28,7 @@ class Fate:
         reason: why it was dropped or merged; empty elsewhere.
         score: on development text, as a dict; None without one.
         blows: experiments that spoke for the winner and against it, the heaviest first; empty for the winner.
+        for_it: experiments that spoke for it and against the winner, the heaviest first.
         n_right: its registered predictions that came true, of `n_predicted` that were read.
     """
 
@@ -36,8 +37,24 @@ class Fate:
     reason: str
     score: dict[str, object] | None
     blows: list[Blow]
+    for_it: list[Blow]
     n_right: int
     n_predicted: int
+
+    @property
+    def nats_against(self) -> float:
+        """What the experiments that spoke against it are worth."""
+        return sum(blow.nats for blow in self.blows)
+
+    @property
+    def nats_for(self) -> float:
+        """What the experiments that spoke for it are worth."""
+        return sum(blow.nats for blow in self.for_it)
+
+    @property
+    def was_refuted(self) -> bool:
+        """Whether experiments spoke against it, all of them together; one that they favoured lost on something else."""
+        return bool(self.blows) and self.nats_against > self.nats_for
 
 
 def winner_of(story: Story) -> str | None:
@@ -89,6 +106,7 @@ def fates(story: Story) -> list[Fate]:
                 story.dropped.get(name) or merged.get(name) or "",
                 story.scores.get((name, "development")),
                 blows(story, name, winner) if winner and winner != name else [],
+                blows(story, winner, name) if winner and winner != name else [],
                 sum(not trial.was_wrong(name) for trial in read),
                 len(read),
             )

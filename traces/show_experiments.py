@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from traces.lines import Line, end_of, section, start_of, told, wrapped
-from traces.refutations import Fate, losers, winner_of
+from traces.refutations import Blow, Fate, losers, winner_of
 from traces.story import Change, Round, Story, Trial
 from traces.text import shorten, visible
 
@@ -62,7 +62,7 @@ def _counted(this: Round, width: int) -> Iterator[str]:
         return
     listed = ", ".join(f"{name} {n}" for name, n in Counter(t.experiment.generator for t in tests).most_common())
     read = [trial for trial in tests if trial.fired is not None]
-    changed = " with one token changed" if _is_fixed(this) and any(trial.change for trial in tests) else ""
+    changed = " with one word changed" if _is_fixed(this) and any(trial.change for trial in tests) else ""
     fired = sum(bool(trial.fired) for trial in read)
     yield from wrapped(f"{len(tests)} experiments{changed} ({listed}); {len(read)} read, {fired} fired", width)
 
@@ -126,18 +126,32 @@ def _runner_up(story: Story, width: int) -> Iterator[str | Line]:
     if winner is None or not lost:
         return
     yield from section("What decided between rivals")
-    beaten = next((fate for fate in lost if fate.blows), None)
+    beaten = next((fate for fate in lost if fate.was_refuted), None)
     if beaten is not lost[0]:
-        yield f"  {lost[0].name} came second; no experiment spoke for {winner} and against it"
+        yield from wrapped(f"{lost[0].name} came second; {_not_refuted(lost[0], winner)}", width)
     if beaten is not None:
         yield from _beaten(beaten, winner, story, width)
 
 
+def _not_refuted(fate: Fate, winner: str) -> str:
+    if not fate.blows:
+        return f"no experiment spoke for {winner} and against it"
+    return (
+        f"experiments did not refute it: {_count(fate.for_it)} spoke for it, worth {fate.nats_for:.2f} nats, and "
+        f"{_count(fate.blows)} for {winner}, worth {fate.nats_against:.2f}; it lost on its development score"
+    )
+
+
+def _count(found: list[Blow]) -> str:
+    return f"{len(found)} experiment{'' if len(found) == 1 else 's'}"
+
+
 def _beaten(fate: Fate, winner: str, story: Story, width: int) -> Iterator[str | Line]:
     heaviest = fate.blows[0]
+    other_way = f"; {len(fate.for_it)} spoke for it, worth {fate.nats_for:.2f}" if fate.for_it else ""
     yield from wrapped(
-        f"{fate.name} lost to {winner}: {len(fate.blows)} experiments spoke for {winner} and against it; the heaviest, "
-        f"worth {heaviest.nats:.2f} nats, in round {heaviest.round}:",
+        f"{fate.name} lost to {winner}: {_count(fate.blows)} spoke for {winner} and against it, worth "
+        f"{fate.nats_against:.2f} nats{other_way}; the heaviest, worth {heaviest.nats:.2f}, in round {heaviest.round}:",
         width,
     )
     yield from _trial(heaviest.trial, story, width, (winner, fate.name))

@@ -173,8 +173,8 @@ def observe(run: Investigation, round_: int) -> list[float]:
 def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Kind]:
     """The kinds of test that an experiment is for a rival that gave it this probability of firing.
 
-    A minimal pair is one token swapped, deleted or masked, for a rival that says the change turns the neuron off where
-    it fired, or on where it did not. Other tokens swept through a text are chosen to look alike: they are harder.
+    A minimal pair is one word swapped, deleted or masked, for a rival that says the change turns the neuron off where
+    it fired, or on where it did not. Other words swept through a text are chosen to look alike: they are harder.
     """
     kinds: list[Kind] = ["predicted positive" if probability >= 0.5 else "predicted negative"]
     fired_before = experiment.original is not None and experiment.original > theta

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from agent.nodes.experiment import names_of, register
-from agent.state import Investigation
+from agent.policy import Kind
+from agent.state import Hypothesis, Investigation
 from tools.catalogue.experiments import Designed, ProbeSet, Read, Values
 from tools.catalogue.predictions import DesignedPairs
 from tools.scoring.skill import CHOSEN_PROTOCOL, PROTOCOL, PredictionScores, Registered, prediction_scores
@@ -70,7 +71,22 @@ def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
             )
             if p is not None
         ]
+        _count_tests(h, pairs[h.name], run.theta)
     return pairs
+
+
+def _count_tests(h: Hypothesis, pairs: list[Registered], theta: float) -> None:
+    """Let the fixed probe set count as tests: nobody chose its texts, so they are the same whatever the rivals were."""
+    for p in h.on_probe:
+        kind: Kind = "predicted positive" if p.probability >= 0.5 else "predicted negative"
+        h.outcomes[kind].setdefault(str(p.carrier), []).append((p.probability >= 0.5) == p.fired)
+    for p in pairs:
+        if p.before is None or p.value_before is None:
+            continue
+        fires, fired_before = p.probability >= 0.5, p.value_before > theta
+        # It says that the change turns the neuron off, or on, and it was right of the text as it was.
+        if fires != fired_before and (p.before >= 0.5) == fired_before:
+            h.outcomes["minimal pair"].setdefault(str(p.carrier), []).append(fires == p.fired)
 
 
 def _read(run: Investigation, round_: int, tool: str, designed: Designed) -> list[float]:

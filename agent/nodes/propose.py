@@ -104,6 +104,7 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
     before = run.best() if run.bests else None
     entrants = [*new, before] if before is not None and before not in new else list(new)
     reference = run.hypotheses[since].sentence if since is not None else None
+    run.bench.claimants = tuple(h.sentence for h in run.competing())
     scores: Scores = run.toolbox.call("score", Score(sentences=[h.sentence for h in entrants], reference=reference))
     run.take_scores(entrants, scores.scores)
     for hypothesis in new:
@@ -118,9 +119,6 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
         )
         if not hypothesis.table:  # it predicts nothing, so no experiment can speak for it or against it
             run.drop(hypothesis.name, f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}", round_)
-        elif hypothesis.merit is None and not run.bench.is_exact(hypothesis.sentence):
-            why = getattr(hypothesis.score, "reason", "")  # to ask what it predicts would cost, and tell nothing
-            run.drop(hypothesis.name, f"no development score: {why}", round_)
     best = run.note_leader()
     run.bests.append(best.name)
     gains = {entry.sentence: entry.gain for entry in scores.scores}

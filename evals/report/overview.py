@@ -188,11 +188,16 @@ def _p(p: float | None) -> Entry:
 
 
 def stability_section(study: Study) -> Section:
-    """How alike explanations of one neuron are, over seeds and over halves of the text."""
+    """How alike runs of one neuron are, over seeds and over halves of the text: explanations and verdicts."""
     title = "Stability"
-    rows = []
+    rows, kept = [], []
     for summary in study.summaries:
         alike = summary.stability
+        if alike and (verdicts := alike.verdicts):
+            kept.append(
+                [Entry(summary.variant), Entry(summary.group), count(verdicts.n_neurons), count(verdicts.n_kept),
+                 _counts(verdicts.changes), measured(verdicts.kept)]
+            )  # fmt: skip
         pairs = (("seeds", alike.seeds), ("halves of the text", alike.halves)) if alike else ()
         for over, found in pairs:
             if found is not None:
@@ -200,13 +205,18 @@ def stability_section(study: Study) -> Section:
                     [Entry(summary.variant), Entry(summary.group), Entry(over), count(found.n_neurons),
                      count(found.n_pairs), count(found.n_same), _counts(found.unscored), measured(found.mean)]
                 )  # fmt: skip
-    if not rows:
+    if not rows and not kept:
         why = "One seed and no halves were asked for, or no simulations were kept, so there is nothing to compare."
         return Section("stability", title, [why])
     caption = (
-        "Agreement of the explanations of one neuron: correlation of what two of them predict on the probe text, mean "
-        "over neurons with its 95 % interval; 1 is the same prediction everywhere, as it is by construction over seeds "
-        "where a variant leaves nothing to chance."
+        "Agreement of the explanations of one neuron: correlation of what two of them predict on development text, "
+        "mean over neurons with its 95 % interval; 1 is the same prediction everywhere, as it is by construction over "
+        "seeds where a variant leaves nothing to chance."
     )
     head = ["variant", "group", "over", "neurons", "pairs", "of these the same", "pairs unscored", "mean correlation"]
-    return Section("stability", title, [], [Table(caption, head, rows)])
+    tables = [Table(caption, head, rows)] if rows else []
+    if kept:
+        caption = "Neurons that have the same verdict with every seed, as a share with its 95 % interval."
+        head = ["variant", "group", "neurons", "of these the same", "pairs that differ", "share"]
+        tables.insert(0, Table(caption, head, kept))
+    return Section("stability", title, [], tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +84,10 @@ def run(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_stages_in_order(run: Run) -> None:
     stages = [event.stage for event in run.of(Stage)]
-    n_rounds = stages.count("judge")
-    assert n_rounds >= 1
-    test = ["design", "predict", "measure"]
-    one = [*test, "propose", "judge"]
-    last = test if stages.count("design") > n_rounds else []  # of a winner that was never tested
-    assert stages == ["gather", "propose", *one * n_rounds, *last, "confirm", "causal"]
+    test = "design predict measure"
+    # Rounds, then rounds of a winner that was hardly tested, in which nothing is written.
+    rounds = rf"({test} propose judge )+({test} judge )*({test} )?"
+    assert re.fullmatch(rf"gather propose {rounds}confirm causal", " ".join(stages))
     assert run.events[0].type == "run_started"
     assert run.events[-1].type == "finished"
 

@@ -38,8 +38,8 @@ from tools.toolbox import Toolbox, ToolFailed, units_of
 N_TOKENS, D_MODEL, D_MLP = 300, 12, 24
 QUOTAS = {name: n for name, n in Quotas().by_generator().items() if n}
 PLANTED = [3, 4, 5]
-TRUTH = "Fires on `w3`, `w4`, `w5` (10)."
-WRONG = "Fires on `w100`, `w101` (10)."
+TRUTH = "Fires on `␣w3`, `␣w4`, `␣w5` (10)."
+WRONG = "Fires on `␣w100`, `␣w101` (10)."
 NEVER = "Never fires."
 
 
@@ -53,7 +53,7 @@ class Words:
         return " ".join(f"w{i}" for i in ids)
 
     def token_strings(self):
-        return [f"w{i}" for i in range(N_TOKENS)]
+        return [f" w{i}" for i in range(N_TOKENS)]
 
 
 class Planted:
@@ -165,7 +165,7 @@ def test_gather(box, bench):
 def test_the_lookup_names_the_planted_tokens(box):
     (lookup,) = box.call("lookup", Propose()).proposals
     assert lookup.form == "token-lookup-30"
-    assert set(PLANTED) <= {int(word) for word in lookup.sentence.split("(10)")[0].replace("`w", "").replace("`", "")
+    assert set(PLANTED) <= {int(word) for word in lookup.sentence.split("(10)")[0].replace("`␣w", "").replace("`", "")
                             .removeprefix("Fires on ").replace(",", " ").split()}  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def test_true_above_false_and_what_cannot_be_scored(box):
         assert entry.gain is None
     assert true.table[0] == 0.02
     assert true.table[10] == 0.98
-    assert (len(set(never.table)), garbled.table) == (1, [])
+    assert (never.table, garbled.table) == (sorted(never.table), [])  # of levels never seen, as the prior says
 
 
 def test_experiments_tell_rivals_apart_and_are_new(box, bench):
@@ -356,7 +356,7 @@ def test_sizes(box):
 
 
 def test_search_shows_text_and_nothing_of_the_neuron(box, bench):
-    found = box.call("search_corpus", Search(sentence="Fires on `w3` (4).", n=5)).texts
+    found = box.call("search_corpus", Search(sentence="Fires on `␣w3` (4).", n=5)).texts
     probe = {tuple(t[t >= 0]) for t in bench.evidence.probe.tokens}
     assert len(found) == 5
     for text in found:
@@ -369,7 +369,7 @@ def test_search_shows_text_and_nothing_of_the_neuron(box, bench):
 
 def test_simulate(box):
     made = box.call("simulate", Simulate(sentence=TRUTH, texts=["w1 w3", "w4"]))
-    assert made.tokens == [["w1", "w3"], ["w4"]]
+    assert made.tokens == [[" w1", " w3"], [" w4"]]
     assert made.levels == [[0, 10], [10]]
     for bad in ("verbs", "Fires on `x` (3)."):
         with pytest.raises(ToolFailed):
@@ -489,7 +489,7 @@ def test_revising_uses_what_was_revealed(box, bench):
 
 def test_a_sentence_is_checked_before_a_run(bench):
     bench.check_sentence(TRUTH)
-    for bad in ("verbs", "Fires on `w999` (3)."):
+    for bad in ("verbs", "Fires on `␣w999` (3)."):
         with pytest.raises(BadInput):
             bench.check_sentence(bad)
 
@@ -500,3 +500,34 @@ def test_padding_and_hashes():
     assert lengths.tolist() == [3, 1]
     assert padded([])[0].shape == (0, 1)
     assert texts_sha256([(1, 2), (3,)]) != texts_sha256([(1,), (2, 3)])
+
+
+def test_what_a_verdict_rests_on_does_not_depend_on_the_seed(scan):
+    """The sealed margins depend on the fold, the null's neurons and the development excerpts on the neuron alone."""
+    found = []
+    for seed in (0, 1):
+        vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
+        own = Bench(
+            subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), seed=seed,
+            vocabulary=vocabulary, explainers=(RulesExplainer(vocabulary),), simulator=RulesSimulator(vocabulary),
+            ledger=Ledger(),
+        )  # fmt: skip
+        recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
+        tools = Toolbox(all_tools(own), recorder, seed, None, None)
+        null = tools.call("null", Null(n={"rules": 2}))
+        own.ledger.record_opening(0)
+        final = tools.call("confirm", Confirm(sentence=TRUTH, null=null.sentence, leaders=[TRUTH], fold=0))
+        scored = tools.call("score", Score(sentences=[WRONG]))
+        found.append((null.neurons, null.sentence, final.score, final.baselines, final.gains, scored.scores[0].score))
+    assert found[0] == found[1]
+
+
+def test_a_quarter_of_the_experiments_is_drawn_whatever_rivals_say(bench):
+    """The drawn ones are the same for rivals that say the opposite."""
+    chosen = []
+    for leader in (TRUTH, "Fires on `␣w3`, `␣w4`, `␣w5` (1)."):
+        made, _ = Rounds(bench).plan(
+            rivals(leader, WRONG), 0, {"minimal_pair": 16, "truncation": 8}, "disagreement", np.random.default_rng(3)
+        )
+        chosen.append({c.tokens for c in made})
+    assert len(chosen[0] & chosen[1]) >= 6

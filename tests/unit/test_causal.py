@@ -152,7 +152,7 @@ class Wired(Planted):
 
     def logit_effects(self, layer, index, k):
         order = np.argsort(-self.out[index], kind="stable")
-        pairs = [(f"w{i}", float(self.out[index, i])) for i in order]
+        pairs = [(f" w{i}", float(self.out[index, i])) for i in order]
         return pairs[:k], pairs[::-1][:k]
 
     def _predict(self, value, index):
@@ -252,7 +252,7 @@ def test_the_truth_in_the_neurons_place_changes_nothing(checked) -> None:
 
 
 def test_a_wrong_explanation_and_a_wrong_claim_are_told(checked) -> None:
-    _, found = checked("Fires on `w100`, `w101` (10).", claimed=[50, 51, 52, 53, 54])
+    _, found = checked("Fires on `␣w100`, `␣w101` (10).", claimed=[50, 51, 52, 53, 54])
     assert found.ablation_score.value == pytest.approx(0, abs=0.05)
     assert not found.push.holds
 

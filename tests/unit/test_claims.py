@@ -18,7 +18,7 @@ from tools.roles import Revealed
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.skill import Registered
 
-SENTENCE = "Fires on `w3`, `w4`, `w5` (10); right after `w9` (4)."
+SENTENCE = "Fires on `␣w3`, `␣w4`, `␣w5` (10); right after `␣w9` (4)."
 
 
 def reveal(bench, *texts):  # noqa: F811
@@ -33,15 +33,15 @@ def test_each_clause_and_each_listed_token(box, bench):  # noqa: F811
     reveal(bench, (1, 3), (3, 1), (1, 4), (9, 20), (9, 4), (20, 3))
     tried = [Try(revealed=i, came_true=i not in (2, 4)) for i in range(6)]
     found = box.call("which_tested", WhichTested(sentence=SENTENCE, tried=tried))
-    on, after = "on `w3`, `w4`, `w5` (10)", "right after `w9` (4)"
+    on, after = "on `␣w3`, `␣w4`, `␣w5` (10)", "right after `␣w9` (4)"
     assert counted(found) == {
         (on, None): (2, 2),  # only what stands at the end of a text is tested
-        (on, "w3"): (2, 0),
-        (on, "w4"): (0, 2),
-        (on, "w5"): (0, 0),  # never tested
+        (on, " w3"): (2, 0),
+        (on, " w4"): (0, 2),
+        (on, " w5"): (0, 0),  # never tested
         (after, None): (1, 1),
     }
-    assert [claim.token for claim in found.claims] == [None, "w3", "w4", "w5", None]
+    assert [claim.token for claim in found.claims] == [None, " w3", " w4", " w5", None]
 
 
 def test_texts_of_the_fixed_probe_set(box, bench):  # noqa: F811
@@ -49,7 +49,7 @@ def test_texts_of_the_fixed_probe_set(box, bench):  # noqa: F811
     tried = [Try(probe=i, came_true=True) for i in range(len(ends))]
     found = box.call("which_tested", WhichTested(sentence=TRUTH, tried=tried))
     assert found.claims[0].right == sum(end in PLANTED for end in ends) > 0
-    assert {c.token: c.right for c in found.claims[1:]} == {f"w{t}": ends.count(t) for t in PLANTED}
+    assert {c.token: c.right for c in found.claims[1:]} == {f" w{t}": ends.count(t) for t in PLANTED}
 
 
 @pytest.mark.parametrize("sentence", ["It likes verbs.", FULL_LOOKUP])
@@ -118,7 +118,7 @@ def test_sealed_excerpts_token_by_token(box, bench):  # noqa: F811
     for excerpt in found.excerpts:
         assert len(excerpt.tokens) == len(excerpt.values) == len(excerpt.levels) > 0
         for token, value, level in zip(excerpt.tokens, excerpt.values, excerpt.levels, strict=True):
-            assert (value > bench.evidence.theta) == (int(token[1:]) in PLANTED) == (level > 5)
+            assert (value > bench.evidence.theta) == (int(token[2:]) in PLANTED) == (level > 5)
     assert max(found.excerpts[0].values) == max(max(e.values) for e in found.excerpts)
     simulated = [found.intercept + found.slope * level for e in found.excerpts for level in e.levels]
     true = [value for e in found.excerpts for value in e.values]

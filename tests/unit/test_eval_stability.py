@@ -90,3 +90,18 @@ def test_planted_and_real_neurons_are_apart(tmp_path: Path) -> None:
     found = stability(EvalFolder(tmp_path), cells, {}, rng())
     same = {kind: alike.seeds.n_same for (_, kind), alike in found.items() if alike.seeds}
     assert same == {"real": 1, "truth": 0}
+
+
+def test_verdicts_over_seeds(tmp_path: Path) -> None:
+    told = {"a": ["supported"] * 3, "b": ["supported", "unresolved", "supported"], "c": ["noise"], "d": ["noise"] * 2}
+    cells = [
+        cell("v", neuron, 0.5, seed, verdict=verdict)
+        for neuron, verdicts in told.items()
+        for seed, verdict in enumerate(verdicts)
+    ]
+    cells += [cell("v", "d", 0.5, 0, verdict="supported", half=0)]  # of half the text: not another seed
+    found = stability(EvalFolder(tmp_path), cells, {}, rng())["v", "real"].verdicts
+    assert found is not None
+    assert (found.n_kept, found.n_neurons) == (2, 3)
+    assert found.changes == {"supported and unresolved": 2}
+    assert isinstance(stability(EvalFolder(tmp_path), cells[:1], {}, rng())["v", "real"].verdicts, type(None))

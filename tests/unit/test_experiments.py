@@ -1,185 +1,397 @@
 """Texts that could tell rivals apart: how each generator makes them, and which of them are chosen."""
 
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tools.mini
 from agent.config import Quotas
+from tools.concepts.words import words_of
 from tools.evidence.fresh import fresh, runs_of
 from tools.evidence.runs import run_hashes
 from tools.experiments.candidates import Candidate, Setting, nearest
 from tools.experiments.carriers import MIN_CARRIERS, N_CARRIERS, draw_carriers
 from tools.experiments.choose import FIXED_COST, MAX_PER_CARRIER, choose
-from tools.experiments.neighbours import named_tokens
+from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Believed, disagreement
 from tools.experiments.sampled import N_TEXTS, PROMPT_TOKENS
+from tools.experiments.seen_words import SeenWords
+from tools.experiments.texts import CONTEXT, Texts, is_spelled
 from tools.records.excerpts import Excerpts, ExploreReadings
 from tools.roles import WrittenText
 from tools.rules.vocabulary import Vocabulary
+from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
 from tools.toolbox import UNIT_TEXTS
 
-WIDTH, N_TOKENS, THETA, FIRING = 64, 80, 0.5, 7
-
-VOCABULARY = Vocabulary(
-    [f"t{i}" for i in range(N_TOKENS)], np.random.default_rng(0).normal(size=(N_TOKENS, 8)).astype(np.float32)
-)
-
-
-def texts(n, first_id=0, longest=WIDTH, n_tokens=N_TOKENS):
-    rng = np.random.default_rng(1)
-    lengths = rng.integers(1, longest + 1, size=n)
-    tokens = np.full((n, WIDTH), -1, dtype=np.int32)
-    for row, length in enumerate(lengths):
-        tokens[row, :length] = rng.integers(0, n_tokens, size=length)
-    numbers = np.arange(n, dtype=np.int32)
-    return Excerpts(tokens, lengths, numbers, numbers + first_id, numbers)
-
-
-def readings(excerpts, kind):
-    """Values: 1 on token 7 and 0 elsewhere; below theta everywhere; or the other way round."""
-    value = {"some": (1.0, 0), "never": (0.3, 0), "everywhere": (1.0, 0.9), "flipped": (0, 1.0)}[kind]
-    on = np.where(excerpts.tokens == FIRING, *value)
-    return ExploreReadings(excerpts, np.where(excerpts.mask, on, 0).astype(np.float32))
-
-
-def believe(tokens):
-    """Rivals disagree about token 9; the leader says that 7 fires, unless it is the first of its text."""
-    leader = np.where(tokens == FIRING, 0.9, 0.02)
-    leader[:, 0] = 0.02
-    return Believed(np.where(tokens == 9, 0.4, 0.0), np.where(tokens >= 0, leader, 0))
-
-
-def sample(prompts, n_tokens, rng):
-    return [(len(prompt), (*prompt, *rng.integers(0, N_TOKENS, size=n_tokens).tolist())) for prompt in prompts]
-
-
-def setting(kind="some", n=60, used=frozenset(), named=(), rng=0, **changes):
-    explore = readings(texts(n, longest=changes.pop("longest", WIDTH)), kind)
-    probe = texts(300, first_id=1000)
-    return Setting(
-        **{
-            "explore": explore, "theta": THETA, "probe": probe, "on_probe": believe(probe.tokens),
-            "carriers": draw_carriers(explore, THETA, used, np.random.default_rng(rng)),
-            "vocabulary": VOCABULARY, "named": list(named), "believe": believe, "sample": sample, "fresh": len,
-            "written": [WrittenText(text="abc", level=9), WrittenText(text="d", level=0)],
-            "encode": lambda text: tuple(ord(c) % N_TOKENS for c in text),
-        } | changes
-    )  # fmt: skip
-
-
-def make(name, where, seed=2):
-    return GENERATORS[name].make(where, np.random.default_rng(seed))
+WIDTH, THETA = 48, 0.5
+FIRING = "dog"
+WORDS = [
+    "the",
+    "a",
+    "of",
+    "dog",
+    "cat",
+    "mountain",
+    "walking",
+    "walked",
+    "unhappily",
+    "said",
+    "John's",
+    "don't",
+    "café",
+    "12,345",
+    "3.11",
+    "getUserName",
+    "user_name",
+    "self",
+    "return",
+    "import",
+    "x1",
+    "forgiveness",
+    "solve",
+    "U.S.",
+    "well-known",
+    "Zürich",
+    "naïve",
+    "OD",
+    "not",
+    "was",
+    "his",
+    "her",
+    "(",
+    ")",
+    ",",
+    ";",
+    ":",
+    "==",
+    "->",
+    "...",
+    "'",
+    "[",
+    "]",
+]
 
 
-def sources(where):
-    return {carrier.name: tuple(carrier.tokens.tolist()) for carrier in where.carriers}
+def sentences(n, seed=1):
+    """A long text of words of every sort, with the marks and line ends that real text has."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for _ in range(n):
+        words = [WORDS[i] for i in rng.integers(0, len(WORDS), size=rng.integers(4, 14))]
+        words[int(rng.integers(len(words)))] = FIRING
+        out.append(" ".join(words).capitalize() + str(rng.choice([".", "!", ".\n", "?\n\n"])))
+    return " ".join(out)
+
+
+class World:
+    """A tokenizer, and excerpts of text that it cuts, in the middle of words too."""
+
+    def __init__(self, tokenizer, width=WIDTH):
+        self.tokenizer, self.width = tokenizer, width
+        self.strings = tokenizer.token_strings()
+        rng = np.random.default_rng(0)
+        self.vocabulary = Vocabulary(self.strings, rng.normal(size=(len(self.strings), 8)).astype(np.float32))
+        self.texts = Texts(self.strings, tokenizer, width)
+        [self.ids] = tokenizer.encode([sentences(1500)])
+
+    def excerpts(self, n, start=0, first_id=0, longest=None):
+        longest = longest or self.width
+        tokens = np.full((n, self.width), -1, dtype=np.int32)
+        lengths = np.zeros(n, dtype=np.int64)
+        for row in range(n):
+            own = self.ids[start : start + longest - row % max(1, longest // 4)]
+            tokens[row, : len(own)], lengths[row] = own, len(own)
+            start += len(own)
+        numbers = np.arange(n, dtype=np.int32)
+        assert (lengths > 0).all()
+        return Excerpts(tokens, lengths, numbers, numbers + first_id, numbers)
+
+    def text(self, tokens):
+        return self.tokenizer.decode(list(tokens))
+
+    def words(self, tokens):
+        return [word.text for word in words_of([self.text(tokens)])]
+
+    def at_the_word(self, tokens):
+        """Where the word that fires ends, [n, pos]."""
+        out = np.zeros(tokens.shape, dtype=bool)
+        for row, ids in enumerate(tokens.tolist()):
+            for word in words_of([self.strings[i] for i in ids if i >= 0]):
+                out[row, word.last] |= word.text == FIRING
+        return out
+
+    def readings(self, excerpts, kind):
+        """Values: 1 where the word ends and 0 elsewhere; below theta everywhere; or the other way round."""
+        value = {"some": (1.0, 0), "never": (0.3, 0), "everywhere": (1.0, 0.9), "flipped": (0, 1.0)}[kind]
+        on = np.where(self.at_the_word(excerpts.tokens), *value)
+        return ExploreReadings(excerpts, np.where(excerpts.mask, on, 0).astype(np.float32))
+
+    def believe(self, tokens):
+        """Rivals disagree about some tokens; the leader says that the word fires."""
+        leader = np.where(self.at_the_word(tokens), 0.9, 0.02)
+        return Believed(np.where(tokens % 7 == 3, 0.4, 0.0), np.where(tokens >= 0, leader, 0))
+
+    def sample(self, prompts, n_tokens, rng):
+        out = []
+        for prompt in prompts:
+            at = int(rng.integers(len(self.ids) - n_tokens))
+            text = self.text([*prompt, *self.ids[at : at + n_tokens]])
+            out.append((len(prompt), tuple(self.tokenizer.encode([text])[0][: self.width])))
+        return out
+
+    def setting(self, kind="some", n=60, used=frozenset(), known=frozenset(), named=(), **changes):
+        explore = self.readings(self.excerpts(n, longest=changes.pop("longest", None)), kind)
+        probe = self.excerpts(80, start=60 * self.width, first_id=1000)
+        return Setting(
+            **{
+                "explore": explore, "theta": THETA, "probe": probe, "on_probe": self.believe(probe.tokens),
+                "carriers": draw_carriers(explore, THETA, self.texts, used, known), "vocabulary": self.vocabulary,
+                "texts": self.texts, "words": SeenWords(explore, THETA, self.vocabulary), "named": list(named),
+                "believe": self.believe, "sample": self.sample, "fresh": len,
+                "written": [WrittenText(text="The dog barks", level=9), WrittenText(text="d", level=0)],
+            } | changes
+        )  # fmt: skip
+
+    def make(self, name, where, seed=2):
+        return GENERATORS[name].make(where, np.random.default_rng(seed))
+
+
+def unigram():
+    """Cut and joined as sentencepiece does it, the space before a word a part of it."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    raw = Tokenizer(models.BPE(unk_token="<unk>"))
+    raw.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
+    raw.decoder = decoders.Metaspace(prepend_scheme="always")
+    trainer = trainers.BpeTrainer(vocab_size=260, special_tokens=["<unk>"], show_progress=False)
+    raw.train_from_iterator([sentences(60, seed=9)], trainer)
+    return FolderTokenizer(raw)
+
+
+@pytest.fixture(scope="module", params=["mini", "bytes", "spaces"])
+def any_world(request, save_tokenizer, tmp_path_factory):
+    if request.param == "spaces":
+        return World(unigram())
+    folder = Path(tools.mini.__file__).parent / "weights"
+    if request.param == "bytes":
+        folder = tmp_path_factory.mktemp("tokenizer")
+        save_tokenizer(folder)
+    return World(load_tokenizer(folder))
+
+
+@pytest.fixture(scope="module")
+def world():
+    return World(load_tokenizer(Path(tools.mini.__file__).parent / "weights"))
 
 
 KINDS = ("some", "never", "everywhere", "flipped")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_an_experiment_is_a_text_of_whole_words(any_world, name, kind):
+    """Decoded, it is encoded to its own tokens, and its words stand in the carrier, in the text that swaps draw from,
+    or in a hypothesis."""
+    where = any_world.setting(kind, named=["dog", "mountain", "solve"])
+    known = {*where.words.all, *where.named}
+    carriers = {c.name: {w.text for w in c.text.words} for c in where.carriers}
+    probe = {f"probe-{i}": row for i, row in zip(where.probe.ids.tolist(), where.probe.tokens, strict=True)}
+    found = any_world.make(name, where)
+    assert found or (name == "look_alike" and kind == "never")
+    for candidate in found:
+        text = any_world.text(candidate.tokens)
+        assert tuple(any_world.tokenizer.encode([text])[0]) == candidate.tokens
+        assert "\ufffd" not in text
+        assert 1 <= len(candidate.tokens) <= WIDTH
+        words = set(any_world.words(candidate.tokens))
+        if candidate.carrier in probe:
+            row = probe[candidate.carrier]
+            assert words <= set(any_world.words(row[row >= 0]))
+        elif candidate.generator not in ("sampled", "written"):
+            assert words <= known | carriers[candidate.carrier]
+
+
 @pytest.mark.parametrize("name", GENERATORS)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("n", "longest"), [(60, WIDTH), (3, WIDTH), (60, 1), (0, WIDTH)])
-def test_whatever_the_neuron_texts_are_made_and_are_the_same_again(name, kind, n, longest):
-    where = setting(kind, n, longest=longest)
-    found = make(name, where)
-    assert found == make(name, setting(kind, n, longest=longest))
-    for candidate in found:
-        assert candidate.generator == name
-        assert 1 <= len(candidate.tokens) <= WIDTH
-        assert all(0 <= token < N_TOKENS for token in candidate.tokens)
-        assert candidate.purpose
-    if n and longest > 1:
-        assert found
+@pytest.mark.parametrize(("n", "longest"), [(60, None), (3, None), (60, 3), (60, 1), (0, None)])
+def test_whatever_the_neuron_texts_are_made_and_are_the_same_again(world, name, kind, n, longest):
+    where = world.setting(kind, n, longest=longest)
+    found = world.make(name, where)
+    assert found == world.make(name, world.setting(kind, n, longest=longest))
+    assert all(candidate.generator == name and candidate.purpose and candidate.key for candidate in found)
 
 
 @pytest.mark.parametrize("name", ["minimal_pair", "vocabulary_sweep", "neighbours"])
-def test_an_edit_is_one_token_away_from_a_text_that_fires(name):
-    where = setting()
-    for candidate in make(name, where):
-        before, after = sources(where)[candidate.carrier], candidate.tokens
+def test_an_edit_is_one_whole_word_away_from_a_text_that_fires(any_world, name):
+    where = any_world.setting(named=["cat"])
+    carriers = {c.name: [w.text for w in c.text.words] for c in where.carriers}
+    for candidate in any_world.make(name, where):
+        before, after = carriers[candidate.carrier], any_world.words(candidate.tokens)
         assert candidate.original == 1
         if len(before) == len(after):
             assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
         else:
             assert name == "minimal_pair"
             assert any(before[:i] + before[i + 1 :] == after for i in range(len(before) - 1))
+        text = any_world.text(candidate.tokens)
+        assert words_of([text])[-1].end == len(text)  # what is tested is the last token of a word
 
 
-def test_minimal_pairs_swap_delete_and_mask():
-    where = setting()
-    found = make("minimal_pair", where)
+def test_a_change_that_would_touch_other_words_is_none(world):
+    [text] = world.texts.encode(["foo(bar) is_user x"])
+    words = [word.text for word in text.words]
+    assert words == ["foo", "(", "bar", ")", "is", "_", "user", "x"]
+    joined, mark, deleted, in_place, piece = world.texts.with_word(
+        [(text, 1, None), (text, 1, "["), (text, 4, None), (text, 2, "walking"), (text, 5, None)]
+    )
+    assert joined is None  # foobar
+    assert piece is None  # isuser
+    assert (mark.text, in_place.text) == ("foo[bar) is_user x", "foo(walking) is_user x")
+    assert deleted.text == "foo(bar)_user x"
+    [last] = world.texts.with_word([(text, 7, None)])
+    assert last.text == "foo(bar) is_user"  # the space before it goes too
+    assert world.texts.from_word(text, 4).text == " is_user x"
+    assert world.texts.encode(["", "dog " * WIDTH]) == [None, None]
+
+
+def test_what_no_text_is(any_world):
+    [dog] = any_world.tokenizer.encode(["the café dog"])
+    whole = any_world.texts.read([tuple(dog), ()])
+    assert [text and text.text for text in whole] == ["the café dog", None]
+    stray = [i for i, string in enumerate(any_world.strings) if string.startswith("\\x")][:1]
+    assert any_world.texts.read([(*dog, *stray)] if stray else [()]) == [None]
+
+
+def test_sentences_start_after_a_stop_and_on_a_line(world):
+    [text] = world.texts.encode(["a dog. The cat 3.11\nreturn x"])
+    words = [word.text for word in text.words]
+    starts = [word for i, word in enumerate(words) if text.starts_sentence(i)]
+    assert starts == ["a", "The", "return"]
+    assert text.ending == ("The", "cat", "3.11", "return", "x")
+
+
+def test_where_words_end_is_known_without_reading_them(any_world):
+    tokens = any_world.excerpts(40).tokens
+    guess = any_world.texts.ends_words(tokens)
+    n_wrong = 0
+    for row, ids in enumerate(tokens):
+        strings = [any_world.strings[i] for i in ids[ids >= 0]]
+        inside = np.zeros(len(strings), dtype=bool)
+        for word in words_of(strings):
+            inside[word.first : word.last] = True
+        n_wrong += int((guess[row, : len(strings) - 1] & inside[:-1]).sum())
+    assert guess[tokens >= 0].mean() > 0.2
+    assert n_wrong < 0.2 * guess[tokens >= 0].sum()
+
+
+def test_minimal_pairs_swap_delete_and_mask(world):
+    where = world.setting()
+    found = world.make("minimal_pair", where)
     verbs = Counter(candidate.purpose.split()[0] for candidate in found)
     assert set(verbs) == {"swap", "delete", "mask"}
     assert min(verbs.values()) > 20
-    commonest = np.bincount(where.explore.excerpts.tokens[where.explore.excerpts.mask]).argmax()
+    carriers = {c.name: [w.text for w in c.text.words] for c in where.carriers}
     for candidate in found:
         if candidate.purpose.startswith("mask"):
-            before = sources(where)[candidate.carrier]
-            (at,) = [i for i, (a, b) in enumerate(zip(before, candidate.tokens, strict=True)) if a != b]
-            assert candidate.tokens[at] == commonest
-            assert f"`t{before[at]}`, {len(before) - 1 - at} back" in candidate.purpose
+            before, after = carriers[candidate.carrier], world.words(candidate.tokens)
+            (at,) = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+            assert after[at] == where.words.commonest(before[at])
+            assert is_spelled(before[at]) == is_spelled(after[at])
+            assert f"`{before[at]}`, {len(before) - 1 - at} back" in candidate.purpose
 
 
-def test_where_a_neuron_fires_nearly_everywhere_a_swap_finds_what_silences_it():
-    found = make("minimal_pair", setting("flipped"))
-    assert sum(candidate.tokens[-1] == FIRING for candidate in found) > 10
+def test_where_a_neuron_fires_nearly_everywhere_a_swap_finds_what_silences_it(world):
+    found = world.make("minimal_pair", world.setting("flipped"))
+    assert sum(world.words(candidate.tokens)[-1] == FIRING for candidate in found) > 10
 
 
-def test_written_texts_are_read_whole_and_only_when_they_are_new():
-    where = setting()
-    assert [len(candidate.tokens) for candidate in make("written", where)] == [3, 1]
-    assert len({candidate.carrier for candidate in make("written", where)}) == 2
-    repeats = setting(fresh=lambda text: len(text) - 1)  # the corpus has this text, perhaps where it is sealed
-    assert make("written", repeats) == []
-    assert make("written", setting(encode=lambda text: ())) == []
+def test_written_texts_are_read_whole_and_only_when_they_are_new(world):
+    where = world.setting()
+    assert [world.text(candidate.tokens) for candidate in world.make("written", where)] == ["The dog barks", "d"]
+    assert len({candidate.carrier for candidate in world.make("written", where)}) == 2
+    repeats = world.setting(fresh=lambda text: len(text) - 1)  # the corpus has this text, perhaps where it is sealed
+    assert world.make("written", repeats) == []
+    long = [WrittenText(text=" ".join(f"dog {i}" for i in range(WIDTH)), level=1)]
+    [candidate] = world.make("written", world.setting(written=long))
+    assert len(candidate.tokens) <= WIDTH
+    assert world.words(candidate.tokens)[-2:] == ["dog", str(WIDTH - 1)]
 
 
-def test_truncation_keeps_the_last_token_and_what_is_right_before_it():
-    where = setting()
-    found = make("truncation", where)
-    for candidate in found:
-        before = sources(where)[candidate.carrier]
-        assert len(candidate.tokens) < len(before)
-        assert before[-len(candidate.tokens) :] == candidate.tokens
-    name, longest = max(sources(where).items(), key=lambda item: len(item[1]))
-    assert [len(c.tokens) for c in found if c.carrier == name] == [k for k in (1, 2, 4, 8, 16, 32) if k < len(longest)]
+def test_truncation_keeps_the_last_word_and_what_is_right_before_it(world):
+    where = world.setting()
+    carriers = {c.name: c.text for c in where.carriers}
+    kept = Counter()
+    for candidate in world.make("truncation", where):
+        before, after = [w.text for w in carriers[candidate.carrier].words], world.words(candidate.tokens)
+        assert len(after) < len(before)
+        assert before[-len(after) :] == after
+        assert candidate.purpose == f"only the last {len(after)} of {len(before)} words"
+        kept[len(after)] += 1
+    assert kept[1] > 5
+    assert kept[2] > 5
+    assert max(kept) > 8
 
 
-def test_a_sweep_asks_for_tokens_that_rivals_disagree_about():
-    found = make("vocabulary_sweep", setting())
-    assert len({candidate.tokens[-1] for candidate in found}) > 30
-    assert all(candidate.tokens[-1] != FIRING for candidate in found)
-    where = setting(believe=lambda tokens: Believed(np.where(tokens >= 70, 0.4, 0.0), np.zeros(tokens.shape)))
-    disputed = np.mean([candidate.tokens[-1] >= 70 for candidate in make("vocabulary_sweep", where)])
-    assert disputed > 2 * np.mean([candidate.tokens[-1] >= 70 for candidate in found])
+def test_a_cut_near_the_start_of_a_sentence_begins_there(world):
+    [text] = world.texts.encode(["One two three four five. Six seven eight nine ten eleven twelve dog"])
+    where = world.setting()
+    carrier = where.carriers[0].__class__(text, 1.0, "explore-0")
+    purposes = [c.purpose for c in world.make("truncation", world.setting(carriers=[carrier]))]
+    assert purposes == [f"only the last {n} of 14 words" for n in (1, 2, 4, 8)]
+    [other] = world.texts.encode(["One two three four five six seven. Eight nine ten eleven twelve thirteen a cat dog"])
+    carrier = carrier.__class__(other, 1.0, "explore-0")
+    cut = [world.text(c.tokens).strip() for c in world.make("truncation", world.setting(carriers=[carrier]))]
+    assert cut[-2].startswith("Eight nine")
 
 
-@pytest.mark.parametrize("named", [(), (FIRING,), (FIRING, 3, 4)])
-def test_neighbours_stand_where_a_named_token_stood(named):
-    where = setting(named=named)
-    found = make("neighbours", where)
+def test_a_sweep_asks_for_words_that_rivals_name_or_disagree_about(world):
+    found = world.make("vocabulary_sweep", world.setting(named=["solve", "mountain"]))
+    last = Counter(world.words(candidate.tokens)[-1] for candidate in found)
+    assert len(last) > 20
+    assert FIRING not in last
+    assert min(last["solve"], last["mountain"]) > 20  # put into nearly every carrier
+
+
+@pytest.mark.parametrize("named", [(), (FIRING,), (FIRING, "cat", "mountain")])
+def test_neighbours_stand_where_a_named_word_stood(world, named):
+    where = world.setting(named=named)
+    found = world.make("neighbours", where)
     assert found
+    carriers = {c.name: [w.text for w in c.text.words] for c in where.carriers}
     for candidate in found:
-        before = sources(where)[candidate.carrier]
-        (at,) = [i for i, (a, b) in enumerate(zip(before, candidate.tokens, strict=True)) if a != b]
+        before, after = carriers[candidate.carrier], world.words(candidate.tokens)
+        (at,) = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
         assert before[at] in (named or (FIRING,))
-        assert candidate.tokens[at] in nearest(VOCABULARY, [before[at]], where.seen, 8)[0]
-    assert any(candidate.tokens[-1] == FIRING for candidate in found) == (len(named) > 1)
+        assert after[at] in where.words.all
 
 
-def test_named_tokens():
-    sentences = ["Fires on `t3`, `t70` (9); inside quotes (-4).", "It likes `t3` and `nothing` after `t9`.", "Verbs."]
-    assert named_tokens(sentences, VOCABULARY) == [3, 70, 9]
-    odd = Vocabulary([" a", "`", "\\", "\n", "a"], np.eye(5, dtype=np.float32))
-    assert named_tokens([r"Fires on `␣a` (3); on `\``, `\\`, `\n` (2)."], odd) == [0, 1, 2, 3]
-    assert named_tokens(["Fires on the word `a` (3)."], odd) == [4, 0]
+def test_named_words():
+    sentences = [
+        "Fires on `␣dog`, `70` (9); inside quotes (-4).",
+        'It likes "dog" and *pick* after “don\'t go”.',
+        "No.",
+    ]
+    assert named_words(sentences) == ["dog", "70", "pick"]
+    assert named_words([r"Fires on `␣a` (3); on `\``, `\\`, `\n` (2)."]) == ["a", "`", "\\"]
+
+
+def test_words_that_were_seen(world):
+    words = world.setting().words
+    assert words.fired == [FIRING]
+    rng = np.random.default_rng(0)
+    assert all(not is_spelled(word) for word in words.silent("(", 20, rng))
+    assert all(is_spelled(word) and word != FIRING for word in words.silent("cat", 20, rng))
+    assert words.commonest(words.commonest("cat")) not in (None, words.commonest("cat"))
+    assert "cat" not in words.near(world.tokenizer.encode([" cat"])[0], "cat", 5)
+    nothing = SeenWords(world.readings(world.excerpts(0), "some"), THETA, world.vocabulary)
+    assert nothing.silent("cat", 2, rng) == nothing.near([1], "cat", 2) == nothing.all == []
+    assert nothing.commonest("cat") is None
 
 
 def test_nearest_by_hand():
@@ -193,86 +405,90 @@ def test_nearest_by_hand():
     assert nearest(line, [], everything, 2).shape == (0, 0)
 
 
-def test_retrieval_cuts_where_rivals_disagree_and_where_the_leader_is_sure():
-    where = setting()
-    rows = {f"probe-{int(i)}": row for row, i in enumerate(where.probe.ids)}
-    found = make("retrieval", where)
-    for why, token in (("rivals disagree", 9), ("must fire for the leading rival", FIRING)):
+def test_retrieval_cuts_where_rivals_disagree_and_where_the_leader_claims(world):
+    where = world.setting()
+    found = world.make("retrieval", where)
+    reasons = Counter(candidate.purpose for candidate in found)
+    assert min(reasons.values()) > 20
+    assert len(reasons) == 3
+    for why in reasons:
         some = [candidate for candidate in found if candidate.purpose == why]
-        assert len({candidate.carrier for candidate in some}) == len(some) > 30
+        assert len({candidate.carrier for candidate in some}) == len(some)
         for candidate in some:
-            row = where.probe.tokens[rows[candidate.carrier]]
-            assert candidate.tokens == tuple(row[: len(candidate.tokens)].tolist())
-            assert candidate.tokens[-1] == token
+            if why != "rivals disagree":
+                assert world.words(candidate.tokens)[-1] == FIRING
             assert candidate.original is None
 
 
-def test_look_alikes_look_as_if_and_are_said_to_be_silent():
-    where = setting()
-    near = {FIRING, *nearest(VOCABULARY, [FIRING], where.seen, 6)[0].tolist()}
-    found = make("look_alike", where)
-    assert {candidate.tokens[-1] for candidate in found} <= near
-    # The same token comes before its neighbours: the leader says that it is silent where it is the first.
-    n_first = int((where.probe.tokens[:, 0] == FIRING).sum())
-    assert n_first > 0
-    assert [candidate.tokens for candidate in found[:n_first]] == [(FIRING,)] * n_first
-    spelled = Vocabulary([" T7" if i == 20 else f"t{i}" for i in range(N_TOKENS)], VOCABULARY.directions)
-    assert any(c.tokens[-1] == 20 for c in make("look_alike", setting(vocabulary=spelled))[n_first : n_first + 20])
+def test_what_is_drawn_among_the_claimed_is_no_matter_of_chance(world):
+    drawn = [
+        [c.carrier for c in world.make("retrieval", world.setting(), seed) if "drawn among all" in c.purpose]
+        for seed in (1, 2)
+    ]
+    assert drawn[0] == drawn[1]
 
 
-def test_look_alikes_are_few_where_the_leader_says_that_all_fires():
-    def everything(tokens):
-        return Believed(np.zeros(tokens.shape), np.where(tokens >= 0, 0.9, 0))
+def test_look_alikes_look_as_if_and_are_said_to_be_silent(world):
+    probe = world.setting().probe
+    ends = world.at_the_word(probe.tokens)
+    rows = np.arange(len(probe)) % 2 == 0
+    leader = np.where(ends & rows[:, None], 0.9, 0.02)  # in every other text the same word is said to be silent
+    found = world.make("look_alike", world.setting(on_probe=Believed(np.zeros(leader.shape), leader)))
+    assert any(world.words(candidate.tokens)[-1] == FIRING for candidate in found)
+    for candidate in found:
+        row = int(candidate.carrier.removeprefix("probe-")) - 1000
+        if (
+            len(candidate.tokens) <= probe.lengths[row]
+            and tuple(probe.tokens[row, : len(candidate.tokens)]) == candidate.tokens
+        ):
+            assert leader[row, len(candidate.tokens) - 1] < 0.5
 
-    probe = texts(300, first_id=1000)
-    assert make("look_alike", setting(on_probe=everything(probe.tokens))) == []
+
+def test_look_alikes_are_few_where_the_leader_says_that_all_fires(world):
+    probe = world.setting().probe
+    everything = Believed(np.zeros(probe.tokens.shape), np.where(probe.mask, 0.9, 0))
+    assert world.make("look_alike", world.setting(on_probe=everything)) == []
 
 
-def test_sampled_texts_are_cut_where_rivals_disagree_or_the_leader_is_surest():
+def test_sampled_texts_are_cut_after_a_word_where_rivals_disagree_or_the_leader_is_surest(world):
     prompts = []
 
     def noted(given, n_tokens, rng):
         prompts.extend(dict.fromkeys(given))
-        return sample(given, n_tokens, rng)
+        return world.sample(given, n_tokens, rng)
 
-    where = setting(named=[3, 4], sample=noted)
-    found = make("sampled", where)
+    found = world.make("sampled", world.setting(named=["mountain"], sample=noted))
     free, before, after = prompts
     assert free == ()
-    assert len(after) == 1
-    assert after[0] in (3, 4)
+    assert world.text(after) == " mountain"
     assert 0 < len(before) <= PROMPT_TOKENS
-    (carrier,) = [c for c in where.carriers if tuple(c.tokens[:-1][-PROMPT_TOKENS:].tolist()) == before]
     assert Counter(c.carrier.split("-")[0] for c in found)["sampled"] > N_TEXTS
     for candidate in found:
         prompt = {"fr": free, "wh": before, "af": after}[candidate.purpose.split()[1][:2]]
-        assert candidate.tokens[: len(prompt)] == prompt
-        assert len(candidate.tokens) > len(prompt)
-        assert (candidate.carrier == carrier.name) == (prompt == before)
-    assert {9, FIRING} <= {candidate.tokens[-1] for candidate in found}
+        assert world.text(candidate.tokens).startswith(world.text(prompt) if prompt else "")
+        assert candidate.carrier.startswith("explore-") == (prompt == before)
+    assert FIRING in {world.words(candidate.tokens)[-1] for candidate in found}
 
 
-@pytest.mark.parametrize("most", [0, 1, 3])
-def test_sampled_texts_end_before_they_repeat_the_corpus(most):
-    found = make("sampled", setting(named=[3], fresh=lambda text: most))
+@pytest.mark.parametrize("most", [0, 3, 12])
+def test_sampled_texts_end_before_they_repeat_the_corpus(world, most):
+    found = world.make("sampled", world.setting(named=["cat"], fresh=lambda text: most))
     assert all(len(candidate.tokens) <= most for candidate in found)
-    assert bool(found) == (most > 0)
+    assert most != 12 or found
 
 
-def test_nothing_is_sampled_where_no_token_fits():
-    assert (
-        make("sampled", setting(sample=lambda prompts, n_tokens, rng: [(len(prompt), ()) for prompt in prompts])) == []
-    )
+def test_nothing_is_sampled_where_no_token_fits(world):
+    where = world.setting(sample=lambda prompts, n_tokens, rng: [(len(prompt), ()) for prompt in prompts])
+    assert world.make("sampled", where) == []
 
 
-def test_what_repeats_the_corpus():
-    one, other = texts(40, n_tokens=50), texts(9, first_id=99)
+def test_what_repeats_the_corpus(world):
+    one, other = world.excerpts(40), world.excerpts(9, start=50 * WIDTH, first_id=99)
     corpus = SimpleNamespace(
         explore=one, probe=one, development=one, sealed=SimpleNamespace(n_folds=1, open=lambda fold: other)
     )
     runs = runs_of(corpus)
-    row = int(other.lengths.argmax())
-    known = other.tokens[row, :20].tolist()
+    known = other.tokens[0, :20].tolist()
     assert np.isin(run_hashes(np.array(known, np.int32)), runs).all()
     assert fresh(tuple(known), runs) == 11
     assert fresh((1, 1, 1, *known), runs) == 14
@@ -280,26 +496,48 @@ def test_what_repeats_the_corpus():
     assert fresh((1,), runs) == 1
 
 
-def test_carriers_end_where_the_neuron_fires_most_and_are_used_once():
-    explore = readings(texts(200), "some")
-    rng = np.random.default_rng(3)
-    used = set()
-    n_firing = int((explore.values.max(1) > THETA).sum())
-    for _ in range(12):
-        left = n_firing - len(used)
-        drawn = draw_carriers(explore, THETA, used, rng)
+def test_carriers_end_with_a_word_at_which_the_neuron_fires_and_are_used_once(any_world):
+    explore = any_world.readings(any_world.excerpts(120), "some")
+    used, endings = set(), set()
+    for _ in range(20):
+        drawn = draw_carriers(explore, THETA, any_world.texts, used, endings)
+        assert len(drawn) <= N_CARRIERS
         assert not used & {carrier.name for carrier in drawn}
-        if left == 0:
+        assert len({carrier.text.ending for carrier in drawn}) == len(drawn)
+        assert not endings & {carrier.text.ending for carrier in drawn}
+        if not drawn or drawn[0].value == 0:
             break
-        assert len(drawn) == min(N_CARRIERS, max(MIN_CARRIERS, left // 2), left)
         for carrier in drawn:
-            assert carrier.tokens[-1] == FIRING
+            assert FIRING in carrier.text.ending[-2:]  # a token may hold a word and the mark behind it
             assert carrier.value == 1
+            assert len(carrier.text.ending) <= CONTEXT + 1
         used |= {carrier.name for carrier in drawn}
-    assert len(used) == n_firing
-    assert all(carrier.value == 0 for carrier in drawn)
+        endings |= {carrier.text.ending for carrier in drawn}
+    assert len(used) > MIN_CARRIERS
     everything = {f"explore-{i}" for i in explore.excerpts.ids}
-    assert draw_carriers(explore, THETA, everything, rng) == []
+    assert draw_carriers(explore, THETA, any_world.texts, everything, set()) == []
+
+
+def test_a_neuron_that_fires_inside_words_alone_has_carriers_that_end_there(world):
+    excerpts = world.excerpts(120)
+    values = np.where(~world.texts.ends_words(excerpts.tokens) & excerpts.mask, 1.0, 0).astype(np.float32)
+    drawn = draw_carriers(ExploreReadings(excerpts, values), THETA, world.texts, set(), set())
+    assert len(drawn) > MIN_CARRIERS
+    assert all(carrier.value == 1 for carrier in drawn)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(max_size=40), st.integers(0, 12), st.one_of(st.none(), st.sampled_from(WORDS)))
+def test_whatever_the_text_a_change_changes_one_word(world, text, at, word):
+    [read] = world.texts.encode([text])
+    if read is None or not read.words:
+        return
+    at %= len(read.words)
+    [found] = world.texts.with_word([(read, at, word)])
+    if found is not None:
+        words = [w.text for w in read.words]
+        assert [w.text for w in found.words] == [*words[:at], *([word] if word else []), *words[at + 1 :]]
+        assert tuple(world.tokenizer.encode([world.text(found.tokens)])[0]) == found.tokens
 
 
 def test_quotas_are_those_of_the_registry():

@@ -79,4 +79,7 @@ def test_experiments_that_spoke_for_the_loser_are_counted_too(tmp_path: Path) ->
     story = story_of(tmp_path, events)
     page = story_html(story, RUN_ID, None)
     assert re.search(r"1 experiments? spoke for h1 and against it, worth \S+ nats; 1 spoke the other way, worth", page)
-    assert "1 experiment spoke against it and 1 for it." in answers(story)["Which experiment killed the runner-up?"]
+    assert (
+        "1 experiment spoke against it, worth 1.5 nats, and 1 for it, worth 0.6."
+        in answers(story)["Which experiment killed the runner-up?"]
+    )

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent import policy
 from agent.belief import FLOOR
@@ -12,6 +14,7 @@ from agent.policy import (
     Findings,
     MeaningTests,
     Standing,
+    borne_out,
     should_stop,
     to_drop,
     to_merge,
@@ -67,11 +70,20 @@ def test_the_best_on_development_text_stays_whatever_experiments_say() -> None:
     assert to_drop({"H1": FLOOR, "H2": 0.9}, {"H1": score(0.9), "H2": score(0.1)}, KEPT) == []
 
 
-def test_a_rival_without_a_score_goes_once_another_has_one() -> None:
+def test_a_rival_without_a_score_stays_until_experiments_spoke_against_it() -> None:
     beliefs = {"base-rate": 0.2, "H1": 0.6, "H2": 0.2}
     scores = {"base-rate": NOT, "H1": score(0.5), "H2": NOT}
-    assert to_drop(beliefs, scores, KEPT) == [("H2", "no development score: constant")]
-    assert to_drop(beliefs, dict.fromkeys(beliefs, NOT), KEPT) == []
+    assert to_drop(beliefs, scores, KEPT) == []
+    why = "experiments spoke against it, and it has no development score: constant"
+    assert to_drop(beliefs | {"H2": FLOOR}, scores, KEPT) == [("H2", why)]
+    assert to_drop(beliefs | {"H2": FLOOR}, dict.fromkeys(beliefs, NOT), KEPT) == []
+
+
+def test_of_too_many_rivals_one_without_a_score_goes_when_it_is_believed_less_than_the_average() -> None:
+    scores = {f"H{i}": score(0.3 + 0.01 * i) for i in range(MOST_ALIVE)} | {"H8": NOT, "base-rate": NOT}
+    even = dict.fromkeys(scores, 1 / len(scores))
+    assert [name for name, _ in to_drop(even, scores, KEPT)] == ["H0"]
+    assert [name for name, _ in to_drop(even | {"H8": 0.05}, scores, KEPT)] == ["H8"]
 
 
 def test_the_lowest_of_too_many_go() -> None:
@@ -98,13 +110,49 @@ def test_the_reason_says_where_a_list_of_words_predicts_better(gained, is_said) 
 
 
 @pytest.mark.parametrize(
-    ("passed", "failed", "enough"), [(5, 0, True), (4, 0, False), (5, 5, True), (5, 6, False), (49, 51, False)]
-)
-def test_enough_passed_tests(passed, failed, enough) -> None:
-    assert policy.Tests(passed, failed).enough == enough
+    ("passed", "failed", "enough", "refuting"),
+    [
+        (5, 0, True, False), (4, 0, False, False), (0, 4, False, False), (0, 5, False, True),
+        (5, 5, False, False), (6, 1, False, False), (8, 1, True, False), (1, 8, False, True),
+        (23, 8, True, False), (55, 45, False, False), (60, 40, True, False), (49, 51, False, False),
+    ],
+)  # fmt: skip
+def test_what_surely_passed_and_what_surely_failed(passed, failed, enough, refuting) -> None:
+    tests = policy.Tests(passed, failed)
+    assert (tests.enough, tests.refuting) == (enough, refuting)
 
 
-ALL_PASSED = dict.fromkeys(KINDS, policy.Tests(9, 1))
+def test_the_interval_of_a_pass_rate_is_wilsons() -> None:
+    assert policy.Tests(23, 8).interval == pytest.approx((0.5675, 0.8630), abs=1e-3)
+    assert policy.Tests(0, 0).interval == (0.0, 1.0)
+    assert policy.Tests(5, 0).interval == pytest.approx((0.5655, 1.0), abs=1e-3)
+    assert policy.Tests(3, 7).interval == pytest.approx([1 - x for x in policy.Tests(7, 3).interval[::-1]])
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_bounds_hold_the_rate_and_no_test_is_passed_and_failed(passed, failed) -> None:
+    tests = policy.Tests(passed, failed)
+    low, high = tests.interval
+    assert 0 <= low <= high <= 1
+    if tests.total:
+        assert low - 1e-9 <= passed / tests.total <= high + 1e-9
+    assert not (tests.enough and tests.refuting)
+    assert policy.Tests(passed + 1, failed).interval[0] >= low - 1e-9
+
+
+def test_a_kind_that_leaves_it_open_is_carried_by_the_others() -> None:
+    sure, open_ = policy.Tests(30, 4), policy.Tests(11, 10)
+    kinds = {"predicted positive": open_, "predicted negative": sure, "minimal pair": sure}
+    assert borne_out(kinds) == dict.fromkeys(KINDS, True)
+    assert not borne_out(dict.fromkeys(KINDS, open_))["minimal pair"]
+    assert not borne_out(kinds | {"minimal pair": policy.Tests(4, 0)})["minimal pair"]
+    assert not borne_out(kinds | {"predicted positive": policy.Tests(5, 20)})["predicted positive"]
+    # hundreds of tests of one kind weigh no more than twenty of another
+    failed = policy.Tests(3, 10)
+    assert not borne_out(kinds | {"minimal pair": failed, "predicted negative": policy.Tests(400, 0)})["minimal pair"]
+
+
+ALL_PASSED = dict.fromkeys(KINDS, policy.Tests(23, 8))
 ABOVE = {"null": gain(0.01, 0.2), "token_lookup_30": gain(0.001, 0.2)}
 LEVEL = ABOVE | {"token_lookup_30": gain(-0.019, 0.002)}
 HALF = MeaningTests(0.5, policy.Tests(3, 0), policy.Tests(1, 0))
@@ -117,16 +165,25 @@ PAIR_FAILED = MeaningTests(0.4, policy.Tests(9, 0), policy.Tests(1, 2))
 @pytest.mark.parametrize(
     ("found", "expected", "why"),
     [
-        (Findings(score(0.5), ABOVE, gain(0.5, 0.6), ALL_PASSED), "supported", "beats null and token-lookup-30"),
+        (Findings(score(0.5), ABOVE, gain(0.5, 0.6), ALL_PASSED), "supported", "(23 of 31 predicted positives, "),
         (Findings(score(0.5), ABOVE | {"null": gain(0.0, 0.2)}, NOT, ALL_PASSED), "unresolved", "surely above null"),
         (Findings(score(0.5), LEVEL, NOT, ALL_PASSED), "unresolved", "token_lookup_30"),
         (Findings(score(0.5), ABOVE | {"null": NOT}, NOT, ALL_PASSED), "unresolved", "no comparison with null"),
         (Findings(score(0.5), {}, NOT, ALL_PASSED), "unresolved", "with null; no comparison with token_lookup_30"),
-        (Findings(score(0.5), ABOVE, NOT, {}), "unresolved", "too few passed tests: predicted positive; too few"),
+        (
+            Findings(score(0.5), ABOVE, NOT, {}),
+            "unresolved",
+            "too few passed tests: predicted positive (passed 0 of 0); too few",
+        ),
         (
             Findings(score(0.5), ABOVE, NOT, ALL_PASSED | {"minimal pair": policy.Tests(1, 9)}),
             "unresolved",
-            "too many failed tests: minimal pair",
+            "too many failed tests: minimal pair (passed 1 of 10)",
+        ),
+        (
+            Findings(score(0.5), ABOVE, NOT, dict.fromkeys(KINDS, policy.Tests(6, 6))),
+            "unresolved",
+            "undecided tests: predicted positive (passed 6 of 12)",
         ),
         (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, has_explanation=False), "unresolved", "no explanation"),
         # as good as a list of tokens that tells nearly all
@@ -173,15 +230,16 @@ def test_verdicts(found: Findings, expected: str, why: str) -> None:
     assert why in said
 
 
-def test_more_tests_are_needed_where_too_few_passed_and_the_failures_do_not_tell() -> None:
+def test_more_tests_are_needed_where_they_neither_bear_it_out_nor_refute_it() -> None:
     tests = {
         "predicted positive": policy.Tests(4, 0),
         "predicted negative": policy.Tests(5, 5),
-        "minimal pair": policy.Tests(2, 3),
+        "minimal pair": policy.Tests(2, 12),
     }
-    assert untested(tests) == ["predicted positive"]
+    assert untested(tests) == ["predicted positive", "predicted negative"]
     assert tests["minimal pair"].refuting
     assert untested(dict.fromkeys(KINDS, policy.Tests(0, 4))) == list(KINDS)
+    assert untested(dict.fromkeys(KINDS, policy.Tests(9, 1))) == []
 
 
 def test_of_rivals_that_say_the_same_the_most_believed_stays_then_the_shorter_then_the_better() -> None:

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings
 from tools.records.result import Unscored
 from tools.rules.clauses import Clause, Listed, Rule
-from tools.scoring.calibration import HIGHEST, KNOTS, LOWEST, fit, probabilities
+from tools.scoring.calibration import HIGHEST, KNOTS, LOWEST, fit, prior, probabilities
 from tools.scoring.explained import Line, explained
 from tools.scoring.lookup import SHRINKAGE, TokenMeans
 from tools.scoring.metrics import MIN_TEXTS, N_RESAMPLES, Estimate, StratifiedSample
@@ -300,14 +300,33 @@ class TestCalibration:
         levels = np.repeat(np.array([0, 5, 10], np.float32), [100, 40, 10])
         fired = np.repeat([False, True, False, True, False], [100, 10, 30, 9, 1])
         base = 19 / 150
-        at = {0: 2 * base / 102, 5: (10 + 2 * base) / 42, 10: (9 + 2 * base) / 12}
+        first = prior(base)
+        at = {0: 2 * first[0] / 102, 5: (10 + 2 * first[5]) / 42, 10: (9 + 2 * first[10]) / 12}
         table = fit(levels, fired)
         assert table == pytest.approx([max(LOWEST, p) for p in np.interp(KNOTS, list(at), list(at.values()))], abs=1e-5)
 
     def test_levels_that_fall_are_pooled(self) -> None:
         levels = np.repeat(np.array([2, 7], np.float32), [50, 50])
         fired = np.repeat([True, False, True, False], [40, 10, 10, 40])
-        assert fit(levels, fired) == [0.5] * 11
+        table = fit(levels, fired)
+        pooled = (50 + 2 * prior(0.5)[2] + 2 * prior(0.5)[7]) / 104
+        assert table[:8] == pytest.approx([pooled] * 8, abs=1e-5)
+        assert table[10] == pytest.approx(prior(0.5)[10].clip(LOWEST, HIGHEST), abs=1e-5)  # above what occurs
+
+    def test_the_prior_rises_from_the_base_rate(self) -> None:
+        assert prior(0.01)[0] == pytest.approx(0.01)
+        assert prior(0.01)[10] == pytest.approx(0.8, abs=0.01)
+        assert prior(0)[0] == 0.005
+        assert (np.diff(prior(0.2)) > 0).all()
+
+    def test_a_claim_that_was_hardly_seen_is_neither_dead_nor_sure(self) -> None:
+        """Too little evidence is no refutation: experiments must be able to speak for it."""
+        silent = np.zeros(2_000, dtype=bool)
+        silent[:20] = True
+        for n_seen, low, high in ((0, 0.7, 0.9), (1, 0.4, 0.7), (3, 0.2, 0.5), (60, 0.0, 0.05)):
+            levels = np.zeros(2_000, dtype=np.float32)
+            levels[2_000 - n_seen :] = 10
+            assert low <= fit(levels, silent)[10] <= high
 
     def test_levels_that_never_occur(self) -> None:
         """Below the lowest that occurs a level is as probable as that one, however often the neuron fires overall."""

@@ -16,6 +16,7 @@ from traces.events import (
     Finished,
     HypothesisProposed,
     Interrupted,
+    PredictionsRegistered,
     Scored,
     ToolCall,
 )
@@ -265,7 +266,20 @@ def test_who_came_second_without_an_experiment_against_it(tmp_path: Path) -> Non
     found = section_of(show_run(tmp_path, "last"), "What decided between rivals")
     assert found[0] == "  h3 came second; no experiment spoke for h1 and against it"
     assert found[1].startswith(
-        "  h2 lost to h1: 2 experiments spoke for h1 and against it; the heaviest, worth 1.50 nats"
+        "  h2 lost to h1: 2 experiments spoke for h1 and against it, worth 3.01 nats; the heaviest, worth"
+    )
+
+
+def test_a_rival_whom_experiments_favoured_did_not_lose_to_any(tmp_path: Path) -> None:
+    events = new_run()
+    at = next(i for i, event in enumerate(events) if isinstance(event, PredictionsRegistered))
+    predictions: dict[str, list[float | None]] = {"h1": [0.7, 0.9], "h2": [0.6, 0.1]}  # e1 fires, e2 does not
+    events[at] = PredictionsRegistered(round=1, experiment_ids=["e1", "e2"], predictions=predictions)
+    make_run(tmp_path, events)
+    found = " ".join(line.strip() for line in section_of(show_run(tmp_path, "last"), "What decided between rivals"))
+    assert found == (
+        "h2 came second; experiments did not refute it: 1 experiment spoke for it, worth 2.20 nats, and 1 experiment "
+        "for h1, worth 0.15; it lost on its development score"
     )
 
 

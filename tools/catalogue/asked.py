@@ -101,6 +101,6 @@ def _accuracy(
             f"{reasons.most_common(1)[0][0]}"
         )
     says = np.array([float(answer is True) for answer in answers])
-    cases = Cases(says[answered], truth[answered], sample.units[rows[answered]])
+    cases = Cases(says[answered], truth[answered], sample.units[rows[answered]], sample.counts_of(rows[answered]))
     found = balanced_accuracy(cases, 0.5, sample.weights)
     return measured(found, sample, "sealed", protocol, int(answered.sum()), n_unscored=int((~answered).sum()))

@@ -1,4 +1,4 @@
-"""Tools for predictions of change: what a sentence says of a text before and after one of its tokens is changed."""
+"""Tools for predictions of change: what a sentence says of a text before and after one of its words is changed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from tools.bench import Bench, Tokens, texts_sha256
 from tools.catalogue.experiments import Planned, ProbeSet, Read, Values, balanced_chances, chances
+from tools.concepts.words import words_of
 from tools.errors import BadInput
+from tools.experiments.texts import Texts
 from tools.toolbox import Arguments, Outcome, Tool
 
 _REACH = 6
 _SEED = 21
+_N_POOL = 200
+"""Probe texts whose words are put in the place of others."""
+
+_TRIES = 8
 
 
 class Calibrated(BaseModel):
@@ -71,16 +76,28 @@ def text_before(bench: Bench, carrier: str, value: float) -> Tokens | None:
 
 
 def fixed_pairs(bench: Bench) -> list[Tokens]:
-    """Each text of the fixed probe set with one token swapped for another of probe text: the last one in every other
-    text, else one of the six before it. Depends on neuron and corpus alone."""
+    """Each text of the fixed probe set with one word swapped for another of probe text: the last one in every other
+    text, else one of the six before it. Depends on neuron and corpus alone.
+
+    Where a text ends in the middle of a word, the piece counts as one. Where no such change makes a text, another word
+    of it is tried, and at last it stays as it was, which is a change that should change nothing.
+    """
     neuron, probe = bench.evidence.neuron, bench.evidence.probe
     rng = np.random.default_rng([neuron.layer, neuron.index, _SEED])
-    pool: NDArray[np.int32] = probe.tokens[probe.mask]
+    strings = bench.vocabulary.strings
+    fixed = [text for _, text in bench.fixed_probe]
+    rows = rng.permutation(len(probe))[: _N_POOL if fixed else 0].tolist()
+    pool = [word.text for row in rows for word in words_of([strings[t] for t in probe.tokens[row] if t >= 0])[1:-1]]
+    texts = Texts(strings, bench.subject.tokenizer, bench.evidence.corpus.width)
     out = []
-    for i, (_, text) in enumerate(bench.fixed_probe):
-        back = 0 if i % 2 or len(text) == 1 else int(rng.integers(1, min(_REACH + 1, len(text))))
-        at = len(text) - 1 - back
-        out.append((*text[:at], int(rng.choice(pool)), *text[at + 1 :]))
+    for i, (tokens, text) in enumerate(zip(fixed, texts.read(fixed), strict=True)):
+        last = len(text.words) - 1 if text is not None else -1
+        wanted = []
+        for k in range(_TRIES if pool and last >= 0 else 0):
+            back = 0 if (i % 2 and k < _TRIES // 2) or last == 0 else int(rng.integers(1, min(_REACH, last) + 1))
+            wanted.append((text, last - back, pool[int(rng.integers(len(pool)))]))
+        found = texts.with_word([(text, at, word) for text, at, word in wanted if text is not None])
+        out.append(next((t.tokens for t in found if t is not None and t.tokens != tokens), tokens))
     return out
 
 
@@ -110,7 +127,7 @@ def prediction_tools(bench: Bench) -> list[Tool[Any, Any]]:
             after.append(said[len(texts) :])
         planned = [
             Planned(
-                tokens=list(text), generator="fixed_probe", purpose="one token of a fixed probe text changed",
+                tokens=list(text), generator="fixed_probe", purpose="one word of a fixed probe text changed",
                 carrier=f"probe-{int(bench.evidence.probe.ids[row])}", original=None,
             )
             for (row, _), text in zip(bench.fixed_probe, changed, strict=True)

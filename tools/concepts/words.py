@@ -127,6 +127,12 @@ def words_of(tokens: Sequence[str]) -> list[Word]:
     return TokenText(tokens).words()
 
 
+def words_in(text: str) -> list[Word]:
+    """The words of a text of characters, whose tokens are not told: each counts as the first one's."""
+    pieces = [piece for match in _WORD.finditer(text) for piece in _pieces(match.group(), match.start())]
+    return [Word(text[start:end], 0, 0, start, end) for start, end in pieces]
+
+
 def _pieces(word: str, start: int) -> list[tuple[int, int]]:
     if len(word) < 4 or word.islower() or word.isupper() or _SCOTTISH.match(word):
         return [(start, start + len(word))]

@@ -2,7 +2,8 @@
 that was not read yet.
 
 An experiment is a run of tokens, and the question is always the same: does the neuron fire at the last one? All texts
-cut from one excerpt share a carrier, because sixteen edits of one sentence are not sixteen witnesses.
+cut from one excerpt share a carrier, because sixteen edits of one sentence are not sixteen witnesses. Every one of
+them is a text: whole words are changed, and what comes of it is tokenised as such a text would be.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from numpy.typing import NDArray
 
 from tools.experiments.carriers import Carrier
 from tools.experiments.rivals import Believed
+from tools.experiments.seen_words import SeenWords
+from tools.experiments.texts import CONTEXT, Text, Texts
+from tools.experiments.texts import Tokens as Tokens
 from tools.records.excerpts import Excerpts, ExploreReadings
 from tools.roles import WrittenText
 from tools.rules.vocabulary import Vocabulary
 
-Tokens: TypeAlias = tuple[int, ...]
+Key: TypeAlias = tuple[tuple[str, ...], ...]
 
 TIE = 1e-9
 """Noise that breaks ties between scores in 0-1 and nothing else: the first of equals would stand early in its text."""
@@ -36,6 +40,8 @@ class Candidate:
         generator: how it was made.
         purpose: what was changed, or why it was retrieved, in a few words.
         carrier: names the excerpt or the sampled text that it was cut from.
+        key: the last word and the four before it, and where something was changed or cut further back, the words
+            there. Two texts with the same one are the same experiment.
         original: the raw value at the last token before the change, for edits of explore text.
     """
 
@@ -43,12 +49,15 @@ class Candidate:
     generator: str
     purpose: str
     carrier: str
+    key: Key = ()
     original: float | None = None
 
 
-def edit(tokens: NDArray[np.int32], generator: str, purpose: str, carrier: Carrier) -> Candidate:
-    """A candidate that is a changed text of explore."""
-    return Candidate(tuple(tokens.tolist()), generator, purpose, carrier.name, round(carrier.value, 5))
+def edit(text: Text, at: int, generator: str, purpose: str, carrier: Carrier) -> Candidate:
+    """A candidate that is a text of explore, changed at its word number `at`, or cut before it."""
+    is_far = at < len(text.words) - 1 - CONTEXT
+    far = [tuple(word.text for word in text.words[max(0, at - CONTEXT) : at + 2])] if is_far else []
+    return Candidate(text.tokens, generator, purpose, carrier.name, (text.ending, *far), round(carrier.value, 5))
 
 
 @dataclass(frozen=True)
@@ -62,13 +71,14 @@ class Setting:
         probe: the excerpts that were not used before in the run; texts only.
         on_probe: what the rivals say of them, [n, width].
         vocabulary: the subject model's tokens.
-        named: token ids that rivals name, the most believed rival's first.
+        texts: makes texts of that model.
+        words: whole words of explore text.
+        named: words that rivals name, the most believed rival's first.
         believe: what the rivals say of token texts, int32 [n, pos] with -1 past the end.
         sample: from the subject model, a text for each prompt of token ids, which goes on for so many tokens; each is
             the prompt's length as it is read back, and the text's token ids, of which there are none where none came.
         fresh: how many tokens of a text can be had before it repeats 12 tokens of the corpus.
         written: texts that somebody wrote to be read.
-        encode: token ids of a text, at most as many as an excerpt has, its end kept.
     """
 
     explore: ExploreReadings
@@ -77,37 +87,28 @@ class Setting:
     probe: Excerpts
     on_probe: Believed
     vocabulary: Vocabulary
-    named: list[int]
+    texts: Texts
+    words: SeenWords
+    named: list[str]
     believe: Callable[[NDArray[np.int32]], Believed]
     sample: Callable[[Sequence[Tokens], int, np.random.Generator], list[tuple[int, Tokens]]]
     fresh: Callable[[Tokens], int]
     written: list[WrittenText] = field(default_factory=list)
-    encode: Callable[[str], Tokens] = lambda _: ()
 
     @cached_property
-    def seen(self) -> NDArray[np.bool_]:
-        """Which tokens occur in explore or probe text, [d_vocab]."""
-        out = np.zeros(len(self.vocabulary), dtype=bool)
-        for excerpts in (self.explore.excerpts, self.probe):
-            out[excerpts.tokens[excerpts.mask]] = True
-        return out
+    def probe_ends(self) -> NDArray[np.bool_]:
+        """Where probe texts can be cut after a whole word, [n, width]."""
+        return self.texts.ends_words(self.probe.tokens)
 
-    @cached_property
-    def silent(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and positions of explore text at which the neuron is silent; every position when it never is."""
-        mask = self.explore.excerpts.mask
-        is_silent = mask & (self.explore.values <= self.theta)
-        rows, positions = np.nonzero(is_silent if is_silent.any() else mask)
-        return rows, positions
-
-    def silent_token(self, back: int, rng: np.random.Generator) -> int:
-        """The token `back` before (0: at) a random position at which the neuron is silent, or the text's first one.
-
-        Where a neuron fires nearly everywhere this finds what silences it; else it is any token of ordinary text.
-        """
-        rows, positions = self.silent
-        at = int(rng.integers(len(rows)))
-        return int(self.explore.excerpts.tokens[rows[at], max(int(positions[at]) - back, 0)])
+    def changed(self, generator: str, wanted: Sequence[tuple[Carrier, int, str | None, str]]) -> list[Candidate]:
+        """Carriers with one word changed, as (carrier, number of the word, the new one or None to leave it out,
+        purpose); those of them that are texts with just that word changed."""
+        made = self.texts.with_word([(carrier.text, at, word) for carrier, at, word, _ in wanted])
+        return [
+            edit(text, at, generator, purpose, carrier)
+            for (carrier, at, _, purpose), text in zip(wanted, made, strict=True)
+            if text is not None
+        ]
 
 
 def nearest(vocabulary: Vocabulary, tokens: list[int], among: NDArray[np.bool_], n: int) -> NDArray[np.int64]:

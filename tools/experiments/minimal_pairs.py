@@ -1,10 +1,11 @@
-"""Minimal pairs: one token of a text on which the neuron fires is swapped, deleted or masked."""
+"""Minimal pairs: one word of a text on which the neuron fires is swapped, deleted or masked."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tools.experiments.candidates import Candidate, Setting, edit, nearest
+from tools.experiments.candidates import Candidate, Setting
+from tools.experiments.carriers import Carrier
 from tools.rules.language import quote
 
 NEAR_BACK, N_FAR = 6, 4
@@ -12,39 +13,35 @@ N_NEIGHBOURS = 12
 
 
 def minimal_pairs(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
-    """Of each carrier: three other last tokens, and a change at each of the six tokens before it and at four further
+    """Of each carrier: three other last words, and a change at each of the six words before it and at four further
     back.
 
-    To swap the last token is to write a neighbour in the embedding or a token at which the neuron was silent; to swap
-    one further back, what stood as far before a silence; to mask it, the commonest token of all text.
+    To swap the last word is to write a neighbour in the embedding or a word at which the neuron was silent; to swap
+    one further back, a word that is silent elsewhere; to mask it, the commonest word of all text. A mark of punctuation
+    gives way to another.
     """
-    strings = setting.vocabulary.strings
-    text = setting.explore.excerpts
-    commonest = int(np.bincount(text.tokens[text.mask], minlength=len(strings)).argmax())
-    out: list[Candidate] = []
-    neighbours = nearest(setting.vocabulary, [int(c.tokens[-1]) for c in setting.carriers], setting.seen, N_NEIGHBOURS)
-    for carrier, near in zip(setting.carriers, neighbours, strict=True):
-        tokens, end = carrier.tokens, len(carrier.tokens) - 1
-        last = int(tokens[end])
-        others = [*rng.permutation(near)[:2].tolist(), setting.silent_token(0, rng)]
-        for token in others:
-            if token != last:
-                swapped = np.append(tokens[:end], np.int32(token))
-                out.append(
-                    edit(swapped, "minimal_pair", f"swap {quote(strings[last])} for {quote(strings[token])}", carrier)
-                )
-        far = rng.permutation(np.arange(NEAR_BACK + 1, end + 1))[:N_FAR]
-        for back in [*range(1, min(NEAR_BACK, end) + 1), *sorted(far.tolist())]:
-            gone = int(tokens[end - back])
-            what = f"{quote(strings[gone])}, {back} back"
+    wanted: list[tuple[Carrier, int, str | None, str]] = []
+    for carrier in setting.carriers:
+        words, last = carrier.text.words, carrier.last
+        near = setting.words.near(setting.texts.tokens_of(carrier.text, last), carrier.word, N_NEIGHBOURS)
+        others = [*rng.permutation(near)[:2].tolist(), *setting.words.silent(carrier.word, 1, rng)]
+        wanted += [
+            (carrier, last, word, f"swap {quote(carrier.word)} for {quote(word)}")
+            for word in dict.fromkeys(others)
+            if word != carrier.word
+        ]
+        # The first word of an excerpt may be the end of one.
+        far = rng.permutation(np.arange(NEAR_BACK + 1, last))[:N_FAR]
+        for back in [*range(1, min(NEAR_BACK, last - 1) + 1), *sorted(far.tolist())]:
+            gone = words[last - back].text
+            what = f"{quote(gone)}, {back} back"
             action = int(rng.integers(3))
             if action == 0:
-                out.append(edit(np.delete(tokens, end - back), "minimal_pair", f"delete {what}", carrier))
+                wanted.append((carrier, last - back, None, f"delete {what}"))
                 continue
-            token = setting.silent_token(back, rng) if action == 1 else commonest
-            if token != gone:
-                changed = tokens.copy()
-                changed[end - back] = token
-                verb = "swap" if action == 1 else "mask"
-                out.append(edit(changed, "minimal_pair", f"{verb} {what}, for {quote(strings[token])}", carrier))
-    return out
+            found = setting.words.silent(gone, 1, rng) if action == 1 else [setting.words.commonest(gone)]
+            for new in found:
+                if new is not None and new != gone:
+                    verb = "swap" if action == 1 else "mask"
+                    wanted.append((carrier, last - back, new, f"{verb} {what}, for {quote(new)}"))
+    return setting.changed("minimal_pair", wanted)

@@ -1,6 +1,6 @@
-"""Neighbours in the subject's embedding of tokens that rivals name: does the neuron take them for the same?
+"""Neighbours in the subject's embedding of words that rivals name: does the neuron take them for the same?
 
-This tells a list of tokens from a neighbourhood.
+This tells a list of words from a neighbourhood.
 """
 
 from __future__ import annotations
@@ -9,49 +9,52 @@ import re
 
 import numpy as np
 
-from tools.experiments.candidates import Candidate, Setting, edit, nearest
+from tools.experiments.candidates import Candidate, Setting
+from tools.experiments.carriers import Carrier
+from tools.experiments.seen_words import word_like
+from tools.readable.contract import quoted
 from tools.rules.language import quote, unquote
-from tools.rules.vocabulary import Vocabulary
 
 N_NEIGHBOURS = 8
 N_EACH = 4
 REACH = 8
-"""Named tokens are looked for among this many last tokens of a carrier."""
+"""Named words are looked for among this many last words of a carrier."""
 
-_QUOTED = re.compile(r"`(?:[^`\\]|\\.)+`")
+_IN_BACKQUOTES = re.compile(r"`(?:[^`\\]|\\.)+`")
+_MARKS = '"“”*'
 
 
-def named_tokens(sentences: list[str], vocabulary: Vocabulary) -> list[int]:
-    """Ids of the tokens that sentences name in backquotes, in the order in which they come.
+def named_words(sentences: list[str]) -> list[str]:
+    """Words that sentences name in backquotes, double quotes or asterisks, in the order in which they come.
 
-    What is quoted may be a word, and then the token with a leading space is meant too.
+    A piece of a word that stands there counts as one: it is a word that a rival says something about.
     """
-    quoted = [unquote(found) for sentence in sentences for found in _QUOTED.findall(sentence)]
-    named = (vocabulary.ids.get(token) for found in quoted for token in (found, " " + found))
-    return list(dict.fromkeys(token for token in named if token is not None))
+    found: list[str] = []
+    for sentence in sentences:
+        found += [unquote(one) for one in _IN_BACKQUOTES.findall(sentence)]
+        found += [one.strip(_MARKS) for one in quoted(_IN_BACKQUOTES.sub(" ", sentence))]
+    return list(dict.fromkeys(word for word in map(word_like, found) if word is not None))
 
 
 def neighbours(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
-    """Of each carrier that ends with a named token, or has one shortly before its end, texts with neighbours there.
+    """Of each carrier that ends with a named word, or has one shortly before its end, texts with neighbours there.
 
-    Where rivals name no token of any carrier, last tokens count as named: they fired.
+    Where rivals name no word of any carrier, last words count as named: they fired.
     """
-    strings = setting.vocabulary.strings
     named = set(setting.named)
-    places = []
+    places: list[tuple[Carrier, int]] = []
     for carrier in setting.carriers:
-        ends = carrier.tokens[-REACH:].tolist()
-        places += [(carrier, token, back) for back, token in enumerate(reversed(ends)) if token in named]
+        words = carrier.text.words
+        places += [(carrier, at) for at in range(carrier.last, max(0, carrier.last - REACH), -1)
+                   if words[at].text in named]  # fmt: skip
     if not places:
-        places = [(carrier, int(carrier.tokens[-1]), 0) for carrier in setting.carriers]
-    tokens = list(dict.fromkeys(token for _, token, _ in places))
-    near = dict(zip(tokens, nearest(setting.vocabulary, tokens, setting.seen, N_NEIGHBOURS), strict=True))
-    out: list[Candidate] = []
-    for carrier, token, back in places:
-        for other in rng.permutation(near[token])[:N_EACH].tolist():
-            changed = carrier.tokens.copy()
-            changed[len(changed) - 1 - back] = other
-            where = "" if back == 0 else f", {back} back"
-            purpose = f"{quote(strings[other])}, a neighbour of {quote(strings[token])}{where}"
-            out.append(edit(changed, "neighbours", purpose, carrier))
-    return out
+        places = [(carrier, carrier.last) for carrier in setting.carriers]
+    wanted: list[tuple[Carrier, int, str | None, str]] = []
+    for carrier, at in places:
+        word = carrier.text.words[at]
+        near = setting.words.near(setting.texts.tokens_of(carrier.text, at), word.text, N_NEIGHBOURS)
+        where = "" if at == carrier.last else f", {carrier.last - at} back"
+        for other in rng.permutation(near)[:N_EACH].tolist():
+            purpose = f"{quote(other)}, a neighbour of {quote(word.text)}{where}"
+            wanted.append((carrier, at, other, purpose))
+    return setting.changed("neighbours", wanted)

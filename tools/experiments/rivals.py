@@ -58,6 +58,17 @@ class Rivals:
         """
         return np.stack([probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)) for r in self._rivals])
 
+    def say_at_ends(self, tokens: NDArray[np.int32], lengths: NDArray[np.int64]) -> Probabilities:
+        """Probabilities of firing at the last token of each text, [n_rivals, n].
+
+        Raises:
+            BadInput: a sentence cannot be simulated.
+        """
+        ends = np.arange(len(tokens)), lengths - 1
+        return np.stack(
+            [probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)[ends]) for r in self._rivals]
+        )
+
     def say_of_probe(self) -> Probabilities:
         """The same of the probe pool, [n_rivals, n, width].
 

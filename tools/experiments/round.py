@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,12 +15,14 @@ from numpy.typing import NDArray
 from tools.bench import Bench, padded
 from tools.errors import BadInput
 from tools.evidence.fresh import fresh
-from tools.experiments.candidates import Candidate, Setting, Tokens
+from tools.experiments.candidates import Candidate, Key, Setting
 from tools.experiments.carriers import draw_carriers
 from tools.experiments.choose import choose
-from tools.experiments.neighbours import named_tokens
+from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Believed, Rival, Rivals
+from tools.experiments.seen_words import SeenWords
+from tools.experiments.texts import Texts, Tokens
 
 Choice = Literal["disagreement", "random"]
 
@@ -27,14 +32,25 @@ class Rounds:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        self._endings: dict[Tokens, tuple[str, ...]] = {}
+
+    @cached_property
+    def _texts(self) -> Texts:
+        bench = self._bench
+        return Texts(bench.vocabulary.strings, bench.subject.tokenizer, bench.evidence.corpus.width)
+
+    @cached_property
+    def _words(self) -> SeenWords:
+        return SeenWords(self._bench.evidence.explore, self._bench.evidence.theta, self._bench.vocabulary)
 
     def plan(
         self, rivals: list[Rival], leader: int, quotas: Mapping[str, int], choice: Choice, rng: np.random.Generator
     ) -> tuple[list[Candidate], NDArray[np.float64]]:
         """Texts that were not read before, and each rival's probability of firing at their ends, [n_rivals, n].
 
-        Of each generator as many texts as its quota says: two thirds where rivals disagree, the rest where the leader
-        is surest. What a generator cannot fill, the others do. `choice` "random" draws among the candidates instead.
+        Of each generator as many texts as its quota says: half where rivals disagree, a quarter where the leader is
+        surest, and a quarter by their hash, whatever anybody says of them: a rival that is only ever asked the hardest
+        questions is not known. What a generator cannot fill, the others do. `choice` "random" draws all of them.
 
         Raises:
             BadInput: a sentence cannot be simulated.
@@ -45,8 +61,9 @@ class Rounds:
         if not candidates:
             return [], np.empty((len(rivals), 0))
         tokens, lengths = padded([candidate.tokens for candidate in candidates])
-        said = court.say(tokens)[:, np.arange(len(candidates)), lengths - 1]
+        said = court.say_at_ends(tokens, lengths)
         worth = rng.random(len(candidates)) if choice == "random" else court.believed(said).disagreement
+        drawn = np.array([_lot(candidate) for candidate in candidates])
         chosen: list[int] = []
         witnesses: Counter[str] = Counter()
 
@@ -58,11 +75,12 @@ class Rounds:
         first = 0
         for name, pool in pools.items():
             rows, first = np.arange(first, first + len(pool)), first + len(pool)
-            n_surest = 0 if choice == "random" else quotas[name] // 3
-            take(rows, worth[rows], quotas[name] - n_surest)
+            n_each = 0 if choice == "random" else quotas[name] // 4
+            take(rows, drawn[rows], n_each)
+            take(rows, worth[rows], quotas[name] - 2 * n_each)
             p = said[leader, rows]
             sure = {"fires": p, "silent": 1 - p, "either": np.maximum(p, 1 - p)}[GENERATORS[name].trial]
-            take(rows, sure, n_surest)
+            take(rows, sure, n_each)
         everything = np.arange(len(candidates))
         take(everything, worth, sum(quotas.values()) - len(chosen))
         return [candidates[row] for row in chosen], said[:, chosen]
@@ -75,8 +93,11 @@ class Rounds:
         known: set[Tokens],
         rng: np.random.Generator,
     ) -> dict[str, list[Candidate]]:
-        """Candidates by generator; a text that several made, or that was read before, is there once or not at all."""
-        setting = self._setting(rivals, court, rng)
+        """Candidates by generator. Of texts that several made, or that have the same word in the same context, there is
+        one; of those that were read before, there is none."""
+        endings = self._known_endings(known)
+        setting = self._setting(rivals, court, endings, rng)
+        keys: set[Key] = {(ending,) for ending in endings}
         seen = set(known)
         pools: dict[str, list[Candidate]] = {}
         # Each generator draws from a stream of its own, so that leaving one out changes no other one's texts.
@@ -85,12 +106,22 @@ class Rounds:
                 continue
             pools[name] = []
             for candidate in generator.make(setting, own):
-                if candidate.tokens not in seen:
+                if candidate.tokens not in seen and candidate.key not in keys:
                     seen.add(candidate.tokens)
+                    keys.add(candidate.key)
                     pools[name].append(candidate)
         return pools
 
-    def _setting(self, rivals: list[Rival], court: Rivals, rng: np.random.Generator) -> Setting:
+    def _known_endings(self, known: set[Tokens]) -> set[tuple[str, ...]]:
+        """What texts that were read before end with. Of a text that was looked at, every beginning is known too."""
+        new = sorted(known - self._endings.keys())
+        for tokens, text in zip(new, self._texts.read(new), strict=True):
+            self._endings[tokens] = () if text is None else text.ending
+        return {self._endings[tokens] for tokens in known} - {()}
+
+    def _setting(
+        self, rivals: list[Rival], court: Rivals, endings: set[tuple[str, ...]], rng: np.random.Generator
+    ) -> Setting:
         bench, evidence = self._bench, self._bench.evidence
         fixed = {row for row, _ in bench.fixed_probe}
         ids = evidence.probe.ids.tolist()
@@ -104,21 +135,18 @@ class Rounds:
             explore=evidence.explore,
             theta=evidence.theta,
             # An excerpt is a witness once in a run, not once a round.
-            carriers=draw_carriers(evidence.explore, evidence.theta, bench.carriers, rng),
+            carriers=draw_carriers(evidence.explore, evidence.theta, self._texts, bench.carriers, endings),
             probe=evidence.probe.take(left),
             on_probe=Believed(on_probe.disagreement[left], on_probe.leader[left]),
             vocabulary=bench.vocabulary,
-            named=named_tokens([rival.sentence for rival in by_belief], bench.vocabulary),
+            texts=self._texts,
+            words=self._words,
+            named=named_words([rival.sentence for rival in by_belief]),
             believe=lambda tokens: court.believed(court.say(tokens)),
             sample=self._sample,
             fresh=lambda text: fresh(text, bench.corpus_runs),
             written=bench.written,
-            encode=self._encode,
         )
-
-    def _encode(self, text: str) -> Tokens:
-        tokens = tuple(self._bench.subject.tokenizer.encode([text])[0])
-        return tokens[-self._bench.evidence.corpus.width :]
 
     def _sample(self, prompts: Sequence[Tokens], n_tokens: int, rng: np.random.Generator) -> list[tuple[int, Tokens]]:
         subject = self._bench.subject
@@ -135,3 +163,9 @@ class Rounds:
         # The last token may be part of a character.
         texts = subject.tokenizer.encode([text.rstrip("\ufffd") for text in made])
         return [(n, tuple(text[:most]) if len(text) > n else ()) for n, text in zip(read_back, texts, strict=True)]
+
+
+def _lot(candidate: Candidate) -> float:
+    """A lot within 0.5 to 1 for a text, the same in every run: it decides order, and lets short texts come first."""
+    digest = hashlib.sha256(json.dumps(candidate.tokens).encode()).hexdigest()
+    return 0.5 + int(digest[:8], 16) / 2**33

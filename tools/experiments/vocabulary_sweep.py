@@ -1,33 +1,53 @@
-"""Vocabulary sweeps: other last tokens in real contexts in which the neuron fires."""
+"""Vocabulary sweeps: other last words in real contexts in which the neuron fires."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tools.experiments.candidates import Candidate, Setting, edit
+from tools.experiments.candidates import Candidate, Setting
+from tools.experiments.carriers import Carrier
 from tools.rules.language import quote
 
-N_EACH = 6
+N_EACH = 4
 N_DISPUTED = 24
+N_ASKED = 512
+"""Words about which rivals are asked."""
 
 
 def vocabulary_sweep(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
-    """In each carrier six tokens of each kind: any tokens of the text, tokens that fire elsewhere, and tokens about
-    which rivals disagree when they stand alone.
+    """In each carrier four words of each kind: words that rivals name, words about which rivals disagree when they
+    stand alone, words that fire elsewhere, and any words of the text.
     """
-    strings = setting.vocabulary.strings
-    seen = np.flatnonzero(setting.seen)
-    tokens = setting.explore.excerpts.tokens
-    fired = np.unique(tokens[(setting.explore.values > setting.theta) & setting.explore.excerpts.mask])
-    alone = setting.believe(seen[:, None].astype(np.int32)).disagreement[:, 0]
-    # Random order among equals: most tokens are named by nobody.
-    disputed = seen[np.lexsort((rng.random(len(seen)), -alone))][:N_DISPUTED]
-    out: list[Candidate] = []
+    disputed = _disputed(setting, rng)
+    pools = (setting.named, disputed, setting.words.fired, setting.words.all)
+    wanted: list[tuple[Carrier, int, str | None, str]] = []
     for carrier in setting.carriers:
-        last = int(carrier.tokens[-1])
-        drawn = [rng.permutation(pool)[:N_EACH].tolist() for pool in (disputed, fired, seen)]
-        for token in dict.fromkeys(t for some in drawn for t in some if t != last):
-            changed = np.append(carrier.tokens[:-1], np.int32(token))
-            purpose = f"{quote(strings[token])} where {quote(strings[last])} fired"
-            out.append(edit(changed, "vocabulary_sweep", purpose, carrier))
-    return out
+        drawn = [_some(pool, rng) for pool in pools]
+        wanted += [
+            (carrier, carrier.last, word, f"{quote(word)} where {quote(carrier.word)} fired")
+            for word in dict.fromkeys(word for some in drawn for word in some)
+            if word != carrier.word
+        ]
+    return setting.changed("vocabulary_sweep", wanted)
+
+
+def _disputed(setting: Setting, rng: np.random.Generator) -> list[str]:
+    """The words that rivals disagree about most, in random order among equals: most words are named by nobody."""
+    words = [str(word) for word in rng.permutation(setting.words.all)[:N_ASKED]]
+    known = [(word, text) for word, text in zip(words, setting.texts.encode([f" {w}" for w in words]), strict=True)]
+    alone = [(word, text.tokens) for word, text in known if text is not None]
+    if not alone:
+        return []
+    width = max(len(tokens) for _, tokens in alone)
+    tokens = np.full((len(alone), width), -1, dtype=np.int32)
+    for row, (_, text) in enumerate(alone):
+        tokens[row, : len(text)] = text
+    said = setting.believe(tokens).disagreement[np.arange(len(alone)), (tokens >= 0).sum(1) - 1]
+    order = np.lexsort((rng.random(len(alone)), -said))[:N_DISPUTED]
+    return [alone[i][0] for i in order]
+
+
+def _some(pool: list[str], rng: np.random.Generator) -> list[str]:
+    if len(pool) <= N_EACH:
+        return list(pool)
+    return [pool[i] for i in rng.choice(len(pool), size=N_EACH, replace=False)]

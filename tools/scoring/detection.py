@@ -25,11 +25,17 @@ class Cases:
         numbers: what the simulation says of each case, [n].
         truth: whether the answer is yes, [n].
         units: the (stratum, document) of the sample that each case comes from, [n].
+        importance: how many cases each one stands for, [n]; None where all count the same.
     """
 
     numbers: Series
     truth: NDArray[np.bool_]
     units: NDArray[np.int64]
+    importance: Series | None = None
+
+    def counts(self, chosen: NDArray[np.bool_]) -> Series:
+        """How many cases those that are chosen stand for."""
+        return np.ones(int(chosen.sum())) if self.importance is None else self.importance[chosen]
 
     def one_class(self) -> Unscored | None:
         """Why nothing can be told apart, if so."""
@@ -72,7 +78,7 @@ def detection_cases(sample: StratifiedSample, theta: float, levels: Levels) -> C
     mask = sample.readings.excerpts.mask
     highest = np.where(mask, levels, -np.inf).max(1, initial=-np.inf).astype(np.float64)
     firing = (sample.readings.values > theta) & mask
-    return Cases(highest, firing.max(1, initial=False), sample.units)
+    return Cases(highest, firing.max(1, initial=False), sample.units, sample.importance)
 
 
 def fuzzing_cases(sample: StratifiedSample, marks: Marks, levels: Levels) -> Cases:
@@ -81,7 +87,9 @@ def fuzzing_cases(sample: StratifiedSample, marks: Marks, levels: Levels) -> Cas
     own = levels[marks.rows].astype(np.float64)
     means = [((own * marked).sum(1) / n_marked).round(6) for marked in (marks.firing, marks.others)]
     truth = np.repeat([True, False], len(marks.rows))
-    return Cases(np.concatenate(means), truth, np.tile(sample.units[marks.rows], 2))
+    return Cases(
+        np.concatenate(means), truth, np.tile(sample.units[marks.rows], 2), np.tile(sample.counts_of(marks.rows), 2)
+    )
 
 
 def fit_threshold(cases: Cases) -> float | Unscored:
@@ -111,7 +119,7 @@ def balanced_accuracy(cases: Cases, threshold: float, weights: NDArray[np.float6
         return one
     says = cases.numbers > threshold
     counts = [
-        np.bincount(cases.units[chosen], minlength=weights.shape[1])
+        np.bincount(cases.units[chosen], weights=cases.counts(chosen), minlength=weights.shape[1])
         for chosen in (cases.truth & says, cases.truth, ~cases.truth & ~says, ~cases.truth)
     ]
     sums = np.stack(counts, axis=1).astype(np.float64)
@@ -146,5 +154,8 @@ def _by_value(
     values, which = np.unique(cases.numbers, return_inverse=True)
     at = units * len(values) + which
     shape = n_units, len(values)
-    yes, no = (np.bincount(at[kind], minlength=n_units * len(values)) for kind in (cases.truth, ~cases.truth))
+    yes, no = (
+        np.bincount(at[kind], weights=cases.counts(kind), minlength=n_units * len(values))
+        for kind in (cases.truth, ~cases.truth)
+    )
     return values, yes.reshape(shape).astype(np.float64), no.reshape(shape).astype(np.float64)

@@ -31,9 +31,11 @@ class Line:
         level, true = sample.tokens_of(levels), sample.true
         if len(level) == 0 or level.max() == level.min():
             return Unscored(reason="the simulation is constant on development text, so no line can be fitted")
-        centred = level - level.mean()
-        slope = float(centred @ true / (centred @ centred))
-        return cls(float(true.mean() - slope * level.mean()), slope)
+        counts = sample.token_importance
+        middle, mean = (float(np.average(series, weights=counts)) for series in (level, true))
+        centred = level - middle
+        slope = float((counts * centred) @ true / ((counts * centred) @ centred))
+        return cls(mean - slope * middle, slope)
 
     def raw(self, levels: Series) -> Series:
         """Predicted raw activations."""

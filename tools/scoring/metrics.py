@@ -42,6 +42,7 @@ class StratifiedSample:
         weights: how much each (stratum, document) counts in each resample, float64 [n_resamples, n_units].
         units: the (stratum, document) number of each excerpt, [n].
         resampled: what counted as a document.
+        importance: how many excerpts each one stands for, float64 [n]; None where all count the same.
     """
 
     readings: Readings
@@ -49,9 +50,16 @@ class StratifiedSample:
     weights: NDArray[np.float64]
     units: NDArray[np.int64]
     resampled: Literal["texts", "sections of texts"]
+    importance: NDArray[np.float64] | None = None
 
     @classmethod
-    def draw(cls, readings: Readings, strata: list[str], rng: np.random.Generator) -> StratifiedSample:
+    def draw(
+        cls,
+        readings: Readings,
+        strata: list[str],
+        rng: np.random.Generator,
+        importance: NDArray[np.float64] | None = None,
+    ) -> StratifiedSample:
         """Draw the resamples, shared by everything scored on this sample."""
         excerpts = readings.excerpts
         by_text = len(np.unique(excerpts.texts)) >= MIN_TEXTS
@@ -59,16 +67,21 @@ class StratifiedSample:
         n = len(names)
         times = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES) if n else np.zeros((N_RESAMPLES, 0))
         labels, stratum = np.unique(np.array(strata, dtype=str), return_inverse=True)
-        keys, units, sizes = np.unique(stratum * max(n, 1) + documents, return_inverse=True, return_counts=True)
+        keys, units = np.unique(stratum * max(n, 1) + documents, return_inverse=True)
+        sizes = np.bincount(units, weights=importance, minlength=len(keys))
         weights = times[:, keys % max(n, 1)].astype(np.float64)
         for label in range(len(labels)):
             own = keys // n == label
             drawn = weights[:, own] @ sizes[own]
-            weights[:, own] *= (sizes[own].sum() / np.maximum(drawn, 1))[:, None]  # none drawn: the stratum is absent
-        return cls(readings, tuple(strata), weights, units, "texts" if by_text else "sections of texts")
+            weights[:, own] *= (sizes[own].sum() / np.where(drawn > 0, drawn, 1))[:, None]  # none: it is absent
+        return cls(readings, tuple(strata), weights, units, "texts" if by_text else "sections of texts", importance)
 
     def __len__(self) -> int:
         return len(self.readings)
+
+    def counts_of(self, rows: NDArray[np.int64]) -> Series:
+        """How many excerpts those at `rows` stand for."""
+        return np.ones(len(rows)) if self.importance is None else self.importance[rows]
 
     @cached_property
     def true(self) -> Series:
@@ -89,8 +102,10 @@ class StratifiedSample:
 
     def totals(self, series: Sequence[Series]) -> Sums:
         """Sums of series over the tokens of each unit, [n_units, n_series]."""
-        n_units = self.weights.shape[1]
-        return np.stack([np.bincount(self._token_units, weights=one, minlength=n_units) for one in series], axis=1)
+        n_units, counts = self.weights.shape[1], self.token_importance
+        return np.stack(
+            [np.bincount(self._token_units, weights=one * counts, minlength=n_units) for one in series], axis=1
+        )
 
     def correlation(self, levels: NDArray[np.float32]) -> Estimate | Unscored:
         """Pearson correlation of the true activations with simulated levels [n, pos], and its resamples."""
@@ -104,6 +119,11 @@ class StratifiedSample:
         sums = self.totals((simulated, simulated**2, true * simulated))
         value = _correlation(np.concatenate([known.sum(0), sums.sum(0)]))
         return estimate(float(value), _correlation(np.concatenate([resampled, self.weights @ sums], axis=1)))
+
+    @cached_property
+    def token_importance(self) -> Series:
+        """How many tokens each token stands for, concatenated."""
+        return np.repeat(self.counts_of(np.arange(len(self))), self.readings.excerpts.lengths)
 
     @cached_property
     def _token_units(self) -> NDArray[np.int64]:

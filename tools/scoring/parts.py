@@ -47,33 +47,56 @@ def thin_rows(sample: StratifiedSample, n: int) -> NDArray[np.int64]:
         return np.arange(len(sample))
     rng = np.random.default_rng(_SEED)
     drawn = [rng.permutation(np.flatnonzero(labels == name)) for name in names]
-    share = -(-n // max(len(names), 1))
+    share = _share(sample, n)
     return np.sort(np.concatenate([rows[:share] for rows in drawn])) if drawn else np.arange(0)
 
 
-def part_of(sample: StratifiedSample, rows: NDArray[np.int64]) -> StratifiedSample:
-    """The excerpts at `rows` as a sample of their own, with resamples that depend on nothing but the rows."""
+def _share(sample: StratifiedSample, n: int) -> int:
+    """How many of `n` rows each stratum gets."""
+    return -(-n // max(len(set(sample.strata)), 1))
+
+
+def stratum_shares(sample: StratifiedSample, n: int) -> NDArray[np.float64]:
+    """The chance of each excerpt of a sample to be among its `thin_rows`, [len(sample)]."""
+    sizes = Counter(sample.strata)
+    return np.array([min(1.0, _share(sample, n) / sizes[stratum]) for stratum in sample.strata])
+
+
+def part_of(
+    sample: StratifiedSample, rows: NDArray[np.int64], importance: NDArray[np.float64] | None = None
+) -> StratifiedSample:
+    """The excerpts at `rows` as a sample of their own, with resamples that depend on nothing but the rows.
+
+    `importance` says how many excerpts each one of the whole sample stands for; None where all count the same.
+    """
     if len(rows) == len(sample):
         return sample
     readings: Readings = Readings(*sample.readings.columns(rows))
     rng = np.random.default_rng([_SEED, *rows.tolist()])
-    return StratifiedSample.draw(readings, [sample.strata[row] for row in rows], rng)
+    counts = None if importance is None else importance[rows]
+    return StratifiedSample.draw(readings, [sample.strata[row] for row in rows], rng, counts)
 
 
-def simulated_part(sample: StratifiedSample, rows: NDArray[np.int64], simulation: Simulation) -> Part | Unscored:
+def simulated_part(
+    sample: StratifiedSample,
+    rows: NDArray[np.int64],
+    simulation: Simulation,
+    importance: NDArray[np.float64] | None = None,
+) -> Part | Unscored:
     """What of `rows` was simulated.
 
     Args:
         sample: the whole.
         rows: of the sample, those that were asked about.
         simulation: one row for each of them.
+        importance: see `part_of`.
     """
     known = np.array([i for i in range(len(rows)) if i not in simulation.unscored], dtype=np.int64)
     failed = len(rows) - len(known)
     if too_few(sample, rows, rows[known]):
         why, _ = Counter(simulation.unscored.values()).most_common(1)[0] if simulation.unscored else ("no excerpts", 0)
         return Unscored(reason=f"{failed} of {len(rows)} excerpts could not be simulated, most often because: {why}")
-    return Part(part_of(sample, rows[known]), simulation.levels[known], rows[known], failed)
+    return Part(part_of(sample, rows[known], importance), simulation.levels[known], rows[known], failed)
 
 
 def too_few(sample: StratifiedSample, asked: NDArray[np.int64], known: NDArray[np.int64]) -> bool:

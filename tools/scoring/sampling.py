@@ -56,7 +56,7 @@ def only(sample: StratifiedSample, stratum: str, rng: np.random.Generator) -> St
     rows = np.array([i for i, label in enumerate(sample.strata) if label == stratum], dtype=np.int64)
     part = sample.readings
     taken: Readings = Readings(*part.columns(rows))
-    return StratifiedSample.draw(taken, [stratum] * len(rows), rng)
+    return StratifiedSample.draw(taken, [stratum] * len(rows), rng, sample.counts_of(rows))
 
 
 def learning_sample(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from traces.costs import cost_sentence
 from traces.html.coverage import untested
 from traces.html.heat import Excerpts
-from traces.html.rivals import other_way_of
 from traces.html.scores import BASELINES, sealed_score
 from traces.html.writing import token
 from traces.refutations import Fate, losers, winner_of
@@ -93,8 +92,8 @@ def _who_killed(story: Story, lost: list[Fate]) -> str:
     if winner is None or not lost:
         return "There was no runner-up."
     second = lost[0]
-    if second.blows:
-        return _lost(story, second, winner)
+    if second.was_refuted:
+        return _lost(second, winner)
     was_tried = any(
         trial.log_score(second.name) is not None
         for this in story.rounds.values()
@@ -102,23 +101,28 @@ def _who_killed(story: Story, lost: list[Fate]) -> str:
         for trial in this.experiments.values()
     )
     why = f"predicted no worse than {winner}" if was_tried else "entered when no experiment was left to come"
+    if second.for_it:
+        why = (
+            f"was favoured by experiments ({len(second.for_it)} spoke for it, worth {second.nats_for:.1f} nats, "
+            f"{len(second.blows)} against it, worth {second.nats_against:.1f})"
+        )
     told = f"None: {second.name} ({_development(second)}) {why}, and lost on that score alone."
-    others = [fate for fate in lost if fate.blows]
-    return f"{told} Of the others, {_lost(story, others[0], winner)}" if others else told
+    others = [fate for fate in lost if fate.was_refuted]
+    return f"{told} Of the others, {_lost(others[0], winner)}" if others else told
 
 
-def _lost(story: Story, fate: Fate, winner: str) -> str:
+def _lost(fate: Fate, winner: str) -> str:
     """The experiment that did most to refute a rival, in words."""
     blow = fate.blows[0]
     trial = blow.trial
     text = ("".join(trial.experiment.tokens[-_N_LAST:]) or trial.experiment.text)[-_N_CHARACTERS:]
-    n, n_other_way = len(fate.blows), len(other_way_of(story, fate))
+    n = len(fate.blows)
     return (
         f"{fate.name} ({_development(fate)}) lost most on {trial.experiment.id} in round {blow.round}: at the end "
         f"of “…{text}” the neuron {'fired' if trial.fired else 'stayed silent'}, for which {fate.name} had given "
         f"{_chance(trial, fate.name)} and {winner} {_chance(trial, winner)}. "
-        f"{n} experiment{'' if n == 1 else 's'} spoke against it"
-        f"{f' and {n_other_way} for it' if n_other_way else ''}."
+        f"{n} experiment{'' if n == 1 else 's'} spoke against it, worth {fate.nats_against:.1f} nats"
+        f"{f', and {len(fate.for_it)} for it, worth {fate.nats_for:.1f}' if fate.for_it else ''}."
     )
 
 

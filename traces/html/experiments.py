@@ -116,7 +116,7 @@ def _is_fixed(trials: Sequence[Trial]) -> bool:
 def _title(this: Round, own: list[Trial]) -> str:
     if not _is_fixed(own):
         return f"Round {this.number}"
-    return "Fixed probe set, one token changed" if any(t.predicted_before for t in own) else "Fixed probe set"
+    return "Fixed probe set, one word changed" if any(t.predicted_before for t in own) else "Fixed probe set"
 
 
 def _shown(trial: Trial, story: Story, highest: float | None) -> Shown:

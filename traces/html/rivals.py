@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from traces.html import drawing
-from traces.refutations import Blow, Fate, blows, winner_of
+from traces.refutations import Blow, Fate
 from traces.story import Story
 
 _N_BLOWS = 5
@@ -19,8 +19,7 @@ _MOST_ROUNDS = 60
 class Rival:
     """A hypothesis, how it ended, and the heaviest of the experiments that spoke for the winner and against it.
 
-    `belief` is that at the end, None where it did not compete any more; `nats` is what all such experiments are worth,
-    `n_other_way` and `nats_other_way` tell of those that spoke for it and against the winner.
+    `belief` is that at the end, None where it did not compete any more.
     """
 
     name: str
@@ -30,9 +29,6 @@ class Rival:
     belief: float | None
     fate: Fate
     blows: list[Blow]
-    nats: float
-    n_other_way: int
-    nats_other_way: float
 
 
 @dataclass(frozen=True)
@@ -62,21 +58,13 @@ def rivals_of(story: Story, fates: Sequence[Fate]) -> list[Rival]:
     out = []
     for fate in fates:
         proposed = story.hypotheses[fate.name]
-        other_way = other_way_of(story, fate)
         out.append(
             Rival(
                 fate.name, proposed.form, proposed.sentence, proposed.parent, story.beliefs.get(fate.name), fate,
-                fate.blows[:_N_BLOWS], sum(blow.nats for blow in fate.blows), len(other_way),
-                sum(blow.nats for blow in other_way),
+                fate.blows[:_N_BLOWS],
             )
         )  # fmt: skip
     return out
-
-
-def other_way_of(story: Story, fate: Fate) -> list[Blow]:
-    """The experiments that spoke for a rival and against the winner, without which its blows would tell half."""
-    winner = winner_of(story)
-    return blows(story, winner, fate.name) if fate.blows and winner else []
 
 
 def beliefs_of(story: Story, fates: Sequence[Fate]) -> Beliefs:
