@@ -14,15 +14,15 @@ from agent.config import RunConfig
 from agent.opening import open_bench
 from agent.reading import Reading, read
 from agent.settings import configured, llm_settings
-from tools.bench import Bench, in_free_words
+from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.concepts.concepts import Concepts
 from tools.concepts.enriched import Enriched, enriched
+from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.readable import contract
 from tools.records.neuron import NeuronId
 from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
-from tools.rules.language import parse, render
 from traces.console import Display, QuietDisplay
 from traces.runs import RunFolder
 from traces.store import Trace
@@ -248,18 +248,13 @@ def score_sentence(
         index=index, seed=seed,
         simulator=simulator or "auto", max_tokens=max_tokens, max_usd=max_usd, **llm_settings(llm or {}, {}),
     )  # fmt: skip
-    if settings.simulator_llm is None:  # what is wrong with it should be said before a corpus is read
-        try:
-            parse(sentence)
-        except BadInput as error:
-            raise BadInput(f"{error}{in_free_words(sentence)}") from error
     bench = _open(settings, show)
     if bench.meters is not None:
         bench.meters.account.share = 1.0
     bench.check_sentence(sentence)
     exact = bench.is_exact(sentence)
     if exact:
-        sentence = render(parse(sentence))
+        sentence = bench.simulator.normal(sentence) if isinstance(bench.simulator, EmbeddedReader) else sentence
     else:
         show.note(f"The sentence is not of the rule language: {bench.simulator_of(sentence)} says what it predicts.")
     if (refused := contract.why_not(sentence)) is not None:

@@ -27,7 +27,7 @@ from tools.index.store import ActivationIndex
 from tools.records.excerpts import Excerpts
 from tools.records.neuron import NeuronId
 from tools.roles import Explainer
-from tools.rules.explainer import SHORT, RulesExplainer, RulesSimulator
+from tools.rules.explainer import RulesExplainer
 from tools.rules.tables import AllTokens, ListedTokens
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.protocol import SubjectModel
@@ -106,9 +106,9 @@ def open_bench(
         scan=scan,
         evidence=evidence,
         vocabulary=vocabulary,
-        explainers=_explainers(config, vocabulary, llms, texts),
+        explainers=_explainers(config, vocabulary, llms, texts, shelf.explainer(subject, config.concepts)),
         predictors=_predictors(config, vocabulary),
-        simulator=RulesSimulator(vocabulary),
+        simulator=shelf.reader(subject, config.concepts),
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
         word_simulator=word_simulator,
@@ -132,8 +132,9 @@ def _described(config: RunConfig, index: ActivationIndex | None, corpus: SplitCo
     )
 
 
-def _explainers(config: RunConfig, vocabulary: Vocabulary, llms: LLMs, texts: TokenTexts) -> tuple[Explainer, ...]:
-    rules = _readable(config, vocabulary)
+def _explainers(
+    config: RunConfig, vocabulary: Vocabulary, llms: LLMs, texts: TokenTexts, rules: Explainer
+) -> tuple[Explainer, ...]:
     if llms.explainer is not None:
         own = FreeTextExplainer(llms.explainer, texts, config.seed)
         return (own, rules) if config.rules_compete else (own,)
@@ -144,11 +145,6 @@ def _explainers(config: RunConfig, vocabulary: Vocabulary, llms: LLMs, texts: To
             return (AllTokens(),)
         case _:
             return (rules,)
-
-
-def _readable(config: RunConfig, vocabulary: Vocabulary) -> Explainer:
-    """Who writes sentences that a person can use, without an LLM."""
-    return RulesExplainer(vocabulary, neighbourhoods=False, limits=SHORT)
 
 
 def _predictors(config: RunConfig, vocabulary: Vocabulary) -> tuple[Explainer, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.config import RunConfig
 from agent.subjects import Subject, open_model
 from tools.concepts.concepts import Concepts
+from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
 from tools.evidence.corpus import Corpus, dataset_of, load_texts
@@ -16,6 +17,7 @@ from tools.evidence.scan import LayerScan, scan_layer
 from tools.evidence.splits import SplitCorpus, split_corpus
 from tools.index.find import Source, check_source, find_index
 from tools.index.store import ActivationIndex
+from tools.readable.explainer import ReadableExplainer
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.planted import PlantedModel
 from tools.subject.protocol import SubjectModel
@@ -40,6 +42,8 @@ class Shelf:
     scans: dict[tuple[str, str, int], LayerScan] = field(default_factory=dict)
     vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
     classes: dict[Path | None, Concepts] = field(default_factory=dict)
+    readers: dict[tuple[str, Path | None], EmbeddedReader] = field(default_factory=dict)
+    explainers: dict[tuple[str, Path | None], ReadableExplainer] = field(default_factory=dict)
 
     def subject(
         self, model: str, planted: tuple[str, ...], display: Display, trust_remote_code: bool = False
@@ -178,6 +182,28 @@ class Shelf:
         if extra not in self.classes:
             self.classes[extra] = Concepts.load(extra)
         return self.classes[extra]
+
+    def reader(self, subject: SubjectModel, extra: Path | None) -> EmbeddedReader:
+        """Who reads sentences on a subject model's texts at no cost; `extra` is a file of classes of one's own.
+
+        Raises:
+            BadInput: the file cannot be used.
+        """
+        key = subject.fingerprint, extra
+        if key not in self.readers:
+            self.readers[key] = EmbeddedReader(self.vocabulary(subject), self.concepts(extra))
+        return self.readers[key]
+
+    def explainer(self, subject: SubjectModel, extra: Path | None) -> ReadableExplainer:
+        """Who writes readable rules; it remembers what holds where in the texts that it saw.
+
+        Raises:
+            BadInput: the file of classes cannot be used.
+        """
+        key = subject.fingerprint, extra
+        if key not in self.explainers:
+            self.explainers[key] = ReadableExplainer(self.reader(subject, extra).lexical)
+        return self.explainers[key]
 
 
 def _is_small(index: ActivationIndex, subject: SubjectModel) -> bool:

@@ -30,7 +30,6 @@ from tools.evidence.neuron import neuron_evidence
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId
 from tools.records.result import Baselines, Budget, Interval, Measured, Result, ScoreValue, Unscored
-from tools.rules.explainer import RulesSimulator
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
 from tools.subject.planted import PlantedFunction, PlantedModel, planted_function
@@ -244,7 +243,7 @@ def _simulated(
     """What a sentence predicts on all of some text; of free words that costs too much, and stability is not told."""
     if sentence == FULL_LOOKUP:
         return open_bench(config, QuietDisplay(), shelf=_SHELF).levels(sentence, tokens)
-    return RulesSimulator(_SHELF.vocabulary(subject)).simulate(sentence, tokens)
+    return _SHELF.reader(subject, config.concepts).simulate(sentence, tokens)
 
 
 def _cell(

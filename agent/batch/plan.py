@@ -21,12 +21,12 @@ from agent.config import RunConfig
 from agent.llms import settled
 from agent.shelf import Shelf
 from agent.subjects import Subject
+from tools.embedded import EmbeddedReader
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.evidence.corpus import check_rereadable
 from tools.evidence.excerpt_cuts import excerpt_width
 from tools.readable import contract
 from tools.records.result import Unscored
-from tools.rules.explainer import RulesSimulator
 from tools.subject.fetch import cached_folder
 from tools.subject.names import is_hub_name, short_name
 from traces.batches import Entry
@@ -102,7 +102,7 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     rows = _of_this_model(rows, subject)
     chosen, left_out = choose(asked, subject, config.model, lines, bad, rows, config.seed)
     plan = Plan(subject.name, subject.fingerprint, config, [], left_out)
-    judge = _Rivals(RulesSimulator(shelf.vocabulary(subject)), config) if asked.published is not None else None
+    judge = _Rivals(shelf.reader(subject, config.concepts), config) if asked.published is not None else None
     unlike = Counter[str]()
     for one in chosen:
         about, settings = _about(one, judge, config), {}
@@ -217,12 +217,12 @@ def _about(one: Chosen, judge: _Rivals | None, config: RunConfig) -> dict[str, A
 class _Rivals:
     """Which published explanations may compete; the same is asked again of the neuron's bench when its run begins."""
 
-    def __init__(self, rules: RulesSimulator, config: RunConfig) -> None:
-        self._rules, self._reads_words = rules, config.simulator_llm is not None
+    def __init__(self, reader: EmbeddedReader, config: RunConfig) -> None:
+        self._reader, self._reads_words = reader, config.simulator_llm is not None
 
     def why_not(self, sentence: str) -> str | None:
         """Why nobody here can read a sentence, or it is longer than a rival may be; None where it may compete."""
-        levels = self._rules.simulate(sentence, np.zeros((1, 1), dtype=np.int32))
+        levels = self._reader.simulate(sentence, np.zeros((1, 1), dtype=np.int32))
         if isinstance(levels, Unscored) and not self._reads_words:
             return "a sentence in free words needs --simulator openai:MODEL."
         refused = contract.why_not(sentence)

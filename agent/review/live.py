@@ -20,7 +20,6 @@ from tools.evidence.gated import silences
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Unscored
 from tools.records.sides import AlwaysOn
-from tools.rules.explainer import RulesSimulator
 from tools.scoring.calibration import probabilities
 from tools.subject.fetch import cached_folder
 from tools.subject.load import check_neuron
@@ -201,7 +200,7 @@ class LiveReader:
                 else "This run has no result yet, so there is no explanation that could predict anything."
             )
             return None
-        simulated = RulesSimulator(self._shelf.vocabulary(subject)).simulate(sentence, tokens)
+        simulated = self._shelf.reader(subject, None).simulate(sentence, tokens)
         if isinstance(simulated, Unscored):
             notes.append(
                 "The explanation is in free words: only an LLM can say what it predicts, and none is asked from here, "

@@ -136,9 +136,7 @@ def make_key(
 def _levels(sentence: Sentence, texts: Sequence[list[str]], bench: Bench | None) -> Sequence[list[float] | None]:
     if sentence.kind != LIST or bench is None:
         return [None] * len(texts)
-    from tools.rules.explainer import RulesSimulator
-
-    found = levels_of(RulesSimulator(bench.vocabulary), sentence.text, texts, bench.vocabulary.strings)
+    found = levels_of(bench.simulator, sentence.text, texts, bench.vocabulary.strings)
     return [None] * len(texts) if isinstance(found, Unscored) else found
 
 

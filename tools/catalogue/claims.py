@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from tools.bench import Bench, padded
+from tools.errors import BadInput
 from tools.rules.clauses import Clause, Listed, Rule, Words
 from tools.rules.language import parse, render
 from tools.rules.simulate import Batch
@@ -56,7 +57,7 @@ def claim_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """`which_tested`, bound to one neuron."""
 
     def which_tested(arguments: WhichTested, rng: np.random.Generator) -> Claims:
-        if arguments.sentence == FULL_LOOKUP or not bench.is_exact(arguments.sentence):
+        if arguments.sentence == FULL_LOOKUP or not _is_machine(arguments.sentence):
             return Claims(claims=[])
         texts = [
             bench.revealed[t.revealed].tokens if t.revealed is not None else bench.fixed_probe[t.probe or 0][1]
@@ -82,6 +83,14 @@ def claim_tools(bench: Bench) -> list[Tool[Any, Any]]:
             Claims, which_tested, charged=False,
         )
     ]  # fmt: skip
+
+
+def _is_machine(sentence: str) -> bool:
+    try:
+        parse(sentence)
+    except BadInput:
+        return False
+    return True
 
 
 def _claim(clause: str, token: str | None, holds: NDArray[np.bool_], came_true: NDArray[np.bool_]) -> Claim:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from tools.bench import Bench, padded
 from tools.catalogue.predictions import text_before
+from tools.errors import BadInput
 from tools.rules.language import parse, render
 from tools.scoring.calibration import fit, probabilities
 from tools.scoring.lookup import FULL_LOOKUP
@@ -117,7 +118,7 @@ def meaning_tools(bench: Bench) -> list[Tool[Agreement, Agreements] | Tool[Meani
         return Agreements(pairs=found)
 
     def find(arguments: Meanings, rng: np.random.Generator) -> FoundMeanings:
-        if arguments.sentence == FULL_LOOKUP or not bench.is_exact(arguments.sentence):
+        if arguments.sentence == FULL_LOOKUP or not _is_machine(arguments.sentence):
             return FoundMeanings(meanings=[])
         rule = parse(arguments.sentence)
         found = meanings(rule, arguments.table, evidence.development, evidence.theta, bench.vocabulary)
@@ -131,6 +132,14 @@ def meaning_tools(bench: Bench) -> list[Tool[Agreement, Agreements] | Tool[Meani
             Meanings, FoundMeanings, find, charged=False,
         ),
     ]  # fmt: skip
+
+
+def _is_machine(sentence: str) -> bool:
+    try:
+        parse(sentence)
+    except BadInput:
+        return False
+    return True
 
 
 def _tested(bench: Bench, found: list[Meaning], tried: list[Tried]) -> list[FoundMeaning]:

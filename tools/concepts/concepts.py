@@ -13,6 +13,7 @@ left out unless asked for.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,14 @@ class Concepts:
         if any(one.synsets for one in own):
             raise BadInput(f"{extra} takes words from WordNet, which only the project's own files can: list the words.")
         return cls(unpack(DATA), own)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over all classes and what is in them."""
+        digest = hashlib.sha256(DATA.read_bytes())
+        own = {name: (repr(self._concepts[name]), sorted(words.items())) for name, words in sorted(self._own.items())}
+        digest.update(repr(own).encode(errors="surrogatepass"))
+        return digest.hexdigest()
 
     def names(self, kind: Kind | None = None) -> list[str]:
         """The names of all classes, or of those of a kind, sorted."""

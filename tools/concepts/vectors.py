@@ -78,7 +78,7 @@ class Vectors:
     def graded(self, products: NDArray[np.floating], centre: NDArray[np.floating]) -> NDArray[np.float32]:
         """The likeness that products of vectors with a centre mean, in 0..1."""
         mean = float(self._mean @ centre)
-        deviation = float(np.sqrt(max(centre @ self._spread @ centre, 1e-12)))
+        deviation = float(np.sqrt(max(float(centre @ self._spread @ centre), 1e-12)))
         grown = ((products - mean) / deviation - FAR) / (CLOSE - FAR)
         return np.asarray(np.minimum(np.maximum(grown, 0), 1), dtype=np.float32)
 

@@ -1,1 +1,145 @@
 """The embedded explainer: readable rules, learnt from explore text. No network, no key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from tools.concepts import concepts as classes
+from tools.concepts import vectors
+from tools.errors import BadInput
+from tools.readable.contract import why_not
+from tools.readable.learn import PRICE, Features, Form, Learner, Learnt
+from tools.readable.merit import Merit
+from tools.readable.narrow import neighbours
+from tools.readable.reader import LexicalReader
+from tools.readable.rule import Item, Rule
+from tools.readable.sample import Sample
+from tools.records.excerpts import ExploreReadings
+from tools.roles import Proposal, Revealed
+from tools.scoring.sampling import explore_weights
+
+NAME = "rules"
+_KEPT = 2
+_REVISED = 3
+_STEPS = 3
+
+
+class ReadableExplainer:
+    """Implements `tools.roles.Explainer` by rules that a person can read.
+
+    Args:
+        reader: what it writes for; whoever reads its sentences knows what this reader knows.
+    """
+
+    name = NAME
+    has_null = True
+
+    def __init__(self, reader: LexicalReader) -> None:
+        self._reader = reader
+        self._features: OrderedDict[int, Features] = OrderedDict()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over numpy's version, the classes, and all source that decides what is learnt."""
+        digest = hashlib.sha256(np.__version__.encode())
+        digest.update(self._reader.knowledge.concepts.fingerprint.encode())
+        folders = Path(__file__).parent, Path(classes.__file__).parent
+        for path in [*(path for folder in folders for path in sorted(folder.glob("*.py"))), vectors.DATA]:
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Proposal]:
+        """The best rule, shorter ones that led to it, and the best of classes alone and of words alone."""
+        learner = self._learner(explore, size, rng)
+        path = learner.path("mixed")
+        found = [("mixed", path[-1])] if path else []
+        if n > 1:
+            found += [("short", one) for one in path[:2]]
+            for form in get_args(Form)[1:]:
+                found += [(form, one) for one in learner.path(form)[-1:]]
+        return self._proposals([(form, one.rule) for form, one in found])
+
+    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+        """The rule that one would bet on; None where there is nothing to say."""
+        return next(iter(self.propose(explore, size, rng, 1)), None)
+
+    def revise(
+        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
+    ) -> list[Proposal]:
+        """The best rules, changed where the experiments say so, and one learnt from other folds of the text.
+
+        A class whose members did not fire gives way to a part of it or to its words; one whose look-alikes fired, to a
+        wider one; an item or a condition that nothing speaks for goes.
+        """
+        learner = self._learner(explore, size, rng)
+        merit = Merit(learner, self._reader, revealed)
+        rules = [rule for sentence in best if (rule := self._understood(sentence)) is not None][:_REVISED]
+        found = [("revised", rule) for rule in (self._climbed(rule, learner, merit) for rule in rules) if rule.items]
+        path: Sequence[Learnt] = learner.path("mixed")
+        return self._proposals([*found, *(("mixed, other folds", one.rule) for one in path[-1:])])
+
+    def _climbed(self, rule: Rule, learner: Learner, merit: Merit) -> Rule:
+        """The rule after at most a few changes, each of which makes it better."""
+        now = merit.of(rule)
+        for _ in range(_STEPS):
+            tried = [learner.with_strengths(items) for items in self._changed(rule, learner)]
+            options = [(merit.of(one), number, one) for number, one in enumerate(tried) if self._may_be_said(one)]
+            if not options or max(options)[0] <= now + PRICE:
+                break
+            now, _, rule = max(options)
+        return rule
+
+    @staticmethod
+    def _changed(rule: Rule, learner: Learner) -> Iterator[list[Item]]:
+        items = [item for _, item in rule.items]
+        for at, item in enumerate(items):
+            if len(items) > 1:
+                yield [*items[:at], *items[at + 1 :]]
+            if item.context is not None:
+                yield [*items[:at], replace(item, context=None), *items[at + 1 :]]
+            if item.unless is not None:
+                yield [*items[:at], replace(item, unless=None), *items[at + 1 :]]
+            for other in neighbours(item, learner):
+                yield [*items[:at], other, *items[at + 1 :]]
+
+    def _learner(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Learner:
+        excerpts = explore.excerpts
+        texts = self._reader.shelf.texts(excerpts.tokens)
+        if id(texts) not in self._features:
+            self._features[id(texts)] = Features(texts, self._reader.knowledge)
+            while len(self._features) > _KEPT:
+                self._features.popitem(last=False)
+        features = self._features[id(texts)]
+        sample = Sample(
+            texts,
+            explore.values[excerpts.mask],
+            np.repeat(explore_weights(explore, size), excerpts.lengths),
+            np.repeat(excerpts.documents, excerpts.lengths),
+            rng,
+        )
+        return Learner(sample, features, self._reader.language)
+
+    def _understood(self, sentence: str) -> Rule | None:
+        try:
+            return self._reader.language.parse(sentence)
+        except BadInput:
+            return None
+
+    def _may_be_said(self, rule: Rule) -> bool:
+        return why_not(self._reader.language.render(rule)) is None
+
+    def _proposals(self, rules: Sequence[tuple[str, Rule]]) -> list[Proposal]:
+        found: dict[str, Proposal] = {}
+        for form, rule in rules:
+            sentence = self._reader.language.render(rule)
+            if rule.items and why_not(sentence) is None:
+                found.setdefault(sentence, Proposal(form, sentence))
+        return list(found.values())

@@ -240,7 +240,7 @@ class _Parser:
         for at in ("beginning with", "ending in"):
             if self._take(f"words {at}") and self._quoted_next():
                 self._at += 1
-                return Spelt(at, _unquote(self._lexemes[self._at - 1]))  # type: ignore[arg-type]
+                return Spelt(at, _unquote(self._lexemes[self._at - 1]))
             self._at = start
         if found := self._language.named(self._lexemes[self._at :]):
             name, n = found
@@ -257,7 +257,11 @@ class _Parser:
         while True:
             words.append(_unquote(self._lexemes[self._at]))
             self._at += 1
-            if self._at < len(self._lexemes) and self._lexemes[self._at].lower() in (",", "and") and self._quoted_next(1):
+            if (
+                self._at < len(self._lexemes)
+                and self._lexemes[self._at].lower() in (",", "and")
+                and self._quoted_next(1)
+            ):
                 self._at += 1
             else:
                 return tuple(words)

@@ -101,9 +101,7 @@ class Features:
             name for name, n in zip(self.knowledge.over_words, counts, strict=True)
             if n >= 30 and name not in SPECIAL and concepts.get(name).kind == "meaning" and n < 0.1 * texts.n_words
         ]  # fmt: skip
-        rows = [
-            self.knowledge.where(Context("in text about", Named(name)), texts) for name in names
-        ]
+        rows = [self.knowledge.where(Context("in text about", Named(name)), texts) for name in names]
         return names, sparse.csr_matrix(np.array(rows, dtype=np.float32).reshape(len(names), texts.n_tokens).T)
 
 
@@ -138,8 +136,8 @@ class Learner:
     """
 
     def __init__(self, sample: Sample, features: Features, language: Language, price: float = PRICE) -> None:
-        self._sample = sample
-        self._features = features
+        self.sample = sample
+        self.features = features
         self._texts = features.texts
         self._knowledge = features.knowledge
         self._language = language
@@ -152,7 +150,7 @@ class Learner:
         """The best rule of one item, of more, and so on, as the search found them; the last is worth most."""
         items = list(start)
         worth = self._worth(items) if items else 0.0
-        out: list[Learnt] = [Learnt(self._with_strengths(items), worth)] if items else []
+        out: list[Learnt] = [Learnt(self.with_strengths(items), worth)] if items else []
         for _ in range(_MOST_STEPS):
             trials = self._trials(items, form)
             if not trials:
@@ -161,8 +159,29 @@ class Learner:
             if best <= worth + 1e-4:
                 break
             worth, items = best, trials[chosen]
-            out.append(Learnt(self._with_strengths(items), worth))
+            out.append(Learnt(self.with_strengths(items), worth))
         return out
+
+    def levels(self, rule: Rule) -> NDArray[np.float64]:
+        """What a rule predicts on the text, [n_tokens] in 0..10."""
+        out = np.zeros(self.sample.n)
+        for strength, item in rule.items:
+            np.maximum(out, strength * self.column(item), out=out)
+        return out
+
+    def alone(self, item: Item) -> float:
+        """Share of the variance that an item alone explains, out of fold."""
+        return self._gram.explained((self._number(item),))
+
+    def words_that_fire(self, item: Item) -> list[str]:
+        """Words on which the item holds, those that say most of the neuron first, in small letters."""
+        held = self.column(item)
+        where = np.flatnonzero(held)
+        small = self.features.small[self.sample.key[where]]
+        pull = np.bincount(small, self.sample.weight[where] * self.sample.target[where])
+        weight = np.bincount(small, self.sample.weight[where])
+        gain = np.maximum(pull, 0) ** 2 / (weight + SHRINKAGE / self.sample.n)
+        return [self.features.small_names[at] for at, _ in _best(gain, _LIKE_SEEDS)]
 
     def _price_of(self, item: Item) -> float:
         return self._price * (1 + n_words(self._language.item(item)))
@@ -186,7 +205,7 @@ class Learner:
     def _trials(self, items: list[Item], form: Form) -> list[list[Item]]:
         """Rules that differ from this one by an item, a word or a condition, those that keep the contract."""
         residual = self._gram.residual(tuple(self._number(item) for item in items))
-        found = _Screen(self._sample, self._features, residual, form)
+        found = _Screen(self.sample, self.features, residual, form)
         candidates = {
             item: gain - self._price_of(item) for item, gain in found.candidates().items() if item not in items
         }
@@ -219,16 +238,16 @@ class Learner:
         rule = Rule.of([(STRENGTHS[min(n, 2)], item) for n, item in enumerate(items)])
         return len(rule.quoted()) <= MAX_QUOTED and n_words(self._language.render(rule)) <= MAX_WORDS
 
-    def _with_strengths(self, items: Sequence[Item]) -> Rule:
+    def with_strengths(self, items: Sequence[Item]) -> Rule:
         """The rule with the strengths that correlate best, found one after the other."""
         whole = np.array([self.column(item) for item in items])
         somewhere = np.flatnonzero(whole.any(axis=0))
-        columns, weight = whole[:, somewhere].astype(np.float64), self._sample.weight[somewhere]
-        pull = weight * self._sample.target[somewhere]
-        strengths = [10] * len(items)
+        columns, weight = whole[:, somewhere].astype(np.float64), self.sample.weight[somewhere]
+        pull = weight * self.sample.target[somewhere]
+        strengths: list[int] = [10] * len(items)
 
-        def correlation(tried: Sequence[int]) -> float:
-            levels = (np.array(tried, dtype=np.float64)[:, None] * columns).max(axis=0)
+        def correlation(tried: Iterable[int]) -> float:
+            levels = (np.array(list(tried), dtype=np.float64)[:, None] * columns).max(axis=0)
             mean = float(weight @ levels)
             spread = float(weight @ levels**2) - mean**2
             return float(pull @ levels) / np.sqrt(spread) if spread > 1e-12 else 0.0
@@ -251,7 +270,7 @@ class _Screen:
     """Gains of all items alone on a residual, from sums over words."""
 
     def __init__(self, sample: Sample, features: Features, residual: Vector, form: Form) -> None:
-        self._sample, self._features, self._form = sample, features, form
+        self.sample, self.features, self._form = sample, features, form
         self._residual = residual
         self._keys = features.texts.keys
         self._whole_text = _Part(sample, residual, np.arange(sample.n), np.ones(sample.n))
@@ -262,7 +281,7 @@ class _Screen:
         """Items by the variance that each would explain, about."""
         whole = self._kinds_alone()
         if self._form != "words":
-            for name, gain in self._in_rows(self._features.stretches, self._over_text, self._whole_text, 8):
+            for name, gain in self._in_rows(self.features.stretches, self._over_text, self._whole_text, 8):
                 self._note(Item(Named(name)), gain)
             contexts = self._contexts()
             for kind in whole:
@@ -277,7 +296,7 @@ class _Screen:
 
     @property
     def _over_text(self) -> list[str]:
-        return self._features.knowledge.over_text
+        return self.features.knowledge.over_text
 
     def _note(self, item: Item, gain: float) -> None:
         if gain > self._found.get(item, 0.0):
@@ -285,30 +304,39 @@ class _Screen:
 
     def _part(self, held: NDArray[np.floating] | NDArray[np.bool_]) -> _Part:
         tokens = np.flatnonzero(held)
-        return _Part(self._sample, self._residual, tokens, held[tokens].astype(np.float64))
+        return _Part(self.sample, self._residual, tokens, held[tokens].astype(np.float64))
 
     def _classes(self, sums: Sums, weights: Sums, n: int) -> list[tuple[Kind, float]]:
-        gains = self._sample.gains(self._of_classes(sums), self._of_classes(weights))
+        gains = self.sample.gains(self._of_classes(sums), self._of_classes(weights))
         if self._form == "classes":
-            gains[self._features.n_named :] = 0
-        return [(self._features.kinds[at], gain) for at, gain in _best(gains, n)]
+            gains[self.features.n_named :] = 0
+        return [(self.features.kinds[at], gain) for at, gain in _best(gains, n)]
 
     def _named(self, sums: Sums, weights: Sums, n: int) -> list[tuple[Kind, float]]:
         return [(kind, gain) for kind, gain in self._classes(sums, weights, n) if isinstance(kind, Named)]
 
     def _of_classes(self, sums: Sums) -> Sums:
-        return np.asarray(self._features.members @ sums.T).T
+        return np.asarray(self.features.members @ sums.T).T
 
     def _quoted(self, sums: Sums, weights: Sums, n: int) -> list[tuple[Quoted, float]]:
         if self._form == "classes":
             return []
-        features = self._features
+        features = self.features
         joined = [
-            np.stack([np.bincount(features.small, weights=row, minlength=len(features.small_names)) for row in both])
+            np.stack(
+                [
+                    np.bincount(features.small, weights=row, minlength=len(features.small_names)).astype(np.float64)
+                    for row in both
+                ]
+            )
             for both in (sums, weights)
         ]
         names = features.small_names
-        return [(Quoted((names[at],)), gain) for at, gain in _best(self._sample.gains(*joined), n + 1) if names[at]][:n]
+        return [
+            (Quoted((names[at],)), gain)
+            for at, gain in _best(self.sample.gains(joined[0], joined[1]), n + 1)
+            if names[at]
+        ][:n]
 
     def _kinds_alone(self) -> list[Kind]:
         """Notes kinds of words by themselves; the best of them."""
@@ -325,7 +353,7 @@ class _Screen:
 
     def _like(self) -> list[tuple[Kind, float]]:
         """Words like some seeds: grown from the words that pull most, as long as they belong together."""
-        vectors, knows, sample = self._features.vectors, self._features.knowledge.vectors, self._sample
+        vectors, knows, sample = self.features.vectors, self.features.knowledge.vectors, self.sample
         pull = np.maximum(self._sums.sum(0), 0) ** 2 / (self._weights.sum(0) + SHRINKAGE / sample.n)
         pull[~vectors.any(axis=1)] = 0
         one_form: dict[str, int] = {}
@@ -350,11 +378,10 @@ class _Screen:
 
         starts = sorted(((gain((at,)), (at,)) for at in seeds), reverse=True)[:_LIKE_STARTS]
         found: dict[Kind, float] = {}
-        for best, chosen in starts:
+        for best, start in starts:
+            chosen: tuple[int, ...] = start
             while len(chosen) < MAX_SEEDS:
-                options = [
-                    (gain(one), one) for at in seeds if at not in chosen and together(one := (*chosen, at))
-                ]
+                options = [(gain(one), one) for at in seeds if at not in chosen and together(one := (*chosen, at))]
                 if not options or max(options)[0] < best + PRICE:
                     break
                 best, chosen = max(options)
@@ -362,33 +389,31 @@ class _Screen:
                 found[Like(tuple(sorted(self._keys[at].lower() for at in chosen)))] = best
         return list(found.items())
 
-    def _in_rows(
-        self, rows: sparse.csr_matrix, names: Sequence[str], part: _Part, n: int
-    ) -> list[tuple[str, float]]:
-        gains = self._sample.gains(*part.by_row(rows))
+    def _in_rows(self, rows: sparse.csr_matrix, names: Sequence[str], part: _Part, n: int) -> list[tuple[str, float]]:
+        gains = self.sample.gains(*part.by_row(rows))
         return [(names[at], gain) for at, gain in _best(gains, n)]
 
     def _contexts(self) -> list[Context]:
         """Notes the best contexts for any word; the best of them."""
         found: list[tuple[Context, float]] = []
-        part, befores = self._whole_text, self._features.befores
+        part, befores = self._whole_text, self.features.befores
         sums, weights = part.by_key_before(befores[:1])
         found += [(Context("right after", kind), gain) for kind, gain in self._named(sums, weights, 12)]
         found += [(Context("right after", kind), gain) for kind, gain in self._quoted(sums, weights, 6)]
         sums, weights = part.by_key_before(befores)
         found += [(Context("within four words after", kind), gain) for kind, gain in self._named(sums, weights, 6)]
         found += [(Context("within four words after", kind), gain) for kind, gain in self._quoted(sums, weights, 3)]
-        for name, gain in self._in_rows(self._features.amid, self._features.topics, part, 6):
+        for name, gain in self._in_rows(self.features.amid, self.features.topics, part, 6):
             found.append((Context("in text about", Named(name)), gain))
         for context, gain in found:
             self._note(Item(AnyWord(), context=context), gain)
-        for name, gain in self._in_rows(self._features.stretches, self._over_text, part, 8):
+        for name, gain in self._in_rows(self.features.stretches, self._over_text, part, 8):
             found.append((Context("in", Named(name)), gain))
         return [context for context, _ in sorted(found, key=lambda one: -one[1])[:12]]
 
     def _in_contexts(self, kind: Kind) -> None:
         """A kind of words in contexts, and outside of them."""
-        features, sample = self._features, self._sample
+        features, sample = self.features, self.sample
         part = self._part(features.knowledge.by_key(kind, features.texts)[sample.key])
         sums, weights = part.by_key_before(features.befores[:1])
         for other, gain in [*self._named(sums, weights, 3), *self._quoted(sums, weights, 2)]:
@@ -415,7 +440,7 @@ class _Screen:
 
     def _in_context(self, context: Context) -> None:
         """Kinds of words in one context."""
-        part = self._part(self._features.knowledge.where(context, self._features.texts))
+        part = self._part(self.features.knowledge.where(context, self.features.texts))
         sums, weights = part.by_key()
         for kind, gain in [*self._classes(sums, weights, 4), *self._quoted(sums, weights, 2)]:
             self._note(Item(kind, context=context), gain)
@@ -425,36 +450,36 @@ class _Part:
     """Some tokens, each held so far: sums of what is pulled there and of weight."""
 
     def __init__(self, sample: Sample, residual: Vector, tokens: NDArray[np.int64], held: Vector) -> None:
-        self._sample, self._residual, self.tokens, self._held = sample, residual, tokens, held
+        self.sample, self._residual, self.tokens, self._held = sample, residual, tokens, held
         self._weight = sample.weight[tokens] * held
         self._pull = self._weight * residual[tokens]
 
     def where(self, held: NDArray[np.bool_]) -> _Part:
         """Of its tokens some."""
-        return _Part(self._sample, self._residual, self.tokens[held], self._held[held])
+        return _Part(self.sample, self._residual, self.tokens[held], self._held[held])
 
     def total(self) -> Vector:
         """The pull in each fold."""
-        return self._sample.by_fold(self._pull, self.tokens)
+        return self.sample.by_fold(self._pull, self.tokens)
 
     def weight(self) -> Vector:
         """The weight in each fold."""
-        return self._sample.by_fold(self._weight, self.tokens)
+        return self.sample.by_fold(self._weight, self.tokens)
 
     def by_key(self) -> tuple[Sums, Sums]:
         """Pull and weight by fold and key."""
-        return self._sample.by_key(self._pull, self.tokens), self._sample.by_key(self._weight, self.tokens)
+        return self.sample.by_key(self._pull, self.tokens), self.sample.by_key(self._weight, self.tokens)
 
     def by_key_before(self, befores: Sequence[NDArray[np.int64]]) -> tuple[Sums, Sums]:
         """The same by the keys of words before; a token counts for each of them."""
-        pull = [self._sample.by_key_before(self._pull, self.tokens, before) for before in befores]
-        weight = [self._sample.by_key_before(self._weight, self.tokens, before) for before in befores]
+        pull = [self.sample.by_key_before(self._pull, self.tokens, before) for before in befores]
+        weight = [self.sample.by_key_before(self._weight, self.tokens, before) for before in befores]
         return np.sum(pull, axis=0), np.sum(weight, axis=0)
 
     def by_row(self, rows: sparse.csr_matrix) -> tuple[Sums, Sums]:
         """The same by the rows of a matrix of tokens and rows."""
         return (
-            self._sample.by_row(rows, self._pull, self.tokens), self._sample.by_row(rows, self._weight, self.tokens)
+            self.sample.by_row(rows, self._pull, self.tokens), self.sample.by_row(rows, self._weight, self.tokens)
         )  # fmt: skip
 
 

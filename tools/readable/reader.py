@@ -15,6 +15,7 @@ from tools.concepts.vectors import Vectors
 from tools.errors import BadInput
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.language import Language
+from tools.readable.rule import Rule
 from tools.readable.texts import Shelf
 from tools.records.result import Unscored
 
@@ -51,5 +52,9 @@ class LexicalReader:
             rule = self.language.parse(sentence)
         except BadInput as error:
             return Unscored(reason=str(error))
+        return self.levels(rule, tokens)
+
+    def levels(self, rule: Rule, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Levels 0 to 10 of a rule, float32 [n, pos]; 0 past the end."""
         texts = self.shelf.texts(tokens)
         return texts.shown(self.knowledge.levels(rule, texts))

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Strength = Literal[10, 6, 3, 1]
-"""Levels from 0 to 10 that the words strongly, moderately, weakly and faintly stand for; moderately is left unsaid where it
-holds for all."""
+"""Levels from 0 to 10 that the words strongly, moderately, weakly and faintly stand for.
+
+Moderately is left unsaid where it holds for all.
+"""
 
 STRENGTHS: tuple[Strength, ...] = (10, 6, 3, 1)
 PLAIN: Strength = 6
 
-Relation = Literal["right after", "within four words after", "in the same sentence after", "in text about", "in", "among"]
+Relation = Literal[
+    "right after", "within four words after", "in the same sentence after", "in text about", "in", "among"
+]  # fmt: skip
 """How a context is found.
 
 right after: in the word before. within four words after: in one of the four words before. in the same sentence after:

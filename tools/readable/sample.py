@@ -37,11 +37,12 @@ class Sample:
 
     def __init__(
         self, texts: WordTexts, values: NDArray[np.floating], weights: NDArray[np.floating],
-        documents: NDArray[np.integer], rng: np.random.Generator,
+        documents: NDArray[np.int32], rng: np.random.Generator,
     ) -> None:  # fmt: skip
         self.texts = texts
         self.n = texts.n_tokens
         self.weight = weights.astype(np.float64) / float(weights.sum())
+        self.values: Vector = values.astype(np.float64)
         centred = values.astype(np.float64) - float(self.weight @ values)
         self.target: Vector = centred / max(float(np.sqrt(self.weight @ centred**2)), 1e-12)
         names, where = np.unique(documents, return_inverse=True)
@@ -54,19 +55,23 @@ class Sample:
     def by_fold(self, values: Vector, tokens: NDArray[np.int64] | None = None) -> Vector:
         """Sums of values over each fold, [N_FOLDS]; of some tokens alone where they are named."""
         fold = self.fold if tokens is None else self.fold[tokens]
-        return np.bincount(fold, weights=values, minlength=N_FOLDS)
+        return np.bincount(fold, weights=values, minlength=N_FOLDS).astype(np.float64)
 
     def by_key(self, values: Vector, tokens: Tokens) -> Sums:
         """Sums of the values of some tokens over each fold and key, [N_FOLDS, n_keys]."""
         at = self._by_key[tokens]
-        return np.bincount(at, weights=values, minlength=N_FOLDS * self.n_keys).reshape(N_FOLDS, -1)
+        return self._folded(at, values)
 
     def by_key_before(self, values: Vector, tokens: Tokens, before: NDArray[np.int64]) -> Sums:
         """The same over the keys of earlier words; `before` is that of every token, -1 for none."""
         known = before[tokens] >= 0
         tokens = tokens[known]
         at = self.fold[tokens] * self.n_keys + self.texts.key[before[tokens]]
-        return np.bincount(at, weights=values[known], minlength=N_FOLDS * self.n_keys).reshape(N_FOLDS, -1)
+        return self._folded(at, values[known])
+
+    def _folded(self, at: NDArray[np.int64], values: Vector) -> Sums:
+        summed = np.bincount(at, weights=values, minlength=N_FOLDS * self.n_keys)
+        return np.asarray(summed.reshape(N_FOLDS, -1), dtype=np.float64)
 
     def by_row(self, rows: sparse.csr_matrix, values: Vector, tokens: Tokens) -> Sums:
         """Sums over each fold and where rows hold, [N_FOLDS, n_rows], of a matrix of tokens and rows."""
@@ -158,7 +163,7 @@ class Gram:
         ridge = np.eye(len(names) + 1) * (SHRINKAGE / self._sample.n)
         ridge[0, 0] = 1e-9
         strengths = np.linalg.solve(products.sum(0) + ridge, targets.sum(0))
-        out = self._sample.target - strengths[0]
+        out: Vector = self._sample.target - strengths[0]
         for name, strength in zip(names, strengths[1:], strict=True):
             where, values = self._known[name]
             out[where] -= strength * values

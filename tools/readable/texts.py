@@ -87,7 +87,7 @@ class WordTexts:
                         here[inside] = last
                     begun += 1
             word_of += here
-            for n, word in enumerate(words):
+            for n in range(len(words)):
                 for phrase, end in concepts.phrase_at(words, n, text.text):
                     self.phrases.append(Phrase(numbers[n], numbers[words.index(end, n)], phrase))
         self.keys = list(number)
@@ -154,7 +154,7 @@ class WordTexts:
     def rank(self) -> Integers:
         """How many real words stand before each word in its text."""
         real = (self.key > 0).astype(np.int64)
-        before = np.cumsum(real) - real
+        before: Integers = np.cumsum(real) - real
         firsts = np.append(True, self.text_of[1:] != self.text_of[:-1])
         starts = np.maximum.accumulate(np.where(firsts, np.arange(self.n_words), 0))
         return np.asarray(before - before[starts])
@@ -173,7 +173,7 @@ class WordTexts:
         met = np.cumsum(words)
         firsts = np.append(True, sentence[1:] != sentence[:-1])
         start = np.maximum.accumulate(np.where(firsts, np.arange(self.n_words), 0))
-        before = met - words
+        before: Integers = met - words
         return np.asarray(before - before[start] > 0)
 
     def amid(self, words: Booleans, window: int, least: int) -> Booleans:
@@ -181,7 +181,7 @@ class WordTexts:
         real = self.key > 0
         # Only real words count, in a line of their own; the others ask at the place where they stand.
         met = np.append(0, np.cumsum(words[real]))
-        at = np.cumsum(real) - real
+        at: Integers = np.cumsum(real) - real
         begin = np.maximum(at - self.rank, at - window)
         return np.asarray(met[at] - met[begin] >= least)
 
