@@ -9,7 +9,7 @@ from dataclasses import replace
 from tools.errors import BadInput
 from tools.readable.contract import MAX_LABEL_WORDS
 from tools.readable.language import Language
-from tools.readable.rule import Again, AnyWord, Item, Kind, Like, Quoted, Rule, Spelt
+from tools.readable.rule import Again, AnyWord, Context, Item, Kind, Like, Named, Quoted, Rule, Spelt
 
 _OPENING = re.compile(
     r"^(?:(?:this|the) neuron )?(?:fires|goes silent)(?: (?:strongly|weakly|mostly|only))?(?: on(?= \S))?\s+",
@@ -63,12 +63,18 @@ def _said(item: Item, language: Language) -> Iterator[str]:
         yield f"repeated {kind}"
     elif place:
         yield f"{kind} {place}"
-        if isinstance(item.kind, AnyWord):
+        if isinstance(item.kind, AnyWord) and isinstance(item.context, Context):
             yield place
+            if item.context.relation.endswith("after"):
+                yield from (f"words after {said}" for said in _names(item.context.kind, language))
             return
-    yield kind
-    if (name := getattr(item.kind, "name", None)) is not None:
-        yield str(name)
+    yield from _names(item.kind, language)
+
+
+def _names(kind: Kind, language: Language) -> Iterator[str]:
+    yield _kind(kind, language)
+    if isinstance(kind, Named):
+        yield kind.name
 
 
 def _kind(kind: Kind, language: Language) -> str:
