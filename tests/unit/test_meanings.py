@@ -36,7 +36,9 @@ def told(world: World, of: list[Meaning]) -> dict[str, float]:
 
 
 def test_a_set_of_words_is_one_meaning(world) -> None:
-    (one,) = found(world, 'Fires on "cat", "dog" and "cow".', {"cat": 40, "dog": 30, "cow": 30}, on("cat", "dog", "cow"))
+    (one,) = found(
+        world, 'Fires on "cat", "dog" and "cow".', {"cat": 40, "dog": 30, "cow": 30}, on("cat", "dog", "cow")
+    )
     assert one.share == 1.0
     assert one.words == ("cat", "dog", "cow")
     assert world.reader.language.render(one.rule) == 'Fires on "cat", "dog" and "cow".'

@@ -114,7 +114,9 @@ def test_how_a_person_may_write_it() -> None:
 
 
 def test_a_theme_is_what_words_are_about_and_a_thing_what_they_are_for() -> None:
-    told = {name: said(concepts().get(name)) for name in ("putting things right", "animals", "modals", "verbs of motion")}
+    told = {
+        name: said(concepts().get(name)) for name in ("putting things right", "animals", "modals", "verbs of motion")
+    }
     assert told == {
         "putting things right": "words about putting things right", "animals": "words for animals",
         "modals": "modals", "verbs of motion": "verbs of motion",

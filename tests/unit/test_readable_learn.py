@@ -162,10 +162,10 @@ def test_what_columns_explain_out_of_fold(world) -> None:
     truth = (sample.values > 0).astype(np.float32)
     gram.add(0, truth)
     gram.add(1, (np.random.default_rng(0).random(sample.n) > 0.9).astype(np.float32))
-    assert gram.explained((0,)) > 0.98
+    assert gram.explained((0,)) > 0.95
     assert gram.explained((1,)) < 0.01
     assert gram.explained((0, 1)) == pytest.approx(gram.explained((0,)), abs=0.01)
-    assert np.abs(gram.residual((0,))).max() < 0.2
+    assert np.abs(gram.residual((0,))).max() < 0.2 * sample.target.max()
     assert gram.residual(()) is sample.target
 
 
@@ -250,7 +250,7 @@ def test_merit_goes_down_where_experiments_speak_against_a_rule(world) -> None:
 
 
 def test_neighbours_are_parts_of_a_class_wider_ones_and_its_words(world) -> None:
-    made = learner(world, explore(world, among([*ANIMALS, *MONTHS]), on(*ANIMALS)))
+    made = learner(world, explore(world, among([*ANIMALS, "eagle", "salmon"]), on(*ANIMALS)))
     kinds = [item.kind for item in neighbours(Item(Named("mammals")), made)]
     assert Named("animals") in kinds
     assert Named("mammals") not in kinds

@@ -200,7 +200,7 @@ def test_a_class_of_ones_own(tmp_path) -> None:
     own = tmp_path / "own.toml"
     own.write_text(
         '[[concept]]\nname = "chess pieces"\nwords = ["pawn", "white queen"]\n'
-        "[[concept]]\nname = \"ticket numbers\"\npattern = '[A-Z]+-\\d+'\nover = \"text\"\n"
+        '[[concept]]\nname = "ticket numbers"\npattern = \'[A-Z]+-\\d+\'\nover = "text"\n'
     )
     strings = ["a", " pawn", " white", " queen", " AB", "-", "12"]
     reader = LexicalReader(strings, Concepts.load(own), Vectors.load())
