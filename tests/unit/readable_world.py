@@ -13,10 +13,11 @@ from tools.readable.reader import LexicalReader
 from tools.readable.texts import WordTexts
 from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings
 
-FILL = (
+_FILL = (
     "lamp river table window stone garden paper bridge valley island engine market village corner button basket "
     "mirror ladder bottle carpet pillow curtain hammer needle ribbon wagon harbor meadow tunnel chimney"
-).split()
+)
+FILL = _FILL.split()
 
 
 @cache
