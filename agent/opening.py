@@ -101,6 +101,7 @@ def open_bench(
         asker = FreeTextAsker(llms.simulator, texts)
     if llms.explainer is not None:
         writer = FreeTextWriter(llms.explainer, texts, evidence.explore)
+    reader = shelf.reader(subject, config.concepts)
     return Bench(
         subject=subject,
         scan=scan,
@@ -108,7 +109,8 @@ def open_bench(
         vocabulary=vocabulary,
         explainers=_explainers(config, vocabulary, llms, texts, shelf.explainer(subject, config.concepts)),
         predictors=_predictors(config, vocabulary),
-        simulator=shelf.reader(subject, config.concepts),
+        simulator=reader,
+        lexical=reader.lexical,
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
         word_simulator=word_simulator,
