@@ -57,7 +57,7 @@ def test_two_families_are_two_meanings_with_their_shares(world) -> None:
         ('Fires on "zorb" and "zorbing".', {"zorb": 50, "zorbing": 40}),  # words that nobody knows
         ('Fires on "may" and "ought".', {"may": 50, "ought": 40}),  # modals
         ('Fires on "monday" and weakly on "sunday".', {"monday": 50, "sunday": 40}),  # strengths are no meanings
-        ('Fires on modals and on "must".', {"may": 30, "can": 30, "must": 30}),  # a class and a member of it
+        ('Fires on modals and "must".', {"may": 30, "can": 30, "must": 30}),  # a class and a member of it
         ('Fires on modals and on any word right after "must".', {"may": 30, "can": 30, "must": 30}),
     ],
 )

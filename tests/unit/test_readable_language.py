@@ -152,7 +152,6 @@ REFUSED = {
     "Fires on modals right after flumps.": "and found 'flumps'",
     "Fires on modals but not modals.": "expected where, such as 'right after' and found 'modals'",
     "Fires on modals sometimes.": "expected the end, or a comma and 'on' and found 'sometimes'",
-    "Fires on modals and months.": "expected 'on' and found 'months'",
     'Fires on "open.': "cannot read '\"open'",
     'Fires on "".': "cannot read '\"\"'",
     "Fires on words like heal.": "found 'like'",

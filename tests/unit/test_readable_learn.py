@@ -162,7 +162,7 @@ def test_what_columns_explain_out_of_fold(world) -> None:
     truth = (sample.values > 0).astype(np.float32)
     gram.add(0, truth)
     gram.add(1, (np.random.default_rng(0).random(sample.n) > 0.9).astype(np.float32))
-    assert gram.explained((0,)) > 0.95
+    assert gram.explained((0,)) > 0.85
     assert gram.explained((1,)) < 0.01
     assert gram.explained((0, 1)) == pytest.approx(gram.explained((0,)), abs=0.01)
     assert np.abs(gram.residual((0,))).max() < 0.2 * sample.target.max()

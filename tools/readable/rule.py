@@ -70,6 +70,10 @@ class Spelt:
 Kind = AnyWord | Named | Quoted | Like | Spelt
 
 
+_LAST: dict[type, int] = {Quoted: 1, Spelt: 2, Like: 3}
+"""In a list what ends in a quoted word stands behind quoted words, which else would seem to belong to it."""
+
+
 @dataclass(frozen=True)
 class Context:
     """Where an item must stand."""
@@ -147,7 +151,7 @@ class Rule:
             else:
                 ordered.append((strength, item))
         ordered = [*((strength, Item(Quoted(some))) for strength, some in words.items()), *ordered]
-        ordered.sort(key=lambda one: (-one[0], not one[1].is_bare, isinstance(one[1].kind, Like)))
+        ordered.sort(key=lambda one: (-one[0], not one[1].is_bare, _LAST.get(type(one[1].kind), 0)))
         return cls(tuple(ordered))  # type: ignore[arg-type]
 
     def quoted(self) -> list[str]:
