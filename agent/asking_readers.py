@@ -50,7 +50,8 @@ def add_readers(evaluations: Any, command: Command) -> None:
     )  # fmt: skip
     trigger.add_argument(
         "--maker", required=True, metavar="MAKER",
-        help="who makes the texts: lexical, which needs no LLM, openai:MODEL, or a .json file of texts that somebody wrote (see trigger-packet)",
+        help="who makes the texts: lexical, which needs no LLM, openai:MODEL, or a .json file of texts that somebody "
+        "wrote (see trigger-packet)",
     )  # fmt: skip
     trigger.add_argument("--texts", type=whole(1), default=10, metavar="N", help="of either sort (default: 10)")
     for_writers = command(

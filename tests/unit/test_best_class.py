@@ -12,7 +12,21 @@ from tools.readable.reader import LexicalReader
 from tools.records.excerpts import Excerpts, ExploreReadings
 
 MONTHS = ["January", "March", "April", "June", "July", "August", "October"]
-OTHERS = ["table", "runs", "green", "slowly", "window", "because", "paper", "seven", "water", "old", "street", "London", "Peter"]
+OTHERS = [
+    "table",
+    "runs",
+    "green",
+    "slowly",
+    "window",
+    "because",
+    "paper",
+    "seven",
+    "water",
+    "old",
+    "street",
+    "London",
+    "Peter",
+]
 STRINGS = [f" {word}" for word in MONTHS + OTHERS] + [" ("]
 
 

@@ -5,7 +5,9 @@ A place to fill with a word is written ⟦_⟧.
 
 from __future__ import annotations
 
-from tools.making.carriers import Draft, Piece
+import numpy as np
+
+from tools.making.carriers import Draft, Piece, chosen
 
 MARKS: dict[str, tuple[str, ...]] = {
     '"': ('He said ⟦"⟧no" to all of it.', 'The sign read "closed⟦"⟧ that day.'),
@@ -59,7 +61,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "version numbers": ("It needs ⟦v2.1⟧ or later.", "Release ⟦3.11.4⟧ mends this."),
     "web addresses": ("See ⟦https://example.org/page⟧ for more.", "It is on ⟦www.example.com⟧ too."),
     "abbreviations with points": ("The ⟦U.S.⟧ army left.", "Then ⟦Dr.⟧ Brown came in."),
-    "doubled words": ("It was a very ⟦very⟧ old house.", "That that the the ⟦the⟧ dog saw."),
+    "doubled words": ("It was a very ⟦very⟧ old house.", "They saw the ⟦the⟧ dog again."),
     "hyphenated words": ("It was a ⟦well-known⟧ story.", "A ⟦long-term⟧ plan was made."),
     "ampersands and plus signs": ("Smith ⟦&⟧ Sons sold it.", "One ⟦+⟧ one is two."),
     "apostrophes": ("The dog⟦'⟧s tail was long.", "They don⟦'⟧t know."),
@@ -149,8 +151,12 @@ INSIDE: dict[str, tuple[str, ...]] = {
 """Stretches of text to stand in, by the name of their context (`tools.concepts.contexts`) or of their class."""
 
 PLACES: dict[str, tuple[str, ...]] = {
-    "months": ("It happened in ⟦_⟧ of that year.", "By the end of ⟦_⟧ all was done.", "They came back last ⟦_⟧ again.",
-               "On 5 ⟦_⟧ 1995 it began."),
+    "months": (
+        "It happened in ⟦_⟧ of that year.",
+        "By the end of ⟦_⟧ all was done.",
+        "They came back last ⟦_⟧ again.",
+        "On 5 ⟦_⟧ 1995 it began.",
+    ),
     "weekdays": ("It happened on ⟦_⟧ of that week.", "They came back last ⟦_⟧ again.", "Every ⟦_⟧ it is closed."),
     "seasons": ("It happened in the ⟦_⟧ of that year.", "They came back last ⟦_⟧ again.", "Every ⟦_⟧ it is closed."),
     "years": ("It happened in ⟦_⟧ or so.", "By the end of ⟦_⟧ all was done.", "The town was burnt in ⟦_⟧, too."),
@@ -182,6 +188,18 @@ PLACES: dict[str, tuple[str, ...]] = {
     "self and cls": ("        ⟦_⟧.value = value\n", "    def run(⟦_⟧, x):\n"),
 }
 """Carriers of their own for the words of some classes, code for those of code."""
+
+
+_OPENERS = ("", "It rained for days. ", "Nobody came home that night. ", "We had known it for years. ",
+            "The others were late. ", "All of it is true. ", "A week passed. ")  # fmt: skip
+_CODE_OPENERS = ("", "import os\n\n", "n = 3\n", "from . import base\n\n\n", "path = None\n", "count += 1\n")
+
+
+def opened(draft: Draft, rng: np.random.Generator) -> Draft:
+    """An example after a sentence, or lines of code, that have nothing to do with it."""
+    is_code = any(piece.text.endswith("\n") for piece in draft[-1:])
+    opener = chosen(_CODE_OPENERS if is_code else _OPENERS, rng)
+    return (Piece(opener), *draft) if opener else draft
 
 
 def drafted(text: str, word: str = "") -> Draft:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.making.carriers import TAILS, Draft, Piece, chosen, framed
-from tools.making.examples import MARKS, drafted
+from tools.making.examples import MARKS, drafted, opened
 from tools.making.speech import speech_of
 from tools.making.words import Words
 from tools.readable.knowledge import Knowledge
@@ -118,12 +118,13 @@ class ListedTexts:
         """A text with a token; None where it is no word, and the end of none."""
         bare = token.strip()
         if token in MARKS or bare in MARKS:
-            return drafted(chosen(MARKS[bare or token], rng))
+            return opened(drafted(chosen(MARKS[bare or token], rng)), rng)
         if not bare:
             return (Piece("The first line."), Piece(token, meant=True), Piece("The second line."))
         if token[0].isspace() or not bare.isalpha():
             return self._framed(bare, bare, rng)
-        whole = [bare] if self._vectors.rank(bare) is not None and len(bare) > 2 else []  # at the start of a line
+        rank = self._vectors.rank(bare)
+        whole = [bare] if rank is not None and rank < _RARE_FROM and len(bare) > 2 else []  # at the start of a text
         longer = self._longer(bare)
         if whole and (not longer or rng.random() < _HIGH):
             return (Piece(bare, meant=True), Piece(f" {chosen(TAILS['other'], rng)}"))

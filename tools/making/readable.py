@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tools.making.carriers import ABOUT, BETWEEN, FAR, Draft, Piece, chosen, framed
-from tools.making.examples import INSIDE, MARKS, PLACES, TEXTS, drafted
+from tools.making.examples import INSIDE, MARKS, PLACES, TEXTS, drafted, opened
 from tools.making.read import Proofs
 from tools.making.speech import speech_of
 from tools.making.words import Words
 from tools.readable.knowledge import Knowledge
-from tools.readable.rule import Again, AnyWord, Context, Item, Kind, Named, Rule
+from tools.readable.rule import Again, AnyWord, Context, Item, Kind, Rule
 from tools.roles import MadeText
 
 _ROUNDS = 8
@@ -186,7 +186,7 @@ class ReadableTexts:
     def _framed(self, word: str, kind: Kind, rng: np.random.Generator) -> _Core:
         concept = self._words.concept(kind)
         if word in MARKS:
-            return _core_of(drafted(chosen(MARKS[word], rng)))
+            return _core_of(opened(drafted(chosen(MARKS[word], rng)), rng))
         if concept is not None and concept.name in PLACES:
             return _core_of(drafted(chosen(PLACES[concept.name], rng), word))
         speech = speech_of(word, self._concepts, concept)
@@ -200,24 +200,21 @@ class ReadableTexts:
             plain = self._core(AnyWord(), rng, is_stranger=False, among=None)
             if is_stranger or plain is None:
                 return plain
-            inside = self._inside(kind, plain, rng)
-            return None if inside is None else _core_of(inside)
+            return _core_of(self._inside(kind, plain, rng))
         options = TEXTS.get(concept.name, ())
         if is_stranger:
             others = [name for name in TEXTS if self._is_beside(name, concept.name, concept.kind)]
             options = TEXTS[chosen(others, rng)] if others else ()
-        return _core_of(drafted(chosen(options, rng))) if options else None
+        return _core_of(opened(drafted(chosen(options, rng)), rng)) if options else None
 
     def _is_beside(self, name: str, other: str, kind: str) -> bool:
         return name != other and self._concepts.get(name).kind == kind
 
-    def _inside(self, kind: Kind, core: _Core, rng: np.random.Generator) -> Draft | None:
-        """Something inside quotes, brackets, a comment and so on; or, of a kind of words, as one of it."""
+    def _inside(self, kind: Kind, core: _Core, rng: np.random.Generator) -> Draft:
+        """Something inside quotes, brackets, a comment and so on; where it needs no place, as it is."""
         concept = self._words.concept(kind)
         options = () if concept is None else INSIDE.get(concept.context or concept.name, ())
-        if options:
-            return drafted(chosen(options, rng), core.meant)
-        return None if self._words.is_over_text(kind) else core.whole()
+        return drafted(chosen(options, rng), core.meant) if options else core.whole()
 
     def _drawn(
         self, kind: Kind, n: int, rng: np.random.Generator, *, is_stranger: bool, among: Kind | None = None

@@ -94,8 +94,8 @@ class Words:
                 near = self._vectors.nearest(seeds, _NEAR)
                 like = self._vectors.likeness(seeds, near)
                 wanted = {speech for seed in seeds for speech in speeches(seed, self._concepts)[:1]}
-                found = (word for word, how in zip(near, like, strict=True) if how <= _UNLIKE)
-                return tuple(self._first(w for w in found if wanted & set(speeches(w, self._concepts)[:1])))
+                border = (word for word, how in zip(near, like, strict=True) if how <= _UNLIKE)
+                return tuple(self._first(w for w in border if wanted & set(speeches(w, self._concepts)[:1])))
             case Spelt(at, letters):
                 part = letters[:-1] if at == "beginning with" else letters[1:]
                 others = (w for w in self._vectors.words if part and _is_spelt(w, at, part))
@@ -120,7 +120,7 @@ class Words:
             found += [word for word in some if word not in found][:_MOST]
             if len(found) >= _FEWEST_SISTERS:
                 return tuple(found)
-        return tuple([*found, *(word for word in self._plain if not self._holds(name, word))])
+        return (*found, *(word for word in self._plain if not self._holds(name, word)))
 
     def _beside(self, word: str, words: Sequence[str]) -> list[str]:
         """Words as frequent as one, of its part of speech, and not like any of some."""
