@@ -67,9 +67,9 @@ class WordTexts:
             spelt = {word.first: n for n, word in reversed(list(enumerate(words)))}
             begun = 0
             for token in range(text.n_tokens):
-                if here[token] >= 0:
-                    continue
                 n = spelt.get(token)
+                if n is None and here[token] >= 0:
+                    continue
                 if n is None:
                     previous.append(last)
                     key.append(0)
