@@ -165,7 +165,7 @@ def test_what_columns_explain_out_of_fold(world) -> None:
     assert gram.explained((0,)) > 0.85
     assert gram.explained((1,)) < 0.01
     assert gram.explained((0, 1)) == pytest.approx(gram.explained((0,)), abs=0.01)
-    assert np.abs(gram.residual((0,))).max() < 0.2 * sample.target.max()
+    assert np.abs(gram.residual((0,))).max() < 0.4 * sample.target.max()
     assert gram.residual(()) is sample.target
 
 
