@@ -1,0 +1,133 @@
+"""Does a kind of words hold for more than the words that were seen? Its unseen members, its border, its other contexts.
+
+Each word stands in real text: in the place of one on which the item of a rule holds, or where it was found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.experiments.candidates import Candidate, Setting, edit
+from tools.experiments.carriers import Carrier
+from tools.experiments.kinds import Claimed, lot
+from tools.readable.rule import Item
+from tools.rules.language import quote
+
+UNSEEN, SISTER, ELSEWHERE = "unseen_member", "sister_class", "other_context"
+N_EACH = 3
+N_RETRIEVED = 16
+
+
+def unseen_members(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
+    """Members of a rule's classes that no explore text showed: in the place of one on which the item holds, and where
+    they stand in probe text. The rule says that the neuron fires."""
+    claimed = setting.claimed
+    if claimed is None:
+        return []
+    out: list[Candidate] = []
+    for item in claimed.of_classes():
+        told = claimed.kinds.said(item)
+        words = claimed.untried(claimed.kinds.unseen(item.kind))
+        out += _put_in(setting, claimed, item, words, UNSEEN, lambda word, told=told: f"unseen, one of {told}", True)
+        places = claimed.kinds.unseen_on_probe(item)[claimed.probe_rows]
+        out += _retrieved(setting, places, UNSEEN, f"unseen, one of {told}", told)
+    return out
+
+
+def sister_classes(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
+    """Words of classes beside those of a rule, in the same places: the rule says that the neuron is silent, and one of
+    a wider class says that it fires."""
+    claimed = setting.claimed
+    if claimed is None:
+        return []
+    out: list[Candidate] = []
+    for item in claimed.of_classes():
+        border = {one.word: one.of for one in claimed.kinds.border(item.kind)}
+        told = claimed.kinds.said(item)
+
+        def why(word: str, of: dict[str, str] = border, told: str = told) -> str:
+            return f"one of {of[word]}, not of {told}"
+
+        out += _put_in(setting, claimed, item, claimed.untried(list(border)), SISTER, why, False)
+    return out
+
+
+def other_contexts(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
+    """Words of a rule where its context does not hold, and words that belong to its classes by a rarer sense."""
+    claimed = setting.claimed
+    if claimed is None:
+        return []
+    out: list[Candidate] = []
+    for item in claimed.in_contexts():
+        told = claimed.kinds.said(item)
+        places = claimed.kinds.elsewhere_on_probe(item)[claimed.probe_rows]
+        out += _retrieved(setting, places, ELSEWHERE, f"elsewhere than {told}", told)
+    for item in claimed.of_classes():
+        told = claimed.kinds.said(item)
+        words = claimed.untried(claimed.kinds.rarer(item.kind))
+        why: Callable[[str], str] = lambda word, told=told: f"rarely one of {told}"  # noqa: E731
+        out += _put_in(setting, claimed, item, words, ELSEWHERE, why, False)
+    return out
+
+
+def _put_in(
+    setting: Setting,
+    claimed: Claimed,
+    item: Item,
+    words: Sequence[str],
+    generator: str,
+    why: Callable[[str], str],
+    holds: bool,
+) -> list[Candidate]:
+    """Carriers of an item that end with other words, those on which the item holds, or does not."""
+    if not words:
+        return []
+    often: Counter[str] = Counter()
+    wanted: list[tuple[Carrier, int, str, str]] = []
+    for carrier in claimed.kinds.carriers(item, claimed.used):
+        as_listed = {}
+        for word in claimed.kinds.fitting(words, carrier, often):
+            as_listed.setdefault(word.lower(), word)
+            if len(as_listed) == N_EACH:
+                break
+        for listed, word in as_listed.items():
+            own = next(one for one in words if one.lower() == listed)
+            often[own] += 1
+            wanted.append((carrier, carrier.last, word, f"{quote(word)} for {quote(carrier.word)}: {why(own)}"))
+    made = setting.texts.with_word([(carrier.text, at, word) for carrier, at, word, _ in wanted])
+    good = [(one[0], one[3], text) for one, text in zip(wanted, made, strict=True) if text is not None]
+    held = claimed.kinds.holds_at_ends(item, [text.tokens for _, _, text in good])
+    told = claimed.kinds.said(item)
+    out = []
+    for (carrier, purpose, text), fits in zip(good, (held == holds).tolist(), strict=True):
+        if fits:
+            one = edit(text, len(text.words) - 1, generator, purpose, carrier)
+            known = one.original if claimed.kinds.tells_its_place(carrier) else None
+            out.append(replace(one, about=told, original=known))
+    return out
+
+
+def _retrieved(
+    setting: Setting, places: NDArray[np.bool_], generator: str, purpose: str, about: str
+) -> list[Candidate]:
+    """Probe texts cut at some of the places, by the hash of their number."""
+    probe = setting.probe
+    places = places & setting.probe_ends
+    names = [f"probe-{i}" for i in probe.ids.tolist()]
+    rows = sorted(np.flatnonzero(places.any(1)).tolist(), key=lambda row: lot(names[row]))[:N_RETRIEVED]
+    ends = []
+    for row in rows:
+        there = np.flatnonzero(places[row])
+        ends.append(int(there[int(lot(names[row]), 16) % len(there)]))
+    cuts = [(probe.tokens[row, : probe.lengths[row]], end + 1) for row, end in zip(rows, ends, strict=True)]
+    return [
+        Candidate(text.tokens, generator, f"{quote(text.words[-1].text)}, {purpose}", names[row], (text.ending,),
+                  about=about)
+        for row, text in zip(rows, setting.texts.cut(cuts, True), strict=True)
+        if text is not None and text.words
+    ]  # fmt: skip
