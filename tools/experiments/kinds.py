@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -201,9 +201,8 @@ class Kinds:
         near = np.abs(self._explore.values[row, : len(carrier.text.tokens)] - carrier.value) < 2e-5
         return int(near.argmax()) == len(carrier.text.tokens) - 1
 
-    def fitting(self, words: Sequence[str], carrier: Carrier, often: Counter[str]) -> Iterator[str]:
-        """Words for the end of a carrier, those first that are inflected as its word is and were taken least often;
-        written with a capital or in capitals where its word is."""
+    def fitting(self, words: Sequence[str], carrier: Carrier, often: Counter[str]) -> list[str]:
+        """Words for the end of a carrier: those first that are inflected as its word is and were taken least often."""
         wanted = self._grammar(carrier.word)
         before = carrier.text.words[-2].text.lower()
 
@@ -213,8 +212,7 @@ class Kinds:
             wrong_article = before in ("a", "an") and (before == "an") != (word[:1].lower() in "aeiou")
             return wrong_article, 1 - len(own & wanted) / union if union else 0.0
 
-        for word in sorted(words, key=lambda word: (*misfit(word), often[word])):
-            yield _written_like(word, carrier.word)
+        return sorted((word for word in words if word != carrier.word), key=lambda word: (*misfit(word), often[word]))
 
     def _grammar(self, word: str) -> frozenset[str]:
         concepts = self._reader.knowledge.concepts
@@ -234,11 +232,13 @@ class Kinds:
 
     def unseen_on_probe(self, item: Item) -> Booleans:
         """Where a word that no explore text showed ends and the item holds, [n, width]."""
-        return self._holds(item, self._on_probe) & self._on_probe.shown(self._new_on_probe).astype(bool)
+        found: Booleans = self._holds(item, self._on_probe) & self._on_probe.shown(self._new_on_probe).astype(bool)
+        return found
 
     def elsewhere_on_probe(self, item: Item) -> Booleans:
         """Where a word of the item's kind ends and the item does not hold, as where it stands matters, [n, width]."""
-        return self._holds(Item(item.kind), self._on_probe) & ~self._holds(item, self._on_probe)
+        found: Booleans = self._holds(Item(item.kind), self._on_probe) & ~self._holds(item, self._on_probe)
+        return found
 
     @cached_property
     def _new_on_probe(self) -> NDArray[np.float32]:
@@ -293,7 +293,8 @@ def lot(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def _written_like(word: str, other: str) -> str:
+def written_like(word: str, other: str) -> str:
+    """A word with a capital, or in capitals, where another one is."""
     if not word.islower():
         return word
     if len(other) > 1 and other.isupper():

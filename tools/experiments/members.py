@@ -6,7 +6,7 @@ Each word stands in real text: in the place of one on which the item of a rule h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from tools.experiments.candidates import Candidate, Setting, edit
 from tools.experiments.carriers import Carrier
-from tools.experiments.kinds import Claimed, lot
+from tools.experiments.kinds import Claimed, lot, written_like
+from tools.readable.generalised import SISTER_CLASS, UNSEEN_MEMBER
 from tools.readable.rule import Item
 from tools.rules.language import quote
 
-UNSEEN, SISTER, ELSEWHERE = "unseen_member", "sister_class", "other_context"
+UNSEEN, SISTER, ELSEWHERE = UNSEEN_MEMBER, SISTER_CLASS, "other_context"
 N_EACH = 3
 N_RETRIEVED = 16
 
@@ -33,7 +34,8 @@ def unseen_members(setting: Setting, rng: np.random.Generator) -> list[Candidate
     for item in claimed.of_classes():
         told = claimed.kinds.said(item)
         words = claimed.untried(claimed.kinds.unseen(item.kind))
-        out += _put_in(setting, claimed, item, words, UNSEEN, lambda word, told=told: f"unseen, one of {told}", True)
+        why = dict.fromkeys(words, f"unseen, one of {told}")
+        out += _put_in(setting, claimed, item, why, UNSEEN, True)
         places = claimed.kinds.unseen_on_probe(item)[claimed.probe_rows]
         out += _retrieved(setting, places, UNSEEN, f"unseen, one of {told}", told)
     return out
@@ -47,13 +49,10 @@ def sister_classes(setting: Setting, rng: np.random.Generator) -> list[Candidate
         return []
     out: list[Candidate] = []
     for item in claimed.of_classes():
-        border = {one.word: one.of for one in claimed.kinds.border(item.kind)}
         told = claimed.kinds.said(item)
-
-        def why(word: str, of: dict[str, str] = border, told: str = told) -> str:
-            return f"one of {of[word]}, not of {told}"
-
-        out += _put_in(setting, claimed, item, claimed.untried(list(border)), SISTER, why, False)
+        border = {one.word: one.of for one in claimed.kinds.border(item.kind)}
+        why = {word: f"one of {border[word]}, not of {told}" for word in claimed.untried(list(border))}
+        out += _put_in(setting, claimed, item, why, SISTER, False)
     return out
 
 
@@ -70,8 +69,7 @@ def other_contexts(setting: Setting, rng: np.random.Generator) -> list[Candidate
     for item in claimed.of_classes():
         told = claimed.kinds.said(item)
         words = claimed.untried(claimed.kinds.rarer(item.kind))
-        why: Callable[[str], str] = lambda word, told=told: f"rarely one of {told}"  # noqa: E731
-        out += _put_in(setting, claimed, item, words, ELSEWHERE, why, False)
+        out += _put_in(setting, claimed, item, dict.fromkeys(words, f"rarely one of {told}"), ELSEWHERE, False)
     return out
 
 
@@ -79,26 +77,21 @@ def _put_in(
     setting: Setting,
     claimed: Claimed,
     item: Item,
-    words: Sequence[str],
+    why: Mapping[str, str],
     generator: str,
-    why: Callable[[str], str],
     holds: bool,
 ) -> list[Candidate]:
-    """Carriers of an item that end with other words, those on which the item holds, or does not."""
-    if not words:
+    """Carriers of an item that end with other words, those on which the item holds, or does not; `why` says of each
+    word what it is."""
+    if not why:
         return []
     often: Counter[str] = Counter()
     wanted: list[tuple[Carrier, int, str, str]] = []
     for carrier in claimed.kinds.carriers(item, claimed.used):
-        as_listed = {}
-        for word in claimed.kinds.fitting(words, carrier, often):
-            as_listed.setdefault(word.lower(), word)
-            if len(as_listed) == N_EACH:
-                break
-        for listed, word in as_listed.items():
-            own = next(one for one in words if one.lower() == listed)
-            often[own] += 1
-            wanted.append((carrier, carrier.last, word, f"{quote(word)} for {quote(carrier.word)}: {why(own)}"))
+        for listed in claimed.kinds.fitting(list(why), carrier, often)[:N_EACH]:
+            often[listed] += 1
+            word = written_like(listed, carrier.word)
+            wanted.append((carrier, carrier.last, word, f"{quote(word)} for {quote(carrier.word)}: {why[listed]}"))
     made = setting.texts.with_word([(carrier.text, at, word) for carrier, at, word, _ in wanted])
     good = [(one[0], one[3], text) for one, text in zip(wanted, made, strict=True) if text is not None]
     held = claimed.kinds.holds_at_ends(item, [text.tokens for _, _, text in good])
