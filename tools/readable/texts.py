@@ -66,11 +66,14 @@ class WordTexts:
             numbers = []
             spelt = {word.first: n for n, word in reversed(list(enumerate(words)))}
             begun = 0
-            for token in range(text.n_tokens):
-                if here[token] >= 0:
+            for token in range(text.n_tokens + 1):
+                if token == text.n_tokens:  # words that begin inside the last token of another one
+                    n = len(words) - 1
+                elif here[token] >= 0:
                     continue
-                n = spelt.get(token)
-                if n is None:
+                else:
+                    n = spelt.get(token, -1)
+                if n < 0 and token < text.n_tokens:
                     previous.append(last)
                     key.append(0)
                     here[token] = len(key) - 1
