@@ -30,7 +30,7 @@ MOST_ITEMS = 6
 
 N_CARRIERS = 8
 _HOLDS = 0.5
-_MOST_WORDS = 60
+_MOST_WORDS = 120
 _NEAREST = 400
 _BARELY_LIKE = 0.25
 _WIDER = 0.8
@@ -39,6 +39,10 @@ _WIDER = 0.8
 _OVERLAP = 0.1
 _SISTERS = 8
 _ASKED = 40
+_OTHER_FORM = 0.6
+_MOST_OFTEN = 2
+"""Carriers of an item that a word is put into."""
+
 _RARE_FROM = 10_000
 
 
@@ -202,17 +206,19 @@ class Kinds:
         return int(near.argmax()) == len(carrier.text.tokens) - 1
 
     def fitting(self, words: Sequence[str], carrier: Carrier, often: Counter[str]) -> list[str]:
-        """Words for the end of a carrier: those first that are inflected as its word is and were taken least often."""
+        """Words for the end of a carrier, the best first: inflected as its word is, and taken for no other carrier."""
         wanted = self._grammar(carrier.word)
         before = carrier.text.words[-2].text.lower()
 
-        def misfit(word: str) -> tuple[bool, float]:
+        def misfit(word: str) -> tuple[bool, bool, float]:
             own = self._grammar(word)
             union = len(own | wanted)
             wrong_article = before in ("a", "an") and (before == "an") != (word[:1].lower() in "aeiou")
-            return wrong_article, 1 - len(own & wanted) / union if union else 0.0
+            unlike = 1 - len(own & wanted) / union if union else 0.0
+            return wrong_article, unlike > _OTHER_FORM, often[word] + unlike
 
-        return sorted((word for word in words if word != carrier.word), key=lambda word: (*misfit(word), often[word]))
+        left = [word for word in words if word != carrier.word and often[word] < _MOST_OFTEN]
+        return sorted(left, key=misfit)
 
     def _grammar(self, word: str) -> frozenset[str]:
         concepts = self._reader.knowledge.concepts

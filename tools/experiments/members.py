@@ -21,7 +21,12 @@ from tools.rules.language import quote
 
 UNSEEN, SISTER, ELSEWHERE = UNSEEN_MEMBER, SISTER_CLASS, "other_context"
 N_EACH = 3
-N_RETRIEVED = 16
+N_OF_ITEMS = 48
+"""Candidates of a generator, shared out evenly among the items, so that every class has its turn."""
+
+LEAST = 6
+MOST_OFTEN = 2
+"""Texts with the same word at the end that are retrieved for an item."""
 
 
 def unseen_members(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
@@ -31,13 +36,15 @@ def unseen_members(setting: Setting, rng: np.random.Generator) -> list[Candidate
     if claimed is None:
         return []
     out: list[Candidate] = []
-    for item in claimed.of_classes():
-        told = claimed.kinds.said(item)
+    items = claimed.of_classes()
+    for item in items:
+        told, n = claimed.kinds.said(item), share(items)
         words = claimed.untried(claimed.kinds.unseen(item.kind))
         why = dict.fromkeys(words, f"unseen, one of {told}")
-        out += _put_in(setting, claimed, item, why, UNSEEN, True)
+        put_in = _put_in(setting, claimed, item, why, UNSEEN, True)[:n]
         places = claimed.kinds.unseen_on_probe(item)[claimed.probe_rows]
-        out += _retrieved(setting, places, UNSEEN, f"unseen, one of {told}", told)
+        found = _retrieved(setting, places, UNSEEN, f"unseen, one of {told}", told, max(n // 2, n - len(put_in)))
+        out += [*put_in, *found]
     return out
 
 
@@ -48,11 +55,12 @@ def sister_classes(setting: Setting, rng: np.random.Generator) -> list[Candidate
     if claimed is None:
         return []
     out: list[Candidate] = []
-    for item in claimed.of_classes():
+    items = claimed.of_classes()
+    for item in items:
         told = claimed.kinds.said(item)
         border = {one.word: one.of for one in claimed.kinds.border(item.kind)}
         why = {word: f"one of {border[word]}, not of {told}" for word in claimed.untried(list(border))}
-        out += _put_in(setting, claimed, item, why, SISTER, False)
+        out += _put_in(setting, claimed, item, why, SISTER, False)[: share(items)]
     return out
 
 
@@ -62,15 +70,22 @@ def other_contexts(setting: Setting, rng: np.random.Generator) -> list[Candidate
     if claimed is None:
         return []
     out: list[Candidate] = []
-    for item in claimed.in_contexts():
+    items = claimed.in_contexts()
+    for item in items:
         told = claimed.kinds.said(item)
         places = claimed.kinds.elsewhere_on_probe(item)[claimed.probe_rows]
-        out += _retrieved(setting, places, ELSEWHERE, f"elsewhere than {told}", told)
-    for item in claimed.of_classes():
+        out += _retrieved(setting, places, ELSEWHERE, f"elsewhere than {told}", told, share(items))
+    items = claimed.of_classes()
+    for item in items:
         told = claimed.kinds.said(item)
-        words = claimed.untried(claimed.kinds.rarer(item.kind))
-        out += _put_in(setting, claimed, item, dict.fromkeys(words, f"rarely one of {told}"), ELSEWHERE, False)
+        why = dict.fromkeys(claimed.untried(claimed.kinds.rarer(item.kind)), f"rarely one of {told}")
+        out += _put_in(setting, claimed, item, why, ELSEWHERE, False)[: share(items)]
     return out
+
+
+def share(items: list[Item]) -> int:
+    """Candidates of a generator for each of some items."""
+    return max(LEAST, N_OF_ITEMS // max(len(items), 1))
 
 
 def _put_in(
@@ -106,21 +121,26 @@ def _put_in(
 
 
 def _retrieved(
-    setting: Setting, places: NDArray[np.bool_], generator: str, purpose: str, about: str
+    setting: Setting, places: NDArray[np.bool_], generator: str, purpose: str, about: str, most: int
 ) -> list[Candidate]:
-    """Probe texts cut at some of the places, by the hash of their number."""
+    """At most so many probe texts cut at some of the places, by the hash of their number, few of them at one word."""
     probe = setting.probe
     places = places & setting.probe_ends
     names = [f"probe-{i}" for i in probe.ids.tolist()]
-    rows = sorted(np.flatnonzero(places.any(1)).tolist(), key=lambda row: lot(names[row]))[:N_RETRIEVED]
+    rows = sorted(np.flatnonzero(places.any(1)).tolist(), key=lambda row: lot(names[row]))[: 2 * most]
     ends = []
     for row in rows:
         there = np.flatnonzero(places[row])
         ends.append(int(there[int(lot(names[row]), 16) % len(there)]))
     cuts = [(probe.tokens[row, : probe.lengths[row]], end + 1) for row, end in zip(rows, ends, strict=True)]
-    return [
-        Candidate(text.tokens, generator, f"{quote(text.words[-1].text)}, {purpose}", names[row], (text.ending,),
-                  about=about)
-        for row, text in zip(rows, setting.texts.cut(cuts, True), strict=True)
-        if text is not None and text.words
-    ]  # fmt: skip
+    often: Counter[str] = Counter()
+    out: list[Candidate] = []
+    for row, text in zip(rows, setting.texts.cut(cuts, True), strict=True):
+        if text is None or not text.words:
+            continue
+        word = text.words[-1].text
+        often[word.lower()] += 1
+        if often[word.lower()] <= MOST_OFTEN and len(out) < most:
+            why = f"{quote(word)}, {purpose}"
+            out.append(Candidate(text.tokens, generator, why, names[row], (text.ending,), about=about))
+    return out
