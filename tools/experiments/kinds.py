@@ -76,6 +76,7 @@ class Kinds:
         self._on_explore = reader.shelf.texts(explore.excerpts.tokens)
         self._on_probe = reader.shelf.texts(probe.tokens)
         self._found: dict[tuple[Item, bool], Booleans] = {}
+        self._borders: dict[Kind, list[Bordering]] = {}
         self._ends = texts.ends_words(explore.excerpts.tokens)
 
     @cached_property
@@ -129,6 +130,11 @@ class Kinds:
     def border(self, kind: Kind) -> list[Bordering]:
         """Words just outside: of a class, those of its sister classes, which share a wider class or some words with it;
         words that are somewhat like the seeds; words that have the letters elsewhere."""
+        if kind not in self._borders:
+            self._borders[kind] = self._border(kind)
+        return self._borders[kind]
+
+    def _border(self, kind: Kind) -> list[Bordering]:
         knowledge = self._reader.knowledge
         match kind:
             case Named() if self._listed(kind):
@@ -150,8 +156,8 @@ class Kinds:
             return []
         concepts = self._reader.knowledge.concepts
         plain = set(concepts.members(kind.name))
-        words = [word for word in concepts.members(kind.name, rare=True) if word not in plain and is_word(word)]
-        return self._by_frequency(words)[:_MOST_WORDS]
+        words = self._by_frequency([word for word in concepts.members(kind.name, rare=True) if word not in plain])
+        return list(itertools.islice(filter(is_word, words), _MOST_WORDS))
 
     def _of_sisters(self, name: str) -> list[Bordering]:
         concepts = self._reader.knowledge.concepts
@@ -169,8 +175,9 @@ class Kinds:
         turns = [one for pair in itertools.zip_longest(wider, overlapping) for one in pair if one is not None]
         each: list[list[Bordering]] = []
         for other in turns[:_SISTERS]:
-            words = [word for word in concepts.members(other) if word not in members and is_word(word)]
-            each.append([Bordering(word, other) for word in self._by_frequency(words)[: _MOST_WORDS // 4]])
+            words = self._by_frequency([word for word in concepts.members(other) if word not in members])
+            some = itertools.islice(filter(is_word, words), _MOST_WORDS // 4)
+            each.append([Bordering(word, other) for word in some])
         mixed = [one for some in itertools.zip_longest(*each) for one in some if one is not None]
         return list({one.word: one for one in reversed(mixed)}.values())[::-1][:_MOST_WORDS]
 
@@ -234,7 +241,7 @@ class Kinds:
             tokens[row, : len(text)] = text
         cut = self._reader.shelf.texts(tokens)
         found = cut.shown(self._reader.knowledge.column(item, cut)) >= _HOLDS
-        return found[np.arange(len(texts)), (tokens >= 0).sum(1) - 1]
+        return np.asarray(found[np.arange(len(texts)), (tokens >= 0).sum(1) - 1])
 
     def unseen_on_probe(self, item: Item) -> Booleans:
         """Where a word that no explore text showed ends and the item holds, [n, width]."""
