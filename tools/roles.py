@@ -32,13 +32,13 @@ class WrittenText(BaseModel):
 class Proposal:
     """A sentence, what kind of hypothesis it is, and texts that its author wrote to put it to the test.
 
-    `parent` is the sentence that it was made from by changing it; None where it was written anew.
+    `parents` are the sentences that became it by being changed; none where it was written anew.
     """
 
     form: str
     sentence: str
     texts: tuple[WrittenText, ...] = ()
-    parent: str | None = None
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

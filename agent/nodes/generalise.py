@@ -29,16 +29,17 @@ def tell_changes(run: Investigation, proposals: Sequence[Proposed], round_: int)
         return
     reader = simulator.lexical
     names = {h.sentence: h.name for h in run.hypotheses.values()}
-    for one in proposals:
-        if one.parent not in names or one.sentence not in names or one.parent == one.sentence:
-            continue
-        both = one.parent, one.sentence
-        if both in run.narrowed or not all(map(reader.understands, both)):
+    for both in ((parent, one.sentence) for one in proposals for parent in one.parents):
+        if (
+            both in run.narrowed
+            or both[0] == both[1]
+            or not all(one in names and reader.understands(one) for one in both)
+        ):
             continue
         run.narrowed.add(both)
         parent, child = map(reader.language.parse, both)
-        for change in found.changes(names[one.parent], parent, child):
-            name = names[one.sentence]
+        for change in found.changes(names[both[0]], parent, child):
+            name = names[both[1]]
             run.trace.emit(Decided(action=change.action, reason=change.reason, hypothesis=name, round=round_))
 
 

@@ -86,7 +86,10 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
         if run.config.revision:
             asked = Revise(best=best, n_revealed=len(run.bench.revealed), too_wide=too_wide(run)[:_WIDE])
             revised: Proposals = run.toolbox.call("revise", asked)
-            new = run.enter([Entrant(p.form, p.sentence, "revised", p.by, p.parent) for p in revised.proposals], round_)
+            new = run.enter(
+                [Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None)) for p in revised.proposals],
+                round_,
+            )
             tell_changes(run, revised.proposals, round_)
             take_texts(run, revised)
         score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])

@@ -17,7 +17,7 @@ def fires(tokens):
     out = [0.0] * len(tokens)
     for word in words_of(tokens):
         if word.text in ("walk", "run"):
-            out[word.last] = 1.0
+            out[word.last] = 0.6 + word.last * 7 % 5 / 5  # no sentence tells all of it
     return out
 """
 VERBS = [

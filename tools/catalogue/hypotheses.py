@@ -64,14 +64,14 @@ class Revise(Arguments):
 class Proposed(BaseModel):
     """A sentence, the form of hypothesis it is, who wrote it, and texts that its author wrote to put it to the test.
 
-    `parent` is the sentence that it was made from.
+    `parents` are the sentences that it was made from.
     """
 
     form: str
     sentence: str
     by: str
     texts: list[WrittenText] = Field(default_factory=list)
-    parent: str | None = None
+    parents: list[str] = Field(default_factory=list)
 
 
 class Proposals(Outcome):
@@ -149,7 +149,13 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                     refused.append(f"{explainer.name} wrote {p.sentence[:80]!r}, which may not compete: {why_not}")
                     continue
                 proposals.append(
-                    Proposed(form=p.form, sentence=p.sentence, by=explainer.name, texts=list(p.texts), parent=p.parent)
+                    Proposed(
+                        form=p.form,
+                        sentence=p.sentence,
+                        by=explainer.name,
+                        texts=list(p.texts),
+                        parents=list(p.parents),
+                    )
                 )
         return Proposals(proposals=proposals, unreadable=unreadable, unwritten=unwritten, refused=refused)
 

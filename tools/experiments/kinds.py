@@ -7,7 +7,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -92,7 +92,8 @@ class Kinds:
                 rule = self._reader.language.parse(sentence)
             except BadInput:
                 continue
-            out.update((item, None) for _, item in rule.items)
+            # Texts end with whole words, where the end of a word and the word are the same.
+            out.update((replace(item, end=False), None) for _, item in rule.items)
         return [item for item in out if not isinstance(item.kind, AnyWord) and not self._is_a_stretch(item.kind)]
 
     def said(self, item: Item) -> str:

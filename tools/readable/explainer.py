@@ -143,5 +143,7 @@ class ReadableExplainer:
         for form, rule, parent in rules:
             sentence = self._reader.language.render(rule)
             if rule.items and why_not(sentence) is None:
-                found.setdefault(sentence, Proposal(form, sentence, parent=parent))
+                known = found.setdefault(sentence, Proposal(form, sentence))
+                parents = known.parents if parent is None else (*known.parents, parent)
+                found[sentence] = replace(known, parents=parents)
         return list(found.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -59,7 +59,7 @@ class Generalised:
 
     def tried(self, item: Item, generator: str) -> Tried:
         """The experiments of a generator on an item."""
-        told = self._reader.language.item(item)
+        told = self._reader.language.item(replace(item, end=False))
         fired = [one.fired for one in self._revealed if one.generator == generator and one.about == told]
         return Tried(sum(fired), len(fired))
 
@@ -77,7 +77,7 @@ class Generalised:
         gained = [item for item in after if item not in before]
         out = []
         for item in lost:
-            new = next((one for one in gained if _is_like(one, item)), None)
+            new = next((one for one in gained if _is_like(one, item)), next(iter(gained), None))
             if new is not None:
                 gained.remove(new)
             if not isinstance(item.kind, Quoted):
