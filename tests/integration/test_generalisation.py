@@ -64,7 +64,7 @@ def test_verbs_become_the_few_that_fire(corpus, monkeypatch, capsys):
     assert told.hypothesis is not None
     assert {'"run"', '"walk"'} <= set(sentences[told.hypothesis].rstrip(".").split())
     capsys.readouterr()
-    assert main(["trace", "show", "last", "--full"]) == 0
+    assert main(["trace", "show", "last"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "did not hold for unseen members" in shown
     assert "unseen member " in shown

@@ -306,7 +306,7 @@ def test_texts_drawn_at_random_are_other_texts(box):
 @pytest.mark.parametrize(
     ("quotas", "said"),
     [
-        ({"minimal_pairs": 3}, "there is no generator minimal_pairs: there are minimal_pair, "),
+        ({"minimal_pairs": 3}, "there is no generator minimal_pairs: there are unseen_member, "),
         ({"retrieval": -1}, "together at most 64"),
         ({"retrieval": 64, "sampled": 1}, "together at most 64"),
     ],
