@@ -44,12 +44,14 @@ class Entrant(NamedTuple):
         sentence: what is scored.
         origin: how it came in: `reference`, `user`, `revised`, `split`, or the explainer's name.
         by: the explainer that wrote it; empty where none did.
+        parent: the sentence that it was made from, where that is known.
     """
 
     form: str
     sentence: str
     origin: str
     by: str = ""
+    parent: str | None = None
 
 
 @dataclass
@@ -118,6 +120,7 @@ class Investigation:
         sides: of a gated neuron, `other_side` and, where it is, `always_on`, as they go into the result.
         designed: the experiments of this round.
         before: for each rival of this round, what it says of its experiments' texts as they were before the change.
+        narrowed: (sentence, what it was made into) of which the trace has told.
         separated: hypotheses of which each meaning has entered as a rival.
         tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
         test_rounds: rounds spent on nothing but tests.
@@ -142,6 +145,7 @@ class Investigation:
     sides: dict[str, Any] = field(default_factory=dict)
     designed: Designed | None = None
     before: list[list[float | None]] = field(default_factory=list)
+    narrowed: set[tuple[str, str]] = field(default_factory=set)
     separated: set[str] = field(default_factory=set)
     tested: dict[str, dict[str, int]] = field(default_factory=dict)
     test_rounds: int = 0
@@ -149,20 +153,22 @@ class Investigation:
 
     def enter(self, entrants: Sequence[Entrant], round_: int) -> list[Hypothesis]:
         """Let sentences compete; those that are known already are passed over."""
-        known = {h.sentence for h in self.hypotheses.values()}
+        known = {h.sentence: h.name for h in self.hypotheses.values()}
         new = []
-        for form, sentence, origin, by in entrants:
+        for form, sentence, origin, by, made_from in entrants:
             if sentence in known:
                 continue
-            known.add(sentence)
             n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
             hypothesis = Hypothesis(form if form in REFERENCES else f"H{n}", form, sentence, by)
+            known[sentence] = hypothesis.name
+            parent = self.bests[-1] if self.bests and origin == "revised" else None
+            parent = known.get(made_from, parent) if made_from else parent
             self.hypotheses[hypothesis.name] = hypothesis
             new.append(hypothesis)
             self.trace.emit(
                 HypothesisProposed(
                     hypothesis=hypothesis.name, form=form, sentence=sentence, words=len(sentence.split()),
-                    parent=self.bests[-1] if self.bests and origin == "revised" else None, round=round_, origin=origin,
+                    parent=parent, round=round_, origin=origin,
                 )
             )  # fmt: skip
         self.beliefs = belief.joined(self.beliefs, [h.name for h in new])

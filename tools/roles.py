@@ -30,11 +30,15 @@ class WrittenText(BaseModel):
 
 @dataclass(frozen=True)
 class Proposal:
-    """A sentence, what kind of hypothesis it is, and texts that its author wrote to put it to the test."""
+    """A sentence, what kind of hypothesis it is, and texts that its author wrote to put it to the test.
+
+    `parents` are the sentences that became it by being changed; none where it was written anew.
+    """
 
     form: str
     sentence: str
     texts: tuple[WrittenText, ...] = ()
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,16 @@ class Revealed:
         value: the raw value at the last one.
         fired: whether that is above theta.
         predicted: what the rivals had said, as (sentence, probability of firing); None where one had said nothing.
+        generator: what made the text.
+        about: the item of a rule that it was made to test, as it stands in a sentence; empty where there is none.
     """
 
     tokens: tuple[int, ...]
     value: float
     fired: bool = False
     predicted: tuple[tuple[str, float | None], ...] = ()
+    generator: str = ""
+    about: str = ""
 
 
 class Explainer(Protocol):

@@ -60,7 +60,9 @@ def _counted(this: Round, width: int) -> Iterator[str]:
     tests = this.experiments.values()
     if not tests:
         return
-    listed = ", ".join(f"{name} {n}" for name, n in Counter(t.experiment.generator for t in tests).most_common())
+    listed = ", ".join(
+        f"{name.replace('_', ' ')} {n}" for name, n in Counter(t.experiment.generator for t in tests).most_common()
+    )
     read = [trial for trial in tests if trial.fired is not None]
     changed = " with one word changed" if _is_fixed(this) and any(trial.change for trial in tests) else ""
     fired = sum(bool(trial.fired) for trial in read)
@@ -70,7 +72,7 @@ def _counted(this: Round, width: int) -> Iterator[str]:
 def _trial(trial: Trial, story: Story, width: int, among: tuple[str, ...] = ()) -> Iterator[str | Line]:
     """A text, what came out, and what the rivals said: those in `among`, or else those that are believed most."""
     outcome = "fired" if trial.fired else "silent"
-    yield Line.of(f"  {trial.experiment.generator}: ", *_marked(trial.experiment).parts)
+    yield Line.of(f"  {trial.experiment.generator.replace('_', ' ')}: ", *_marked(trial.experiment).parts)
     most = sorted(trial.predicted, key=lambda h: (-story.beliefs.get(h, 0.0), h))[:_N_SHOWN_PREDICTIONS]
     names = [name for name in among if name in trial.predicted] or most
     predicted = ", ".join(f"{h} {trial.predicted[h]:.2f}{' WRONG' if trial.was_wrong(h) else ''}" for h in names)

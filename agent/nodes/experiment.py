@@ -149,7 +149,14 @@ def observe(run: Investigation, round_: int) -> list[float]:
     rivals = run.competing()
     predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
     run.bench.revealed += [
-        Revealed(tuple(e.tokens), value, fired[i], tuple((h.sentence, predictions[h.name][i]) for h in rivals))
+        Revealed(
+            tuple(e.tokens),
+            value,
+            fired[i],
+            tuple((h.sentence, predictions[h.name][i]) for h in rivals),
+            e.generator,
+            e.about,
+        )
         for i, (e, value) in enumerate(zip(experiments, values, strict=True))
     ]
     run.bench.carriers |= {e.carrier for e in experiments}
@@ -193,6 +200,8 @@ def _planned(run: Investigation, name: str, experiment: Planned, before: Tokens 
     expectations: dict[str, Any] = {}
     if experiment.original is not None:
         expectations["before_the_change"] = experiment.original
+    if experiment.about:
+        expectations["about"] = experiment.about
     if before is not None:
         at, removed, added = changed(before, tuple(experiment.tokens))
         expectations["change"] = {

@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent import policy
+from agent.nodes.generalise import tell_changes, too_wide
 from agent.state import BASE_RATE, LOOKUP, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
@@ -25,6 +26,7 @@ TEST_COST = 2
 
 _START_COST = 2
 _SHOWN = 4
+_WIDE = 1
 
 
 def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["design", "confirm"]]:
@@ -82,8 +84,13 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
             raise BudgetSpent(f"a revision needs {_START_COST} units and {run.toolbox.left:g} are left")
         new: list[Hypothesis] = []
         if run.config.revision:
-            revised: Proposals = run.toolbox.call("revise", Revise(best=best, n_revealed=len(run.bench.revealed)))
-            new = run.enter([Entrant(p.form, p.sentence, "revised", p.by) for p in revised.proposals], round_)
+            asked = Revise(best=best, n_revealed=len(run.bench.revealed), too_wide=too_wide(run)[:_WIDE])
+            revised: Proposals = run.toolbox.call("revise", asked)
+            new = run.enter(
+                [Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None)) for p in revised.proposals],
+                round_,
+            )
+            tell_changes(run, revised.proposals, round_)
             take_texts(run, revised)
         score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
     except BudgetSpent as spent:

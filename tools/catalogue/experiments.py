@@ -50,6 +50,7 @@ class Planned(BaseModel):
     purpose: str
     carrier: str
     original: float | None
+    about: str = ""
 
 
 class ProbeSet(Arguments):
@@ -132,7 +133,12 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
             predictions[i] = chances(rivals[i].table, levels, abstained)
         planned = [
             Planned(
-                tokens=list(c.tokens), generator=c.generator, purpose=c.purpose, carrier=c.carrier, original=c.original
+                tokens=list(c.tokens),
+                generator=c.generator,
+                purpose=c.purpose,
+                carrier=c.carrier,
+                original=c.original,
+                about=c.about,
             )
             for c in chosen
         ]

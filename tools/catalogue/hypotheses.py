@@ -17,6 +17,9 @@ from tools.roles import AsksAnLLM, Explainer, Proposal, WrittenText
 from tools.subject.sides import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
 
+_CHANGED = 3
+"""The best sentences that an explainer without an LLM is asked to change."""
+
 
 class Gather(Arguments):
     """Takes nothing."""
@@ -50,19 +53,25 @@ class Propose(Arguments):
 
 
 class Revise(Arguments):
-    """`best`: the best sentences so far, best first; `n_revealed`: how many experiments are known."""
+    """`best`: the best sentences so far, best first; `n_revealed`: how many experiments are known; `too_wide`: others
+    that name a class whose unseen members were silent, for an explainer that learns rules."""
 
     best: list[str]
     n_revealed: int
+    too_wide: list[str] = Field(default_factory=list)
 
 
 class Proposed(BaseModel):
-    """A sentence, the form of hypothesis it is, who wrote it, and texts that its author wrote to put it to the test."""
+    """A sentence, the form of hypothesis it is, who wrote it, and texts that its author wrote to put it to the test.
+
+    `parents` are the sentences that it was made from.
+    """
 
     form: str
     sentence: str
     by: str
     texts: list[WrittenText] = Field(default_factory=list)
+    parents: list[str] = Field(default_factory=list)
 
 
 class Proposals(Outcome):
@@ -139,7 +148,15 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                 if why_not is not None:
                     refused.append(f"{explainer.name} wrote {p.sentence[:80]!r}, which may not compete: {why_not}")
                     continue
-                proposals.append(Proposed(form=p.form, sentence=p.sentence, by=explainer.name, texts=list(p.texts)))
+                proposals.append(
+                    Proposed(
+                        form=p.form,
+                        sentence=p.sentence,
+                        by=explainer.name,
+                        texts=list(p.texts),
+                        parents=list(p.parents),
+                    )
+                )
         return Proposals(proposals=proposals, unreadable=unreadable, unwritten=unwritten, refused=refused)
 
     def propose(arguments: Propose, rng: np.random.Generator) -> Proposals:
@@ -149,7 +166,8 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
     def revise(arguments: Revise, rng: np.random.Generator) -> Proposals:
         size = bench.stratum_of(len(evidence.explore))
         revealed = bench.revealed[: arguments.n_revealed]
-        exact = [sentence for sentence in arguments.best if bench.is_exact(sentence)]
+        exact = [sentence for sentence in arguments.best if bench.is_exact(sentence)][:_CHANGED]
+        exact += [sentence for sentence in arguments.too_wide if sentence not in exact]
 
         def ask(explainer: Explainer) -> list[Proposal]:
             best = arguments.best if isinstance(explainer, AsksAnLLM) else exact

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.experiments.carriers import Carrier
+from tools.experiments.kinds import Claimed
 from tools.experiments.rivals import Believed
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import CONTEXT, Text, Texts
@@ -43,6 +44,7 @@ class Candidate:
         key: the last word and the four before it, and where something was changed or cut further back, the words
             there. Two texts with the same one are the same experiment.
         original: the raw value at the last token before the change, for edits of explore text.
+        about: the item of a rule that it puts to the test, as it stands in a sentence; empty where it is about none.
     """
 
     tokens: Tokens
@@ -51,6 +53,7 @@ class Candidate:
     carrier: str
     key: Key = ()
     original: float | None = None
+    about: str = ""
 
 
 def edit(text: Text, at: int, generator: str, purpose: str, carrier: Carrier) -> Candidate:
@@ -79,6 +82,7 @@ class Setting:
             the prompt's length as it is read back, and the text's token ids, of which there are none where none came.
         fresh: how many tokens of a text can be had before it repeats 12 tokens of the corpus.
         written: texts that somebody wrote to be read.
+        claimed: what readable rules among the rivals say about kinds of words; None where nobody here reads them.
     """
 
     explore: ExploreReadings
@@ -94,6 +98,7 @@ class Setting:
     sample: Callable[[Sequence[Tokens], int, np.random.Generator], list[tuple[int, Tokens]]]
     fresh: Callable[[Tokens], int]
     written: list[WrittenText] = field(default_factory=list)
+    claimed: Claimed | None = None
 
     @cached_property
     def probe_ends(self) -> NDArray[np.bool_]:

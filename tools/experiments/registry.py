@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from tools.experiments.candidates import Candidate, Setting
+from tools.experiments.members import ELSEWHERE, SISTER, UNSEEN, other_contexts, sister_classes, unseen_members
 from tools.experiments.minimal_pairs import minimal_pairs
 from tools.experiments.neighbours import neighbours
 from tools.experiments.retrieval import look_alikes, retrieval
@@ -35,19 +36,22 @@ class Generator:
 
 
 GENERATORS = {
-    "minimal_pair": Generator(minimal_pairs, 16, "silent"),
-    "truncation": Generator(truncation, 6, "either"),
-    "vocabulary_sweep": Generator(vocabulary_sweep, 10, "fires"),
-    "neighbours": Generator(neighbours, 6, "fires"),
-    "retrieval": Generator(retrieval, 16, "fires"),
-    "look_alike": Generator(look_alikes, 4, "silent"),
-    "sampled": Generator(sampled, 6, "fires"),
+    UNSEEN: Generator(unseen_members, 13, "fires"),
+    SISTER: Generator(sister_classes, 6, "silent"),
+    ELSEWHERE: Generator(other_contexts, 4, "silent"),
+    "minimal_pair": Generator(minimal_pairs, 12, "silent"),
+    "truncation": Generator(truncation, 3, "either"),
+    "vocabulary_sweep": Generator(vocabulary_sweep, 5, "fires"),
+    "neighbours": Generator(neighbours, 3, "fires"),
+    "retrieval": Generator(retrieval, 12, "fires"),
+    "look_alike": Generator(look_alikes, 2, "silent"),
+    "sampled": Generator(sampled, 4, "fires"),
     "written": Generator(written, 0, "either"),
 }
 """In this order; a text that several of them make is the first one's."""
 
 WITH_A_WRITER = {
-    "minimal_pair": 14, "truncation": 4, "vocabulary_sweep": 6, "neighbours": 4, "retrieval": 12, "look_alike": 4,
-    "sampled": 4, "written": 16,
+    UNSEEN: 13, SISTER: 4, ELSEWHERE: 3, "minimal_pair": 9, "truncation": 2, "vocabulary_sweep": 3, "neighbours": 2,
+    "retrieval": 8, "look_alike": 2, "sampled": 2, "written": 16,
 }  # fmt: skip
 """Texts of a round where an LLM writes some of them, unless a variant says otherwise."""

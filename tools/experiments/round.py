@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.bench import Bench, padded
+from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.evidence.fresh import fresh
 from tools.experiments.candidates import Candidate, Key, Setting
 from tools.experiments.carriers import draw_carriers
 from tools.experiments.choose import choose
+from tools.experiments.kinds import Claimed, Kinds
 from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Believed, Rival, Rivals
@@ -42,6 +44,13 @@ class Rounds:
     @cached_property
     def _words(self) -> SeenWords:
         return SeenWords(self._bench.evidence.explore, self._bench.evidence.theta, self._bench.vocabulary)
+
+    @cached_property
+    def _kinds(self) -> Kinds | None:
+        bench, evidence = self._bench, self._bench.evidence
+        if not isinstance(bench.simulator, EmbeddedReader):
+            return None
+        return Kinds(bench.simulator.lexical, evidence.explore, evidence.theta, evidence.probe, self._texts)
 
     def plan(
         self, rivals: list[Rival], leader: int, quotas: Mapping[str, int], choice: Choice, rng: np.random.Generator
@@ -146,7 +155,16 @@ class Rounds:
             sample=self._sample,
             fresh=lambda text: fresh(text, bench.corpus_runs),
             written=bench.written,
+            claimed=self._claimed([rival.sentence for rival in by_belief], left, endings),
         )
+
+    def _claimed(
+        self, sentences: Sequence[str], probe_rows: NDArray[np.int64], endings: set[tuple[str, ...]]
+    ) -> Claimed | None:
+        if self._kinds is None:
+            return None
+        tried = {ending[-1].lower() for ending in endings}
+        return Claimed(self._kinds, self._kinds.items(sentences), probe_rows, self._bench.carriers, tried)
 
     def _sample(self, prompts: Sequence[Tokens], n_tokens: int, rng: np.random.Generator) -> list[tuple[int, Tokens]]:
         subject = self._bench.subject

@@ -28,7 +28,7 @@ from tools.scoring.sampling import explore_weights
 
 NAME = "rules"
 _KEPT = 2
-_REVISED = 3
+_REVISED = 4
 _STEPS = 3
 
 
@@ -65,7 +65,7 @@ class ReadableExplainer:
             found += [("short", one) for one in path[:2]]
             for form in get_args(Form)[1:]:
                 found += [(form, one) for one in learner.path(form)[-1:]]
-        return self._proposals([(form, one.rule) for form, one in found])
+        return self._proposals([(form, one.rule, None) for form, one in found])
 
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
         """The rule that one would bet on; None where there is nothing to say."""
@@ -81,10 +81,12 @@ class ReadableExplainer:
         """
         learner = self._learner(explore, size, rng)
         merit = Merit(learner, self._reader, revealed)
-        rules = [rule for sentence in best if (rule := self._understood(sentence)) is not None][:_REVISED]
-        found = [("revised", rule) for rule in (self._climbed(rule, learner, merit) for rule in rules) if rule.items]
+        understood = [(sentence, rule) for sentence in best if (rule := self._understood(sentence)) is not None]
+        found: list[tuple[str, Rule, str | None]] = [
+            ("revised", self._climbed(rule, learner, merit), sentence) for sentence, rule in understood[:_REVISED]
+        ]
         path: Sequence[Learnt] = learner.path("mixed")
-        return self._proposals([*found, *(("mixed, other folds", one.rule) for one in path[-1:])])
+        return self._proposals([*found, *(("mixed, other folds", one.rule, None) for one in path[-1:])])
 
     def _climbed(self, rule: Rule, learner: Learner, merit: Merit) -> Rule:
         """The rule after at most a few changes, each of which makes it better."""
@@ -136,10 +138,12 @@ class ReadableExplainer:
     def _may_be_said(self, rule: Rule) -> bool:
         return why_not(self._reader.language.render(rule)) is None
 
-    def _proposals(self, rules: Sequence[tuple[str, Rule]]) -> list[Proposal]:
+    def _proposals(self, rules: Sequence[tuple[str, Rule, str | None]]) -> list[Proposal]:
         found: dict[str, Proposal] = {}
-        for form, rule in rules:
+        for form, rule, parent in rules:
             sentence = self._reader.language.render(rule)
             if rule.items and why_not(sentence) is None:
-                found.setdefault(sentence, Proposal(form, sentence))
+                known = found.setdefault(sentence, Proposal(form, sentence))
+                parents = known.parents if parent is None else (*known.parents, parent)
+                found[sentence] = replace(known, parents=parents)
         return list(found.values())

@@ -75,11 +75,14 @@ class Language:
     Args:
         concepts: the classes.
         special: names of classes beside those, which the lexical reader knows by itself.
+
+    Attributes:
+        special: the same.
     """
 
     def __init__(self, concepts: Concepts, special: tuple[str, ...] = ()) -> None:
         self._concepts = concepts
-        self._special = special
+        self.special = special
         self._by_phrase = {name.lower(): name for name in [*special, *concepts.names()]}
         for name in concepts.names():  # whoever writes may leave out "words about"
             self._by_phrase.setdefault(said(concepts.get(name)).lower(), name)
@@ -139,7 +142,7 @@ class Language:
                 return f"words {at} {_quote(letters)}"
 
     def _said(self, name: str) -> str:
-        phrase = name if name in self._special else said(self._concepts.get(name))
+        phrase = name if name in self.special else said(self._concepts.get(name))
         return phrase if self._by_phrase.get(phrase.lower()) == name else name
 
     def parse(self, sentence: str) -> Rule:

@@ -8,7 +8,10 @@ from traces.html.writing import token
 from traces.story import Story
 
 KINDS = ("predicted positive", "predicted negative", "minimal pair")
-GENERATORS = ("minimal_pair", "truncation", "vocabulary_sweep", "neighbours", "retrieval", "look_alike", "sampled")
+GENERATORS = (
+    "unseen_member", "sister_class", "other_context", "minimal_pair", "truncation", "vocabulary_sweep", "neighbours",
+    "retrieval", "look_alike", "sampled",
+)  # fmt: skip
 """What experiments come from where no LLM writes any."""
 
 _N_NAMED = 12
