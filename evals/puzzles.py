@@ -12,16 +12,18 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evals.records import CellResult, NeuronRecord, ScoredClaim, ScorerCheck
+from tools.concepts.concepts import Concepts
+from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.records.result import Baselines, Budget, Measured, ScoreValue, Unscored
 from tools.roles import Simulator
-from tools.rules.explainer import RulesSimulator
 from tools.rules.vocabulary import Vocabulary
 
 PROTOCOL = "the true explanation of a puzzle: correlation over all tokens of its sentences"
@@ -90,15 +92,24 @@ def puzzle_check(puzzle: Puzzle, make_simulator: MakeSimulator, rng: np.random.G
     return ScorerCheck(true=scored(puzzle.explanation), false=[scored(text) for text in puzzle.false_explanations])
 
 
+def _embedded(vocabulary: Vocabulary) -> EmbeddedReader:
+    return EmbeddedReader(vocabulary, _concepts())
+
+
+@cache
+def _concepts() -> Concepts:
+    return Concepts.load()
+
+
 def puzzle_record(puzzle: Puzzle) -> NeuronRecord:
     """What is measured of a puzzle once: whether our simulator ranks its true explanation first."""
-    check = puzzle_check(puzzle, RulesSimulator, np.random.default_rng(0))
+    check = puzzle_check(puzzle, _embedded, np.random.default_rng(0))
     return NeuronRecord(name=puzzle.name, kind="puzzle", target="", truth=puzzle.explanation, scorer=check)
 
 
 def puzzle_cell(puzzle: Puzzle, suite: str, variant: str, seed: int = 0) -> CellResult:
     """How the true explanation scores. No agent runs, so it is the same for every variant and seed."""
-    score = puzzle_check(puzzle, RulesSimulator, np.random.default_rng(0)).true.score
+    score = puzzle_check(puzzle, _embedded, np.random.default_rng(0)).true.score
     nothing = Unscored(reason="a puzzle has no corpus and no agent runs on it")
     return CellResult(
         suite=suite, variant=variant, neuron=puzzle.name, kind="puzzle", seed=seed, explanation=puzzle.explanation,

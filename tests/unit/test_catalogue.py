@@ -1,5 +1,6 @@
 """The tools on a subject whose neurons are known: what they may tell, and when they refuse."""
 
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -124,15 +125,15 @@ def scan(tmp_path_factory):
     return scan_layer(subject, corpus, 0, folder, NoProgress())
 
 
-@pytest.fixture(scope="module")
+@cache
 def concepts() -> Concepts:
     return Concepts.load()
 
 
 @pytest.fixture
-def bench(scan, concepts) -> Bench:
+def bench(scan) -> Bench:
     vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
-    reader = EmbeddedReader(vocabulary, concepts)
+    reader = EmbeddedReader(vocabulary, concepts())
     return Bench(
         subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), vocabulary=vocabulary,
         explainers=(ReadableExplainer(reader.lexical),), predictors=(RulesExplainer(vocabulary),),
@@ -513,12 +514,12 @@ def test_padding_and_hashes():
     assert texts_sha256([(1, 2), (3,)]) != texts_sha256([(1,), (2, 3)])
 
 
-def test_what_a_verdict_rests_on_does_not_depend_on_the_seed(scan, concepts):
+def test_what_a_verdict_rests_on_does_not_depend_on_the_seed(scan):
     """The sealed margins depend on the fold, the null's neurons and the development excerpts on the neuron alone."""
     found = []
     for seed in (0, 1):
         vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
-        reader = EmbeddedReader(vocabulary, concepts)
+        reader = EmbeddedReader(vocabulary, concepts())
         own = Bench(
             subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), seed=seed,
             vocabulary=vocabulary, explainers=(ReadableExplainer(reader.lexical),), simulator=reader, ledger=Ledger(),

@@ -80,11 +80,11 @@ def test_what_cannot_be_simulated_is_unscored() -> None:
     assert puzzle_record(read({"cats": silent})[0]).scorer.true.score.reason.startswith("the puzzle is constant")
 
 
-def test_free_words_are_unscored_by_the_rules_simulator_and_say_why() -> None:
+def test_free_words_are_unscored_and_say_why() -> None:
     (puzzle,) = read({"cats": PUZZLE | {"explanation": "cats"}})
     cell = puzzle_cell(puzzle, "suite", "tournament")
     assert isinstance(cell.score, Unscored)
-    assert "not a sentence of the rule language" in cell.score.reason
+    assert "no sentence that the lexical reader understands" in cell.score.reason
     assert (cell.kind, cell.verdict, cell.error) == ("puzzle", None, None)
 
 
