@@ -2,8 +2,9 @@
 
     Fires strongly on modals, on "not" right after forms of be, and weakly on words like "heal" and "solve".
 
-A sentence lists what the neuron fires on. Words are quoted, classes stand by their names, and an adverb (strongly,
-moderately, weakly, faintly) holds until the next one.
+A sentence lists what the neuron fires on; what has a context has an `on` of its own, so that it is clear whose it is.
+Words are quoted, classes stand by their names, and an adverb (strongly, moderately, weakly, faintly) holds until the
+next one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby
 from typing import get_args
 
 from tools.concepts.concepts import Concept, Concepts
@@ -89,10 +91,13 @@ class Language:
             return _SILENT
         parts = []
         now: Strength = PLAIN
-        for strength, item in rule.items:
-            adverb = "" if strength == now else f"{_ADVERBS[strength]} "
+        for (strength, bare), group in groupby(rule.items, key=lambda one: (one[0], one[1].is_bare)):
+            said_before = strength == now
             now = strength
-            parts.append(f"{adverb}on {self.item(item)}")
+            told = [self.item(item) for _, item in group]
+            for phrase in [_listed(told)] if bare else told:
+                parts.append(f"{'' if said_before else _ADVERBS[strength] + ' '}on {phrase}")
+                said_before = True
         if len(parts) > 1:
             parts[-1] = f"and {parts[-1]}"
         return "Fires " + (" " if len(parts) == 2 else ", ").join(parts) + "."
@@ -193,10 +198,7 @@ class _Parser:
             items = list(self._items())
         if self._at < len(self._lexemes):
             raise self._expected("the end, or a comma and 'on'")
-        ordered = sorted(items, key=lambda one: -one[0])
-        if len({strength for strength, _ in ordered}) == 1:
-            ordered = [(PLAIN, item) for _, item in ordered]
-        return Rule(tuple(ordered))
+        return Rule.of(items)
 
     def _items(self) -> Iterator[tuple[Strength, Item]]:
         strength: Strength = PLAIN
@@ -206,10 +208,24 @@ class _Parser:
                     strength = level
             if not self._take("on"):
                 raise self._expected("'on'")
-            yield strength, self._item()
+            item = self._item()
+            yield strength, item
+            while item.is_bare and self._another():
+                item = self._item()
+                yield strength, item
             comma, joint = self._take(",") or self._take(";"), self._take("and")
             if not comma and not joint:
                 return
+
+    def _another(self) -> bool:
+        """Whether the list goes on with another kind of words, and then takes what joins it."""
+        at = self._at
+        if (self._take(",") or self._at == at) and (self._take("and") or self._at > at):
+            after = self._lexemes[self._at].lower() if self._at < len(self._lexemes) else "on"
+            if after != "on" and after not in _STRENGTH:
+                return True
+        self._at = at
+        return False
 
     def _item(self) -> Item:
         end = self._take(_END)

@@ -99,6 +99,11 @@ class Item:
     context: Context | Again | None = None
     unless: Context | Again | None = None
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a kind of words and nothing else, so that others can stand beside it in one list."""
+        return not self.end and self.context is None and self.unless is None
+
     def kinds(self) -> list[Kind]:
         """All kinds of words that it speaks of."""
         contexts = (one for one in (self.context, self.unless) if isinstance(one, Context))
@@ -113,10 +118,18 @@ class Rule:
 
     @classmethod
     def of(cls, items: Sequence[tuple[int, Item]]) -> Rule:
-        """In the order of a sentence; where all strengths are the same they are plain."""
-        ordered = sorted(items, key=lambda one: -one[0])
-        if len({strength for strength, _ in ordered}) == 1:
-            ordered = [(PLAIN, item) for _, item in ordered]
+        """In the order of a sentence, quoted words together; where all strengths are the same they are plain."""
+        only = PLAIN if len({strength for strength, _ in items}) == 1 else None
+        words: dict[int, tuple[str, ...]] = {}
+        ordered: list[tuple[int, Item]] = []
+        for strength, item in items:
+            strength = only or strength
+            if isinstance(item.kind, Quoted) and item.is_bare:
+                words[strength] = tuple(dict.fromkeys((*words.get(strength, ()), *item.kind.words)))
+            else:
+                ordered.append((strength, item))
+        ordered = [*((strength, Item(Quoted(some))) for strength, some in words.items()), *ordered]
+        ordered.sort(key=lambda one: (-one[0], not one[1].is_bare, isinstance(one[1].kind, Like)))
         return cls(tuple(ordered))  # type: ignore[arg-type]
 
     def quoted(self) -> list[str]:
