@@ -307,7 +307,9 @@ def _parser() -> argparse.ArgumentParser:
         [neuron, corpus, llm, output],
     )  # fmt: skip
     tested.add_argument(
-        "sentence", metavar="SENTENCE", help="of classes and quoted words, see the README; with --simulator in any words"
+        "sentence",
+        metavar="SENTENCE",
+        help="of classes and quoted words, see the README; with --simulator in any words",
     )
 
     fetch = command(

@@ -162,7 +162,7 @@ def test_a_sentence_that_nobody_can_read_is_refused_with_what_to_write(sentence,
 
 
 def test_a_readable_sentence_is_scored_as_the_reader_would_write_it(world, capsys):
-    assert main(["test", "L1N3", "fires on closing brackets, and weakly on \"e\"", *world.options]) == 0
+    assert main(["test", "L1N3", 'fires on closing brackets, and weakly on "e"', *world.options]) == 0
     assert 'Fires on closing brackets and weakly on "e".' in capsys.readouterr().out
 
 
