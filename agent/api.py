@@ -257,9 +257,8 @@ def score_sentence(
     if exact:
         sentence = bench.simulator.normal(sentence) if isinstance(bench.simulator, EmbeddedReader) else sentence
     else:
-        show.note(
-            f"The lexical reader does not understand the sentence: {bench.simulator_of(sentence)} says what it predicts."
-        )
+        reader = bench.simulator_of(sentence)
+        show.note(f"The lexical reader does not understand the sentence: {reader} says what it predicts.")
     if (refused := contract.why_not(sentence)) is not None:
         show.note(f"The sentence is scored, and could be no explanation: {refused}.")
     sample = bench.development
