@@ -43,13 +43,15 @@ def add_readers(evaluations: Any, command: Command) -> None:
     trigger = command(
         group, "trigger", f"{_MODULE}.trigger_commands:trigger",
         "Of texts made from the sentence alone, how many fire, and how many near misses stay silent.",
-        "agent eval readers trigger runs/* --maker openai:gpt-4o-mini\n"
+        "agent eval readers trigger runs/* --maker lexical --also list\n"
+        "  agent eval readers trigger runs/* --maker openai:gpt-4o-mini\n"
         "  agent eval readers trigger runs/* --maker texts.json",
         [runs, llm, said, quiet],
     )  # fmt: skip
     trigger.add_argument(
         "--maker", required=True, metavar="MAKER",
-        help="who makes the texts: openai:MODEL, or a .json file of texts that somebody wrote (see trigger-packet)",
+        help="who makes the texts: lexical, which needs no LLM, openai:MODEL, or a .json file of texts that somebody "
+        "wrote (see trigger-packet)",
     )  # fmt: skip
     trigger.add_argument("--texts", type=whole(1), default=10, metavar="N", help="of either sort (default: 10)")
     for_writers = command(

@@ -588,7 +588,7 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
     measured.add_argument(
         "--metric", default="score",
         help="score, recovery, gain, gain-lookup, development, probe-skill, optimism-gap, predictor, reader-gap, "
-        "words or quoted (default: score)",
+        "lookup, lookup-full, words or quoted (default: score)",
     )  # fmt: skip
     measured.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     command(

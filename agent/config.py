@@ -15,7 +15,10 @@ from tools.toolbox import UNIT_TEXTS
 BASELINE_EXPLAINERS = ("token-lookup-30", "token-lookup-full")
 """Tables of tokens, which are measured and never win."""
 
-EMBEDDED_EXPLAINERS = ("rules", *BASELINE_EXPLAINERS)
+REFERENCE_EXPLAINERS = ("best-class", *BASELINE_EXPLAINERS)
+"""What an explanation is compared with, run as an agent of its own."""
+
+EMBEDDED_EXPLAINERS = ("rules", *REFERENCE_EXPLAINERS)
 """Explainers that need no LLM."""
 
 Simulation = Literal["excerpt", "all-at-once", "token-by-token"]

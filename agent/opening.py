@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.config import BASELINE_EXPLAINERS, RunConfig
+from agent.config import REFERENCE_EXPLAINERS, RunConfig
 from agent.llms import LLMs, open_llms
 from agent.openings import CountedOpenings
 from agent.shelf import Shelf
@@ -24,6 +24,7 @@ from tools.free_text.texts import TokenTexts
 from tools.free_text.writer import FreeTextWriter
 from tools.index.neuron import sought_excerpts
 from tools.index.store import ActivationIndex
+from tools.readable.best_class import BestClass
 from tools.records.excerpts import Excerpts
 from tools.records.neuron import NeuronId
 from tools.roles import Explainer
@@ -101,14 +102,16 @@ def open_bench(
         asker = FreeTextAsker(llms.simulator, texts)
     if llms.explainer is not None:
         writer = FreeTextWriter(llms.explainer, texts, evidence.explore)
+    reader = shelf.reader(subject, config.concepts)
     return Bench(
         subject=subject,
         scan=scan,
         evidence=evidence,
         vocabulary=vocabulary,
-        explainers=_explainers(config, vocabulary, llms, texts, shelf.explainer(subject, config.concepts)),
+        explainers=_explainers(config, subject, shelf, llms, texts),
         predictors=_predictors(config, vocabulary),
-        simulator=shelf.reader(subject, config.concepts),
+        simulator=reader,
+        lexical=reader.lexical,
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
         word_simulator=word_simulator,
@@ -133,24 +136,26 @@ def _described(config: RunConfig, index: ActivationIndex | None, corpus: SplitCo
 
 
 def _explainers(
-    config: RunConfig, vocabulary: Vocabulary, llms: LLMs, texts: TokenTexts, rules: Explainer
+    config: RunConfig, subject: SubjectModel, shelf: Shelf, llms: LLMs, texts: TokenTexts
 ) -> tuple[Explainer, ...]:
+    rules = shelf.explainer(subject, config.concepts)
     if llms.explainer is not None:
         own = FreeTextExplainer(llms.explainer, texts, config.seed)
         return (own, rules) if config.rules_compete else (own,)
     match config.explainer:
         case "token-lookup-30":
-            return (ListedTokens(vocabulary),)
+            return (ListedTokens(shelf.vocabulary(subject)),)
         case "token-lookup-full":
             return (AllTokens(),)
+        case BestClass.name:
+            return (BestClass(shelf.reader(subject, config.concepts).lexical),)
         case _:
             return (rules,)
 
 
 def _predictors(config: RunConfig, vocabulary: Vocabulary) -> tuple[Explainer, ...]:
-    """Who writes rules of any form, for reference; a baseline run as an agent of its own needs none beside it."""
-    is_baseline = config.explainer in BASELINE_EXPLAINERS
-    return () if is_baseline else (RulesExplainer(vocabulary, config.neighbourhoods),)
+    """Who writes rules of any form, for reference; a reference run as an agent of its own needs none beside it."""
+    return () if config.explainer in REFERENCE_EXPLAINERS else (RulesExplainer(vocabulary, config.neighbourhoods),)
 
 
 def _half_of(evidence: NeuronEvidence, half: int) -> NeuronEvidence:

@@ -2,7 +2,7 @@
 
 A file is a JSON object: name -> {"name", "explanation", "sentences", "false_explanations"}; a sentence is a list whose
 items are "token" (activation 0) or ["token", activation]. The format is that of `neuron_explainer/puzzles.json` in the
-repository openai/automated-interpretability. A simulator that cannot rank the true explanation above the false ones
+repository openai/automated-interpretability. A reader who cannot rank the true explanation above the false ones
 cannot grade an agent.
 """
 
@@ -33,7 +33,8 @@ _KEYS = ("name", "explanation", "sentences", "false_explanations")
 _IGNORED = "dataclass_name"
 _TOO_MANY_UNDEFINED = 0.05
 
-MakeSimulator = Callable[[Vocabulary], Simulator]
+MakeReader = Callable[[Vocabulary], Simulator]
+"""Who reads explanations, given the tokens of a puzzle."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,14 @@ def read_puzzles(source: str, data: bytes) -> list[Puzzle]:
     return [_puzzle(source, name, value) for name, value in found.items()]
 
 
-def puzzle_check(puzzle: Puzzle, make_simulator: MakeSimulator, rng: np.random.Generator) -> ScorerCheck:
+def puzzle_check(puzzle: Puzzle, make_reader: MakeReader, rng: np.random.Generator) -> ScorerCheck:
     """Simulate every explanation on the puzzle's sentences and correlate over all tokens, the sentences concatenated.
 
-    The simulator is made for a vocabulary of the puzzle's own tokens, each as like to the others as any. Intervals are
+    The reader is made for a vocabulary of the puzzle's own tokens, each as like to the others as any. Intervals are
     95 % bootstrap over sentences, and -1 to 1 where too few of them vary.
     """
     strings = list(dict.fromkeys(token for sentence in puzzle.sentences for token, _ in sentence))
-    simulator = make_simulator(Vocabulary(strings, np.eye(len(strings), dtype=np.float32)))
+    reader = make_reader(Vocabulary(strings, np.eye(len(strings), dtype=np.float32)))
     ids = {string: i for i, string in enumerate(strings)}
     shape = len(puzzle.sentences), max(len(sentence) for sentence in puzzle.sentences)
     tokens, values = np.full(shape, -1, dtype=np.int32), np.zeros(shape)
@@ -85,15 +86,11 @@ def puzzle_check(puzzle: Puzzle, make_simulator: MakeSimulator, rng: np.random.G
     drawn = rng.multinomial(len(puzzle.sentences), np.full(shape[0], 1 / shape[0]), size=N_RESAMPLES)
 
     def scored(explanation: str) -> ScoredClaim:
-        levels = simulator.simulate(explanation, tokens)
+        levels = reader.simulate(explanation, tokens)
         score = levels if isinstance(levels, Unscored) else _score(values, levels, tokens >= 0, drawn)
         return ScoredClaim(sentence=explanation, score=score)
 
     return ScorerCheck(true=scored(puzzle.explanation), false=[scored(text) for text in puzzle.false_explanations])
-
-
-def _embedded(vocabulary: Vocabulary) -> EmbeddedReader:
-    return EmbeddedReader(vocabulary, _concepts())
 
 
 @cache
@@ -101,15 +98,22 @@ def _concepts() -> Concepts:
     return Concepts.load()
 
 
-def puzzle_record(puzzle: Puzzle) -> NeuronRecord:
-    """What is measured of a puzzle once: whether our simulator ranks its true explanation first."""
-    check = puzzle_check(puzzle, _embedded, np.random.default_rng(0))
+def embedded(vocabulary: Vocabulary) -> EmbeddedReader:
+    """The reader that comes with the program, with the classes of words that do."""
+    return EmbeddedReader(vocabulary, _concepts())
+
+
+def puzzle_record(puzzle: Puzzle, make_reader: MakeReader = embedded) -> NeuronRecord:
+    """What is measured of a puzzle once: whether a reader ranks its true explanation first."""
+    check = puzzle_check(puzzle, make_reader, np.random.default_rng(0))
     return NeuronRecord(name=puzzle.name, kind="puzzle", target="", truth=puzzle.explanation, scorer=check)
 
 
-def puzzle_cell(puzzle: Puzzle, suite: str, variant: str, seed: int = 0) -> CellResult:
+def puzzle_cell(
+    puzzle: Puzzle, suite: str, variant: str, seed: int = 0, make_reader: MakeReader = embedded
+) -> CellResult:
     """How the true explanation scores. No agent runs, so it is the same for every variant and seed."""
-    score = puzzle_check(puzzle, _embedded, np.random.default_rng(0)).true.score
+    score = puzzle_check(puzzle, make_reader, np.random.default_rng(0)).true.score
     nothing = Unscored(reason="a puzzle has no corpus and no agent runs on it")
     return CellResult(
         suite=suite, variant=variant, neuron=puzzle.name, kind="puzzle", seed=seed, explanation=puzzle.explanation,

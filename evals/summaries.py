@@ -38,6 +38,8 @@ METRICS = {
     "optimism-gap": "development minus sealed score",
     "predictor": "sealed score of the predictor",
     "reader-gap": "reader's minus predictor's sealed score",
+    "lookup": "sealed score of token-lookup-30",
+    "lookup-full": "sealed score of token-lookup-full",
     "words": "words of the explanation",
     "quoted": "words and pieces that the explanation quotes",
 }
@@ -82,6 +84,8 @@ class VariantSummary(Record):
         n_readable: explanations that a person can use (`tools.readable.contract.why_not`), of all.
         predictor: mean sealed score of the predictors; None where no run names one.
         reader_gap: the explanation's score minus the predictor's; None like it.
+        lookup, lookup_full: mean sealed scores of the list of 30 tokens and of the table of all.
+        lookup_gain: the explanation's score minus the list's, paired.
         score_or_zero, recovery_or_zero: the mean with 0 for runs that found no explanation; None when all found one.
         recovery: of planted neurons with a truth; None when there are none.
         recovered: the share of them recovered, by runs that did not fail (Wilson interval at as many witnesses as
@@ -117,6 +121,9 @@ class VariantSummary(Record):
     n_readable: tuple[int, int]
     predictor: Compared | None
     reader_gap: Compared | None
+    lookup: Compared
+    lookup_gain: Compared
+    lookup_full: Compared
     score_or_zero: Compared | None
     null_gain: Compared
     beats_null: bool | None
@@ -202,6 +209,10 @@ def value_of(cell: CellResult, metric: str) -> float | str | None:
             found = cell.predictor
         case "reader-gap":
             found = _reader_gap(cell)
+        case "lookup":
+            found = cell.baselines.token_lookup_30
+        case "lookup-full":
+            found = cell.baselines.token_lookup_full
         case "words":
             found = _of_explanation(cell, n_words)
         case "quoted":
@@ -315,6 +326,9 @@ def _summary(
         n_readable=(sum(why_not(sentence) is None for sentence in explanations), len(explanations)),
         predictor=_mean(cells, "predictor", clusters, aside) if has_predictor else None,
         reader_gap=_mean(cells, "reader-gap", clusters, aside) if has_predictor else None,
+        lookup=_mean(cells, "lookup", clusters, aside),
+        lookup_gain=_mean(cells, "gain-lookup", clusters, aside),
+        lookup_full=_mean(cells, "lookup-full", clusters, aside),
         score_or_zero=_or_zero(cells, "score", clusters, rng),
         null_gain=null_gain,
         beats_null=beats_null,

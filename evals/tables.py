@@ -129,6 +129,9 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
         ("  no explanation as 0", _if_any(s.score_or_zero)),
         ("  of the predictor", None if s.predictor is None else mean(s.predictor, s.n_with["predictor"])),
         ("  explanation minus it", _if_any(s.reader_gap, signed=True)),
+        ("  of the list of 30", _of_reference(s, "lookup", s.lookup)),
+        ("  explanation minus it", _of_reference(s, "gain-lookup", s.lookup_gain, signed=True)),
+        ("  of all tokens", _of_reference(s, "lookup-full", s.lookup_full)),
         ("words, quoted", _words(s)),
         ("gain over matched null", None if gain is None else Text(gain, style="" if s.beats_null else _RED)),
         ("optimism gap", mean(s.optimism_gap, s.n_with["optimism-gap"])),
@@ -180,6 +183,14 @@ def _words(s: VariantSummary) -> str | None:
         return None
     means = [f"{value.value:.1f}" if isinstance(value, Interval) else "-" for value in (s.words, s.quoted)]
     return f"{means[0]}, {means[1]}\n{readable} of {of} readable"
+
+
+def _of_reference(s: VariantSummary, metric: str, value: Compared, *, signed: bool = False) -> str | None:
+    """A reference that the runs were scored beside; None where none has it, as on puzzles."""
+    n = s.n_with[metric]
+    if not n:
+        return None
+    return _estimate(value, signed=signed) + ("" if n == s.n_to_find else f"\n{n} of {s.n_to_find} cells")
 
 
 def _if_any(value: Compared | None, *, signed: bool = False) -> str | None:

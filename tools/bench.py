@@ -19,6 +19,8 @@ from tools.evidence.probe_set import fixed_probe_positions
 from tools.llm.chat import ChatModel, Function, Message
 from tools.llm.meter import Meters
 from tools.readable import contract
+from tools.readable.reader import LexicalReader
+from tools.readable.rule import Rule
 from tools.records.result import Cost, Unscored
 from tools.roles import Asker, Explainer, Revealed, Simulator, WordSimulator, Writer, WrittenText
 from tools.rules.language import render
@@ -70,6 +72,7 @@ class Bench:
         explainers: write hypotheses; the first is the one that a run is told to use, others supply rivals.
         predictors: write rules of any form, which never compete: the best of them says what local text can predict.
         simulator: says for certain, and at no cost, what a sentence predicts that it can read.
+        lexical: takes readable sentences apart; None where nobody can.
         word_simulator: says what any other sentence predicts; None where there is no LLM.
         writer: writes texts to be read; None where there is no LLM.
         asker: asks an LLM for detection and fuzzing; None where there is no LLM.
@@ -98,6 +101,7 @@ class Bench:
     seed: int
     ledger: Ledger
     predictors: tuple[Explainer, ...] = ()
+    lexical: LexicalReader | None = None
     word_simulator: WordSimulator | None = None
     writer: Writer | None = None
     asker: Asker | None = None
@@ -193,6 +197,15 @@ class Bench:
         Whoever writes it, it must be what a person can use (`tools.readable.contract`), and no baseline's name.
         """
         return "it is the name of a baseline" if sentence == FULL_LOOKUP else contract.why_not(sentence)
+
+    def readable(self, sentence: str) -> tuple[Rule, LexicalReader] | None:
+        """What a readable sentence means, and who looks its words up; None for a sentence of any other kind."""
+        if self.lexical is None:
+            return None
+        try:
+            return self.lexical.language.parse(sentence), self.lexical
+        except BadInput:
+            return None
 
     def is_exact(self, sentence: str) -> bool:
         """Whether the embedded reader can read a sentence, so that what it predicts is certain and costs nothing."""

@@ -170,13 +170,14 @@ def _result(
     baselines: Baselines, details: dict[str, Any], predicted: dict[str, dict[str, PredictionScores]],
 ) -> Result:  # fmt: skip
     corpus = run.bench.scan.corpus
+    language = run.bench.lexical.language if run.bench.lexical is not None else None
     result = Result(
         run_id=run.run_id,
         model=run.bench.subject.name,
         model_fingerprint=run.bench.subject.fingerprint,
         neuron=str(run.bench.evidence.neuron),
         verdict=verdict,
-        label=label_of(winner.sentence) if winner else None,
+        label=label_of(winner.sentence, language) if winner else None,
         explanation=winner.sentence if winner else None,
         reader=run.bench.reader_of(winner.sentence) if winner else None,
         stop_reason=state["stop"] or "error",

@@ -24,7 +24,6 @@ from evals.readers.opened import benches, llm_of, say_written
 from evals.readers.packets import read_key, write_packets
 from evals.readers.runs import finished_runs
 from evals.readers.sentences import kinds_of, read_sentences
-from evals.readers.simulators import embedded
 from tools.records.result import Unscored
 
 
@@ -48,11 +47,10 @@ def discriminate(arguments: argparse.Namespace) -> None:
             elif model is not None:
                 items += lineup_items(run.name, each, lineup, bench.vocabulary.strings)
             else:
-                reader = embedded(bench)
                 choices += [
                     Choice(
-                        neuron=run.name, kind=one.kind, reader=reader.name, sentence=one.text,
-                        outcome=chosen_by(reader, one.text, lineup),
+                        neuron=run.name, kind=one.kind, reader=bench.simulator.name, sentence=one.text,
+                        outcome=chosen_by(bench.simulator, one.text, lineup),
                     )
                     for one in each
                 ]  # fmt: skip

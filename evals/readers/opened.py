@@ -41,7 +41,7 @@ def llm_of(spec: str, option: str, arguments: argparse.Namespace, display: Displ
     """
     found = endpoint_of(spec, arguments, display)
     if found is None:
-        other = " or a file of texts that ends in .json" if option == "--maker" else ""
+        other = ", lexical or a file of texts that ends in .json" if option == "--maker" else ""
         raise BadInput(f"{option} cannot be {spec!r}: write openai:MODEL{other}.")
     return found
 

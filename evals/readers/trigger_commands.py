@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,12 @@ from agent.shelf import Shelf
 from evals.readers import tables
 from evals.readers.made import FromMaker, TextSource, write_for_writers, written_texts
 from evals.readers.opened import benches, llm_of
-from evals.readers.runs import bench_of, finished_runs
+from evals.readers.runs import FinishedRun, bench_of, finished_runs
 from evals.readers.sentences import read_sentences, sentences_on
 from evals.readers.trigger import summed, triggered
+from tools.concepts.concepts import Concepts
 from tools.free_text.maker import FreeTextMaker
+from tools.making.maker import LexicalMaker
 from traces.console import Display
 from traces.text import visible
 
@@ -30,14 +34,17 @@ def trigger(arguments: argparse.Namespace) -> None:
     found = finished_runs(arguments.runs, arguments.runs_dir)
     sentences = []
     with progress(quiet=arguments.quiet) as display:
-        source = _source(arguments, display)
+        source_for = _sources(arguments, display)
+        name = arguments.maker
         for run, bench, rng, each in benches(found.runs, arguments, display):
-            display.note(f"{run.name}: texts by {source.name}")
+            source = source_for(run)
+            name = source.name
+            display.note(f"{run.name}: texts by {name}")
             sentences += [
                 triggered(bench, run.name, one.kind, one.text, source.name, source.texts(run.name, one, rng))
                 for one in each
             ]
-    summary = summed(sentences, source.name, found.left_out, np.random.default_rng(0))
+    summary = summed(sentences, name, found.left_out, np.random.default_rng(0))
     if arguments.json:
         say_json(summary.model_dump(mode="json"))
         return
@@ -66,12 +73,22 @@ def trigger_packet(arguments: argparse.Namespace) -> None:
     )
 
 
-def _source(arguments: argparse.Namespace, display: Display) -> TextSource:
-    """Who makes texts.
+def _sources(arguments: argparse.Namespace, display: Display) -> Callable[[FinishedRun], TextSource]:
+    """Who makes texts from the sentences on a run; the lexical maker knows the classes that the run knew.
 
     Raises:
         BadInput: `--maker` names nobody.
     """
+    if arguments.maker == LexicalMaker.name:
+
+        @cache
+        def maker(extra: str | None) -> FromMaker:
+            return FromMaker(LexicalMaker(Concepts.load(Path(extra) if extra else None)), arguments.texts)
+
+        return lambda run: maker(run.begun.config.get("concepts"))
+    source: TextSource
     if arguments.maker.endswith(".json"):
-        return written_texts(Path(arguments.maker))
-    return FromMaker(FreeTextMaker(llm_of(arguments.maker, "--maker", arguments, display)), arguments.texts)
+        source = written_texts(Path(arguments.maker))
+    else:
+        source = FromMaker(FreeTextMaker(llm_of(arguments.maker, "--maker", arguments, display)), arguments.texts)
+    return lambda _: source

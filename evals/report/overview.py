@@ -92,6 +92,13 @@ def _column(s: VariantSummary) -> dict[str, Entry]:
         "the same, no explanation as 0": measured(s.score_or_zero),
         "predictor's sealed score": measured(s.predictor),
         "explanation's minus predictor's score": measured(s.reader_gap, signed=True),
+        "sealed score of the list of 30 tokens": measured(s.lookup) if s.n_with["lookup"] else measured(None),
+        "explanation's minus the list's score": measured(s.lookup_gain, signed=True)
+        if s.n_with["gain-lookup"]
+        else measured(None),
+        "sealed score of the table of all tokens": measured(s.lookup_full)
+        if s.n_with["lookup-full"]
+        else measured(None),
         "words of the explanation": measured(s.words) if s.n_readable[1] else measured(None),
         "words and pieces that it quotes": measured(s.quoted) if s.n_readable[1] else measured(None),
         "explanations that a person can use": Entry(f"{s.n_readable[0]} of {s.n_readable[1]}", "number")

@@ -155,6 +155,20 @@ def test_texts_from_an_llm_and_from_people(runs: list[str], readers: Readers) ->
     assert "--maker cannot be 'me'" in readers("trigger", *runs, "--maker", "me", "--quiet", code=2)
 
 
+def test_texts_from_the_sentence_alone_without_an_llm(runs: list[str], readers: Readers) -> None:
+    options = ["--maker", "lexical", "--also", "list", "--texts", "6", "--quiet"]
+    found = readers("trigger", *runs, *options, "--json")
+    assert found["maker"] == "lexical"
+    own, of_list = found["kinds"]
+    assert (own["kind"], of_list["kind"]) == ("explanation", "list")
+    for kind in (own, of_list):
+        assert kind["n_positives"] > 6
+        assert kind["on_words"]["value"] is not None
+    (quote,) = (one for one in found["sentences"] if (one["neuron"], one["kind"]) == ("mini/L0N663", "explanation"))
+    assert sum(text["fires"] for text in quote["positives"]["texts"]) >= 3
+    assert "list" in readers("trigger", *runs, *options)
+
+
 def test_the_neuron_is_told_from_nine_others(runs: list[str], readers: Readers) -> None:
     found = readers("discriminate", *runs, "--also", "list", "--quiet", "--json")
     assert [kind["kind"] for kind in found["kinds"]] == ["explanation", "list"]

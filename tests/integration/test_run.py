@@ -19,7 +19,6 @@ from tools.errors import BadInput
 from tools.experiments.registry import GENERATORS
 from tools.readable import contract
 from tools.records.result import Result, ScoreValue, Unscored
-from tools.rules.language import parse
 from traces.console import QuietDisplay
 from traces.events import (
     Decided,
@@ -150,7 +149,9 @@ def test_which_parts_of_the_explanation_were_tested(run: Run) -> None:
     right = sum((p >= 0.5) == fired for p, fired in registered)
     assert sum(one["came_true"] for one in call.arguments["tried"]) == right
     clauses = [claim["clause"] for claim in told["claims"] if claim["token"] is None]
-    assert len(clauses) == len(parse(told["explanation"]).clauses)
+    understood = run.bench.readable(told["explanation"])
+    assert understood is not None
+    assert len(clauses) == len(understood[0].items)
     for claim in told["claims"]:
         assert claim["right"] <= right
         assert claim["wrong"] <= len(registered) - right

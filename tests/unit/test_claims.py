@@ -1,62 +1,111 @@
 """Which parts of an explanation were put to the test, and sealed excerpts token by token."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from readable_world import concepts
 from test_catalogue import NEVER, PLANTED, TRUTH, bench, box, scan  # noqa: F401
 from traces_samples import sample_result
 
 from agent.nodes.claims import claims
 from agent.state import Hypothesis
+from tools.catalogue import all_tools
 from tools.catalogue.claims import Claims, Try, WhichTested
 from tools.catalogue.confirmation import Confirm
+from tools.catalogue.meanings import Count, FoundMeanings, Meanings, Tried
 from tools.catalogue.shown import N_SHOWN
 from tools.errors import BadInput
+from tools.readable.reader import LexicalReader
 from tools.records.result import Result
 from tools.roles import Revealed
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.skill import Registered
+from tools.toolbox import Toolbox
 
-SENTENCE = "Fires on `␣w3`, `␣w4`, `␣w5` (10); right after `␣w9` (4)."
+SENTENCE = 'Fires strongly on "w3", "w4" and "w5" and weakly on any word right after "w9" and "w8".'
+READABLE = 'Fires on "w3", "w4" and "w5".'
 
 
-def reveal(bench, *texts):  # noqa: F811
-    bench.revealed += [Revealed(text, 0.0, False, ()) for text in texts]
+@pytest.fixture
+def readable(bench):  # noqa: F811
+    """The bench of the planted neuron with somebody who reads sentences."""
+    return replace(bench, lexical=LexicalReader(bench.vocabulary.strings, concepts()))
+
+
+@pytest.fixture
+def door(readable):
+    """All tools on that bench."""
+    recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
+    return Toolbox(all_tools(readable), recorder, 4, None, None)
+
+
+def reveal(bench, *texts, value=0.0):  # noqa: F811
+    bench.revealed += [Revealed(text, value, False, ()) for text in texts]
 
 
 def counted(found):
     return {(claim.clause, claim.token): (claim.right, claim.wrong) for claim in found.claims}
 
 
-def test_each_clause_and_each_listed_token(box, bench):  # noqa: F811
-    reveal(bench, (1, 3), (3, 1), (1, 4), (9, 20), (9, 4), (20, 3))
-    tried = [Try(revealed=i, came_true=i not in (2, 4)) for i in range(6)]
-    found = box.call("which_tested", WhichTested(sentence=SENTENCE, tried=tried))
-    on, after = "on `␣w3`, `␣w4`, `␣w5` (10)", "right after `␣w9` (4)"
+def test_each_item_and_each_listed_word(door, readable):
+    reveal(readable, (1, 3), (3, 1), (1, 4), (9, 20), (9, 4), (20, 3), (1, 2, 8, 20))
+    tried = [Try(revealed=i, came_true=i not in (2, 4)) for i in range(7)]
+    found = door.call("which_tested", WhichTested(sentence=SENTENCE, tried=tried))
+    on, after = 'strongly on "w3", "w4" and "w5"', 'weakly on any word right after "w9" and "w8"'
     assert counted(found) == {
         (on, None): (2, 2),  # only what stands at the end of a text is tested
-        (on, " w3"): (2, 0),
-        (on, " w4"): (0, 2),
-        (on, " w5"): (0, 0),  # never tested
-        (after, None): (1, 1),
+        (on, "w3"): (2, 0),
+        (on, "w4"): (0, 2),
+        (on, "w5"): (0, 0),  # never tested
+        (after, None): (2, 1),
+        (after, "w9"): (1, 1),
+        (after, "w8"): (1, 0),
     }
-    assert [claim.token for claim in found.claims] == [None, " w3", " w4", " w5", None]
+    assert [claim.token for claim in found.claims] == [None, "w3", "w4", "w5", None, "w9", "w8"]
 
 
-def test_texts_of_the_fixed_probe_set(box, bench):  # noqa: F811
-    ends = [text[-1] for _, text in bench.fixed_probe]
+def test_texts_of_the_fixed_probe_set(door, readable):
+    ends = [text[-1] for _, text in readable.fixed_probe]
     tried = [Try(probe=i, came_true=True) for i in range(len(ends))]
-    found = box.call("which_tested", WhichTested(sentence=TRUTH, tried=tried))
+    found = door.call("which_tested", WhichTested(sentence=READABLE, tried=tried))
     assert found.claims[0].right == sum(end in PLANTED for end in ends) > 0
-    assert {c.token: c.right for c in found.claims[1:]} == {f" w{t}": ends.count(t) for t in PLANTED}
+    assert {c.token: c.right for c in found.claims[1:]} == {f"w{t}": ends.count(t) for t in PLANTED}
 
 
-@pytest.mark.parametrize("sentence", ["It likes verbs.", FULL_LOOKUP])
-def test_a_sentence_without_clauses_has_no_parts(sentence, box, bench):  # noqa: F811
-    reveal(bench, (1, 3))
-    found = box.call("which_tested", WhichTested(sentence=sentence, tried=[Try(revealed=0, came_true=True)]))
+@pytest.mark.parametrize("sentence", ["It likes verbs.", FULL_LOOKUP, TRUTH])
+def test_a_sentence_that_nobody_takes_apart_has_no_parts(sentence, door, readable):
+    reveal(readable, (1, 3))
+    found = door.call("which_tested", WhichTested(sentence=sentence, tried=[Try(revealed=0, came_true=True)]))
     assert found.claims == []
+    none = door.call("meanings", Meanings(sentence=sentence, table=[0.0] * 11, tried=[]))
+    assert none == FoundMeanings(meanings=[])
+
+
+def test_without_a_reader_nothing_is_taken_apart(box, bench):  # noqa: F811
+    reveal(bench, (1, 3))
+    found = box.call("which_tested", WhichTested(sentence=READABLE, tried=[Try(revealed=0, came_true=True)]))
+    assert found.claims == []
+
+
+def test_each_meaning_with_its_own_tests(door, readable):
+    """Words that nobody knows and that aren't spelt alike are each a meaning."""
+    reveal(readable, (1, 3), (1, 3, 5), (20, 4), value=1.0)
+    reveal(readable, (30, 3), (30, 31), value=0.0)
+    tried = [Tried(revealed=i, probability=0.9, carrier=f"c{i}") for i in range(4)]
+    tried.append(Tried(revealed=4, probability=0.1, carrier="c4"))
+    tried.append(Tried(revealed=2, probability=0.1, carrier="c2"))
+    found = door.call("meanings", Meanings(sentence=READABLE, table=[0.02] * 4 + [0.98] * 7, tried=tried))
+    by_word = {one.sentence: one for one in found.meanings}
+    assert set(by_word) == {f'Fires on "w{t}".' for t in PLANTED}
+    assert sum(one.share for one in found.meanings) == pytest.approx(1.0, abs=1e-4)
+    three, four = by_word['Fires on "w3".'], by_word['Fires on "w4".']
+    assert three.words == ["w3"]
+    assert three.predicted_positive == Count(passed=1, failed=1)
+    assert [(one.what, one.value) for one in three.counterexamples] == [("silent", 0.0)]
+    assert four.predicted_positive == Count(passed=1, failed=0)
+    assert [one.what for one in four.counterexamples] == ["fired without it"]
 
 
 def run_node(run):
@@ -131,6 +180,6 @@ def test_what_says_the_same_everywhere_has_no_line(box, bench):  # noqa: F811
     assert (found.slope, found.intercept) == (None, None)
 
 
-def test_a_text_that_was_not_revealed(box):  # noqa: F811
+def test_a_text_that_was_not_revealed(door):
     with pytest.raises((IndexError, BadInput)):
-        box.call("which_tested", WhichTested(sentence=TRUTH, tried=[Try(revealed=5, came_true=True)]))
+        door.call("which_tested", WhichTested(sentence=READABLE, tried=[Try(revealed=5, came_true=True)]))

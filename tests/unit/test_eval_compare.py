@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -435,3 +436,17 @@ def test_power_of_a_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         power_command(typed(make(tmp_path / "small", two_variants(3))))
     with pytest.raises(BadInput, match="--difference"):
         power_command(typed(path, difference=float("nan")))
+
+
+def test_the_list_and_the_table_of_all_tokens_stand_beside_the_score() -> None:
+    baselines = {"token_lookup_30": score(0.4), "token_lookup_full": score(0.6), "null": MISSING}
+    gains = {"token_lookup_30": {"value": 0.1, "low": 0.0, "high": 0.2}}
+    cells = [cell("a", f"L0N{i}", 0.5, baselines=baselines, gains=gains) for i in range(5)]
+    (one,) = summarise(cells, rng())
+    values = [value.value for value in (one.lookup, one.lookup_gain, one.lookup_full) if isinstance(value, Interval)]
+    assert values == [pytest.approx(0.4), pytest.approx(0.1), pytest.approx(0.6)]
+    said = screen([one], [], [], [], width=100, tty=False)
+    for row in (r"of the list of 30 +0\.400", r"explanation minus it +\+0\.100", r"of all tokens +0\.600"):
+        assert re.search(row, said), said
+    puzzles = summarise([cell("a", f"p{i}", 0.5, kind="puzzle") for i in range(5)], rng())
+    assert "of all tokens" not in screen(puzzles, [], [], [], width=100, tty=False)

@@ -1,9 +1,12 @@
 """What a sentence is called in a list."""
 
 import pytest
+from readable_world import concepts
 
 from tools.readable.contract import MAX_LABEL_WORDS
+from tools.readable.knowledge import SPECIAL
 from tools.readable.label import label_of
+from tools.readable.language import Language
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,44 @@ from tools.readable.label import label_of
         ("", "nothing"),
     ],
 )
-def test_a_label_is_what_stands_before_any_context(sentence, label) -> None:
-    assert label_of(sentence) == label
+def test_of_free_text_it_is_what_stands_before_any_context(sentence, label) -> None:
+    language = Language(concepts(), tuple(SPECIAL))
+    assert label_of(sentence) == label_of(sentence, language) == label
+    assert 1 <= len(label.split()) <= MAX_LABEL_WORDS
+
+
+@pytest.mark.parametrize(
+    ("sentence", "label"),
+    [
+        ("Fires weakly on articles, strongly on modals and faintly on months.", "modals"),
+        ('Fires on modals, on months and on "x".', "modals"),
+        ("Fires on months right after modals.", "months right after modals"),
+        ("Fires on months within four words after modals.", "months within four words after modals"),
+        ("Fires on any word right after modals.", "words right after modals"),
+        ("Fires on any word in the same sentence after modals.", "in the same sentence after modals"),
+        ("Fires on any word in the same sentence after words for animals.", "words after words for animals"),
+        ("Fires on any word.", "words"),
+        ("Fires on months when repeated.", "repeated months"),
+        ("Fires on any word when repeated.", "repeated words"),
+        ("Fires on months but not when repeated.", "months but not when repeated"),
+        ("Fires on months but not within four words after modals.", "months"),
+        ("Fires on months in the same sentence after modals.", "months"),
+        ("Fires on the end of months.", "the end of months"),
+        ('Fires on "not" right after modals.', "the word “not” right after modals"),
+        ('Fires on "not" right after forms of be.', "the word “not”"),
+        ('Fires on "of the".', "the phrase “of the”"),
+        ('Fires on "a", "b" and "c".', "“a”, “b” and “c”"),
+        ('Fires on "a", "b", "c", "d", "e" and "f".', "“a”, “b”, “c”, “d” and others"),
+        ('Fires on words like "heal" and "solve".', "words like “heal” and “solve”"),
+        ('Fires on words like "heal", "solve" and "cure".', "words like “heal”, “solve” and “cure”"),
+        ('Fires on words ending in "ing".', "words ending in “ing”"),
+        ("Fires on rare words.", "rare words"),
+        ("Fires on putting things right.", "words about putting things right"),
+        ("Never fires.", "nothing"),
+    ],
+)
+def test_of_a_rule_it_is_the_strongest_kind_of_words(sentence, label) -> None:
+    language = Language(concepts(), tuple(SPECIAL))
+    language.parse(sentence)
+    assert label_of(sentence, language) == label
     assert 1 <= len(label.split()) <= MAX_LABEL_WORDS

@@ -49,6 +49,19 @@ def test_a_puzzle_is_read_as_it_stands() -> None:
     assert read({"cats": unnamed}) == [puzzle]
 
 
+def test_a_puzzle_may_say_what_a_person_can_read() -> None:
+    readable = PUZZLE | {"explanation": 'Fires on "cat".', "false_explanations": ['Fires on "dog".', "Fires on verbs."]}
+    record = puzzle_record(read({"cats": readable})[0])
+    assert record.scorer is not None
+    assert record.scorer.true.score.value == 1.0
+    assert truth_first(record.scorer) is True
+
+
+def test_any_reader_may_do_puzzles() -> None:
+    (puzzle,) = read({"cats": PUZZLE})
+    assert isinstance(puzzle_cell(puzzle, "s", "v", make_reader=Constant).score, Unscored)
+
+
 def test_the_true_explanation_outscores_the_false_ones() -> None:
     record = puzzle_record(read({"cats": PUZZLE})[0])
     assert record.scorer is not None
@@ -80,7 +93,7 @@ def test_what_cannot_be_simulated_is_unscored() -> None:
     assert puzzle_record(read({"cats": silent})[0]).scorer.true.score.reason.startswith("the puzzle is constant")
 
 
-def test_free_words_are_unscored_and_say_why() -> None:
+def test_free_words_are_unscored_by_the_embedded_reader_which_says_why() -> None:
     (puzzle,) = read({"cats": PUZZLE | {"explanation": "cats"}})
     cell = puzzle_cell(puzzle, "suite", "tournament")
     assert isinstance(cell.score, Unscored)

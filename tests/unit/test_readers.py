@@ -34,7 +34,6 @@ from evals.readers.numbers import correlation, mean_over, rank_correlation, shar
 from evals.readers.packets import Excerpt, Item, Key, Packet, levels_of, packet_text, read_key, task_of, write_packets
 from evals.readers.score import scores
 from evals.readers.sentences import Sentence, kinds_of, read_sentences
-from evals.readers.simulators import FirstThatReads
 from evals.readers.tables import choices_screen, scores_screen, triggers_screen
 from evals.readers.trigger import Tried, TriedText, Triggered, summed
 from tools.errors import BadInput, LLMNotAvailable
@@ -240,12 +239,7 @@ class Reads:
         return np.where(tokens == 1, 5, 0).astype(np.float32)
 
 
-def test_the_first_who_can_read_a_sentence_reads_it() -> None:
-    reader = FirstThatReads((Reads("one"), Reads("two")))
-    tokens = np.array([[0, 1]], dtype=np.int32)
-    assert reader.simulate("two", tokens).tolist() == [[0, 5]]  # type: ignore[union-attr]
-    assert reader.simulate("three", tokens) == Unscored(reason="cannot read three")
-    assert reader.name == "reads"
+def test_levels_of_sealed_texts_are_those_of_the_reader() -> None:
     assert levels_of(Reads(), "Fires on b.", [["a", " b"], [" b"]], TOKENS) == [[0.0, 5.0], [5.0]]
 
 

@@ -11,10 +11,8 @@ from pydantic import BaseModel
 
 from tools.bench import Bench, padded
 from tools.catalogue.predictions import text_before
-from tools.errors import BadInput
-from tools.rules.language import parse, render
+from tools.readable.reader import LexicalReader
 from tools.scoring.calibration import fit, probabilities
-from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.meanings import MIN_SHARE, Meaning, meanings
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -83,7 +81,7 @@ class FoundMeaning(BaseModel):
 
     sentence: str
     share: float
-    tokens: list[str]
+    words: list[str]
     predicted_positive: Count
     minimal_pair: Count
     counterexamples: list[Counterexample]
@@ -118,12 +116,13 @@ def meaning_tools(bench: Bench) -> list[Tool[Agreement, Agreements] | Tool[Meani
         return Agreements(pairs=found)
 
     def find(arguments: Meanings, rng: np.random.Generator) -> FoundMeanings:
-        if arguments.sentence == FULL_LOOKUP or not _is_machine(arguments.sentence):
+        understood = bench.readable(arguments.sentence)
+        if understood is None:
             return FoundMeanings(meanings=[])
-        rule = parse(arguments.sentence)
-        found = meanings(rule, arguments.table, evidence.development, evidence.theta, bench.vocabulary)
+        rule, reader = understood
+        found = meanings(rule, arguments.table, evidence.development, evidence.theta, reader)
         found = [meaning for meaning in found if meaning.share >= MIN_SHARE]
-        return FoundMeanings(meanings=_tested(bench, found, arguments.tried))
+        return FoundMeanings(meanings=_tested(bench, reader, found, arguments.tried))
 
     return [
         Tool("agreement", "Which sentences say the same.", Agreement, Agreements, agreement, charged=False),
@@ -134,22 +133,15 @@ def meaning_tools(bench: Bench) -> list[Tool[Agreement, Agreements] | Tool[Meani
     ]  # fmt: skip
 
 
-def _is_machine(sentence: str) -> bool:
-    try:
-        parse(sentence)
-    except BadInput:
-        return False
-    return True
-
-
-def _tested(bench: Bench, found: list[Meaning], tried: list[Tried]) -> list[FoundMeaning]:
+def _tested(bench: Bench, reader: LexicalReader, found: list[Meaning], tried: list[Tried]) -> list[FoundMeaning]:
     """How each meaning fared in experiments: those that it alone, or it most of all, said something about."""
-    theta, strings = bench.evidence.theta, bench.vocabulary.strings
+    theta = bench.evidence.theta
     texts = [bench.revealed[t.revealed].tokens for t in tried]
     fired = [bench.revealed[t.revealed].value > theta for t in tried]
     before = [None if t.before is None else text_before(bench, t.carrier, t.before) for t in tried]
-    said = _said(bench, found, texts)
-    said_before = _said(bench, found, [text or () for text in before])
+    said = _said(bench, reader, found, texts)
+    said_before = _said(bench, reader, found, [text or () for text in before])
+    last = _last_words(reader, texts)
     out = []
     for k, meaning in enumerate(found):
         positive: dict[str, list[bool]] = {}
@@ -161,7 +153,7 @@ def _tested(bench: Bench, found: list[Meaning], tried: list[Tried]) -> list[Foun
             if fires and said[i] == k:
                 positive.setdefault(t.carrier, []).append(fired[i])
                 what = None if fired[i] else "silent"
-            elif not fires and fired[i] and strings[texts[i][-1]] in meaning.tokens:
+            elif not fires and fired[i] and last[i] in meaning.words:
                 what = "fired without it"
             if what and len(counterexamples) < _SHOWN:
                 shown = bench.subject.tokenizer.decode(list(texts[i][-_SHOWN_TOKENS:]))
@@ -171,14 +163,23 @@ def _tested(bench: Bench, found: list[Meaning], tried: list[Tried]) -> list[Foun
                 pairs.setdefault(t.carrier, []).append(not fired[i])
         out.append(
             FoundMeaning(
-                sentence=render(meaning.rule), share=meaning.share, tokens=list(meaning.tokens),
+                sentence=reader.language.render(meaning.rule), share=meaning.share, words=list(meaning.words),
                 predicted_positive=_count(positive), minimal_pair=_count(pairs), counterexamples=counterexamples,
             )
         )  # fmt: skip
     return out
 
 
-def _said(bench: Bench, found: list[Meaning], texts: list[tuple[int, ...]]) -> list[int]:
+def _last_words(reader: LexicalReader, texts: list[tuple[int, ...]]) -> list[str]:
+    """The word at the end of each text, in small letters."""
+    if not texts:
+        return []
+    tokens, lengths = padded(texts)
+    cut = reader.shelf.texts(tokens)
+    return [cut.keys[key].lower() for key in cut.key[cut.word_of[np.cumsum(lengths) - 1]]]
+
+
+def _said(bench: Bench, reader: LexicalReader, found: list[Meaning], texts: list[tuple[int, ...]]) -> list[int]:
     """Which meaning says most that the neuron fires at the end of each text; -1 where none says so."""
     if not found or not texts:
         return [-1] * len(texts)
@@ -189,9 +190,9 @@ def _said(bench: Bench, found: list[Meaning], texts: list[tuple[int, ...]]) -> l
     fired = sample.values[mask] > bench.evidence.theta
     chances = []
     for meaning in found:
-        sentence = render(meaning.rule)
-        table = fit(bench.certain_levels(sentence, sample.excerpts.tokens)[mask], fired)
-        chances.append(np.where(lengths > 0, probabilities(table, bench.certain_levels(sentence, tokens)[ends]), 0))
+        table = fit(reader.levels(meaning.rule, sample.excerpts.tokens)[mask], fired)
+        levels = reader.levels(meaning.rule, tokens)[ends]
+        chances.append(np.where(lengths > 0, probabilities(table, levels), 0))
     most = np.stack(chances)
     return [int(k) if p >= 0.5 else -1 for k, p in zip(most.argmax(0), most.max(0), strict=True)]
 

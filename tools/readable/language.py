@@ -94,13 +94,18 @@ class Language:
         for (strength, bare), group in groupby(rule.items, key=lambda one: (one[0], one[1].is_bare)):
             said_before = strength == now
             now = strength
-            told = [self.item(item) for _, item in group]
+            told = [phrase for _, item in group for phrase in self._parts(item)]
             for phrase in [_listed(told)] if bare else told:
                 parts.append(f"{'' if said_before else _ADVERBS[strength] + ' '}on {phrase}")
                 said_before = True
         if len(parts) > 1:
             parts[-1] = f"and {parts[-1]}"
         return "Fires " + (" " if len(parts) == 2 else ", ").join(parts) + "."
+
+    def _parts(self, item: Item) -> list[str]:
+        """An item, or where it is quoted words and nothing else, each of them."""
+        is_words = item.is_bare and isinstance(item.kind, Quoted)
+        return [_quote(word) for word in item.kind.words] if is_words else [self.item(item)]  # type: ignore[union-attr]
 
     def item(self, item: Item) -> str:
         """An item as it stands in a sentence."""

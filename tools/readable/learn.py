@@ -40,7 +40,7 @@ from tools.readable.texts import WordTexts
 Form = Literal["mixed", "classes", "words"]
 """mixed: anything. classes: named classes alone, in contexts of such. words: quoted words and what is like them."""
 
-PRICE = 0.0007
+PRICE = 0.0015
 """Share of the variance that a word of the sentence has to explain, on documents that it was not fitted on."""
 
 MIN_MEMBERS = 3

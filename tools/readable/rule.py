@@ -7,7 +7,7 @@ of the items that hold there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Strength = Literal[10, 6, 3, 1]
@@ -70,6 +70,10 @@ class Spelt:
 Kind = AnyWord | Named | Quoted | Like | Spelt
 
 
+_LAST: dict[type, int] = {Quoted: 1, Spelt: 2, Like: 3}
+"""In a list what ends in a quoted word stands behind quoted words, which else would seem to belong to it."""
+
+
 @dataclass(frozen=True)
 class Context:
     """Where an item must stand."""
@@ -109,6 +113,24 @@ class Item:
         contexts = (one for one in (self.context, self.unless) if isinstance(one, Context))
         return [self.kind, *(one.kind for one in contexts)]
 
+    def about(self) -> Kind | None:
+        """The kind of words that it is about: its own, or that of its context where any word will do."""
+        if not isinstance(self.kind, AnyWord):
+            return self.kind
+        return self.context.kind if isinstance(self.context, Context) else None
+
+    def of(self, kind: Kind) -> Item:
+        """The same item about another kind of words."""
+        if isinstance(self.kind, AnyWord) and isinstance(self.context, Context):
+            return replace(self, context=replace(self.context, kind=kind))
+        return replace(self, kind=kind)
+
+    def by_word(self) -> dict[str, Item]:
+        """An item for each word that it lists; none where it is about one word or about a kind of another sort."""
+        about = self.about()
+        words = about.words if isinstance(about, Quoted) and len(about.words) > 1 else ()
+        return {word: self.of(Quoted((word,))) for word in words}
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -129,7 +151,7 @@ class Rule:
             else:
                 ordered.append((strength, item))
         ordered = [*((strength, Item(Quoted(some))) for strength, some in words.items()), *ordered]
-        ordered.sort(key=lambda one: (-one[0], not one[1].is_bare, isinstance(one[1].kind, Like)))
+        ordered.sort(key=lambda one: (-one[0], not one[1].is_bare, _LAST.get(type(one[1].kind), 0)))
         return cls(tuple(ordered))  # type: ignore[arg-type]
 
     def quoted(self) -> list[str]:

@@ -14,7 +14,7 @@ from scipy import sparse
 from tools.readable.texts import WordTexts
 
 N_FOLDS = 5
-SHRINKAGE = 10.0
+SHRINKAGE = 20.0
 """A strength is fitted as if so many tokens more had been as all tokens are."""
 
 _DENSE = 64

@@ -64,22 +64,28 @@ class WordTexts:
             words = text.words()
             last, here = -1, [-1] * text.n_tokens
             numbers = []
+            spelt = {word.first: n for n, word in reversed(list(enumerate(words)))}
             begun = 0
             for token in range(text.n_tokens):
-                while begun < len(words) and words[begun].first <= token:
+                n = spelt.get(token)
+                if n is None and here[token] >= 0:
+                    continue
+                if n is None:
+                    previous.append(last)
+                    key.append(0)
+                    here[token] = len(key) - 1
+                    text_of.append(at)
+                    continue
+                while begun <= n or (begun < len(words) and words[begun].first == token):
                     word = words[begun]
                     previous.append(last)
                     key.append(number.setdefault(word.key, len(number)))
                     text_of.append(at)
                     last = len(key) - 1
                     numbers.append(last)
-                    here[word.first : word.last + 1] = [last] * (word.last + 1 - word.first)
+                    for inside in range(max(word.first, token), word.last + 1):
+                        here[inside] = last
                     begun += 1
-                if here[token] < 0:  # no word stands here
-                    previous.append(last)
-                    key.append(0)
-                    here[token] = len(key) - 1
-                    text_of.append(at)
             word_of += here
             for n in range(len(words)):
                 for phrase, end in concepts.phrase_at(words, n, text.text):

@@ -12,7 +12,7 @@ GENERATORS = ("minimal_pair", "truncation", "vocabulary_sweep", "neighbours", "r
 """What experiments come from where no LLM writes any."""
 
 _N_NAMED = 12
-"""Tokens that were never tested which a sentence names; of more it tells the number."""
+"""Listed words that were never tested which a sentence names; of more it tells the number."""
 
 
 def tests_of(result: dict[str, Any]) -> dict[str, dict[str, int]]:
@@ -46,7 +46,7 @@ def untested(story: Story) -> str:
     if (output.get("test") or {}).get("value") is None:
         parts.append("what it does to the output")
     if not parts:
-        return "Every clause, every kind of test and every generator of experiments was used at least once."
+        return "Every part of it, every kind of test and every generator of experiments was used at least once."
     told = f"{'; '.join(parts)}."
     return told[0].upper() + told[1:]
 
@@ -60,8 +60,8 @@ def _claims(result: dict[str, Any]) -> list[str]:
     never = [claim for claim in claims_of(result) if not claim["right"] + claim["wrong"]]
     clauses = [claim["clause"] for claim in never if claim["token"] is None]
     tokens = [f"`{token(claim['token'])}`" for claim in never if claim["token"] is not None]
-    parts = [f"{len(clauses)} of its clauses: {'; '.join(clauses)}"] if clauses else []
+    parts = [f"{len(clauses)} of its parts: {'; '.join(clauses)}"] if clauses else []
     if tokens:
         more = f" and {len(tokens) - _N_NAMED} more" if len(tokens) > _N_NAMED else ""
-        parts.append(f"the listed tokens {', '.join(tokens[:_N_NAMED])}{more}")
+        parts.append(f"of what it lists {', '.join(tokens[:_N_NAMED])}{more}")
     return parts

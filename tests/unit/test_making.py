@@ -1,0 +1,197 @@
+"""Texts made from a sentence alone: they must say what they were made to say, by the reader who reads sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tools.concepts.concepts import Concepts
+from tools.concepts.vectors import Vectors
+from tools.making.carriers import LEADS, TAILS, Piece, spaced
+from tools.making.examples import INSIDE, MARKS, PLACES, TEXTS, WORDS, drafted
+from tools.making.listed import ListedTexts, TokenLevels
+from tools.making.maker import LexicalMaker
+from tools.making.read import Proofs
+from tools.making.speech import speech_of
+from tools.making.words import Words
+from tools.readable.knowledge import SPECIAL, Knowledge
+from tools.readable.language import Language
+from tools.readable.rule import Item, Like, Named, Quoted, Spelt
+from tools.records.result import Unscored
+from tools.roles import MadeText
+from tools.rules import language as machine
+
+RNG = np.random.default_rng
+
+
+@pytest.fixture(scope="module")
+def concepts() -> Concepts:
+    return Concepts.load()
+
+
+@pytest.fixture(scope="module")
+def knowledge(concepts: Concepts) -> Knowledge:
+    return Knowledge(concepts, Vectors.load())
+
+
+@pytest.fixture(scope="module")
+def maker(concepts: Concepts) -> LexicalMaker:
+    return LexicalMaker(concepts)
+
+
+def made(found: list[MadeText] | Unscored) -> list[MadeText]:
+    assert not isinstance(found, Unscored), found.reason
+    return found
+
+
+def test_every_example_is_one_of_its_class(knowledge: Knowledge) -> None:
+    for name, texts in TEXTS.items():
+        held = Proofs(knowledge, [drafted(text) for text in texts]).on_meant(Item(Named(name)))
+        assert held.min() == 1, (name, held)
+    for name, words in WORDS.items():
+        assert all(name in knowledge.classes_of(word) for word in words), name
+
+
+def test_every_class_that_is_found_in_running_text_can_be_made(knowledge: Knowledge) -> None:
+    for name in knowledge.over_text:
+        concept = knowledge.concepts.get(name)
+        assert name in TEXTS or concept.context in INSIDE, name
+
+
+def test_every_place_is_where_it_should_be(knowledge: Knowledge) -> None:
+    by_context = {one.context: name for name in knowledge.over_text if (one := knowledge.concepts.get(name)).context}
+    for name, texts in INSIDE.items():
+        held = Proofs(knowledge, [drafted(text, "house") for text in texts]).on_meant(
+            Item(Named(by_context.get(name, name)))
+        )
+        assert held.min() == 1, (name, held)
+    assert all(text.count("⟦_⟧") == 1 for texts in PLACES.values() for text in texts)
+    assert all(knowledge.concepts.get(name) for name in PLACES)
+    assert all(mark in text for mark, texts in MARKS.items() for text in texts)
+
+
+def test_pieces_are_set_as_english_sets_them() -> None:
+    draft = spaced(Piece("They saw ("), Piece("it", meant=True), Piece(")"), Piece(", and"), Piece("left."))
+    assert "".join(piece.text for piece in draft) == "They saw (it), and left."
+    assert LEADS.keys() == TAILS.keys()
+
+
+@pytest.mark.parametrize(
+    ("word", "of", "speech"),
+    [("walking", None, "verb -ing"), ("houses", None, "plural"), ("must", None, "auxiliary"), ("7", None, "number"),
+     ("the", None, "determiner"), ("London", None, "name"), ("(", None, "mark"), ("walks", "verbs in -s", "verb -s"),
+     ("run", "base form verbs", "verb")],
+)  # fmt: skip
+def test_a_word_has_a_part_of_speech(concepts: Concepts, word: str, of: str | None, speech: str) -> None:
+    assert speech_of(word, concepts, concepts.get(of) if of else None) == speech
+
+
+def test_words_of_a_kind_and_words_that_only_look_so(knowledge: Knowledge) -> None:
+    words = Words(knowledge)
+    assert {"can", "would"} <= set(words.of(Named("modals")))
+    assert not set(words.of(Named("modals"))) & set(words.strangers(Named("modals")))
+    assert {"is", "did"} & set(words.strangers(Named("modals")))  # the auxiliary verbs are its sisters
+    assert "Wednesday" in words.strangers(Named("months"))
+    assert "seven" not in words.strangers(Quoted(("six",)))
+    assert all(word.startswith("disc") for word in words.of(Spelt("beginning with", "disc")))
+    assert not any(word[:4] == "disc" != word for word in words.strangers(Spelt("beginning with", "disc")))
+    like = knowledge.vectors.likeness(["heal"], list(words.strangers(Like(("heal",)))))
+    assert like.max() < 0.1
+
+
+SENTENCES = [
+    "Fires on months.",
+    "Fires strongly on modals, weakly on verbs right after modals.",
+    'Fires on "not" right after forms of be.',
+    'Fires on words like "heal" and "solve".',
+    "Fires on verbs in -ing within four words after forms of be.",
+    "Fires on past tense verbs in the same sentence after months.",
+    'Fires on words beginning with "disc".',
+    "Fires on opening quotation marks.",
+    "Fires on nouns in text about diseases.",
+    "Fires on any word right after prepositions.",
+    "Fires on nouns when repeated.",
+    "Fires on lower-case words in text in quotes.",
+    "Fires on numbers but not right after currency signs.",
+    "Fires on Python builtins.",
+    "Fires on any word in string literals.",
+    'Fires on "(".',
+    'Fires on "\'" in opening quotation marks.',
+    "Fires on the end of plural nouns.",
+    "Fires on verbs among words in -ing.",
+]
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_texts_say_what_they_were_made_to_say(knowledge: Knowledge, maker: LexicalMaker, sentence: str) -> None:
+    rule = Language(knowledge.concepts, tuple(SPECIAL)).parse(sentence)
+    positives, near = made(maker.positives(sentence, 6, RNG(0))), made(maker.near_misses(sentence, 6, RNG(1)))
+    assert len(positives) >= 2
+    assert len(near) >= 2
+    for one in [*positives, *near]:
+        assert one.words
+        assert all(word in one.text for word in one.words)
+    read = [Proofs(knowledge, [(Piece(one.text),) for one in some]).highest(rule) for some in (positives, near)]
+    assert read[0].min() >= 0.5
+    assert read[1].max() <= 1
+    assert len({one.text for one in positives + near}) == len(positives + near)
+
+
+def test_the_same_seed_makes_the_same_texts(maker: LexicalMaker, concepts: Concepts) -> None:
+    other = LexicalMaker(concepts)
+    for make in ("positives", "near_misses"):
+        first, second = (getattr(one, make)("Fires on months.", 5, RNG(3)) for one in (maker, other))
+        assert first == second
+
+
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        ("Never fires.", "it says that the neuron never fires"),
+        ("It likes cats.", "no sentence that the lexical reader understands"),
+        ("Fires on `␣a` right after `␣b` (5).", "and it is neither"),
+    ],
+)
+def test_of_what_no_text_can_be_made_the_reason_is_told(maker: LexicalMaker, sentence: str, reason: str) -> None:
+    for found in (maker.positives(sentence, 3, RNG(0)), maker.near_misses(sentence, 3, RNG(0))):
+        assert isinstance(found, Unscored)
+        assert reason in found.reason
+
+
+def test_where_everything_fires_there_is_no_near_miss(maker: LexicalMaker) -> None:
+    assert isinstance(maker.near_misses("Fires on any word.", 3, RNG(0)), Unscored)
+
+
+def test_a_list_says_levels_of_tokens() -> None:
+    rule = machine.parse("Fires on `␣import` (7); on `ing` (2); everywhere (1).")
+    levels = ListedTexts.levels(rule)
+    assert levels == TokenLevels({" import": 8, "ing": 3}, 1)
+    assert isinstance(levels, TokenLevels)
+    assert levels.high() == [(" import", 8)]
+
+
+def test_texts_of_a_list_hold_its_tokens_and_near_misses_none(maker: LexicalMaker) -> None:
+    sentence = "Fires on `␣letter`, `␣river` (9); on `ing`, `(` (6); on `␣the` (1)."
+    positives = made(maker.positives(sentence, 8, RNG(0)))
+    assert len(positives) == 8
+    for one in positives:
+        (word,) = one.words
+        assert word in ("letter", "river", "ing", "(")
+        if word == "ing":
+            assert any(part.rstrip(".,").endswith("ing") for part in one.text.split())
+    near = made(maker.near_misses(sentence, 8, RNG(0)))
+    assert len(near) == 8
+    for one in near:
+        words = one.text.replace(".", " ").replace(",", " ").split()
+        assert not {"letter", "river", "the"} & set(words)
+        assert not any(word.endswith("ing") for word in words)
+        assert "(" not in one.text
+
+
+def test_classes_of_ones_own_are_made_too(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('[[concept]]\nname = "words of my trade"\nwords = "kiln glaze wheel"\n')
+    found = made(LexicalMaker(Concepts.load(own)).positives("Fires on words of my trade.", 3, RNG(0)))
+    assert {one.words[0] for one in found} == {"kiln", "glaze", "wheel"}
