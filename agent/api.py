@@ -235,11 +235,12 @@ def score_sentence(
 ) -> SentenceScore:
     """Score a sentence on development text, beside the 30-token lookup on the same excerpts.
 
-    A sentence of the rule language is simulated as it reads; any other one needs a `simulator`, see `explain`.
+    A sentence that the lexical reader understands is simulated as it reads; any other one needs a `simulator`, see
+    `explain`.
 
     Raises:
-        BadInput: there is no simulator, and the sentence is not of the rule language or names what is no token of this
-            model.
+        BadInput: there is no simulator, and the lexical reader does not understand the sentence, or it names what is no
+            token of this model.
         LLMNotAvailable: the simulator cannot be reached.
     """
     show = display or QuietDisplay()
@@ -256,7 +257,8 @@ def score_sentence(
     if exact:
         sentence = bench.simulator.normal(sentence) if isinstance(bench.simulator, EmbeddedReader) else sentence
     else:
-        show.note(f"The sentence is not of the rule language: {bench.simulator_of(sentence)} says what it predicts.")
+        reader = bench.simulator_of(sentence)
+        show.note(f"The lexical reader does not understand the sentence: {reader} says what it predicts.")
     if (refused := contract.why_not(sentence)) is not None:
         show.note(f"The sentence is scored, and could be no explanation: {refused}.")
     sample = bench.development

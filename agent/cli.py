@@ -303,11 +303,13 @@ def _parser() -> argparse.ArgumentParser:
     tested = command(
         commands, "test", "agent.commands.readings:score",
         "Score your own sentence about a neuron on development text, beside a list of 30 tokens.",
-        "agent test L5N131 'Fires on `␣import`, `␣from` (9); inside quotes (-4).' --model mini",
+        "agent test L5N131 'Fires on closing brackets.' --model mini",
         [neuron, corpus, llm, output],
     )  # fmt: skip
     tested.add_argument(
-        "sentence", metavar="SENTENCE", help="in the rule language, see the README; with --simulator in any words"
+        "sentence",
+        metavar="SENTENCE",
+        help="of classes and quoted words, see the README; with --simulator in any words",
     )
 
     fetch = command(

@@ -83,8 +83,8 @@ class RunConfig(BaseModel):
         concepts: a file of classes of words of one's own, which explanations may name beside the program's.
         policy: who decides what to do next: the tournament, or an LLM that calls tools as it likes.
         explainer: who writes hypotheses: learnt `rules`, a table of tokens, or `openai:MODEL`.
-        simulator: who says what a sentence in free words predicts: `openai:MODEL`, or `rules` for nobody, since what is
-            of the rule language is always simulated by the rules. `auto` is the explainer where that is an LLM.
+        simulator: who says what a sentence in free words predicts: `openai:MODEL`, or `rules` for nobody, since what
+            the lexical reader understands is always simulated by it. `auto` is the explainer where that is an LLM.
         rules_compete: whether learnt rules are rivals of what an LLM writes.
         simulation: how an LLM simulates: whole excerpts in a structured reply, all at once with log probabilities, or
             token by token.

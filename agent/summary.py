@@ -95,7 +95,7 @@ def _details(result: Result, width: int) -> list[str]:
         score = result.score
         parts = [f"{score.split} split", f"{score.n_excerpts} excerpts", score.protocol]
         parts += [f"{score.n_unscored} unscored"] if score.n_unscored else []
-        parts += [f"simulated by {result.simulator}"] if result.simulator != "rules" else []
+        parts += [f"simulated by {result.simulator}"] if result.simulator.startswith("openai:") else []
         parts += ["sealed reused"] if extra.get("sealed_reused") else []
         lines += wrapped(", ".join(parts), width)
 

@@ -48,7 +48,7 @@ def texts_sha256(texts: list[Tokens]) -> str:
 
 
 def in_free_words(sentence: str) -> str:
-    """A hint, where a sentence that nobody can read does not even begin like one of the rule language."""
+    """A hint, where a sentence that nobody can read does not even begin like one that the lexical reader knows."""
     return "" if sentence.lstrip().startswith("Fires") else " In words of your own it needs --simulator openai:MODEL."
 
 
@@ -71,7 +71,7 @@ class Bench:
         vocabulary: the model's tokens as rules see them.
         explainers: write hypotheses; the first is the one that a run is told to use, others supply rivals.
         predictors: write rules of any form, which never compete: the best of them says what local text can predict.
-        simulator: says what a sentence of the rule language predicts.
+        simulator: says for certain, and at no cost, what a sentence predicts that it can read.
         lexical: takes readable sentences apart; None where nobody can.
         word_simulator: says what any other sentence predicts; None where there is no LLM.
         writer: writes texts to be read; None where there is no LLM.
@@ -208,7 +208,7 @@ class Bench:
             return None
 
     def is_exact(self, sentence: str) -> bool:
-        """Whether a sentence is of the rule language, so that what it predicts is certain and costs nothing."""
+        """Whether the embedded reader can read a sentence, so that what it predicts is certain and costs nothing."""
         if sentence not in self._exact:
             one = self._exact_levels(sentence, self.evidence.probe.tokens[:1])
             self._exact[sentence] = not isinstance(one, Unscored)
@@ -346,10 +346,10 @@ class Bench:
         return found
 
     def probe_levels(self, sentence: str) -> NDArray[np.float32]:
-        """What a sentence of the rule language predicts on the whole probe pool, [n, width].
+        """What a sentence predicts on the whole probe pool, [n, width].
 
         Raises:
-            BadInput: it is of another language, or cannot be simulated.
+            BadInput: the embedded reader cannot read it.
         """
         if sentence not in self._probe_levels:
             levels = self._exact_levels(sentence, self.evidence.probe.tokens)

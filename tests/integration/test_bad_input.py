@@ -142,10 +142,28 @@ def test_bytes_on_stdin_that_are_not_utf8(world):
     assert done.stderr == b"agent: the text on stdin is not UTF-8 from byte 3 on: convert it first.\n"
 
 
-@pytest.mark.parametrize("sentence", ["", "fires often", "Fires on `e` (11).", "Fires on `e`."])
-def test_a_sentence_that_is_not_of_the_language(sentence, world, refused):
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("", "expected 'Fires' and found the end"),
+        ("verbs", "expected 'Fires' and found 'verbs'"),
+        ("fires often", "expected 'on' and found 'often'"),
+        ("Fires on no such class.", "or the name of a class (`agent concepts list`) and found 'no'"),
+        ("Fires on modals in.", "or the name of a class (`agent concepts list`) and found the end"),
+        ("Fires on `e` (11).", "not a sentence of the rule language"),
+        ("Fires on `e`.", "not a sentence of the rule language"),
+    ],
+)
+def test_a_sentence_that_nobody_can_read_is_refused_with_what_to_write(sentence, said, world, refused):
     for command in (["test", "L1N3", sentence], ["explain", "L1N3", "--rival", sentence]):
-        assert "not a sentence of the rule language" in refused(USAGE, *command, *world.options)
+        told = refused(USAGE, *command, *world.options)
+        assert said in told
+        assert "write it like this one: Fires " in told
+
+
+def test_a_readable_sentence_is_scored_as_the_reader_would_write_it(world, capsys):
+    assert main(["test", "L1N3", 'fires on closing brackets, and weakly on "e"', *world.options]) == 0
+    assert 'Fires on closing brackets and weakly on "e".' in capsys.readouterr().out
 
 
 def test_a_sentence_about_what_is_no_token(world, refused):

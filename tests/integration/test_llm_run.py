@@ -384,7 +384,7 @@ def test_a_sentence_in_free_words_is_scored(base: dict[str, Any]) -> None:
     assert said.cost.tokens > 0
     assert isinstance(said.token_lookup_30, ScoreValue)
     assert said.token_lookup_30.n_excerpts == said.score.n_excerpts
-    assert (exact.sentence, exact.simulator, exact.cost.tokens) == (rule, "rules", 0)
+    assert (exact.sentence, exact.simulator, exact.cost.tokens) == (rule, "lexical", 0)
 
 
 def test_an_llm_cannot_claim_the_table_of_all_tokens(base: dict[str, Any], tmp_path: Path) -> None:

@@ -398,6 +398,9 @@ def test_time_that_is_up_before_anything_can_be_done(world: Any) -> None:
 
 @pytest.mark.parametrize("rival", ["verbs", "Fires on `no such token` (3).", "Fires on `e` (3)\udcff."])
 def test_a_rival_that_cannot_be_read_stops_the_run_before_it_begins(world: Any, rival: str) -> None:
-    with pytest.raises(BadInput, match=r"rule language|not one token"):
+    with pytest.raises(
+        BadInput,
+        match=r"lexical reader understands|not one token|rule language",
+    ):
         explained(world, TARGET, rivals=[rival])
     assert not Path("runs").exists()

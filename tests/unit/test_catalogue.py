@@ -1,5 +1,6 @@
 """The tools on a subject whose neurons are known: what they may tell, and when they refuse."""
 
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,8 @@ from tools.catalogue.hypotheses import Gather, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import MAX_NULL, Null, Score
 from tools.catalogue.subject import Ablate, Generate, Search, Simulate
+from tools.concepts.concepts import Concepts
+from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.evidence.corpus import _corpus
 from tools.evidence.fresh import runs_of
@@ -25,10 +28,12 @@ from tools.evidence.scan import scan_layer
 from tools.evidence.splits import split_corpus
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
+from tools.readable.explainer import ReadableExplainer
+from tools.readable.rule import PLAIN
 from tools.records.neuron import NeuronId
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.roles import Proposal, Revealed
-from tools.rules.explainer import SHORT, RulesExplainer, RulesSimulator
+from tools.rules.explainer import RulesExplainer
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.panel import PROTOCOLS
@@ -41,8 +46,8 @@ QUOTAS = {
 }  # fmt: skip
 """What generators fill that need no readable rule."""
 PLANTED = [3, 4, 5]
-TRUTH = "Fires on `␣w3`, `␣w4`, `␣w5` (10)."
-WRONG = "Fires on `␣w100`, `␣w101` (10)."
+TRUTH = 'Fires on "w3", "w4" and "w5".'
+WRONG = 'Fires on "w100" and "w101".'
 NEVER = "Never fires."
 
 
@@ -123,13 +128,19 @@ def scan(tmp_path_factory):
     return scan_layer(subject, corpus, 0, folder, NoProgress())
 
 
+@cache
+def concepts() -> Concepts:
+    return Concepts.load()
+
+
 @pytest.fixture
 def bench(scan) -> Bench:
     vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
+    reader = EmbeddedReader(vocabulary, concepts())
     return Bench(
         subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), vocabulary=vocabulary,
-        explainers=(RulesExplainer(vocabulary, limits=SHORT),), predictors=(RulesExplainer(vocabulary),),
-        simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
+        explainers=(ReadableExplainer(reader.lexical),), predictors=(RulesExplainer(vocabulary),),
+        simulator=reader, seed=4, ledger=Ledger(),
     )  # fmt: skip
 
 
@@ -187,7 +198,10 @@ def test_true_above_false_and_what_cannot_be_scored(box):
     assert (true.gain.value, true.gain.low, true.gain.high) == (0, 0, 0)
     assert wrong.score.value < 0.05
     assert wrong.gain.high < -0.9
-    for entry, why in ((never, "the simulation is constant"), (garbled, "not a sentence of the rule language")):
+    for entry, why in (
+        (never, "the simulation is constant"),
+        (garbled, "no sentence that the lexical reader"),
+    ):
         assert isinstance(entry.score, Unscored)
         assert why in entry.score.reason
         assert entry.gain is None
@@ -205,9 +219,10 @@ def test_experiments_tell_rivals_apart_and_are_new(box, bench):
     by_kind = {kind: sum(e.generator == kind for e in designed.experiments) for kind in QUOTAS}
     assert by_kind == QUOTAS
     true, wrong, never = designed.predictions
+    says = table()[PLAIN]
     for text, p, q, n in zip(texts, true, wrong, never, strict=True):
-        assert p == (0.98 if text[-1] in PLANTED else 0.02)
-        assert q == (0.98 if text[-1] in (100, 101) else 0.02)
+        assert p == (says if text[-1] in PLANTED else 0.02)
+        assert q == (says if text[-1] in (100, 101) else 0.02)
         assert n == 0.02
     assert np.mean(np.array(true) != np.array(wrong)) > 0.4
     bench.revealed += [Revealed(text, 0.0) for text in texts]
@@ -317,7 +332,7 @@ def test_quotas_that_cannot_be(quotas, said):
 
 
 def test_design_refuses_a_rival_that_predicts_nothing(box):
-    with pytest.raises(ToolFailed, match="not a sentence of the rule language"):
+    with pytest.raises(ToolFailed, match="no sentence that the lexical reader"):
         box.call("design_experiments", Design(rivals=rivals(TRUTH, "It likes verbs."), quotas=QUOTAS))
 
 
@@ -366,14 +381,14 @@ def test_search_shows_text_and_nothing_of_the_neuron(box, bench):
         assert (text.tokens[-1], text.level) == (3, 4)
         assert text.text == bench.subject.tokenizer.decode(text.tokens)
         assert any(row[: len(text.tokens)] == tuple(text.tokens) for row in probe)
-    with pytest.raises(ToolFailed, match="rule language"):
+    with pytest.raises(ToolFailed, match="no sentence that the lexical reader"):
         box.call("search_corpus", Search(sentence="verbs"))
 
 
 def test_simulate(box):
     made = box.call("simulate", Simulate(sentence=TRUTH, texts=["w1 w3", "w4"]))
     assert made.tokens == [[" w1", " w3"], [" w4"]]
-    assert made.levels == [[0, 10], [10]]
+    assert made.levels == [[0, PLAIN], [PLAIN]]
     for bad in ("verbs", "Fires on `x` (3)."):
         with pytest.raises(ToolFailed):
             box.call("simulate", Simulate(sentence=bad, texts=["w1"]))
@@ -510,10 +525,10 @@ def test_what_a_verdict_rests_on_does_not_depend_on_the_seed(scan):
     found = []
     for seed in (0, 1):
         vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
+        reader = EmbeddedReader(vocabulary, concepts())
         own = Bench(
             subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), seed=seed,
-            vocabulary=vocabulary, explainers=(RulesExplainer(vocabulary),), simulator=RulesSimulator(vocabulary),
-            ledger=Ledger(),
+            vocabulary=vocabulary, explainers=(ReadableExplainer(reader.lexical),), simulator=reader, ledger=Ledger(),
         )  # fmt: skip
         recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
         tools = Toolbox(all_tools(own), recorder, seed, None, None)
@@ -528,7 +543,7 @@ def test_what_a_verdict_rests_on_does_not_depend_on_the_seed(scan):
 def test_a_quarter_of_the_experiments_is_drawn_whatever_rivals_say(bench):
     """The drawn ones are the same for rivals that say the opposite."""
     chosen = []
-    for leader in (TRUTH, "Fires on `␣w3`, `␣w4`, `␣w5` (1)."):
+    for leader in (TRUTH, 'Fires faintly on "w3", "w4" and "w5", and weakly on "w6".'):
         made, _ = Rounds(bench).plan(
             rivals(leader, WRONG), 0, {"minimal_pair": 16, "truncation": 8}, "disagreement", np.random.default_rng(3)
         )

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_catalogue import D_MLP, N_TOKENS, PLANTED, TRUTH, Ledger, Planted
+from test_catalogue import D_MLP, N_TOKENS, PLANTED, TRUTH, WRONG, Ledger, Planted, concepts
 
 from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.catalogue.causal import MAX_EXCERPTS, MIN_EXCERPTS, CausalCheck, ClaimOutput, n_excerpts
+from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.evidence.corpus import _corpus
 from tools.evidence.neuron import neuron_evidence
@@ -19,10 +20,10 @@ from tools.evidence.peers import with_peers
 from tools.evidence.progress import NoProgress
 from tools.evidence.scan import scan_layer
 from tools.evidence.splits import split_corpus
+from tools.readable.explainer import ReadableExplainer
 from tools.records.excerpts import Excerpts, ExploreReadings, Readings
 from tools.records.neuron import NeuronId
 from tools.records.result import Unscored
-from tools.rules.explainer import RulesExplainer, RulesSimulator
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.causal import (
     N_CLAIMED,
@@ -203,12 +204,13 @@ def checked(scan, monkeypatch):
         monkeypatch.setattr(Wired, "strength", strength)
         monkeypatch.setattr(Wired, "refused", refused)
         vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
+        reader = EmbeddedReader(vocabulary, concepts())
         evidence = neuron_evidence(scan, NeuronId(scan.layer, 0))
         if sought:
             evidence = replace(evidence, explore=with_sought(evidence.explore))
         bench = Bench(
             subject=scan.subject, scan=scan, evidence=evidence, vocabulary=vocabulary,
-            explainers=(RulesExplainer(vocabulary),), simulator=RulesSimulator(vocabulary), seed=4, ledger=Ledger(),
+            explainers=(ReadableExplainer(reader.lexical),), simulator=reader, seed=4, ledger=Ledger(),
         )  # fmt: skip
         recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
         box = Toolbox(all_tools(bench), recorder, 4, None, None)
@@ -252,7 +254,7 @@ def test_the_truth_in_the_neurons_place_changes_nothing(checked) -> None:
 
 
 def test_a_wrong_explanation_and_a_wrong_claim_are_told(checked) -> None:
-    _, found = checked("Fires on `␣w100`, `␣w101` (10).", claimed=[50, 51, 52, 53, 54])
+    _, found = checked(WRONG, claimed=[50, 51, 52, 53, 54])
     assert found.ablation_score.value == pytest.approx(0, abs=0.05)
     assert not found.push.holds
 

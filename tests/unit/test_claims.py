@@ -74,7 +74,7 @@ def test_texts_of_the_fixed_probe_set(door, readable):
     assert {c.token: c.right for c in found.claims[1:]} == {f"w{t}": ends.count(t) for t in PLANTED}
 
 
-@pytest.mark.parametrize("sentence", ["It likes verbs.", FULL_LOOKUP, TRUTH])
+@pytest.mark.parametrize("sentence", ["It likes verbs.", FULL_LOOKUP, "Fires on `␣w3` (10)."])
 def test_a_sentence_that_nobody_takes_apart_has_no_parts(sentence, door, readable):
     reveal(readable, (1, 3))
     found = door.call("which_tested", WhichTested(sentence=sentence, tried=[Try(revealed=0, came_true=True)]))

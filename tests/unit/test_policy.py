@@ -99,7 +99,8 @@ def test_a_reference_drives_nobody_out() -> None:
     scores = {"base-rate": score(0.9), "H1": score(0.2), "H2": NOT}
     assert to_drop({"base-rate": 0.98, "H1": FLOOR}, scores | {"H1": NOT}, KEPT) == []
     assert to_drop({"base-rate": 0.99, "H1": FLOOR}, scores, KEPT) == []
-    assert [name for name, _ in to_drop({"base-rate": 0.5, "H1": 0.3, "H2": 0.2}, scores, KEPT)] == ["H2"]
+    assert to_drop({"base-rate": 0.5, "H1": 0.3, "H2": 0.2}, scores, KEPT) == []
+    assert [name for name, _ in to_drop({"base-rate": 0.5, "H1": 0.49, "H2": FLOOR}, scores, KEPT)] == ["H2"]
 
 
 @pytest.mark.parametrize(("gained", "is_said"), [(gain(-0.3, 0.1), True), (gain(-0.1, 0.3), False), (NOT, False)])

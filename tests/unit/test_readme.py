@@ -9,7 +9,12 @@ from typing import get_args
 import pytest
 
 from agent.cli import _parser
-from tools.errors import AgentError
+from tools.concepts.concepts import Concepts
+from tools.errors import AgentError, BadInput
+from tools.readable import contract
+from tools.readable.knowledge import SPECIAL
+from tools.readable.language import Language
+from tools.readable.rule import Relation as Place
 from tools.rules.clauses import Measure, Relation
 from tools.rules.language import parse, render
 from tools.rules.vocabulary import SPELLING, WORD_SPELLING
@@ -27,21 +32,48 @@ COMMANDS = [
 ]
 
 
+TABLES = re.findall(r"^\| to say \| write \|\n\|---\|---\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def language():
+    return Language(Concepts.load(), tuple(SPECIAL))
+
+
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_is_understood(line):
+def test_every_command_is_understood(line, language):
     words = shlex.split(line, comments=True)[1:]
     assert _parser().parse_args(words).run
     sentences = [word for word in words if word.startswith("Fires")]
-    assert [render(parse(sentence)) for sentence in sentences] == sentences
+    assert [language.render(language.parse(sentence)) for sentence in sentences] == sentences
 
 
-def test_the_example_sentence_is_of_the_language():
-    (sentence,) = re.findall(r"^> (Fires .*)$", README, re.MULTILINE)
-    assert render(parse(sentence)) == sentence
+def test_the_example_sentences_are_of_their_languages(language):
+    readable, machine = re.findall(r"^> (Fires .*)$", README, re.MULTILINE)
+    assert language.render(language.parse(readable)) == readable
+    assert contract.why_not(readable) is None
+    assert render(parse(machine)) == machine
+    with pytest.raises(BadInput):
+        language.parse(machine)
 
 
-def test_the_table_of_the_language_is_right_and_names_every_spelling_class():
-    (table,) = re.findall(r"^\| to say \| write \|\n\|---\|---\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+def test_the_table_of_sentences_is_right_and_names_every_place(language):
+    table = TABLES[0]
+    for row in table.splitlines():
+        for told in re.findall(r"`((?:\w+ly )?on [^`]+)`", row.split("|")[2]):
+            assert language.parse(f"Fires {told}.").items
+    for place in get_args(Place):
+        assert f"{place} " in table or f"`{place}`" in table
+    assert "when repeated`" in table
+    for name in SPECIAL:
+        assert f"`on {name}`" in table
+    for adverb in ("strongly", "moderately", "weakly", "faintly"):
+        assert language.parse(f"Fires {adverb} on modals, and faintly on nouns.")
+        assert f"`{adverb}" in table
+
+
+def test_the_table_of_the_predictors_language_is_right_and_names_every_spelling_class():
+    table = TABLES[1]
     for row in table.splitlines():
         first = re.findall(r"``(.+?) ``|`([^`]+)`", row.split("|")[2])[0]
         sentence = f"Fires {first[0] or first[1]} (5)."

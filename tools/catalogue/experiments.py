@@ -120,7 +120,9 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
         # Thousands of candidates are weighed by what is free to ask; who costs something predicts the chosen ones.
         free = [i for i, rival in enumerate(rivals) if bench.is_exact(rival.sentence)]
         if not free:
-            raise BadInput("no rival is of the rule language, so there is nothing to choose experiments by.")
+            raise BadInput(
+                "no rival is one that the lexical reader understands, so there is nothing to choose experiments by."
+            )
         by_belief = max(range(len(free)), key=lambda k: rivals[free[k]].belief)
         stand_in = free.index(leader) if leader in free else by_belief
         chosen, said = rounds.plan([rivals[i] for i in free], stand_in, arguments.quotas, arguments.choice, rng)

@@ -187,8 +187,8 @@ class _Parser:
         )
 
     def _expected(self, what: str) -> BadInput:
-        found = self._lexemes[self._at] if self._at < len(self._lexemes) else "the end"
-        return self._error(f"expected {what} and found {found[:30]!r}")
+        found = repr(self._lexemes[self._at][:30]) if self._at < len(self._lexemes) else "the end"
+        return self._error(f"expected {what} and found {found}")
 
     def _take(self, phrase: str) -> bool:
         words = phrase.split()

@@ -1,4 +1,4 @@
-"""The embedded explainer and simulator: they learn and read sentences of the rule language. No network, no key."""
+"""They learn and read rules of the machine language, which predict well and which no person reads: the predictor."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from tools.errors import BadInput
 from tools.evidence import sample
-from tools.readable import contract
-from tools.readable.contract import MAX_QUOTED
 from tools.records.excerpts import ExploreReadings
 from tools.records.result import Unscored
 from tools.roles import Proposal, Revealed
-from tools.rules.clauses import MAX_CLAUSES, MAX_LISTED_TOKENS, MAX_WORDS, Rule
+from tools.rules.clauses import Rule
 from tools.rules.directions import Directions, Effort, direction_of
 from tools.rules.language import parse, render
 from tools.rules.learn import NOTHING, PRICE_PER_WORD, Form, Learner
@@ -45,18 +43,6 @@ FAINT_CERTAINTY = 5.0
 """Standard errors by which a faint rule must correlate on the explore text that it was not learnt from."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How long rules may be."""
-
-    clauses: int = MAX_CLAUSES
-    listed: int = MAX_LISTED_TOKENS
-    words: int = MAX_WORDS
-
-
-SHORT = Limits(clauses=4, listed=MAX_QUOTED, words=contract.MAX_WORDS)
-"""What a person can hold in mind: three clauses and what is said of everywhere."""
-
 REVEALED_SHARE = 0.1
 """Weight of all revealed experiments together, beside 1 for each of the three strata."""
 
@@ -70,21 +56,19 @@ class RulesExplainer:
     Args:
         vocabulary: the subject model's.
         neighbourhoods: whether tokens may be named by closeness in the subject model's embedding.
-        limits: how long rules may be.
     """
 
     name = "rules"
     has_null = True
 
-    def __init__(self, vocabulary: Vocabulary, neighbourhoods: bool = True, limits: Limits = Limits()) -> None:
+    def __init__(self, vocabulary: Vocabulary, neighbourhoods: bool = True) -> None:
         self.vocabulary = vocabulary
         self.neighbourhoods = neighbourhoods
-        self.limits = limits
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over numpy's version and all source that decides what is learnt."""
-        digest = hashlib.sha256(f"{np.__version__} {self.neighbourhoods} {self.limits}".encode())
+        digest = hashlib.sha256(f"{np.__version__} {self.neighbourhoods}".encode())
         for path in [*sorted(Path(__file__).parent.glob("*.py")), *map(Path, (sampling.__file__, sample.__file__))]:
             digest.update(path.read_bytes())
         return digest.hexdigest()
@@ -120,7 +104,7 @@ class RulesExplainer:
         return found
 
     def _learn(self, learner: Learner, form: Form, start: Rule = NOTHING, price: float = PRICE_PER_WORD) -> Rule:
-        return learner.learn(form, start, self.limits.clauses, self.limits.listed, self.limits.words, price)
+        return learner.learn(form, start, price=price)
 
     def _faint(self, learner: Learner, explore: ExploreReadings, learnt: NDArray[np.int32]) -> Rule:
         """What is said of a neuron whose signal is faint, if it holds on explore text that it was not learnt from."""
