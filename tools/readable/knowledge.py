@@ -214,7 +214,7 @@ class Knowledge:
         if isinstance(kind, Named) and kind.name in self._over_text:
             out = self._stretch(kind.name, texts).astype(np.float32) * texts.is_last
         else:
-            out = self._last_words(kind, texts)[texts.word_of] * texts.is_last
+            out = np.asarray(self._last_words(kind, texts)[texts.word_of] * texts.is_last)
             keys, key, tokens = texts.unfinished
             if len(tokens) and not isinstance(kind, AnyWord | Everything):
                 out[tokens] = self.by_key(kind, keys)[key]

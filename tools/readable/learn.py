@@ -46,6 +46,9 @@ Form = Literal["mixed", "classes", "words"]
 PRICE = 0.0007
 """Share of the variance that a word of the sentence has to explain, on documents that it was not fitted on."""
 
+ODD = 5
+"""Words that an exception and a growing strength cost beside their own: few neurons need them."""
+
 MIN_MEMBERS = 3
 """Distinct words that a class must have in the text; with fewer it says no more than they do."""
 
@@ -220,7 +223,8 @@ class Learner:
         return [self.features.small_names[at] for at, _ in _best(gain, _LIKE_SEEDS)]
 
     def _price_of(self, item: Item) -> float:
-        return self._price * (1 + n_words(self._language.item(item)))
+        odd = (item.unless is not None) + item.longer
+        return self._price * (1 + n_words(self._language.item(item)) + odd * ODD)
 
     def column(self, item: Item) -> NDArray[np.float32]:
         """Where an item holds, float32 [n_tokens]."""
@@ -323,7 +327,10 @@ class _Screen:
         """Items by the variance that each would explain, about."""
         whole = self._kinds_alone()
         if self._form != "words":
-            for rows, names in ((self.features.stretches, self._over_text), (self.features.in_several, self.features.several)):
+            for rows, names in (
+                (self.features.stretches, self._over_text),
+                (self.features.in_several, self.features.several),
+            ):
                 for name, gain in self._in_rows(rows, names, self._whole_text, 8):
                     self._note(Item(Named(name)), gain)
                     whole += [Named(name)] if len(whole) < _WHOLE_AT_ONCE + _STRETCHES else []
@@ -460,7 +467,9 @@ class _Screen:
         for around in features.around if far else ():
             for kind, inside, outside in self._words_there(part, *part.by_row(around.keys), few, few):
                 yield Context(around.relation, kind), inside, outside
-        for phrase, inside, outside in self._rows_there(part, features.after_phrase, features.phrases, few if far else 0):
+        for phrase, inside, outside in self._rows_there(
+            part, features.after_phrase, features.phrases, few if far else 0
+        ):
             yield Context("right after", Quoted((phrase,))), inside, outside
         for name, inside, outside in self._rows_there(part, features.stretches, self._over_text, n):
             yield Context("in", Named(name)), inside, outside
@@ -476,7 +485,10 @@ class _Screen:
         """Kinds of words that stand around some tokens: what those explain that have them there, and those without."""
         gains = self.sample.gains
         total, weight = part.total()[:, None], part.weight()[:, None]
-        of_classes = self._of_classes(sums)[:, : self.features.n_named], self._of_classes(weights)[:, : self.features.n_named]
+        of_classes = (
+            self._of_classes(sums)[:, : self.features.n_named],
+            self._of_classes(weights)[:, : self.features.n_named],
+        )
         inside, outside = gains(*of_classes), gains(total - of_classes[0], np.maximum(weight - of_classes[1], 0))
         yield from self._both_ways(inside, outside, lambda at: self.features.kinds[at], n)
         if self._form != "classes":

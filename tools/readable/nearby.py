@@ -63,7 +63,9 @@ def phrases_before(texts: WordTexts) -> tuple[list[str], sparse.csr_matrix]:
         if n >= _LEAST_PHRASES and phrase is not None:
             kept[number] = phrase
     place = {number: at for at, number in enumerate(kept)}
-    held = [(token, place[number]) for token, number in zip(tokens.tolist(), pair.tolist(), strict=True) if number in place]
+    held = [
+        (token, place[number]) for token, number in zip(tokens.tolist(), pair.tolist(), strict=True) if number in place
+    ]
     rows, columns = np.array(held, dtype=np.int64).reshape(-1, 2).T
     ones = np.ones(len(rows), dtype=np.float32)
     return list(kept.values()), sparse.csr_matrix((ones, (rows, columns)), shape=(texts.n_tokens, len(kept)))

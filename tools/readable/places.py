@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import re
+from collections.abc import Callable
 
 from tools.concepts.contexts import Span
 from tools.concepts.words import TokenText

@@ -14,8 +14,8 @@ from tools.concepts.concepts import Concepts
 from tools.concepts.vectors import Vectors
 from tools.errors import BadInput
 from tools.readable.knowledge import SPECIAL, Knowledge
-from tools.readable.places import PLACES
 from tools.readable.language import Language
+from tools.readable.places import PLACES
 from tools.readable.rule import Rule
 from tools.readable.texts import Shelf
 from tools.records.result import Unscored

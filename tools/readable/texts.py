@@ -145,7 +145,11 @@ class WordTexts(Keys):
         """Words as far as they have come at tokens after which they go on: the words, which it is, and the tokens."""
         number = {"": 0}
         key = [number.setdefault(begun, len(number)) for _, begun in self._begun]
-        return Keys(list(number)), np.array(key, dtype=np.int64), np.array([at for at, _ in self._begun], dtype=np.int64)
+        return (
+            Keys(list(number)),
+            np.array(key, dtype=np.int64),
+            np.array([at for at, _ in self._begun], dtype=np.int64),
+        )
 
     @cached_property
     def length(self) -> Integers:
@@ -209,7 +213,7 @@ class WordTexts(Keys):
         out[self.word_of[marked & ~self.is_word]] = True
         starts = np.zeros(self.n_words, dtype=bool)
         starts[self.word_of[marked & self.is_word]] = True
-        return self._numbered(out) + np.cumsum(starts)
+        return np.asarray(self._numbered(out) + np.cumsum(starts))
 
     def _numbered(self, ends: Booleans) -> Integers:
         firsts = np.append(True, self.text_of[1:] != self.text_of[:-1])
