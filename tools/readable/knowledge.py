@@ -42,9 +42,10 @@ _FUNCTION = frozenset(
 _RARE_FROM, _COMMON_TO = 10_000, 100
 AMID_WINDOW, AMID_LEAST = 30, 2
 WITHIN = 4
-LONG = 12
-LONGEST: dict[Kind, int] = {Named("numbers"): 5, Named("line indents"): 20}
-"""Characters from which on a word, a number or a space counts in full where the longer counts the more."""
+LONG = 4, 12
+LONGEST: dict[Kind, tuple[int, int]] = {Named("numbers"): (0, 5), Named("line indents"): (0, 20)}
+"""Characters up to which a word, a number or a space does not count, and from which on it counts in full, where the
+longer counts the more."""
 _MEMBER = 0.5
 """How like the seeds a word must be in a context, where more or less will not do."""
 
@@ -196,7 +197,8 @@ class Knowledge:
         if item.start:
             out = out * texts.is_first
         if item.longer:
-            out = out * np.minimum(texts.length / LONGEST.get(item.kind, LONG), 1).astype(np.float32)
+            short, long = LONGEST.get(item.kind, LONG)
+            out = out * np.clip((texts.length - short) / (long - short), 0, 1).astype(np.float32)
         if item.context is not None:
             out = out * self._where(item, item.context, texts)
         if item.unless is not None:
@@ -212,13 +214,12 @@ class Knowledge:
     def _completed(self, kind: Kind, texts: WordTexts) -> Column:
         """How far a word of a kind is complete at each token, [n_tokens]; a longer word may go on from there."""
         if isinstance(kind, Named) and kind.name in self._over_text:
-            out = self._stretch(kind.name, texts).astype(np.float32) * texts.is_last
-        else:
-            out = np.asarray(self._last_words(kind, texts)[texts.word_of] * texts.is_last)
-            keys, key, tokens = texts.unfinished
-            if len(tokens) and not isinstance(kind, AnyWord | Everything):
-                out[tokens] = self.by_key(kind, keys)[key]
-        return out
+            return np.asarray(self._stretch(kind.name, texts) & texts.is_last, dtype=np.float32)
+        out: Column = self._last_words(kind, texts)[texts.word_of] * texts.is_last.astype(np.float32)
+        keys, key, tokens = texts.unfinished
+        if len(tokens) and not isinstance(kind, AnyWord | Everything):
+            out[tokens] = self.by_key(kind, keys)[key]
+        return np.asarray(out)
 
     def _last_words(self, kind: Kind, texts: WordTexts) -> Column:
         """How far each word is of a kind, or the last of a phrase of that kind, [n_words] in 0..1."""

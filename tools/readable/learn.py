@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 from typing import Literal, TypeVar, get_args
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tools.readable.contract import MAX_QUOTED, MAX_WORDS, n_words
-from tools.readable.knowledge import SPECIAL, Knowledge
+from tools.readable.knowledge import LETTERS, SPECIAL, Knowledge
 from tools.readable.language import Language
 from tools.readable.nearby import Around, classes_of_phrases, earlier_in, phrases_before
 from tools.readable.rule import (
@@ -64,6 +64,8 @@ _COHERENT = 0.35
 """How like the other seeds a seed must be: words that have nothing to do with each other are no meaning."""
 _MOST_STEPS = 16
 _CONDITIONS = 16
+_MORE = 6
+_GROWING = Item(Named(LETTERS), longer=True), Item(Named("numbers"), longer=True)
 _SAME = 0.97
 """Two columns that are alike by this much (cosine) say the same: no sentence needs both."""
 _BEFORE = 4
@@ -198,6 +200,7 @@ class Learner:
                 screen.conditions(one, self.column(one), 4)
             found = screen.found
             best = sorted(found, key=lambda one: self._price_of(one) - found[one])[:_CONDITIONS]
+            best += _with_more_words(item, found)
             out += [[*items[:at], other, *items[at + 1 :]] for other in best if other not in items]
         return [trial for trial in out if self._keeps_contract(trial)]
 
@@ -252,6 +255,7 @@ class Learner:
             item: gain - self._price_of(item) for item, gain in found.candidates().items() if item not in items
         }
         best = sorted(candidates, key=lambda item: -candidates[item])[:_EXACT]
+        best += [item for item in _GROWING if form != "words" and item not in items]
         out = [[*items, item] for item in best] if len(items) < MAX_ITEMS else []
         for at, item in enumerate(items):
             if len(items) > 1:
@@ -454,6 +458,11 @@ class _Screen:
             if not (isinstance(context, Context) and context.relation == "in"):
                 self._note(Item(AnyWord(), context=context), inside)
             self._note(Item(Everything(), unless=context), outside)
+        texts = self.features.texts
+        for kind in (AnyWord(), Named(LETTERS)) if self._form != "words" else ():
+            held = self.features.knowledge.tokens(kind, texts) * texts.is_first
+            for context, inside, _ in self._places(self._part(held), 4):
+                self._note(Item(kind, context=context, start=True), inside)
         return [context for context, _ in sorted(found, key=lambda one: -one[1])[:14]]
 
     def _places(self, part: _Part, n: int, far: bool = True) -> Iterator[tuple[Context | Again, float, float]]:
@@ -543,6 +552,26 @@ class _Screen:
         sums, weights = part.by_key()
         for kind, gain in [*self._classes(sums, weights, 4), *self._quoted(sums, weights, 2)]:
             self._note(Item(kind, context=context), gain)
+
+
+def _with_more_words(item: Item, found: dict[Item, float]) -> Iterator[Item]:
+    """The item with another word among those that its condition quotes, the best ones alone."""
+    context, unless = item.context, item.unless
+    options = sorted((one for one in found if one.kind == item.kind), key=lambda one: -found[one])
+    if isinstance(context, Context) and isinstance(context.kind, Quoted):
+        others = (one.context for one in options if one.unless == unless)
+        yield from (replace(item, context=both) for both in _joined(context, others))
+    if isinstance(unless, Context) and isinstance(unless.kind, Quoted):
+        others = (one.unless for one in options if one.context == context)
+        yield from (replace(item, unless=both) for both in _joined(unless, others))
+
+
+def _joined(context: Context, others: Iterable[Context | Again | None]) -> Iterator[Context]:
+    alike = (one for one in others if isinstance(one, Context) and one.relation == context.relation)
+    kinds = (one.kind for one in alike if isinstance(one.kind, Quoted) and one.kind != context.kind)
+    for kind in islice(kinds, _MORE):
+        if isinstance(context.kind, Quoted):
+            yield replace(context, kind=Quoted(tuple(sorted({*context.kind.words, *kind.words}))))
 
 
 class _Part:

@@ -42,9 +42,15 @@ def _first_tokens(text: TokenText) -> list[Span]:
     return [(0, ends[-1])] if ends and ends[-1] else []
 
 
+def _each(text: TokenText, char: str) -> list[Span]:
+    return [(at, at + 1) for at, one in enumerate(text.text) if one == char]
+
+
 PLACES: dict[str, Callable[[TokenText], list[Span]]] = {
     "deeply indented lines": _deep_lines,
     "nested parentheses": _nested,
+    "opening parentheses": lambda text: _each(text, "("),
+    "closing parentheses": lambda text: _each(text, ")"),
     "the first four tokens": _first_tokens,
 }
 """Stretches of a text by what they are called."""
