@@ -63,6 +63,7 @@ class NeuronRecord(Record):
         family: of planted neurons.
         difficulty: of planted neurons.
         noise: spread of the noise beside the typical firing value of a planted neuron.
+        readable: False of a planted neuron that no readable sentence can be about.
         cluster: alike in neurons that are one and the same but for their noise, and so are no independent ones; left
             out, its name.
         truth: what a planted neuron means, in words.
@@ -78,6 +79,7 @@ class NeuronRecord(Record):
     family: str = ""
     difficulty: Difficulty | None = None
     noise: float = 0.0
+    readable: bool = True
     cluster: str = ""
     truth: str | None = None
     status: str | None = None

@@ -185,6 +185,7 @@ class SuiteNeuron:
         truth: what a planted neuron means, in words.
         false: plausible errors; those of the library carry their functions there, see `claim_functions`.
         clean: the noiseless truth as `module:name`; None for the library's, see `claim_functions`.
+        readable: False of a planted neuron that no readable sentence can be about.
         is_shipped: of [[planted]] or [[nothing]]: the library knows what it and its false sentences mean.
         puzzle: of a puzzle.
     """
@@ -201,6 +202,7 @@ class SuiteNeuron:
     clean: str | None = None
     is_shipped: bool = False
     puzzle: Puzzle | None = None
+    readable: bool = True
 
     def __str__(self) -> str:
         return self.name
@@ -217,7 +219,7 @@ class SuiteNeuron:
         return NeuronRecord(
             name=self.name, kind=self.kind, target=self.target, family=self.family, difficulty=self.difficulty,
             noise=self.noise, cluster=self.name.partition("+noise")[0] if self.is_shipped else self.name,
-            truth=self.truth, **measured,
+            truth=self.truth, readable=self.readable, **measured,
         )  # fmt: skip
 
 
@@ -353,7 +355,7 @@ def _dealt(
         yield SuiteNeuron(
             name, "nothing" if entry.truth is None else "truth", "", f"{LIBRARY}:{name}", entry.family,
             entry.difficulty, entry.noise, entry.truth.sentence if entry.truth else None,
-            tuple(SuiteClaim(claim.sentence) for claim in entry.false), is_shipped=True,
+            tuple(SuiteClaim(claim.sentence) for claim in entry.false), is_shipped=True, readable=entry.readable,
         )  # fmt: skip
 
 

@@ -91,6 +91,7 @@ class VariantSummary(Record):
         recovered: the share of them recovered, by runs that did not fail (Wilson interval at as many witnesses as
             neurons, since seeds of a neuron are alike). A run without explanation has recovered nothing.
         n_recovered: cells (recovered, that ran, all with a truth).
+        n_recovered_readable: the same (recovered, that ran) of truths that a readable sentence can be about.
         runs_experiments: whether the variant may; one that may not can never end as "supported" or "split".
         false_confidence: the share of these verdicts on noise, with an interval like that of `recovered`; None
             when there is no noise, or the variant runs no experiments.
@@ -135,6 +136,7 @@ class VariantSummary(Record):
     recovery_or_zero: Compared | None
     recovered: Compared | None
     n_recovered: tuple[int, int, int]
+    n_recovered_readable: tuple[int, int]
     runs_experiments: bool
     false_confidence: Compared | None
     n_confident: tuple[int, int]
@@ -295,6 +297,8 @@ def _summary(
     null_gain = _mean(cells, "gain", clusters, rng)
     beats_null, null_unknown = _beats_null(null_gain, list(gains.values()), rng)
     recovered = [(cell.neuron, float(has_recovered(cell))) for cell in with_truth if cell.error is None]
+    unreadable = {name for name, record in records.items() if not record.readable}
+    sayable = [(neuron, hit) for neuron, hit in recovered if neuron not in unreadable]
     (aside,) = rng.spawn(1)  # so that intervals of what was measured before stay what they were
     explanations = [cell.explanation for cell in to_find if cell.error is None and cell.explanation is not None]
     has_predictor = any(cell.predictor is not None for cell in to_find)
@@ -339,6 +343,7 @@ def _summary(
         recovery=_mean(cells, "recovery", clusters, rng) if with_truth else None,
         recovery_or_zero=_or_zero(cells, "recovery", clusters, rng),
         recovered=share_of(recovered, clusters) if with_truth else None,
+        n_recovered_readable=(int(sum(hit for _, hit in sayable)), len(sayable)),
         n_recovered=(int(sum(hit for _, hit in recovered)), len(recovered), len(with_truth)),
         runs_experiments=runs_experiments,
         false_confidence=share_of(noise, clusters) if noise and runs_experiments else None,

@@ -150,6 +150,8 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
             None if s.recovered is None else f"{_estimate(s.recovered, share=True)}\n"
             f"{recovered[0]} of {recovered[1]} cells",
         ),
+        ("  of what can be said", "{} of {} cells".format(*s.n_recovered_readable)
+         if s.n_recovered_readable[1] < recovered[1] else None),
         ("false confidence", _confidence(s, s.false_confidence, s.n_confident, s.n_confident_dead)),
         ("confident of a truth", _confidence(s, s.true_confidence) if recovered[2] else None),
         ("verdict kept over seeds", _verdicts(alike.verdicts if alike else None)),

@@ -43,6 +43,7 @@ class Planted:
         false: plausible errors of an explainer, each with its own function; empty when there is nothing to find.
         difficulty: see `Difficulty`.
         noise: standard deviation of the noise, beside a typical firing value of 1.
+        readable: whether a sentence of the readable language can say it; False where it counts tokens far back.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Planted:
     false: tuple[Claim, ...]
     difficulty: Difficulty
     noise: float = 0.0
+    readable: bool = True
 
 
 def planted(name: str, family: str, difficulty: Difficulty, truth: Claim, *false: Claim) -> Planted:

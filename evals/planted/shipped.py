@@ -5,13 +5,23 @@ NEURONS["gated-for-in"].function([" for", " x", " in", " y"])
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from evals.planted import gated, lexical, semantics, structure
 from evals.planted.claims import Planted
 from evals.planted.noise import noisy, nothing
 
 NOISE_LEVELS = (0.1, 0.25, 0.5)
 
-TRUTHS: tuple[Planted, ...] = (*lexical.NEURONS, *gated.NEURONS, *structure.NEURONS, *semantics.NEURONS)
+UNREADABLE = frozenset(
+    ("position-late", "position-third-on-line", "long-parenthesis", "long-return", "long-after-docstring")
+)
+"""What nobody can say of text without counting its tokens: how far back a thing stands, or that a token is the 59th."""
+
+TRUTHS: tuple[Planted, ...] = tuple(
+    replace(neuron, readable=neuron.name not in UNREADABLE)
+    for neuron in (*lexical.NEURONS, *gated.NEURONS, *structure.NEURONS, *semantics.NEURONS)
+)
 """Those with a truth to find, without noise."""
 
 NEURONS: dict[str, Planted] = {

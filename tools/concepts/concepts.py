@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 
 from tools.concepts.contexts import spans_of
 from tools.concepts.packed import Packed, unpack
-from tools.concepts.words import TokenText, Word
+from tools.concepts.words import TokenText, Word, words_in
 from tools.concepts.written import Kind, Written, read_classes
 from tools.errors import BadInput
 
 DATA = Path(__file__).parent / "concepts.npz"
+_HUMP = re.compile(r"[a-zß-ÿ][A-Z]|[A-Z]{2}[a-z]")
 _LONGEST_PHRASE = 6  # words, hyphens among them
 
 
@@ -226,7 +227,11 @@ class Concepts:
     def _phrase_heads(self) -> set[str]:
         several = (word for words in (self._packed.words, self._own_words) for word in words if not word.isalpha())
         heads = ((word, match.group()) for word in several if (match := re.match(r"\w+", word)))
-        return {head.lower() for word, head in heads if head != word}
+        humps = (
+            words_in(word)[0].key.lower() for words in (self._packed.words, self._own_words) for word in words
+            if _HUMP.search(word)
+        )  # fmt: skip
+        return {head.lower() for word, head in heads if head != word} | set(humps)
 
     @cached_property
     def _over_words(self) -> list[tuple[str, re.Pattern[str]]]:

@@ -24,7 +24,7 @@ _CLOSES = {")": "(", "]": "[", "}": "{"}
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import\b[ \t]*(?:\([^)]*\)?|[^\n;]*)", re.MULTILINE)
 _DEF = re.compile(r"\bdef[ \t]+\w+[ \t]*(?:\[[^\]\n]*\])?\(")
 _CALL = re.compile(r"(?<!def )(?<!class )\b(?!(?:if|elif|while|for|in|and|or|not|return|def|class)\b)\w+\(")
-_QUOTED = re.compile(r'"([^"\n]{1,400})"|“([^”]{1,600})”|«([^»]{1,600})»|(?<!\w)‘([^’\n]{1,400})’(?!\w)')
+_QUOTED = re.compile(r'(?<!")"([^"\n]{1,400})"(?!")|“([^”]{1,600})”|«([^»]{1,600})»|(?<!\w)‘([^’\n]{1,400})’(?!\w)')
 _TICKED = re.compile(r"```(.*?)(?:```|\Z)|`([^`\n]+)`", re.DOTALL)
 
 
@@ -70,7 +70,15 @@ def _after(pattern: re.Pattern[str], text: str) -> list[Span]:
 
 
 def _held(text: str, openers: str) -> list[Span]:
-    return [span for at, span in _brackets(text).items() if text[at] in openers]
+    found = [span for at, span in _brackets(text).items() if text[at] in openers]
+    for match in _literals(text):  # in a comment or a string brackets open and close for themselves
+        opened: list[int] = []
+        for at in range(match.start(), match.end()):
+            if text[at] in openers:
+                opened.append(at)
+            elif opened and _CLOSES.get(text[at]) == text[opened[-1]]:
+                found.append((opened.pop() + 1, at))
+    return sorted(found)
 
 
 def _inner(pattern: re.Pattern[str], text: str) -> list[Span]:

@@ -96,6 +96,10 @@ class TokenText:
             marked[last if only_last else self._first[start] : last + 1] = True
         return marked
 
+    def ends(self) -> list[int]:
+        """Up to which character each token goes."""
+        return np.searchsorted(self._last, np.arange(self.n_tokens), side="right").tolist()  # type: ignore[no-any-return]
+
     def words(self) -> list[Word]:
         """Its words, in order."""
         pieces = [piece for match in _WORD.finditer(self.text) for piece in _pieces(match.group(), match.start())]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,20 +17,35 @@ from scipy import sparse
 from tools.concepts.concepts import Concept, Concepts
 from tools.concepts.contexts import spans_of
 from tools.concepts.vectors import Vectors
-from tools.readable.rule import Again, AnyWord, Context, Item, Kind, Like, Named, Quoted, Rule, Spelt
-from tools.readable.texts import Booleans, WordTexts
+from tools.concepts.words import words_in
+from tools.readable.places import PLACES
+from tools.readable.rule import Again, AnyWord, Context, Everything, Item, Kind, Like, Named, Quoted, Rule, Spelt
+from tools.readable.texts import Booleans, Keys, WordTexts
 
 Column = NDArray[np.float32]
 
 RARE = "rare words"
 COMMON = "very common words"
+FUNCTION = "function words"
+LETTERS = "words of letters"
 SPECIAL = {
     RARE: "words of letters that are not among the 10,000 most frequent of English",
     COMMON: "the 100 most frequent words of English",
+    FUNCTION: "articles, prepositions, conjunctions, pronouns, auxiliary verbs and negations",
+    LETTERS: "what is written in letters alone",
 }
+"""Classes over words that are no lists."""
+
+_FUNCTION = frozenset(
+    ("articles", "prepositions", "conjunctions", "pronouns", "determiners", "auxiliary verbs", "modals", "negations")
+)
 _RARE_FROM, _COMMON_TO = 10_000, 100
 AMID_WINDOW, AMID_LEAST = 30, 2
 WITHIN = 4
+LONG = 4, 12
+LONGEST: dict[Kind, tuple[int, int]] = {Named("numbers"): (0, 5), Named("line indents"): (0, 20)}
+"""Characters up to which a word, a number or a space does not count, and from which on it counts in full, where the
+longer counts the more."""
 _MEMBER = 0.5
 """How like the seeds a word must be in a context, where more or less will not do."""
 
@@ -52,15 +67,16 @@ class Knowledge:
         self.concepts = concepts
         self.vectors = vectors
         everything = [concepts.get(name) for name in concepts.names()]
-        self.over_text = [one.name for one in everything if is_over_text(one)]
+        self.over_text = [*PLACES, *(one.name for one in everything if is_over_text(one))]
         self.over_words = [*SPECIAL, *(one.name for one in everything if not is_over_text(one))]
         self._number = {name: n for n, name in enumerate(self.over_words)}
-        self._matrices: WeakKeyDictionary[WordTexts, sparse.csr_matrix] = WeakKeyDictionary()
-        self._by_key: WeakKeyDictionary[WordTexts, dict[Kind, Column]] = WeakKeyDictionary()
-        self._vectors: WeakKeyDictionary[WordTexts, NDArray[np.float32]] = WeakKeyDictionary()
+        self._matrices: WeakKeyDictionary[Keys, sparse.csr_matrix] = WeakKeyDictionary()
+        self._by_key: WeakKeyDictionary[Keys, dict[Kind, Column]] = WeakKeyDictionary()
+        self._vectors: WeakKeyDictionary[Keys, NDArray[np.float32]] = WeakKeyDictionary()
+        self._in_phrases: WeakKeyDictionary[WordTexts, dict[str, list[tuple[int, int]]]] = WeakKeyDictionary()
         self._stretches: WeakKeyDictionary[WordTexts, dict[str, Booleans]] = WeakKeyDictionary()
 
-    def matrix(self, texts: WordTexts) -> sparse.csr_matrix:
+    def matrix(self, texts: Keys) -> sparse.csr_matrix:
         """Which classes (`over_words`) hold which of the texts' keys, float32 [n_classes, n_keys]."""
         if texts not in self._matrices:
             rows, columns = [], []
@@ -78,6 +94,10 @@ class Knowledge:
         if not key:
             return []
         found = list(self.concepts.classes_of_key(key, False))
+        if not _FUNCTION.isdisjoint(found):
+            found.append(FUNCTION)
+        if key.replace("'", "").isalpha():
+            found.append(LETTERS)
         if key.isalpha() and key.isascii():
             rank = self.vectors.rank(key)
             if rank is None or rank >= _RARE_FROM:
@@ -86,23 +106,25 @@ class Knowledge:
                 found.append(COMMON)
         return found
 
-    def by_key(self, kind: Kind, texts: WordTexts) -> Column:
+    def by_key(self, kind: Kind, texts: Keys) -> Column:
         """How far each of the texts' keys is of a kind, [n_keys] in 0..1; of classes over text and phrases nothing."""
         kept = self._by_key.setdefault(texts, {})
         if kind not in kept:
             kept[kind] = self._looked_up(kind, texts)
         return kept[kind]
 
-    def _looked_up(self, kind: Kind, texts: WordTexts) -> Column:
+    def _looked_up(self, kind: Kind, texts: Keys) -> Column:
         out = np.zeros(len(texts.keys), dtype=np.float32)
         match kind:
             case AnyWord():
                 out[1:] = 1
+            case Everything():
+                out[:] = 1
             case Named(name):
                 if name in self._number:
                     row = self.matrix(texts)[self._number[name]]
                     out[row.indices] = 1
-                else:
+                elif name not in PLACES:
                     self.concepts.get(name)  # refuses what is no class at all
             case Quoted(words):
                 out[[at for one in words for at in texts.written_as(one)]] = 1
@@ -113,7 +135,7 @@ class Knowledge:
                 out[[n for n, key in enumerate(texts.keys) if pattern.fullmatch(key)]] = 1
         return out
 
-    def vectors_of(self, texts: WordTexts) -> NDArray[np.float32]:
+    def vectors_of(self, texts: Keys) -> NDArray[np.float32]:
         """The vector of each of the texts' keys, [n_keys, n_dimensions]; zeros for what is not known or says little."""
         if texts not in self._vectors:
             ranks = [self.vectors.rank(key) for key in texts.keys]
@@ -121,7 +143,7 @@ class Knowledge:
             self._vectors[texts] = np.where(says_little[:, None], 0, self.vectors.of(texts.keys)).astype(np.float32)
         return self._vectors[texts]
 
-    def _like(self, seeds: tuple[str, ...], texts: WordTexts) -> Column:
+    def _like(self, seeds: tuple[str, ...], texts: Keys) -> Column:
         out = self.vectors.likeness_to(self.vectors.of(seeds).sum(0), self.vectors_of(texts))
         out[[at for seed in seeds for at in texts.written_as(seed.lower())]] = 1
         return out
@@ -132,13 +154,12 @@ class Knowledge:
             return texts.words_at(self._stretch(kind.name, texts)).astype(np.float32)
         out = self.by_key(kind, texts)[texts.key]
         if isinstance(kind, Quoted):
-            for phrase in (one for one in kind.words if " " in one):
+            for phrase in kind.words:
                 for first, last in self._found(phrase, texts):
                     out[first : last + 1] = 1
         elif isinstance(kind, Named) and texts.phrases and kind.name not in SPECIAL:
-            for first, last, key in texts.phrases:
-                if kind.name in self.concepts.classes_of_key(key, False):
-                    out[first : last + 1] = 1
+            for first, last in self._phrases(texts).get(kind.name, ()):
+                out[first : last + 1] = 1
         return out
 
     def tokens(self, kind: Kind, texts: WordTexts) -> Column:
@@ -150,19 +171,20 @@ class Knowledge:
     def where(self, context: Context | Again, texts: WordTexts) -> Booleans:
         """Where a context holds, by token."""
         if isinstance(context, Again):
-            return texts.again[texts.word_of]
+            return texts.again(context.how)[texts.word_of]
         if context.relation == "in":
             return self.tokens(context.kind, texts) >= _MEMBER
-        words = self.words(context.kind, texts) >= _MEMBER
+        after = context.relation in ("right after", "within four words after")
+        words = (self._last_words if after else self.words)(context.kind, texts) >= _MEMBER
         match context.relation:
             case "right after":
                 found = texts.soon_after(words, 1)
-                if isinstance(context.kind, Quoted) and any(" " in one for one in context.kind.words):
-                    found = self._after_quoted(context.kind, texts)
             case "within four words after":
                 found = texts.soon_after(words, WITHIN)
             case "in the same sentence after":
-                found = texts.later_in_sentence(words)
+                found = texts.later_in(texts.sentence, words)
+            case "on the same line after":
+                found = texts.later_in(texts.line, words)
             case "in text about":
                 found = texts.amid(words, AMID_WINDOW, AMID_LEAST)
             case "among":
@@ -171,14 +193,49 @@ class Knowledge:
 
     def column(self, item: Item, texts: WordTexts) -> Column:
         """How far an item holds at each token, [n_tokens] in 0..1."""
-        out = self.tokens(item.kind, texts)
-        if item.end:
-            out = out * texts.is_last
+        out = self._completed(item.kind, texts) if item.end else self.tokens(item.kind, texts)
+        if item.start:
+            out = out * texts.is_first
+        if item.longer:
+            short, long = LONGEST.get(item.kind, LONG)
+            out = out * np.clip((texts.length - short) / (long - short), 0, 1).astype(np.float32)
         if item.context is not None:
-            out = out * self.where(item.context, texts)
+            out = out * self._where(item, item.context, texts)
         if item.unless is not None:
-            out = out * ~self.where(item.unless, texts)
+            out = out * ~self._where(item, item.unless, texts)
         return out
+
+    def _where(self, item: Item, context: Context | Again, texts: WordTexts) -> Booleans:
+        """Where a condition of an item holds; a word that goes on is judged by what has come of it."""
+        if item.end and isinstance(context, Context) and context.relation == "among":
+            return self._completed(context.kind, texts) >= _MEMBER
+        return self.where(context, texts)
+
+    def _completed(self, kind: Kind, texts: WordTexts) -> Column:
+        """How far a word of a kind is complete at each token, [n_tokens]; a longer word may go on from there."""
+        if isinstance(kind, Named) and kind.name in self._over_text:
+            return np.asarray(self._stretch(kind.name, texts) & texts.is_last, dtype=np.float32)
+        out: Column = self._last_words(kind, texts)[texts.word_of] * texts.is_last.astype(np.float32)
+        keys, key, tokens = texts.unfinished
+        if len(tokens) and not isinstance(kind, AnyWord | Everything):
+            out[tokens] = self.by_key(kind, keys)[key]
+        return np.asarray(out)
+
+    def _last_words(self, kind: Kind, texts: WordTexts) -> Column:
+        """How far each word is of a kind, or the last of a phrase of that kind, [n_words] in 0..1."""
+        if isinstance(kind, Named) and kind.name in self._over_text:
+            return self.words(kind, texts)
+        out = self.by_key(kind, texts)[texts.key]
+        out[self._phrase_ends(kind, texts)] = 1
+        return out
+
+    def _phrase_ends(self, kind: Kind, texts: WordTexts) -> list[int]:
+        """The last words of the phrases of a kind."""
+        if isinstance(kind, Quoted):
+            return [last for phrase in kind.words for _, last in self._found(phrase, texts)]
+        if isinstance(kind, Named) and kind.name not in SPECIAL:
+            return [last for _, last in self._phrases(texts).get(kind.name, ())]
+        return []
 
     def levels(self, rule: Rule, texts: WordTexts) -> Column:
         """What a rule predicts at each token, [n_tokens] in 0..10."""
@@ -199,6 +256,9 @@ class Knowledge:
     def _stretch(self, name: str, texts: WordTexts) -> Booleans:
         held = self._stretches.setdefault(texts, {})
         if name not in held:
+            if name in PLACES:
+                held[name] = texts.tokens_in([PLACES[name](text) for text in texts.texts])
+                return held[name]
             concept = self.concepts.get(name)
             if concept.context is not None:
                 spans = [spans_of(concept.context, text.text) for text in texts.texts]
@@ -207,9 +267,21 @@ class Knowledge:
             held[name] = texts.tokens_in(spans)
         return held[name]
 
+    def _phrases(self, texts: WordTexts) -> dict[str, list[tuple[int, int]]]:
+        """The first and the last word of each phrase of each class."""
+        if texts not in self._in_phrases:
+            found: dict[str, list[tuple[int, int]]] = {}
+            for first, last, key in texts.phrases:
+                for name in self.concepts.classes_of_key(key, False):
+                    found.setdefault(name, []).append((first, last))
+            self._in_phrases[texts] = found
+        return self._in_phrases[texts]
+
     def _found(self, phrase: str, texts: WordTexts) -> list[tuple[int, int]]:
-        """Where the words of a phrase follow each other, as numbers of the first and the last."""
-        parts = phrase.split()
+        """Where the words of a phrase follow each other, as numbers of the first and the last; of one word nowhere."""
+        parts = _words_of(phrase)
+        if len(parts) < 2:
+            return []
         held = [self.by_key(Quoted((part,)), texts)[texts.key] > 0 for part in parts]
         last = np.flatnonzero(held[-1])
         first = last
@@ -219,11 +291,10 @@ class Knowledge:
             first, last = before[good], last[good]
         return list(zip(first.tolist(), last.tolist(), strict=True))
 
-    def _after_quoted(self, kind: Quoted, texts: WordTexts) -> Booleans:
-        ends = np.zeros(texts.n_words, dtype=bool)
-        for phrase in kind.words:
-            ends[[last for _, last in self._found(phrase, texts)]] = True
-        return texts.soon_after(ends, 1)
+
+@lru_cache(maxsize=4096)
+def _words_of(phrase: str) -> tuple[str, ...]:
+    return tuple(word.key for word in words_in(phrase))
 
 
 def _spelt(at: str, letters: str) -> re.Pattern[str]:

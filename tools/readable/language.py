@@ -22,12 +22,14 @@ from tools.readable.rule import (
     Again,
     AnyWord,
     Context,
+    Everything,
     Item,
     Kind,
     Like,
     Named,
     Quoted,
     Relation,
+    Repeat,
     Rule,
     Spelt,
     Strength,
@@ -41,7 +43,18 @@ _LEXEME = re.compile(rf"\s*({_QUOTE}|[,;]|[^\s,;\"]+)")
 _RELATIONS: tuple[Relation, ...] = tuple(sorted(get_args(Relation), key=len, reverse=True))
 _AGAIN = "when repeated"
 _END = "the end of"
+_START = "the beginning of"
 _ANY = "any word"
+_EVERYTHING = "everything"
+_LONGER = ", the longer the more"
+_REPEATS: tuple[Repeat, ...] = tuple(sorted(get_args(Repeat), key=len, reverse=True))
+_PLACES = {
+    "first words of lines": "at the start of a line",
+    "first words of sentences": "at the start of a sentence",
+    "deeply indented lines": "on deeply indented lines",
+}
+"""How one says that a token stands in some classes."""
+
 _LIKE = "words like"
 _SAYS_ITSELF = re.compile(r"^(words?|verbs?|nouns|adjectives|adverbs|names?|kinds|people|plural|singular)\b")
 EXAMPLE = 'Fires strongly on modals, weakly on "not" right after forms of be.'
@@ -112,17 +125,19 @@ class Language:
 
     def item(self, item: Item) -> str:
         """An item as it stands in a sentence."""
-        parts = [_END] if item.end else []
+        parts = [_END] if item.end else [_START] if item.start else []
         parts.append(self.kind(item.kind))
         if item.context is not None:
             parts.append(self._context(item.context))
         if item.unless is not None:
             parts.append(f"but not {self._context(item.unless)}")
-        return " ".join(parts)
+        return " ".join(parts) + (_LONGER if item.longer else "")
 
     def _context(self, context: Context | Again) -> str:
         if isinstance(context, Again):
-            return _AGAIN
+            return f"{_AGAIN} {context.how}".rstrip()
+        if context.relation == "in" and isinstance(context.kind, Named) and context.kind.name in _PLACES:
+            return _PLACES[context.kind.name]
         if context.relation == "in text about" and isinstance(context.kind, Named):
             return f"in text about {context.kind.name}"
         return f"{context.relation} {self.kind(context.kind)}"
@@ -132,6 +147,8 @@ class Language:
         match kind:
             case AnyWord():
                 return _ANY
+            case Everything():
+                return _EVERYTHING
             case Named(name):
                 return self._said(name)
             case Quoted(words):
@@ -237,14 +254,18 @@ class _Parser:
 
     def _item(self) -> Item:
         end = self._take(_END)
+        start = not end and self._take(_START)
         kind = self._kind()
         context = self._context(required=False)
         unless = self._context(required=True) if self._take("but not") else None
-        return Item(kind, end, context, unless)
+        return Item(kind, end, context, unless, self._take(_LONGER), start)
 
     def _context(self, *, required: bool) -> Context | Again | None:
         if self._take(_AGAIN):
-            return Again()
+            return Again(next(how for how in _REPEATS if not how or self._take(how)))
+        for name, place in _PLACES.items():
+            if self._take(place):
+                return Context("in", Named(name))
         for relation in _RELATIONS:
             if self._take(relation):
                 return Context(relation, self._kind())
@@ -255,6 +276,8 @@ class _Parser:
     def _kind(self) -> Kind:
         if self._take(_ANY):
             return AnyWord()
+        if self._take(_EVERYTHING):
+            return Everything()
         if self._quoted_next():
             return Quoted(self._quotes())
         start = self._at

@@ -7,18 +7,19 @@ together with the items that are there. What counts is what an item explains on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import Literal
+from itertools import islice, product
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from tools.readable.contract import MAX_QUOTED, MAX_WORDS, n_words
-from tools.readable.knowledge import SPECIAL, Knowledge
+from tools.readable.knowledge import LETTERS, SPECIAL, Knowledge
 from tools.readable.language import Language
+from tools.readable.nearby import Around, classes_of_phrases, earlier_in, phrases_before
 from tools.readable.rule import (
     MAX_ITEMS,
     MAX_SEEDS,
@@ -26,11 +27,13 @@ from tools.readable.rule import (
     Again,
     AnyWord,
     Context,
+    Everything,
     Item,
     Kind,
     Like,
     Named,
     Quoted,
+    Repeat,
     Rule,
     Spelt,
 )
@@ -43,17 +46,32 @@ Form = Literal["mixed", "classes", "words"]
 PRICE = 0.0015
 """Share of the variance that a word of the sentence has to explain, on documents that it was not fitted on."""
 
+ODD = 5
+"""Words that an exception and a growing strength cost beside their own: few neurons need them."""
+
 MIN_MEMBERS = 3
 """Distinct words that a class must have in the text; with fewer it says no more than they do."""
 
 _EXACT = 40
-_WHOLE_AT_ONCE = 24
+_WHOLE_AT_ONCE = 14
+_STRETCHES = 3
+_FAR = 4
+"""Of so many of the best kinds far contexts are screened as well: all others wait for the end of the search."""
+_REPEATS: tuple[Repeat, ...] = get_args(Repeat)
 _LIKE_SEEDS = 40
 _LIKE_STARTS = 8
 _COHERENT = 0.35
 """How like the other seeds a seed must be: words that have nothing to do with each other are no meaning."""
-_MOST_STEPS = 14
+_MOST_STEPS = 16
+_CONDITIONS = 16
+_MORE = 6
+_GROWING = Item(Named(LETTERS), longer=True), Item(Named("numbers"), longer=True)
+_SAME = 0.97
+"""Two columns that are alike by this much (cosine) say the same: no sentence needs both."""
 _BEFORE = 4
+
+
+Named_ = TypeVar("Named_")
 
 
 @dataclass(frozen=True)
@@ -79,6 +97,12 @@ class Features:
         self.stretches = sparse.csr_matrix(knowledge.stretches(texts).T)
         self.befores = self._befores()
         self.topics, self.amid = self._amid(matrix)
+        self.around = [
+            Around("on the same line after", earlier_in(texts, texts.line)),
+            Around("in the same sentence after", earlier_in(texts, texts.sentence)),
+        ]
+        self.phrases, self.after_phrase = phrases_before(texts)
+        self.several, self.in_several = classes_of_phrases(texts, knowledge)
         self.vectors = knowledge.vectors_of(texts)
         number: dict[str, int] = {}
         self.small = np.array([number.setdefault(key.lower(), len(number)) for key in texts.keys], dtype=np.int64)
@@ -151,16 +175,34 @@ class Learner:
         items = list(start)
         worth = self._worth(items) if items else 0.0
         out: list[Learnt] = [Learnt(self.with_strengths(items), worth)] if items else []
+        is_last = False
         for _ in range(_MOST_STEPS):
-            trials = self._trials(items, form)
-            if not trials:
+            trials = self._conditioned(items, form) if is_last else self._trials(items, form)
+            best, chosen = max(((self._worth(trial), n) for n, trial in enumerate(trials)), default=(worth, 0))
+            if best > worth + 1e-4:
+                worth, items, is_last = best, trials[chosen], False
+                out.append(Learnt(self.with_strengths(items), worth))
+            elif is_last or not items:
                 break
-            best, chosen = max(((self._worth(trial), n) for n, trial in enumerate(trials)), key=lambda one: one[0])
-            if best <= worth + 1e-4:
-                break
-            worth, items = best, trials[chosen]
-            out.append(Learnt(self.with_strengths(items), worth))
+            else:
+                is_last = True
         return out
+
+    def _conditioned(self, items: list[Item], form: Form) -> list[list[Item]]:
+        """Rules in which an item has another condition, found on what the other items leave of the neuron."""
+        out = []
+        for at, item in enumerate(items):
+            others = [*items[:at], *items[at + 1 :]]
+            residual = self._gram.residual(tuple(self._number(one) for one in others))
+            screen = _Screen(self.sample, self.features, residual, form)
+            bare = [replace(item, context=None), replace(item, unless=None), item]
+            for one in dict.fromkeys(bare):
+                screen.conditions(one, self.column(one), 4)
+            found = screen.found
+            best = sorted(found, key=lambda one: self._price_of(one) - found[one])[:_CONDITIONS]
+            best += _with_more_words(item, found)
+            out += [[*items[:at], other, *items[at + 1 :]] for other in best if other not in items]
+        return [trial for trial in out if self._keeps_contract(trial)]
 
     def levels(self, rule: Rule) -> NDArray[np.float64]:
         """What a rule predicts on the text, [n_tokens] in 0..10."""
@@ -184,7 +226,8 @@ class Learner:
         return [self.features.small_names[at] for at, _ in _best(gain, _LIKE_SEEDS)]
 
     def _price_of(self, item: Item) -> float:
-        return self._price * (1 + n_words(self._language.item(item)))
+        odd = (item.unless is not None) + item.longer
+        return self._price * (1 + n_words(self._language.item(item)) + odd * ODD)
 
     def column(self, item: Item) -> NDArray[np.float32]:
         """Where an item holds, float32 [n_tokens]."""
@@ -200,6 +243,8 @@ class Learner:
 
     def _worth(self, items: Sequence[Item]) -> float:
         names = tuple(self._number(item) for item in items)
+        if self._gram.are_alike(names, _SAME):
+            return -np.inf
         return self._gram.explained(names) - sum(map(self._price_of, items))
 
     def _trials(self, items: list[Item], form: Form) -> list[list[Item]]:
@@ -210,6 +255,7 @@ class Learner:
             item: gain - self._price_of(item) for item, gain in found.candidates().items() if item not in items
         }
         best = sorted(candidates, key=lambda item: -candidates[item])[:_EXACT]
+        best += [item for item in _GROWING if form != "words" and item not in items]
         out = [[*items, item] for item in best] if len(items) < MAX_ITEMS else []
         for at, item in enumerate(items):
             if len(items) > 1:
@@ -226,7 +272,11 @@ class Learner:
             for word in item.kind.words:
                 yield replace(item, kind=Quoted(tuple(one for one in item.kind.words if one != word)))
         if not item.end:
-            yield replace(item, end=True)
+            yield replace(item, end=True, start=False)
+        if not item.start:
+            yield replace(item, start=True, end=False)
+        if not item.longer and not isinstance(item.kind, Quoted):
+            yield replace(item, longer=True)
         if item.context is not None:
             yield replace(item, context=None)
         if item.unless is not None:
@@ -235,7 +285,7 @@ class Learner:
             yield replace(item, unless=Again())
 
     def _keeps_contract(self, items: Sequence[Item]) -> bool:
-        rule = Rule.of([(STRENGTHS[min(n, 2)], item) for n, item in enumerate(items)])
+        rule = Rule.of([(STRENGTHS[min(n, 3)], item) for n, item in enumerate(items)])
         return len(rule.quoted()) <= MAX_QUOTED and n_words(self._language.render(rule)) <= MAX_WORDS
 
     def with_strengths(self, items: Sequence[Item]) -> Rule:
@@ -275,20 +325,26 @@ class _Screen:
         self._keys = features.texts.keys
         self._whole_text = _Part(sample, residual, np.arange(sample.n), np.ones(sample.n))
         self._sums, self._weights = self._whole_text.by_key()
-        self._found: dict[Item, float] = {}
+        self.found: dict[Item, float] = {}
 
     def candidates(self) -> dict[Item, float]:
         """Items by the variance that each would explain, about."""
         whole = self._kinds_alone()
         if self._form != "words":
-            for name, gain in self._in_rows(self.features.stretches, self._over_text, self._whole_text, 8):
-                self._note(Item(Named(name)), gain)
+            for rows, names in (
+                (self.features.stretches, self._over_text),
+                (self.features.in_several, self.features.several),
+            ):
+                for name, gain in self._in_rows(rows, names, self._whole_text, 8):
+                    self._note(Item(Named(name)), gain)
+                    whole += [Named(name)] if len(whole) < _WHOLE_AT_ONCE + _STRETCHES else []
             contexts = self._contexts()
-            for kind in whole:
-                self._in_contexts(kind)
+            knowledge, texts = self.features.knowledge, self.features.texts
+            for at, kind in enumerate(whole):
+                self.conditions(Item(kind), knowledge.tokens(kind, texts), far=at < _FAR or at >= _WHOLE_AT_ONCE)
             for context in contexts:
                 self._in_context(context)
-        return self._found
+        return self.found
 
     def best_words(self, n: int) -> list[str]:
         """The words that explain most."""
@@ -299,8 +355,8 @@ class _Screen:
         return self.features.knowledge.over_text
 
     def _note(self, item: Item, gain: float) -> None:
-        if gain > self._found.get(item, 0.0):
-            self._found[item] = float(gain)
+        if gain > self.found.get(item, 0.0):
+            self.found[item] = float(gain)
 
     def _part(self, held: NDArray[np.floating] | NDArray[np.bool_]) -> _Part:
         tokens = np.flatnonzero(held)
@@ -393,57 +449,129 @@ class _Screen:
         gains = self.sample.gains(*part.by_row(rows))
         return [(names[at], gain) for at, gain in _best(gains, n)]
 
-    def _contexts(self) -> list[Context]:
+    def _contexts(self) -> list[Context | Again]:
         """Notes the best contexts for any word; the best of them."""
-        found: list[tuple[Context, float]] = []
-        part, befores = self._whole_text, self.features.befores
-        sums, weights = part.by_key_before(befores[:1])
-        found += [(Context("right after", kind), gain) for kind, gain in self._named(sums, weights, 12)]
-        found += [(Context("right after", kind), gain) for kind, gain in self._quoted(sums, weights, 6)]
-        sums, weights = part.by_key_before(befores)
-        found += [(Context("within four words after", kind), gain) for kind, gain in self._named(sums, weights, 6)]
-        found += [(Context("within four words after", kind), gain) for kind, gain in self._quoted(sums, weights, 3)]
-        for name, gain in self._in_rows(self.features.amid, self.features.topics, part, 6):
-            found.append((Context("in text about", Named(name)), gain))
-        for context, gain in found:
-            self._note(Item(AnyWord(), context=context), gain)
-        for name, gain in self._in_rows(self.features.stretches, self._over_text, part, 8):
-            found.append((Context("in", Named(name)), gain))
-        return [context for context, _ in sorted(found, key=lambda one: -one[1])[:12]]
+        part = self._whole_text
+        found: list[tuple[Context | Again, float]] = []
+        for context, inside, outside in self._places(part, 6):
+            found.append((context, inside))
+            if not (isinstance(context, Context) and context.relation == "in"):
+                self._note(Item(AnyWord(), context=context), inside)
+            self._note(Item(Everything(), unless=context), outside)
+        texts = self.features.texts
+        for kind in (AnyWord(), Named(LETTERS)) if self._form != "words" else ():
+            held = self.features.knowledge.tokens(kind, texts) * texts.is_first
+            for context, inside, _ in self._places(self._part(held), 4):
+                self._note(Item(kind, context=context, start=True), inside)
+        return [context for context, _ in sorted(found, key=lambda one: -one[1])[:14]]
 
-    def _in_contexts(self, kind: Kind) -> None:
-        """A kind of words in contexts, and outside of them."""
-        features, sample = self.features, self.sample
-        part = self._part(features.knowledge.by_key(kind, features.texts)[sample.key])
-        sums, weights = part.by_key_before(features.befores[:1])
-        for other, gain in [*self._named(sums, weights, 3), *self._quoted(sums, weights, 2)]:
-            self._note(Item(kind, context=Context("right after", other)), gain)
-        left = part.total()[:, None] - self._of_classes(sums), part.weight()[:, None] - self._of_classes(weights)
-        for at, gain in _best(sample.gains(*left)[: features.n_named], 2):
-            self._note(Item(kind, unless=Context("right after", features.kinds[at])), gain)
-        sums, weights = part.by_key_before(features.befores)
-        for other, gain in [*self._named(sums, weights, 2), *self._quoted(sums, weights, 1)]:
-            self._note(Item(kind, context=Context("within four words after", other)), gain)
-        for name, gain in self._in_rows(features.stretches, self._over_text, part, 2):
-            self._note(Item(kind, context=Context("in", Named(name))), gain)
-        for name, gain in self._in_rows(features.amid, features.topics, part, 2):
-            self._note(Item(kind, context=Context("in text about", Named(name))), gain)
-        again = features.texts.again[features.texts.word_of][part.tokens]
-        for held, item in ((again, Item(kind, context=Again())), (~again, Item(kind, unless=Again()))):
-            some = part.where(held)
-            gains = sample.gains(some.total()[:, None], some.weight()[:, None])
-            self._note(item, float(gains[0]))
-        if isinstance(kind, Named | Like):
-            for other, gain in self._named(*part.by_key(), 3):
-                if other != kind:
-                    self._note(Item(kind, context=Context("among", other)), gain)
+    def _places(self, part: _Part, n: int, far: bool = True) -> Iterator[tuple[Context | Again, float, float]]:
+        """The best contexts for some tokens, with what they explain inside of them and outside."""
+        features = self.features
+        few = max(n // 2, 1)
+        before, soon = part.by_key_before(features.befores[:1]), part.by_key_before(features.befores)
+        for relation, sums, most in (("right after", before, n), ("within four words after", soon, few)):
+            for kind, inside, outside in self._words_there(part, *sums, most, few, far):
+                yield Context(relation, kind), inside, outside  # type: ignore[arg-type]
+        for around in features.around if far else ():
+            for kind, inside, outside in self._words_there(part, *part.by_row(around.keys), few, few):
+                yield Context(around.relation, kind), inside, outside
+        for phrase, inside, outside in self._rows_there(
+            part, features.after_phrase, features.phrases, few if far else 0
+        ):
+            yield Context("right after", Quoted((phrase,))), inside, outside
+        for name, inside, outside in self._rows_there(part, features.stretches, self._over_text, n):
+            yield Context("in", Named(name)), inside, outside
+        for name, inside, outside in self._rows_there(part, features.amid, features.topics, few):
+            yield Context("in text about", Named(name)), inside, outside
+        for how in _REPEATS:
+            again = features.texts.again(how)[features.texts.word_of][part.tokens]
+            yield Again(how), part.where(again).gain(), part.where(~again).gain()
 
-    def _in_context(self, context: Context) -> None:
+    def _words_there(
+        self, part: _Part, sums: Sums, weights: Sums, n: int, few: int, far: bool = True
+    ) -> Iterator[tuple[Kind, float, float]]:
+        """Kinds of words that stand around some tokens: what those explain that have them there, and those without."""
+        gains = self.sample.gains
+        total, weight = part.total()[:, None], part.weight()[:, None]
+        of_classes = (
+            self._of_classes(sums)[:, : self.features.n_named],
+            self._of_classes(weights)[:, : self.features.n_named],
+        )
+        inside, outside = gains(*of_classes), gains(total - of_classes[0], np.maximum(weight - of_classes[1], 0))
+        yield from self._both_ways(inside, outside, lambda at: self.features.kinds[at], n)
+        if self._form != "classes":
+            joined = self._by_small(sums), self._by_small(weights)
+            inside = gains(*joined)
+            outside = gains(total - joined[0], np.maximum(weight - joined[1], 0)) if far else np.zeros_like(inside)
+            names = self.features.small_names
+            inside[0] = outside[0] = 0
+            yield from self._both_ways(inside, outside, lambda at: Quoted((names[at],)), few)
+
+    def _rows_there(
+        self, part: _Part, rows: sparse.csr_matrix, names: Sequence[str], n: int
+    ) -> Iterator[tuple[str, float, float]]:
+        if not n:
+            return
+        sums, weights = part.by_row(rows)
+        inside = self.sample.gains(sums, weights)
+        outside = self.sample.gains(part.total()[:, None] - sums, np.maximum(part.weight()[:, None] - weights, 0))
+        yield from self._both_ways(inside, outside, lambda at: names[at], n)
+
+    @staticmethod
+    def _both_ways(
+        inside: Vector, outside: Vector, named: Callable[[int], Named_], n: int
+    ) -> Iterator[tuple[Named_, float, float]]:
+        chosen = dict.fromkeys([*(at for at, _ in _best(inside, n)), *(at for at, _ in _best(outside, max(n // 2, 1)))])
+        for at in chosen:
+            yield named(at), float(inside[at]), float(outside[at])
+
+    def conditions(self, item: Item, column: NDArray[np.float32], n: int = 3, far: bool = True) -> None:
+        """Notes an item in contexts and outside of them, each where it has no such condition yet."""
+        part = self._part(column)
+        for context, inside, outside in self._places(part, n, far):
+            if item.context is None:
+                self._note(replace(item, context=context), inside)
+            if item.unless is None and context != item.context:
+                self._note(replace(item, unless=context), outside)
+        if isinstance(item.kind, Named | Like):
+            for other, inside, outside in self._words_there(part, *part.by_key(), n, 1):
+                if other != item.kind and item.context is None and isinstance(other, Named):
+                    self._note(replace(item, context=Context("among", other)), inside)
+                if other != item.kind and item.unless is None:
+                    self._note(replace(item, unless=Context("among", other)), outside)
+
+    def _by_small(self, sums: Sums) -> Sums:
+        """Sums over keys, those of a word however written together."""
+        small, n = self.features.small, len(self.features.small_names)
+        return np.array([np.bincount(small, weights=row, minlength=n) for row in sums], dtype=np.float64)
+
+    def _in_context(self, context: Context | Again) -> None:
         """Kinds of words in one context."""
         part = self._part(self.features.knowledge.where(context, self.features.texts))
         sums, weights = part.by_key()
         for kind, gain in [*self._classes(sums, weights, 4), *self._quoted(sums, weights, 2)]:
             self._note(Item(kind, context=context), gain)
+
+
+def _with_more_words(item: Item, found: dict[Item, float]) -> Iterator[Item]:
+    """The item with another word among those that its condition quotes, the best ones alone."""
+    context, unless = item.context, item.unless
+    options = sorted((one for one in found if one.kind == item.kind), key=lambda one: -found[one])
+    if isinstance(context, Context) and isinstance(context.kind, Quoted):
+        others = (one.context for one in options if one.unless == unless)
+        yield from (replace(item, context=both) for both in _joined(context, others))
+    if isinstance(unless, Context) and isinstance(unless.kind, Quoted):
+        others = (one.unless for one in options if one.context == context)
+        yield from (replace(item, unless=both) for both in _joined(unless, others))
+
+
+def _joined(context: Context, others: Iterable[Context | Again | None]) -> Iterator[Context]:
+    alike = (one for one in others if isinstance(one, Context) and one.relation == context.relation)
+    kinds = (one.kind for one in alike if isinstance(one.kind, Quoted) and one.kind != context.kind)
+    for kind in islice(kinds, _MORE):
+        if isinstance(context.kind, Quoted):
+            yield replace(context, kind=Quoted(tuple(sorted({*context.kind.words, *kind.words}))))
 
 
 class _Part:
@@ -453,6 +581,10 @@ class _Part:
         self.sample, self._residual, self.tokens, self._held = sample, residual, tokens, held
         self._weight = sample.weight[tokens] * held
         self._pull = self._weight * residual[tokens]
+
+    def gain(self) -> float:
+        """What all its tokens explain together."""
+        return float(self.sample.gains(self.total()[:, None], self.weight()[:, None])[0])
 
     def where(self, held: NDArray[np.bool_]) -> _Part:
         """Of its tokens some."""
@@ -478,9 +610,7 @@ class _Part:
 
     def by_row(self, rows: sparse.csr_matrix) -> tuple[Sums, Sums]:
         """The same by the rows of a matrix of tokens and rows."""
-        return (
-            self.sample.by_row(rows, self._pull, self.tokens), self.sample.by_row(rows, self._weight, self.tokens)
-        )  # fmt: skip
+        return self.sample.by_row(rows, (self._pull, self._weight), self.tokens)
 
 
 def _best(gains: Vector, n: int) -> list[tuple[int, float]]:

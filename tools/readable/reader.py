@@ -15,6 +15,7 @@ from tools.concepts.vectors import Vectors
 from tools.errors import BadInput
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.language import Language
+from tools.readable.places import PLACES
 from tools.readable.rule import Rule
 from tools.readable.texts import Shelf
 from tools.records.result import Unscored
@@ -35,7 +36,7 @@ class LexicalReader:
 
     def __init__(self, strings: Sequence[str], concepts: Concepts, vectors: Vectors | None = None) -> None:
         self.knowledge = Knowledge(concepts, vectors or Vectors.load())
-        self.language = Language(concepts, tuple(SPECIAL))
+        self.language = Language(concepts, (*SPECIAL, *PLACES))
         self.shelf = Shelf(strings, concepts)
 
     def understands(self, sentence: str) -> bool:

@@ -20,12 +20,14 @@ STRENGTHS: tuple[Strength, ...] = (10, 6, 3, 1)
 PLAIN: Strength = 6
 
 Relation = Literal[
-    "right after", "within four words after", "in the same sentence after", "in text about", "in", "among"
+    "right after", "within four words after", "in the same sentence after", "on the same line after", "in text about",
+    "in", "among"
 ]  # fmt: skip
 """How a context is found.
 
 right after: in the word before. within four words after: in one of the four words before. in the same sentence after:
-in a word before, with no end of a sentence between. in text about: at least twice in the 30 words before. in: the token
+in a word before, with no end of a sentence between. on the same line after: in a word before, with no end of a line
+between. in text about: at least twice in the 30 words before. in: the token
 stands inside it. among: the word itself is of that kind too.
 """
 
@@ -36,6 +38,11 @@ MAX_SEEDS = 3
 @dataclass(frozen=True)
 class AnyWord:
     """Every word, where only the context matters."""
+
+
+@dataclass(frozen=True)
+class Everything:
+    """Every token, spaces and line ends too."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Spelt:
     letters: str
 
 
-Kind = AnyWord | Named | Quoted | Like | Spelt
+Kind = AnyWord | Everything | Named | Quoted | Like | Spelt
 
 
 _LAST: dict[type, int] = {Quoted: 1, Spelt: 2, Like: 3}
@@ -82,9 +89,16 @@ class Context:
     kind: Kind
 
 
+Repeat = Literal["", "on the same line", "for the second time", "after the same two words"]
+"""Which words that stood before are meant: all; those on this line; those that stand for the third time in all; those
+that come after the same two words as before."""
+
+
 @dataclass(frozen=True)
 class Again:
     """The word stood in the text before."""
+
+    how: Repeat = ""
 
 
 @dataclass(frozen=True)
@@ -93,15 +107,19 @@ class Item:
 
     Attributes:
         kind: of words.
-        end: whether only the last token of a word that is cut into several is meant.
+        end: whether only the token is meant with which such a word is complete, even if a longer word then goes on.
         context: where it must stand.
         unless: where it must not stand.
+        longer: whether it holds the more the longer the word, number or space has become.
+        start: whether only the first token of a word is meant.
     """
 
     kind: Kind
     end: bool = False
     context: Context | Again | None = None
     unless: Context | Again | None = None
+    longer: bool = False
+    start: bool = False
 
     @property
     def is_bare(self) -> bool:

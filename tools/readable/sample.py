@@ -7,6 +7,8 @@ earns what all its words say together.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -73,11 +75,14 @@ class Sample:
         summed = np.bincount(at, weights=values, minlength=N_FOLDS * self.n_keys)
         return np.asarray(summed.reshape(N_FOLDS, -1), dtype=np.float64)
 
-    def by_row(self, rows: sparse.csr_matrix, values: Vector, tokens: Tokens) -> Sums:
-        """Sums over each fold and where rows hold, [N_FOLDS, n_rows], of a matrix of tokens and rows."""
-        folds = np.zeros((len(tokens), N_FOLDS))
-        folds[np.arange(len(tokens)), self.fold[tokens]] = values
-        return np.asarray(rows[tokens].T @ folds).T
+    def by_row(self, rows: sparse.csr_matrix, both: tuple[Vector, Vector], tokens: Tokens) -> tuple[Sums, Sums]:
+        """Sums of two values over each fold and where rows hold, [N_FOLDS, n_rows], of a matrix of tokens and rows."""
+        folds = np.zeros((len(tokens), 2 * N_FOLDS))
+        for at, values in enumerate(both):
+            folds[np.arange(len(tokens)), self.fold[tokens] + at * N_FOLDS] = values
+        some = rows if len(tokens) == self.n else rows[tokens]
+        summed = np.asarray(some.T @ folds).T
+        return summed[:N_FOLDS], summed[N_FOLDS:]
 
     def gains(self, sums: Sums, weights: Sums) -> Vector:
         """What single columns explain, out of fold: of sums of weighted residual and of weight, [N_FOLDS, n] each."""
@@ -144,6 +149,14 @@ class Gram:
             for j in range(1, i + 1):
                 products[:, i, j] = products[:, j, i] = self._product(name, names[j - 1])
         return products, targets
+
+    def are_alike(self, names: tuple[int, ...], least: float) -> bool:
+        """Whether two of the columns have a cosine of at least `least`, or one is empty."""
+        sizes = {name: float(self._product(name, name).sum()) for name in names}
+        return min(sizes.values(), default=1.0) <= 0 or any(
+            float(self._product(one, other).sum()) > least * np.sqrt(sizes[one] * sizes[other])
+            for one, other in itertools.combinations(names, 2)
+        )
 
     def explained(self, names: tuple[int, ...]) -> float:
         """Share of the variance that columns explain together, each fold by strengths fitted on the others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.concepts.concepts import Concepts
-from tools.concepts.words import TokenText
+from tools.concepts.words import TokenText, Word
+from tools.readable.rule import Repeat
 
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
@@ -29,7 +30,33 @@ class Phrase(NamedTuple):
     key: str
 
 
-class WordTexts:
+class Keys:
+    """Distinct words, the first of which is the empty one.
+
+    Args:
+        keys: the words.
+    """
+
+    def __init__(self, keys: list[str]) -> None:
+        self.keys = keys
+
+    def written_as(self, word: str) -> list[int]:
+        """The keys that a quoted word means: in small letters it holds however written, else so or all in capitals."""
+        forms = self._by_lower.get(word.lower(), [])
+        if word.islower():
+            return forms
+        return [at for at in forms if self.keys[at] in (word, word.upper())]
+
+    @cached_property
+    def _by_lower(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for at, key in enumerate(self.keys):
+            if key:
+                found.setdefault(key.lower(), []).append(at)
+        return found
+
+
+class WordTexts(Keys):
     """Some texts as words. A token that belongs to no word, such as a line end, stands for a word without letters.
 
     Words are numbered through all texts, `n_words` in all, and so are tokens, `n_tokens`, padding left out.
@@ -46,6 +73,7 @@ class WordTexts:
         previous: the word before it in its text, left of line ends and the like; -1 for the first.
         word_of: the word of each token. Of a token that holds several words, the last one.
         is_last: whether a token is the last of its word.
+        is_first: whether it is the first.
         phrases: of several words that classes know.
     """
 
@@ -53,13 +81,14 @@ class WordTexts:
         self.mask = tokens >= 0
         self.shape = tokens.shape
         self.texts = [TokenText([strings[i] for i in row[row >= 0]]) for row in tokens]
-        self.keys: list[str] = [""]
         number = {"": 0}
         key: list[int] = []
         text_of: list[int] = []
         previous: list[int] = []
         word_of: list[int] = []
         self.phrases: list[Phrase] = []
+        self._begun: list[tuple[int, str]] = []
+        n_before = 0
         for at, text in enumerate(self.texts):
             words = text.words()
             last, here = -1, [-1] * text.n_tokens
@@ -87,16 +116,19 @@ class WordTexts:
                         here[inside] = last
                     begun += 1
             word_of += here
+            self._begun += [(n_before + at, begun) for at, begun in _unfinished(text, words)]
+            n_before += text.n_tokens
             for n in range(len(words)):
                 for phrase, end in concepts.phrase_at(words, n, text.text):
                     self.phrases.append(Phrase(numbers[n], numbers[words.index(end, n)], phrase))
-        self.keys = list(number)
+        super().__init__(list(number))
         self.key = np.array(key, dtype=np.int64)
         self.text_of = np.array(text_of, dtype=np.int64)
         self.previous = np.array(previous, dtype=np.int64)
         self.word_of = np.array(word_of, dtype=np.int64)
         following = np.append(self.word_of[1:], -1)
         self.is_last = self.word_of != following
+        self.is_first = np.append(True, self.is_last[:-1])
 
     @property
     def n_words(self) -> int:
@@ -108,20 +140,26 @@ class WordTexts:
         """Tokens of all texts."""
         return len(self.word_of)
 
-    def written_as(self, word: str) -> list[int]:
-        """The keys that a quoted word means: in small letters it holds however written, else so or all in capitals."""
-        forms = self._by_lower.get(word.lower(), [])
-        if word.islower():
-            return forms
-        return [at for at in forms if self.keys[at] in (word, word.upper())]
+    @cached_property
+    def unfinished(self) -> tuple[Keys, Integers, Integers]:
+        """Words as far as they have come at tokens after which they go on: the words, which it is, and the tokens."""
+        number = {"": 0}
+        key = [number.setdefault(begun, len(number)) for _, begun in self._begun]
+        return (
+            Keys(list(number)),
+            np.array(key, dtype=np.int64),
+            np.array([at for at, _ in self._begun], dtype=np.int64),
+        )
 
     @cached_property
-    def _by_lower(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for at, key in enumerate(self.keys):
-            if key:
-                found.setdefault(key.lower(), []).append(at)
-        return found
+    def length(self) -> Integers:
+        """Characters of its word, or of the space that it stands in, up to each token's end, [n_tokens]."""
+        lengths = np.array([len(key) for key in self.keys], dtype=np.int64)
+        out: Integers = lengths[self.key[self.word_of]]
+        for at, begun in self._begun:
+            out[at] = len(begun)
+        blank = np.concatenate([_blanks(text) for text in self.texts]) if self.texts else out
+        return np.where(self.is_word, out, blank)
 
     def shown(self, by_token: NDArray[np.floating]) -> NDArray[np.float32]:
         """What holds for each token, as [n, pos] with 0 past the end."""
@@ -160,18 +198,31 @@ class WordTexts:
         return np.asarray(before - before[starts])
 
     @cached_property
-    def _sentence(self) -> Integers:
+    def sentence(self) -> Integers:
         """The number of the sentence that each word stands in."""
-        ends = np.isin(self.key, [n for n, key in enumerate(self.keys) if key in SENTENCE_ENDS])
-        firsts = np.append(True, self.text_of[1:] != self.text_of[:-1])
-        begins = firsts | np.append(False, ends[:-1])
-        return np.cumsum(begins)
+        return self._numbered(np.isin(self.key, [n for n, key in enumerate(self.keys) if key in SENTENCE_ENDS]))
 
-    def later_in_sentence(self, words: Booleans) -> Booleans:
-        """The words that have one of `words` before them in their sentence."""
-        sentence = self._sentence
+    @cached_property
+    def line(self) -> Integers:
+        """The number of the line that each word stands in; a line's end belongs to the line."""
+        ends = [text.on([(at, at + 1) for at, char in enumerate(text.text) if char == "\n"], only_last=False)
+                for text in self.texts]  # fmt: skip
+        marked = np.concatenate(ends) if ends else np.zeros(0, dtype=bool)
+        out = np.zeros(self.n_words, dtype=bool)
+        # A token that holds a line's end and a word after it begins the line; one without a word ends it.
+        out[self.word_of[marked & ~self.is_word]] = True
+        starts = np.zeros(self.n_words, dtype=bool)
+        starts[self.word_of[marked & self.is_word]] = True
+        return np.asarray(self._numbered(out) + np.cumsum(starts))
+
+    def _numbered(self, ends: Booleans) -> Integers:
+        firsts = np.append(True, self.text_of[1:] != self.text_of[:-1])
+        return np.cumsum(firsts | np.append(False, ends[:-1]))
+
+    def later_in(self, stretch: Integers, words: Booleans) -> Booleans:
+        """The words that have one of `words` before them in their stretch, such as `sentence` or `line`."""
         met = np.cumsum(words)
-        firsts = np.append(True, sentence[1:] != sentence[:-1])
+        firsts = np.append(True, stretch[1:] != stretch[:-1])
         start = np.maximum.accumulate(np.where(firsts, np.arange(self.n_words), 0))
         before: Integers = met - words
         return np.asarray(before - before[start] > 0)
@@ -185,21 +236,67 @@ class WordTexts:
         begin = np.maximum(at - self.rank, at - window)
         return np.asarray(met[at] - met[begin] >= least)
 
-    @cached_property
-    def again(self) -> Booleans:
+    def again(self, how: Repeat = "") -> Booleans:
         """The words that stood in their text before, however written."""
+        if how not in self._again:
+            where = self.line if how == "on the same line" else self.text_of
+            if how == "after the same two words":
+                one = self.previous
+                two = np.where(one >= 0, self.previous[np.maximum(one, 0)], -1)
+                good, before = two >= 0, self._same + 1
+                run = (before[np.maximum(two, 0)] * len(before) + before[np.maximum(one, 0)]) * len(before) + before
+                met = _times_before(where, np.where(good, np.unique(run, return_inverse=True)[1], -1))
+                met[~good] = 0
+            else:
+                met = _times_before(where, self._same)
+            found = met == 2 if how == "for the second time" else met > 0
+            self._again[how] = found & (self.key > 0)
+        return self._again[how]
+
+    @cached_property
+    def _again(self) -> dict[Repeat, Booleans]:
+        return {}
+
+    @cached_property
+    def _same(self) -> Integers:
+        """A number for each word, the same where it is however written."""
         lower: dict[str, int] = {}
-        same = np.array([lower.setdefault(key.lower(), len(lower)) for key in self.keys], dtype=np.int64)
-        pair = self.text_of * len(lower) + same[self.key]
-        _, first = np.unique(pair, return_index=True)
-        out = np.ones(self.n_words, dtype=bool)
-        out[first] = False
-        return out & (self.key > 0)
+        return np.array([lower.setdefault(key.lower(), len(lower)) for key in self.keys], dtype=np.int64)[self.key]
 
     @property
     def is_word(self) -> Booleans:
         """Whether a token stands in a word, [n_tokens]."""
         return np.asarray(self.key[self.word_of] > 0)
+
+
+def _unfinished(text: TokenText, words: Sequence[Word]) -> Iterator[tuple[int, str]]:
+    """Tokens after which a word of letters or digits goes on, and what has come of it."""
+    ends = text.ends()
+    for word in words:
+        for token in range(word.first, word.last):
+            if begun := word.text[: ends[token] - word.start]:
+                yield token, begun.replace("’", "'")
+
+
+def _blanks(text: TokenText) -> Integers:
+    """How much white space stands before the end of each token since the last visible character or line's end."""
+    out = []
+    for end in text.ends():
+        before = text.text[:end]
+        out.append(end - max(len(before.rstrip(" \t")), 0))
+    return np.array(out, dtype=np.int64)
+
+
+def _times_before(where: Integers, what: Integers) -> Integers:
+    """How often each thing stood before in the same place, [n]."""
+    pair = np.unique(where * (int(what.max(initial=0)) + 2) + what + 1, return_inverse=True)[1].reshape(-1)
+    order = np.argsort(pair, kind="stable")
+    ordered = pair[order]
+    first = np.append(True, ordered[1:] != ordered[:-1])
+    place = np.arange(len(pair))
+    out = np.zeros(len(pair), dtype=np.int64)
+    out[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    return out
 
 
 class Shelf:

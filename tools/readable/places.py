@@ -1,0 +1,56 @@
+"""Where a token may stand in a text beside what `tools.concepts` knows: by its line, its brackets and its beginning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from tools.concepts.contexts import Span
+from tools.concepts.words import TokenText
+
+DEEP = 12
+"""Spaces from which on a line is deeply indented."""
+
+FIRST = 4
+"""Tokens that are the first ones of a text."""
+
+_DEEP_LINE = re.compile(rf"(?<=\n)[ \t]{{{DEEP},}}(?=\S)[^\n]*")
+
+
+def _deep_lines(text: TokenText) -> list[Span]:
+    return [match.span() for match in _DEEP_LINE.finditer(text.text)]
+
+
+def _nested(text: TokenText) -> list[Span]:
+    """Within a second pair of parentheses, strings and comments read like all else, up to what closes it."""
+    found: list[Span] = []
+    opened: list[int] = []
+    for at, char in enumerate(text.text):
+        if char == "(":
+            opened.append(at)
+        elif char == ")" and opened:
+            begun = opened.pop()
+            if len(opened) == 1:
+                found.append((begun + 1, at))
+    if len(opened) > 1:
+        found.append((opened[1] + 1, len(text.text)))
+    return [(start, end) for start, end in found if end > start]
+
+
+def _first_tokens(text: TokenText) -> list[Span]:
+    ends = text.ends()[:FIRST]
+    return [(0, ends[-1])] if ends and ends[-1] else []
+
+
+def _each(text: TokenText, char: str) -> list[Span]:
+    return [(at, at + 1) for at, one in enumerate(text.text) if one == char]
+
+
+PLACES: dict[str, Callable[[TokenText], list[Span]]] = {
+    "deeply indented lines": _deep_lines,
+    "nested parentheses": _nested,
+    "opening parentheses": lambda text: _each(text, "("),
+    "closing parentheses": lambda text: _each(text, ")"),
+    "the first four tokens": _first_tokens,
+}
+"""Stretches of a text by what they are called."""
