@@ -11,7 +11,7 @@ from tools.concepts.concepts import Concept
 from tools.making.examples import WORDS
 from tools.making.speech import speeches
 from tools.readable.knowledge import SPECIAL, Knowledge, is_over_text
-from tools.readable.rule import AnyWord, Kind, Like, Named, Quoted, Spelt
+from tools.readable.rule import AnyWord, Everything, Kind, Like, Named, Quoted, Spelt
 
 _MOST = 60
 """Words of a kind that are used: the most frequent."""
@@ -55,7 +55,7 @@ class Words:
     def _of(self, kind: Kind) -> tuple[str, ...]:
         """Words of a kind; none where no single word is."""
         match kind:
-            case AnyWord():
+            case AnyWord() | Everything():
                 return self._plain
             case Quoted(words):
                 return words
@@ -86,7 +86,7 @@ class Words:
     def _strangers(self, kind: Kind) -> tuple[str, ...]:
         """Words that somebody may take for ones of a kind: of its sister classes, or as frequent and not like them."""
         match kind:
-            case AnyWord():
+            case AnyWord() | Everything():
                 return ()
             case Quoted(words):
                 return tuple(dict.fromkeys(other for word in words for other in self._beside(word, words)))
