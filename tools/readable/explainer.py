@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tools.concepts import concepts as classes
 from tools.concepts import vectors
@@ -30,6 +31,8 @@ NAME = "rules"
 _KEPT = 2
 _REVISED = 4
 _STEPS = 3
+_MOST_EXCERPTS = 1_000
+"""A rule is learnt from so many: more would take longer, and change little of a few words."""
 
 
 class ReadableExplainer:
@@ -123,7 +126,7 @@ class ReadableExplainer:
         sample = Sample(
             texts,
             explore.values[excerpts.mask],
-            np.repeat(explore_weights(explore, size), excerpts.lengths),
+            np.repeat(_weights(explore, size, rng), excerpts.lengths),
             np.repeat(excerpts.documents, excerpts.lengths),
             rng,
         )
@@ -147,3 +150,19 @@ class ReadableExplainer:
                 parents = known.parents if parent is None else (*known.parents, parent)
                 found[sentence] = replace(known, parents=parents)
         return list(found.values())
+
+
+def _weights(explore: ExploreReadings, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A weight for each excerpt, such that they stand for the strata; 0 for those that are left out of much text."""
+    weights = explore_weights(explore, size)
+    if len(weights) <= _MOST_EXCERPTS:
+        return weights
+    maxima = np.where(explore.excerpts.mask, explore.values, -np.inf).max(axis=1, initial=-np.inf)
+    order = np.argsort(-maxima, kind="stable")
+    top, rest = order[:size], order[size:]
+    n_top = min(size, _MOST_EXCERPTS // 3)
+    kept = np.zeros(len(weights))
+    for some, n in ((top, n_top), (rest, _MOST_EXCERPTS - n_top)):
+        drawn = rng.choice(some, n, replace=False)
+        kept[drawn] = float(weights[some].sum()) / n
+    return kept

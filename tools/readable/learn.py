@@ -206,7 +206,7 @@ class Learner:
 
     def levels(self, rule: Rule) -> NDArray[np.float64]:
         """What a rule predicts on the text, [n_tokens] in 0..10."""
-        out = np.zeros(self.sample.n)
+        out = np.zeros(len(self.sample.weight))
         for strength, item in rule.items:
             np.maximum(out, strength * self.column(item), out=out)
         return out
@@ -218,7 +218,7 @@ class Learner:
     def words_that_fire(self, item: Item) -> list[str]:
         """Words on which the item holds, those that say most of the neuron first, in small letters."""
         held = self.column(item)
-        where = np.flatnonzero(held)
+        where = self.sample.holding(held)
         small = self.features.small[self.sample.key[where]]
         pull = np.bincount(small, self.sample.weight[where] * self.sample.target[where])
         weight = np.bincount(small, self.sample.weight[where])
@@ -291,7 +291,7 @@ class Learner:
     def with_strengths(self, items: Sequence[Item]) -> Rule:
         """The rule with the strengths that correlate best, found one after the other."""
         whole = np.array([self.column(item) for item in items])
-        somewhere = np.flatnonzero(whole.any(axis=0))
+        somewhere = self.sample.holding(np.asarray(whole.any(axis=0)))
         columns, weight = whole[:, somewhere].astype(np.float64), self.sample.weight[somewhere]
         pull = weight * self.sample.target[somewhere]
         strengths: list[int] = [10] * len(items)
@@ -323,7 +323,7 @@ class _Screen:
         self.sample, self.features, self._form = sample, features, form
         self._residual = residual
         self._keys = features.texts.keys
-        self._whole_text = _Part(sample, residual, np.arange(sample.n), np.ones(sample.n))
+        self._whole_text = _Part(sample, residual, sample.counted, np.ones(sample.n))
         self._sums, self._weights = self._whole_text.by_key()
         self.found: dict[Item, float] = {}
 
@@ -359,7 +359,7 @@ class _Screen:
             self.found[item] = float(gain)
 
     def _part(self, held: NDArray[np.floating] | NDArray[np.bool_]) -> _Part:
-        tokens = np.flatnonzero(held)
+        tokens = self.sample.holding(held)
         return _Part(self.sample, self._residual, tokens, held[tokens].astype(np.float64))
 
     def _classes(self, sums: Sums, weights: Sums, n: int) -> list[tuple[Kind, float]]:

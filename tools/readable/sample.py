@@ -32,7 +32,7 @@ class Sample:
     Args:
         texts: cut into words.
         values: raw activations, [n_tokens].
-        weights: of the tokens, [n_tokens].
+        weights: of the tokens, [n_tokens]; those without weight are left out.
         documents: the document of each token, [n_tokens].
         rng: deals documents out to folds.
     """
@@ -42,7 +42,8 @@ class Sample:
         documents: NDArray[np.int32], rng: np.random.Generator,
     ) -> None:  # fmt: skip
         self.texts = texts
-        self.n = texts.n_tokens
+        self.counted: Tokens = np.flatnonzero(weights > 0)
+        self.n = len(self.counted)
         self.weight = weights.astype(np.float64) / float(weights.sum())
         self.values: Vector = values.astype(np.float64)
         centred = values.astype(np.float64) - float(self.weight @ values)
@@ -58,6 +59,10 @@ class Sample:
         """Sums of values over each fold, [N_FOLDS]; of some tokens alone where they are named."""
         fold = self.fold if tokens is None else self.fold[tokens]
         return np.bincount(fold, weights=values, minlength=N_FOLDS).astype(np.float64)
+
+    def holding(self, column: NDArray[np.floating] | NDArray[np.bool_]) -> Tokens:
+        """The tokens that count and on which a column is not 0."""
+        return np.asarray(self.counted[column[self.counted] != 0])
 
     def by_key(self, values: Vector, tokens: Tokens) -> Sums:
         """Sums of the values of some tokens over each fold and key, [N_FOLDS, n_keys]."""
@@ -115,7 +120,7 @@ class Gram:
         if name in self._known:
             return
         sample = self._sample
-        where = np.flatnonzero(column)
+        where = sample.holding(column)
         values = column[where].astype(np.float64)
         weighted = values * sample.weight[where]
         self._known[name] = where, values
@@ -134,7 +139,7 @@ class Gram:
             while len(self._whole) > _DENSE:
                 self._whole.pop(next(iter(self._whole)))
             where, values = self._known[name]
-            self._whole[name] = np.zeros(self._sample.n)
+            self._whole[name] = np.zeros(len(self._sample.weight))
             self._whole[name][where] = values
         return self._whole[name]
 
