@@ -84,7 +84,7 @@ def test_a_word_is_found_in_its_context(world) -> None:
         return float(text[at] == "zorb" and at > 0 and text[at - 1] in ("must", "can", "should", "may", "would"))
 
     sentence = learnt(world, texts, value)
-    assert world.fires(sentence, "must zorb near zorb could zorb") == [["zorb", "zorb"]]
+    assert world.fires(sentence, "must zorb near zorb could zorb") == [["zorb", "zorb"]], sentence
 
 
 def test_a_word_of_one_document_earns_nothing(world) -> None:

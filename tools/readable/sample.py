@@ -19,6 +19,9 @@ N_FOLDS = 5
 SHRINKAGE = 20.0
 """A strength is fitted as if so many tokens more had been as all tokens are."""
 
+RIDGE = 5.0
+"""The same for items that are fitted together: less, or two that say nearly the same would seem worth more than one."""
+
 _DENSE = 64
 
 Vector = NDArray[np.float64]
@@ -166,7 +169,7 @@ class Gram:
     def explained(self, names: tuple[int, ...]) -> float:
         """Share of the variance that columns explain together, each fold by strengths fitted on the others."""
         products, targets = self._system(names)
-        ridge = np.eye(len(names) + 1) * (SHRINKAGE / self._sample.n)
+        ridge = np.eye(len(names) + 1) * (RIDGE / self._sample.n)
         ridge[0, 0] = 1e-9
         others = products.sum(0) - products + ridge
         strengths = np.linalg.solve(others, (targets.sum(0) - targets)[..., None])[..., 0]
@@ -178,7 +181,7 @@ class Gram:
         if not names:
             return self._sample.target
         products, targets = self._system(names)
-        ridge = np.eye(len(names) + 1) * (SHRINKAGE / self._sample.n)
+        ridge = np.eye(len(names) + 1) * (RIDGE / self._sample.n)
         ridge[0, 0] = 1e-9
         strengths = np.linalg.solve(products.sum(0) + ridge, targets.sum(0))
         out: Vector = self._sample.target - strengths[0]
