@@ -53,7 +53,9 @@ MIN_MEMBERS = 3
 """Distinct words that a class must have in the text; with fewer it says no more than they do."""
 
 _EXACT = 40
-_WHOLE_AT_ONCE = 14
+_WHOLE_AT_ONCE, _WHOLE_LATER = 14, 6
+"""How many kinds of words, and contexts, are tried with each other: fewer once the first items stand."""
+
 _STRETCHES = 3
 _FAR = 4
 """Of so many of the best kinds far contexts are screened as well: all others wait for the end of the search."""
@@ -250,7 +252,7 @@ class Learner:
     def _trials(self, items: list[Item], form: Form) -> list[list[Item]]:
         """Rules that differ from this one by an item, a word or a condition, those that keep the contract."""
         residual = self._gram.residual(tuple(self._number(item) for item in items))
-        found = _Screen(self.sample, self.features, residual, form)
+        found = _Screen(self.sample, self.features, residual, form, _WHOLE_AT_ONCE if len(items) < 2 else _WHOLE_LATER)
         candidates = {
             item: gain - self._price_of(item) for item, gain in found.candidates().items() if item not in items
         }
@@ -319,12 +321,15 @@ class Learner:
 class _Screen:
     """Gains of all items alone on a residual, from sums over words."""
 
-    def __init__(self, sample: Sample, features: Features, residual: Vector, form: Form) -> None:
+    def __init__(
+        self, sample: Sample, features: Features, residual: Vector, form: Form, n_whole: int = _WHOLE_AT_ONCE
+    ) -> None:
         self.sample, self.features, self._form = sample, features, form
         self._residual = residual
         self._keys = features.texts.keys
         self._whole_text = _Part(sample, residual, sample.counted, np.ones(sample.n))
         self._sums, self._weights = self._whole_text.by_key()
+        self._n_whole = n_whole
         self.found: dict[Item, float] = {}
 
     def candidates(self) -> dict[Item, float]:
@@ -337,11 +342,11 @@ class _Screen:
             ):
                 for name, gain in self._in_rows(rows, names, self._whole_text, 8):
                     self._note(Item(Named(name)), gain)
-                    whole += [Named(name)] if len(whole) < _WHOLE_AT_ONCE + _STRETCHES else []
+                    whole += [Named(name)] if len(whole) < self._n_whole + _STRETCHES else []
             contexts = self._contexts()
             knowledge, texts = self.features.knowledge, self.features.texts
             for at, kind in enumerate(whole):
-                self.conditions(Item(kind), knowledge.tokens(kind, texts), far=at < _FAR or at >= _WHOLE_AT_ONCE)
+                self.conditions(Item(kind), knowledge.tokens(kind, texts), far=at < _FAR or at >= self._n_whole)
             for context in contexts:
                 self._in_context(context)
         return self.found
@@ -405,7 +410,7 @@ class _Screen:
         for kind, gain in found:
             self._note(Item(kind), gain)
         found.sort(key=lambda one: -one[1])
-        return [kind for kind, _ in found[:_WHOLE_AT_ONCE]]
+        return [kind for kind, _ in found[: self._n_whole]]
 
     def _like(self) -> list[tuple[Kind, float]]:
         """Words like some seeds: grown from the words that pull most, as long as they belong together."""
@@ -463,7 +468,7 @@ class _Screen:
             held = self.features.knowledge.tokens(kind, texts) * texts.is_first
             for context, inside, _ in self._places(self._part(held), 4):
                 self._note(Item(kind, context=context, start=True), inside)
-        return [context for context, _ in sorted(found, key=lambda one: -one[1])[:14]]
+        return [context for context, _ in sorted(found, key=lambda one: -one[1])[: self._n_whole]]
 
     def _places(self, part: _Part, n: int, far: bool = True) -> Iterator[tuple[Context | Again, float, float]]:
         """The best contexts for some tokens, with what they explain inside of them and outside."""
