@@ -144,8 +144,8 @@ def test_a_class_of_ones_own_is_read_too(tmp_path) -> None:
 
 REFUSED = {
     "It likes verbs.": "expected 'Fires' and found 'It'",
-    "": "expected 'Fires' and found 'the end'",
-    "Fires.": "expected 'on' and found 'the end'",
+    "": "expected 'Fires' and found the end;",
+    "Fires.": "expected 'on' and found the end;",
     "Fires modals.": "expected 'on' and found 'modals'",
     "Fires on.": "expected words in double quotes, 'words like', or the name of a class",
     "Fires on flumps.": "and found 'flumps'",

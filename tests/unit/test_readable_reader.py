@@ -57,14 +57,15 @@ def test_phrases_of_classes_are_found_with_their_first_and_last_word(world) -> N
 def test_again_whatever_the_capitals(world) -> None:
     texts = world.texts("The cat saw the dog. the", "the cat")
     words = [texts.keys[key] for key in texts.key]
-    assert [word for word, again in zip(words, texts.again, strict=True) if again] == ["the", "the"]
-    assert not texts.again[texts.text_of == 1].any()
+    again = texts.again()
+    assert [word for word, stood in zip(words, again, strict=True) if stood] == ["the", "the"]
+    assert not again[texts.text_of == 1].any()
 
 
 def test_in_the_same_sentence_ends_where_the_sentence_ends(world) -> None:
     texts = world.texts("a cat ran home . it slept", "b c")
     words = [texts.keys[key] for key in texts.key]
-    later = texts.later_in_sentence(np.array([word == "cat" for word in words]))
+    later = texts.later_in(texts.sentence, np.array([word == "cat" for word in words]))
     assert [word for word, holds in zip(words, later, strict=True) if holds] == ["ran", "home", "."]
 
 

@@ -69,12 +69,12 @@ def refusal(do, *args) -> str:
 
 
 def test_what_ships() -> None:
-    assert set(shipped_suites()) >= {"planted", "planted-noisy", "nothing", "mini-40", "mini-120", "puzzles"}
+    assert set(shipped_suites()) >= {"planted", "planted-noisy", "nothing", "mini-40", "mini-120", "puzzles", "smollm2-60"}
     for name in shipped_suites():
         suite = load_suite(name)
-        assert (suite.name, suite.model) == (name, "mini")
+        assert (suite.name, suite.model) == (name, "smollm2" if name.startswith("smollm2") else "mini")
         assert suite.about
-        assert suite.ceiling == suite.has_real == name.startswith("mini")
+        assert suite.ceiling == suite.has_real == name.startswith(("mini", "smollm2"))
 
 
 def test_defaults_and_paths_from_the_suites_folder(written, tmp_path) -> None:
