@@ -7,6 +7,7 @@ from tools.readable.contract import MAX_LABEL_WORDS
 from tools.readable.knowledge import SPECIAL
 from tools.readable.label import label_of
 from tools.readable.language import Language
+from tools.readable.places import PLACES
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ from tools.readable.language import Language
     ],
 )
 def test_of_free_text_it_is_what_stands_before_any_context(sentence, label) -> None:
-    language = Language(concepts(), tuple(SPECIAL))
+    language = Language(concepts(), (*SPECIAL, *PLACES))
     assert label_of(sentence) == label_of(sentence, language) == label
     assert 1 <= len(label.split()) <= MAX_LABEL_WORDS
 
@@ -50,6 +51,11 @@ def test_of_free_text_it_is_what_stands_before_any_context(sentence, label) -> N
         ("Fires on months but not within four words after modals.", "months"),
         ("Fires on months in the same sentence after modals.", "months"),
         ("Fires on the end of months.", "the end of months"),
+        ("Fires on the beginning of months.", "the beginning of months"),
+        ("Fires on numbers, the longer the more.", "numbers, the longer the more"),
+        ("Fires on plural nouns, the longer the more.", "plural nouns, the longer the more"),
+        ("Fires on past tense verbs, the longer the more.", "past tense verbs"),
+        ("Fires on opening parentheses.", "opening parentheses"),
         ('Fires on "not" right after modals.', "the word “not” right after modals"),
         ('Fires on "not" right after forms of be.', "the word “not”"),
         ('Fires on "of the".', "the phrase “of the”"),
@@ -64,7 +70,7 @@ def test_of_free_text_it_is_what_stands_before_any_context(sentence, label) -> N
     ],
 )
 def test_of_a_rule_it_is_the_strongest_kind_of_words(sentence, label) -> None:
-    language = Language(concepts(), tuple(SPECIAL))
+    language = Language(concepts(), (*SPECIAL, *PLACES))
     language.parse(sentence)
     assert label_of(sentence, language) == label
     assert 1 <= len(label.split()) <= MAX_LABEL_WORDS

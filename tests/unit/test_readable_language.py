@@ -13,6 +13,7 @@ from tools.readable.contract import MAX_LABEL_WORDS, MAX_QUOTED, MAX_WORDS, n_wo
 from tools.readable.knowledge import SPECIAL
 from tools.readable.label import label_of
 from tools.readable.language import Language, said
+from tools.readable.places import PLACES
 from tools.readable.rule import (
     STRENGTHS,
     Again,
@@ -27,8 +28,8 @@ from tools.readable.rule import (
     Spelt,
 )
 
-LANGUAGE = Language(concepts(), tuple(SPECIAL))
-NAMES = [*SPECIAL, *concepts().names()]
+LANGUAGE = Language(concepts(), (*SPECIAL, *PLACES))
+NAMES = [*SPECIAL, *PLACES, *concepts().names()]
 
 
 def test_a_sentence_within_the_contract() -> None:
@@ -135,7 +136,7 @@ def test_every_class_is_read_as_it_is_written() -> None:
 def test_a_class_of_ones_own_is_read_too(tmp_path) -> None:
     own = tmp_path / "own.toml"
     own.write_text('[[concept]]\nname = "chess pieces"\nwords = ["pawn", "rook"]\n')
-    language = Language(Concepts.load(own), tuple(SPECIAL))
+    language = Language(Concepts.load(own), (*SPECIAL, *PLACES))
     sentence = "Fires on words for chess pieces."
     assert language.render(language.parse(sentence)) == sentence
     with pytest.raises(BadInput, match="found 'for'"):

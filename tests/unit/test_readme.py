@@ -14,7 +14,9 @@ from tools.errors import AgentError, BadInput
 from tools.readable import contract
 from tools.readable.knowledge import SPECIAL
 from tools.readable.language import Language
+from tools.readable.places import PLACES
 from tools.readable.rule import Relation as Place
+from tools.readable.rule import Repeat
 from tools.rules.clauses import Measure, Relation
 from tools.rules.language import parse, render
 from tools.rules.vocabulary import SPELLING, WORD_SPELLING
@@ -37,7 +39,7 @@ TABLES = re.findall(r"^\| to say \| write \|\n\|---\|---\|\n((?:\|.*\n)+)", READ
 
 @pytest.fixture(scope="module")
 def language():
-    return Language(Concepts.load(), tuple(SPECIAL))
+    return Language(Concepts.load(), (*SPECIAL, *PLACES))
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -64,8 +66,9 @@ def test_the_table_of_sentences_is_right_and_names_every_place(language):
             assert language.parse(f"Fires {told}.").items
     for place in get_args(Place):
         assert f"{place} " in table or f"`{place}`" in table
-    assert "when repeated`" in table
-    for name in SPECIAL:
+    for repeat in get_args(Repeat):
+        assert f"when repeated {repeat}".rstrip() + "`" in table
+    for name in (*SPECIAL, *PLACES):
         assert f"`on {name}`" in table
     for adverb in ("strongly", "moderately", "weakly", "faintly"):
         assert language.parse(f"Fires {adverb} on modals, and faintly on nouns.")

@@ -107,6 +107,8 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "line indents": ("def f(x):\n⟦    ⟧return x\n",),
     "operators": ("y = x ⟦+⟧ 2\n", "if x ⟦==⟧ 1:\n"),
     "type annotations": ("def f(x: ⟦int⟧) -> None:\n", "size: ⟦float⟧ = 1.0\n"),
+    "opening parentheses": ("The house ⟦(⟧an old one) was sold.", "print⟦(⟧value)\n"),
+    "closing parentheses": ("The house (an old one⟦)⟧ was sold.", "print(value⟦)⟧\n"),
 }  # fmt: skip
 """Of classes that a pattern finds in running text."""
 
@@ -147,8 +149,17 @@ INSIDE: dict[str, tuple[str, ...]] = {
     "backticks": ("Write `the ⟦_⟧ here` and go on.", "Use `⟦_⟧` for that."),
     "heading lines": ("# The ⟦_⟧ of it\n\nAll was well.", "## More ⟦_⟧ then\n\nIt was late."),
     "list items": ("Here:\n- the ⟦_⟧ of it\n- some more\n", "1. Take the ⟦_⟧ there.\n2. Wait.\n"),
+    "first words of lines": ("All was well.\n⟦_⟧ came next.", "It was late\n⟦_⟧ and more\n"),
+    "first words of sentences": ("All was well. ⟦_⟧ came next.", "Nobody asked. ⟦_⟧ was all there was."),
+    "deeply indented lines": ("    for x in y:\n        if x:\n            ⟦_⟧\n",
+                              "        with f(x):\n            y = ⟦_⟧\n",
+                              "All of it:\n                the ⟦_⟧ of it\n"),
+    "nested parentheses": ("print(f(⟦_⟧))\n", "x = f(y, g(z, ⟦_⟧))\n", "They left (with this (and ⟦_⟧) and more)."),
 }  # fmt: skip
 """Stretches of text to stand in, by the name of their context (`tools.concepts.contexts`) or of their class."""
+
+BY_TOKEN = frozenset({"the first four tokens"})
+"""Places that only a tokenizer tells: none has cut the texts that are made from a sentence alone."""
 
 PLACES: dict[str, tuple[str, ...]] = {
     "months": (

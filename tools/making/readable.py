@@ -17,7 +17,7 @@ from tools.making.read import Proofs
 from tools.making.speech import speech_of
 from tools.making.words import Words
 from tools.readable.knowledge import Knowledge
-from tools.readable.rule import Again, AnyWord, Context, Item, Kind, Rule
+from tools.readable.rule import Again, AnyWord, Context, Everything, Item, Kind, Named, Rule
 from tools.roles import MadeText
 
 _ROUNDS = 8
@@ -130,7 +130,7 @@ class ReadableTexts:
     def _missed(self, item: Item, rng: np.random.Generator) -> Draft | None:
         """A text that only looks like one of an item: another word, or its word in another place."""
         options: list[Callable[[], Draft | None]] = []
-        if not isinstance(item.kind, AnyWord):
+        if not isinstance(item.kind, AnyWord | Everything):
             options.append(lambda: self._draft(item.kind, item.context, rng, is_stranger=True))
         if item.context is not None:
             options.append(lambda: self._draft(item.kind, None, rng))
@@ -138,6 +138,8 @@ class ReadableTexts:
             options.append(lambda: self._draft(item.kind, item.context, rng, is_strange_place=True))
         if item.unless is not None:
             options.append(lambda: self._draft(item.kind, item.unless, rng))
+        if item.longer:  # short ones do not count
+            options.append(lambda: self._draft(item.kind, item.context, rng))
         return options[int(rng.integers(len(options)))]() if options else None
 
     def _draft(
@@ -154,7 +156,8 @@ class ReadableTexts:
         if core is None or context is None:
             return None if core is None else core.whole()
         if isinstance(context, Again):
-            return (*core.whole(), *_gap(core), *core.whole())
+            again = (*_gap(core), *core.whole())
+            return (*core.whole(), *again, *(again if context.how == "for the second time" else ()))
         match context.relation:
             case "among":
                 return core.whole()
@@ -193,27 +196,27 @@ class ReadableTexts:
         return _core_of(framed(word, speech, rng))
 
     def _from_example(self, kind: Kind, rng: np.random.Generator, is_stranger: bool) -> _Core | None:
-        concept = self._words.concept(kind)
-        if concept is None:
+        if not isinstance(kind, Named):
             return None
-        if concept.context is not None:
+        if kind.name not in TEXTS:
             plain = self._core(AnyWord(), rng, is_stranger=False, among=None)
             if is_stranger or plain is None:
                 return plain
             return _core_of(self._inside(kind, plain, rng))
-        options = TEXTS.get(concept.name, ())
+        options = TEXTS[kind.name]
         if is_stranger:
-            others = [name for name in TEXTS if self._is_beside(name, concept.name, concept.kind)]
+            others = [name for name in TEXTS if name != kind.name and self._sort(name) == self._sort(kind.name)]
             options = TEXTS[chosen(others, rng)] if others else ()
         return _core_of(opened(drafted(chosen(options, rng)), rng)) if options else None
 
-    def _is_beside(self, name: str, other: str, kind: str) -> bool:
-        return name != other and self._concepts.get(name).kind == kind
+    def _sort(self, name: str) -> str:
+        """The sort of a class; what the reader finds by itself and has examples of are marks."""
+        concept = self._words.concept(Named(name))
+        return "punctuation" if concept is None else concept.kind
 
     def _inside(self, kind: Kind, core: _Core, rng: np.random.Generator) -> Draft:
         """Something inside quotes, brackets, a comment and so on; where it needs no place, as it is."""
-        concept = self._words.concept(kind)
-        options = () if concept is None else INSIDE.get(concept.context or concept.name, ())
+        options = INSIDE.get(self._words.place(kind), ())
         return drafted(chosen(options, rng), core.meant) if options else core.whole()
 
     def _drawn(

@@ -11,6 +11,7 @@ from tools.concepts.concepts import Concept
 from tools.making.examples import WORDS
 from tools.making.speech import speeches
 from tools.readable.knowledge import SPECIAL, Knowledge, is_over_text
+from tools.readable.places import PLACES
 from tools.readable.rule import AnyWord, Everything, Kind, Like, Named, Quoted, Spelt
 
 _MOST = 60
@@ -45,12 +46,21 @@ class Words:
 
     def concept(self, kind: Kind) -> Concept | None:
         """The class that a kind names; None where it names none, or one that the lexical reader alone knows."""
-        return self._concepts.get(kind.name) if isinstance(kind, Named) and kind.name not in SPECIAL else None
+        if not isinstance(kind, Named) or kind.name in SPECIAL or kind.name in PLACES:
+            return None
+        return self._concepts.get(kind.name)
 
     def is_over_text(self, kind: Kind) -> bool:
         """Whether a kind is found in running text, so that no word alone is of it."""
         concept = self.concept(kind)
-        return concept is not None and is_over_text(concept)
+        is_place = isinstance(kind, Named) and kind.name in PLACES
+        return is_place or (concept is not None and is_over_text(concept))
+
+    def place(self, kind: Kind) -> str:
+        """What the stretches of text are called in which something of a kind stands; of no named kind nothing."""
+        concept = self.concept(kind)
+        name = kind.name if isinstance(kind, Named) else ""
+        return (concept.context or name) if concept is not None else name
 
     def _of(self, kind: Kind) -> tuple[str, ...]:
         """Words of a kind; none where no single word is."""

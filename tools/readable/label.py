@@ -56,8 +56,9 @@ def _label_of_rule(rule: Rule, language: Language) -> str:
 def _said(item: Item, language: Language) -> Iterator[str]:
     """An item in ever fewer words."""
     kind = _kind(item.kind, language)
-    place = language.item(replace(item, kind=AnyWord(), end=False, unless=None)).removeprefix("any word").strip()
-    if item.unless is not None or item.end:
+    bare = replace(item, kind=AnyWord(), end=False, start=False, longer=False, unless=None)
+    place = language.item(bare).removeprefix("any word").strip()
+    if item.unless is not None or item.end or item.start or item.longer:
         yield language.item(item).replace(language.kind(item.kind), kind, 1)
     if isinstance(item.context, Again):
         yield f"repeated {kind}"
