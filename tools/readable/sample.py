@@ -88,7 +88,7 @@ class Sample:
         folds = np.zeros((len(tokens), 2 * N_FOLDS))
         for at, values in enumerate(both):
             folds[np.arange(len(tokens)), self.fold[tokens] + at * N_FOLDS] = values
-        some = rows if len(tokens) == self.n else rows[tokens]
+        some = rows if len(tokens) == rows.shape[0] else rows[tokens]
         summed = np.asarray(some.T @ folds).T
         return summed[:N_FOLDS], summed[N_FOLDS:]
 
