@@ -28,8 +28,9 @@ def test_a_whole_run(kind: str, save_tokenizer: Any, world: Any, tmp_path: Path)
     result = explain(kind, "L1N5", save_tokenizer, world, tmp_path)
     assert result.model == kind
     assert result.verdict != "dead"
-    # random weights: a neuron may fire on too little of a short text for a score, and then says so
-    assert result.score.value is not None or result.score.reason.startswith("too few documents")
+    # random weights: a neuron may fire on too little of a short text for a score, or mean nothing that could be said
+    unscored = ("too few documents", "the simulation is constant")
+    assert result.score.value is not None or result.score.reason.startswith(unscored)
     is_gated = kind in ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma2")
     assert ("other_side" in (result.model_extra or {})) == is_gated
     # the model could be read to its output
