@@ -275,7 +275,9 @@ def test_the_result(run: Run) -> None:
     assert isinstance(result.development_score, ScoreValue)
     assert written["optimism_gap"] == pytest.approx(result.development_score.value - result.score.value, abs=1e-6)
     assert result.run_id in result.trace
-    assert written["null_tries"] == len([h for h in run.of(HypothesisProposed) if h.hypothesis.startswith("H")])
+    # Matched in tries: a rival that says the same of every scored token was no try, here as in the null.
+    scored = [r for r in result.rivals if r.model_dump()["name"].startswith("H") and isinstance(r.score, ScoreValue)]
+    assert 0 < written["null_tries"] == len(scored)
 
 
 def test_the_best_on_development_text_wins_and_is_within_the_limits(run: Run) -> None:
