@@ -17,7 +17,7 @@ from agent.settings import configured, llm_settings
 from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.concepts.concepts import Concepts
-from tools.concepts.enriched import Enriched, enriched
+from tools.concepts.enriched import Enriched, counted, enriched
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.readable import contract
@@ -211,7 +211,7 @@ def firing_classes(
     )  # fmt: skip
     bench = _open(config, display or QuietDisplay(), silences_of_always_on=False)
     evidence = bench.evidence
-    found, rate = enriched(evidence.explore, evidence.theta, bench.vocabulary.strings, known, n)
+    found, rate = enriched(counted(evidence.explore, evidence.theta, bench.vocabulary.strings), known, n)
     return FiringClasses(
         bench.subject.name, bench.scan.corpus.name, evidence.neuron, evidence.theta, round(rate, 6), found
     )

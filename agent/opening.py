@@ -13,12 +13,14 @@ from agent.openings import CountedOpenings
 from agent.shelf import Shelf
 from agent.subjects import open_neuron
 from tools.bench import Bench, IndexUsed
-from tools.evidence.gated import always_on, silences
+from tools.errors import BadInput
+from tools.evidence.gated import always_on, other_side, silences
 from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
-from tools.evidence.scan import excerpts_of
+from tools.evidence.scan import LayerScan, excerpts_of
 from tools.evidence.splits import PARTS, SplitCorpus
 from tools.free_text.asker import FreeTextAsker
 from tools.free_text.explainer import FreeTextExplainer
+from tools.free_text.findings import Known, scale_of
 from tools.free_text.simulator import FreeTextSimulator
 from tools.free_text.texts import TokenTexts
 from tools.free_text.writer import FreeTextWriter
@@ -34,6 +36,9 @@ from tools.rules.vocabulary import Vocabulary
 from tools.subject.protocol import SubjectModel
 from tools.subject.sides import ModelView
 from traces.console import Display
+
+_N_PROMOTED = 8
+"""Output tokens that an LLM is told of."""
 
 
 def open_subject_for(
@@ -96,19 +101,20 @@ def open_bench(
         evidence = _half_of(evidence, config.half)
     vocabulary = shelf.vocabulary(subject)
     texts = TokenTexts(vocabulary.strings)
-    word_simulator = writer = asker = None
+    word_simulator = writer = asker = known = None
     if llms.simulator is not None:
         word_simulator = FreeTextSimulator(llms.simulator, texts, config.simulation, config.excerpts_per_call)
         asker = FreeTextAsker(llms.simulator, texts)
     if llms.explainer is not None:
-        writer = FreeTextWriter(llms.explainer, texts, evidence.explore)
+        known = _known(scan, subject, evidence, texts)
+        writer = FreeTextWriter(llms.explainer, texts, scale_of(evidence.explore, known))
     reader = shelf.reader(subject, config.concepts)
     return Bench(
         subject=subject,
         scan=scan,
         evidence=evidence,
         vocabulary=vocabulary,
-        explainers=_explainers(config, subject, shelf, llms, texts),
+        explainers=_explainers(config, subject, shelf, llms, texts, known),
         predictors=_predictors(config, vocabulary),
         simulator=reader,
         lexical=reader.lexical,
@@ -136,11 +142,11 @@ def _described(config: RunConfig, index: ActivationIndex | None, corpus: SplitCo
 
 
 def _explainers(
-    config: RunConfig, subject: SubjectModel, shelf: Shelf, llms: LLMs, texts: TokenTexts
+    config: RunConfig, subject: SubjectModel, shelf: Shelf, llms: LLMs, texts: TokenTexts, known: Known | None
 ) -> tuple[Explainer, ...]:
     rules = shelf.explainer(subject, config.concepts)
     if llms.explainer is not None:
-        own = FreeTextExplainer(llms.explainer, texts, config.seed)
+        own = FreeTextExplainer(llms.explainer, texts, shelf.concepts(config.concepts), config.seed, known)
         return (own, rules) if config.rules_compete else (own,)
     match config.explainer:
         case "token-lookup-30":
@@ -151,6 +157,32 @@ def _explainers(
             return (BestClass(shelf.reader(subject, config.concepts).lexical),)
         case _:
             return (rules,)
+
+
+def _known(scan: LayerScan, subject: SubjectModel, evidence: NeuronEvidence, texts: TokenTexts) -> Known:
+    """What an LLM is told of the neuron beside explore text: when it is on, its other side, what it promotes."""
+    neuron = evidence.neuron
+    notes = []
+    if evidence.always_on is not None:
+        notes.append(evidence.always_on.line("The neuron"))
+    if isinstance(subject, ModelView):
+        other = other_side(scan, subject, neuron, list(texts.strings))
+        most = f", most on {_quoted(other.tokens)}" if other.tokens else ""
+        notes.append(f"Its other side, below zero, fires on {other.firing_rate:.2%} of tokens{most}.")
+    try:
+        promoted, _ = subject.interventions().logit_effects(neuron.layer, neuron.index, _N_PROMOTED)
+    except BadInput:  # there are no output weights to read
+        promoted = []
+    if promoted:
+        listed = _quoted([token for token, _ in promoted])
+        notes.append(
+            f"By its output weights it makes these more likely to come next, which may mean nothing: {listed}."
+        )
+    return Known(evidence.explore, evidence.theta, tuple(notes))
+
+
+def _quoted(tokens: list[str]) -> str:
+    return ", ".join(f"'{token}'" for token in tokens)
 
 
 def _predictors(config: RunConfig, vocabulary: Vocabulary) -> tuple[Explainer, ...]:

@@ -45,6 +45,7 @@ class Entrant(NamedTuple):
         origin: how it came in: `reference`, `user`, `revised`, `split`, or the explainer's name.
         by: the explainer that wrote it; empty where none did.
         parent: the sentence that it was made from, where that is known.
+        label: its author's name for it in 1 to 6 words; empty where there is none.
     """
 
     form: str
@@ -52,6 +53,7 @@ class Entrant(NamedTuple):
     origin: str
     by: str = ""
     parent: str | None = None
+    label: str = ""
 
 
 @dataclass
@@ -63,10 +65,12 @@ class Hypothesis:
         form: what kind of hypothesis it is.
         sentence: what is scored.
         by: the explainer that wrote it; empty for what is always there and for what a user wrote.
+        label: its author's name for it; empty where there is none.
         score: on development text.
         merit: what rivals are ranked by, see `tools.catalogue.scores.Scored`; None without a score.
         table: probability of firing at levels 0 to 10.
         status: competing, dropped or merged.
+        fate: why it competes no more, in words that its author may see: they quote no text.
         record: registered predictions of the run's own experiments, and what the neuron did.
         revealed: for each of them, the number of the experiment among all revealed ones.
         on_probe: the same of the fixed probe set.
@@ -78,10 +82,12 @@ class Hypothesis:
     form: str
     sentence: str
     by: str = ""
+    label: str = ""
     score: ScoreValue | Unscored = NOT_SCORED
     merit: float | None = None
     table: list[float] = field(default_factory=list)
     status: str = "competing"
+    fate: str = ""
     record: list[Registered] = field(default_factory=list)
     revealed: list[int] = field(default_factory=list)
     on_probe: list[Registered] = field(default_factory=list)
@@ -155,11 +161,11 @@ class Investigation:
         """Let sentences compete; those that are known already are passed over."""
         known = {h.sentence: h.name for h in self.hypotheses.values()}
         new = []
-        for form, sentence, origin, by, made_from in entrants:
+        for form, sentence, origin, by, made_from, label in entrants:
             if sentence in known:
                 continue
             n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
-            hypothesis = Hypothesis(form if form in REFERENCES else f"H{n}", form, sentence, by)
+            hypothesis = Hypothesis(form if form in REFERENCES else f"H{n}", form, sentence, by, label)
             known[sentence] = hypothesis.name
             parent = self.bests[-1] if self.bests and origin == "revised" else None
             parent = known.get(made_from, parent) if made_from else parent
@@ -174,15 +180,17 @@ class Investigation:
         self.beliefs = belief.joined(self.beliefs, [h.name for h in new])
         return new
 
-    def drop(self, name: str, reason: str, round_: int) -> None:
-        """Let a hypothesis compete no more."""
+    def drop(self, name: str, reason: str, round_: int, fate: str = "") -> None:
+        """Let a hypothesis compete no more; `fate` is the reason in words that quote no text, where `reason` does."""
         self.hypotheses[name].status = "dropped"
+        self.hypotheses[name].fate = f"dropped: {fate or reason}"
         self.beliefs = belief.without(self.beliefs, name)
         self.trace.emit(Decided(action="drop", reason=reason, hypothesis=name, round=round_))
 
     def merge(self, gone: str, kept: str, round_: int) -> None:
         """Two rivals that say the same become one."""
         self.hypotheses[gone].status = "merged"
+        self.hypotheses[gone].fate = f"merged: it says the same as “{self.hypotheses[kept].sentence}”"
         self.beliefs = belief.merged(self.beliefs, gone, kept)
         reason = f"it says the same as {kept} on development text, and {kept} is believed more or says it better"
         self.trace.emit(Decided(action="merge", reason=reason, hypothesis=gone, round=round_))

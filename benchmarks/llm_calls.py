@@ -157,8 +157,8 @@ def excerpts_to_score(subject: SubjectModel) -> tuple[StratifiedSample, NDArray[
 
 def simulated(tokens: Sequence[str]) -> bytes:
     """A completion that predicts a level at each token, in the form asked for."""
-    levels = [{"token": token, "level": i % 11} for i, token in enumerate(tokens)]
-    text = json.dumps({"excerpts": [{"number": 1, "tokens": levels}]})
+    levels = [{"index": i, "token": token, "level": i % 11} for i, token in enumerate(tokens, 1)]
+    text = json.dumps({"excerpts": [{"number": 1, "active": levels}]})
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 900, "completion_tokens": 700, "total_tokens": 1600}
     return json.dumps({"object": "chat.completion", "choices": [choice], "usage": usage}).encode()

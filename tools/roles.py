@@ -32,13 +32,15 @@ class WrittenText(BaseModel):
 class Proposal:
     """A sentence, what kind of hypothesis it is, and texts that its author wrote to put it to the test.
 
-    `parents` are the sentences that became it by being changed; none where it was written anew.
+    `parents` are the sentences that became it by being changed; none where it was written anew. `label` is its author's
+    name for it in 1 to 6 words; empty where there is none.
     """
 
     form: str
     sentence: str
     texts: tuple[WrittenText, ...] = ()
     parents: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Revealed:
         predicted: what the rivals had said, as (sentence, probability of firing); None where one had said nothing.
         generator: what made the text.
         about: the item of a rule that it was made to test, as it stands in a sentence; empty where there is none.
+        levels: the levels 0 to 10 that rivals had predicted, as (sentence, level); empty where nobody is told of them.
     """
 
     tokens: tuple[int, ...]
@@ -60,6 +63,21 @@ class Revealed:
     predicted: tuple[tuple[str, float | None], ...] = ()
     generator: str = ""
     about: str = ""
+    levels: tuple[tuple[str, float | None], ...] = ()
+
+
+class Tried(BaseModel):
+    """A rival that was tried.
+
+    Attributes:
+        sentence: what it says.
+        fate: what became of it, in a few words that quote no text which its author may not see.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sentence: str
+    fate: str
 
 
 class Explainer(Protocol):
@@ -104,6 +122,16 @@ class AsksAnLLM(Protocol):
         self, neurons: Sequence[tuple[ExploreReadings, np.random.Generator]], size: int
     ) -> list[Proposal | None]:
         """What `propose_one` would say of each."""
+
+    def revise_among(
+        self,
+        explore: ExploreReadings,
+        rng: np.random.Generator,
+        revealed: Sequence[Revealed],
+        best: Sequence[str],
+        others: Sequence[Tried],
+    ) -> list[Proposal]:
+        """What `revise` does, knowing whatever else was tried, with what became of it."""
 
 
 class Simulator(Protocol):

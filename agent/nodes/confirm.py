@@ -177,7 +177,7 @@ def _result(
         model_fingerprint=run.bench.subject.fingerprint,
         neuron=str(run.bench.evidence.neuron),
         verdict=verdict,
-        label=label_of(winner.sentence, language) if winner else None,
+        label=(winner.label or label_of(winner.sentence, language)) if winner else None,
         explanation=winner.sentence if winner else None,
         reader=run.bench.reader_of(winner.sentence) if winner else None,
         stop_reason=state["stop"] or "error",

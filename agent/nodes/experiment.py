@@ -65,9 +65,11 @@ def _write_texts(run: Investigation, round_: int) -> None:
     wanted = run.config.quotas_of_a_round()["written"]
     if run.bench.writer is None or not wanted or run.toolbox.left <= _ROUND_WITHOUT_WRITING:
         return
-    best = [h.sentence for h in run.ranked()][:_SHOWN_TO_WRITER]
-    if not best:
+    ranked = run.ranked()
+    if not ranked:
         return
+    leader = run.best()  # never a baseline where there is a rival with a score
+    best = [h.sentence for h in [leader, *(h for h in ranked if h is not leader)]][:_SHOWN_TO_WRITER]
     written: Written = run.toolbox.call(
         "write_texts", WriteTexts(best=best, n_revealed=len(run.bench.revealed), n=wanted)
     )
@@ -148,6 +150,7 @@ def observe(run: Investigation, round_: int) -> list[float]:
     first = len(run.bench.revealed)
     rivals = run.competing()
     predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
+    levels = {h.name: row for h, row in zip(rivals, run.designed.levels, strict=False)}
     run.bench.revealed += [
         Revealed(
             tuple(e.tokens),
@@ -156,6 +159,7 @@ def observe(run: Investigation, round_: int) -> list[float]:
             tuple((h.sentence, predictions[h.name][i]) for h in rivals),
             e.generator,
             e.about,
+            tuple((h.sentence, levels[h.name][i]) for h in rivals if h.name in levels),
         )
         for i, (e, value) in enumerate(zip(experiments, values, strict=True))
     ]

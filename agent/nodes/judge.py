@@ -29,7 +29,7 @@ def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
     scores = {h.name: h.score for h in run.competing()}
     merits = {h.name: h.merit for h in run.competing() if h.merit is not None}
     for name, reason in policy.to_drop(run.beliefs, scores, frozenset(REFERENCES), merits):
-        run.drop(name, reason, round_)
+        run.drop(name, reason, round_, reason.partition(":")[0])  # what follows may quote text
     best = run.note_leader()
     refuted = any(tests.refuting for tests in best.tests().values())
     standing = policy.Standing(

@@ -9,11 +9,13 @@ from langgraph.types import Command
 
 from agent import policy
 from agent.nodes.generalise import tell_changes, too_wide
-from agent.state import BASE_RATE, LOOKUP, Entrant, Hypothesis, Investigation, LoopState
+from agent.state import BASE_RATE, LOOKUP, REFERENCES, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Score, Scores
 from tools.errors import BudgetSpent
+from tools.records.result import ScoreValue
+from tools.roles import Tried
 from tools.rules.clauses import Rule
 from tools.rules.language import render
 from traces.events import Decided, Note, Scored, Stage
@@ -38,7 +40,7 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     try:
         if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
             proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
-            rivals += [Entrant(p.form, p.sentence, p.by, p.by) for p in proposed.proposals]
+            rivals += [Entrant(p.form, p.sentence, p.by, p.by, label=p.label) for p in proposed.proposals]
             unreadable = proposed.unreadable
             take_texts(run, proposed)
         find_predictor(run, unreadable)
@@ -84,10 +86,18 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
             raise BudgetSpent(f"a revision needs {_START_COST} units and {run.toolbox.left:g} are left")
         new: list[Hypothesis] = []
         if run.config.revision:
-            asked = Revise(best=best, n_revealed=len(run.bench.revealed), too_wide=too_wide(run)[:_WIDE])
+            asked = Revise(
+                best=best,
+                n_revealed=len(run.bench.revealed),
+                too_wide=too_wide(run)[:_WIDE],
+                tried=tried(run, best) if run.bench.writer is not None else [],
+            )
             revised: Proposals = run.toolbox.call("revise", asked)
             new = run.enter(
-                [Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None)) for p in revised.proposals],
+                [
+                    Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), p.label)
+                    for p in revised.proposals
+                ],
                 round_,
             )
             tell_changes(run, revised.proposals, round_)
@@ -96,6 +106,21 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     except BudgetSpent as spent:
         return _out_of_budget(run, round_, spent)
     return Command(goto="judge")
+
+
+def tried(run: Investigation, best: list[str]) -> list[Tried]:
+    """Every other rival and what became of it. Why one has no score may quote text that no author may see."""
+    told = []
+    for h in run.hypotheses.values():
+        if h.sentence in best or h.name in REFERENCES:
+            continue
+        scored = (
+            f"it correlates {h.score.value:.2f} with the neuron on other text"
+            if isinstance(h.score, ScoreValue)
+            else "it has no score"
+        )
+        told.append(Tried(sentence=h.sentence, fate=f"{h.fate or 'still a rival'}; {scored}"))
+    return told
 
 
 def take_texts(run: Investigation, written: Proposals) -> None:
@@ -125,7 +150,8 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
             )
         )
         if not hypothesis.table:  # it predicts nothing, so no experiment can speak for it or against it
-            run.drop(hypothesis.name, f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}", round_)
+            reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
+            run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
     best = run.note_leader()
     run.bests.append(best.name)
     gains = {entry.sentence: entry.gain for entry in scores.scores}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tools.concepts.concepts import Concepts
-from tools.concepts.enriched import enriched
+from tools.concepts.enriched import counted, enriched
 
 MONTHS = ["January", "March", "April", "June", "July", "August", "October", "December"]
 OTHERS = ["table", "runs", "green", "slowly", "window", "because", "paper", "seven", "water", "old", "street", "cup"]
@@ -34,7 +34,9 @@ def explore(fires, n=60, rng=0):
 
 def test_months_are_found_and_told_of_the_other_half(concepts):
     # on "September" it only fires at the last token: the value on a word is the largest on its tokens
-    found, rate = enriched(explore(lambda w: 5.0 if w in MONTHS or w == "tember" else 0.1), 1.0, STRINGS, concepts)
+    found, rate = enriched(
+        counted(explore(lambda w: 5.0 if w in MONTHS or w == "tember" else 0.1), 1.0, STRINGS), concepts
+    )
     best = found[0]
     assert best.name == "months"
     assert best.correlation == pytest.approx(1.0, abs=1e-3)
@@ -47,9 +49,9 @@ def test_months_are_found_and_told_of_the_other_half(concepts):
 
 def test_of_a_neuron_that_means_nothing_little_is_told(concepts):
     random = np.random.default_rng(3)
-    found, _ = enriched(explore(lambda w: float(random.random())), 0.9, STRINGS, concepts)
+    found, _ = enriched(counted(explore(lambda w: float(random.random())), 0.9, STRINGS), concepts)
     assert all(one.correlation < 0.3 for one in found)
 
 
 def test_a_silent_neuron_has_no_classes(concepts):
-    assert enriched(explore(lambda w: 0.0), 0.1, STRINGS, concepts) == ([], 0.0)
+    assert enriched(counted(explore(lambda w: 0.0), 0.1, STRINGS), concepts) == ([], 0.0)

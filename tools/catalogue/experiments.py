@@ -62,11 +62,13 @@ class ProbeSet(Arguments):
 class Designed(Outcome):
     """Chosen experiments with each rival's probability of firing, in the order of the rivals.
 
-    None where a rival has no prediction, because an LLM gave no usable reply; `abstained` counts the reasons.
+    None where a rival has no prediction, because an LLM gave no usable reply; `abstained` counts the reasons. `levels`
+    are the levels 0 to 10 that they were made from, where an LLM is told of them; else there are none.
     """
 
     experiments: list[Planned]
     predictions: list[list[float | None]]
+    levels: list[list[float | None]] = Field(default_factory=list)
     abstained: dict[str, int] = Field(default_factory=dict)
 
 
@@ -130,9 +132,15 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
         abstained: Counter[str] = Counter()
         for i, row in zip(free, said, strict=True):
             predictions[i] = [round(float(p), 5) for p in row]
-        for i in sorted(set(range(len(rivals))) - set(free)):
-            levels = bench.at_ends(rivals[i].sentence, [c.tokens for c in chosen])
-            predictions[i] = chances(rivals[i].table, levels, abstained)
+        is_told = bench.writer is not None
+        told: list[list[float | None]] = []
+        for i, rival in enumerate(rivals):
+            if i in free and not is_told:
+                continue
+            levels = bench.at_ends(rival.sentence, [c.tokens for c in chosen])
+            told.append([None if isinstance(level, Unscored) else round(float(level), 2) for level in levels])
+            if i not in free:
+                predictions[i] = chances(rival.table, levels, abstained)
         planned = [
             Planned(
                 tokens=list(c.tokens),
@@ -144,7 +152,9 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
             )
             for c in chosen
         ]
-        return Designed(experiments=planned, predictions=predictions, abstained=dict(abstained))
+        return Designed(
+            experiments=planned, predictions=predictions, abstained=dict(abstained), levels=told if is_told else []
+        )
 
     def design_probe_set(arguments: ProbeSet, rng: np.random.Generator) -> Designed:
         texts = [text for _, text in bench.fixed_probe]

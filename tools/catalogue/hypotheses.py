@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 from tools.bench import Bench
 from tools.errors import NothingWritten
 from tools.evidence.gated import other_side
+from tools.readable import contract
 from tools.records.result import Unscored
 from tools.records.sides import AlwaysOn, OtherSide
-from tools.roles import AsksAnLLM, Explainer, Proposal, WrittenText
+from tools.roles import AsksAnLLM, Explainer, Proposal, Tried, WrittenText
 from tools.subject.sides import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -54,17 +55,19 @@ class Propose(Arguments):
 
 class Revise(Arguments):
     """`best`: the best sentences so far, best first; `n_revealed`: how many experiments are known; `too_wide`: others
-    that name a class whose unseen members were silent, for an explainer that learns rules."""
+    that name a class whose unseen members were silent, for an explainer that learns rules; `tried`: all other rivals
+    and what became of them, for one that asks an LLM."""
 
     best: list[str]
     n_revealed: int
     too_wide: list[str] = Field(default_factory=list)
+    tried: list[Tried] = Field(default_factory=list)
 
 
 class Proposed(BaseModel):
     """A sentence, the form of hypothesis it is, who wrote it, and texts that its author wrote to put it to the test.
 
-    `parents` are the sentences that it was made from.
+    `parents` are the sentences that it was made from; `label` is its author's name for it, if there is one.
     """
 
     form: str
@@ -72,6 +75,7 @@ class Proposed(BaseModel):
     by: str
     texts: list[WrittenText] = Field(default_factory=list)
     parents: list[str] = Field(default_factory=list)
+    label: str = ""
 
 
 class Proposals(Outcome):
@@ -142,6 +146,8 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                 continue
             for p in found:
                 why_not = bench.why_not(p.sentence)
+                if why_not is None and isinstance(explainer, AsksAnLLM) and not bench.is_exact(p.sentence):
+                    why_not = contract.why_not_free(p.sentence)
                 if why_not is not None and not isinstance(explainer, AsksAnLLM):
                     unreadable.append(p.sentence)
                     continue
@@ -155,6 +161,7 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                         by=explainer.name,
                         texts=list(p.texts),
                         parents=list(p.parents),
+                        label=p.label,
                     )
                 )
         return Proposals(proposals=proposals, unreadable=unreadable, unwritten=unwritten, refused=refused)
@@ -170,8 +177,9 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
         exact += [sentence for sentence in arguments.too_wide if sentence not in exact]
 
         def ask(explainer: Explainer) -> list[Proposal]:
-            best = arguments.best if isinstance(explainer, AsksAnLLM) else exact
-            return explainer.revise(evidence.explore, size, rng, revealed, best)
+            if isinstance(explainer, AsksAnLLM):
+                return explainer.revise_among(evidence.explore, rng, revealed, arguments.best, arguments.tried)
+            return explainer.revise(evidence.explore, size, rng, revealed, exact)
 
         return collected(ask)
 

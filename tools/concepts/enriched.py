@@ -7,6 +7,7 @@ classes some fit any half of a text by luck, so what is told of one comes from t
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,8 +49,11 @@ class Enriched:
 
 
 @dataclass
-class _Half:
-    """The words of some documents: how often each occurs, the sum of the values on it, and how often it fires."""
+class WordCounts:
+    """The words of some documents: how often each occurs, the sum of the values on it, and how often it fires.
+
+    The value on a word is the neuron's largest on its tokens.
+    """
 
     count: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     total: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -57,27 +61,22 @@ class _Half:
     squares: float = 0.0
 
     def add(self, word: str, value: float, fires: bool) -> None:
+        """Count a word once more."""
         self.count[word] += 1
         self.total[word] += value
         self.fires[word] += fires
         self.squares += value * value
 
 
-def enriched(
-    explore: ExploreReadings, theta: float, strings: list[str], concepts: Concepts, n: int = 12
-) -> tuple[list[Enriched], float]:
-    """The `n` classes that say most of a neuron, best first, and the share of words on which it fires.
-
-    The value on a word is the neuron's largest on its tokens. Documents of odd number pick, those of even number tell.
+def counted(explore: ExploreReadings, theta: float, strings: Sequence[str]) -> tuple[WordCounts, WordCounts]:
+    """The words of explore text in documents of odd number, which pick, and in those of even number, which tell.
 
     Args:
         explore: what the neuron does on explore text.
         theta: the value above which it fires.
         strings: of the model's tokens.
-        concepts: the classes.
-        n: how many to tell.
     """
-    picking, telling = _Half(), _Half()
+    picking, telling = WordCounts(), WordCounts()
     for row in explore.drawn:
         ids = explore.excerpts.tokens[row, : explore.excerpts.lengths[row]]
         values = explore.values[row]
@@ -85,6 +84,18 @@ def enriched(
         for word in TokenText([strings[i] for i in ids]).words():
             value = float(values[word.first : word.last + 1].max())
             half.add(word.key, value, value > theta)
+    return picking, telling
+
+
+def enriched(halves: tuple[WordCounts, WordCounts], concepts: Concepts, n: int = 12) -> tuple[list[Enriched], float]:
+    """The `n` classes that say most of a neuron, best first, and the share of words on which it fires.
+
+    Args:
+        halves: the words of explore text, as `counted` gives them.
+        concepts: the classes.
+        n: how many to tell.
+    """
+    picking, telling = halves
     words = sorted(picking.count.keys() | telling.count.keys())
     members: dict[str, list[int]] = {}
     for number, key in enumerate(words):
@@ -111,7 +122,7 @@ def enriched(
 _Columns = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
-def _columns(half: _Half, words: list[str]) -> _Columns:
+def _columns(half: WordCounts, words: list[str]) -> _Columns:
     count, total, fires = (
         np.array([column.get(word, 0.0) for word in words]) for column in (half.count, half.total, half.fires)
     )

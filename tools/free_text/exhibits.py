@@ -1,83 +1,127 @@
-"""Which excerpts of explore text an LLM is shown: few, since every one costs, and of every kind."""
+"""Which excerpts of explore text an LLM is shown: short, since every token costs, and of every kind."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.evidence.sample import stratified_rows
+from tools.evidence.neuron import threshold
 from tools.free_text.texts import TokenTexts
-from tools.prompts.evidence import Shown
+from tools.prompts.evidence import WEAK_FROM, Shown
 from tools.records.excerpts import ExploreReadings
 
-N_TOP, N_QUANTILE, N_RANDOM, N_NEAR_MISSES = 6, 4, 2, 4
-AROUND = 24
-"""Tokens of an excerpt that are shown: those before the one that matters, and a few after it."""
+N_TOP, N_WEAKER, N_WEAK, N_RANDOM, N_PAIRS = 20, 4, 2, 3, 6
 
-_AFTER = 4
-_FROM_TOP = 4
-"""The top excerpts that are shown are drawn from so many times as many, so that another seed sees others."""
+_BEFORE, _AFTER = 13, 3
+"""Tokens that are shown on each side of a firing: what comes after it the neuron does not know."""
+
+_SILENT_TOKENS = 16
+_OF_THE_VERY_TOP = 8
+_POOL = 60
+"""The rest of the top is drawn from so many rows, so that another seed sees others."""
+
+_SAME_TOKEN = 3
+"""Top contexts of one token, while there are others."""
+
+_CONTEXT = 4
+"""Tokens that a silent word must have before it, so that the silence is not for want of them."""
 
 
 @dataclass(frozen=True)
 class Exhibits:
-    """Excerpts of explore text with raw values."""
+    """Excerpts of explore text with raw values.
+
+    Attributes:
+        top: cut around the neuron's strongest firings.
+        quantile: cut around weaker firings over their whole range, and around weak activations.
+        random: text drawn at random.
+        firing: texts that end at a token on which it fires.
+        near_misses: for each of them, one that ends at the same token, silent there.
+    """
 
     top: tuple[Shown, ...]
     quantile: tuple[Shown, ...]
     random: tuple[Shown, ...]
+    firing: tuple[Shown, ...]
     near_misses: tuple[Shown, ...]
 
     @classmethod
-    def draw(cls, explore: ExploreReadings, texts: TokenTexts, rng: np.random.Generator) -> Exhibits:
-        """Top, quantile and random excerpts, and near misses: a token that fires elsewhere, silent."""
-        mask = explore.excerpts.mask
-        n_pool = _FROM_TOP * N_TOP
-        rows, strata = stratified_rows(explore.values, mask, n_pool, N_QUANTILE, N_RANDOM, rng, explore.sought)
-        by = {name: rows[[i for i, label in enumerate(strata) if label == name]] for name in dict.fromkeys(strata)}
-        top = by.get("top", np.arange(0))
-        # The very top always, the rest from what is nearly as high: a neuron's ten highest texts may be of one kind.
-        kept = np.concatenate([top[: N_TOP // 2], np.sort(rng.permutation(top[N_TOP // 2 :])[: N_TOP - N_TOP // 2])])
+    def draw(
+        cls, explore: ExploreReadings, texts: TokenTexts, rng: np.random.Generator, theta: float | None = None
+    ) -> Exhibits:
+        """Excerpts of every kind; `theta` is what the neuron fires above, found from these readings if not given."""
+        drawn = explore.take(explore.drawn)
+        if theta is None:
+            theta = threshold(drawn.values[drawn.excerpts.mask])
+        masked = np.where(explore.excerpts.mask, explore.values, -np.inf)
+        peaks, at = masked.max(axis=1, initial=-np.inf), masked.argmax(axis=1)
+        order = np.argsort(-peaks, kind="stable")
+        fires = order[peaks[order] > theta]
+        pool = fires[:_POOL]
+        rest = rng.permutation(pool[_OF_THE_VERY_TOP:])
+        top = _unlike(np.concatenate([pool[:_OF_THE_VERY_TOP], rest]), explore.excerpts.tokens[order, at[order]], order)
+        top = top[np.argsort(-peaks[top], kind="stable")]
 
-        def shown(of: NDArray[np.int64]) -> tuple[Shown, ...]:
-            return tuple(_window(explore, texts, int(row), _peak(explore, int(row))) for row in of)
+        fair = np.isin(order, explore.drawn) & ~np.isin(order, top)
+        weaker = order[fair & (peaks[order] > theta)]
+        weaker = weaker[np.unique(np.linspace(0, len(weaker) - 1, N_WEAKER).astype(int))] if len(weaker) else weaker
+        weak = order[fair & (peaks[order] <= theta) & (peaks[order] > WEAK_FROM * theta)]
+        weak = np.sort(rng.permutation(weak)[:N_WEAK])
+        others = np.setdiff1d(explore.drawn, np.concatenate([top, weaker, weak]))
+        random = np.sort(rng.permutation(others)[:N_RANDOM])
+        pairs = _pairs(explore, theta, rng)
+
+        def around(rows: NDArray[np.int64]) -> tuple[Shown, ...]:
+            return tuple(_window(explore, texts, int(row), int(at[row]), _BEFORE, _AFTER) for row in rows)
+
+        def ending(places: Iterable[tuple[int, int]]) -> tuple[Shown, ...]:
+            return tuple(_window(explore, texts, row, position, _BEFORE, 0) for row, position in places)
 
         return cls(
-            top=shown(kept.astype(np.int64)),
-            quantile=shown(by.get("quantile", np.arange(0))),
-            random=shown(by.get("random", np.arange(0))),
-            near_misses=_near_misses(explore, texts, kept.astype(np.int64), rng),
+            top=around(top),
+            quantile=around(np.concatenate([weaker, weak])),
+            random=tuple(_window(explore, texts, int(row), 0, 0, _SILENT_TOKENS) for row in random),
+            firing=ending(firing for firing, _ in pairs),
+            near_misses=ending(silent for _, silent in pairs),
         )
 
 
-def _peak(explore: ExploreReadings, row: int) -> int:
-    return int(np.where(explore.excerpts.mask[row], explore.values[row], -np.inf).argmax())
+def _unlike(rows: NDArray[np.int64], tokens: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first rows, few of which peak on one token; where that leaves too few, more of the same."""
+    token_of = dict(zip(order.tolist(), tokens.tolist(), strict=True))
+    seen: Counter[int] = Counter()
+    first: list[int] = []
+    later: list[int] = []
+    for row in rows.tolist():
+        seen[token_of[row]] += 1
+        (first if seen[token_of[row]] <= _SAME_TOKEN else later).append(row)
+    return np.array([*first, *later][:N_TOP], dtype=np.int64)
 
 
-def _window(explore: ExploreReadings, texts: TokenTexts, row: int, at: int) -> Shown:
-    length = int(explore.excerpts.lengths[row])
-    last = min(length, at + 1 + _AFTER)
-    first = max(0, last - AROUND)
-    tokens = explore.excerpts.tokens[row, first:last]
-    return Shown(texts.of(tokens), tuple(float(value) for value in explore.values[row, first:last]))
+def _window(explore: ExploreReadings, texts: TokenTexts, row: int, at: int, before: int, after: int) -> Shown:
+    first, last = max(0, at - before), min(int(explore.excerpts.lengths[row]), at + 1 + after)
+    values = explore.values[row, first:last]
+    return Shown(texts.of(explore.excerpts.tokens[row, first:last]), tuple(float(value) for value in values))
 
 
-def _near_misses(
-    explore: ExploreReadings, texts: TokenTexts, top: NDArray[np.int64], rng: np.random.Generator
-) -> tuple[Shown, ...]:
-    """Texts that end at a token on which the neuron fires at the top, and is silent there."""
-    tokens, values = explore.excerpts.tokens, explore.values
-    fired = np.unique([tokens[row, _peak(explore, int(row))] for row in top]) if len(top) else np.arange(0)
-    highest = float(max((values[row].max() for row in top), default=0.0))
-    silent = np.isin(tokens, fired) & explore.excerpts.mask & (values <= max(0.0, 0.05 * highest))
-    rows, positions = np.nonzero(silent)
+def _pairs(
+    explore: ExploreReadings, theta: float, rng: np.random.Generator
+) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Places (row, position) where a token fires and where the same one is silent: of those that fire most in all."""
+    tokens, values, mask = explore.excerpts.tokens, explore.values, explore.excerpts.mask
+    fires = mask & (values > theta)
+    fires[:, :_CONTEXT] = False
+    silent = mask & (values <= WEAK_FROM * theta)
+    silent[:, :_CONTEXT] = False
+    total = np.bincount(tokens[fires], weights=values[fires], minlength=1)
+    both = np.intersect1d(tokens[fires], tokens[silent])
     out = []
-    for i in rng.permutation(len(rows))[:N_NEAR_MISSES]:
-        row, at = int(rows[i]), int(positions[i])
-        first = max(0, at + 1 - AROUND)
-        out.append(
-            Shown(texts.of(tokens[row, first : at + 1]), tuple(float(value) for value in values[row, first : at + 1]))
-        )
-    return tuple(out)
+    for token in both[np.argsort(-total[both], kind="stable")][:N_PAIRS] if len(both) else []:
+        firing, still = (np.argwhere(which & (tokens == token)) for which in (fires, silent))
+        one, other = (places[rng.integers(len(places))] for places in (firing, still))
+        out.append(((int(one[0]), int(one[1])), (int(other[0]), int(other[1]))))
+    return out

@@ -8,17 +8,20 @@ from dataclasses import replace
 
 import numpy as np
 
+from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asking import ask_each
-from tools.free_text.exhibits import Exhibits
+from tools.free_text.findings import Known, excerpts, findings, scale_of
+from tools.free_text.simulator import each_of, unless_all_unread
 from tools.free_text.telling import telling
 from tools.free_text.texts import TokenTexts
-from tools.llm.chat import ChatModel, ChatRequest
-from tools.prompts import explainer, reviser
-from tools.prompts.written import Hypotheses
+from tools.llm.chat import ChatModel, ChatReply, ChatRequest
+from tools.prompts import explainer, mender, reviser
+from tools.prompts.written import WrittenHypothesis
+from tools.readable.contract import why_not_free
 from tools.records.excerpts import ExploreReadings
 from tools.records.result import Unscored
-from tools.roles import Proposal, Revealed
+from tools.roles import Proposal, Revealed, Tried
 
 TEMPERATURE = 0.7
 """Rivals should differ, and so should the runs of different seeds."""
@@ -32,15 +35,21 @@ class FreeTextExplainer:
     Args:
         model: who is asked.
         texts: the subject model's tokens.
+        concepts: the classes of words of which those are told that the neuron prefers.
         seed: of the run.
+        known: of the run's own neuron; None where nothing is known beside explore text.
     """
 
     has_null = True
 
-    def __init__(self, model: ChatModel, texts: TokenTexts, seed: int) -> None:
+    def __init__(
+        self, model: ChatModel, texts: TokenTexts, concepts: Concepts, seed: int, known: Known | None = None
+    ) -> None:
         self.model = model
         self.texts = texts
+        self.concepts = concepts
         self.seed = seed
+        self.known = known
 
     @property
     def name(self) -> str:
@@ -62,7 +71,7 @@ class FreeTextExplainer:
         (found,) = ask_each(self.model, [request], lambda _, reply: explainer.parse(reply.text), least_read=0)
         if isinstance(found, Unscored):
             raise NothingWritten(found.reason)
-        return _proposals(found)[:n]
+        return self._proposals(found.written[:n])
 
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
         """The one that it would bet on; None where there is no reply that can be read."""
@@ -74,7 +83,8 @@ class FreeTextExplainer:
         """The one that it would bet on for each of several neurons, asked all at once."""
         requests = [self._question(explore, rng, 1) for explore, rng in neurons]
         found = ask_each(self.model, requests, lambda _, reply: explainer.parse(reply.text))
-        return [None if isinstance(one, Unscored) else _proposals(one)[0] for one in found]
+        written = iter(self._proposals([one.written[0] for one in found if not isinstance(one, Unscored)]))
+        return [None if isinstance(one, Unscored) else next(written) for one in found]
 
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
@@ -84,23 +94,55 @@ class FreeTextExplainer:
         Raises:
             NothingWritten: there was no reply, or none that could be read.
         """
-        exhibits = Exhibits.draw(explore, self.texts, rng)
-        shown = telling(revealed, best, explore, self.texts)
-        request = self._seeded(reviser.request(best, shown, [*exhibits.top, *exhibits.near_misses], N_REVISED))
+        return self.revise_among(explore, rng, revealed, best, [])
+
+    def revise_among(
+        self,
+        explore: ExploreReadings,
+        rng: np.random.Generator,
+        revealed: Sequence[Revealed],
+        best: Sequence[str],
+        others: Sequence[Tried],
+    ) -> list[Proposal]:
+        """Hypotheses in the light of what was found out, counterexamples first, and of whatever else was tried.
+
+        Raises:
+            NothingWritten: there was no reply, or none that could be read.
+        """
+        scale = scale_of(explore, self.known)
+        shown = telling(revealed, best, scale, self.texts)
+        evidence = excerpts(explore, self.texts, rng, scale)
+        request = self._seeded(reviser.request(best, others, shown, evidence, N_REVISED))
         (found,) = ask_each(self.model, [request], lambda _, reply: reviser.parse(reply.text), least_read=0)
         if isinstance(found, Unscored):
             raise NothingWritten(found.reason)
-        return _proposals(found)[:N_REVISED]
+        return self._proposals(found.written[:N_REVISED])
 
     def _question(self, explore: ExploreReadings, rng: np.random.Generator, n: int) -> ChatRequest:
-        exhibits = Exhibits.draw(explore, self.texts, rng)
-        return self._seeded(
-            explainer.request(exhibits.top, exhibits.quantile, exhibits.random, exhibits.near_misses, n)
-        )
+        evidence = findings(explore, self.texts, self.concepts, rng, self.known)
+        return self._seeded(explainer.request(evidence, n))
 
     def _seeded(self, request: ChatRequest) -> ChatRequest:
         return replace(request, temperature=TEMPERATURE, seed=self.seed % 2**31)
 
+    def _proposals(self, written: Sequence[WrittenHypothesis]) -> list[Proposal]:
+        """What was written, where it broke the rules of an explanation as it was said anew; asked once, of all.
 
-def _proposals(found: Hypotheses) -> list[Proposal]:
-    return [Proposal(one.form, one.explanation, one.texts) for one in found.written]
+        What breaks them still stays as it is: whoever lets hypotheses compete refuses it, and says why.
+        """
+        said = [one.explanation for one in written]
+        broken = {i: why for i, sentence in enumerate(said) if (why := why_not_free(sentence)) is not None}
+        if broken:
+            request = self._seeded(mender.request([(said[i], why) for i, why in broken.items()]))
+
+            def read(_: int, reply: ChatReply) -> list[str | Unscored] | Unscored:
+                return unless_all_unread(mender.parse(reply.text, len(broken)))
+
+            (found,) = ask_each(self.model, [request], read)
+            for i, anew in zip(broken, each_of(found, len(broken)), strict=True):
+                if not isinstance(anew, Unscored) and why_not_free(anew) is None:
+                    said[i] = anew
+        return [
+            Proposal(one.form, sentence, one.texts, label=one.label)
+            for one, sentence in zip(written, said, strict=True)
+        ]

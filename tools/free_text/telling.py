@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.free_text.texts import TokenTexts
+from tools.prompts.evidence import Scale
 from tools.prompts.revealed import RevealedText
-from tools.records.excerpts import ExploreReadings
 from tools.roles import Revealed
 
 N_SHOWN = 24
 _TOKENS_SHOWN = 24
 
 
-def telling(
-    revealed: Sequence[Revealed], best: Sequence[str], explore: ExploreReadings, texts: TokenTexts
-) -> list[RevealedText]:
-    """At most 24 experiments: those on which the explanations in `best` were most wrong, the first of them above all.
-
-    Levels are relative to the neuron's largest raw value on explore text.
-    """
-    largest = float(explore.values.max(initial=0.0))
-
-    def level(value: float) -> float:
-        return min(10.0, 10 * max(0.0, value) / largest) if largest > 0 else 0.0
+def telling(revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenTexts) -> list[RevealedText]:
+    """At most 24 experiments: those on which explanations in `best` were most wrong, the first of them above all."""
 
     def surprise(experiment: Revealed) -> tuple[float, float]:
         said = dict(experiment.predicted)
@@ -37,9 +28,9 @@ def telling(
     return [
         RevealedText(
             tokens=texts.of(revealed[i].tokens)[-_TOKENS_SHOWN:],
-            predicted=tuple(dict(revealed[i].predicted).get(one) for one in best),
-            level=level(revealed[i].value),
-            fired=revealed[i].fired,
+            predicted=tuple(dict(revealed[i].levels).get(one) for one in best),
+            level=scale.level(revealed[i].value),
+            outcome=scale.outcome(revealed[i].value),
         )
         for i in sorted(chosen)
     ]

@@ -13,7 +13,7 @@ from tools.free_text.telling import telling
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import ChatModel
 from tools.prompts import writer
-from tools.records.excerpts import ExploreReadings
+from tools.prompts.evidence import Scale
 from tools.records.result import Unscored
 from tools.roles import Revealed, WrittenText
 
@@ -24,19 +24,19 @@ class FreeTextWriter:
     Args:
         model: who is asked.
         texts: the subject model's tokens.
-        explore: what the neuron does on explore text, against which experiments are told.
+        scale: of the neuron's values, by which experiments are told.
     """
 
-    def __init__(self, model: ChatModel, texts: TokenTexts, explore: ExploreReadings) -> None:
+    def __init__(self, model: ChatModel, texts: TokenTexts, scale: Scale) -> None:
         self.model = model
         self.texts = texts
-        self.explore = explore
+        self.scale = scale
 
     def write(
         self, best: Sequence[str], revealed: Sequence[Revealed], n: int, rng: np.random.Generator
     ) -> list[WrittenText] | Unscored:
         """Texts that should and should not fire by the first of `best`, the leading sentence and its rivals."""
-        shown = telling(revealed, best, self.explore, self.texts)
+        shown = telling(revealed, best, self.scale, self.texts)
         request = writer.request(best[0], best[1:], n, shown)
         request = replace(request, temperature=TEMPERATURE, seed=int(rng.integers(2**31)))
         (found,) = ask_each(self.model, [request], lambda _, reply: writer.parse(reply.text), least_read=0)

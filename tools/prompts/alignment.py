@@ -51,6 +51,29 @@ def aligned(expected: Sequence[str], given: Sequence[tuple[str, object]]) -> NDA
     return levels
 
 
+def placed(expected: Sequence[str], given: Sequence[tuple[int, str, object]]) -> NDArray[np.float64] | Unscored:
+    """Levels float64 [n] in 0..10 for the `n` expected tokens, 0 but for those given as (index from 1, token, level).
+
+    The token at an index must be the one given with it, by the rule of `aligned`, and no index may come twice.
+    """
+    levels = np.zeros(len(expected))
+    seen: set[int] = set()
+    for index, token, raw in given:
+        if not 1 <= index <= len(expected):
+            return Unscored(reason=f"token {index} came back, and there are only 1 to {len(expected)}")
+        if _folded(expected[index - 1]) not in _forms(token):
+            return Unscored(
+                reason=f"token {index} is {brief(expected[index - 1])}, and {brief(token)} came back for it"
+            )
+        if index in seen:
+            return Unscored(reason=f"token {index} came back twice")
+        if (level := level_of(raw)) is None:
+            return no_level(raw, f"of token {index}")
+        seen.add(index)
+        levels[index - 1] = level
+    return levels
+
+
 def line_up(expected: Sequence[str], given: Sequence[str], levels: Sequence[object]) -> list[int] | Unscored:
     """For each expected token the index of its pair among those given, by the rule of `aligned`."""
     wanted = [_folded(token) for token in expected]

@@ -10,5 +10,6 @@ LEVELS = (0, 0, 0, 9, 0)
 SILENT_TOKENS = ("A", " red", " hat")
 SILENT_LEVELS = (0, 0, 0)
 
+LABEL = "words after 'not'"
 FORM = "what stood before"
 TEXTS = (("It is not red", 9), ("You may not enter", 8), ("It is red", 0), ("A knot red", 0))

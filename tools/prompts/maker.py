@@ -14,7 +14,7 @@ from tools.prompts.written import MAX_TEXT_CHARACTERS
 from tools.records.result import Unscored
 from tools.roles import MadeText
 
-PROMPT, NEAR_PROMPT = "maker/1", "near-misses/1"
+PROMPT, NEAR_PROMPT = "maker/2", "near-misses/2"
 
 _FORMAT = (
     'Reply with JSON only: {"texts":[{"text":"It is not red, she said.","words":["red"]},...]}, where words are those '

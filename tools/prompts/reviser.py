@@ -5,42 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, Shown, largest
-from tools.prompts.explainer import NEURON, shown_block
-from tools.prompts.revealed import RevealedText, explanations_block, revealed_block
-from tools.prompts.written import HYPOTHESES_FORMAT, HYPOTHESES_SCHEMA, Hypotheses, parse_hypotheses
+from tools.prompts.evidence import DATA_RULE, MARKS, block, escaped, how_to_read, listed, quoted
+from tools.prompts.explainer import NEURON
+from tools.prompts.findings import Evidence, pairs_told, top_told
+from tools.prompts.revealed import RevealedText, revealed_block
+from tools.prompts.written import GUIDELINES, HYPOTHESES_FORMAT, HYPOTHESES_SCHEMA, Hypotheses, parse_hypotheses
 from tools.records.result import Unscored
+from tools.roles import Tried
 
-PROMPT = "reviser/2"
+PROMPT = "reviser/3"
 
 EXPERIMENTS = (
-    "An experiment is a text; the neuron was read at its last token, marked <<so>>. Beforehand each explanation, in "
-    "the order shown, gave a probability that it fires there."
+    "An experiment is a text that ends at the token in question. Beforehand each explanation, in the order shown, "
+    "predicted a level there (? where it said nothing); then the neuron was read: it fired, was weak or was silent, "
+    "with its level."
 )
 _SYSTEM = (
-    f"You revise explanations of what makes a neuron fire. {NEURON} {EXPERIMENTS}\n\n"
+    f"You revise explanations of what makes a neuron fire. {NEURON} {MARKS} {EXPERIMENTS}\n\n"
     "A counterexample counts more than any number of confirmations: say what the neuron did where an explanation was "
-    "wrong. To narrow an explanation, to widen it, and to give it up for another are equally welcome; none is kept "
-    "because it was first. Hypotheses must differ from one another in what they predict. "
-    f"{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
+    "wrong. To narrow an explanation, to widen it, to split or to merge it, and to give it up for another are equally "
+    "welcome; none is kept because it was first. Do not repeat what was tried. Hypotheses must differ from one another "
+    f"in what they predict. {GUIDELINES}\n\n{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
 )
 
 
-def request(best: Sequence[str], revealed: Sequence[RevealedText], explore: Sequence[Shown], n: int) -> ChatRequest:
+def request(
+    best: Sequence[str], others: Sequence[Tried], revealed: Sequence[RevealedText], evidence: Evidence, n: int
+) -> ChatRequest:
     """Ask for `n` revised hypotheses.
 
     Args:
         best: the best explanations so far, best first.
+        others: whatever else was tried, with what became of it.
         revealed: experiments whose outcome is known, with predictions in the order of `best`.
-        explore: excerpts of the explore split.
+        evidence: what the neuron does on explore text.
         n: how many.
     """
-    parts = [
-        f"Explanations so far:\n{explanations_block(best)}",
-        f"Experiments:\n{revealed_block(revealed)}",
-        f"Excerpts:\n{shown_block(explore, largest(explore))}",
-        f"Hypotheses to write: {n}.",
-    ]
+    reading = how_to_read([*best, *(one.sentence for one in others)])
+    parts = [f"Explanations so far, best first:\n{reading}{block(listed(map(quoted, best)))}"]
+    if others:
+        lines = (f"{quoted(one.sentence)}: {escaped(one.fate)}" for one in others)
+        parts.append(f"Also tried:\n{block(lines)}")
+    parts.append(evidence.scale.stated())
+    if revealed:
+        parts.append(f"Experiments:\n{revealed_block(revealed)}")
+    parts += [*top_told(evidence), *pairs_told(evidence), f"Hypotheses to write: {n}."]
     return ChatRequest(
         role="reviser",
         prompt=PROMPT,

@@ -1,4 +1,4 @@
-"""Simulation of whole excerpts: the LLM repeats every token with the level that an explanation predicts for it."""
+"""Simulation of whole excerpts: the LLM names the tokens that an explanation says are active, with their levels."""
 
 from __future__ import annotations
 
@@ -12,39 +12,42 @@ from pydantic import BaseModel, WithJsonSchema
 
 from tools.llm.chat import ChatReply, ChatRequest, Message
 from tools.prompts import examples
-from tools.prompts.alignment import aligned
-from tools.prompts.evidence import DATA_RULE, block, explanation_block, numbered, token_lines
-from tools.prompts.lines import lines_in
+from tools.prompts.alignment import placed
+from tools.prompts.evidence import DATA_RULE, block, explanation_block, numbered, numbered_tokens
 from tools.prompts.numbered import by_number
-from tools.prompts.structured import CUT_OFF, parsed, schema_of, validated
+from tools.prompts.structured import parsed, schema_of, validated
 from tools.records.result import Unscored
 
-PROMPT = "simulator/1"
+PROMPT = "simulator/2"
 
 TASK = (
-    "A neuron of a language model reads text token by token, and at each token only knows what came before. From an "
-    "explanation of when it fires, predict its level at each token: a whole number from 0 (silent) to 10 (its largest "
-    "activation). Most tokens of most texts are 0."
+    "A neuron of a language model reads text token by token; at each token it knows that token and what came before, "
+    "and nothing of what follows. From an explanation of when it fires, predict its level at each token: a whole "
+    "number from 0 (silent) to 10 (its largest activation). Most tokens of most texts are 0. Where what is meant takes "
+    "several tokens, only those count from which on it can be known."
 )
 _SYSTEM = (
     f"{TASK}\n\n"
-    'Reply with JSON only: {"excerpts":[{"number":1,"tokens":[{"token":...,"level":...},...]},...]}, with every token '
-    f"of every excerpt, in order and spelled as shown.\n\n{DATA_RULE}"
+    "Give only the tokens whose level is above 0, with the index that stands before them, spelled as shown; for an "
+    "excerpt without any give an empty list. Reply with JSON only, every excerpt in it: "
+    '{"excerpts":[{"number":1,"active":[{"index":...,"token":...,"level":...},...]},...]}.\n\n'
+    f"{DATA_RULE}"
 )
 
 
-class _TokenLevel(BaseModel):
+class _Active(BaseModel):
+    index: int
     token: str
     level: Annotated[Any, WithJsonSchema({"type": "integer"})]
 
 
 class _Tokens(BaseModel):
-    tokens: list[_TokenLevel]
+    active: list[_Active]
 
 
 class _Excerpt(BaseModel):
     number: int
-    tokens: list[_TokenLevel]
+    active: list[_Active]
 
 
 class _Excerpts(BaseModel):
@@ -73,12 +76,12 @@ def request(explanation: str, excerpts: Sequence[Sequence[str]]) -> ChatRequest:
 
 
 def parse(reply: ChatReply, excerpts: Sequence[Sequence[str]]) -> list[NDArray[np.float64] | Unscored]:
-    """Levels 0..10, float64 [n tokens], for each excerpt that was asked for.
+    """Levels 0..10, float64 [n tokens], for each excerpt that was asked for: 0 where none was given.
 
-    Of a single excerpt, its tokens alone will do, and so will lines of token, tab and level.
+    Index and token must agree. Of a single excerpt, its active tokens alone will do.
     """
-    if len(excerpts) == 1 and (single := _single(reply, excerpts[0])) is not None:
-        return [single]
+    if len(excerpts) == 1 and isinstance(single := parsed(reply.text, _Tokens), _Tokens):
+        return [_levels(single, excerpts[0])]
     found = parsed(reply.text, _Excerpts)
     if isinstance(found, Unscored):
         return [found for _ in excerpts]
@@ -91,38 +94,28 @@ def question(explanation: str, lines: Sequence[str]) -> str:
     return f"{explanation_block(explanation)}\n{block(lines)}"
 
 
-def _single(reply: ChatReply, tokens: Sequence[str]) -> NDArray[np.float64] | Unscored | None:
-    """The levels of the only excerpt, where the reply is not in the form for several."""
-    found = parsed(reply.text, _Tokens)
-    if isinstance(found, _Tokens):
-        return _levels(found, tokens)
-    lines = lines_in(reply.text, reply.finish)
-    if not lines or isinstance(parsed(reply.text, _Excerpts), _Excerpts):
-        return None
-    levels = aligned(tokens, [(line.token, line.level) for line in lines])
-    if isinstance(levels, Unscored) and reply.finish == "length":
-        return Unscored(reason=f"{CUT_OFF}: {levels.reason}")
-    return levels
-
-
 def _levels(answer: object, tokens: Sequence[str]) -> NDArray[np.float64] | Unscored:
     if isinstance(answer, Unscored):
         return answer
     found = answer if isinstance(answer, _Tokens) else validated(answer, _Tokens)
     if isinstance(found, Unscored):
         return found
-    return aligned(tokens, [(item.token, item.level) for item in found.tokens])
+    return placed(tokens, [(one.index, one.token, one.level) for one in found.active])
 
 
 def _question(explanation: str, excerpts: Sequence[Sequence[str]]) -> str:
-    return question(explanation, numbered(token_lines(tokens) for tokens in excerpts))
+    return question(explanation, numbered(numbered_tokens(tokens) for tokens in excerpts))
 
 
 def _answer(sample: Sequence[tuple[Sequence[str], Sequence[int]]]) -> str:
     excerpts = [
         {
             "number": number,
-            "tokens": [{"token": token, "level": level} for token, level in zip(tokens, levels, strict=True)],
+            "active": [
+                {"index": index, "token": token, "level": level}
+                for index, (token, level) in enumerate(zip(tokens, levels, strict=True), 1)
+                if level > 0
+            ],
         }
         for number, (tokens, levels) in enumerate(sample, 1)
     ]

@@ -16,7 +16,7 @@ from tools.prompts.simulator import TASK, question
 from tools.prompts.structured import parsed, schema_of
 from tools.records.result import Unscored
 
-PROMPT = "simulator-last/1"
+PROMPT = "simulator-last/2"
 
 _SYSTEM = (
     f"{TASK}\n\n"

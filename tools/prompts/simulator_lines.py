@@ -19,7 +19,7 @@ from tools.prompts.simulator import TASK, question
 from tools.prompts.structured import CUT_OFF, brief
 from tools.records.result import Unscored
 
-PROMPT = "simulator-lines/1"
+PROMPT = "simulator-lines/2"
 
 _SYSTEM = (
     f"{TASK}\n\n"

@@ -16,7 +16,7 @@ from tools.prompts.simulator import TASK, question
 from tools.prompts.structured import CUT_OFF, brief
 from tools.records.result import Unscored
 
-PROMPT = "simulator-token/1"
+PROMPT = "simulator-token/2"
 
 _SYSTEM = f"{TASK}\n\nReply with one number: the level at the last token shown. Nothing else.\n\n{DATA_RULE}"
 _LONE = re.compile(r"\s*(?:level)?[\s:=]*(?P<level>[^\s:=]+?)(?P<end>\.?\s*)", re.IGNORECASE)

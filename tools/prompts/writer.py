@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, block, quoted
+from tools.prompts.evidence import DATA_RULE, block, how_to_read, listed, quoted
 from tools.prompts.explainer import NEURON
-from tools.prompts.revealed import RevealedText, explanations_block, revealed_block
+from tools.prompts.revealed import RevealedText, revealed_block
 from tools.prompts.reviser import EXPERIMENTS
 from tools.prompts.written import TEXTS_FORMAT, TEXTS_SCHEMA, WrittenText, parse_texts
 from tools.records.result import Unscored
 
-PROMPT = "writer/1"
+PROMPT = "writer/2"
 
 _SYSTEM = (
     f"You try to refute an explanation of what makes a neuron fire. {NEURON} {EXPERIMENTS}\n\n"
-    "Write short, varied texts that each END at the token in question. By the leading explanation the neuron should "
-    "fire at the end of about half of them: choose cases where a rival says that it does not. The other half are "
-    "look-alikes: by the leading explanation it should stay silent there, but it might fire in truth. Do not repeat "
-    "experiments shown. With each text give the level from 0 to 10 that the leading explanation predicts. "
-    f"{TEXTS_FORMAT}\n\n{DATA_RULE}"
+    "Write short texts that each END at the token in question, written as plain text without marks. By the leading "
+    "explanation the neuron should fire at the end of about half of them: choose cases where it is most likely to be "
+    "wrong, or a rival says otherwise. The other half are look-alikes: by the leading explanation it should stay "
+    "silent there, but it might fire in truth. Vary them: no two texts may end in the same words, or differ in small "
+    "things only, and none may repeat an experiment shown. With each text give the level from 0 to 10 that the leading "
+    f"explanation predicts. {TEXTS_FORMAT}\n\n{DATA_RULE}"
 )
 
 
@@ -33,9 +34,9 @@ def request(leading: str, rivals: Sequence[str], n: int, revealed: Sequence[Reve
         n: how many texts.
         revealed: experiments so far, with predictions in the order of the leading explanation and its rivals.
     """
-    parts = [f"Leading explanation:\n{block([quoted(leading)])}"]
+    parts = [f"Leading explanation:\n{how_to_read([leading, *rivals])}{block([quoted(leading)])}"]
     if rivals:
-        parts.append(f"Rivals:\n{explanations_block(rivals)}")
+        parts.append(f"Rivals:\n{block(listed(map(quoted, rivals)))}")
     if revealed:
         parts.append(
             f"Experiments, each with what the leading explanation and then its rivals predicted:\n"

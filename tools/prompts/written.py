@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pydantic import BaseModel, WithJsonSchema
 from tools.prompts import examples
 from tools.prompts.alignment import level_of
 from tools.prompts.structured import parsed, schema_of, validated
+from tools.readable.contract import MAX_LABEL_WORDS, MAX_QUOTED, MAX_WORDS
 from tools.records.result import Unscored
 from tools.roles import WrittenText as WrittenText
 
@@ -21,14 +23,19 @@ MAX_EXPLANATION_CHARACTERS = 600
 MAX_FORM_CHARACTERS = 60
 MAX_TEXT_CHARACTERS = 400
 
+_MARKED = re.compile(r"<<(?:[0-9.]+\|)?([^<>]*)>>")
+_WORD = re.compile(r"[^\W_]")
+
 
 @dataclass(frozen=True)
 class WrittenHypothesis:
-    """An explanation on one line, what form it has in a few words, and texts that its author wrote to test it."""
+    """An explanation on one line, what form it has in a few words, texts that its author wrote to test it, and a name
+    for it of 1 to 6 words, empty where none of that length was given."""
 
     explanation: str
     form: str
     texts: tuple[WrittenText, ...]
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class _Texts(BaseModel):
 
 class _Hypothesis(BaseModel):
     explanation: str
+    label: str
     form: str
     texts: list[Annotated[Any, WithJsonSchema(schema_of(_Text))]]
 
@@ -61,18 +69,25 @@ class _Hypotheses(BaseModel):
 
 _EXAMPLE = {
     "explanation": examples.EXPLANATION,
+    "label": examples.LABEL,
     "form": examples.FORM,
     "texts": [{"text": text, "level": level} for text, level in examples.TEXTS],
 }
 HYPOTHESES_SCHEMA = schema_of(_Hypotheses)
+GUIDELINES = (
+    "An explanation is one phrase or sentence with which a person who has nothing but the text can say where the "
+    f"neuron fires: at most {MAX_WORDS} words, at most {MAX_QUOTED} of them quoted. Be specific ('imports in Python', "
+    "not 'code'), and say what the cases have in common: no list of tokens, no 'tokens related to'. Give one meaning "
+    "each; where the neuron has several, write a hypothesis for each."
+)
 HYPOTHESES_FORMAT = (
     "For each give:\n"
-    "- explanation: what makes it fire, as a phrase of at most 25 words, at most 5 of them quoted, such as "
-    '"month names in dates";\n'
+    "- explanation: what makes it fire;\n"
+    f"- label: the same as a heading, 1 to {MAX_LABEL_WORDS} words;\n"
     "- form: the kind of explanation, in a few words;\n"
-    "- texts: predictions that can be checked. 2 or 3 short texts that END at a token where it must fire, with the "
-    "level from 1 to 10 that you predict there, and 2 or 3 that END at a similar token where it must stay silent, "
-    "with level 0.\n"
+    "- texts: predictions that can be checked, as plain text without marks. 2 or 3 short texts that END at a token "
+    "where it must fire, with the level from 1 to 10 that you predict there, and 2 or 3 that END at a similar token "
+    "where it must stay silent, with level 0.\n"
     f'Reply with JSON only, such as {{"hypotheses":[{json.dumps(_EXAMPLE, separators=(",", ":"))},...]}}.'
 )
 TEXTS_SCHEMA = schema_of(_Texts)
@@ -96,9 +111,10 @@ def parse_hypotheses(text: str) -> Hypotheses | Unscored:
 
 
 def parse_texts(text: str) -> list[WrittenText] | Unscored:
-    """The texts in a reply, without those that are blank, over 400 characters, no Unicode, or lack a level 0..10.
+    """The texts in a reply but those without a word, of over 400 characters, that are no Unicode or lack a level 0..10.
 
-    Unscored where none is left.
+    Marks around tokens, as excerpts have them, are taken off, since the neuron would read them. Unscored where none is
+    left.
     """
     found = parsed(text, _Texts)
     if isinstance(found, Unscored):
@@ -121,18 +137,25 @@ def _hypothesis(item: object) -> WrittenHypothesis | None:
         return None
     if len(explanation.split()) > MAX_EXPLANATION_WORDS:
         return None
-    # A form is only a label, and no hypothesis is worse for a long one.
-    return WrittenHypothesis(explanation, form[:MAX_FORM_CHARACTERS].rstrip(), tuple(_texts(found.texts)))
+    # Form and label are only names, and no hypothesis is worse for a long one.
+    label = plain(found.label).rstrip(".")
+    return WrittenHypothesis(
+        explanation,
+        form[:MAX_FORM_CHARACTERS].rstrip(),
+        tuple(_texts(found.texts)),
+        label if len(label.split()) <= MAX_LABEL_WORDS and len(label) <= MAX_FORM_CHARACTERS else "",
+    )
 
 
 def _texts(items: Sequence[object]) -> list[WrittenText]:
     texts = []
     for item in items:
         found = validated(item, _Text)
-        if isinstance(found, Unscored) or not found.text.strip() or len(found.text) > MAX_TEXT_CHARACTERS:
+        if isinstance(found, Unscored) or len(found.text) > MAX_TEXT_CHARACTERS:
             continue
+        text = _MARKED.sub(r"\1", found.text)
         # No tokenizer takes half of a surrogate pair.
-        is_unicode = not any("\ud800" <= c <= "\udfff" for c in found.text)
-        if is_unicode and (level := level_of(found.level)) is not None:
-            texts.append(WrittenText(text=found.text, level=level))
+        is_unicode = not any("\ud800" <= c <= "\udfff" for c in text)
+        if is_unicode and _WORD.search(text) and (level := level_of(found.level)) is not None:
+            texts.append(WrittenText(text=text, level=level))
     return texts
