@@ -256,7 +256,7 @@ def _parser() -> argparse.ArgumentParser:
         "--excerpts-per-call",
         type=whole(1),
         metavar="N",
-        help="excerpts simulated in one LLM call (default: 1)",
+        help="excerpts simulated in one LLM call (default: 5)",
     )
 
     def command(

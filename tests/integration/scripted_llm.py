@@ -79,7 +79,7 @@ class Script:
         match kind:
             case "explainer" | "reviser":
                 texts = [{"text": text, "level": level} for text, level in self.texts[:4]]
-                found = [{"explanation": e, "form": form, "texts": texts} for e, form in self.hypotheses]
+                found = [{"explanation": e, "label": e, "form": f, "texts": texts} for e, f in self.hypotheses]
                 return json.dumps({"hypotheses": found})
             case "writer":
                 return json.dumps({"texts": [{"text": text, "level": level} for text, level in self.texts]})
@@ -102,9 +102,10 @@ class Script:
         return [
             {
                 "number": number,
-                "tokens": [
-                    {"token": json.dumps(token)[1:-1], "level": self.level(explanation, tokens[: k + 1])}
-                    for k, token in enumerate(tokens)
+                "active": [
+                    {"index": k, "token": json.dumps(tokens[k - 1])[1:-1], "level": level}
+                    for k in range(1, len(tokens) + 1)
+                    if (level := self.level(explanation, tokens[:k])) > 0
                 ],
             }
             for number, tokens in enumerate(tokens_in(shown), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,8 @@ from traces.events import (
 
 RUN = 12
 PROMPTS = {
-    "explainer": {"explainer/2"}, "reviser": {"reviser/2"}, "writer": {"writer/1"},
-    "simulator": {"simulator/1", "simulator-last/1"}, "detector": {"detection/1"}, "fuzzer": {"fuzzing/1"},
+    "explainer": {"explainer/3"}, "reviser": {"reviser/3"}, "writer": {"writer/2"},
+    "simulator": {"simulator/2", "simulator-last/2"}, "detector": {"detection/1"}, "fuzzer": {"fuzzing/1"},
 }  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def test_predictions_in_free_words_stand_before_readings(run: Run) -> None:
     assert said
     assert all(p is not None for row in said for p in row)
     for call, llm in run.asked():
-        if llm.prompt == "simulator-last/1":
+        if llm.prompt == "simulator-last/2":
             assert call.tool in ("design_experiments", "design_probe_set", "design_probe_pairs")
 
 
@@ -146,7 +147,7 @@ class Secrets:
 
     def told_in(self, question: str) -> set[str]:
         ours = "explanation and then its rivals"  # words of the prompt, of which a corpus may hold as many letters
-        plain = unescape(question.replace(ours, "").replace("<<", "").replace(">>", ""))
+        plain = unescape(re.sub(r"<<?(?:[0-9.]+\|)?|>", "", question.replace(ours, "")))
         tokens = "".join(token for excerpt in tokens_in(question) for token in excerpt)
         return {run for run in self.runs if run in plain or run in tokens}
 
@@ -175,7 +176,7 @@ def test_scores_of_the_loop_are_on_development_text_and_the_last_one_on_sealed_t
     (opened,) = run.of(SealedOpened)
     n_sealed = 0
     for call, llm in run.asked():
-        if llm.prompt != "simulator/1":
+        if llm.prompt != "simulator/2":
             continue
         shown = set(tokens_in(llm.question))
         assert shown
@@ -314,7 +315,7 @@ def test_a_simulator_of_which_a_third_is_unusable(base: dict[str, Any], tmp_path
     for score in (found.result.development_score, found.result.score):
         assert isinstance(score, ScoreValue)
         assert score.n_unscored > 0
-    first = [llm for call, llm in found.asked() if call.tool == "score" and llm.prompt == "simulator/1"]
+    first = [llm for call, llm in found.asked() if call.tool == "score" and llm.prompt == "simulator/2"]
     questions = {llm.question for llm in first}
     score = found.result.development_score
     assert isinstance(score, ScoreValue)

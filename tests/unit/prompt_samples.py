@@ -14,6 +14,7 @@ from tools.prompts import (
     fuzzing,
     lineup,
     maker,
+    mender,
     reviser,
     simulator,
     simulator_last,
@@ -21,8 +22,10 @@ from tools.prompts import (
     simulator_token,
     writer,
 )
-from tools.prompts.evidence import Shown, marked
+from tools.prompts.evidence import Scale, Shown, marked
+from tools.prompts.findings import ClassRow, Evidence, WordRow
 from tools.prompts.revealed import RevealedText
+from tools.roles import Tried
 
 # Whichever test draws text first loads the tables of Unicode, and the machine may be busy.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -46,27 +49,42 @@ FUNCTIONS = (
 def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) -> dict[str, ChatRequest]:
     """A request of each prompt that shows four tokens and an explanation."""
     texts = tuple(tokens)
-    firing, silent = Shown(texts, (-0.1, 4.0, 0.0, 1.9)), Shown(texts, (0.0, 0.1, -0.2, 0.0))
+    firing, silent = Shown(texts, (-0.1, 4.0, 0.0, 0.7)), Shown(texts, (0.0, 0.1, -0.2, 0.0))
     revealed = [
-        RevealedText(texts, (0.987, None), 0.04, fired=False),
-        RevealedText(texts[:2], (0.5, 0.0), 8.26, fired=True),
+        RevealedText(texts, (9.0, None), 1.44, "weak"),
+        RevealedText(texts[:2], (5.5, 0.0), 8.26, "fired"),
     ]
+    scale = Scale(largest=4.0, theta=1.0)
+    evidence = Evidence(
+        scale,
+        share=0.0123,
+        top=(firing,),
+        weaker=(firing,),
+        pairs=((Shown(texts[:2], (0.0, 4.0)), Shown(texts[2:], (0.0, 0.1))),),
+        random=(silent,),
+        words=(WordRow(texts[1], 3, 8.21, 2 / 3),),
+        classes=(ClassRow("months", 0.5, 0.75, (texts[1],)), ClassRow(texts[0], 0.3, 0.1, ())),
+        notes=(f"Its other side fires on '{texts[2]}'.",),
+    )
     return {
         "agent": agent.request(agent.opening(FUNCTIONS, "".join(texts), 3, 40), FUNCTIONS),
         "detection": detection.request(explanation, [texts, texts[:2]]),
-        "explainer": explainer.request([firing], [firing], [silent], [silent], 3),
+        "explainer": explainer.request(evidence, 3),
         "fuzzing": fuzzing.request(explanation, [texts, texts[:2]], [(False, True, False, True), (True, False)]),
         "lineup": lineup.request(
             explanation, [("A", [marked(texts, (False, True, False, False))]), ("B", [marked(texts, (True,) * 4)])]
         ),
         "maker": maker.request(explanation, 6, near_misses=False),
         "near_misses": maker.request(explanation, 6, near_misses=True),
-        "reviser": reviser.request([explanation, "a rival"], revealed, [firing], 2),
+        "mender": mender.request([(explanation, "it is too long")]),
+        "reviser": reviser.request(
+            [explanation, "a rival"], [Tried(sentence=explanation, fate="dropped: refuted")], revealed, evidence, 2
+        ),
         "simulator": simulator.request(explanation, [texts, texts[:2]]),
         "simulator_last": simulator_last.request(explanation, [texts, texts[:2]]),
         "simulator_lines": simulator_lines.request(explanation, texts),
         "simulator_token": simulator_token.request(explanation, texts, 1),
-        "writer": writer.request(explanation, ["a rival"], 6, revealed),
+        "writer": writer.request(explanation, ["a rival"], 6, scale, revealed),
     }
 
 

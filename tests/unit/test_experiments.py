@@ -154,7 +154,7 @@ class World:
                 "carriers": draw_carriers(explore, THETA, self.texts, used, known), "vocabulary": self.vocabulary,
                 "texts": self.texts, "words": SeenWords(explore, THETA, self.vocabulary), "named": list(named),
                 "believe": self.believe, "sample": self.sample, "fresh": len,
-                "written": [WrittenText(text="The dog barks", level=9), WrittenText(text="d", level=0)],
+                "written": [WrittenText(text="The dog barks", level=9), WrittenText(text="a d", level=0)],
             } | changes
         )  # fmt: skip
 
@@ -314,9 +314,28 @@ def test_where_a_neuron_fires_nearly_everywhere_a_swap_finds_what_silences_it(wo
     assert sum(world.words(candidate.tokens)[-1] == FIRING for candidate in found) > 10
 
 
+def test_scraps_and_what_asks_the_same_again_are_left_out(world):
+    texts = [
+        ("The dog barks", 9),
+        ("A dog barks", 8),  # ends in the same two words, to show the same
+        ("the DOG  barks", 9),
+        ("The dog of the man barks", 9),  # most words are the same, and the last one is
+        ("The dog barks", 0),
+        ("On a hill the cat barks", 9),
+        ("On hills the cat barks", 0),  # a pair that is meant to show different things
+        ("The dog eats", 9),
+        ("barks", 9),
+        (".", 0),
+        ("-", 0),
+    ]
+    where = world.setting(written=[WrittenText(text=text, level=level) for text, level in texts])
+    made = [world.text(candidate.tokens) for candidate in world.make("written", where)]
+    assert made == ["The dog barks", "On a hill the cat barks", "On hills the cat barks", "The dog eats"]
+
+
 def test_written_texts_are_read_whole_and_only_when_they_are_new(world):
     where = world.setting()
-    assert [world.text(candidate.tokens) for candidate in world.make("written", where)] == ["The dog barks", "d"]
+    assert [world.text(candidate.tokens) for candidate in world.make("written", where)] == ["The dog barks", "a d"]
     assert len({candidate.carrier for candidate in world.make("written", where)}) == 2
     repeats = world.setting(fresh=lambda text: len(text) - 1)  # the corpus has this text, perhaps where it is sealed
     assert world.make("written", repeats) == []

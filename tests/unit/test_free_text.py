@@ -18,23 +18,27 @@ from hypothesis import strategies as st
 from agent.belief import log_scores
 from tools.bench import Bench
 from tools.catalogue.experiments import balanced_chances, chances
+from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asker import FreeTextAsker
-from tools.free_text.exhibits import Exhibits
+from tools.free_text.exhibits import N_TOP, Exhibits
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
+from tools.free_text.findings import Known
 from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
 from tools.free_text.texts import TokenTexts
 from tools.free_text.writer import FreeTextWriter
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, TokenChoice, Usage
-from tools.prompts.evidence import tokens_in, unescape
+from tools.prompts.evidence import READABLE_LANGUAGE, Scale, tokens_in, unescape
 from tools.records.excerpts import Excerpts, ExploreReadings, Readings
 from tools.records.result import Unscored
-from tools.roles import Revealed, Simulation
+from tools.roles import Revealed, Simulation, Tried
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.parts import LEAST_SHARE, Part, part_of, simulated_part, thin_rows
 
 STRINGS = [" a", " b", " c", "1", "2", "<d>", "\n", '"']
 TEXTS = TokenTexts(STRINGS)
+CONCEPTS = Concepts.load()
+SCALE = Scale(3.0, 1.0)
 USAGE = Usage(10, 5)
 Said = str | ChatReply | ChatFailure
 
@@ -66,17 +70,20 @@ def level(token: str) -> int:
 def simulated(request: ChatRequest) -> str:
     """The right reply to each of the simulator's prompts: digits fire."""
     shown = question(request).rpartition("<data>\n")[2]
-    if request.prompt == "simulator/1":
+    if request.prompt == "simulator/2":
         excerpts = [
-            {"number": n, "tokens": [{"token": t, "level": level(t)} for t in tokens]}
+            {
+                "number": n,
+                "active": [{"index": i, "token": t, "level": level(t)} for i, t in enumerate(tokens, 1) if level(t)],
+            }
             for n, tokens in enumerate(tokens_in("<data>\n" + shown), 1)
         ]
         return json.dumps({"excerpts": excerpts})
-    if request.prompt == "simulator-last/1":
+    if request.prompt == "simulator-last/2":
         ends = re.findall(r'^(\d+)\. ".*<<(.*)>>"$', shown, re.MULTILINE)
         return json.dumps({"levels": [{"number": int(n), "level": level(unescape(end))} for n, end in ends]})
     tokens = [json.loads(line) for line in shown.partition("\n</data>")[0].split("\n")]
-    if request.prompt == "simulator-token/1":
+    if request.prompt == "simulator-token/2":
         return str(level(tokens[-1]))
     return "\n".join(f"{json.dumps(token)}\t{level(token)}" for token in tokens)
 
@@ -114,7 +121,7 @@ def test_several_excerpts_in_a_call(n: int) -> None:
 def test_a_bad_excerpt_spoils_no_other_of_its_call() -> None:
     def second_is_bad(request: ChatRequest) -> str:
         reply = json.loads(simulated(request))
-        reply["excerpts"][1]["tokens"] = reply["excerpts"][1]["tokens"][:-1]
+        reply["excerpts"][1]["active"][0]["index"] -= 1
         return json.dumps(reply)
 
     llm = Fake(second_is_bad)
@@ -217,14 +224,15 @@ def readings(n: int, n_tokens: int = 8, seed: int = 0) -> ExploreReadings:
 
 WRITTEN = {
     "hypotheses": [
-        {"explanation": f"digit {i}", "form": "token", "texts": [{"text": "x 1", "level": 9}]} for i in range(5)
+        {"explanation": f"digit {i}", "label": f"digit {i}", "form": "token", "texts": [{"text": "x 1", "level": 9}]}
+        for i in range(5)
     ]
 }
 
 
 def test_the_explainer_writes_at_most_what_is_asked_for() -> None:
     llm = Fake(lambda _: json.dumps(WRITTEN))
-    explainer = FreeTextExplainer(llm, TEXTS, seed=2**40 + 5)
+    explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, seed=2**40 + 5)
     found = explainer.propose(readings(60), 20, np.random.default_rng(0), 3)
     assert [proposal.sentence for proposal in found] == ["digit 0", "digit 1", "digit 2"]
     assert found[0].texts[0].text == "x 1"
@@ -232,14 +240,14 @@ def test_the_explainer_writes_at_most_what_is_asked_for() -> None:
     assert (request.role, request.temperature, request.seed) == ("explainer", TEMPERATURE, 5)
     assert "Hypotheses to write: 3." in question(request)
     again = Fake(lambda _: json.dumps(WRITTEN))
-    FreeTextExplainer(again, TEXTS, seed=2**40 + 5).propose(readings(60), 20, np.random.default_rng(0), 3)
+    FreeTextExplainer(again, TEXTS, CONCEPTS, seed=2**40 + 5).propose(readings(60), 20, np.random.default_rng(0), 3)
     assert again.asked == llm.asked
 
 
 @pytest.mark.parametrize("said", ["nothing", ChatFailure("timeout", "too late")])
 def test_an_explainer_without_an_answer_says_so(said: Said) -> None:
     llm = Fake(lambda _: said)
-    explainer = FreeTextExplainer(llm, TEXTS, 0)
+    explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0)
     with pytest.raises(NothingWritten, match=r"no JSON in the reply|timeout: too late"):
         explainer.propose(readings(60), 20, np.random.default_rng(0), 2)
     assert llm.bursts == ([1, 1] if isinstance(said, str) else [1])
@@ -251,15 +259,94 @@ def test_an_explainer_without_an_answer_says_so(said: Said) -> None:
 def test_a_revision_shows_what_refuted_and_not_what_was_never_asked() -> None:
     llm = Fake(lambda _: json.dumps(WRITTEN))
     revealed = [
-        Revealed((0, 3), 2.5, True, (("digits", 0.9), ("other", None))),
-        Revealed((0, 1), 2.5, True, (("digits", 0.03),)),
+        Revealed((0, 3), 2.5, True, (("digits", 0.9), ("other", None)), levels=(("digits", 8.0), ("other", None))),
+        Revealed((0, 1), 2.5, True, (("digits", 0.03),), levels=(("digits", 0.0),)),
+        Revealed((0, 2), 0.5, False, (("digits", 0.5),)),
     ]
-    found = FreeTextExplainer(llm, TEXTS, 0).revise(readings(60), 20, np.random.default_rng(0), revealed, ["digits"])
+    found = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).revise(
+        readings(60), 20, np.random.default_rng(0), revealed, ["digits"]
+    )
     assert len(found) == N_REVISED
     shown = question(llm.asked[0])
-    assert "predicted 3%; fired" in shown
-    assert "predicted 90%; fired" in shown
+    assert "predicted 0; fired" in shown
+    assert "predicted 8; fired" in shown
+    assert "predicted ?; weak" in shown
+    assert "%;" not in shown
     assert "other" not in shown
+
+
+def test_a_revision_knows_all_that_was_tried() -> None:
+    llm = Fake(lambda _: json.dumps(WRITTEN))
+    others = [Tried(sentence="Fires on modals.", fate="dropped: refuted; it correlates 0.12 with the neuron")]
+    explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0)
+    explainer.revise_among(readings(60), np.random.default_rng(0), [], ["digits"], others)
+    shown = question(llm.asked[0])
+    assert '"Fires on modals.": dropped: refuted; it correlates 0.12 with the neuron' in shown
+    assert shown.count(READABLE_LANGUAGE) == 1
+    assert "Experiments:" not in shown
+
+
+def broken(*explanations: str) -> str:
+    return json.dumps(
+        {"hypotheses": [{"explanation": e, "label": "l", "form": "f", "texts": []} for e in explanations]}
+    )
+
+
+def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None:
+    long = "the word " * 13 + "not"
+
+    def said(request: ChatRequest) -> str:
+        if request.prompt == "mender/1":
+            anew = [{"number": 1, "explanation": "not"}, {"number": 2, "explanation": "words related to months"}]
+            return json.dumps({"explanations": anew})
+        return broken("digits", long, "tokens related to months")
+
+    llm = Fake(said)
+    found = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(readings(60), 20, np.random.default_rng(0), 3)
+    # The last one broke it again, and stays as it was: whoever lets hypotheses compete refuses it, and says why.
+    assert [one.sentence for one in found] == ["digits", "not", "tokens related to months"]
+    assert llm.bursts == [1, 1]
+    shown = question(llm.asked[1])
+    assert "it has 27 words, and an explanation has at most 25" in shown
+    assert '"digits"' not in shown
+    assert [one.label for one in found] == ["l"] * 3
+
+
+def test_what_cannot_be_said_anew_stays_as_it_was() -> None:
+    llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/1" else broken("text related to months"))
+    (found,) = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(readings(60), 20, np.random.default_rng(0), 3)
+    assert found.sentence == "text related to months"
+
+
+def test_an_explainer_is_told_much_in_few_tokens() -> None:
+    llm = Fake(lambda _: json.dumps(WRITTEN))
+    own = readings(400)
+    known = Known(own, theta=2.5, notes=("It promotes ' z'.",))
+    explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0, known)
+    explainer.propose(own, 20, np.random.default_rng(0), 3)
+    shown = question(llm.asked[0])
+    assert "It promotes" in shown
+    threshold = 10 * 2.5 / float(own.values.max())
+    assert f"It fires above level {threshold:.1f}" in shown
+    assert all(float(level) >= round(threshold, 1) for level in re.findall(r"<<([0-9.]+)\|", shown))
+    assert all(float(level) <= round(threshold, 1) for level in re.findall(r"(?<!<)<([0-9.]+)\|", shown))
+    assert shown.partition("Weaker")[0].count('"\n"') == N_TOP - 1
+    assert shown.count("\nfires:  ") == shown.count("\nsilent: ")
+    assert len(shown) < 10_000
+    explainer.propose(readings(60, seed=1), 20, np.random.default_rng(0), 3)
+    assert "It promotes" not in question(llm.asked[1])  # another neuron's text is not that of which this is known
+
+
+def test_the_same_word_is_shown_firing_and_silent() -> None:
+    own = readings(60)
+    values = own.values.copy()
+    values[::2] = 0  # a digit fires in every other text
+    found = Exhibits.draw(ExploreReadings(own.excerpts, values), TEXTS, np.random.default_rng(0), 1.0)
+    assert found.firing
+    for firing, silent in zip(found.firing, found.near_misses, strict=True):
+        assert firing.tokens[-1] == silent.tokens[-1]
+        assert firing.values[-1] > 1.0
+        assert silent.values[-1] == 0
 
 
 def test_explanations_of_several_neurons_are_asked_for_at_once() -> None:
@@ -272,7 +359,7 @@ def test_explanations_of_several_neurons_are_asked_for_at_once() -> None:
 
     llm = Fake(second_fails)
     neurons = [(readings(60, seed=i), np.random.default_rng(i)) for i in range(3)]
-    first, second, third = FreeTextExplainer(llm, TEXTS, 0).propose_each(neurons, 20)
+    first, second, third = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose_each(neurons, 20)
     assert llm.bursts == [3]
     assert first is not None
     assert first.sentence == "digit 0"
@@ -283,12 +370,12 @@ def test_explanations_of_several_neurons_are_asked_for_at_once() -> None:
 def test_the_writer() -> None:
     texts = {"texts": [{"text": f"t {i}", "level": i} for i in range(8)]}
     llm = Fake(lambda _: json.dumps(texts))
-    found = FreeTextWriter(llm, TEXTS, readings(40)).write(["digits", "letters"], [], 4, np.random.default_rng(0))
+    found = FreeTextWriter(llm, TEXTS, SCALE).write(["digits", "letters"], [], 4, np.random.default_rng(0))
     assert not isinstance(found, Unscored)
     assert [text.text for text in found] == ["t 0", "t 1", "t 2", "t 3"]
     shown = question(llm.asked[0])
     assert shown.index('"digits"') < shown.index('"letters"')
-    nothing = FreeTextWriter(Fake(lambda _: "{}"), TEXTS, readings(40))
+    nothing = FreeTextWriter(Fake(lambda _: "{}"), TEXTS, SCALE)
     assert isinstance(nothing.write(["digits"], [], 4, np.random.default_rng(0)), Unscored)
 
 
@@ -485,5 +572,5 @@ def test_texts_that_an_index_sought_out_are_shown_as_top_and_as_nothing_else() -
     numbers = np.arange(n, dtype=np.int32)
     excerpts = Excerpts(tokens.astype(np.int32), np.full(n, 8), numbers, numbers, numbers)
     found = Exhibits.draw(ExploreReadings(excerpts, values.astype(np.float32), sought), TEXTS, np.random.default_rng(0))
-    assert {token for shown in found.top for token in shown.tokens} == {" a"}
+    assert {token for shown in found.top[:3] for token in shown.tokens} == {" a"}
     assert {token for shown in (*found.quantile, *found.random) for token in shown.tokens} == {" b"}

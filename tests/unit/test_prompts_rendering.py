@@ -10,7 +10,7 @@ from prompt_samples import EXPLANATION, FUNCTIONS, INNOCUOUS, rendered, requests
 
 from tools.llm.chat import Function
 from tools.prompts import agent, evidence, simulator_token
-from tools.prompts.evidence import CLOSED, OPENED, Shown, discretised, escaped, largest, quoted, tokens_in, unescape
+from tools.prompts.evidence import CLOSED, OPENED, Scale, Shown, escaped, quoted, tokens_in, unescape
 from tools.prompts.revealed import RevealedText
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -94,7 +94,6 @@ class TestInjection:
     def test_tokens_can_be_read_back(self, tokens: tuple[str, str, str, str]) -> None:
         asked = requests(tokens)
         assert tokens_in(asked["simulator"].messages[-1].content) == [tokens, tokens[:2]]
-        assert tokens_in(asked["explainer"].messages[-1].content) == [tokens, tokens, (), ()]
 
     @unhurried
     @given(four, st.lists(st.booleans(), min_size=4, max_size=4))
@@ -124,24 +123,46 @@ class TestInjection:
         return "\n".join(kept)
 
 
-class TestDiscretised:
-    def test_by_hand(self) -> None:
-        assert discretised([-1, 0, 0.39, 0.4, 3.99, 4.0, 5.0], 4.0) == (0, 0, 0, 1, 9, 10, 10)
+class TestScale:
+    scale = Scale(largest=4.0, theta=1.0)
 
-    @pytest.mark.parametrize("max_act", [0.0, -1.0])
-    def test_nothing_fires(self, max_act: float) -> None:
-        assert discretised([-2.0, 0.0, 3.0], max_act) == (0, 0, 0)
+    def test_by_hand(self) -> None:
+        assert [self.scale.level(x) for x in (-1, 0, 1, 4, 5)] == [0, 0, 2.5, 10, 10]
+        assert [self.scale.outcome(x) for x in (-1, 0, 0.5, 0.51, 1.0, 1.01)] == [
+            "silent", "silent", "silent", "weak", "weak", "fired",
+        ]  # fmt: skip
+        assert "above level 2.5; from 1.2 up" in self.scale.stated()
+
+    def test_nothing_fires(self) -> None:
+        assert Scale(0.0, 0.1).level(3.0) == 0
 
     @unhurried
-    @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=5))
-    def test_bounds(self, values: list[float]) -> None:
-        levels = discretised(values, largest([Shown(("x",) * len(values), tuple(values))]))
-        assert all(0 <= level <= 10 for level in levels)
-        assert (10 in levels) == any(value > 0 for value in values)
+    @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8), st.floats(0.01, 1e3))
+    def test_a_mark_says_what_the_threshold_says(self, values: list[float], theta: float) -> None:
+        """No token that fires is shown as weak or silent, and none that does not as firing."""
+        scale = Scale(max(max(values), theta), theta)
+        line = evidence.with_levels(Shown(("x",) * len(values), tuple(values)), scale)
+        marks = re.findall(r"<<[0-9.]+\|x>>|<[0-9.]+\|x>|x", line)
+        told = ["fired" if mark.startswith("<<") else "weak" if mark.startswith("<") else "silent" for mark in marks]
+        assert told == [
+            "fired" if value > theta else "weak" if value > evidence.WEAK_FROM * theta else "silent" for value in values
+        ]
 
-    def test_one_scale_for_a_whole_prompt(self) -> None:
-        assert largest([Shown(("a",), (2.0,)), Shown(("a", "b"), (5.0, -9.0))]) == 5.0
-        assert largest([]) == 0.0
+
+class TestRulesInPrompts:
+    """No rule appears without a line on how to read it; free words need none."""
+
+    @pytest.mark.parametrize("name", ["reviser", "writer", "simulator", "simulator_last", "detection", "fuzzing"])
+    def test_one_line_on_each_language(self, name: str) -> None:
+        for sentence, line in (
+            ('Fires strongly on modals and weakly on "not".', evidence.READABLE_LANGUAGE),
+            ("Fires on `␣not` (9).", evidence.MACHINE_LANGUAGE),
+            ("Never fires.", evidence.READABLE_LANGUAGE),
+        ):
+            assert requests(explanation=sentence)[name].messages[-1].content.count(line) == 1
+        free = requests()[name].messages[-1].content
+        assert evidence.READABLE_LANGUAGE not in free
+        assert evidence.MACHINE_LANGUAGE not in free
 
 
 class TestRefusals:
@@ -151,10 +172,10 @@ class TestRefusals:
             Shown(("a", "b"), values)
 
     def test_revealed(self) -> None:
-        with pytest.raises(ValueError, match="probabilities"):
-            RevealedText(("a",), (1.5,), 1.0, True)
+        with pytest.raises(ValueError, match="predicted levels"):
+            RevealedText(("a",), (10.5,), 1.0, "fired")
         with pytest.raises(ValueError, match="level"):
-            RevealedText(("a",), (None,), float("nan"), True)
+            RevealedText(("a",), (None,), float("nan"), "fired")
 
     @pytest.mark.parametrize("n", [0, 6])
     def test_number_of_excerpts(self, n: int) -> None:

@@ -28,8 +28,8 @@ def levels(found: object) -> list[float]:
     return [float(level) for level in found]
 
 
-def excerpt(number: int, *pairs: tuple[str, object]) -> dict[str, object]:
-    return {"number": number, "tokens": [{"token": token, "level": level} for token, level in pairs]}
+def excerpt(number: int, *active: tuple[object, object, object]) -> dict[str, object]:
+    return {"number": number, "active": [{"index": i, "token": t, "level": level} for i, t, level in active]}
 
 
 def whole(*excerpts: object) -> str:
@@ -37,50 +37,70 @@ def whole(*excerpts: object) -> str:
 
 
 class TestWhole:
-    good = excerpt(1, (" in", 0), (" May", 9), ("\n", 1))
+    good = excerpt(1, (2, " May", 9), (3, "\n", 1))
 
     @pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here you go: {} Bye."])
     def test_good(self, around: str) -> None:
         (found,) = simulator.parse(reply_of(around.replace("{}", whole(self.good))), [TOKENS])
         assert levels(found) == [0, 9, 1]
 
+    def test_nothing_active(self) -> None:
+        first, second = simulator.parse(reply_of(whole(excerpt(1), excerpt(2, (1, " in", 0)))), [TOKENS, TOKENS])
+        assert levels(first) == levels(second) == [0, 0, 0]
+
     def test_a_single_excerpt_needs_no_number(self) -> None:
-        for content in ({"tokens": self.good["tokens"]}, self.good, self.good["tokens"]):
+        for content in ({"active": self.good["active"]}, self.good, self.good["active"]):
             (found,) = simulator.parse(reply_of(json.dumps(content)), [TOKENS])
             assert levels(found) == [0, 9, 1]
 
-    def test_lines_of_a_single_excerpt(self) -> None:
-        (found,) = simulator.parse(reply_of('Sure:\n" in"\t0\n" May"\t9\n"\\n"\t1'), [TOKENS])
+    @pytest.mark.parametrize("token", ["May", '" May"', " may ", " May"])
+    def test_a_token_as_llms_copy_it(self, token: str) -> None:
+        (found,) = simulator.parse(reply_of(whole(excerpt(1, (2, token, 9), (3, "\\n", 1)))), [TOKENS])
         assert levels(found) == [0, 9, 1]
-        several = simulator.parse(reply_of('" in"\t0\n" May"\t9\n"\\n"\t1'), [TOKENS, TOKENS])
-        assert [why(one)[:10] for one in several] == ["no JSON in"] * 2
 
-    def test_lines_that_were_cut_off(self) -> None:
-        (found,) = simulator.parse(reply_of('" in"\t0\n" May"\t9\n"\\n"\t1', finish="length"), [TOKENS])
-        assert why(found).startswith(CUT_OFF)
-        (found,) = simulator.parse(reply_of('" in"\t0\n" May"\t9\n"\\n"\t1\nI', finish="length"), [TOKENS])
-        assert levels(found) == [0, 9, 1]
+    @pytest.mark.parametrize(
+        ("active", "reason"),
+        [
+            ((1, " May", 9), 'token 1 is " in", and " May" came back for it'),
+            ((3, " May", 9), 'token 3 is "\\n", and " May" came back for it'),
+            ((0, " in", 9), "token 0 came back, and there are only 1 to 3"),
+            ((4, " May", 9), "token 4 came back, and there are only 1 to 3"),
+            ((2, " May", 11), 'the level of token 2 is "11", not a number from 0 to 10'),
+            ((2, " May", None), 'the level of token 2 is "None", not a number from 0 to 10'),
+            (("two", " May", 9), "not the JSON asked for: active.0.index: Input should be a valid integer"),
+        ],
+    )
+    def test_index_and_token_must_agree(self, active: tuple[object, object, object], reason: str) -> None:
+        other = excerpt(2, (1, "a", 4))
+        first, second = simulator.parse(reply_of(whole(excerpt(1, active), other)), [TOKENS, ("a",)])
+        assert why(first).startswith(reason)
+        assert levels(second) == [4]
+
+    def test_an_index_that_came_twice(self) -> None:
+        (found,) = simulator.parse(reply_of(whole(excerpt(1, (2, " May", 9), (2, " May", 9)))), [TOKENS])
+        assert why(found) == "token 2 came back twice"
+
+    def test_all_tokens_without_their_indices_are_no_answer(self) -> None:
+        echo = {"number": 1, "tokens": [{"token": token, "level": 0} for token in TOKENS]}
+        for reply in (whole(echo), '" in"\t0\n" May"\t9\n"\\n"\t1'):
+            (found,) = simulator.parse(reply_of(reply), [TOKENS])
+            assert isinstance(found, Unscored)
 
     def test_a_bad_excerpt_spoils_no_other(self) -> None:
-        short, strange, odd = excerpt(2, (" in", 0)), excerpt(3, ("a", 11)), {"number": 4, "tokens": "none"}
-        asked = [TOKENS, TOKENS, ("a",), ("b",), ("c",)]
-        first, *others = simulator.parse(reply_of(whole(odd, short, self.good, strange)), asked)
+        strange, odd = excerpt(2, (1, "a", 11)), {"number": 3, "active": "none"}
+        first, *others = simulator.parse(reply_of(whole(odd, self.good, strange)), [TOKENS, ("a",), ("b",), ("c",)])
         assert levels(first) == [0, 9, 1]
         assert [why(other) for other in others] == [
-            "3 tokens were asked for, 1 came back, and they cannot be lined up",
             'the level of token 1 is "11", not a number from 0 to 10',
-            "not the JSON asked for: tokens: Input should be a valid list",
-            "excerpt 5 did not come back",
+            "not the JSON asked for: active: Input should be a valid list",
+            "excerpt 4 did not come back",
         ]
 
     def test_a_number_that_came_twice(self) -> None:
-        first, second = simulator.parse(reply_of(whole(self.good, excerpt(2, ("a", 1)), self.good)), [TOKENS, ("a",)])
+        asked = [TOKENS, ("a",)]
+        first, second = simulator.parse(reply_of(whole(self.good, excerpt(2, (1, "a", 1)), self.good)), asked)
         assert why(first) == "excerpt 1 came back 2 times"
         assert levels(second) == [1]
-
-    def test_extra_tokens(self) -> None:
-        extra = excerpt(1, ("<start>", 0), (" in", 0), (" May", 9), ("\n", 1))
-        assert levels(simulator.parse(reply_of(whole(extra)), [TOKENS])[0]) == [0, 9, 1]
 
     @pytest.mark.parametrize(
         ("text", "reason"),

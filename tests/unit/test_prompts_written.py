@@ -7,14 +7,16 @@ import pytest
 from prompt_samples import FUNCTIONS, reply_of
 
 from tools.llm.chat import FunctionCall, Message
-from tools.prompts import agent, detection, explainer, fuzzing, reviser, writer
+from tools.prompts import agent, detection, explainer, fuzzing, mender, reviser, writer
 from tools.prompts.agent import BadCall, Call
 from tools.prompts.structured import CUT_OFF
 from tools.prompts.written import Hypotheses, WrittenHypothesis, WrittenText
 from tools.records.result import Unscored
 
-GOOD = {"explanation": "month names", "form": "the token", "texts": [{"text": "in May", "level": 9}]}
-MONTHS = WrittenHypothesis("month names", "the token", (WrittenText(text="in May", level=9),))
+GOOD = {
+    "explanation": "month names", "label": "months", "form": "the token", "texts": [{"text": "in May", "level": 9}],
+}  # fmt: skip
+MONTHS = WrittenHypothesis("month names", "the token", (WrittenText(text="in May", level=9),), "months")
 
 
 def why(found: object) -> str:
@@ -42,13 +44,14 @@ class TestHypotheses:
             {**GOOD, "explanation": "w " * 101},
             {**GOOD, "explanation": "w" * 601},
             {**GOOD, "form": ""},
-            {"explanation": "x", "texts": []},
-            {"explanation": "x", "form": "y"},
+            {"explanation": "x", "label": "l", "texts": []},
+            {"explanation": "x", "label": "l", "form": "y"},
+            {"explanation": "x", "form": "y", "texts": []},
             {**GOOD, "explanation": None},
             "month names",
         ]
         assert explainer.parse(wrote(*bad, GOOD)) == Hypotheses((MONTHS,), len(bad))
-        assert why(explainer.parse(wrote(*bad))) == "none of the 9 hypotheses written can be used"
+        assert why(explainer.parse(wrote(*bad))) == "none of the 10 hypotheses written can be used"
 
     def test_longest(self) -> None:
         for explanation in (" ".join(["w"] * 100), "w" * 600):
@@ -87,6 +90,28 @@ class TestHypotheses:
     )
     def test_bad(self, text: str, reason: str) -> None:
         assert why(explainer.parse(text)).startswith(reason)
+
+    @pytest.mark.parametrize(("label", "kept"), [("the months.", "the months"), ("a b c d e f g", ""), (" ", "")])
+    def test_a_label_has_at_most_six_words(self, label: str, kept: str) -> None:
+        found = explainer.parse(wrote({**GOOD, "label": label}))
+        assert isinstance(found, Hypotheses)
+        assert found.written[0].label == kept
+
+
+def test_scraps_are_no_texts_and_marks_are_taken_off() -> None:
+    texts = ["<<->>", "...", "It is not<< red>>", "in<<8.1| May>>", "a < b", "x <<y"]
+    found = writer.parse(json.dumps({"texts": [{"text": text, "level": 1} for text in texts]}))
+    assert not isinstance(found, Unscored)
+    assert [text.text for text in found] == ["It is not red", "in May", "a < b", "x <<y"]
+
+
+def test_explanations_said_anew() -> None:
+    said = [{"number": 2, "explanation": " names\nof months "}, {"number": 3, "explanation": " "}]
+    first, second, third = mender.parse(json.dumps({"explanations": said}), 3)
+    assert why(first) == "explanation 1 did not come back"
+    assert second == "names of months"
+    assert why(third) == "it is empty"
+    assert [why(one) for one in mender.parse("no", 2)] == ['no JSON in the reply: "no"'] * 2
 
 
 def test_writer() -> None:

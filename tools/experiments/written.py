@@ -52,10 +52,12 @@ class _Asked:
         return cls(tuple(word.key.casefold() for word in text.words), level)
 
     def repeats(self, other: _Asked) -> bool:
-        """Whether both end in the same word in much the same way, and are meant to show the same there.
+        """Whether both are one, or end in the same word in much the same way and are meant to show the same there.
 
         Texts that are alike and meant to show different things are a minimal pair, and tell most.
         """
+        if self.words == other.words:
+            return True
         if self.words[-1] != other.words[-1] or abs(self.level - other.level) >= _SAME_LEVEL:
             return False
         mine, theirs = set(self.words), set(other.words)

@@ -37,7 +37,7 @@ class FreeTextWriter:
     ) -> list[WrittenText] | Unscored:
         """Texts that should and should not fire by the first of `best`, the leading sentence and its rivals."""
         shown = telling(revealed, best, self.scale, self.texts)
-        request = writer.request(best[0], best[1:], n, shown)
+        request = writer.request(best[0], best[1:], n, self.scale, shown)
         request = replace(request, temperature=TEMPERATURE, seed=int(rng.integers(2**31)))
         (found,) = ask_each(self.model, [request], lambda _, reply: writer.parse(reply.text), least_read=0)
         return found if isinstance(found, Unscored) else found[:n]

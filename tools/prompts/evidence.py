@@ -133,8 +133,8 @@ WEAK_FROM = 0.5
 Outcome = Literal["fired", "weak", "silent"]
 
 MARKS = (
-    "In text, <<8.1| May>> is a token on which it fires, with its level, and <0.9| may> one on which it is only weakly "
-    "active, which is neither firing nor silence. On all other tokens it is silent."
+    "In excerpts, <<8.1| May>> is a token on which it fires, with its level, and <0.9| may> one on which it is only "
+    "weakly active, which is neither firing nor silence. On all other tokens it is silent."
 )
 
 

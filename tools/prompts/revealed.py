@@ -41,5 +41,5 @@ def revealed_block(revealed: Sequence[RevealedText]) -> str:
 
 
 def _line(experiment: RevealedText) -> str:
-    predicted = ", ".join("?" if p is None else f"{p:.0f}" for p in experiment.predicted) or "?"
+    predicted = ", ".join("?" if p is None else f"{round(p, 1):g}" for p in experiment.predicted) or "?"
     return f"predicted {predicted}; {experiment.outcome}, {experiment.level:.1f}; {unmarked(experiment.tokens)}"

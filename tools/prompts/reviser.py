@@ -16,9 +16,9 @@ from tools.roles import Tried
 PROMPT = "reviser/3"
 
 EXPERIMENTS = (
-    "An experiment is a text that ends at the token in question. Beforehand each explanation, in the order shown, "
-    "predicted a level there (? where it said nothing); then the neuron was read: it fired, was weak or was silent, "
-    "with its level."
+    "An experiment is a text, shown without marks, that ends at the token in question. Beforehand each explanation, in "
+    "the order shown, predicted a level there (? where it said nothing); then the neuron was read: it fired, was weak "
+    "or was silent, with its level."
 )
 _SYSTEM = (
     f"You revise explanations of what makes a neuron fire. {NEURON} {MARKS} {EXPERIMENTS}\n\n"

@@ -57,6 +57,9 @@ class _Excerpts(BaseModel):
 
 _SCHEMA = schema_of(_Excerpts)
 
+_PER_TOKEN = 12
+"""Tokens of a reply that are allowed for each token of an excerpt: as if every other one were active."""
+
 
 def request(explanation: str, excerpts: Sequence[Sequence[str]]) -> ChatRequest:
     """Ask for the levels of all tokens of all excerpts at once."""
@@ -70,7 +73,7 @@ def request(explanation: str, excerpts: Sequence[Sequence[str]]) -> ChatRequest:
             Message("assistant", _answer(sample)),
             Message("user", _question(explanation, excerpts)),
         ),
-        max_tokens=64 + sum(16 + 24 * len(tokens) for tokens in excerpts),
+        max_tokens=64 + sum(16 + _PER_TOKEN * len(tokens) for tokens in excerpts),
         schema=_SCHEMA,
     )
 

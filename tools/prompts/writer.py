@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, block, how_to_read, listed, quoted
+from tools.prompts.evidence import DATA_RULE, Scale, block, how_to_read, listed, quoted
 from tools.prompts.explainer import NEURON
 from tools.prompts.revealed import RevealedText, revealed_block
 from tools.prompts.reviser import EXPERIMENTS
@@ -25,18 +25,22 @@ _SYSTEM = (
 )
 
 
-def request(leading: str, rivals: Sequence[str], n: int, revealed: Sequence[RevealedText] = ()) -> ChatRequest:
+def request(
+    leading: str, rivals: Sequence[str], n: int, scale: Scale, revealed: Sequence[RevealedText] = ()
+) -> ChatRequest:
     """Ask for `n` texts.
 
     Args:
         leading: the explanation to refute.
         rivals: the other explanations.
         n: how many texts.
+        scale: of the neuron's values.
         revealed: experiments so far, with predictions in the order of the leading explanation and its rivals.
     """
     parts = [f"Leading explanation:\n{how_to_read([leading, *rivals])}{block([quoted(leading)])}"]
     if rivals:
         parts.append(f"Rivals:\n{block(listed(map(quoted, rivals)))}")
+    parts.append(scale.stated())
     if revealed:
         parts.append(
             f"Experiments, each with what the leading explanation and then its rivals predicted:\n"

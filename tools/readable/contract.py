@@ -14,7 +14,7 @@ _VAGUE = re.compile(
     r"(?:(?:closely|often)\s+)?(?:related|relating|associated|connected|pertaining)\s+(?:to|with)\b",
     re.IGNORECASE,
 )
-_SECOND = re.compile(r"(?<=[^\s.][\w\"'”’)])[.!?]\s+(?=[A-Z])")
+_SECOND = re.compile(r"(?<=[a-z\"'”’)]{3})[.!?]\s+(?=[A-Z])")
 _BETWEEN = re.compile(r"\s*(?:[,;/|]|\band\b|\bor\b)\s*")
 _IN_A_LIST = 2
 
