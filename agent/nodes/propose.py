@@ -27,7 +27,7 @@ TEST_COST = 2
 """Units to test the winner once more: design, read."""
 
 _START_COST = 2
-_SHOWN = 4
+_SHOWN, _SHOWN_UNSCORED = 4, 2
 _WIDE = 1
 
 
@@ -80,7 +80,10 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     """New hypotheses from explore text and revealed experiments, scored beside the best so far."""
     run, round_ = runtime.context, state["round"]
     run.trace.emit(Stage(stage="propose", round=round_))
-    best = [h.sentence for h in run.ranked()][:_SHOWN]
+    # Those that experiments favour though no score could be had are shown too, or nobody would learn from what they said.
+    believed = sorted((h for h in run.competing() if h.merit is None), key=lambda h: -run.beliefs[h.name])
+    believed = [h for h in believed if h.name not in REFERENCES][:_SHOWN_UNSCORED]
+    best = [h.sentence for h in [*run.ranked()[:_SHOWN], *believed]]
     try:
         if run.toolbox.left < _START_COST:
             raise BudgetSpent(f"a revision needs {_START_COST} units and {run.toolbox.left:g} are left")

@@ -17,6 +17,7 @@ from scripted_llm import (
     Run,
     Script,
     Scripted,
+    explanation_in,
     kind_of,
     question_of,
     script,
@@ -171,6 +172,34 @@ def test_who_writes_sees_no_development_and_no_sealed_text(run: Run, secrets: Se
     assert seen["writer"] >= 1
 
 
+def test_who_refutes_attacks_the_leading_explanation_and_never_a_baseline(run: Run) -> None:
+    baselines = {e.sentence for e in run.of(HypothesisProposed) if e.origin == "reference"}
+    bodies = [question_of(body) for body in run.bodies if kind_of(body) == "writer"]
+    assert bodies
+    for question in bodies:
+        attacked = [unescape(line.strip('"')) for line in re.findall(r'^(?:\d+\. )?(".*")$', question, re.MULTILINE)]
+        assert attacked
+        assert not baselines & set(attacked)
+
+
+def test_who_writes_is_told_of_levels_and_of_all_that_was_tried(run: Run) -> None:
+    entered = {e.sentence: e.seq for e in run.of(HypothesisProposed) if e.origin != "reference"}
+    asked = [(call, llm) for call, llm in run.asked() if llm.prompt == "reviser/3"]
+    for call, llm in asked:
+        assert re.search(
+            r"^\d+\. predicted (?:[\d.]+|\?)(?:, (?:[\d.]+|\?))*; (?:fired|weak|silent), ", llm.question, re.M
+        )
+        assert not re.search(r"predicted [^;]*%", llm.question)
+        told = {unescape(found) for found in re.findall(r'^(?:\d+\. )?"(.*?)"(?:: .*)?$', llm.question, re.M)}
+        assert {sentence for sentence, seq in entered.items() if seq < call.seq} <= told
+    assert asked
+
+
+def test_detection_and_fuzzing_are_asked_of_the_winner_only(run: Run) -> None:
+    asked = {explanation_in(question_of(body)) for body in run.bodies if kind_of(body) in ("detection", "fuzzing")}
+    assert asked == {run.result.explanation}
+
+
 def test_scores_of_the_loop_are_on_development_text_and_the_last_one_on_sealed_text(run: Run, secrets: Secrets) -> None:
     development, sealed = (set(map(tuple, texts)) for texts in (secrets.development, secrets.sealed))
     (opened,) = run.of(SealedOpened)
@@ -307,11 +336,11 @@ def test_a_simulator_of_which_a_third_is_unusable(base: dict[str, Any], tmp_path
         if kind_of(body) != "simulator":
             return None
         bad = asked.setdefault(question_of(body), len(asked) % 3 == 2)
-        return '{"excerpts": [{"number": 1, "tokens": [{"token": "x", "level": 3}]}]}' if bad else None
+        return '{"excerpts": [{"number": 1, "active": [{"index": 999, "token": "x", "level": 3}]}]}' if bad else None
 
     settings = base | {"variant": "one-shot", "explainer": "openai:fake"}
     with scripted_llm(script(hypotheses=[(TRUTH, "context")], override=every_third)) as server:
-        found = Run(server, tmp_path, **settings, llm={"concurrency": 1})
+        found = Run(server, tmp_path, **settings, llm={"concurrency": 1, "excerpts_per_call": 1})
     for score in (found.result.development_score, found.result.score):
         assert isinstance(score, ScoreValue)
         assert score.n_unscored > 0
@@ -374,7 +403,7 @@ def test_a_sentence_in_free_words_is_scored(base: dict[str, Any]) -> None:
     settings = {name: value for name, value in base.items() if name != "planted"}
     rule = "Fires on `e` (9)."
     with scripted_llm(script()) as server:
-        llm = {"simulator": "openai:fake", "llm": {"url": server.url}}
+        llm = {"simulator": "openai:fake", "llm": {"url": server.url, "excerpts_per_call": 1}}
         said = agent.score_sentence("L1N3", WRONG, **llm, **settings)
         asked = list(server.bodies)
         exact = agent.score_sentence("L1N3", rule, **llm, **settings)
@@ -395,6 +424,29 @@ def test_an_llm_cannot_claim_the_table_of_all_tokens(base: dict[str, Any], tmp_p
     assert FULL_LOOKUP not in [rival.explanation for rival in found.result.rivals]
     assert found.result.explanation is None
     assert [note for note in found.of(Note) if "may not compete" in note.message]
+
+
+def test_what_an_llm_writes_against_the_rules_is_asked_for_again_and_else_refused(
+    base: dict[str, Any], tmp_path: Path
+) -> None:
+    vague, long = "tokens related to letters", "the letter e " * 9
+
+    def mender(body: dict[str, Any]) -> str | None:
+        if kind_of(body) != "mender":
+            return None
+        anew = [{"number": 1, "explanation": "words related to letters"}, {"number": 2, "explanation": TRUTH}]
+        return json.dumps({"explanations": anew})
+
+    with scripted_llm(script(hypotheses=[(vague, "topic"), (long, "long")], override=mender)) as server:
+        found = Run(server, tmp_path, **base, budget=3, explainer="openai:fake")
+    entered = {event.sentence for event in found.of(HypothesisProposed) if event.origin == "openai:fake"}
+    assert entered == {TRUTH}
+    assert found.result.explanation == TRUTH
+    refused = [note.message for note in found.of(Note) if "may not compete" in note.message]
+    assert len(refused) == 1
+    assert "names a topic" in refused[0]
+    assert server.kinds()["mender"] >= 1
+    assert {llm.prompt for _, llm in found.asked() if llm.role == "explainer"} == {"explainer/3", "mender/1"}
 
 
 def test_rules_of_an_llm_have_the_limits_of_all_rules(base: dict[str, Any], tmp_path: Path) -> None:

@@ -46,12 +46,11 @@ class TestHypotheses:
             {**GOOD, "form": ""},
             {"explanation": "x", "label": "l", "texts": []},
             {"explanation": "x", "label": "l", "form": "y"},
-            {"explanation": "x", "form": "y", "texts": []},
             {**GOOD, "explanation": None},
             "month names",
         ]
         assert explainer.parse(wrote(*bad, GOOD)) == Hypotheses((MONTHS,), len(bad))
-        assert why(explainer.parse(wrote(*bad))) == "none of the 10 hypotheses written can be used"
+        assert why(explainer.parse(wrote(*bad))) == "none of the 9 hypotheses written can be used"
 
     def test_longest(self) -> None:
         for explanation in (" ".join(["w"] * 100), "w" * 600):
@@ -96,6 +95,11 @@ class TestHypotheses:
         found = explainer.parse(wrote({**GOOD, "label": label}))
         assert isinstance(found, Hypotheses)
         assert found.written[0].label == kept
+
+    def test_a_hypothesis_without_a_label_will_do(self) -> None:
+        found = explainer.parse(wrote({name: part for name, part in GOOD.items() if name != "label"}))
+        assert isinstance(found, Hypotheses)
+        assert found.written[0].label == ""
 
 
 def test_scraps_are_no_texts_and_marks_are_taken_off() -> None:

@@ -57,7 +57,7 @@ class _Texts(BaseModel):
 
 class _Hypothesis(BaseModel):
     explanation: str
-    label: str
+    label: str = ""  # asked for, and no hypothesis is worse without one
     form: str
     texts: list[Annotated[Any, WithJsonSchema(schema_of(_Text))]]
 
