@@ -80,7 +80,7 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     """New hypotheses from explore text and revealed experiments, scored beside the best so far."""
     run, round_ = runtime.context, state["round"]
     run.trace.emit(Stage(stage="propose", round=round_))
-    # Those that experiments favour though no score could be had are shown too, or nobody would learn from what they said.
+    # Those that experiments favour though they have no score are shown too, or nobody would learn from what they said.
     believed = sorted((h for h in run.competing() if h.merit is None), key=lambda h: -run.beliefs[h.name])
     believed = [h for h in believed if h.name not in REFERENCES][:_SHOWN_UNSCORED]
     best = [h.sentence for h in [*run.ranked()[:_SHOWN], *believed]]

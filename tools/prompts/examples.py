@@ -12,4 +12,9 @@ SILENT_LEVELS = (0, 0, 0)
 
 LABEL = "words after 'not'"
 FORM = "what stood before"
-TEXTS = (("It is not red", 9), ("You may not enter", 8), ("It is red", 0), ("A knot red", 0))
+TEXTS = (
+    ("The paint that she had chosen was not red", 9),
+    ("After ten at night you may not enter", 8),
+    ("The paint that she had chosen was red", 0),
+    ("He tied the rope into a knot and left", 0),
+)

@@ -16,7 +16,8 @@ PROMPT = "writer/2"
 
 _SYSTEM = (
     f"You try to refute an explanation of what makes a neuron fire. {NEURON} {EXPERIMENTS}\n\n"
-    "Write short texts that each END at the token in question, written as plain text without marks. By the leading "
+    "Write texts that each END at the token in question, plain text without marks, of 6 to 15 words, since on the "
+    "first words of a text most neurons are silent. By the leading "
     "explanation the neuron should fire at the end of about half of them: choose cases where it is most likely to be "
     "wrong, or a rival says otherwise. The other half are look-alikes: by the leading explanation it should stay "
     "silent there, but it might fire in truth. Vary them: no two texts may end in the same words, or differ in small "

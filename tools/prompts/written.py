@@ -85,13 +85,13 @@ HYPOTHESES_FORMAT = (
     "- explanation: what makes it fire;\n"
     f"- label: the same as a heading, 1 to {MAX_LABEL_WORDS} words;\n"
     "- form: the kind of explanation, in a few words;\n"
-    "- texts: predictions that can be checked, as plain text without marks. 2 or 3 short texts that END at a token "
-    "where it must fire, with the level from 1 to 10 that you predict there, and 2 or 3 that END at a similar token "
-    "where it must stay silent, with level 0.\n"
+    "- texts: predictions that can be checked, plain text without marks, of 6 to 15 words each, since on the first "
+    "words of a text most neurons are silent. 2 or 3 that END at a token where it must fire, with the level from 1 to "
+    "10 that you predict there, and 2 or 3 that END at a similar token where it must stay silent, with level 0.\n"
     f'Reply with JSON only, such as {{"hypotheses":[{json.dumps(_EXAMPLE, separators=(",", ":"))},...]}}.'
 )
 TEXTS_SCHEMA = schema_of(_Texts)
-TEXTS_FORMAT = 'Reply with JSON only: {"texts":[{"text":"It is not red","level":9},...]}.'
+TEXTS_FORMAT = 'Reply with JSON only: {"texts":[{"text":"The paint that she had chosen was not red","level":9},...]}.'
 
 
 def parse_hypotheses(text: str) -> Hypotheses | Unscored:
