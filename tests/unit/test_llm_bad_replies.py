@@ -37,7 +37,9 @@ TOKENS = ("It", " is", "\n", ' "not"', " 7")
 REQUEST = ChatRequest("simulator", "t/1", (Message("user", "say"),), 50)
 
 VALID = [
-    json.dumps({"excerpts": [{"number": n, "active": [{"index": 1, "token": TOKENS[0], "level": 10}]} for n in (1, 2)]}),
+    json.dumps(
+        {"excerpts": [{"number": n, "active": [{"index": 1, "token": TOKENS[0], "level": 10}]} for n in (1, 2)]}
+    ),
     json.dumps({"active": [{"index": i, "token": t, "level": 3} for i, t in enumerate(TOKENS, 1)]}),
     "\n".join(f"{json.dumps(t)}\t{i}" for i, t in enumerate(TOKENS)),
     "10",
