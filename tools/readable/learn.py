@@ -37,7 +37,7 @@ from tools.readable.rule import (
     Rule,
     Spelt,
 )
-from tools.readable.sample import SHRINKAGE, Gram, Sample, Sums, Vector
+from tools.readable.sample import SHRINKAGE, Gram, Sample, Sums, Vector, doubted
 from tools.readable.texts import WordTexts
 
 Form = Literal["mixed", "classes", "words"]
@@ -78,7 +78,7 @@ Named_ = TypeVar("Named_")
 
 @dataclass(frozen=True)
 class Learnt:
-    """A rule and what it explains of the variance on documents that it was not fitted on, less its price."""
+    """A rule and what it explains of the variance on documents that it was not fitted on, less doubt and price."""
 
     rule: Rule
     worth: float
@@ -171,18 +171,19 @@ class Learner:
         self._gram = Gram(sample)
         self._numbers: dict[Item, int] = {}
         self._columns: dict[Item, NDArray[np.float32]] = {}
+        self._known: dict[tuple[int, ...], Vector] = {}
 
     def path(self, form: Form = "mixed", start: Sequence[Item] = ()) -> list[Learnt]:
         """The best rule of one item, of more, and so on, as the search found them; the last is worth most."""
         items = list(start)
-        worth = self._worth(items) if items else 0.0
+        worth = self._better(items, []) if items else 0.0
         out: list[Learnt] = [Learnt(self.with_strengths(items), worth)] if items else []
         is_last = False
         for _ in range(_MOST_STEPS):
             trials = self._conditioned(items, form) if is_last else self._trials(items, form)
-            best, chosen = max(((self._worth(trial), n) for n, trial in enumerate(trials)), default=(worth, 0))
-            if best > worth + 1e-4:
-                worth, items, is_last = best, trials[chosen], False
+            best, chosen = max(((self._better(trial, items), n) for n, trial in enumerate(trials)), default=(0.0, 0))
+            if best > 1e-4:
+                worth, items, is_last = worth + best, trials[chosen], False
                 out.append(Learnt(self.with_strengths(items), worth))
             elif is_last or not items:
                 break
@@ -215,7 +216,7 @@ class Learner:
 
     def alone(self, item: Item) -> float:
         """Share of the variance that an item alone explains, out of fold."""
-        return self._gram.explained((self._number(item),))
+        return float(self._gram.explained((self._number(item),)).sum())
 
     def words_that_fire(self, item: Item) -> list[str]:
         """Words on which the item holds, those that say most of the neuron first, in small letters."""
@@ -243,11 +244,18 @@ class Learner:
             self._gram.add(self._numbers[item], self.column(item))
         return self._numbers[item]
 
-    def _worth(self, items: Sequence[Item]) -> float:
+    def _better(self, items: Sequence[Item], than: Sequence[Item]) -> float:
+        """What items explain more than others do, as far as the folds agree on it, less what they cost more."""
         names = tuple(self._number(item) for item in items)
         if self._gram.are_alike(names, _SAME):
             return -np.inf
-        return self._gram.explained(names) - sum(map(self._price_of, items))
+        more = self._explained(names) - self._explained(tuple(self._number(item) for item in than))
+        return float(doubted(more[:, None])[0]) - sum(map(self._price_of, items)) + sum(map(self._price_of, than))
+
+    def _explained(self, names: tuple[int, ...]) -> Vector:
+        if names not in self._known:
+            self._known[names] = self._gram.explained(names)
+        return self._known[names]
 
     def _trials(self, items: list[Item], form: Form) -> list[list[Item]]:
         """Rules that differ from this one by an item, a word or a condition, those that keep the contract."""
