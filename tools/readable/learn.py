@@ -96,6 +96,7 @@ class Features:
         self.kinds: list[Kind] = [*(Named(knowledge.over_words[n]) for n in many), *spelt]
         self.members = sparse.vstack([matrix[many], letters]).tocsr()
         self.n_named = len(many)
+        self._rows = {kind: row for row, kind in enumerate(self.kinds)}
         self.stretches = sparse.csr_matrix(knowledge.stretches(texts).T)
         self.befores = self._befores()
         self.topics, self.amid = self._amid(matrix)
@@ -109,6 +110,12 @@ class Features:
         number: dict[str, int] = {}
         self.small = np.array([number.setdefault(key.lower(), len(number)) for key in texts.keys], dtype=np.int64)
         self.small_names = list(number)
+
+    def n_words(self, kind: Named, some: NDArray[np.bool_]) -> int:
+        """How many of some words, [n_keys], belong to a class; those that differ in capitals alone count once."""
+        row = self._rows[kind]
+        keys = self.members.indices[self.members.indptr[row] : self.members.indptr[row + 1]]
+        return len(set(self.small[keys[some[keys]]].tolist()))
 
     def _befores(self) -> list[NDArray[np.int64]]:
         """For each token the word one before, two before and so on, -1 for none."""
@@ -548,9 +555,13 @@ class _Screen:
             if item.unless is None and context != item.context:
                 self._note(replace(item, unless=context), outside)
         if isinstance(item.kind, Named | Like):
-            for other, inside, outside in self._words_there(part, *part.by_key(), n, 1):
+            sums, weights = part.by_key()
+            words = np.asarray(weights.sum(0) > 0)
+            for other, inside, outside in self._words_there(part, sums, weights, n, 1):
                 if other != item.kind and item.context is None and isinstance(other, Named):
-                    self._note(replace(item, context=Context("among", other)), inside)
+                    # Where two classes have but a word or two in common, the words themselves say it better.
+                    if self.features.n_words(other, words) >= MIN_MEMBERS:
+                        self._note(replace(item, context=Context("among", other)), inside)
                 if other != item.kind and item.unless is None:
                     self._note(replace(item, unless=Context("among", other)), outside)
 
