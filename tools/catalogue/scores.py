@@ -146,8 +146,9 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
         unknown = sorted(set(arguments.n) - {explainer.name for explainer in bench.explainers})
         if unknown:
             raise BadInput(f"there is no explainer {unknown[0]} in this run.")
-        # The same neurons in every run of this one: what must be beaten is no matter of chance.
-        own = np.random.default_rng([evidence.neuron.layer, evidence.neuron.index, _NULL_SEED])
+        # The same neurons in every run: what must be beaten is no matter of chance, and what one run has learnt of
+        # them, all others of the layer need not learn again.
+        own = np.random.default_rng([evidence.neuron.layer, _NULL_SEED])
         waiting = similar_firing_rate(bench.scan, evidence.neuron.index, own)
         left = MAX_NULL
         asked: list[int] = []

@@ -53,7 +53,7 @@ MIN_MEMBERS = 3
 """Distinct words that a class must have in the text; with fewer it says no more than they do."""
 
 _EXACT = 40
-_WHOLE_AT_ONCE, _WHOLE_LATER = 14, 6
+_WHOLE_AT_ONCE, _WHOLE_LATER = 8, 4
 """How many kinds of words, and contexts, are tried with each other: fewer once the first items stand."""
 
 _STRETCHES = 3
@@ -96,7 +96,7 @@ class Features:
         self.kinds: list[Kind] = [*(Named(knowledge.over_words[n]) for n in many), *spelt]
         self.members = sparse.vstack([matrix[many], letters]).tocsr()
         self.n_named = len(many)
-        self._rows = {kind: row for row, kind in enumerate(self.kinds)}
+        self._rows: dict[Kind, int] = {kind: row for row, kind in enumerate(self.kinds)}
         self.stretches = sparse.csr_matrix(knowledge.stretches(texts).T)
         self.befores = self._befores()
         self.topics, self.amid = self._amid(matrix)
@@ -111,7 +111,7 @@ class Features:
         self.small = np.array([number.setdefault(key.lower(), len(number)) for key in texts.keys], dtype=np.int64)
         self.small_names = list(number)
 
-    def n_words(self, kind: Named, some: NDArray[np.bool_]) -> int:
+    def n_words(self, kind: Kind, some: NDArray[np.bool_]) -> int:
         """How many of some words, [n_keys], belong to a class; those that differ in capitals alone count once."""
         row = self._rows[kind]
         keys = self.members.indices[self.members.indptr[row] : self.members.indptr[row + 1]]
@@ -558,10 +558,10 @@ class _Screen:
             sums, weights = part.by_key()
             words = np.asarray(weights.sum(0) > 0)
             for other, inside, outside in self._words_there(part, sums, weights, n, 1):
-                if other != item.kind and item.context is None and isinstance(other, Named):
-                    # Where two classes have but a word or two in common, the words themselves say it better.
-                    if self.features.n_words(other, words) >= MIN_MEMBERS:
-                        self._note(replace(item, context=Context("among", other)), inside)
+                is_class = other != item.kind and item.context is None and isinstance(other, Named)
+                # Where two classes have but a word or two in common, the words themselves say it better.
+                if is_class and self.features.n_words(other, words) >= MIN_MEMBERS:
+                    self._note(replace(item, context=Context("among", other)), inside)
                 if other != item.kind and item.unless is None:
                     self._note(replace(item, unless=Context("among", other)), outside)
 
