@@ -27,7 +27,7 @@ def development_readings(scan: LayerScan, index: int) -> tuple[DevelopmentReadin
 
 
 def similar_firing_rate(scan: LayerScan, index: int, rng: np.random.Generator) -> list[int]:
-    """64 neurons drawn at random, less this one; the one whose firing rate on explore text is closest to its comes first.
+    """64 neurons drawn at random, less this one; the one whose firing rate on explore text is closest to its is first.
 
     A rate is the share of sampled tokens above 0.3 times the neuron's own 99.9th percentile (at least 0.1). Neurons
     that never fire on the sample are left out, so fewer may come back.
