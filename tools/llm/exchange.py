@@ -21,7 +21,7 @@ from tools.errors import LLMNotAvailable
 from tools.evidence.cache import default_cache_dir
 from tools.llm.limiter import AdaptiveLimit
 from tools.llm.replies import ReplyStore
-from tools.llm.settings import MOST_AT_ONCE, Access, LLMSettings
+from tools.llm.settings import API_VERSION, MOST_AT_ONCE, Access, LLMSettings
 
 if TYPE_CHECKING:
     import httpx2
@@ -121,7 +121,7 @@ class Exchange:
                         "endpoint's host in NO_PROXY."
                     ) from error
             self._clients[where] = openai.AsyncOpenAI(
-                api_key=where.key or "none", base_url=where.url, max_retries=0, http_client=http
+                api_key=where.key or "none", base_url=where.base, max_retries=0, http_client=http, **_of_azure(where)
             )
         return self._clients[where]
 
@@ -142,6 +142,17 @@ class Exchange:
             self._thread.join()
             self._loop.close()
         self.replies.close()
+
+
+def _of_azure(where: Access) -> dict[str, Any]:
+    """How Azure is told the version of its interface and the key, which it takes for a token of another kind where
+    others have it."""
+    if where.api_version is None:
+        return {}
+    import openai
+
+    headers: dict[str, Any] = {"Authorization": openai.Omit(), "api-key": where.key or "none"}
+    return {"default_query": {API_VERSION: where.api_version}, "default_headers": headers}
 
 
 def proxy_of(url: str) -> str | None:
