@@ -16,7 +16,7 @@ from tools.errors import AgentError, LLMNotAvailable
 from tools.evidence.progress import NoProgress, Progress
 from tools.llm.capabilities import Capabilities, Discovery
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, Usage
-from tools.llm.exchange import GRACE_S, Exchange, exchange
+from tools.llm.exchange import GRACE_S, Exchange, exchange, headers_of
 from tools.llm.secrets import HIDDEN, LEAST_SECRET, scrubbed
 from tools.llm.settings import Access, LLMSettings, access
 from tools.llm.wire import body_of, is_json, packed, read_reply, unpacked
@@ -338,7 +338,7 @@ class Endpoint:
                     "/chat/completions",
                     cast_to=httpx2.Response,
                     body=body_of(request, self.model, asked),
-                    options={"timeout": timeout},
+                    options={"timeout": timeout, "headers": headers_of(self.where)},
                 )
         except openai.APIStatusError as refused:
             self._has_answered = True

@@ -121,8 +121,9 @@ class Exchange:
                         "endpoint's host in NO_PROXY."
                     ) from error
             self._clients[where] = openai.AsyncOpenAI(
-                api_key=where.key or "none", base_url=where.base, max_retries=0, http_client=http, **_of_azure(where)
-            )
+                api_key=where.key or "none", base_url=where.base, max_retries=0, http_client=http,
+                default_query={API_VERSION: where.api_version} if where.api_version else None,
+            )  # fmt: skip
         return self._clients[where]
 
     def close(self) -> None:
@@ -144,15 +145,14 @@ class Exchange:
         self.replies.close()
 
 
-def _of_azure(where: Access) -> dict[str, Any]:
-    """How Azure is told the version of its interface and the key, which it takes for a token of another kind where
-    others have it."""
+def headers_of(where: Access) -> dict[str, Any]:
+    """What is said of the key beside what the client says: Azure has a header of its own for it, and takes what stands
+    where others have it for a token of another kind."""
     if where.api_version is None:
         return {}
     import openai
 
-    headers: dict[str, Any] = {"Authorization": openai.Omit(), "api-key": where.key or "none"}
-    return {"default_query": {API_VERSION: where.api_version}, "default_headers": headers}
+    return {"Authorization": openai.Omit(), "api-key": where.key or "none"}
 
 
 def proxy_of(url: str) -> str | None:
