@@ -131,8 +131,10 @@ def test_a_forbidden_question_is_a_refusal_of_that_question(
     errors = [llm.error for call in events if isinstance(call, ToolCall) for llm in call.llm if llm.error]
     assert errors
     assert all(error.startswith("refusal: HTTP 403") for error in errors)
-    assert len(errors) == sum(role["failed"] for role in found["llm"]["by_role"].values()) == quirky.n // 10 + (
-        quirky.n % 10 >= 5
+    assert (
+        len(errors)
+        == sum(role["failed"] for role in found["llm"]["by_role"].values())
+        == quirky.n // 10 + (quirky.n % 10 >= 5)
     )
 
 

@@ -105,8 +105,8 @@ def access(settings: LLMSettings) -> Access:
         raise BadInput(f"the LLM endpoint {_bare(url)!r} is no URL: write it as http://localhost:8000/v1.")
     if parts.username or parts.password or not _is_plain(parts.query):
         raise BadInput(
-            f"the LLM endpoint {_bare(url)} holds a user, a password or a query other than ?{API_VERSION}=...: give the "
-            "key as OPENAI_API_KEY in the environment, where no trace keeps it."
+            f"the LLM endpoint {_bare(url)} holds a user, a password or a query other than ?{API_VERSION}=...: give "
+            "the key as OPENAI_API_KEY in the environment, where no trace keeps it."
         )
     path = parts.path.rstrip("/").removesuffix(_PATH)  # portals show the whole address
     url = urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
