@@ -15,15 +15,19 @@ OF_AN_LLM = ("llm", "max_tokens", "max_usd")
 OF_AN_LLM_READER = ("simulation", "excerpts_per_call")
 """Settings that say how an LLM reads a sentence, on puzzles too."""
 
+_NO_RUNS = "no agent runs on puzzles, where a reader ranks given sentences"
 
-def refuse_idle(suite: Suite, variants: Sequence[Variant]) -> None:
-    """Refuse variants that set what has no effect in a suite.
+
+def refuse_idle(suite: Suite, variants: Sequence[Variant], budget: int | None = None) -> None:
+    """Refuse variants that set what has no effect in a suite, and a budget for runs that there are none of.
 
     Raises:
         BadInput: names the variant, the setting, the suite and why.
     """
     sections = suite.sections
     has_runs = bool(sections.planted or sections.nothing or sections.sample or sections.neuron)
+    if budget is not None and not has_runs:
+        raise BadInput(f"--budget has no effect in the suite {suite.name}: {_NO_RUNS}.")
     for variant in variants:
         config = variant.config(target="L0N0")
         idle = dict(_idle_anywhere(config) if has_runs else _idle_on_puzzles(config, variant))
@@ -53,4 +57,4 @@ def _idle_on_puzzles(config: RunConfig, variant: Variant) -> Iterator[tuple[str,
         if name in (*OF_AN_LLM, *OF_AN_LLM_READER):
             yield name, "no LLM reads the puzzles, since it names none as simulator"
         else:
-            yield name, "no agent runs on puzzles, where a reader ranks given sentences"
+            yield name, _NO_RUNS

@@ -90,7 +90,7 @@ def _evaluate(
     display: Display,
     worker: str,
 ) -> list[CellResult | NeuronRecord]:
-    refuse_idle(suite, variants)
+    refuse_idle(suite, variants, budget)
     names = [variant.name for variant in variants]
     for name in names:
         if names.count(name) > 1:

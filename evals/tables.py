@@ -126,7 +126,7 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
         ("Unscored", f"{sum(s.unscored.values())}{_reasons(s.unscored)}" if s.n_to_find else None),
         ("measured on", f"{s.split}, {excerpts} excerpts, {s.protocol}" if s.n_scored else None),
         ("read by", ", ".join(map(one_line, s.readers)) if s.readers else None),
-        ("true sentence ranked first", _ranking(s)),
+        ("true sentence first", _ranking(s)),
         ("score", _estimate(s.score) if s.n_to_find else None),
         ("  no explanation as 0", _if_any(s.score_or_zero)),
         ("  of the predictor", None if s.predictor is None else mean(s.predictor, s.n_with["predictor"])),
