@@ -55,6 +55,11 @@ def test_a_reply_comes_back_whole(tmp_path: Path) -> None:
     assert not found.cached
 
 
+def test_a_mark_before_the_json_is_no_part_of_it(tmp_path: Path) -> None:
+    marked = httpx2.Response(200, content=b"\xef\xbb\xbf" + json.dumps(completion("yes")).encode())
+    assert isinstance(ask_one(Server(lambda _: marked), tmp_path), ChatReply)
+
+
 def test_log_probabilities_come_back(tmp_path: Path) -> None:
     content = [{"token": "7", "logprob": -0.1, "bytes": [55], "top_logprobs": [
         {"token": "7", "logprob": -0.1, "bytes": [55]}, {"token": "8", "logprob": -2.5, "bytes": [56]}]}]  # fmt: skip

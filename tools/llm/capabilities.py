@@ -92,7 +92,7 @@ class Discovery:
         if self.broke(request, asked, said):
             return True
         said = said.lower()
-        if "context" in said and ("length" in said or "window" in said or "size" in said):
+        if _is_too_long(said):
             return False
         # The name of a setting alone tells little: a refusal of the question may quote all of it.
         names: list[tuple[bool, tuple[str, ...], Callable[[str], None]]] = [
@@ -116,6 +116,8 @@ class Discovery:
         Servers that fail at a grammar or at a chat template often say so with a 500.
         """
         said = said.lower()
+        if _is_too_long(said):
+            return False
         if _has_system(request) and asked.system and _NO_SYSTEM.search(said):
             if asked == self.now:
                 self._without_system("refused")
@@ -203,3 +205,8 @@ class Discovery:
 
 def _has_system(request: ChatRequest) -> bool:
     return any(message.role == "system" for message in request.messages)
+
+
+def _is_too_long(said: str) -> bool:
+    """Whether it is the length of the question that was refused."""
+    return "context" in said and ("length" in said or "window" in said or "size" in said)

@@ -33,6 +33,7 @@ _THOUGHTS_END = re.compile(r"</think(?:ing)?>\s*")
 _THOUGHTS_BEGIN = re.compile(r"\s*<think(?:ing)?>")
 _THOUGHTS = ("reasoning_content", "reasoning")
 _FENCED = re.compile(r"\s*```\w*\n(.*)\n```\s*", re.DOTALL)
+_BOM = b"\xef\xbb\xbf"
 _BYTES_A_TOKEN = 3
 _TOKENS_A_MESSAGE = 4
 _MOST_TOKENS = 2**40
@@ -113,7 +114,7 @@ def read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
 
 def _read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
     try:
-        body = orjson.loads(data)
+        body = orjson.loads(data.removeprefix(_BOM))
     except orjson.JSONDecodeError:
         return _failed("malformed reply", f"the endpoint's answer is no JSON: {data[:80]!r}")
     if not isinstance(body, dict):
