@@ -124,6 +124,8 @@ class Investigation:
         separated: hypotheses of which each meaning has entered as a rival.
         tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
         test_rounds: rounds spent on nothing but tests.
+        unwritten: why an explainer wrote nothing, for each time that it was asked in vain.
+        wrote: explainers that ever wrote something.
         result: at the end.
     """
 
@@ -149,6 +151,8 @@ class Investigation:
     separated: set[str] = field(default_factory=set)
     tested: dict[str, dict[str, int]] = field(default_factory=dict)
     test_rounds: int = 0
+    unwritten: dict[str, list[str]] = field(default_factory=dict)
+    wrote: set[str] = field(default_factory=set)
     result: Result | None = None
 
     def enter(self, entrants: Sequence[Entrant], round_: int) -> list[Hypothesis]:
@@ -186,6 +190,14 @@ class Investigation:
         self.beliefs = belief.merged(self.beliefs, gone, kept)
         reason = f"it says the same as {kept} on development text, and {kept} is believed more or says it better"
         self.trace.emit(Decided(action="merge", reason=reason, hypothesis=gone, round=round_))
+
+    def silent(self) -> list[dict[str, Any]]:
+        """Explainers that were asked and never wrote anything: how often that was, and why not the last time."""
+        return [
+            {"explainer": name, "times": len(reasons), "reason": reasons[-1]}
+            for name, reasons in self.unwritten.items()
+            if name not in self.wrote
+        ]
 
     def competing(self) -> list[Hypothesis]:
         """Those still believed in, in order of entry."""

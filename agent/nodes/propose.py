@@ -100,6 +100,9 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
 
 def take_texts(run: Investigation, written: Proposals) -> None:
     """Note the texts that hypotheses came with, to be read in a round to come, and what was not written."""
+    run.wrote |= {explainer.name for explainer in run.bench.explainers} - set(written.unwritten)
+    for explainer, reason in written.unwritten.items():
+        run.unwritten.setdefault(explainer, []).append(reason)
     run.bench.written += [text for proposal in written.proposals for text in proposal.texts]
     none = [f"{explainer} wrote no hypothesis: {reason}" for explainer, reason in written.unwritten.items()]
     for message in [*none, *written.refused]:

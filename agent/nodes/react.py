@@ -136,7 +136,9 @@ class _Investigator:
         turn: Turn = run.toolbox.call("think", Think(turn=number, conversation=conversation_sha256(conversation)))
         if turn.failed is not None:
             run.trace.emit(Note(message=f"turn {number}: {turn.failed}", level="warning"))
+            run.unwritten.setdefault(run.bench.explainer.name, []).append(turn.failed)
             return ("budget" if run.toolbox.left < 1 else "no answer"), turn.failed
+        run.wrote.add(run.bench.explainer.name)
         calls = tuple(FunctionCall(*call) for call in turn.raw)
         conversation.append(Message("assistant", turn.said, calls))
         used, limit = run.toolbox.used, run.config.budget

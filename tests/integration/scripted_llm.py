@@ -28,6 +28,11 @@ Level = Callable[[str, tuple[str, ...]], int]
 
 Answer = str | dict[str, Any] | tuple[int, str]
 
+_FORMS = {
+    "explainer": '{\\"hypotheses\\":[', "writer": '{\\"texts\\":[', "simulator": '{\\"excerpts\\":[',
+    "simulator_last": '{\\"levels\\":[', "fuzzing": "the tokens marked", "detection": '{\\"answers\\":[',
+}  # fmt: skip
+
 _MARKED = re.compile(r'^\d+\. "(.*)"$', re.MULTILINE)
 
 
@@ -36,7 +41,14 @@ def kind_of(body: dict[str, Any]) -> str:
     if "tools" in body:
         return "agent"
     name: str = body.get("response_format", {}).get("json_schema", {}).get("name", "")
-    return name
+    return name or _kind_in_words(json.dumps(body["messages"], ensure_ascii=False))
+
+
+def _kind_in_words(asked: str) -> str:
+    """The prompt's name where no schema bears it, by the form of the answer that is asked for."""
+    if "revis" in asked and "hypotheses" in asked:
+        return "reviser"
+    return next((kind for kind, words in _FORMS.items() if words in asked), "")
 
 
 def question_of(body: dict[str, Any]) -> str:
@@ -131,6 +143,7 @@ class Scripted:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     answered: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     in_flight: int = 0
     highest: int = 0
 
@@ -152,6 +165,7 @@ def scripted_llm(script: Script) -> Iterator[Scripted]:
             with lock:
                 served.bodies.append(body)
                 served.headers.append(dict(self.headers))
+                served.paths.append(self.path)
                 served.in_flight += 1
                 served.highest = max(served.highest, served.in_flight)
             try:

@@ -24,7 +24,8 @@ PROMPT = "simulator/1"
 TASK = (
     "A neuron of a language model reads text token by token, and at each token only knows what came before. From an "
     "explanation of when it fires, predict its level at each token: a whole number from 0 (silent) to 10 (its largest "
-    "activation). Most tokens of most texts are 0."
+    "activation). A token only knows what came before, so a word, name or phrase of several tokens is marked from the "
+    "token at which it can be known, not as a whole. Most tokens of most texts are 0."
 )
 _SYSTEM = (
     f"{TASK}\n\n"
