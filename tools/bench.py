@@ -25,7 +25,7 @@ from tools.records.result import Cost, Unscored
 from tools.roles import Asker, Explainer, Revealed, Simulator, WordSimulator, Writer, WrittenText
 from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
-from tools.scoring.claimed import claims_of_levels, claims_of_words, rows_with_claimed
+from tools.scoring.claimed import Claimant, claims_of_levels, claims_of_words, rows_with_claimed
 from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.parts import Part, part_of, simulated_part, too_few
@@ -113,12 +113,12 @@ class Bench:
     carriers: set[str] = field(default_factory=set)
     registered: set[str] = field(default_factory=set)
     written: list[WrittenText] = field(default_factory=list)
-    claimants: tuple[str, ...] = ()
+    claimants: tuple[Claimant, ...] = ()
     seen: set[Tokens] = field(default_factory=set)
     conversation: list[Message] = field(default_factory=list)
     offered: tuple[Function, ...] = ()
     _exact: dict[str, bool] = field(default_factory=dict)
-    _rows: tuple[StratifiedSample, tuple[str, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] | None = None
+    _rows: tuple[StratifiedSample, tuple[Claimant, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] | None = None
     _probe_levels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @cached_property
@@ -243,17 +243,20 @@ class Bench:
     def _rows_of(self, sample: StratifiedSample) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The excerpts of a sample on which sentences are simulated at a cost, and how many each one stands for."""
         if self._rows is None or self._rows[0] is not sample or self._rows[1] != self.claimants:
-            claims = [self._claims(sentence, sample) for sentence in self.claimants]
-            found = rows_with_claimed(sample, self.n_simulated, np.array(claims).reshape(len(claims), len(sample)))
+            costly = [not self.is_exact(claimant.sentence) for claimant in self.claimants]
+            claims = np.array([self._claims(claimant, sample) for claimant in self.claimants])
+            found = rows_with_claimed(
+                sample, self.n_simulated, self.claimants, claims.reshape(len(costly), len(sample)), costly
+            )
             self._rows = (sample, self.claimants, found)
         return self._rows[2]
 
-    def _claims(self, sentence: str, sample: StratifiedSample) -> NDArray[np.float64]:
+    def _claims(self, claimant: Claimant, sample: StratifiedSample) -> NDArray[np.float64]:
         excerpts = sample.readings.excerpts
-        if self.is_exact(sentence):
-            return claims_of_levels(self.certain_levels(sentence, excerpts.tokens), excerpts.mask)
+        if self.is_exact(claimant.sentence):
+            return claims_of_levels(self.certain_levels(claimant.sentence, excerpts.tokens), excerpts.mask)
         rows = zip(excerpts.tokens, excerpts.lengths, strict=True)
-        return claims_of_words(sentence, [self.subject.tokenizer.decode(row[:n].tolist()) for row, n in rows])
+        return claims_of_words(claimant, [self.subject.tokenizer.decode(row[:n].tolist()) for row, n in rows])
 
     def prepare(self, sentences: Sequence[str], sample: StratifiedSample) -> None:
         """Ask about several sentences at once that `on` will be asked for one by one."""

@@ -285,10 +285,11 @@ class Scored(BaseEvent):
 
 
 class Decided(BaseEvent):
-    """What the judge decided, and why; `narrow` and `widen` tell what became of a class of words that a rival names."""
+    """What the judge decided, and why; `narrow` and `widen` tell what became of a class of words that a rival names,
+    `win` by what a rival became the explanation."""
 
     type: Literal["decided"] = "decided"
-    action: Literal["refine", "split", "merge", "drop", "stop", "narrow", "widen"]
+    action: Literal["refine", "split", "merge", "drop", "stop", "narrow", "widen", "win"]
     reason: str
     hypothesis: str | None = None
     round: int = 0

@@ -15,7 +15,9 @@ from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Score, Scores
 from tools.errors import BudgetSpent
 from tools.rules.clauses import Rule
+from tools.records.result import Unscored
 from tools.rules.language import render
+from tools.scoring.claimed import Claimant
 from traces.events import Decided, Note, Scored, Stage
 
 ROUND_COST = 4
@@ -38,7 +40,7 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     try:
         if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
             proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
-            rivals += [Entrant(p.form, p.sentence, p.by, p.by) for p in proposed.proposals]
+            rivals += [Entrant(p.form, p.sentence, p.by, p.by, words=tuple(p.words)) for p in proposed.proposals]
             unreadable = proposed.unreadable
             take_texts(run, proposed)
         find_predictor(run, unreadable)
@@ -87,7 +89,10 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
             asked = Revise(best=best, n_revealed=len(run.bench.revealed), too_wide=too_wide(run)[:_WIDE])
             revised: Proposals = run.toolbox.call("revise", asked)
             new = run.enter(
-                [Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None)) for p in revised.proposals],
+                [
+                    Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), tuple(p.words))
+                    for p in revised.proposals
+                ],
                 round_,
             )
             tell_changes(run, revised.proposals, round_)
@@ -107,14 +112,19 @@ def take_texts(run: Investigation, written: Proposals) -> None:
 
 
 def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> None:
-    """Score newcomers on development text, and the best of all against what was best `patience` rounds ago."""
+    """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
+
+    Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
+    """
     before = run.best() if run.bests else None
     entrants = [*new, before] if before is not None and before not in new else list(new)
+    again = [h for h in run.ranked() if isinstance(h.score, Unscored)]
+    entrants += [h for h in again if h not in entrants]
     reference = run.hypotheses[since].sentence if since is not None else None
-    run.bench.claimants = tuple(h.sentence for h in run.competing())
+    run.bench.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
     scores: Scores = run.toolbox.call("score", Score(sentences=[h.sentence for h in entrants], reference=reference))
     run.take_scores(entrants, scores.scores)
-    for hypothesis in new:
+    for hypothesis in [*new, *(h for h in again if not isinstance(h.score, Unscored))]:
         run.trace.emit(
             Scored(
                 hypothesis=hypothesis.name,
