@@ -124,6 +124,7 @@ class Investigation:
         sides: of a gated neuron, `other_side` and, where it is, `always_on`, as they go into the result.
         designed: the experiments of this round.
         before: for each rival of this round, what it says of its experiments' texts as they were before the change.
+        by_order: of those experiments, which are scored by the order of what was read before and after the change.
         narrowed: (sentence, what it was made into) of which the trace has told.
         separated: hypotheses of which each meaning has entered as a rival.
         tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
@@ -149,6 +150,7 @@ class Investigation:
     sides: dict[str, Any] = field(default_factory=dict)
     designed: Designed | None = None
     before: list[list[float | None]] = field(default_factory=list)
+    by_order: list[bool] = field(default_factory=list)
     narrowed: set[tuple[str, str]] = field(default_factory=set)
     separated: set[str] = field(default_factory=set)
     tested: dict[str, dict[str, int]] = field(default_factory=dict)

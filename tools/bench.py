@@ -270,6 +270,35 @@ class Bench:
         levels = self._exact_levels(sentence, whole.readings.excerpts.tokens[part.rows])
         return levels if isinstance(levels, Unscored) else Part(part.sample, levels, part.rows)
 
+    def shared_part(self, sentence: str, others: Sequence[str], sample: StratifiedSample) -> Part | Unscored:
+        """A sentence simulated on those excerpts of a sample on which the others could be simulated too, so that what
+        is said of each of them is said of the same excerpts. One that could be simulated on too few is passed over."""
+        own = self.on(sentence, sample)
+        for other in others:
+            if isinstance(own, Unscored) or self.is_exact(other):
+                continue
+            theirs = self.on(other, sample)
+            if isinstance(theirs, Unscored):
+                continue
+            rows = np.intersect1d(own.rows, theirs.rows)
+            if len(rows) == len(own.rows) or too_few(sample, own.rows, rows):
+                continue
+            failed = own.n_unscored + len(own.rows) - len(rows)
+            levels = own.levels[np.searchsorted(own.rows, rows)]
+            own = Part(part_of(sample, rows, self._rows_of(sample)[1]), levels, rows, failed)
+        return own
+
+    def on_rows(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
+        """A sentence simulated on just the excerpts of a part of a sample; Unscored where one of them is missing."""
+        if self.is_exact(sentence):
+            return self.on_part(sentence, part, whole)
+        own = self.on(sentence, whole)
+        if isinstance(own, Unscored):
+            return own
+        if not np.isin(part.rows, own.rows).all():
+            return Unscored(reason="there are too few excerpts on which both could be simulated")
+        return Part(part.sample, own.levels[np.searchsorted(own.rows, part.rows)], part.rows)
+
     def both_on(self, one: str, other: str, sample: StratifiedSample) -> tuple[Part, Part] | Unscored:
         """Two sentences simulated on the same excerpts of a sample: all that both could be simulated on."""
         first, second = self.on(one, sample), self.on(other, sample)

@@ -13,9 +13,10 @@ from agent.state import BASE_RATE, LOOKUP, Entrant, Hypothesis, Investigation, L
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Score, Scores
+from tools.catalogue.scores import Scored as Entry
 from tools.errors import BudgetSpent
-from tools.rules.clauses import Rule
 from tools.records.result import Unscored
+from tools.rules.clauses import Rule
 from tools.rules.language import render
 from tools.scoring.claimed import Claimant
 from traces.events import Decided, Note, Scored, Stage
@@ -111,10 +112,13 @@ def take_texts(run: Investigation, written: Proposals) -> None:
         run.trace.emit(Note(message=message, level="warning"))
 
 
-def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> None:
+def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> dict[str, Entry]:
     """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
 
     Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
+
+    Returns:
+        What was found, by sentence.
     """
     before = run.best() if run.bests else None
     entrants = [*new, before] if before is not None and before not in new else list(new)
@@ -138,8 +142,9 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
             run.drop(hypothesis.name, f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}", round_)
     best = run.note_leader()
     run.bests.append(best.name)
-    gains = {entry.sentence: entry.gain for entry in scores.scores}
-    run.gain = gains.get(best.sentence)
+    entries = {entry.sentence: entry for entry in scores.scores}
+    run.gain = entries[best.sentence].gain if best.sentence in entries else None
+    return entries
 
 
 def _out_of_budget(run: Investigation, round_: int, spent: BudgetSpent) -> Command[Any]:

@@ -78,8 +78,8 @@ def test_experiments_that_spoke_for_the_loser_are_counted_too(tmp_path: Path) ->
     events[at] = e.PredictionsRegistered(round=1, experiment_ids=["e1", "e2"], predictions=predictions)
     story = story_of(tmp_path, events)
     page = story_html(story, RUN_ID, None)
-    assert re.search(r"1 experiments? spoke for h1 and against it, worth \S+ nats; 1 spoke the other way, worth", page)
+    assert re.search(r"1 experiment spoke for h1 and 1 for h2, in sum \S+ nats for h1 \(\S+ against \S+\)", page)
     assert (
-        "1 experiment spoke against it, worth 1.5 nats, and 1 for it, worth 0.6."
+        "1 experiment spoke for h1 and 1 for h2, in sum 0.92 nats for h1 (1.50 against 0.59)."
         in answers(story)["Which experiment killed the runner-up?"]
     )

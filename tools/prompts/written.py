@@ -129,7 +129,9 @@ def _hypothesis(item: object) -> WrittenHypothesis | None:
     if len(explanation.split()) > MAX_EXPLANATION_WORDS:
         return None
     # A form is only a label, and no hypothesis is worse for a long one.
-    return WrittenHypothesis(explanation, form[:MAX_FORM_CHARACTERS].rstrip(), tuple(_texts(found.texts)), words(found.words))
+    return WrittenHypothesis(
+        explanation, form[:MAX_FORM_CHARACTERS].rstrip(), tuple(_texts(found.texts)), words(found.words)
+    )
 
 
 def words(given: object) -> tuple[str, ...]:

@@ -102,10 +102,7 @@ def _who_killed(story: Story, lost: list[Fate]) -> str:
     )
     why = f"predicted no worse than {winner}" if was_tried else "entered when no experiment was left to come"
     if second.for_it:
-        why = (
-            f"was favoured by experiments ({len(second.for_it)} spoke for it, worth {second.nats_for:.1f} nats, "
-            f"{len(second.blows)} against it, worth {second.nats_against:.1f})"
-        )
+        why = f"was favoured by experiments ({second.in_sum(winner)})"
     told = f"None: {second.name} ({_development(second)}) {why}, and lost on that score alone."
     others = [fate for fate in lost if fate.was_refuted]
     return f"{told} Of the others, {_lost(others[0], winner)}" if others else told
@@ -116,13 +113,11 @@ def _lost(fate: Fate, winner: str) -> str:
     blow = fate.blows[0]
     trial = blow.trial
     text = ("".join(trial.experiment.tokens[-_N_LAST:]) or trial.experiment.text)[-_N_CHARACTERS:]
-    n = len(fate.blows)
     return (
         f"{fate.name} ({_development(fate)}) lost most on {trial.experiment.id} in round {blow.round}: at the end "
         f"of “…{text}” the neuron {'fired' if trial.fired else 'stayed silent'}, for which {fate.name} had given "
         f"{_chance(trial, fate.name)} and {winner} {_chance(trial, winner)}. "
-        f"{n} experiment{'' if n == 1 else 's'} spoke against it, worth {fate.nats_against:.1f} nats"
-        f"{f', and {len(fate.for_it)} for it, worth {fate.nats_for:.1f}' if fate.for_it else ''}."
+        f"{fate.in_sum(winner)}."
     )
 
 
