@@ -105,7 +105,7 @@ def test_predictions_in_free_words_stand_before_readings(run: Run) -> None:
     assert all(p is not None for row in said for p in row)
     for call, llm in run.asked():
         if llm.prompt == "simulator-last/1":
-            assert call.tool in ("design_experiments", "design_probe_set", "design_probe_pairs")
+            assert call.tool in ("design_experiments", "predict_before", "design_probe_set", "design_probe_pairs")
 
 
 def test_every_llm_call_stands_in_the_trace(run: Run) -> None:
