@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tools.scoring.evidence import order_chances
 from traces.costs import cost_sentence
 from traces.html.coverage import untested
 from traces.html.heat import Excerpts
@@ -115,7 +116,7 @@ def _lost(fate: Fate, winner: str) -> str:
     text = ("".join(trial.experiment.tokens[-_N_LAST:]) or trial.experiment.text)[-_N_CHARACTERS:]
     return (
         f"{fate.name} ({_development(fate)}) lost most on {trial.experiment.id} in round {blow.round}: at the end "
-        f"of “…{text}” the neuron {'fired' if trial.fired else 'stayed silent'}, for which {fate.name} had given "
+        f"of “…{text}” the neuron {_came_out(trial)}, for which {fate.name} had given "
         f"{_chance(trial, fate.name)} and {winner} {_chance(trial, winner)}. "
         f"{fate.in_sum(winner)}."
     )
@@ -125,7 +126,17 @@ def _development(fate: Fate) -> str:
     return f"{score_text(fate.score)} on development text" if fate.score else "no development score"
 
 
+def _came_out(trial: Trial) -> str:
+    """What the neuron did, as far as it counts."""
+    if trial.order is None:
+        return "fired" if trial.fired else "stayed silent"
+    moved = "stayed as high" if trial.order == "stayed" else trial.order
+    return f"{'fired' if trial.fired else 'was silent'} and {moved} by the change of a word"
+
+
 def _chance(trial: Trial, name: str) -> str:
     """The probability that a rival gave to what came out."""
     p = trial.predicted[name]
+    if trial.order is not None and name in trial.predicted_before:
+        return f"{order_chances(trial.predicted_before[name], p)[trial.order]:.0%}"
     return f"{p if trial.fired else 1 - p:.0%}"
