@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypedDict
 from agent import belief
 from agent.config import RunConfig
 from agent.openings import CountedOpenings, SealedFolds
-from agent.policy import KINDS, Kind, StopReason, Tests, leader
+from agent.policy import KINDS, Contender, Kind, StopReason, Tests, leader, weights
 from tools.bench import Bench
 from tools.catalogue.experiments import Designed
 from tools.catalogue.predictor import FoundPredictor
@@ -45,6 +45,7 @@ class Entrant(NamedTuple):
         origin: how it came in: `reference`, `user`, `revised`, `split`, or the explainer's name.
         by: the explainer that wrote it; empty where none did.
         parent: the sentence that it was made from, where that is known.
+        words: those by which excerpts that it claims can be found, where its author named some.
     """
 
     form: str
@@ -52,6 +53,7 @@ class Entrant(NamedTuple):
     origin: str
     by: str = ""
     parent: str | None = None
+    words: tuple[str, ...] = ()
 
 
 @dataclass
@@ -63,6 +65,7 @@ class Hypothesis:
         form: what kind of hypothesis it is.
         sentence: what is scored.
         by: the explainer that wrote it; empty for what is always there and for what a user wrote.
+        words: those by which excerpts that it claims can be found, where its author named some.
         score: on development text.
         merit: what rivals are ranked by, see `tools.catalogue.scores.Scored`; None without a score.
         table: probability of firing at levels 0 to 10.
@@ -78,6 +81,7 @@ class Hypothesis:
     form: str
     sentence: str
     by: str = ""
+    words: tuple[str, ...] = ()
     score: ScoreValue | Unscored = NOT_SCORED
     merit: float | None = None
     table: list[float] = field(default_factory=list)
@@ -120,6 +124,7 @@ class Investigation:
         sides: of a gated neuron, `other_side` and, where it is, `always_on`, as they go into the result.
         designed: the experiments of this round.
         before: for each rival of this round, what it says of its experiments' texts as they were before the change.
+        by_order: of those experiments, which are scored by the order of what was read before and after the change.
         narrowed: (sentence, what it was made into) of which the trace has told.
         separated: hypotheses of which each meaning has entered as a rival.
         tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
@@ -147,6 +152,7 @@ class Investigation:
     sides: dict[str, Any] = field(default_factory=dict)
     designed: Designed | None = None
     before: list[list[float | None]] = field(default_factory=list)
+    by_order: list[bool] = field(default_factory=list)
     narrowed: set[tuple[str, str]] = field(default_factory=set)
     separated: set[str] = field(default_factory=set)
     tested: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -159,11 +165,11 @@ class Investigation:
         """Let sentences compete; those that are known already are passed over."""
         known = {h.sentence: h.name for h in self.hypotheses.values()}
         new = []
-        for form, sentence, origin, by, made_from in entrants:
+        for form, sentence, origin, by, made_from, words in entrants:
             if sentence in known:
                 continue
             n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
-            hypothesis = Hypothesis(form if form in REFERENCES else f"H{n}", form, sentence, by)
+            hypothesis = Hypothesis(form if form in REFERENCES else f"H{n}", form, sentence, by, words)
             known[sentence] = hypothesis.name
             parent = self.bests[-1] if self.bests and origin == "revised" else None
             parent = known.get(made_from, parent) if made_from else parent
@@ -209,10 +215,23 @@ class Investigation:
             hypothesis.score, hypothesis.table, hypothesis.merit = entry.score, entry.table, entry.merit
 
     def best(self) -> Hypothesis:
-        """The leader among rivals; see `agent.policy.leader`. Base rate when none of them has a development score."""
-        values = {h.name: h.merit for h in self.ranked() if h.merit is not None}
-        name = leader(values, self.beliefs)
+        """The leader among rivals; see `agent.policy.weights`. Base rate when none of them can lead yet."""
+        name = leader(self.contenders())
         return self.hypotheses[name if name is not None else BASE_RATE]
+
+    def contenders(self) -> dict[str, Contender]:
+        """Those that may win, in order of entry, and what they may win by: baselines are none of them, nor is what
+        could not be simulated."""
+        return {
+            h.name: Contender(
+                self.beliefs[h.name],
+                h.merit,
+                h.score.n_excerpts if isinstance(h.score, ScoreValue) else 0,
+                h.tests()["predicted positive"].passed > 0,
+            )
+            for h in self.competing()
+            if h.table and h.name not in REFERENCES
+        }
 
     def note_leader(self) -> Hypothesis:
         """The leader, noted beside the budget used so far."""
@@ -221,9 +240,9 @@ class Investigation:
         return best
 
     def ranked(self) -> list[Hypothesis]:
-        """Those that may win and have a development score, the highest first: baselines are none of them."""
-        scored = [(h.merit, h) for h in self.competing() if h.merit is not None and h.name not in REFERENCES]
-        return [h for _, h in sorted(scored, key=lambda pair: -pair[0])]
+        """Those that may win, the one that is worth most first; see `agent.policy.weights`."""
+        worth = weights(self.contenders())
+        return [self.hypotheses[name] for name in sorted(worth, key=lambda name: -worth[name])]
 
     def n_candidates(self) -> dict[str, int]:
         """How many candidates of each explainer this run has scored: what a matched null must match.

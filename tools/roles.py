@@ -32,13 +32,15 @@ class WrittenText(BaseModel):
 class Proposal:
     """A sentence, what kind of hypothesis it is, and texts that its author wrote to put it to the test.
 
-    `parents` are the sentences that became it by being changed; none where it was written anew.
+    `parents` are the sentences that became it by being changed; none where it was written anew. `words` are words and
+    short pieces of text by which excerpts that it claims can be found, where its author named some.
     """
 
     form: str
     sentence: str
     texts: tuple[WrittenText, ...] = ()
     parents: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

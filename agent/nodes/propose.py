@@ -13,9 +13,12 @@ from agent.state import BASE_RATE, LOOKUP, Entrant, Hypothesis, Investigation, L
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Score, Scores
+from tools.catalogue.scores import Scored as Entry
 from tools.errors import BudgetSpent
+from tools.records.result import Unscored
 from tools.rules.clauses import Rule
 from tools.rules.language import render
+from tools.scoring.claimed import Claimant
 from traces.events import Decided, Note, Scored, Stage
 
 ROUND_COST = 4
@@ -38,7 +41,7 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     try:
         if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
             proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
-            rivals += [Entrant(p.form, p.sentence, p.by, p.by) for p in proposed.proposals]
+            rivals += [Entrant(p.form, p.sentence, p.by, p.by, words=tuple(p.words)) for p in proposed.proposals]
             unreadable = proposed.unreadable
             take_texts(run, proposed)
         find_predictor(run, unreadable)
@@ -87,7 +90,10 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
             asked = Revise(best=best, n_revealed=len(run.bench.revealed), too_wide=too_wide(run)[:_WIDE])
             revised: Proposals = run.toolbox.call("revise", asked)
             new = run.enter(
-                [Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None)) for p in revised.proposals],
+                [
+                    Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), tuple(p.words))
+                    for p in revised.proposals
+                ],
                 round_,
             )
             tell_changes(run, revised.proposals, round_)
@@ -109,15 +115,23 @@ def take_texts(run: Investigation, written: Proposals) -> None:
         run.trace.emit(Note(message=message, level="warning"))
 
 
-def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> None:
-    """Score newcomers on development text, and the best of all against what was best `patience` rounds ago."""
+def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> dict[str, Entry]:
+    """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
+
+    Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
+
+    Returns:
+        What was found, by sentence.
+    """
     before = run.best() if run.bests else None
     entrants = [*new, before] if before is not None and before not in new else list(new)
+    again = [h for h in run.ranked() if isinstance(h.score, Unscored)]
+    entrants += [h for h in again if h not in entrants]
     reference = run.hypotheses[since].sentence if since is not None else None
-    run.bench.claimants = tuple(h.sentence for h in run.competing())
+    run.bench.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
     scores: Scores = run.toolbox.call("score", Score(sentences=[h.sentence for h in entrants], reference=reference))
     run.take_scores(entrants, scores.scores)
-    for hypothesis in new:
+    for hypothesis in [*new, *(h for h in again if not isinstance(h.score, Unscored))]:
         run.trace.emit(
             Scored(
                 hypothesis=hypothesis.name,
@@ -131,8 +145,9 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
             run.drop(hypothesis.name, f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}", round_)
     best = run.note_leader()
     run.bests.append(best.name)
-    gains = {entry.sentence: entry.gain for entry in scores.scores}
-    run.gain = gains.get(best.sentence)
+    entries = {entry.sentence: entry for entry in scores.scores}
+    run.gain = entries[best.sentence].gain if best.sentence in entries else None
+    return entries
 
 
 def _out_of_budget(run: Investigation, round_: int, spent: BudgetSpent) -> Command[Any]:

@@ -71,6 +71,7 @@ class Script:
         level: how it simulates.
         hypotheses: what it proposes and revises to, each an explanation with its form.
         texts: what it writes, each with a level.
+        words: for each explanation, words by which excerpts that it claims can be found.
         override: given a request's body, an answer in place of the script's, or None. An answer is a text, a whole
             message, or a status with what is said beside it.
         delay_s: before each answer.
@@ -79,6 +80,7 @@ class Script:
     level: Level = lambda explanation, tokens: 0
     hypotheses: list[tuple[str, str]] = field(default_factory=lambda: [("nothing in particular", "none")])
     texts: list[tuple[str, int]] = field(default_factory=list)
+    words: dict[str, list[str]] = field(default_factory=dict)
     override: Callable[[dict[str, Any]], Answer | None] = lambda _: None
     delay_s: float = 0.0
 
@@ -91,7 +93,10 @@ class Script:
         match kind:
             case "explainer" | "reviser":
                 texts = [{"text": text, "level": level} for text, level in self.texts[:4]]
-                found = [{"explanation": e, "form": form, "texts": texts} for e, form in self.hypotheses]
+                found = [
+                    {"explanation": e, "form": form, "words": self.words.get(e, []), "texts": texts}
+                    for e, form in self.hypotheses
+                ]
                 return json.dumps({"hypotheses": found})
             case "writer":
                 return json.dumps({"texts": [{"text": text, "level": level} for text, level in self.texts]})

@@ -64,7 +64,7 @@ class Revise(Arguments):
 class Proposed(BaseModel):
     """A sentence, the form of hypothesis it is, who wrote it, and texts that its author wrote to put it to the test.
 
-    `parents` are the sentences that it was made from.
+    `parents` are the sentences that it was made from; `words` are those by which excerpts that it claims can be found.
     """
 
     form: str
@@ -72,6 +72,7 @@ class Proposed(BaseModel):
     by: str
     texts: list[WrittenText] = Field(default_factory=list)
     parents: list[str] = Field(default_factory=list)
+    words: list[str] = Field(default_factory=list)
 
 
 class Proposals(Outcome):
@@ -155,6 +156,7 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                         by=explainer.name,
                         texts=list(p.texts),
                         parents=list(p.parents),
+                        words=list(p.words),
                     )
                 )
         return Proposals(proposals=proposals, unreadable=unreadable, unwritten=unwritten, refused=refused)

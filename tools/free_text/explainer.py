@@ -103,4 +103,4 @@ class FreeTextExplainer:
 
 
 def _proposals(found: Hypotheses) -> list[Proposal]:
-    return [Proposal(one.form, one.explanation, one.texts) for one in found.written]
+    return [Proposal(one.form, one.explanation, one.texts, words=one.words) for one in found.written]

@@ -11,4 +11,5 @@ SILENT_TOKENS = ("A", " red", " hat")
 SILENT_LEVELS = (0, 0, 0)
 
 FORM = "what stood before"
+WORDS = ("is not", "may not", "not a")
 TEXTS = (("It is not red", 9), ("You may not enter", 8), ("It is red", 0), ("A knot red", 0))

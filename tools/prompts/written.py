@@ -20,15 +20,18 @@ MAX_EXPLANATION_WORDS = 100
 MAX_EXPLANATION_CHARACTERS = 600
 MAX_FORM_CHARACTERS = 60
 MAX_TEXT_CHARACTERS = 400
+MAX_WORDS, MAX_WORD_CHARACTERS = 16, 40
 
 
 @dataclass(frozen=True)
 class WrittenHypothesis:
-    """An explanation on one line, what form it has in a few words, and texts that its author wrote to test it."""
+    """An explanation on one line, what form it has in a few words, texts that its author wrote to test it, and words
+    by which excerpts that it claims can be found."""
 
     explanation: str
     form: str
     texts: tuple[WrittenText, ...]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class _Texts(BaseModel):
 class _Hypothesis(BaseModel):
     explanation: str
     form: str
+    words: Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "string"}})] = None
     texts: list[Annotated[Any, WithJsonSchema(schema_of(_Text))]]
 
 
@@ -62,6 +66,7 @@ class _Hypotheses(BaseModel):
 _EXAMPLE = {
     "explanation": examples.EXPLANATION,
     "form": examples.FORM,
+    "words": list(examples.WORDS),
     "texts": [{"text": text, "level": level} for text, level in examples.TEXTS],
 }
 HYPOTHESES_SCHEMA = schema_of(_Hypotheses)
@@ -70,6 +75,8 @@ HYPOTHESES_FORMAT = (
     "- explanation: what makes it fire, as a phrase of at most 25 words, at most 5 of them quoted, such as "
     '"month names in dates";\n'
     "- form: the kind of explanation, in a few words;\n"
+    "- words: 3 to 12 words or short pieces of text by which excerpts can be found in which it must fire, as they "
+    "stand there;\n"
     "- texts: predictions that can be checked. 2 or 3 short texts that END at a token where it must fire, with the "
     "level from 1 to 10 that you predict there, and 2 or 3 that END at a similar token where it must stay silent, "
     "with level 0.\n"
@@ -122,7 +129,15 @@ def _hypothesis(item: object) -> WrittenHypothesis | None:
     if len(explanation.split()) > MAX_EXPLANATION_WORDS:
         return None
     # A form is only a label, and no hypothesis is worse for a long one.
-    return WrittenHypothesis(explanation, form[:MAX_FORM_CHARACTERS].rstrip(), tuple(_texts(found.texts)))
+    return WrittenHypothesis(
+        explanation, form[:MAX_FORM_CHARACTERS].rstrip(), tuple(_texts(found.texts)), words(found.words)
+    )
+
+
+def words(given: object) -> tuple[str, ...]:
+    """At most 16 words or short pieces out of what should be a list of them; what is no such thing is left out."""
+    said = [plain(one) for one in given if isinstance(one, str)] if isinstance(given, list) else []
+    return tuple(dict.fromkeys(one for one in said if 0 < len(one) <= MAX_WORD_CHARACTERS))[:MAX_WORDS]
 
 
 def _texts(items: Sequence[object]) -> list[WrittenText]:
