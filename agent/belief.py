@@ -6,27 +6,45 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tools.scoring.evidence import Order, earned, earned_by_order
+
 FLOOR = 0.01
 """Nobody is believed less than this, as long as there are fewer than a hundred: no text kills a hypothesis for good."""
 
 
 def log_scores(
-    predictions: Mapping[str, Sequence[float | None]], fired: Sequence[bool], carriers: Sequence[str]
+    predictions: Mapping[str, Sequence[float | None]],
+    fired: Sequence[bool],
+    carriers: Sequence[str],
+    before: Mapping[str, Sequence[float | None]] | None = None,
+    orders: Sequence[Order | None] | None = None,
 ) -> dict[str, float]:
     """Each rival's log score (nats): averaged over the texts of a carrier, summed over carriers.
 
     Of a text on which a rival has no prediction it earns what those that have one earn on average: having said nothing,
     it is neither right nor wrong.
+
+    Args:
+        predictions: by rival, probabilities of firing.
+        fired: what the neuron did.
+        carriers: the text that each one was cut from.
+        before: by rival, what it said of the texts before a change.
+        orders: for texts that are scored by the order of the two, what came out; see `tools.scoring.evidence`.
     """
-    outcome = np.array(fired)
     names = {carrier: i for i, carrier in enumerate(dict.fromkeys(carriers))}
     unit = np.array([names[carrier] for carrier in carriers], dtype=np.int64)
     size = np.bincount(unit, minlength=len(names))
-    per_text = {}
-    for rival, given in predictions.items():
-        p = np.array([np.nan if one is None else one for one in given])
-        per_text[rival] = np.log(np.where(outcome, p, 1 - p))
-    if any(None in given for given in predictions.values()):
+    by_order = orders or [None] * len(fired)
+    per_text = {
+        rival: np.array(
+            [
+                _earned(p, fires, None if before is None else before[rival][i], order)
+                for i, (p, fires, order) in enumerate(zip(given, fired, by_order, strict=True))
+            ]
+        )
+        for rival, given in predictions.items()
+    }
+    if any(np.isnan(own).any() for own in per_text.values()):
         earned = np.array(list(per_text.values()))
         n_said = (~np.isnan(earned)).sum(0)
         average = np.nansum(earned, 0) / np.maximum(n_said, 1)
@@ -35,6 +53,12 @@ def log_scores(
         rival: round(float((np.bincount(unit, weights=own, minlength=len(names)) / size).sum()), 6)
         for rival, own in per_text.items()
     }
+
+
+def _earned(p: float | None, fired: bool, before: float | None, order: Order | None) -> float:
+    if p is None or (order is not None and before is None):
+        return np.nan
+    return earned(p, fired) if order is None or before is None else earned_by_order(before, p, order)
 
 
 def updated(beliefs: Mapping[str, float], scores: Mapping[str, float]) -> dict[str, float]:

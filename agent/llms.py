@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -114,10 +114,11 @@ def _told(price: Price | None) -> dict[str, Any] | None:
     return None if price is None else {"input": price.input, "output": price.output, "source": price.source}
 
 
-def llm_report(meters: Meters | None) -> dict[str, Any]:
+def llm_report(meters: Meters | None, silent: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """What LLM calls cost, for the result: tokens and dollars by role, and what of that is this time's alone.
 
     A reply that was kept from before counts as what it cost when it was made; `this_time` says how many those were.
+    `silent` are explainers that were asked and never wrote anything.
     """
     if meters is None:
         return {}
@@ -126,6 +127,7 @@ def llm_report(meters: Meters | None) -> dict[str, Any]:
         "cost": account.cost(),
         "llm": {
             "limit_reached": meters.is_reached,
+            **({"silent": list(silent)} if silent else {}),
             "by_role": {role: account.by_role[role].told() for role in sorted(account.by_role)},
             "this_time": {
                 "calls_from_store": sum(spent.n_cached for spent in account.by_role.values()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, log, sqrt
 from typing import Literal
 
 from agent.belief import FLOOR
@@ -18,6 +18,12 @@ StopReason = Literal["plateau", "budget", "perfect", "rounds", "dead", "finished
 
 PLATEAU = 0.01
 PERFECT = 0.99
+MOST_EXCERPTS = 200
+"""Excerpts beyond these add nothing to what a score counts in the choice of the winner."""
+
+DOUBT = 10
+"""Excerpts on which a rival without a score counts as one that predicted nothing."""
+
 MIN_TESTS = 5
 DEMAND = 0.5
 """The pass rate that tests must show or refute. Half of the fixed texts fire, so chance passes half of those; of the
@@ -74,21 +80,81 @@ class Standing:
     refuted: bool = False
 
 
-def leader(values: Mapping[str, float], beliefs: Mapping[str, float]) -> str | None:
-    """Who leads: of those within 0.01 of the best development score, the one that experiments speak for most.
+@dataclass(frozen=True)
+class Contender:
+    """What a rival may win by.
 
-    Args:
-        values: development scores of those that have one.
-        beliefs: of all that compete.
-
-    Returns:
-        A name, the better score first where beliefs are equal; None when nothing has a score.
+    Attributes:
+        belief: how far the experiments speak for it, among all that compete.
+        merit: the reader's score on development text; None without one.
+        n_excerpts: on how many excerpts that was found.
+        was_right: whether the neuron fired on a text on which it had said so.
     """
-    if not values:
-        return None
-    best = max(values.values())
-    close = [name for name, value in values.items() if value > best - PLATEAU]
-    return max(close, key=lambda name: (beliefs[name], values[name]))
+
+    belief: float
+    merit: float | None = None
+    n_excerpts: int = 0
+    was_right: bool = False
+
+    @property
+    def may_lead(self) -> bool:
+        """Without a score only once an experiment bore out that the neuron fires where it says so."""
+        return self.merit is not None or self.was_right
+
+
+def weights(contenders: Mapping[str, Contender]) -> dict[str, float]:
+    """The one rule of who wins: the log (nats) of what each contender is worth, experiments and score together.
+
+        log belief - n/2 log((1 - r^2) / (1 - best^2))
+
+    The first part is what the experiments say. The second is by how much the contender's correlation `r` on `n`
+    excerpts is less likely than the best one there is: an excerpt that was scored counts as much as a carrier that was
+    experimented on, and 200 of them at most. So a score on few excerpts decides little and experiments more. Who has no
+    score counts as one who predicted nothing on ten excerpts: too little evidence is no refutation.
+    """
+    best = max((_clipped(one.merit) for one in contenders.values() if one.merit is not None), default=0.0)
+    out = {}
+    for name, one in contenders.items():
+        n = DOUBT if one.merit is None else min(one.n_excerpts, MOST_EXCERPTS)
+        out[name] = log(one.belief) - n / 2 * (log(1 - _clipped(one.merit or 0.0) ** 2) - log(1 - best**2))
+    return out
+
+
+def _clipped(correlation: float) -> float:
+    return min(max(correlation, 0.0), PERFECT)
+
+
+def leader(contenders: Mapping[str, Contender]) -> str | None:
+    """Who leads by `weights`, the higher score first where those are equal; None when nobody may."""
+    weight = weights(contenders)
+    open_to = [name for name, one in contenders.items() if one.may_lead]
+
+    def rank(name: str) -> tuple[float, float]:
+        merit = contenders[name].merit
+        return round(weight[name], 6), -inf if merit is None else merit
+
+    return max(open_to, key=rank, default=None)
+
+
+def why_it_leads(contenders: Mapping[str, Contender], winner: str) -> str:
+    """What `weights` rests on, in words: the winner's score and belief beside those of the next one."""
+
+    def told(name: str) -> str:
+        one = contenders[name]
+        score = "no score" if one.merit is None else f"{one.merit:.2f} on {one.n_excerpts} excerpts"
+        return f"{name} ({score}, belief {one.belief:.2f})"
+
+    weight = weights(contenders)
+    others = [name for name, one in contenders.items() if name != winner and one.may_lead]
+    if not others:
+        return f"{told(winner)} has no rival left that could win"
+    second = max(others, key=lambda name: weight[name])
+    ahead = weight[winner] - weight[second]
+    by_experiments = log(contenders[winner].belief) - log(contenders[second].belief)
+    return (
+        f"score and experiments together put {told(winner)} {ahead:.2f} nats before {told(second)}: "
+        f"{by_experiments:+.2f} by experiments, {ahead - by_experiments:+.2f} by score"
+    )
 
 
 def should_stop(standing: Standing) -> tuple[StopReason, str] | None:
@@ -108,47 +174,48 @@ def should_stop(standing: Standing) -> tuple[StopReason, str] | None:
 
 
 def to_drop(
-    beliefs: Mapping[str, float],
-    scores: Mapping[str, ScoreValue | Unscored],
-    kept: frozenset[str],
-    merits: Mapping[str, float] | None = None,
+    contenders: Mapping[str, Contender], scores: Mapping[str, ScoreValue | Unscored], untried: frozenset[str]
 ) -> list[tuple[str, str]]:
-    """Rivals to drop, each with the reason; those in `kept` are references, which stay and drive nobody out.
+    """Rivals to drop, each with the reason; references are none of them: they stay and drive nobody out.
 
     A rival goes when it is at the floor of belief and its development interval lies below the best one's, or when there
-    are more than eight and its score is the lowest. One without a development score, as too little text was there to
-    tell, stays until experiments have spoken against it: when it is at the floor, or believed less than the average
-    among more than eight.
-    `merits` are what scores on different excerpts are compared by; intervals are only compared on as many.
+    are more than eight and it is worth the least (see `weights`). One without a development score, as too little text
+    was there to tell, goes only when experiments spoke against it: never before it was tried, and among no more than
+    eight only at the floor.
+
+    Args:
+        contenders: all that may win.
+        scores: theirs on development text; intervals are only compared on as many excerpts.
+        untried: those that no experiment has tested yet.
     """
-    scored = {name: one for name, one in scores.items() if isinstance(one, ScoreValue) and name not in kept}
-    if not scored:
+    merit = {name: one.merit for name, one in contenders.items() if one.merit is not None}
+    if not merit:
         return []
-    merit = {name: (merits or {}).get(name, score.value) for name, score in scored.items()}
-    best = scored[max(scored, key=lambda name: merit[name])]
+    first = max(merit, key=lambda name: merit[name])
+    best, weight = scores[first], weights(contenders)
     out: list[tuple[str, str]] = []
-    candidates = sorted(
-        (name for name in beliefs if name not in kept),
-        key=lambda name: merit.get(name, -inf),
-    )
-    alive = len(candidates)
-    for name in candidates:
-        score = scores[name]
-        if score is best:
+    alive = len(contenders)
+    for name in sorted(contenders, key=lambda name: weight[name]):
+        score, at_floor = scores[name], contenders[name].belief <= 1.5 * FLOOR
+        if name == first or (isinstance(score, Unscored) and name in untried):
             continue
-        if isinstance(score, Unscored):
-            if beliefs[name] <= 1.5 * FLOOR or (alive > MOST_ALIVE and beliefs[name] < 1 / len(beliefs)):
-                out.append((name, f"experiments spoke against it, and it has no development score: {score.reason}"))
-                alive -= 1
-            continue
-        if beliefs[name] <= 1.5 * FLOOR and score.high < best.low and score.n_excerpts == best.n_excerpts:
+        if isinstance(score, Unscored) and at_floor:
+            out.append((name, f"experiments spoke against it, and it has no development score: {score.reason}"))
+        elif at_floor and _is_below(score, best):
             out.append((name, "refuted by experiments and below the best on development text"))
         elif alive > MOST_ALIVE:
-            out.append((name, f"the lowest development score of more than {MOST_ALIVE} rivals"))
+            out.append((name, f"by score and experiments together the least of more than {MOST_ALIVE} rivals"))
         else:
             continue
         alive -= 1
     return out
+
+
+def _is_below(score: ScoreValue | Unscored, best: ScoreValue | Unscored) -> bool:
+    return (
+        isinstance(score, ScoreValue) and isinstance(best, ScoreValue)
+        and score.high < best.low and score.n_excerpts == best.n_excerpts
+    )  # fmt: skip
 
 
 def to_merge(

@@ -284,7 +284,8 @@ def investigate(run: Investigation, begun: RunStarted, started: float) -> Result
     )
     assert run.result is not None
     seconds = round(time.monotonic() - started, 2)
-    result = Result.model_validate({**dict(run.result), "seconds": seconds, **llm_report(run.bench.meters)})
+    told = llm_report(run.bench.meters, run.silent())
+    result = Result.model_validate({**dict(run.result), "seconds": seconds, **told})
     run.trace.emit(Finished(result=result.to_json()))
     return result
 

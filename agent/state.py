@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypedDict
 from agent import belief
 from agent.config import RunConfig
 from agent.openings import CountedOpenings, SealedFolds
-from agent.policy import KINDS, Kind, StopReason, Tests, leader
+from agent.policy import KINDS, Contender, Kind, StopReason, Tests, leader, weights
 from tools.bench import Bench
 from tools.catalogue.experiments import Designed
 from tools.catalogue.predictor import FoundPredictor
@@ -46,6 +46,7 @@ class Entrant(NamedTuple):
         by: the explainer that wrote it; empty where none did.
         parent: the sentence that it was made from, where that is known.
         label: its author's name for it in 1 to 6 words; empty where there is none.
+        words: those by which excerpts that it claims can be found, where its author named some.
     """
 
     form: str
@@ -54,6 +55,7 @@ class Entrant(NamedTuple):
     by: str = ""
     parent: str | None = None
     label: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass
@@ -66,6 +68,7 @@ class Hypothesis:
         sentence: what is scored.
         by: the explainer that wrote it; empty for what is always there and for what a user wrote.
         label: its author's name for it; empty where there is none.
+        words: those by which excerpts that it claims can be found, where its author named some.
         score: on development text.
         merit: what rivals are ranked by, see `tools.catalogue.scores.Scored`; None without a score.
         table: probability of firing at levels 0 to 10.
@@ -83,6 +86,7 @@ class Hypothesis:
     sentence: str
     by: str = ""
     label: str = ""
+    words: tuple[str, ...] = ()
     score: ScoreValue | Unscored = NOT_SCORED
     merit: float | None = None
     table: list[float] = field(default_factory=list)
@@ -126,10 +130,13 @@ class Investigation:
         sides: of a gated neuron, `other_side` and, where it is, `always_on`, as they go into the result.
         designed: the experiments of this round.
         before: for each rival of this round, what it says of its experiments' texts as they were before the change.
+        by_order: of those experiments, which are scored by the order of what was read before and after the change.
         narrowed: (sentence, what it was made into) of which the trace has told.
         separated: hypotheses of which each meaning has entered as a rival.
         tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
         test_rounds: rounds spent on nothing but tests.
+        unwritten: why an explainer wrote nothing, for each time that it was asked in vain.
+        wrote: explainers that ever wrote something.
         result: at the end.
     """
 
@@ -151,21 +158,24 @@ class Investigation:
     sides: dict[str, Any] = field(default_factory=dict)
     designed: Designed | None = None
     before: list[list[float | None]] = field(default_factory=list)
+    by_order: list[bool] = field(default_factory=list)
     narrowed: set[tuple[str, str]] = field(default_factory=set)
     separated: set[str] = field(default_factory=set)
     tested: dict[str, dict[str, int]] = field(default_factory=dict)
     test_rounds: int = 0
+    unwritten: dict[str, list[str]] = field(default_factory=dict)
+    wrote: set[str] = field(default_factory=set)
     result: Result | None = None
 
     def enter(self, entrants: Sequence[Entrant], round_: int) -> list[Hypothesis]:
         """Let sentences compete; those that are known already are passed over."""
         known = {h.sentence: h.name for h in self.hypotheses.values()}
         new = []
-        for form, sentence, origin, by, made_from, label in entrants:
+        for form, sentence, origin, by, made_from, label, words in entrants:
             if sentence in known:
                 continue
             n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
-            hypothesis = Hypothesis(form if form in REFERENCES else f"H{n}", form, sentence, by, label)
+            hypothesis = Hypothesis(form if form in REFERENCES else f"H{n}", form, sentence, by, label, words)
             known[sentence] = hypothesis.name
             parent = self.bests[-1] if self.bests and origin == "revised" else None
             parent = known.get(made_from, parent) if made_from else parent
@@ -195,6 +205,14 @@ class Investigation:
         reason = f"it says the same as {kept} on development text, and {kept} is believed more or says it better"
         self.trace.emit(Decided(action="merge", reason=reason, hypothesis=gone, round=round_))
 
+    def silent(self) -> list[dict[str, Any]]:
+        """Explainers that were asked and never wrote anything: how often that was, and why not the last time."""
+        return [
+            {"explainer": name, "times": len(reasons), "reason": reasons[-1]}
+            for name, reasons in self.unwritten.items()
+            if name not in self.wrote
+        ]
+
     def competing(self) -> list[Hypothesis]:
         """Those still believed in, in order of entry."""
         return [self.hypotheses[name] for name in self.beliefs]
@@ -205,10 +223,23 @@ class Investigation:
             hypothesis.score, hypothesis.table, hypothesis.merit = entry.score, entry.table, entry.merit
 
     def best(self) -> Hypothesis:
-        """The leader among rivals; see `agent.policy.leader`. Base rate when none of them has a development score."""
-        values = {h.name: h.merit for h in self.ranked() if h.merit is not None}
-        name = leader(values, self.beliefs)
+        """The leader among rivals; see `agent.policy.weights`. Base rate when none of them can lead yet."""
+        name = leader(self.contenders())
         return self.hypotheses[name if name is not None else BASE_RATE]
+
+    def contenders(self) -> dict[str, Contender]:
+        """Those that may win, in order of entry, and what they may win by: baselines are none of them, nor is what
+        could not be simulated."""
+        return {
+            h.name: Contender(
+                self.beliefs[h.name],
+                h.merit,
+                h.score.n_excerpts if isinstance(h.score, ScoreValue) else 0,
+                h.tests()["predicted positive"].passed > 0,
+            )
+            for h in self.competing()
+            if h.table and h.name not in REFERENCES
+        }
 
     def note_leader(self) -> Hypothesis:
         """The leader, noted beside the budget used so far."""
@@ -217,9 +248,9 @@ class Investigation:
         return best
 
     def ranked(self) -> list[Hypothesis]:
-        """Those that may win and have a development score, the highest first: baselines are none of them."""
-        scored = [(h.merit, h) for h in self.competing() if h.merit is not None and h.name not in REFERENCES]
-        return [h for _, h in sorted(scored, key=lambda pair: -pair[0])]
+        """Those that may win, the one that is worth most first; see `agent.policy.weights`."""
+        worth = weights(self.contenders())
+        return [self.hypotheses[name] for name in sorted(worth, key=lambda name: -worth[name])]
 
     def n_candidates(self) -> dict[str, int]:
         """How many candidates of each explainer this run has scored: what a matched null must match.

@@ -42,6 +42,9 @@ def summary(result: Result, runs_dir: str, width: int, is_full: bool = False, is
 def _finding(result: Result, width: int, is_coloured: bool) -> Iterator[str | Line]:
     """The same few lines for every result."""
     found = finding_of(result.to_json())
+    if found.failed:
+        yield from (Line.of((line, "bold")) for line in wrapped(found.failed, width))
+        yield ""
     yield Line.of((f"{result.model}/{result.neuron}{f': {found.label}' if found.label else ''}", "bold"))
     yield from wrapped(found.sentence, width)
     yield ""

@@ -15,7 +15,8 @@ from tools.errors import BadInput
 _COMPUTING = ("numpy", "scikit-learn")
 _DECIDING = (
     "tools/**/*.py", "traces/**/*.py", "agent/**/*.py", "evals/planted/*.py",
-    *(f"evals/{name}.py" for name in ("ceiling", "measures", "puzzles", "stability", "suite", "worker")),
+    *(f"evals/{name}.py"
+      for name in ("ceiling", "measures", "puzzle_readers", "puzzles", "stability", "suite", "worker")),
 )  # fmt: skip
 _SAME = {
     "suite": "it is of the suite {old}, not {new}",

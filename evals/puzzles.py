@@ -8,23 +8,20 @@ cannot grade an agent.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.puzzle_readers import LexicalPuzzleReader, MakeReader, PuzzleReader
 from evals.records import CellResult, NeuronRecord, ScoredClaim, ScorerCheck
-from tools.concepts.concepts import Concepts
-from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.records.result import Baselines, Budget, Measured, ScoreValue, Unscored
-from tools.roles import Simulator
-from tools.rules.vocabulary import Vocabulary
+from tools.roles import Simulation
 
 PROTOCOL = "the true explanation of a puzzle: correlation over all tokens of its sentences"
 N_RESAMPLES = 1000
@@ -32,9 +29,6 @@ N_RESAMPLES = 1000
 _KEYS = ("name", "explanation", "sentences", "false_explanations")
 _IGNORED = "dataclass_name"
 _TOO_MANY_UNDEFINED = 0.05
-
-MakeReader = Callable[[Vocabulary], Simulator]
-"""Who reads explanations, given the tokens of a puzzle."""
 
 
 @dataclass(frozen=True)
@@ -69,62 +63,81 @@ def read_puzzles(source: str, data: bytes) -> list[Puzzle]:
     return [_puzzle(source, name, value) for name, value in found.items()]
 
 
-def puzzle_check(puzzle: Puzzle, make_reader: MakeReader, rng: np.random.Generator) -> ScorerCheck:
-    """Simulate every explanation on the puzzle's sentences and correlate over all tokens, the sentences concatenated.
+def puzzle_check(puzzle: Puzzle, reader: PuzzleReader, rng: np.random.Generator) -> ScorerCheck:
+    """Have every explanation read on the puzzle's sentences and correlate over all tokens, the sentences concatenated.
 
-    The reader is made for a vocabulary of the puzzle's own tokens, each as like to the others as any. Intervals are
-    95 % bootstrap over sentences, and -1 to 1 where too few of them vary.
+    The reader is not told which explanation is the true one, and is given them in an order that does not tell. What it
+    could not read under one of them counts under none, so that all are scored on the same text. Intervals are 95 %
+    bootstrap over sentences, and -1 to 1 where too few of them vary.
+
+    Args:
+        puzzle: texts and explanations.
+        reader: made for `puzzle_tokens(puzzle)`.
+        rng: draws the resamples.
     """
-    strings = list(dict.fromkeys(token for sentence in puzzle.sentences for token, _ in sentence))
-    reader = make_reader(Vocabulary(strings, np.eye(len(strings), dtype=np.float32)))
-    ids = {string: i for i, string in enumerate(strings)}
+    ids = {string: i for i, string in enumerate(puzzle_tokens(puzzle))}
     shape = len(puzzle.sentences), max(len(sentence) for sentence in puzzle.sentences)
     tokens, values = np.full(shape, -1, dtype=np.int32), np.zeros(shape)
     for row, sentence in enumerate(puzzle.sentences):
         tokens[row, : len(sentence)] = [ids[token] for token, _ in sentence]
         values[row, : len(sentence)] = [value for _, value in sentence]
-    drawn = rng.multinomial(len(puzzle.sentences), np.full(shape[0], 1 / shape[0]), size=N_RESAMPLES)
+    given = blind_order(puzzle)
+    found = dict(zip(given, reader.read(given, tokens), strict=True))
+    simulations = [one for one in found.values() if isinstance(one, Simulation)]
+    read = [row for row in range(shape[0]) if not any(row in one.unscored for one in simulations)]
+    drawn = rng.multinomial(len(read), np.full(len(read), 1 / len(read)), size=N_RESAMPLES) if read else None
 
     def scored(explanation: str) -> ScoredClaim:
-        levels = reader.simulate(explanation, tokens)
-        score = levels if isinstance(levels, Unscored) else _score(values, levels, tokens >= 0, drawn)
+        one = found[explanation]
+        if isinstance(one, Unscored):
+            return ScoredClaim(sentence=explanation, score=one)
+        if drawn is None:
+            reason = next(reason for other in simulations for reason in other.unscored.values())
+            return ScoredClaim(sentence=explanation, score=Unscored(reason=f"no text was read in full: {reason}"))
+        score = _score(values[read], one.levels[read], tokens[read] >= 0, drawn, shape[0] - len(read))
         return ScoredClaim(sentence=explanation, score=score)
 
     return ScorerCheck(true=scored(puzzle.explanation), false=[scored(text) for text in puzzle.false_explanations])
 
 
-@cache
-def _concepts() -> Concepts:
-    return Concepts.load()
+def puzzle_tokens(puzzle: Puzzle) -> list[str]:
+    """The token strings of a puzzle, each once: its vocabulary."""
+    return list(dict.fromkeys(token for sentence in puzzle.sentences for token, _ in sentence))
 
 
-def embedded(vocabulary: Vocabulary) -> EmbeddedReader:
-    """The reader that comes with the program, with the classes of words that do."""
-    return EmbeddedReader(vocabulary, _concepts())
+def blind_order(puzzle: Puzzle) -> list[str]:
+    """All explanations of a puzzle, each once, by hash: neither the first nor the last is any likelier to be true."""
+    every = dict.fromkeys([puzzle.explanation, *puzzle.false_explanations])
+    return sorted(every, key=lambda sentence: hashlib.sha256(f"{puzzle.name}: {sentence}".encode()).hexdigest())
 
 
-def puzzle_record(puzzle: Puzzle, make_reader: MakeReader = embedded) -> NeuronRecord:
-    """What is measured of a puzzle once: whether a reader ranks its true explanation first."""
-    check = puzzle_check(puzzle, make_reader, np.random.default_rng(0))
-    return NeuronRecord(name=puzzle.name, kind="puzzle", target="", truth=puzzle.explanation, scorer=check)
+def puzzle_record(puzzle: Puzzle) -> NeuronRecord:
+    """What is the same for every variant: what is true of it. How readers rank it is in the results."""
+    return NeuronRecord(name=puzzle.name, kind="puzzle", target="", truth=puzzle.explanation)
 
 
 def puzzle_cell(
-    puzzle: Puzzle, suite: str, variant: str, seed: int = 0, make_reader: MakeReader = embedded
+    puzzle: Puzzle, suite: str, variant: str, seed: int = 0, make_reader: MakeReader = LexicalPuzzleReader
 ) -> CellResult:
-    """How the true explanation scores. No agent runs, so it is the same for every variant and seed."""
-    score = puzzle_check(puzzle, make_reader, np.random.default_rng(0)).true.score
+    """How a reader ranks the true explanation among the false ones, and how it scores. No agent runs."""
+    reader = make_reader(puzzle_tokens(puzzle))
+    ranking = puzzle_check(puzzle, reader, np.random.default_rng(0))
     nothing = Unscored(reason="a puzzle has no corpus and no agent runs on it")
     return CellResult(
         suite=suite, variant=variant, neuron=puzzle.name, kind="puzzle", seed=seed, explanation=puzzle.explanation,
-        words=len(puzzle.explanation.split()), score=score, development_score=nothing,
+        words=len(puzzle.explanation.split()), score=ranking.true.score, development_score=nothing,
         baselines=Baselines(token_lookup_30=nothing, token_lookup_full=nothing, null=nothing),
-        budget=Budget(limit=None, used=0),
+        budget=Budget(limit=None, used=0), ranking=ranking, reader=reader.name, requests=reader.n_requests,
+        cost=reader.cost,
     )  # fmt: skip
 
 
 def _score(
-    values: NDArray[np.float64], levels: NDArray[np.float32], mask: NDArray[np.bool_], drawn: NDArray[np.int64]
+    values: NDArray[np.float64],
+    levels: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    drawn: NDArray[np.int64],
+    n_unscored: int,
 ) -> Measured:
     true, simulated = values[mask], levels[mask].astype(np.float64)
     for series, what in ((true, "the puzzle"), (simulated, "the simulation")):
@@ -139,7 +152,7 @@ def _score(
     low, high = np.percentile(finite, [2.5, 97.5]) if enough else (-1.0, 1.0)
     return ScoreValue(
         value=round(float(_correlation(sums.sum(0))), 6), low=round(float(low), 6), high=round(float(high), 6),
-        protocol=PROTOCOL, split="puzzle", n_excerpts=len(values),
+        protocol=PROTOCOL, split="puzzle", n_excerpts=len(values), n_unscored=n_unscored,
     )  # fmt: skip
 
 

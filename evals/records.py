@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tools.records.result import Baselines, Budget, Compared, Cost, Measured, Verdict
 
-EVAL_VERSION: Literal[2] = 2
+EVAL_VERSION: Literal[3] = 3
 
-READABLE = (1, 2)
-"""Versions that are read; of 1, cells know no predictor."""
+READABLE = (1, 2, 3)
+"""Versions that are read; of 1, cells know no predictor; before 3, a puzzle's ranking is in its neuron's record."""
 
 Kind = Literal["real", "truth", "nothing", "puzzle"]
 """A neuron of a real model; planted with a truth to find; planted with nothing to find; a puzzle with given texts."""
@@ -126,12 +126,15 @@ class CellResult(Record):
         optimism_gap: development minus sealed score; None when one of them is missing.
         fold: which sealed fold was opened.
         sealed_reused: an earlier seed opened the same fold.
+        ranking: of a puzzle: how the reader scores the true explanation and the false ones.
+        reader: of a puzzle: who read it.
+        requests: of a puzzle: made to an LLM.
         calls: tool calls.
         seconds: of the tool calls that the budget pays for.
         error: set when the run failed; then every score is Unscored with that reason.
     """
 
-    schema_version: Literal[1, 2] = EVAL_VERSION
+    schema_version: Literal[1, 2, 3] = EVAL_VERSION
     suite: str
     variant: str
     neuron: str
@@ -159,6 +162,9 @@ class CellResult(Record):
     fold: int | None = None
     sealed_reused: bool = False
     budget: Budget
+    ranking: ScorerCheck | None = None
+    reader: str = ""
+    requests: int = 0
     calls: int = 0
     seconds: float = 0.0
     cost: Cost = Cost()
@@ -185,7 +191,7 @@ class Manifest(Record):
         commit: of the program, where it runs from a git checkout.
     """
 
-    schema_version: Literal[1, 2] = EVAL_VERSION
+    schema_version: Literal[1, 2, 3] = EVAL_VERSION
     suite: str
     suite_sha256: str
     variants: dict[str, dict[str, Any]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +17,10 @@ from agent.commands.output import progress, say
 from agent.variants.load import Variant, load_variant, shipped_variants
 from evals.asked import code_sha256, refuse_another
 from evals.folder import EvalFolder
+from evals.idle import refuse_idle
+from evals.puzzle_readers import check_reader
 from evals.records import CellResult, Manifest, NeuronRecord
+from evals.scorer import truth_first
 from evals.suite import Suite, SuiteNeuron, expand, load_suite, shipped_suites
 from evals.tasks import Task, came_to_nothing, kind_of_work, plan, work_on
 from tools.engine.local import LocalEngine
@@ -24,6 +28,7 @@ from tools.errors import AgentError, BadInput, Interrupted, StorageError
 from tools.evidence.corpus import check_rereadable
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId, parse_target
+from tools.records.result import Unscored
 from traces.clock import Clock, duration
 from traces.console import Display
 
@@ -85,6 +90,7 @@ def _evaluate(
     display: Display,
     worker: str,
 ) -> list[CellResult | NeuronRecord]:
+    refuse_idle(suite, variants, budget)
     names = [variant.name for variant in variants]
     for name in names:
         if names.count(name) > 1:
@@ -121,6 +127,8 @@ def _work_through(
         corpus_tokens=suite.corpus_tokens, budget=budget, ceiling=suite.ceiling,
         trust_remote_code=suite.trust_remote_code,
     )  # fmt: skip
+    for variant in variants if suite.puzzles else ():
+        check_reader(variant.config(target="L0N0"))
     neurons = _neurons(suite, setting, work, display)
     setting = replace(setting, planted=tuple(neuron.planted for neuron in neurons if neuron.planted))
     asked |= {"model_fingerprint": "", "corpus_fingerprint": ""}
@@ -233,8 +241,36 @@ def run_command(arguments: argparse.Namespace) -> None:
     if silent:
         say(f"\nPlanted with a truth, and dead on this text, so there is nothing to find: {', '.join(silent)}.")
     say(f"\nagent eval compare {shlex.quote(str(out))}\nagent eval report {shlex.quote(str(out))}")
+    cells = [cell for cell in EvalFolder(out).cells() if cell.kind == "puzzle"]
+    if told := unscored_puzzles(cells):
+        say(f"\n{told}")
     if failed:
         raise AgentError(_what_failed(failed))
+    if cells and all(isinstance(cell.score, Unscored) for cell in cells):
+        raise AgentError("no puzzle could be scored, so nothing is known of any reader.")
+
+
+def unscored_puzzles(cells: Sequence[CellResult]) -> str:
+    """What to say of puzzles that a reader could not score, by variant, with the reason met most; empty for none."""
+    told = []
+    for variant in dict.fromkeys(cell.variant for cell in cells):
+        own = [cell for cell in cells if cell.variant == variant]
+        reasons = [why for cell in own if (why := _why_unscored(cell)) is not None]
+        if reasons:
+            ((why, _),) = Counter(reasons).most_common(1)
+            told.append(
+                f"{variant}: {len(reasons)} of {len(own)} puzzles could not be scored and count as Unscored, such as: "
+                f"{why}"
+            )
+    return "\n".join(told)
+
+
+def _why_unscored(cell: CellResult) -> str | None:
+    if isinstance(cell.score, Unscored):
+        return cell.score.reason
+    if cell.ranking is None or not cell.ranking.false or truth_first(cell.ranking) is not None:
+        return None
+    return next(claim.score.reason for claim in cell.ranking.false if isinstance(claim.score, Unscored))
 
 
 def _what_failed(failed: Sequence[CellResult | NeuronRecord]) -> str:

@@ -15,6 +15,7 @@ from typing import Final, Literal
 import numpy as np
 
 from evals.records import CellResult, Kind, NeuronRecord, Record
+from evals.scorer import truth_first
 from evals.stability import Stability
 from evals.statistics import ALPHA, adjusted, mean_by_cluster, mean_interval, permutation_p, ratio_of_means, wilson
 from tools.readable.contract import n_words, quoted, why_not
@@ -100,6 +101,10 @@ class VariantSummary(Record):
             runs no experiments.
         ceiling_share: ratio of mean score to mean ceiling; None when no ceiling was measured.
         verdicts: how many cells ended with each.
+        ranked: of puzzles: results in which the true sentence outscores every false one, in which another does, and
+            without a ranking; None for other groups.
+        readers: of puzzles: who read them.
+        n_requests: of puzzles: requests to an LLM.
     """
 
     variant: str
@@ -147,6 +152,9 @@ class VariantSummary(Record):
     verdicts: dict[str, int]
     cost: CostPerCell
     stability: Stability | None = None
+    ranked: tuple[int, int, int] | None = None
+    readers: tuple[str, ...] = ()
+    n_requests: int = 0
 
 
 class Comparison(Record):
@@ -355,7 +363,23 @@ def _summary(
         verdicts=dict(Counter(cell.verdict for cell in ran if cell.verdict is not None)),
         cost=CostPerCell(**{name: _mean_cost(ran, name) for name in _COSTS}),
         stability=stability,
+        ranked=ranked_of(cells) if group == "puzzles" else None,
+        readers=tuple(sorted({cell.reader for cell in ran if cell.reader})),
+        n_requests=sum(cell.requests for cell in ran),
     )
+
+
+def ranked_of(cells: Iterable[CellResult]) -> tuple[int, int, int]:
+    """Results on puzzles: with the true sentence first, with another first, and without a ranking.
+
+    Where nothing false is said, there is nothing to rank.
+    """
+    found = Counter(
+        None if cell.ranking is None else truth_first(cell.ranking)
+        for cell in cells
+        if cell.ranking is None or cell.ranking.false or isinstance(cell.score, Unscored)
+    )
+    return found[True], found[False], found[None]
 
 
 def clusters_of(neurons: Iterable[NeuronRecord]) -> dict[str, str]:

@@ -125,6 +125,8 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
         ("scored", f"{s.n_scored} of {s.n_to_find}" if s.n_to_find else None),
         ("Unscored", f"{sum(s.unscored.values())}{_reasons(s.unscored)}" if s.n_to_find else None),
         ("measured on", f"{s.split}, {excerpts} excerpts, {s.protocol}" if s.n_scored else None),
+        ("read by", ", ".join(map(one_line, s.readers)) if s.readers else None),
+        ("true sentence first", _ranking(s)),
         ("score", _estimate(s.score) if s.n_to_find else None),
         ("  no explanation as 0", _if_any(s.score_or_zero)),
         ("  of the predictor", None if s.predictor is None else mean(s.predictor, s.n_with["predictor"])),
@@ -158,8 +160,18 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
         ("alike over seeds", _agreement(alike.seeds if alike else None)),
         ("alike over halves", _agreement(alike.halves if alike else None)),
         ("verdicts", ", ".join(f"{n} {verdict}" for verdict, n in sorted(s.verdicts.items())) or "none"),
+        ("LLM requests in all", f"{s.n_requests:,}" if s.ranked is not None else None),
         *((f"{name} a cell", number) for name, number in _cost_texts(s.cost, "").items()),
     ]  # fmt: skip
+
+
+def _ranking(s: VariantSummary) -> str | None:
+    """On how many puzzles the true sentence outscores every false one; what has no ranking is no ranking lost."""
+    if s.ranked is None:
+        return None
+    first, other, missing = s.ranked
+    told = f"{first} of {first + other} ranked" if first + other else "none was ranked"
+    return told + (f"\n{missing} Unscored" if missing else "")
 
 
 def _confidence(

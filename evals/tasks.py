@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.variants.load import Variant
+from evals.puzzle_readers import reader_maker
 from evals.puzzles import puzzle_cell, puzzle_record
 from evals.records import CellError, CellResult, NeuronRecord
 from evals.suite import SuiteNeuron
@@ -105,7 +106,8 @@ def _record(work: Any, setting: Setting, task: Task, n_folds: int) -> CellResult
     if isinstance(task, SuiteNeuron):
         found = puzzle_record(task.puzzle) if task.puzzle else work.survey(setting, task, n_folds)
     elif task.neuron.puzzle:
-        found = puzzle_cell(task.neuron.puzzle, setting.suite_name, task.variant.name, task.seed)
+        make_reader = reader_maker(task.variant.config(target="L0N0"))
+        found = puzzle_cell(task.neuron.puzzle, setting.suite_name, task.variant.name, task.seed, make_reader)
     else:
         found = work.run_cell(setting, task.neuron, task.variant, task.seed, task.half)
     return found

@@ -25,7 +25,7 @@ from tools.records.result import Cost, Unscored
 from tools.roles import Asker, Explainer, Revealed, Simulator, WordSimulator, Writer, WrittenText
 from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
-from tools.scoring.claimed import claims_of_levels, claims_of_words, rows_with_claimed
+from tools.scoring.claimed import Claimant, claims_of_levels, claims_of_words, rows_with_claimed
 from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.parts import Part, part_of, simulated_part, too_few
@@ -113,12 +113,12 @@ class Bench:
     carriers: set[str] = field(default_factory=set)
     registered: set[str] = field(default_factory=set)
     written: list[WrittenText] = field(default_factory=list)
-    claimants: tuple[str, ...] = ()
+    claimants: tuple[Claimant, ...] = ()
     seen: set[Tokens] = field(default_factory=set)
     conversation: list[Message] = field(default_factory=list)
     offered: tuple[Function, ...] = ()
     _exact: dict[str, bool] = field(default_factory=dict)
-    _rows: tuple[StratifiedSample, tuple[str, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] | None = None
+    _rows: tuple[StratifiedSample, tuple[Claimant, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] | None = None
     _probe_levels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @cached_property
@@ -243,17 +243,20 @@ class Bench:
     def _rows_of(self, sample: StratifiedSample) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The excerpts of a sample on which sentences are simulated at a cost, and how many each one stands for."""
         if self._rows is None or self._rows[0] is not sample or self._rows[1] != self.claimants:
-            claims = [self._claims(sentence, sample) for sentence in self.claimants]
-            found = rows_with_claimed(sample, self.n_simulated, np.array(claims).reshape(len(claims), len(sample)))
+            costly = [not self.is_exact(claimant.sentence) for claimant in self.claimants]
+            claims = np.array([self._claims(claimant, sample) for claimant in self.claimants])
+            found = rows_with_claimed(
+                sample, self.n_simulated, self.claimants, claims.reshape(len(costly), len(sample)), costly
+            )
             self._rows = (sample, self.claimants, found)
         return self._rows[2]
 
-    def _claims(self, sentence: str, sample: StratifiedSample) -> NDArray[np.float64]:
+    def _claims(self, claimant: Claimant, sample: StratifiedSample) -> NDArray[np.float64]:
         excerpts = sample.readings.excerpts
-        if self.is_exact(sentence):
-            return claims_of_levels(self.certain_levels(sentence, excerpts.tokens), excerpts.mask)
+        if self.is_exact(claimant.sentence):
+            return claims_of_levels(self.certain_levels(claimant.sentence, excerpts.tokens), excerpts.mask)
         rows = zip(excerpts.tokens, excerpts.lengths, strict=True)
-        return claims_of_words(sentence, [self.subject.tokenizer.decode(row[:n].tolist()) for row, n in rows])
+        return claims_of_words(claimant, [self.subject.tokenizer.decode(row[:n].tolist()) for row, n in rows])
 
     def prepare(self, sentences: Sequence[str], sample: StratifiedSample) -> None:
         """Ask about several sentences at once that `on` will be asked for one by one."""
@@ -266,6 +269,35 @@ class Bench:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""
         levels = self._exact_levels(sentence, whole.readings.excerpts.tokens[part.rows])
         return levels if isinstance(levels, Unscored) else Part(part.sample, levels, part.rows)
+
+    def shared_part(self, sentence: str, others: Sequence[str], sample: StratifiedSample) -> Part | Unscored:
+        """A sentence simulated on those excerpts of a sample on which the others could be simulated too, so that what
+        is said of each of them is said of the same excerpts. One that could be simulated on too few is passed over."""
+        own = self.on(sentence, sample)
+        for other in others:
+            if isinstance(own, Unscored) or self.is_exact(other):
+                continue
+            theirs = self.on(other, sample)
+            if isinstance(theirs, Unscored):
+                continue
+            rows = np.intersect1d(own.rows, theirs.rows)
+            if len(rows) == len(own.rows) or too_few(sample, own.rows, rows):
+                continue
+            failed = own.n_unscored + len(own.rows) - len(rows)
+            levels = own.levels[np.searchsorted(own.rows, rows)]
+            own = Part(part_of(sample, rows, self._rows_of(sample)[1]), levels, rows, failed)
+        return own
+
+    def on_rows(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
+        """A sentence simulated on just the excerpts of a part of a sample; Unscored where one of them is missing."""
+        if self.is_exact(sentence):
+            return self.on_part(sentence, part, whole)
+        own = self.on(sentence, whole)
+        if isinstance(own, Unscored):
+            return own
+        if not np.isin(part.rows, own.rows).all():
+            return Unscored(reason="there are too few excerpts on which both could be simulated")
+        return Part(part.sample, own.levels[np.searchsorted(own.rows, part.rows)], part.rows)
 
     def both_on(self, one: str, other: str, sample: StratifiedSample) -> tuple[Part, Part] | Unscored:
         """Two sentences simulated on the same excerpts of a sample: all that both could be simulated on."""

@@ -33,7 +33,8 @@ class Proposal:
     """A sentence, what kind of hypothesis it is, and texts that its author wrote to put it to the test.
 
     `parents` are the sentences that became it by being changed; none where it was written anew. `label` is its author's
-    name for it in 1 to 6 words; empty where there is none.
+    name for it in 1 to 6 words; empty where there is none. `words` are words and short pieces of text by which excerpts
+    that it claims can be found, where its author named some.
     """
 
     form: str
@@ -41,6 +42,7 @@ class Proposal:
     texts: tuple[WrittenText, ...] = ()
     parents: tuple[str, ...] = ()
     label: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

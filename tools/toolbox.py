@@ -37,6 +37,11 @@ class Outcome(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def no_size(_: Arguments) -> tuple[int, int]:
+    """Of a call that puts nothing through a model that is counted by size."""
+    return 0, 0
+
+
 A = TypeVar("A", bound=Arguments)
 R = TypeVar("R", bound=Outcome)
 
@@ -61,7 +66,15 @@ class Tool(Generic[A, R]):
     result: type[R]
     run: Callable[[A, np.random.Generator], R]
     charged: bool = True
-    size: Callable[[A], tuple[int, int]] = lambda _: (0, 0)
+    size: Callable[[A], tuple[int, int]] = no_size
+
+    @property
+    def cost(self) -> str:
+        """What a call costs, for whoever chooses among tools."""
+        if not self.charged:
+            return "free"
+        by_size = "" if self.size is no_size else f" for every {UNIT_TEXTS} texts or {UNIT_TOKENS:,} tokens begun"
+        return f"1 unit{by_size}"
 
 
 @dataclass(frozen=True)

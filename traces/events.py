@@ -172,7 +172,8 @@ class PlannedExperiment(Record):
 
     `position` is the token whose reading counts; None means the largest over all tokens. Of an edit, `expectations`
     hold `before_the_change` (the raw value at the end of the text that it was made from) and `change`: from token `at`
-    on, the tokens `removed` gave way to those `added`. `about` is the item of a rule that it was made to test.
+    on, the tokens `removed` gave way to those `added`. `scored_by` is `order` where evidence is whether the value fell,
+    stayed or rose (`tools.scoring.evidence`). `about` is the item of a rule that it was made to test.
     """
 
     id: str
@@ -285,10 +286,11 @@ class Scored(BaseEvent):
 
 
 class Decided(BaseEvent):
-    """What the judge decided, and why; `narrow` and `widen` tell what became of a class of words that a rival names."""
+    """What the judge decided, and why; `narrow` and `widen` tell what became of a class of words that a rival names,
+    `win` by what a rival became the explanation."""
 
     type: Literal["decided"] = "decided"
-    action: Literal["refine", "split", "merge", "drop", "stop", "narrow", "widen"]
+    action: Literal["refine", "split", "merge", "drop", "stop", "narrow", "widen", "win"]
     reason: str
     hypothesis: str | None = None
     round: int = 0

@@ -10,10 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from tools.records.result import Example
 from tools.records.sides import as_told
-from traces.text import one_line, visible
+from traces.text import one_line, shorten, visible
 
 N_EXAMPLES = 3
 _N_TOKENS = 4
+_LONGEST_REASON = 200
 _EXAMPLES = TypeAdapter(list[Example])
 
 _IN_WORDS = (
@@ -51,6 +52,7 @@ class Finding:
         examples: at most three excerpts; none in results of version 1.
         output: what the neuron does to the model's output; empty where that is not known.
         better: what predicts better than the explanation; empty where nothing does.
+        failed: which LLM was asked throughout and gave nothing, which is to be said before all else; empty where none.
     """
 
     label: str | None
@@ -60,6 +62,7 @@ class Finding:
     examples: list[Example]
     output: str
     better: str
+    failed: str = ""
 
 
 def finding_of(result: Mapping[str, Any]) -> Finding:
@@ -74,6 +77,7 @@ def finding_of(result: Mapping[str, Any]) -> Finding:
         examples=_examples(result.get("examples")),
         output=_output(result),
         better=_better(result),
+        failed=_failed(result),
     )
 
 
@@ -204,6 +208,27 @@ def _better(result: Mapping[str, Any]) -> str:
     (what, how), *others = found
     more = "".join(f", and so does {other} {r}" for other, r in others)
     return f"{what.capitalize()} predicts better {how}{more}."
+
+
+def _failed(result: Mapping[str, Any]) -> str:
+    """An LLM that wrote nothing, or one that simulated nothing, though it was asked."""
+    llm = result.get("llm")
+    llm = llm if isinstance(llm, Mapping) else {}
+    silent = llm.get("silent")
+    for one in silent if isinstance(silent, list) else ():
+        if isinstance(one, Mapping) and one.get("explainer"):
+            name, times = one_line(str(one["explainer"])), one.get("times") or 1
+            often = "when it was asked" if times == 1 else f"all {times} times that it was asked"
+            why = shorten(one_line(str(one.get("reason") or "no reason given")), _LONGEST_REASON)
+            return f"{name} failed {often}, and wrote no explanation: {why}. What follows was found without it."
+    roles = llm.get("by_role")
+    simulated = roles.get("simulator") if isinstance(roles, Mapping) else None
+    if isinstance(simulated, Mapping) and simulated.get("calls") and simulated.get("calls") == simulated.get("failed"):
+        return (
+            f"No simulation came back from an LLM, though {simulated['calls']} were asked for: no sentence in free "
+            "words could be scored."
+        )
+    return ""
 
 
 def _value(score: Any) -> float | None:

@@ -56,6 +56,16 @@ class Fate:
         """Whether experiments spoke against it, all of them together; one that they favoured lost on something else."""
         return bool(self.blows) and self.nats_against > self.nats_for
 
+    def in_sum(self, winner: str) -> str:
+        """What all experiments that told it and the winner apart come to, both ways."""
+        n, m = len(self.blows), len(self.for_it)
+        balance = self.nats_against - self.nats_for
+        ahead = winner if balance > 0 else self.name
+        return (
+            f"{n} experiment{'' if n == 1 else 's'} spoke for {winner} and {m} for {self.name}, in sum "
+            f"{abs(balance):.2f} nats for {ahead} ({self.nats_against:.2f} against {self.nats_for:.2f})"
+        )
+
 
 def winner_of(story: Story) -> str | None:
     """The name of the hypothesis whose sentence is the result's explanation; None without an explanation."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from traces.lines import Line, end_of, section, start_of, told, wrapped
-from traces.refutations import Blow, Fate, losers, winner_of
+from traces.refutations import Fate, losers, winner_of
 from traces.story import Change, Round, Story, Trial
 from traces.text import shorten, visible
 
@@ -131,6 +131,9 @@ def _runner_up(story: Story, width: int) -> Iterator[str | Line]:
     beaten = next((fate for fate in lost if fate.was_refuted), None)
     if beaten is not lost[0]:
         yield from wrapped(f"{lost[0].name} came second; {_not_refuted(lost[0], winner)}", width)
+    won = [d.reason for r in story.rounds.values() for d in r.decisions if d.action == "win"]
+    if won:
+        yield from wrapped(f"who wins: {won[-1]}", width)
     if beaten is not None:
         yield from _beaten(beaten, winner, story, width)
 
@@ -138,22 +141,14 @@ def _runner_up(story: Story, width: int) -> Iterator[str | Line]:
 def _not_refuted(fate: Fate, winner: str) -> str:
     if not fate.blows:
         return f"no experiment spoke for {winner} and against it"
-    return (
-        f"experiments did not refute it: {_count(fate.for_it)} spoke for it, worth {fate.nats_for:.2f} nats, and "
-        f"{_count(fate.blows)} for {winner}, worth {fate.nats_against:.2f}; it lost on its development score"
-    )
-
-
-def _count(found: list[Blow]) -> str:
-    return f"{len(found)} experiment{'' if len(found) == 1 else 's'}"
+    return f"experiments did not refute it: {fate.in_sum(winner)}; it lost on its development score"
 
 
 def _beaten(fate: Fate, winner: str, story: Story, width: int) -> Iterator[str | Line]:
     heaviest = fate.blows[0]
-    other_way = f"; {len(fate.for_it)} spoke for it, worth {fate.nats_for:.2f}" if fate.for_it else ""
     yield from wrapped(
-        f"{fate.name} lost to {winner}: {_count(fate.blows)} spoke for {winner} and against it, worth "
-        f"{fate.nats_against:.2f} nats{other_way}; the heaviest, worth {heaviest.nats:.2f}, in round {heaviest.round}:",
+        f"{fate.name} lost to {winner}: {fate.in_sum(winner)}; the heaviest for {winner}, worth {heaviest.nats:.2f}, "
+        f"in round {heaviest.round}:",
         width,
     )
     yield from _trial(heaviest.trial, story, width, (winner, fate.name))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tools.errors import StorageError
+from tools.scoring.evidence import Order, earned, earned_by_order, order_of
 from traces.events import Decided, Event, HypothesisProposed, PlannedExperiment, RunStarted, SealedOpened, ToolCall
 from traces.store import is_being_written, load_trace
 
 _BEFORE = "-before"
 """Ends the name of an experiment where a prediction is about the text that it was made from."""
-
-
-_LEAST = 1e-9
-"""Predictions are kept within 0.02 to 0.98; a trace from elsewhere may hold others, whose logarithm does not exist."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +38,7 @@ class Trial:
         values: at each of the experiment's tokens; None where the trace does not say.
         predicted_before: what each rival said of the text that this one was made from.
         share: of one unit of evidence: 1 over the texts of the round that were cut from the same carrier.
+        theta: the raw value above which the neuron fires.
     """
 
     experiment: PlannedExperiment
@@ -52,6 +49,7 @@ class Trial:
     exploratory: bool = False
     predicted_before: dict[str, float] = field(default_factory=dict)
     share: float = 1.0
+    theta: float = 0.0
 
     @property
     def change(self) -> Change | None:
@@ -71,13 +69,24 @@ class Trial:
         """Whether a rival expected the other outcome."""
         return self.fired is not None and (self.predicted[hypothesis] >= 0.5) != self.fired
 
+    @property
+    def order(self) -> Order | None:
+        """Of a text that counts by the order of what was read before and after a change, what came out."""
+        before = self.experiment.expectations.get("before_the_change")
+        by_order = self.experiment.expectations.get("scored_by") == "order"
+        if not by_order or before is None or self.value is None:
+            return None
+        return order_of(before, self.value, self.theta)
+
     def log_score(self, hypothesis: str) -> float | None:
         """What a rival earned here, in nats: its share of the logarithm of the probability that it gave to what came
         out; None before the reading, or where it said nothing."""
-        p = self.predicted.get(hypothesis)
+        p, before = self.predicted.get(hypothesis), self.predicted_before.get(hypothesis)
         if p is None or self.fired is None or self.exploratory:
             return None
-        return self.share * math.log(max(p if self.fired else 1 - p, _LEAST))
+        if (order := self.order) is None:
+            return self.share * earned(p, self.fired)
+        return None if before is None else self.share * earned_by_order(before, p, order)
 
 
 @dataclass
@@ -180,7 +189,8 @@ def _tell(story: Story, event: Event) -> None:
         case "experiments_designed":
             n_cut = Counter(planned.carrier for planned in event.experiments)
             tests = story.round(event.round).experiments
-            tests.update({p.id: Trial(p, share=1 / n_cut[p.carrier]) for p in event.experiments})
+            theta = story.theta or 0.0
+            tests.update({p.id: Trial(p, share=1 / n_cut[p.carrier], theta=theta) for p in event.experiments})
         case "predictions_registered":
             tests = story.round(event.round).experiments
             for hypothesis, probabilities in event.predictions.items():

@@ -30,7 +30,7 @@ from tools.records.result import (
 )
 from tools.rules.language import n_words
 from tools.scoring.skill import PredictionScores
-from traces.events import Confirmed, SealedOpened, Stage
+from traces.events import Confirmed, Decided, SealedOpened, Stage
 
 
 def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
@@ -38,6 +38,9 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     run = runtime.context
     run.trace.emit(Stage(stage="confirm", round=state["round"]))
     winner = run.note_leader()
+    if winner.name != BASE_RATE:
+        reason = policy.why_it_leads(run.contenders(), winner.name)
+        run.trace.emit(Decided(action="win", reason=reason, hypothesis=winner.name, round=state["round"]))
     _may_spend(run, NULL_SHARE)
     predicted = score_predictions(run, state["round"] + 1)
     own = predicted.get(winner.name, {})

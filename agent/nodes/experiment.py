@@ -18,6 +18,7 @@ from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged
 from tools.errors import BudgetSpent
 from tools.experiments.change import changed
 from tools.roles import Revealed
+from tools.scoring.evidence import BY_ORDER, order_of
 from tools.scoring.skill import Registered
 from traces.events import (
     BeliefUpdated,
@@ -68,8 +69,8 @@ def _write_texts(run: Investigation, round_: int) -> None:
     ranked = run.ranked()
     if not ranked:
         return
-    leader = run.best()  # never a baseline where there is a rival with a score
-    best = [h.sentence for h in [leader, *(h for h in ranked if h is not leader)]][:_SHOWN_TO_WRITER]
+    leader = run.best()  # a baseline as long as no rival may lead, and nobody is to refute that
+    best = [h.sentence for h in sorted(ranked, key=lambda h: h is not leader)][:_SHOWN_TO_WRITER]
     written: Written = run.toolbox.call(
         "write_texts", WriteTexts(best=best, n_revealed=len(run.bench.revealed), n=wanted)
     )
@@ -81,6 +82,8 @@ def _write_texts(run: Investigation, round_: int) -> None:
 def predict_before(run: Investigation, round_: int, experiments: list[Planned], rivals: list[Hypothesis]) -> None:
     """Put on record what each rival says of the texts of edits as they were, so that it predicts a change."""
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
+    texts = [None if e.original is None else text_before(run.bench, e.carrier, e.original) for e in experiments]
+    run.by_order = [e.generator == BY_ORDER and text is not None for e, text in zip(experiments, texts, strict=True)]
     arguments = Before(
         rivals=[Calibrated(sentence=h.sentence, table=h.table) for h in rivals],
         texts=[Unchanged(carrier=carrier, value=value) for _, carrier, value in edits],
@@ -90,11 +93,10 @@ def predict_before(run: Investigation, round_: int, experiments: list[Planned], 
     for row, given in zip(run.before, said.predictions, strict=True):
         for (i, _, _), p in zip(edits, given, strict=True):
             row[i] = p
-    said_it = [(h, row) for h, row in zip(rivals, run.before, strict=True) if run.bench.is_exact(h.sentence)]
-    known = [i for i, _, _ in edits if all(row[i] is not None for _, row in said_it)]
+    known = [i for i, _, _ in edits if texts[i] is not None and any(row[i] is not None for row in run.before)]
     names = names_of(round_, experiments)
     if known:
-        predictions = {h.name: [row[i] for i in known] for h, row in said_it}
+        predictions = {h.name: [row[i] for i in known] for h, row in zip(rivals, run.before, strict=True)}
         before = [f"{names[i]}-before" for i in known]
         run.trace.emit(PredictionsRegistered(round=round_, experiment_ids=before, predictions=predictions))
 
@@ -164,15 +166,20 @@ def observe(run: Investigation, round_: int) -> list[float]:
         for i, (e, value) in enumerate(zip(experiments, values, strict=True))
     ]
     run.bench.carriers |= {e.carrier for e in experiments}
-    scores = belief.log_scores(predictions, fired, [e.carrier for e in experiments])
+    orders = [
+        order_of(e.original, value, run.theta) if e.original is not None and is_pair else None
+        for e, value, is_pair in zip(experiments, values, run.by_order, strict=True)
+    ]
+    before = {h.name: row for h, row in zip(rivals, run.before, strict=True)}
+    scores = belief.log_scores(predictions, fired, [e.carrier for e in experiments], before, orders)
     run.beliefs = belief.updated(run.beliefs, scores)
-    for hypothesis, before in zip(rivals, run.before, strict=True):
+    for hypothesis, said_before in zip(rivals, run.before, strict=True):
         for i, (experiment, p, fires) in enumerate(zip(experiments, predictions[hypothesis.name], fired, strict=True)):
             if p is None:  # it said nothing, so it is neither right nor wrong
                 continue
             hypothesis.revealed.append(first + i)
             hypothesis.record.append(
-                Registered(p, fires, experiment.carrier, values[i], before[i], experiment.original)
+                Registered(p, fires, experiment.carrier, values[i], said_before[i], experiment.original)
             )
             for kind in kinds_of(experiment, p, run.theta):
                 came_true = (p >= 0.5) == fires
@@ -207,6 +214,8 @@ def _planned(run: Investigation, name: str, experiment: Planned, before: Tokens 
     if experiment.about:
         expectations["about"] = experiment.about
     if before is not None:
+        if experiment.generator == BY_ORDER and experiment.original is not None:
+            expectations["scored_by"] = "order"
         at, removed, added = changed(before, tuple(experiment.tokens))
         expectations["change"] = {
             "at": at, "removed": [strings[token] for token in removed], "added": [strings[token] for token in added]

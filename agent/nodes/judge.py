@@ -27,8 +27,8 @@ def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
     run.trace.emit(Stage(stage="judge", round=round_))
     _merge(run, round_)
     scores = {h.name: h.score for h in run.competing()}
-    merits = {h.name: h.merit for h in run.competing() if h.merit is not None}
-    for name, reason in policy.to_drop(run.beliefs, scores, frozenset(REFERENCES), merits):
+    untried = frozenset(h.name for h in run.competing() if not h.record)
+    for name, reason in policy.to_drop(run.contenders(), scores, untried):
         run.drop(name, reason, round_, reason.partition(":")[0])  # what follows may quote text
     best = run.note_leader()
     refuted = any(tests.refuting for tests in best.tests().values())

@@ -13,11 +13,13 @@ from agent.state import BASE_RATE, LOOKUP, REFERENCES, Entrant, Hypothesis, Inve
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Score, Scores
+from tools.catalogue.scores import Scored as Entry
 from tools.errors import BudgetSpent
-from tools.records.result import ScoreValue
+from tools.records.result import ScoreValue, Unscored
 from tools.roles import Tried
 from tools.rules.clauses import Rule
 from tools.rules.language import render
+from tools.scoring.claimed import Claimant
 from traces.events import Decided, Note, Scored, Stage
 
 ROUND_COST = 4
@@ -40,7 +42,9 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     try:
         if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
             proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
-            rivals += [Entrant(p.form, p.sentence, p.by, p.by, label=p.label) for p in proposed.proposals]
+            rivals += [
+                Entrant(p.form, p.sentence, p.by, p.by, label=p.label, words=tuple(p.words)) for p in proposed.proposals
+            ]
             unreadable = proposed.unreadable
             take_texts(run, proposed)
         find_predictor(run, unreadable)
@@ -81,9 +85,8 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
     run, round_ = runtime.context, state["round"]
     run.trace.emit(Stage(stage="propose", round=round_))
     # Those that experiments favour though they have no score are shown too, or nobody would learn from what they said.
-    believed = sorted((h for h in run.competing() if h.merit is None), key=lambda h: -run.beliefs[h.name])
-    believed = [h for h in believed if h.name not in REFERENCES][:_SHOWN_UNSCORED]
-    best = [h.sentence for h in [*run.ranked()[:_SHOWN], *believed]]
+    shown, rest = run.ranked()[:_SHOWN], run.ranked()[_SHOWN:]
+    best = [h.sentence for h in [*shown, *[h for h in rest if h.merit is None][:_SHOWN_UNSCORED]]]
     try:
         if run.toolbox.left < _START_COST:
             raise BudgetSpent(f"a revision needs {_START_COST} units and {run.toolbox.left:g} are left")
@@ -98,7 +101,7 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
             revised: Proposals = run.toolbox.call("revise", asked)
             new = run.enter(
                 [
-                    Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), p.label)
+                    Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), p.label, tuple(p.words))
                     for p in revised.proposals
                 ],
                 round_,
@@ -128,21 +131,32 @@ def tried(run: Investigation, best: list[str]) -> list[Tried]:
 
 def take_texts(run: Investigation, written: Proposals) -> None:
     """Note the texts that hypotheses came with, to be read in a round to come, and what was not written."""
+    run.wrote |= {explainer.name for explainer in run.bench.explainers} - set(written.unwritten)
+    for explainer, reason in written.unwritten.items():
+        run.unwritten.setdefault(explainer, []).append(reason)
     run.bench.written += [text for proposal in written.proposals for text in proposal.texts]
     none = [f"{explainer} wrote no hypothesis: {reason}" for explainer, reason in written.unwritten.items()]
     for message in [*none, *written.refused]:
         run.trace.emit(Note(message=message, level="warning"))
 
 
-def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> None:
-    """Score newcomers on development text, and the best of all against what was best `patience` rounds ago."""
+def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> dict[str, Entry]:
+    """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
+
+    Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
+
+    Returns:
+        What was found, by sentence.
+    """
     before = run.best() if run.bests else None
     entrants = [*new, before] if before is not None and before not in new else list(new)
+    again = [h for h in run.ranked() if isinstance(h.score, Unscored)]
+    entrants += [h for h in again if h not in entrants]
     reference = run.hypotheses[since].sentence if since is not None else None
-    run.bench.claimants = tuple(h.sentence for h in run.competing())
+    run.bench.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
     scores: Scores = run.toolbox.call("score", Score(sentences=[h.sentence for h in entrants], reference=reference))
     run.take_scores(entrants, scores.scores)
-    for hypothesis in new:
+    for hypothesis in [*new, *(h for h in again if not isinstance(h.score, Unscored))]:
         run.trace.emit(
             Scored(
                 hypothesis=hypothesis.name,
@@ -157,8 +171,9 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
     best = run.note_leader()
     run.bests.append(best.name)
-    gains = {entry.sentence: entry.gain for entry in scores.scores}
-    run.gain = gains.get(best.sentence)
+    entries = {entry.sentence: entry for entry in scores.scores}
+    run.gain = entries[best.sentence].gain if best.sentence in entries else None
+    return entries
 
 
 def _out_of_budget(run: Investigation, round_: int, spent: BudgetSpent) -> Command[Any]:

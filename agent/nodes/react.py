@@ -7,7 +7,7 @@ prediction is on record before the reading is revealed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -18,12 +18,13 @@ from pydantic import Field, ValidationError
 from agent.nodes.experiment import observe, predict_before, register
 from agent.nodes.propose import find_predictor, score, starters
 from agent.policy import StopReason
-from agent.state import Entrant, Investigation, LoopState
+from agent.state import LOOKUP, REFERENCES, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Rival
 from tools.catalogue.subject import Ablate, Found
 from tools.catalogue.thinking import (
     MOST_TEXTS,
     OFFERED,
+    Action,
     Predict,
     ReadText,
     SeenTexts,
@@ -31,18 +32,29 @@ from tools.catalogue.thinking import (
     Turn,
     conversation_sha256,
     functions,
+    told,
 )
 from tools.errors import BudgetSpent
+from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
 from tools.free_text.exhibits import Exhibits
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import FunctionCall, Message
 from tools.prompts import agent as prompt
+from tools.prompts.written import MAX_NAMED_WORDS, words
 from tools.records.result import ScoreValue
-from tools.toolbox import Arguments, ToolFailed
+from tools.toolbox import Arguments, ToolFailed, units_of
 from traces.events import Decided, Note, ReadingsRevealed, Stage
 
 _MOST_SILENT_TURNS = 2
 """Turns in a row without a call that can be made."""
+
+_SHOWN_CHARACTERS = 120
+"""Of the end of a text."""
+
+_APART = 0.2
+"""By how much probabilities differ where a text tells hypotheses apart."""
+
+_MOST_SHOWN = 16
 
 _TURNS_A_UNIT = 3
 _TURNS_BESIDE = 10
@@ -50,9 +62,18 @@ _TURNS_BESIDE = 10
 
 class Hypothesize(Arguments):
     """Enter a hypothesis: at most 25 words on when the neuron fires, at most 5 of them quoted. Gives its score on
-    development text."""
+    development text, beside the best rival's on the same excerpts. `words` are 3 to 12 words or short pieces of text by
+    which excerpts can be found in which it must fire."""
 
     explanation: str = Field(min_length=3, max_length=600)
+    words: list[str] = Field(default_factory=list, max_length=MAX_NAMED_WORDS)
+
+
+class Drop(Arguments):
+    """Give a hypothesis up, so that it competes no more."""
+
+    hypothesis: str
+    reason: str = Field(default="", max_length=300)
 
 
 class Experiment(Arguments):
@@ -64,7 +85,7 @@ class Experiment(Arguments):
 
 class RunRound(Arguments):
     """Put all hypotheses to the test on texts that are chosen for you: minimal pairs, truncated contexts, retrieved
-    text and others on which the hypotheses disagree."""
+    text and others on which the hypotheses disagree. Shows those that tell hypotheses apart, and counts the others."""
 
 
 class Finish(Arguments):
@@ -73,9 +94,18 @@ class Finish(Arguments):
     reason: str = Field(default="", max_length=600)
 
 
-ACTIONS: dict[str, type[Arguments]] = {
-    "hypothesize": Hypothesize, "experiment": Experiment, "run_round": RunRound, "finish": Finish,
-}  # fmt: skip
+def actions_of(run: Investigation) -> dict[str, Action]:
+    """What an LLM may do to a run, and what it costs."""
+    by_llm = run.bench.word_simulator is not None
+    read = f", and an LLM reads some {run.bench.n_simulated} excerpts unless the lexical reader can" if by_llm else ""
+    sampled = units_of(SAMPLED_TEXTS, SAMPLED_TOKENS) if run.config.quotas_of_a_round().get("sampled") else 1
+    return {
+        "hypothesize": Action(Hypothesize, f"1 unit{read}"),
+        "drop": Action(Drop, "free"),
+        "experiment": Action(Experiment, "2 units"),
+        "run_round": Action(RunRound, f"{sampled + 1} units"),
+        "finish": Action(Finish, "free"),
+    }
 
 
 def react(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["confirm"]]:
@@ -88,7 +118,7 @@ def react(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
         score(run, new, 0, None)
     except BudgetSpent as spent:
         return _stop(run, "budget", str(spent), 0)
-    bench.offered = functions(run.toolbox.tools, ACTIONS)
+    bench.offered = functions(run.toolbox.tools, actions_of(run))
     facts = exhibited(run)
     bench.conversation += prompt.opening(bench.offered, facts, run.toolbox.used, run.config.budget)
     investigator = _Investigator(run)
@@ -102,7 +132,7 @@ def react(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
 
 
 def exhibited(run: Investigation) -> str:
-    """What is known at the start: the threshold, what competes already, and excerpts of explore text."""
+    """What is known at the start: the threshold and excerpts of explore text, each token with its raw value."""
     bench = run.bench
     exhibits = Exhibits.draw(
         bench.evidence.explore, TokenTexts(bench.vocabulary.strings), np.random.default_rng(run.config.seed)
@@ -126,9 +156,10 @@ class _Investigator:
         self.silent = 0
         self.finished: str | None = None
         self.actions: dict[str, Callable[[Any], Any]] = {
-            "hypothesize": self.hypothesize, "experiment": self.experiment, "run_round": self.run_round,
-            "finish": self.finish,
+            "hypothesize": self.hypothesize, "drop": self.drop, "experiment": self.experiment,
+            "run_round": self.run_round, "finish": self.finish,
         }  # fmt: skip
+        self.arguments = {name: action.arguments for name, action in actions_of(run).items()}
 
     def take_turn(self, number: int) -> tuple[StopReason, str] | None:
         """One turn; a reason to stop, if there is one."""
@@ -136,21 +167,22 @@ class _Investigator:
         turn: Turn = run.toolbox.call("think", Think(turn=number, conversation=conversation_sha256(conversation)))
         if turn.failed is not None:
             run.trace.emit(Note(message=f"turn {number}: {turn.failed}", level="warning"))
+            run.unwritten.setdefault(run.bench.explainer.name, []).append(turn.failed)
             return ("budget" if run.toolbox.left < 1 else "no answer"), turn.failed
+        run.wrote.add(run.bench.explainer.name)
         calls = tuple(FunctionCall(*call) for call in turn.raw)
         conversation.append(Message("assistant", turn.said, calls))
         used, limit = run.toolbox.used, run.config.budget
         if not turn.calls:
-            conversation.append(prompt.nothing_called(turn.nothing or "nothing said", used, limit))
+            conversation.append(prompt.nothing_called(turn.nothing or "nothing said", run.bench.offered, used, limit))
         made = False
         for call in turn.calls:
             if call.reason is not None:
                 wanted: prompt.Call | prompt.BadCall = prompt.BadCall(call.tool, call.reason, call.id)
-                told: dict[str, Any] = {}
+                outcome: dict[str, Any] = {}
             else:
-                wanted, told = prompt.Call(call.tool, call.arguments, call.id), self.do(call.tool, call.arguments)
-                made |= "error" not in told
-            outcome = json.dumps(told, ensure_ascii=False) if told else ""
+                wanted, outcome = prompt.Call(call.tool, call.arguments, call.id), self.do(call.tool, call.arguments)
+                made |= "error" not in outcome
             conversation.append(prompt.shown_back(wanted, outcome, run.toolbox.used, limit))
         self.silent = 0 if made else self.silent + 1
         if self.finished is not None:
@@ -162,15 +194,14 @@ class _Investigator:
         run = self.run
         try:
             if name in self.actions:
-                found: dict[str, Any] = self.actions[name](ACTIONS[name].model_validate(arguments))
+                found: dict[str, Any] = self.actions[name](self.arguments[name].model_validate(arguments))
                 return found
             if name not in OFFERED:
                 return {"error": f"there is no tool {name}"}
             checked = run.toolbox.tools[name].arguments.model_validate(arguments)
             answer = run.toolbox.call(name, checked)
             self._note_seen(checked, answer)
-            told: dict[str, Any] = answer.model_dump(mode="json")
-            return told
+            return told(answer)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the arguments"
@@ -186,21 +217,46 @@ class _Investigator:
         by = run.bench.explainer.name
         if (refused := run.bench.why_not(wanted.explanation)) is not None:
             return {"error": f"that may not compete: {refused}"}
-        new = run.enter([Entrant("own words", " ".join(wanted.explanation.split()), by, by)], self.round)
+        entrant = Entrant("own words", " ".join(wanted.explanation.split()), by, by, words=words(wanted.words))
+        beside = self._beside()
+        new = run.enter([entrant], self.round)
         if not new:
             return {"error": "that hypothesis has entered before"}
-        score(run, new, self.round, None)
+        entry = score(run, new, self.round, beside)[new[0].sentence]
         found = new[0].score
+        outcome: dict[str, Any] = {"hypothesis": new[0].name}
         if isinstance(found, ScoreValue):
-            told: Any = found.model_dump(include={"value", "low", "high"})
-        else:  # the reason may quote development text, which nobody who writes hypotheses may see
-            told = "none: too few excerpts could be simulated, or what it predicts is the same everywhere"
-        return {"hypothesis": new[0].name, "development_score": told, "beliefs": run.beliefs}
+            outcome["development_score"] = {name: round(getattr(found, name), 3) for name in ("value", "low", "high")}
+        elif new[0].table:  # the reason may quote development text, which nobody who writes hypotheses may see
+            outcome["development_score"] = "none yet: what it predicts is nearly the same on all excerpts; it stays in"
+        else:
+            outcome["development_score"] = "none: too few excerpts could be simulated"
+        if beside is not None and entry.gain is not None:
+            gain = {name: round(getattr(entry.gain, name), 3) for name in ("value", "low", "high")}
+            outcome["on_the_same_excerpts"] = {beside: entry.beside, "gain_over_it": gain}
+        return outcome | {"beliefs": self._beliefs()}
+
+    def _beside(self) -> str | None:
+        """With whom a newcomer is compared: the best rival, or the list of 30 words where there is none."""
+        best = self.run.best()
+        if best.merit is not None and best.name not in REFERENCES:
+            return best.name
+        return LOOKUP if LOOKUP in self.run.beliefs else None
+
+    def drop(self, wanted: Drop) -> dict[str, Any]:
+        """A rival goes."""
+        name = wanted.hypothesis
+        if name not in self.run.beliefs or name in REFERENCES:
+            own = [one for one in self.run.beliefs if one not in REFERENCES]
+            return {"error": f"there is no hypothesis {name[:40]} to drop; there are: {', '.join(own) or 'none'}"}
+        self.run.drop(name, wanted.reason or "the LLM gave it up", self.round)
+        return {"dropped": name, "beliefs": self._beliefs()}
 
     def experiment(self, wanted: Experiment) -> dict[str, Any]:
         """Texts of its own, predicted and read."""
         rivals = self._rivals()
-        return self._observed(self.run.toolbox.call("predict_texts", Predict(rivals=rivals, texts=wanted.texts)))
+        designed = self.run.toolbox.call("predict_texts", Predict(rivals=rivals, texts=wanted.texts))
+        return self._observed(designed, only_telling=False)
 
     def run_round(self, _: RunRound) -> dict[str, Any]:
         """Texts as the tournament chooses them, predicted and read."""
@@ -210,7 +266,8 @@ class _Investigator:
             run.toolbox.call(
                 "design_experiments",
                 Design(rivals=self._rivals(), leader=leader, quotas=run.config.quotas_of_a_round()),
-            )
+            ),
+            only_telling=True,
         )
 
     def finish(self, wanted: Finish) -> dict[str, Any]:
@@ -222,7 +279,10 @@ class _Investigator:
         run = self.run
         return [Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in run.competing()]
 
-    def _observed(self, designed: Designed) -> dict[str, Any]:
+    def _beliefs(self) -> dict[str, float]:
+        return {name: round(belief, 3) for name, belief in self.run.beliefs.items()}
+
+    def _observed(self, designed: Designed, *, only_telling: bool) -> dict[str, Any]:
         run = self.run
         if not designed.experiments:
             return {"error": "no text is left that was not read before"}
@@ -232,16 +292,27 @@ class _Investigator:
         register(run, self.round, designed, rivals)
         predict_before(run, self.round, designed.experiments, rivals)
         values = observe(run, self.round)
-        decode = run.bench.subject.tokenizer.decode
+        shown = list(range(len(values)))
+        if only_telling:
+            shown = telling(designed.predictions, [value > run.theta for value in values], rivals)
         return {
-            "results": [
-                {
-                    "text": decode(e.tokens), "value": round(value, 3), "fired": value > run.theta,
-                    "predicted": {h.name: row[i] for h, row in zip(rivals, designed.predictions, strict=True)},
-                }
-                for i, (e, value) in enumerate(zip(designed.experiments, values, strict=True))
-            ],
-            "beliefs": run.beliefs,
+            "read": len(values), "fired": sum(value > run.theta for value in values), "shown": len(shown),
+            "right": _n_right(designed.predictions, [value > run.theta for value in values], rivals),
+            "texts": [self._told(designed, i, values[i], rivals) for i in shown],
+            "beliefs": self._beliefs(),
+        }  # fmt: skip
+
+    def _told(self, designed: Designed, i: int, value: float, rivals: list[Hypothesis]) -> dict[str, Any]:
+        """One experiment: the end of its text, what the neuron did, and what was said of it."""
+        text = self.run.bench.subject.tokenizer.decode(designed.experiments[i].tokens)
+        told_of = {
+            h.name: round(p, 2)
+            for h, row in zip(rivals, designed.predictions, strict=True)
+            if (p := row[i]) is not None and h.name not in REFERENCES
+        }
+        return {
+            "text": text if len(text) <= _SHOWN_CHARACTERS else f"...{text[-_SHOWN_CHARACTERS:]}",
+            "value": float(f"{value:.3g}"), "fired": value > self.run.theta, "predicted": told_of,
         }  # fmt: skip
 
     def _note_seen(self, asked: Arguments, answer: Any) -> None:
@@ -259,6 +330,33 @@ class _Investigator:
             bench.saw(bench.encode_new(asked.texts))
         elif isinstance(answer, Found):
             bench.carriers |= {text.carrier for text in answer.texts}
+
+
+def telling(
+    predictions: Sequence[Sequence[float | None]], fired: Sequence[bool], rivals: Sequence[Hypothesis]
+) -> list[int]:
+    """The experiments that tell hypotheses apart, those on which they were furthest apart first; of a single hypothesis
+    those on which it was wrong. Baselines are no hypotheses."""
+    own = [row for h, row in zip(rivals, predictions, strict=True) if h.name not in REFERENCES]
+    apart: list[tuple[float, int]] = []
+    for i, fires in enumerate(fired):
+        said = [p for row in own if (p := row[i]) is not None]
+        distance = max(said) - min(said) if len(own) > 1 and said else 0.0
+        error = abs(fires - said[0]) if len(own) == 1 and said else 0.0
+        if distance >= _APART or error > 0.5:
+            apart.append((max(distance, error), i))
+    return [i for _, i in sorted(apart, key=lambda one: (-one[0], one[1]))[:_MOST_SHOWN]]
+
+
+def _n_right(
+    predictions: Sequence[Sequence[float | None]], fired: Sequence[bool], rivals: Sequence[Hypothesis]
+) -> dict[str, str]:
+    """Of how many texts each hypothesis had said rightly whether the neuron fires."""
+    out = {}
+    for h, row in zip(rivals, predictions, strict=True):
+        said = [(p >= 0.5) == fires for p, fires in zip(row, fired, strict=True) if p is not None]
+        out[h.name] = f"{sum(said)} of {len(said)}"
+    return out
 
 
 def _stop(run: Investigation, reason: StopReason, said: str, round_: int) -> Command[Any]:

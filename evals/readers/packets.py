@@ -32,7 +32,8 @@ _TASK = """\
 You get sentences, each of which says when one neuron of a language model fires, and with each some texts, cut into
 numbered tokens. Say at which tokens the neuron fires if the sentence is right, and how strongly, from 1 (a little) to
 10 (as strongly as it ever does). At a token the neuron knows that token and what stands before it, and nothing behind
-it. Most tokens of most texts are silent. Where a sentence quotes tokens, ␣ stands for a space, and a number in brackets
+it: a word, name or phrase of several tokens is marked from the token at which it can be known, not as a whole.
+Most tokens of most texts are silent. Where a sentence quotes tokens, ␣ stands for a space, and a number in brackets
 for how strongly the neuron fires there.
 
 Judge by reading: use no program, and nothing but this packet.

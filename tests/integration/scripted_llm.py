@@ -28,6 +28,12 @@ Level = Callable[[str, tuple[str, ...]], int]
 
 Answer = str | dict[str, Any] | tuple[int, str]
 
+_FORMS = {
+    "explainer": '{\\"hypotheses\\":[', "mender": '{\\"explanations\\":[', "writer": '{\\"texts\\":[',
+    "simulator": '{\\"excerpts\\":[', "simulator_last": '{\\"levels\\":[', "fuzzing": "the tokens marked",
+    "detection": '{\\"answers\\":[',
+}  # fmt: skip
+
 _MARKED = re.compile(r'^\d+\. "(.*)"$', re.MULTILINE)
 
 
@@ -36,7 +42,14 @@ def kind_of(body: dict[str, Any]) -> str:
     if "tools" in body:
         return "agent"
     name: str = body.get("response_format", {}).get("json_schema", {}).get("name", "")
-    return name
+    return name or _kind_in_words(json.dumps(body["messages"], ensure_ascii=False))
+
+
+def _kind_in_words(asked: str) -> str:
+    """The prompt's name where no schema bears it, by the form of the answer that is asked for."""
+    if "revis" in asked and "hypotheses" in asked:
+        return "reviser"
+    return next((kind for kind, words in _FORMS.items() if words in asked), "")
 
 
 def question_of(body: dict[str, Any]) -> str:
@@ -59,6 +72,7 @@ class Script:
         level: how it simulates.
         hypotheses: what it proposes and revises to, each an explanation with its form.
         texts: what it writes, each with a level.
+        words: for each explanation, words by which excerpts that it claims can be found.
         override: given a request's body, an answer in place of the script's, or None. An answer is a text, a whole
             message, or a status with what is said beside it.
         delay_s: before each answer.
@@ -67,6 +81,7 @@ class Script:
     level: Level = lambda explanation, tokens: 0
     hypotheses: list[tuple[str, str]] = field(default_factory=lambda: [("nothing in particular", "none")])
     texts: list[tuple[str, int]] = field(default_factory=list)
+    words: dict[str, list[str]] = field(default_factory=dict)
     override: Callable[[dict[str, Any]], Answer | None] = lambda _: None
     delay_s: float = 0.0
 
@@ -79,7 +94,10 @@ class Script:
         match kind:
             case "explainer" | "reviser":
                 texts = [{"text": text, "level": level} for text, level in self.texts[:4]]
-                found = [{"explanation": e, "label": e, "form": f, "texts": texts} for e, f in self.hypotheses]
+                found = [
+                    {"explanation": e, "label": e, "form": form, "words": self.words.get(e, []), "texts": texts}
+                    for e, form in self.hypotheses
+                ]
                 return json.dumps({"hypotheses": found})
             case "writer":
                 return json.dumps({"texts": [{"text": text, "level": level} for text, level in self.texts]})
@@ -132,6 +150,7 @@ class Scripted:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     answered: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     in_flight: int = 0
     highest: int = 0
 
@@ -153,6 +172,7 @@ def scripted_llm(script: Script) -> Iterator[Scripted]:
             with lock:
                 served.bodies.append(body)
                 served.headers.append(dict(self.headers))
+                served.paths.append(self.path)
                 served.in_flight += 1
                 served.highest = max(served.highest, served.in_flight)
             try:

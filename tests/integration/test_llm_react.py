@@ -79,6 +79,18 @@ def base(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
         }  # fmt: skip
 
 
+def agent_messages(found: Run) -> list[dict[str, Any]]:
+    """The whole conversation, as it was told last."""
+    messages: list[dict[str, Any]] = [body for body in found.bodies if is_agent(body)][-1]["messages"]
+    return messages
+
+
+def result_in(message: str) -> dict[str, Any]:
+    """The JSON of a result."""
+    result: dict[str, Any] = json.loads(message.partition("<data>\n")[2].partition("\n</data>")[0])
+    return result
+
+
 def told(found: Run) -> list[str]:
     """What the LLM was told last, turn by turn."""
     return [question_of(body) for body in found.bodies if is_agent(body)]
@@ -158,13 +170,90 @@ def test_what_it_looks_at_is_exploratory(run: Run) -> None:
 def test_it_is_told_what_came_of_its_calls(run: Run) -> None:
     shown = told(run)
     assert "Budget: 1 of 10 units used" in shown[0]
-    assert '\\"values\\"' in shown[1]
-    assert "development_score" in shown[2]
-    assert "beliefs" in shown[3]
+    seen, entered, experiment, round_ = (result_in(one) for one in shown[1:5])
+    assert ["e", 5.0] in seen["values"][1]  # a token beside its value, and no JSON inside a string
+    assert entered["development_score"]["value"] > 0.9
+    beside = entered["on_the_same_excerpts"]
+    assert entered["development_score"]["value"] - beside["token-lookup-30"] == pytest.approx(
+        beside["gain_over_it"]["value"], abs=0.002
+    )
+    assert len(experiment["texts"]) == experiment["read"] == len(OWN_TEXTS)
+    assert set(experiment["texts"][0]) == {"text", "value", "fired", "predicted"}
+    assert round_["read"] > round_["shown"] == len(round_["texts"])
+    assert len(shown[4]) < 4000
+    assert all("base-rate" not in text["predicted"] for text in round_["texts"])
+    assert set(round_["right"]) == set(round_["beliefs"])
     for body in run.bodies:
         if is_agent(body):
             roles = [message["role"] for message in body["messages"]]
             assert roles == ["system", "user", *["assistant", "tool"] * turn_of(body)]
+
+
+def test_costs_are_told_beforehand_and_schemas_once(run: Run) -> None:
+    first = next(body for body in run.bodies if is_agent(body))
+    offered = {tool["function"]["name"]: tool["function"]["description"] for tool in first["tools"]}
+    assert offered["read_text"].endswith("Cost: 1 unit for every 64 texts or 4,096 tokens begun.")
+    assert "Cost: 2 units." in offered["experiment"]
+    assert "an LLM reads some 30 excerpts" in offered["hypothesize"]
+    assert all(about.rstrip(".").count("Cost: ") == 1 for about in offered.values())
+    system = first["messages"][0]["content"]
+    assert all(name in system for name in offered)
+    assert "properties" not in system
+    assert offered["read_text"] not in system
+    by_tool = {call.tool: call.units for call in run.of(ToolCall)}
+    assert by_tool["predict_texts"] + by_tool["read_activations"] == 2
+
+
+def test_it_looks_words_up_and_sees_more_of_the_top(base: dict[str, Any], tmp_path: Path) -> None:
+    said = (
+        calling(("find_word", {"word": "the", "n": 4}), ("find_word", {"word": "notthere"})),
+        calling(("top_excerpts", {"n": 3})),
+        calling(("top_excerpts", {"n": 3, "skip": 3})),
+    )
+    with scripted_llm(turns(*said)) as server:
+        found = Run(server, tmp_path, **base)
+    texts = [message["content"] for message in agent_messages(found) if message["role"] == "tool"]
+    word, nothing, top, more = map(result_in, texts)
+    assert word["n"] >= len(word["places"]) == 4
+    values = [place["value"] for place in word["places"]]
+    assert values == sorted(values, reverse=True)
+    assert all([token, value] for place in word["places"] for token, value in place["tokens"])
+    assert all("the" in "".join(token for token, _ in place["tokens"]).lower() for place in word["places"])
+    assert (nothing["n"], nothing["places"]) == (0, [])
+    tops = [place["value"] for place in top["places"] + more["places"]]
+    assert tops == sorted(tops, reverse=True)
+    assert len(tops) == 6
+    assert [call.units for call in found.calls("find_word") + found.calls("top_excerpts")] == [1, 1, 1, 1]
+    evidence_is_clean(found)
+
+
+def test_a_hypothesis_can_be_given_up(base: dict[str, Any], tmp_path: Path) -> None:
+    said = (
+        calling(("hypothesize", {"explanation": AT_FIRST, "words": ["e"]}), ("hypothesize", {"explanation": TRUTH})),
+        calling(("drop", {"hypothesis": "H1", "reason": "too wide"}), ("drop", {"hypothesis": "token-lookup-30"})),
+        calling(("drop", {"hypothesis": "H1"})),
+    )
+    with scripted_llm(turns(*said)) as server:
+        found = Run(server, tmp_path, **base)
+    texts = [message["content"] for message in agent_messages(found) if message["role"] == "tool"]
+    _, second, gone, refused, again = map(result_in, texts)
+    assert set(second["on_the_same_excerpts"]) in ({"H1", "gain_over_it"}, {"token-lookup-30", "gain_over_it"})
+    assert gone["dropped"] == "H1"
+    assert "H1" not in gone["beliefs"]
+    assert "there is no hypothesis token-lookup-30 to drop; there are: H2" in refused["error"]
+    assert "there are: H2" in again["error"]
+    (dropped,) = [event for event in found.of(Decided) if event.action == "drop"]
+    assert (dropped.hypothesis, dropped.reason) == ("H1", "too wide")
+    assert found.rival(AT_FIRST).status == "dropped"
+    assert found.result.explanation == TRUTH
+
+
+def test_who_calls_nothing_is_told_what_there_is(base: dict[str, Any], tmp_path: Path) -> None:
+    """An endpoint may take functions and pass none on: then they stand in words."""
+    with scripted_llm(turns("Hello!")) as server:
+        found = Run(server, tmp_path, **base)
+    assert "- find_word: Where a word stands" in told(found)[1]
+    assert found.result.stop_reason == "finished"
 
 
 def test_a_text_that_was_looked_at_is_no_evidence_later(base: dict[str, Any], tmp_path: Path) -> None:

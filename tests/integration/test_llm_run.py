@@ -29,6 +29,7 @@ import agent
 from agent.cli import main
 from agent.config import RunConfig
 from agent.opening import open_bench
+from tools.concepts.words import words_of
 from tools.errors import BadInput
 from tools.prompts.evidence import tokens_in, unescape
 from tools.records.excerpts import Excerpts
@@ -38,6 +39,7 @@ from tools.rules.language import check_limits, parse
 from tools.scoring.lookup import FULL_LOOKUP
 from traces.console import QuietDisplay
 from traces.events import (
+    BeliefUpdated,
     Decided,
     ExperimentsDesigned,
     HypothesisProposed,
@@ -47,6 +49,7 @@ from traces.events import (
     Scored,
     SealedOpened,
 )
+from traces.story import read_story
 
 RUN = 12
 PROMPTS = {
@@ -107,7 +110,7 @@ def test_predictions_in_free_words_stand_before_readings(run: Run) -> None:
     assert all(p is not None for row in said for p in row)
     for call, llm in run.asked():
         if llm.prompt == "simulator-last/2":
-            assert call.tool in ("design_experiments", "design_probe_set", "design_probe_pairs")
+            assert call.tool in ("design_experiments", "predict_before", "design_probe_set", "design_probe_pairs")
 
 
 def test_every_llm_call_stands_in_the_trace(run: Run) -> None:
@@ -233,6 +236,51 @@ def test_texts_that_the_llm_wrote_are_read_as_experiments(run: Run) -> None:
     assert {experiment.text for experiment in written.values()} <= {text for text, _ in TEXTS}
     assert written
     assert set(written) <= read
+
+
+def test_what_a_rival_claims_is_among_what_is_simulated(base: dict[str, Any], secrets: Secrets, tmp_path: Path) -> None:
+    """It names a word that is in few excerpts; though it has no score where nothing of it is met, it stays."""
+    having: dict[str, int] = {}
+    for text in secrets.development:
+        for word in {word.text for word in words_of(text) if word.text.islower()}:
+            having[word] = having.get(word, 0) + 1
+    rare = min(having, key=lambda word: (abs(having[word] - 8), word))
+    assert 5 <= having[rare] <= 20
+    claim = "a word that is seldom seen"
+
+    def level(explanation: str, tokens: tuple[str, ...]) -> int:
+        return 9 if explanation == claim and "".join(tokens).endswith(rare) else truth(explanation, tokens)
+
+    hypotheses = [(TRUTH, "context"), (claim, "word")]
+    settings = base | {"explainer": "openai:fake", "budget": 10}
+    with scripted_llm(script(hypotheses=hypotheses, level=level, words={claim: [rare]})) as server:
+        found = Run(server, tmp_path, **settings, llm={"simulated_excerpts": 12})
+    own = {
+        tokens
+        for call, llm in found.asked()
+        if call.tool == "score" and llm.prompt == "simulator/2" and claim in llm.question
+        for tokens in tokens_in(llm.question)
+        if rare in {word.text for word in words_of(tokens)}
+    }
+    assert len(own) >= 4
+    assert not [e for e in found.of(Decided) if e.action == "drop" and "cannot be simulated" in e.reason]
+    assert found.result.explanation == TRUTH
+    (won,) = [event for event in found.of(Decided) if event.action == "win"]
+    assert won.hypothesis == found.rival(TRUTH).name
+    assert "by experiments" in won.reason
+
+
+def test_pairs_are_scored_by_their_order_in_the_trace_too(run: Run) -> None:
+    """What the trace's reader makes of experiments is what moved belief, for who is free to ask and who is not."""
+    story = read_story(Path(run.told["trace"]))
+    rival = run.rival(TRUTH).name
+    told = {event.round: event.log_scores for event in run.of(BeliefUpdated)}
+    orders = [trial.order for this in story.rounds.values() for trial in this.experiments.values()]
+    assert orders.count("fell") > 3
+    for number, scores in told.items():
+        trials = story.rounds[number].experiments.values()
+        for name in (rival, "token-lookup-30"):
+            assert sum(t.log_score(name) or 0 for t in trials) == pytest.approx(scores[name], abs=1e-3)
 
 
 def test_the_same_run_again_asks_nothing_and_is_the_same(

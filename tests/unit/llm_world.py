@@ -53,10 +53,11 @@ class Server:
         self.in_flight += 1
         self.highest = max(self.highest, self.in_flight)
         try:
-            self.bodies.append(json.loads(request.content))
+            body = json.loads(request.content)
+            self.bodies.append(body)
             self.headers.append(request.headers)
             await asyncio.sleep(self.delay_s)
-            return self.answer(self.bodies[-1])
+            return self.answer(body)
         finally:
             self.in_flight -= 1
 

@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 from tools.records.excerpts import Excerpts, Readings
 from tools.records.result import Unscored
 from tools.scoring.claimed import (
+    EACH,
+    Claimant,
     chances_of,
     claims_of_levels,
     claims_of_words,
-    n_claimed,
+    drawn,
+    n_of_claimants,
     rows_with_claimed,
 )
 from tools.scoring.metrics import StratifiedSample
@@ -44,55 +47,94 @@ def claims_on(sample, *tokens):
     return np.stack([claims_of_levels(levels_of(sample, token), mask) for token in tokens])
 
 
+def claiming(sample, n, *tokens, costly=True):
+    """Rows and what they stand for, where each token is the claim of somebody."""
+    claimants = [Claimant(f"on {token}") for token in tokens]
+    return rows_with_claimed(sample, n, claimants, claims_on(sample, *tokens), [costly] * len(tokens))
+
+
 def test_a_rare_meaning_is_no_constant_any_more():
+    """Whoever else claims something, and however few excerpts can be paid for."""
     sample = whole_sample()
     levels = levels_of(sample)
     blind = part_of(sample, thin_rows(sample, 12))
     assert isinstance(blind.correlation(levels[thin_rows(sample, 12)]), Unscored)
-    rows, importance = rows_with_claimed(sample, 12, claims_on(sample, 3))
-    assert len(set(rows) & set(RARE)) >= 2
-    part = part_of(sample, rows, importance)
-    assert not isinstance(part.correlation(levels[rows]), Unscored)
+    for others in range(10, 20):
+        for n in (6, 12, 30):
+            rows, importance = claiming(sample, n, 3, *range(10, others))
+            assert len(set(rows) & set(RARE)) >= EACH
+            part = part_of(sample, rows, importance)
+            assert not isinstance(part.correlation(levels[rows]), Unscored), (n, others)
 
 
 def test_every_excerpt_counts_one_over_its_chance():
     sample = whole_sample()
     claims = claims_on(sample, 3, 17)
-    _, importance = rows_with_claimed(sample, 30, claims)
-    chances = chances_of(claims, n_claimed(30))
-    base = stratum_shares(sample, 30 - n_claimed(30))
-    np.testing.assert_allclose(1 / importance, 1 - (1 - base) * (1 - chances))
+    _, importance = claiming(sample, 30, 3, 17)
+    chances = chances_of(claims, [EACH, EACH])
+    base = stratum_shares(sample, 30 - 2 * EACH)
+    np.testing.assert_allclose(1 / importance, 1 - (1 - base) * (1 - chances[0]) * (1 - chances[1]))
     assert (importance[RARE] < importance.max()).all()
-    assert importance.max() == pytest.approx(100 / 7)  # drawn by what happened alone: 7 of 100
+    assert importance.max() == pytest.approx(100 / 8)  # drawn by what happened alone: 8 of 100
 
 
 def test_weighted_sums_estimate_those_of_the_whole_sample():
     """Over many draws; the sums are what a correlation is made of."""
     sample = whole_sample()
     claims = claims_on(sample, 3, 17)
-    chances, base = chances_of(claims, 10), stratum_shares(sample, 21)
+    chances, base = chances_of(claims, [5, 5]), stratum_shares(sample, 21)
     total = float(sample.readings.values.sum())
     product = float((sample.readings.values * levels_of(sample)).sum())
     rng = np.random.default_rng(3)
-    weights = 1 / (1 - (1 - base) * (1 - chances))
+    weights = 1 / (1 - (1 - base) * (1 - chances[0]) * (1 - chances[1]))
     sums = []
-    for _ in range(4000):
-        drawn = rng.random(N) < chances
+    for turn in range(4000):
+        is_in = np.zeros(N, dtype=bool)
+        for k, own in enumerate(chances):
+            is_in[drawn(own, Claimant(f"{k} {turn}"))] = True
         for at in (0, 100, 200):
-            drawn[at + rng.permutation(100)[:7]] = True
-        some = np.flatnonzero(drawn)
+            is_in[at + rng.permutation(100)[:7]] = True
+        some = np.flatnonzero(is_in)
         values = sample.readings.values[some]
         sums.append([(weights[some] @ values.sum(1)), weights[some] @ (values * levels_of(sample)[some]).sum(1)])
     assert np.mean(sums, 0) == pytest.approx([total, product], rel=0.03)
 
 
+def test_a_claimant_draws_as_many_as_it_may_with_the_chances_that_it_has():
+    rng = np.random.default_rng(2)
+    claims = np.where(rng.random(40) < 0.5, rng.uniform(0.5, 1, 40), 0)[None]
+    (chances,) = chances_of(claims, [EACH])
+    assert chances.sum() == pytest.approx(EACH)
+    times = np.zeros(40)
+    for turn in range(4000):
+        rows = drawn(chances, Claimant(str(turn)))
+        assert len(rows) == EACH
+        times[rows] += 1
+    np.testing.assert_allclose(times / 4000, chances, atol=0.03)
+    (few,) = chances_of(np.eye(1, 40), [EACH])
+    assert drawn(few, Claimant("")).tolist() == [0]
+
+
+def test_who_is_free_to_ask_draws_what_is_left():
+    assert n_of_claimants(30, [True, True]) == [EACH, EACH]
+    assert n_of_claimants(30, [True, False, False]) == [EACH, 3, 3]
+    assert n_of_claimants(6, [False] * 4) == [1, 1, 1, 1]
+
+
+def test_half_of_the_excerpts_are_drawn_by_what_happened():
+    sample = whole_sample()
+    rows, _ = claiming(sample, 30, *range(10, 22))
+    assert len(np.intersect1d(rows, thin_rows(sample, 15))) == 15
+
+
 def test_without_claims_nothing_changes():
     sample = whole_sample()
-    for claims in (np.zeros((0, N)), np.zeros((3, N))):
-        rows, importance = rows_with_claimed(sample, 30, claims)
+    for claimants in ([], [Claimant("a"), Claimant("b"), Claimant("c")]):
+        claims, costly = np.zeros((len(claimants), N)), [True] * len(claimants)
+        rows, importance = rows_with_claimed(sample, 30, claimants, claims, costly)
         np.testing.assert_array_equal(rows, thin_rows(sample, 30))
         assert (importance == 1).all()
-    rows, importance = rows_with_claimed(sample, N, claims_on(sample, 3))
+    rows, importance = claiming(sample, N, 3)
     assert (len(rows), importance.max()) == (N, 1)
 
 
@@ -113,28 +155,26 @@ def test_importance_changes_a_score_as_if_excerpts_stood_there_several_times():
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 50))
-def test_chances_are_shared_out_between_claimants(n_claimants, n, seed):
+def test_chances_sum_to_what_is_drawn(n_claimants, n, seed):
     claims = np.random.default_rng(seed).random((n_claimants, 60))
     claims[claims < 0.7] = 0
-    chances = chances_of(claims, n)
+    chances = chances_of(claims, [n] * n_claimants)
     assert ((chances >= 0) & (chances <= 1)).all()
-    assert (chances[~claims.any(0)] == 0).all()
-    assert chances.sum() <= n + 1e-6
-    alone = chances_of(claims[:1], n)
-    np.testing.assert_allclose(chances_of(np.stack([claims[0], np.zeros(60)]), n), alone)
+    assert (chances[claims == 0] == 0).all()
+    np.testing.assert_allclose(chances.sum(1), np.minimum(n, (claims > 0).sum(1)))
 
 
 def test_disputed_excerpts_come_first():
     claims = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
-    chances = chances_of(claims, 1.0)
-    assert chances[0] == pytest.approx(0.5 * 2 / 3)  # of the first claimant's half, twice what the undisputed one has
-    assert chances[2] == chances[3] == 0
+    (first, second) = chances_of(claims, [1, 1])
+    assert first.tolist() == pytest.approx([2 / 3, 1 / 3, 0, 0])  # twice what the undisputed one has
+    assert second.tolist() == [0, 1, 0, 0]
 
 
 def test_who_comes_later_finds_most_of_the_excerpts():
     sample = whole_sample()
-    before, _ = rows_with_claimed(sample, 30, claims_on(sample, 3, 17, 18, 19))
-    after, _ = rows_with_claimed(sample, 30, claims_on(sample, 3, 17, 18, 19, 20))
+    before, _ = claiming(sample, 30, 3, 17, 18, 19)
+    after, _ = claiming(sample, 30, 3, 17, 18, 19, 20)
     assert len(np.intersect1d(before, after)) > 0.8 * len(before)
 
 
@@ -149,6 +189,15 @@ def test_claims_of_levels_are_of_the_strongest_level():
 def test_claims_of_words():
     texts = ["He forgave and was forgiven.", "A solution of it", "The dog, again", "nothing at all", "an IF there"]
     sentence = 'Fires on words for putting things right, such as forgiveness and solving; after "if" or *dog*.'
-    assert claims_of_words(sentence, texts).tolist() == [1, 0, 1, 0, 1]
-    assert claims_of_words("Fires on solutions.", texts).tolist() == [0, 1, 0, 0, 0]
-    assert claims_of_words("", texts).tolist() == [0] * 5
+    assert claims_of_words(Claimant(sentence), texts).tolist() == [1, 0, 1, 0, 1]
+    assert claims_of_words(Claimant("Fires on solutions."), texts).tolist() == [0, 1, 0, 0, 0]
+    assert claims_of_words(Claimant(""), texts).tolist() == [0] * 5
+
+
+def test_the_words_that_an_author_names_come_before_those_of_the_sentence():
+    texts = ["in May  1990", "you may go", "the mayor", 'he said: "no', "month", "f(x)"]
+    sentence = "month names in dates"
+    assert claims_of_words(Claimant(sentence, ("may 1990", "June")), texts).tolist() == [1, 0, 0, 0, 0, 0]
+    assert claims_of_words(Claimant(sentence, ("may",)), texts).tolist() == [1, 1, 0, 0, 0, 0]
+    assert claims_of_words(Claimant(sentence, (': "', "(")), texts).tolist() == [0, 0, 0, 1, 0, 1]
+    assert claims_of_words(Claimant(sentence, ("absent", " ")), texts).tolist() == [0, 0, 0, 0, 1, 0]

@@ -158,7 +158,7 @@ def test_results_of_the_version_before_are_read(tmp_path: Path) -> None:
     folder = make(tmp_path / "old", two_variants(5))
     for name in ("eval.json", "results.jsonl"):
         text = (folder / name).read_text()
-        (folder / name).write_text(text.replace('"schema_version": 2', '"schema_version": 1'))
+        (folder / name).write_text(text.replace('"schema_version": 3', '"schema_version": 1'))
     assert '"schema_version": 1' in (folder / "results.jsonl").read_text()
     assert {one.schema_version for one in EvalFolder(folder).cells()} == {1}
     assert EvalFolder(folder).manifest().schema_version == 1

@@ -157,3 +157,16 @@ def test_results_of_version_1_are_shown_as_far_as_they_go() -> None:
     said = told(sample_result_v1())
     assert said.startswith("mini/L5N131\n  Fires at 9")
     assert "<<" not in said
+
+
+def test_an_llm_that_failed_throughout_is_said_before_all_else() -> None:
+    silent = [{"explainer": "openai:M", "times": 2, "reason": "server error: HTTP 500: oops"}]
+    lines = told(sample_result() | {"llm": {"silent": silent, "by_role": {}}}).split("\n")
+    assert " ".join(" ".join(lines[:2]).split()) == (
+        "openai:M failed all 2 times that it was asked, and wrote no explanation: server error: HTTP 500: oops. What "
+        "follows was found without it."
+    )
+    by_role = {"simulator": {"calls": 7, "failed": 7}}
+    assert told(sample_result() | {"llm": {"by_role": by_role}}).strip().startswith("No simulation came back")
+    for fine in ({"simulator": {"calls": 7, "failed": 6}}, {"simulator": {"calls": 0, "failed": 0}}, {}, 3):
+        assert finding_of(sample_result() | {"llm": {"by_role": fine, "silent": fine}}).failed == ""

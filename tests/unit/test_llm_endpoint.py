@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pytest
 from tests.unit.llm_world import URL, Server, completion, endpoint, ok, question, refused
 from tools.errors import BadInput, LLMNotAvailable, StorageError
 from tools.llm import endpoint as module
-from tools.llm.chat import ChatFailure, ChatReply, Function, FunctionCall, Usage
+from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, Function, FunctionCall, Message, Usage
 from tools.llm.endpoint import GIVE_UP_AFTER
 from tools.llm.settings import LLMSettings, access
 
@@ -52,6 +53,11 @@ def test_a_reply_comes_back_whole(tmp_path: Path) -> None:
     assert isinstance(found, ChatReply)
     assert (found.text, found.finish, found.usage) == ("forty-two", "stop", Usage(20, 5))
     assert not found.cached
+
+
+def test_a_mark_before_the_json_is_no_part_of_it(tmp_path: Path) -> None:
+    marked = httpx2.Response(200, content=b"\xef\xbb\xbf" + json.dumps(completion("yes")).encode())
+    assert isinstance(ask_one(Server(lambda _: marked), tmp_path), ChatReply)
 
 
 def test_log_probabilities_come_back(tmp_path: Path) -> None:
@@ -546,6 +552,171 @@ def test_an_endpoint_that_went_away(tmp_path: Path) -> None:
         with pytest.raises(LLMNotAvailable, match="has stopped answering"):
             llm.ask([question(str(i)) for i in range(100)])
     assert len(server.bodies) <= 2 * (GIVE_UP_AFTER + 16)
+
+
+# -- servers of their own kind -------------------------------------------------------------------------------------
+
+
+def with_system(text: str = "are you there?", **more: Any) -> ChatRequest:
+    messages = (
+        Message("system", "Be brief."),
+        Message("user", text),
+        Message("assistant", "yes"),
+        Message("user", "?"),
+    )
+    return replace(question(text, **more), messages=messages)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "System role not supported"),
+        (400, "Only user and assistant roles are supported!"),
+        (422, "Template error: Conversation roles must alternate user/assistant/user/assistant/..."),
+        (400, "Developer instruction is not enabled for models/gemma-3-27b-it"),
+        (500, "This model does not support system messages."),
+        (500, "oops"),
+    ],
+)
+def test_a_system_message_that_is_not_taken_begins_the_users(status: int, said: str, tmp_path: Path) -> None:
+    def answer(body: dict[str, Any]) -> httpx2.Response:
+        return refused(status, said) if body["messages"][0]["role"] == "system" else ok()
+
+    server = Server(answer)
+    with endpoint(server, tmp_path) as llm:
+        assert isinstance(llm.ask([with_system("a")])[0], ChatReply)
+        n = len(server.bodies)
+        assert isinstance(llm.ask([with_system("b")])[0], ChatReply)
+        assert len(server.bodies) == n + 1
+    assert server.bodies[-1]["messages"] == [
+        {"role": "user", "content": "Be brief.\n\nb"},
+        {"role": "assistant", "content": "yes"},
+        {"role": "user", "content": "?"},
+    ]
+
+
+def test_a_refusal_that_only_mentions_the_system_changes_nothing(tmp_path: Path) -> None:
+    server = Server(lambda _: refused(400, "the messages of role system, user were too many"))
+    with endpoint(server, tmp_path) as llm:
+        assert isinstance(llm.ask([with_system()])[0], ChatFailure)
+        assert llm.learnt.now.system
+
+
+@pytest.mark.parametrize("said", ["failed to initialize samplers: grammar", "Internal Server Error"])
+def test_an_error_of_the_server_at_a_schema_leads_to_less(said: str, tmp_path: Path) -> None:
+    def answer(body: dict[str, Any]) -> httpx2.Response:
+        kind = body.get("response_format", {}).get("type")
+        return refused(500, said) if kind == "json_schema" else ok('{"a": 1}')
+
+    server = Server(answer)
+    with endpoint(server, tmp_path) as llm:
+        assert isinstance(llm.ask([question(schema=SCHEMA)])[0], ChatReply)
+        assert llm.learnt.now.structure == "json_object"
+        n = len(server.bodies)
+        llm.ask([question("again", schema=SCHEMA)])
+    assert len(server.bodies) == n + 1
+
+
+def test_an_error_at_one_question_of_many_is_not_about_the_schema(tmp_path: Path) -> None:
+    def answer(body: dict[str, Any]) -> httpx2.Response:
+        return refused(500, "oops") if body["messages"][-1]["content"] == "bad" else ok('{"a": 1}')
+
+    server = Server(answer)
+    with endpoint(server, tmp_path) as llm:
+        llm.ask([question("good", schema=SCHEMA)])
+        assert isinstance(llm.ask([question("bad", schema=SCHEMA)])[0], ChatFailure)
+        assert llm.learnt.now.structure == "json_schema"
+    assert [body["response_format"]["type"] for body in server.bodies] == ["json_schema"] * 4
+
+
+def test_forms_are_not_tried_out_for_ever(tmp_path: Path) -> None:
+    server = Server(lambda _: refused(500, "oops"))
+    with endpoint(server, tmp_path, concurrency=1) as llm:
+        for i in range(12):
+            llm.ask([question(str(i), schema=SCHEMA)])
+        assert llm.learnt.now.structure == "json_schema"
+    assert len(server.bodies) == 5 * 4 + 7 * 3
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("text", ['{"a": 1}', '```json\n{"a": 1}\n```', 'hm {"a": 2}</think>\n{"a": 1}'])
+def test_an_answer_that_came_as_a_thought(name: str, text: str, tmp_path: Path) -> None:
+    found = ask_one(Server(lambda _: ok(None, message={"content": None, name: text})), tmp_path, schema=SCHEMA)
+    assert isinstance(found, ChatReply)
+    assert '{"a": 1}' in found.text
+    assert '{"a": 2}' not in found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "finish"),
+    [('maybe {"a": 1}, or not', "stop"), ('<think>{"a": 1}', "stop"), ('{"a": 1}', "length"), ("", "stop")],
+)
+def test_a_thought_is_no_answer(text: str, finish: str, tmp_path: Path) -> None:
+    message = {"content": None, "reasoning_content": text}
+    server = Server(lambda _: ok(None, message=message, choice={"finish_reason": finish}))
+    found = ask_one(server, tmp_path, schema=SCHEMA)
+    assert isinstance(found, ChatFailure)
+    assert found.kind == "empty reply"
+
+
+def test_a_forbidden_question_is_refused_and_the_others_go_on(tmp_path: Path) -> None:
+    def answer(body: dict[str, Any]) -> httpx2.Response:
+        return refused(403, "no access") if body["messages"][-1]["content"].endswith("5") else ok()
+
+    with endpoint(Server(answer), tmp_path) as llm:
+        found = llm.ask([question(str(i)) for i in range(30)])
+    kinds = [one.kind if isinstance(one, ChatFailure) else "reply" for one in found]
+    assert kinds == ["refusal" if i % 10 == 5 else "reply" for i in range(30)]
+
+
+def test_moderation_of_the_first_question_is_not_about_the_key(tmp_path: Path) -> None:
+    said = 'x requires moderation. Your input was flagged for "harassment"'
+    found = ask_one(Server(lambda _: refused(403, said)), tmp_path)
+    assert isinstance(found, ChatFailure)
+    assert found.kind == "refusal"
+
+
+def test_a_key_that_is_taken_away_ends_the_run(tmp_path: Path) -> None:
+    server = Server(lambda _: refused(403, "no access") if len(server.bodies) > 1 else ok())
+    with endpoint(server, tmp_path) as llm:
+        llm.ask([question()])
+        with pytest.raises(LLMNotAvailable, match="refuses the key"):
+            llm.ask([question(str(i)) for i in range(60)])
+    assert len(server.bodies) < 40
+
+
+def test_azures_filter_is_a_refusal(tmp_path: Path) -> None:
+    said = "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."
+    found = ask_one(Server(lambda _: refused(400, said, code="content_filter")), tmp_path)
+    assert isinstance(found, ChatFailure)
+    assert found.kind == "refusal"
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "version"),
+    [
+        ("https://x.openai.azure.com/openai/deployments/d?api-version=2024-10-21", None, "2024-10-21"),
+        (
+            "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
+            "https://x.openai.azure.com/openai/deployments/d?api-version=2024-10-21", "2024-10-21",
+        ),
+        ("http://localhost:1/v1/chat/completions", "http://localhost:1/v1", None),
+        ("http://localhost:1/v1/", "http://localhost:1/v1", None),
+    ],
+)  # fmt: skip
+def test_urls_as_portals_show_them(given: str, url: str | None, version: str | None) -> None:
+    found = access(LLMSettings(url=given))
+    assert (found.url, found.api_version) == (url or given, version)
+    assert "?" not in found.base
+
+
+@pytest.mark.parametrize(
+    "query", ["api-version=1&sig=hunter2", "sig=hunter2", "api-version=hunter2%20", "api-version="]
+)
+def test_any_other_query_is_refused_and_not_repeated(query: str) -> None:
+    with pytest.raises(BadInput, match="a query other than") as error:
+        access(LLMSettings(url=f"https://host/v1?{query}"))
+    assert "hunter2" not in str(error.value)
 
 
 # -- keys and places -----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from traces_samples import sample_result, sample_run
 
+from tools.scoring.evidence import earned_by_order
 from traces import events as e
 from traces.html.render import story_html
 from traces.html.view import view_of
@@ -78,8 +79,27 @@ def test_experiments_that_spoke_for_the_loser_are_counted_too(tmp_path: Path) ->
     events[at] = e.PredictionsRegistered(round=1, experiment_ids=["e1", "e2"], predictions=predictions)
     story = story_of(tmp_path, events)
     page = story_html(story, RUN_ID, None)
-    assert re.search(r"1 experiments? spoke for h1 and against it, worth \S+ nats; 1 spoke the other way, worth", page)
+    assert re.search(r"1 experiment spoke for h1 and 1 for h2, in sum \S+ nats for h1 \(\S+ against \S+\)", page)
     assert (
-        "1 experiment spoke against it, worth 1.5 nats, and 1 for it, worth 0.6."
+        "1 experiment spoke for h1 and 1 for h2, in sum 0.92 nats for h1 (1.50 against 0.59)."
         in answers(story)["Which experiment killed the runner-up?"]
     )
+
+
+def test_of_a_pair_that_counts_by_its_order_the_order_is_told(tmp_path: Path) -> None:
+    events = sample_run()
+    planned = next(event for event in events if isinstance(event, e.ExperimentsDesigned))
+    first = planned.experiments[0]
+    paired = first.model_copy(update={"expectations": {"before_the_change": 9.0, "scored_by": "order"}})
+    events[events.index(planned)] = planned.model_copy(update={"experiments": [paired, *planned.experiments[1:]]})
+    at = next(i for i, event in enumerate(events) if isinstance(event, e.PredictionsRegistered))
+    said: dict[str, list[float | None]] = {"h1": [0.9], "h2": [0.1]}
+    events.insert(at + 1, e.PredictionsRegistered(round=1, experiment_ids=[f"{first.id}-before"], predictions=said))
+    story = story_of(tmp_path, events)
+    trial = story.rounds[1].experiments[first.id]
+    assert trial.order == "fell"
+    for name in ("h1", "h2"):
+        expected = earned_by_order(trial.predicted_before[name], trial.predicted[name], "fell") * trial.share
+        assert trial.log_score(name) == pytest.approx(expected)
+    del trial.predicted_before["h2"]
+    assert trial.log_score("h2") is None  # it was not asked about the text before

@@ -1,6 +1,7 @@
 """The judge's rules, case by case."""
 
 from dataclasses import replace
+from math import log
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from agent.belief import FLOOR
 from agent.policy import (
     KINDS,
     MOST_ALIVE,
+    Contender,
     Findings,
     MeaningTests,
     Standing,
@@ -24,7 +26,6 @@ from agent.policy import (
 from tools.records.result import Interval, ScoreValue, Unscored
 
 NOT = Unscored(reason="constant")
-KEPT = frozenset({"base-rate"})
 
 
 def score(value: float, half: float = 0.05) -> ScoreValue:
@@ -60,47 +61,54 @@ def test_when_to_stop(best, gained, rounds, left, why) -> None:
     assert (found and found[0]) == why
 
 
+def contenders(beliefs, scores) -> dict[str, Contender]:
+    return {
+        name: Contender(belief, one.value, one.n_excerpts) if isinstance(one := scores[name], ScoreValue)
+        else Contender(belief)
+        for name, belief in beliefs.items()
+    }  # fmt: skip
+
+
+def dropped(beliefs, scores, untried=()) -> list[tuple[str, str]]:
+    return to_drop(contenders(beliefs, scores), scores, frozenset(untried))
+
+
 def test_a_refuted_rival_goes_and_only_that() -> None:
-    scores = {"base-rate": NOT, "H1": score(0.6), "H2": score(0.3), "H3": score(0.58), "H4": score(0.3)}
-    beliefs = {"base-rate": FLOOR, "H1": 0.5, "H2": FLOOR, "H3": FLOOR, "H4": 0.3}
-    assert to_drop(beliefs, scores, KEPT) == [("H2", "refuted by experiments and below the best on development text")]
+    scores = {"H1": score(0.6), "H2": score(0.3), "H3": score(0.58), "H4": score(0.3)}
+    beliefs = {"H1": 0.5, "H2": FLOOR, "H3": FLOOR, "H4": 0.3}
+    assert dropped(beliefs, scores) == [("H2", "refuted by experiments and below the best on development text")]
 
 
 def test_the_best_on_development_text_stays_whatever_experiments_say() -> None:
-    assert to_drop({"H1": FLOOR, "H2": 0.9}, {"H1": score(0.9), "H2": score(0.1)}, KEPT) == []
+    assert dropped({"H1": FLOOR, "H2": 0.9}, {"H1": score(0.9), "H2": score(0.1)}) == []
 
 
 def test_a_rival_without_a_score_stays_until_experiments_spoke_against_it() -> None:
-    beliefs = {"base-rate": 0.2, "H1": 0.6, "H2": 0.2}
-    scores = {"base-rate": NOT, "H1": score(0.5), "H2": NOT}
-    assert to_drop(beliefs, scores, KEPT) == []
+    beliefs, scores = {"H1": 0.6, "H2": 0.2}, {"H1": score(0.5), "H2": NOT}
+    assert dropped(beliefs, scores) == []
     why = "experiments spoke against it, and it has no development score: constant"
-    assert to_drop(beliefs | {"H2": FLOOR}, scores, KEPT) == [("H2", why)]
-    assert to_drop(beliefs | {"H2": FLOOR}, dict.fromkeys(beliefs, NOT), KEPT) == []
+    assert dropped(beliefs | {"H2": FLOOR}, scores) == [("H2", why)]
+    assert dropped(beliefs | {"H2": FLOOR}, scores, untried={"H2"}) == []
+    assert dropped(beliefs | {"H2": FLOOR}, dict.fromkeys(beliefs, NOT)) == []
 
 
-def test_of_too_many_rivals_one_without_a_score_goes_when_it_is_believed_less_than_the_average() -> None:
-    scores = {f"H{i}": score(0.3 + 0.01 * i) for i in range(MOST_ALIVE)} | {"H8": NOT, "base-rate": NOT}
-    even = dict.fromkeys(scores, 1 / len(scores))
-    assert [name for name, _ in to_drop(even, scores, KEPT)] == ["H0"]
-    assert [name for name, _ in to_drop(even | {"H8": 0.05}, scores, KEPT)] == ["H8"]
+def test_among_too_many_nobody_without_a_score_goes_untried() -> None:
+    scores = {f"H{i}": score(0.3 + 0.01 * i) for i in range(MOST_ALIVE)} | {"H8": NOT}
+    beliefs = dict.fromkeys(scores, 0.1) | {"H8": 0.02}
+    assert [name for name, _ in dropped(beliefs, scores, untried={"H8"})] == ["H0"]
+    assert [name for name, _ in dropped(dict.fromkeys(scores, 0.1), scores)] == ["H0"]  # ten excerpts of doubt are few
+    alike = {f"H{i}": score(0.36 + 0.001 * i) for i in range(MOST_ALIVE)} | {"H8": NOT}
+    assert [name for name, _ in dropped(beliefs, alike)] == ["H8"]
 
 
-def test_the_lowest_of_too_many_go() -> None:
+def test_those_that_are_worth_least_of_too_many_go() -> None:
     names = [f"H{i}" for i in range(MOST_ALIVE + 3)]
-    scores = {name: score(0.3 + 0.01 * i) for i, name in enumerate(names)} | {"base-rate": NOT}
-    beliefs = dict.fromkeys(scores, 1 / len(scores))
-    dropped = to_drop(beliefs, scores, KEPT)
-    assert [name for name, _ in dropped] == ["H0", "H1", "H2"]
-    assert all("more than 8 rivals" in reason for _, reason in dropped)
-
-
-def test_a_reference_drives_nobody_out() -> None:
-    scores = {"base-rate": score(0.9), "H1": score(0.2), "H2": NOT}
-    assert to_drop({"base-rate": 0.98, "H1": FLOOR}, scores | {"H1": NOT}, KEPT) == []
-    assert to_drop({"base-rate": 0.99, "H1": FLOOR}, scores, KEPT) == []
-    assert to_drop({"base-rate": 0.5, "H1": 0.3, "H2": 0.2}, scores, KEPT) == []
-    assert [name for name, _ in to_drop({"base-rate": 0.5, "H1": 0.49, "H2": FLOOR}, scores, KEPT)] == ["H2"]
+    scores = {name: score(0.3 + 0.01 * i) for i, name in enumerate(names)}
+    found = dropped(dict.fromkeys(names, 1 / len(names)), scores)
+    assert [name for name, _ in found] == ["H0", "H1", "H2"]
+    assert all("more than 8 rivals" in reason for _, reason in found)
+    believed = dict.fromkeys(names, 0.05) | {"H0": 0.5}
+    assert [name for name, _ in dropped(believed, scores)] == ["H1", "H2", "H3"]
 
 
 @pytest.mark.parametrize(("gained", "is_said"), [(gain(-0.3, 0.1), True), (gain(-0.1, 0.3), False), (NOT, False)])
@@ -265,8 +273,49 @@ def test_a_perfect_score_is_no_end_for_what_its_tests_refute() -> None:
     assert should_stop(replace(perfect, refuted=True)) is None
 
 
-def test_the_leader_is_the_most_believed_of_those_that_development_text_cannot_tell_apart() -> None:
-    values = {"H1": 0.60, "H2": 0.595, "H3": 0.55}
-    assert policy.leader(values, {"H1": 0.1, "H2": 0.3, "H3": 0.6}) == "H2"
-    assert policy.leader(values, dict.fromkeys(values, 1 / 3)) == "H1"
-    assert policy.leader({}, {"base-rate": 1.0}) is None
+def worth(belief: float, merit: float | None = None, n: int = 321, *, was_right: bool = False) -> Contender:
+    return Contender(belief, merit, n if merit is not None else 0, was_right)
+
+
+def test_score_and_experiments_together_say_who_leads() -> None:
+    """By hand: 200 excerpts, r of 0.60 and 0.58: 100 log((1 - 0.3364) / (1 - 0.36)) = 3.62 nats."""
+    weight = policy.weights({"H1": worth(0.05, 0.60), "H2": worth(0.95, 0.58)})
+    assert weight["H1"] == pytest.approx(log(0.05))
+    assert weight["H2"] == pytest.approx(log(0.95) - 3.62, abs=0.01)
+    assert policy.leader({"H1": worth(0.05, 0.60), "H2": worth(0.95, 0.58)}) == "H1"  # 2.94 nats by experiments
+    assert policy.leader({"H1": worth(0.02, 0.60), "H2": worth(0.98, 0.58)}) == "H2"  # 3.89
+    assert policy.leader({"H1": worth(0.02, 0.60), "H2": worth(0.98, 0.50)}) == "H1"
+    assert policy.leader({"H1": worth(0.5, 0.60), "H2": worth(0.5, 0.60)}) == "H1"
+    assert policy.leader({}) is None
+
+
+def test_a_score_on_few_excerpts_decides_little() -> None:
+    """The same loss of 0.1: 30 excerpts leave it to experiments, 300 do not."""
+    assert policy.leader({"H1": worth(0.05, 0.6), "H2": worth(0.95, 0.5, 30)}) == "H2"
+    assert policy.leader({"H1": worth(0.05, 0.6), "H2": worth(0.95, 0.5, 300)}) == "H1"
+
+
+def test_a_rival_without_a_score_leads_when_experiments_bore_it_out() -> None:
+    assert policy.leader({"H1": worth(0.1, 0.4), "H2": worth(0.9)}) == "H1"  # it never said rightly that it fires
+    assert policy.leader({"H1": worth(0.1, 0.4), "H2": worth(0.9, was_right=True)}) == "H2"
+    assert policy.leader({"H1": worth(0.4, 0.4), "H2": worth(0.6, was_right=True)}) == "H1"
+    assert policy.leader({"H2": worth(0.6)}) is None
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 1), st.floats(-1, 1), st.integers(1, 900)), min_size=1, max_size=9))
+def test_more_belief_or_a_better_score_never_hurts(several) -> None:
+    rivals = {f"H{i}": worth(*one) for i, one in enumerate(several)}
+    first = policy.leader(rivals)
+    assert first is not None
+    own = rivals[first]
+    for better in (replace(own, belief=own.belief * 1.1), replace(own, merit=(own.merit or 0) + 0.05)):
+        assert policy.leader(rivals | {first: better}) == first
+
+
+def test_why_it_leads_tells_both_parts() -> None:
+    told = policy.why_it_leads({"H1": worth(0.02, 0.60), "H2": worth(0.98, 0.58)}, "H2")
+    assert told == (
+        "score and experiments together put H2 (0.58 on 321 excerpts, belief 0.98) 0.27 nats before H1 (0.60 on 321 "
+        "excerpts, belief 0.02): +3.89 by experiments, -3.62 by score"
+    )
+    assert policy.why_it_leads({"H1": worth(1.0, 0.6)}, "H1").endswith("has no rival left that could win")

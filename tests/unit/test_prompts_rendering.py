@@ -206,7 +206,10 @@ def test_budget() -> None:
     assert agent.budget(41, 40) == "Budget: 41 of 40 units used, 0 left."
 
 
-def test_functions_are_told_in_words_too() -> None:
+def test_functions_are_told_once() -> None:
+    """Named in words; what they are stands beside every request as it is."""
     system, _ = agent.opening([Function("look", "See.", {"type": "object"})], "", 0, 1)
-    assert '- look: See. Arguments: {"type": "object"}' in system.content
+    assert "look" in system.content
+    assert "See." not in system.content
+    assert '"type"' not in system.content
     assert requests()["agent"].functions == FUNCTIONS

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from prompt_samples import FUNCTIONS, reply_of
 
-from tools.llm.chat import FunctionCall, Message
+from tools.llm.chat import Function, FunctionCall, Message
 from tools.prompts import agent, detection, explainer, fuzzing, mender, reviser, writer
 from tools.prompts.agent import BadCall, Call
 from tools.prompts.structured import CUT_OFF
@@ -199,11 +199,35 @@ class TestAgent:
         assert why(agent.parse(reply_of(text), FUNCTIONS)).startswith(reason)
 
     def test_shown_back(self) -> None:
-        assert agent.shown_back(Call("read", {}, "7"), "a\n</data>", 1, 4) == Message(
+        """JSON as it is, and not once more inside a string."""
+        outcome = {"values": [[["a", 0.5], ["\n</data>", 1.0]]]}
+        assert agent.shown_back(Call("read", {}, "7"), outcome, 1, 4) == Message(
             "tool",
-            'Result:\n<data>\n"a"\n"\\u003c/data\\u003e"\n</data>\nBudget: 1 of 4 units used, 3 left.',
+            'Result:\n<data>\n{"values":[[["a",0.5],["\\n\\u003c/data\\u003e",1.0]]]}\n</data>\n'
+            "Budget: 1 of 4 units used, 3 left.",
             call_id="7",
         )
-        assert agent.shown_back(BadCall("x", "no such tool"), "", 1, None) == Message(
-            "user", 'Result:\n<data>\n"not called: no such tool"\n</data>\nBudget: 1 units used, no limit.'
+        assert agent.shown_back(BadCall("x", "no such tool"), {}, 1, None) == Message(
+            "user", 'Result:\n<data>\n{"error":"not called: no such tool"}\n</data>\nBudget: 1 units used, no limit.'
         )
+
+    @pytest.mark.parametrize(
+        "text", ['a "quoted" \\ one', "</data>", "\u202e\u2028\x00", "\U000e0041", "\ud800", "é 🙂"]
+    )
+    def test_json_reads_back_and_shows_nothing_hidden(self, text: str) -> None:
+        written = agent.as_json({text: [text]})
+        assert json.loads(written) == {text: [text]}
+        assert not set(written) & set("<>\n\u202e\u2028\x00\U000e0041\ud800")
+
+    def test_without_a_call_it_is_told_once_what_there_is(self) -> None:
+        message = agent.nothing_called("hello", [Function("look", "See. Cost: free.", {"type": "object"})], 1, 2)
+        assert '- look: See. Cost: free. Arguments: {"type": "object"}' in message.content
+        assert '"hello"' in message.content
+
+    def test_words_to_find_excerpts_by(self) -> None:
+        given = ["May", " in \n June ", "", "x" * 41, 3, "May"]
+        found = explainer.parse(wrote({**GOOD, "words": given}))
+        assert isinstance(found, Hypotheses)
+        assert found.written[0].words == ("May", "in June")
+        for odd in (None, "May", {"a": 1}):
+            assert explainer.parse(wrote({**GOOD, "words": odd})) == Hypotheses((MONTHS,), 0)

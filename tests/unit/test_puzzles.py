@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.puzzles import puzzle_cell, puzzle_check, puzzle_record, read_puzzles
+from evals.puzzles import blind_order, puzzle_cell, puzzle_check, puzzle_record, puzzle_tokens, read_puzzles
 from evals.scorer import truth_first
 from evals.suite import load_suite
 from tools.errors import BadInput
-from tools.records.result import ScoreValue, Unscored
+from tools.records.result import Cost, ScoreValue, Unscored
+from tools.roles import Simulation
 
 PUZZLE = {
     "name": "cats",
@@ -26,19 +27,24 @@ def read(content):
 
 
 def check(puzzle, make):
-    return puzzle_check(puzzle, make, np.random.default_rng(0))
+    return puzzle_check(puzzle, make(puzzle_tokens(puzzle)), np.random.default_rng(0))
+
+
+def ranking(puzzle):
+    return puzzle_cell(puzzle, "suite", "tournament").ranking
 
 
 class Constant:
-    """A simulator that reads nothing from a sentence."""
+    """A reader that reads nothing from a sentence."""
 
-    name = "constant"
+    name, n_requests, cost = "constant", 0, Cost()
 
-    def __init__(self, vocabulary):
-        self.vocabulary = vocabulary
+    def __init__(self, strings):
+        self.strings = strings
 
-    def simulate(self, sentence, tokens):
-        return Unscored(reason="no digits") if "dog" in sentence else np.zeros(tokens.shape, np.float32)
+    def read(self, sentences, tokens):
+        silent = Simulation(np.zeros(tokens.shape, np.float32))
+        return [Unscored(reason="no digits") if "dog" in one else silent for one in sentences]
 
 
 def test_a_puzzle_is_read_as_it_stands() -> None:
@@ -51,10 +57,9 @@ def test_a_puzzle_is_read_as_it_stands() -> None:
 
 def test_a_puzzle_may_say_what_a_person_can_read() -> None:
     readable = PUZZLE | {"explanation": 'Fires on "cat".', "false_explanations": ['Fires on "dog".', "Fires on verbs."]}
-    record = puzzle_record(read({"cats": readable})[0])
-    assert record.scorer is not None
-    assert record.scorer.true.score.value == 1.0
-    assert truth_first(record.scorer) is True
+    found = ranking(read({"cats": readable})[0])
+    assert found.true.score.value == 1.0
+    assert truth_first(found) is True
 
 
 def test_any_reader_may_do_puzzles() -> None:
@@ -62,11 +67,60 @@ def test_any_reader_may_do_puzzles() -> None:
     assert isinstance(puzzle_cell(puzzle, "s", "v", make_reader=Constant).score, Unscored)
 
 
+class Remembering:
+    """A reader that knows a sentence by its words, fails on some texts, and remembers what it was given."""
+
+    name, n_requests, cost = "remembering", 3, Cost(tokens=70)
+
+    def __init__(self, strings, unread=()):
+        self.strings, self.unread, self.given = strings, unread, []
+
+    def read(self, sentences, tokens):
+        self.given += sentences
+        words = [next(word for word in (" cat", " dog", " sat") if word.strip() in one) for one in sentences]
+        return [
+            Simulation(
+                np.isin(tokens, [self.strings.index(word)]).astype(np.float32),
+                {row: "refusal: no" for row, of in self.unread if of == word},
+            )
+            for word in words
+        ]
+
+
+def test_a_reader_is_given_the_sentences_in_an_order_that_does_not_tell() -> None:
+    puzzles = load_suite("puzzles").puzzles
+    places = [blind_order(puzzle).index(puzzle.explanation) for puzzle in puzzles]
+    assert len({place == 0 for place in places}) == 2
+    (puzzle,) = read({"cats": PUZZLE})
+    (turned,) = read({"cats": PUZZLE | {"explanation": PUZZLE["false_explanations"][0], "false_explanations": [
+        PUZZLE["explanation"], PUZZLE["false_explanations"][1]]}})  # fmt: skip
+    given = []
+    for one in (puzzle, turned):
+        reader = Remembering(puzzle_tokens(one))
+        puzzle_check(one, reader, np.random.default_rng(0))
+        given.append(reader.given)
+    assert given[0] == given[1] == blind_order(puzzle)
+
+
+def test_what_was_not_read_under_one_sentence_counts_under_none() -> None:
+    (puzzle,) = read({"cats": PUZZLE})
+    cell = puzzle_cell(puzzle, "s", "v", make_reader=lambda strings: Remembering(strings, [(1, " dog")]))
+    scores = [claim.score for claim in (cell.ranking.true, *cell.ranking.false)]
+    assert [(score.n_excerpts, score.n_unscored) for score in scores] == [(2, 1)] * 3
+    assert (cell.reader, cell.requests, cell.cost.tokens) == ("remembering", 3, 70)
+    every = [(0, " cat"), (1, " dog"), (2, " sat")]
+    nothing = puzzle_cell(puzzle, "s", "v", make_reader=lambda strings: Remembering(strings, every))
+    assert nothing.score == Unscored(reason="no text was read in full: refusal: no")
+    assert truth_first(nothing.ranking) is None
+
+
 def test_the_true_explanation_outscores_the_false_ones() -> None:
-    record = puzzle_record(read({"cats": PUZZLE})[0])
-    assert record.scorer is not None
-    assert truth_first(record.scorer) is True
-    true, dog, sat = (c.score for c in (record.scorer.true, *record.scorer.false))
+    (puzzle,) = read({"cats": PUZZLE})
+    record = puzzle_record(puzzle)
+    assert (record.truth, record.scorer) == (puzzle.explanation, None)
+    found = ranking(puzzle)
+    assert truth_first(found) is True
+    true, dog, sat = (c.score for c in (found.true, *found.false))
     assert true.value == 1.0
     # by hand: 10 tokens, 2 cats, 2 dogs, 2 sats; phi = -sqrt(2/8 * 2/8) = -0.25
     assert dog.value == sat.value == -0.25
@@ -78,7 +132,7 @@ def test_correlation_is_over_all_tokens_concatenated() -> None:
         "explanation": "Fires on `a` (9).",
     }
     (made,) = read({"cats": puzzle | {"false_explanations": []}})
-    score = puzzle_record(made).scorer.true.score
+    score = ranking(made).true.score
     expected = np.corrcoef([3, 0, 5, 0, 0, 1], [9, 0, 9, 0, 0, 0])[0, 1]
     assert score.value == pytest.approx(expected, abs=1e-6)
 
@@ -89,8 +143,11 @@ def test_what_cannot_be_simulated_is_unscored() -> None:
     assert found.true.score.reason.startswith("the simulation is constant")
     assert found.false[0].score == Unscored(reason="no digits")
     assert truth_first(found) is None
+    assert (found.true.sentence, [one.sentence for one in found.false]) == (
+        puzzle.explanation, list(puzzle.false_explanations)
+    )  # fmt: skip
     silent = PUZZLE | {"sentences": [["a", "b"]], "explanation": "Fires on `a` (1)."}
-    assert puzzle_record(read({"cats": silent})[0]).scorer.true.score.reason.startswith("the puzzle is constant")
+    assert ranking(read({"cats": silent})[0]).true.score.reason.startswith("the puzzle is constant")
 
 
 def test_free_words_are_unscored_by_the_embedded_reader_which_says_why() -> None:
@@ -111,7 +168,7 @@ def test_a_cell_says_that_it_is_a_puzzle() -> None:
 
 def test_the_shipped_puzzles() -> None:
     puzzles = load_suite("puzzles").puzzles
-    ranked = {puzzle.name: truth_first(puzzle_record(puzzle).scorer) for puzzle in puzzles}
+    ranked = {puzzle.name: truth_first(ranking(puzzle)) for puzzle in puzzles}
     free = [name for name in ranked if "free words" in name]
     assert len(free) == 2
     assert all(ranked[name] is (None if name in free else True) for name in ranked)
@@ -164,7 +221,7 @@ sentences = st.lists(
 @given(sentences)
 def test_scores_are_correlations_with_intervals_around_nothing_impossible(given) -> None:
     puzzle = PUZZLE | {"sentences": [[list(item) for item in s] for s in given], "explanation": "Fires on `a` (7)."}
-    for claim in (puzzle_record(read({"cats": puzzle})[0]).scorer.true,):
+    for claim in (ranking(read({"cats": puzzle})[0]).true,):
         if isinstance(claim.score, ScoreValue):
             assert -1 <= claim.score.low <= claim.score.high <= 1
             assert -1 <= claim.score.value <= 1

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from readable_world import World, filler
 
+from tools.evidence.neuron import threshold
 from tools.readable.contract import why_not
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.learn import Features, Learner
 from tools.readable.merit import Merit
 from tools.readable.narrow import neighbours
 from tools.readable.rule import Item, Named, Quoted, Rule
-from tools.readable.sample import N_FOLDS, Gram, Sample
+from tools.readable.sample import N_FOLDS, Gram, Sample, doubted
 from tools.records.excerpts import ExploreReadings
 from tools.roles import Revealed
 
@@ -49,9 +50,9 @@ def explore(world: World, texts: Sequence[str], value: Value) -> ExploreReadings
 def learner(world: World, readings: ExploreReadings, seed: int = 0) -> Learner:
     texts = world.reader.shelf.texts(readings.excerpts.tokens)
     documents = np.repeat(readings.excerpts.documents, readings.excerpts.lengths)
-    sample = Sample(
-        texts, readings.values[readings.excerpts.mask], np.ones(texts.n_tokens), documents, np.random.default_rng(seed)
-    )
+    values = readings.values[readings.excerpts.mask]
+    rng = np.random.default_rng(seed)
+    sample = Sample(texts, values, np.ones(texts.n_tokens), documents, threshold(values), rng)
     return Learner(sample, Features(texts, world.reader.knowledge), world.reader.language)
 
 
@@ -156,15 +157,38 @@ def test_folds_are_of_whole_documents_and_sums_are_what_they_say(world) -> None:
         assert by_key[fold].sum() == pytest.approx(sample.weight[held].sum())
 
 
+def test_what_few_documents_speak_for_is_doubted() -> None:
+    """Of gains alike in sum, by fold: one that all folds agree on, one of two folds, one of a single fold."""
+    alike, of_two, of_one = doubted(np.array([[0.02, 0.05, 0.1], [0.02, 0.05, 0], *[[0.02, 0, 0]] * 3]))
+    assert alike == pytest.approx(0.1)
+    assert alike > of_two > of_one
+
+
+def test_firing_counts_beside_the_value(world) -> None:
+    texts = among(["zorb", *["quib"] * 9])
+    readings = explore(world, texts, lambda text, at: {"zorb": 3.0, "quib": 0.8}.get(text[at], 0.0))
+    silent, weak, strong = learner(world, readings).sample.wanted(np.array([0.0, 0.8, 3.0]))
+    assert silent == 0
+    assert strong / weak > 3.0 / 0.8  # a step at theta, beside the slope
+
+
+def test_words_that_two_classes_have_in_common_are_counted(world) -> None:
+    made = learner(world, explore(world, among([*MONTHS, *ANIMALS]), on(*MONTHS)))
+    texts = made.features.texts
+    (months,) = [kind for kind in made.features.kinds if kind == Named("months")]
+    some = np.array([key in (*MONTHS[:2], *ANIMALS) for key in texts.keys])
+    assert made.features.n_words(months, some) == 2
+
+
 def test_what_columns_explain_out_of_fold(world) -> None:
     made = learner(world, explore(world, among(ANIMALS), on(*ANIMALS)))
     sample, gram = made.sample, Gram(made.sample)
     truth = (sample.values > 0).astype(np.float32)
     gram.add(0, truth)
     gram.add(1, (np.random.default_rng(0).random(sample.n) > 0.9).astype(np.float32))
-    assert gram.explained((0,)) > 0.85
-    assert gram.explained((1,)) < 0.01
-    assert gram.explained((0, 1)) == pytest.approx(gram.explained((0,)), abs=0.01)
+    assert gram.explained((0,)).sum() > 0.85
+    assert gram.explained((1,)).sum() < 0.01
+    assert gram.explained((0, 1)).sum() == pytest.approx(gram.explained((0,)).sum(), abs=0.01)
     assert np.abs(gram.residual((0,))).max() < 0.4 * sample.target.max()
     assert gram.residual(()) is sample.target
 

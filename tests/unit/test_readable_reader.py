@@ -216,3 +216,13 @@ def test_how_much_of_a_text_is_english() -> None:
     assert share_known(concepts(), strings, row) == 1
     assert np.isnan(share_known(concepts(), strings, row[:, 3:]))
     assert share_known(concepts(), strings, np.array([[0, 3]], dtype=np.int32)) == 0.5
+
+
+def test_small_texts_never_push_a_large_one_out() -> None:
+    world = World()
+    large, small = world.tokens([["one ", "two "] * 6_000]), [world.tokens([f"three {n}"]) for n in range(20)]
+    shelf = Shelf(world.strings, concepts())
+    kept = shelf.texts(large)
+    for tokens in small:
+        shelf.texts(tokens)
+    assert shelf.texts(large) is kept

@@ -11,7 +11,16 @@ from hypothesis.extra import numpy as hnp
 from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings
 from tools.records.result import Unscored
 from tools.rules.clauses import Clause, Listed, Rule
-from tools.scoring.calibration import HIGHEST, KNOTS, LOWEST, fit, prior, probabilities
+from tools.scoring.calibration import (
+    HIGHEST,
+    LOWEST,
+    LevelPrior,
+    fit,
+    fit_balanced,
+    prior,
+    probabilities,
+    shipped,
+)
 from tools.scoring.explained import Line, explained
 from tools.scoring.lookup import SHRINKAGE, TokenMeans
 from tools.scoring.metrics import MIN_TEXTS, N_RESAMPLES, Estimate, StratifiedSample
@@ -288,53 +297,76 @@ class TestExplained:
 
 class TestCalibration:
     @given(st.lists(st.tuples(st.floats(0, 10, width=32), st.booleans()), max_size=60))
-    def test_a_table_rises_and_is_clipped(self, pairs) -> None:
+    def test_a_table_rises_and_is_never_certain(self, pairs) -> None:
         levels = np.array([level for level, _ in pairs], dtype=np.float32)
         fired = np.array([fires for _, fires in pairs], dtype=bool)
-        table = fit(levels, fired)
-        assert len(table) == 11
-        assert all(LOWEST <= p <= HIGHEST for p in table)
-        assert table == sorted(table)
+        for table in (fit(levels, fired), fit_balanced(levels, fired)):
+            assert len(table) == 11
+            assert all(LOWEST <= p <= HIGHEST for p in table)
+            assert (np.diff(table) > 0).all()
 
-    def test_by_hand(self) -> None:
-        levels = np.repeat(np.array([0, 5, 10], np.float32), [100, 40, 10])
-        fired = np.repeat([False, True, False, True, False], [100, 10, 30, 9, 1])
-        base = 19 / 150
-        first = prior(base)
-        at = {0: 2 * first[0] / 102, 5: (10 + 2 * first[5]) / 42, 10: (9 + 2 * first[10]) / 12}
-        table = fit(levels, fired)
-        assert table == pytest.approx([max(LOWEST, p) for p in np.interp(KNOTS, list(at), list(at.values()))], abs=1e-5)
+    def test_without_evidence_it_is_the_prior(self) -> None:
+        nothing = np.zeros(0, np.float32)
+        assert fit(nothing, nothing > 0) == pytest.approx(0.02 + 0.96 * prior(0.0), abs=1e-5)
+        silent = fit(np.zeros(50, np.float32), np.arange(50) < 1)  # one of fifty, as rare as the prior takes it to be
+        assert silent[8] > 5 * silent[0]
 
-    def test_levels_that_fall_are_pooled(self) -> None:
-        levels = np.repeat(np.array([2, 7], np.float32), [50, 50])
-        fired = np.repeat([True, False, True, False], [40, 10, 10, 40])
-        table = fit(levels, fired)
-        pooled = (50 + 2 * prior(0.5)[2] + 2 * prior(0.5)[7]) / 104
-        assert table[:8] == pytest.approx([pooled] * 8, abs=1e-5)
-        assert table[10] == pytest.approx(prior(0.5)[10].clip(LOWEST, HIGHEST), abs=1e-5)  # above what occurs
-
-    def test_the_prior_rises_from_the_base_rate(self) -> None:
-        assert prior(0.01)[0] == pytest.approx(0.01)
-        assert prior(0.01)[10] == pytest.approx(0.8, abs=0.01)
-        assert prior(0)[0] == 0.005
+    def test_the_prior_rises_from_about_the_base_rate(self) -> None:
+        assert 0.001 < prior(0.01)[0] < 0.02
+        assert 0.2 < prior(0.01)[10] < 0.95
         assert (np.diff(prior(0.2)) > 0).all()
+        assert LevelPrior.from_json(shipped().to_json()) == shipped()
+
+    def test_thousands_of_tokens_make_it_what_they_say(self) -> None:
+        levels = np.repeat(np.array([0, 2, 5, 10], np.float32), [9_000, 2_000, 2_000, 2_000])
+        rates = {0: 0.01, 2: 0.3, 5: 0.35, 10: 0.9}
+        at = np.arange(len(levels)) % 1000 / 1000
+        fired = at < np.array([rates[int(level)] for level in levels])
+        table = fit(levels, fired)
+        for level, rate in rates.items():
+            assert table[level] == pytest.approx(0.02 + 0.96 * rate, abs=0.03)
+
+    def test_levels_that_fall_are_told_apart_less_and_less(self) -> None:
+        """Evidence against their order draws them together; it never turns them around."""
+        gaps = []
+        for n in (2, 10, 1000):
+            levels = np.repeat(np.array([2, 7], np.float32), [5 * n, 5 * n])
+            fired = np.repeat([True, False, True, False], [4 * n, n, n, 4 * n])
+            table = fit(levels, fired)
+            gaps.append(table[7] - table[2])
+        assert gaps == sorted(gaps, reverse=True)
+        assert 0 < gaps[-1] < 0.05 < gaps[0]
+
+    def test_few_excerpts_flatten_nobody(self) -> None:
+        """Thirty excerpts of silence and one token of level 8 that was silent: 6 and 2 still say different things."""
+        levels = np.zeros(30 * 64, np.float32)
+        levels[:1] = 8
+        fired = np.zeros(len(levels), bool)
+        fired[100:140] = True
+        table = np.array(fit(levels, fired))
+        assert table[6] > 2 * table[2]
 
     def test_a_claim_that_was_hardly_seen_is_neither_dead_nor_sure(self) -> None:
         """Too little evidence is no refutation: experiments must be able to speak for it."""
         silent = np.zeros(2_000, dtype=bool)
         silent[:20] = True
-        for n_seen, low, high in ((0, 0.7, 0.9), (1, 0.4, 0.7), (3, 0.2, 0.5), (60, 0.0, 0.05)):
+        found = []
+        for n_seen in (0, 1, 3, 60):
             levels = np.zeros(2_000, dtype=np.float32)
             levels[2_000 - n_seen :] = 10
-            assert low <= fit(levels, silent)[10] <= high
+            found.append(fit(levels, silent)[10])
+        assert found == sorted(found, reverse=True)
+        assert 0.4 < found[0] < 0.9
+        assert found[2] > 0.15
+        assert found[3] < 0.08
 
-    def test_levels_that_never_occur(self) -> None:
-        """Below the lowest that occurs a level is as probable as that one, however often the neuron fires overall."""
-        levels = np.repeat(np.array([4, 8], np.float32), [100, 300])
-        table = fit(levels, levels == 8)
-        assert table[:5] == [LOWEST] * 5
-        assert table[8:] == [HIGHEST] * 3
-        assert table[6] == pytest.approx((LOWEST + HIGHEST) / 2, abs=0.01)
+    def test_tokens_that_stand_for_many_weigh_more(self) -> None:
+        levels = np.repeat(np.array([0, 8], np.float32), [400, 400])
+        fired = np.arange(800) % 2 == 0
+        alike = fit(levels, fired, np.full(800, 7.0))
+        assert alike == fit(levels, fired)
+        counts = np.where(fired & (levels == 8), 3.0, 1.0)
+        assert fit(levels, fired, counts)[8] > alike[8] + 0.1
 
     def test_read_between_the_knots(self) -> None:
         table = [0.1 * k for k in range(11)]

@@ -266,7 +266,7 @@ def test_who_came_second_without_an_experiment_against_it(tmp_path: Path) -> Non
     found = section_of(show_run(tmp_path, "last"), "What decided between rivals")
     assert found[0] == "  h3 came second; no experiment spoke for h1 and against it"
     assert found[1].startswith(
-        "  h2 lost to h1: 2 experiments spoke for h1 and against it, worth 3.01 nats; the heaviest, worth"
+        "  h2 lost to h1: 2 experiments spoke for h1 and 0 for h2, in sum 3.01 nats for h1 (3.01 against"
     )
 
 
@@ -278,8 +278,8 @@ def test_a_rival_whom_experiments_favoured_did_not_lose_to_any(tmp_path: Path) -
     make_run(tmp_path, events)
     found = " ".join(line.strip() for line in section_of(show_run(tmp_path, "last"), "What decided between rivals"))
     assert found == (
-        "h2 came second; experiments did not refute it: 1 experiment spoke for it, worth 2.20 nats, and 1 experiment "
-        "for h1, worth 0.15; it lost on its development score"
+        "h2 came second; experiments did not refute it: 1 experiment spoke for h1 and 1 for h2, in sum 2.04 nats for "
+        "h2 (0.15 against 2.20); it lost on its development score"
     )
 
 

@@ -11,6 +11,7 @@ from tools.catalogue.claims import claim_tools
 from tools.catalogue.confirmation import confirmation_tools
 from tools.catalogue.examples import example_tools
 from tools.catalogue.experiments import experiment_tools
+from tools.catalogue.explore import explore_tools
 from tools.catalogue.hypotheses import hypothesis_tools
 from tools.catalogue.meanings import meaning_tools
 from tools.catalogue.predictions import prediction_tools
@@ -36,5 +37,6 @@ def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
         *meaning_tools(bench),
         *subject_tools(bench),
         *causal_tools(bench),
+        *explore_tools(bench),
         *thinking_tools(bench),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic import Field
 
@@ -36,10 +38,11 @@ class Confirm(Arguments):
 class Confirmation(Outcome):
     """Final scores on one sealed fold.
 
-    Where simulating the explanation costs something, everything is measured on the excerpts on which it was simulated.
-    `gains` are paired differences of the explanation to each baseline. `scores` are those besides correlation, by name
-    (`tools.scoring.panel.PROTOCOLS`), each for the explanation, `token_lookup_30` and `null`. `shown` are some of the
-    excerpts token by token, for whoever wants to look.
+    Where simulating costs something, everything is measured on the same excerpts: those on which the explanation, the
+    null's and an earlier run's were all simulated. So scores and `gains`, paired differences of the explanation to each
+    baseline, add up; one that could not be simulated on those excerpts has neither. `scores` are those besides
+    correlation, by name (`tools.scoring.panel.PROTOCOLS`), each for the explanation, `token_lookup_30` and `null`.
+    `shown` are some of the excerpts token by token, for whoever wants to look.
     """
 
     score: ScoreValue | Unscored
@@ -57,11 +60,11 @@ class Confirmation(Outcome):
 class _Sealed:
     """One opened fold, and the explanation on it."""
 
-    def __init__(self, bench: Bench, sample: StratifiedSample, sentence: str) -> None:
+    def __init__(self, bench: Bench, sample: StratifiedSample, sentence: str, others: Sequence[str]) -> None:
         self.bench = bench
         self.sample = sample
         self.sentence = sentence
-        self.part = bench.on(sentence, sample)
+        self.part = bench.shared_part(sentence, others, sample)
         self.estimate = self._estimate(self.part)
 
     @staticmethod
@@ -79,35 +82,27 @@ class _Sealed:
         if other is None:
             nothing = Unscored(reason=why_none)
             return nothing, self.estimate if isinstance(self.estimate, Unscored) else nothing
-        own, theirs = self._both(other)
+        own, theirs = self.estimate, self._estimate(self._simulated(other, self.sample))
         value = theirs if isinstance(theirs, Unscored) else theirs.interval()
         if isinstance(own, Unscored):
             return value, own
         return value, theirs if isinstance(theirs, Unscored) else own.minus(theirs)
 
     def reference(self, other: str) -> ScoreValue | Unscored:
-        """The full score of another exact sentence on the excerpts of the explanation."""
+        """The full score of another sentence on the excerpts of the explanation."""
         part = self._simulated(other, self.sample)
         if isinstance(part, Unscored):
             return part
         return measured(self._estimate(part), part.sample, "sealed", PROTOCOL)
-
-    def _both(self, other: str) -> tuple[Estimate | Unscored, Estimate | Unscored]:
-        if isinstance(self.part, Unscored) or self.bench.is_exact(other):
-            return self.estimate, self._estimate(self._simulated(other, self.sample))
-        both = self.bench.both_on(self.sentence, other, self.sample)
-        if isinstance(both, Unscored):
-            return self.estimate, both
-        return self._estimate(both[0]), self._estimate(both[1])
 
     def _simulated(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
         """On the excerpts on which the explanation was simulated, where that is free, else on the sentence's own."""
         own = self.part if sample is self.sample else self.bench.on(self.sentence, sample)
         if sentence == self.sentence:
             return own
-        if isinstance(own, Unscored) or not self.bench.is_exact(sentence):
+        if isinstance(own, Unscored) or (sample is not self.sample and not self.bench.is_exact(sentence)):
             return self.bench.on(sentence, sample)
-        return self.bench.on_part(sentence, own, sample)
+        return self.bench.on_rows(sentence, own, sample)
 
     def random_only(self, rng: np.random.Generator) -> ScoreValue | Unscored:
         """The explanation on the random excerpts alone."""
@@ -144,7 +139,8 @@ def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
     def confirm(arguments: Confirm, rng: np.random.Generator) -> Confirmation:
         fold: SealedReadings = evidence.sealed.open(arguments.fold, bench.ledger)
         sample = sealed_sample(fold, bench.stratum, evidence.neuron, arguments.fold)
-        sealed = _Sealed(bench, sample, arguments.sentence)
+        beside = [one for one in (arguments.null, arguments.previous) if one]
+        sealed = _Sealed(bench, sample, arguments.sentence, beside)
         others = {
             "token_lookup_30": (bench.lookup_sentence, "no token stands out"),
             "token_lookup_full": (FULL_LOOKUP, ""),
@@ -171,7 +167,7 @@ def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
             baselines={name: value for name, (value, _) in found.items()},
             gains=gains,
             predictor=sealed.reference(arguments.predictor) if arguments.predictor else None,
-            previous=correlated(bench, arguments.previous, sample, "sealed", PROTOCOL) if arguments.previous else None,
+            previous=sealed.reference(arguments.previous) if arguments.previous else None,
             leaders=[led(sealed, sentence) for sentence in arguments.leaders],
             scores={name: {whose: panel[name] for whose, panel in panels.items()} for name in PROTOCOLS},
             shown=shown_excerpts(bench, arguments.sentence, sealed.part),

@@ -103,7 +103,8 @@ def balanced_chances(bench: Bench, sentence: str, texts: list[Tokens], abstained
     if isinstance(part, Unscored):
         return chances([], [part] * len(texts), abstained)
     mask = part.sample.readings.excerpts.mask
-    table = fit_balanced(part.levels[mask], part.sample.readings.values[mask] > bench.evidence.theta)
+    fired = part.sample.readings.values[mask] > bench.evidence.theta
+    table = fit_balanced(part.levels[mask], fired, part.sample.token_importance)
     return chances(table, bench.at_ends(sentence, texts), abstained)
 
 

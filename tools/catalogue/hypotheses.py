@@ -67,7 +67,8 @@ class Revise(Arguments):
 class Proposed(BaseModel):
     """A sentence, the form of hypothesis it is, who wrote it, and texts that its author wrote to put it to the test.
 
-    `parents` are the sentences that it was made from; `label` is its author's name for it, if there is one.
+    `parents` are the sentences that it was made from; `label` is its author's name for it, if there is one; `words` are
+    those by which excerpts that it claims can be found.
     """
 
     form: str
@@ -76,6 +77,7 @@ class Proposed(BaseModel):
     texts: list[WrittenText] = Field(default_factory=list)
     parents: list[str] = Field(default_factory=list)
     label: str = ""
+    words: list[str] = Field(default_factory=list)
 
 
 class Proposals(Outcome):
@@ -162,6 +164,7 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                         texts=list(p.texts),
                         parents=list(p.parents),
                         label=p.label,
+                        words=list(p.words),
                     )
                 )
         return Proposals(proposals=proposals, unreadable=unreadable, unwritten=unwritten, refused=refused)

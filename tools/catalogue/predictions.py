@@ -109,13 +109,11 @@ def prediction_tools(bench: Bench) -> list[Tool[Any, Any]]:
 
     def before(arguments: Before, rng: np.random.Generator) -> Predicted:
         found = [text_before(bench, text.carrier, text.value) for text in arguments.texts]
-        known = [text for text in found if text is not None]
+        known = list(dict.fromkeys(text for text in found if text is not None))  # many edits share a carrier
         rows: list[list[float | None]] = []
         for rival in arguments.rivals:
-            # Whoever costs something to ask is asked about the texts that are read, and not twice about each.
-            free = bench.is_exact(rival.sentence)
-            given = iter(at_ends(rival.sentence, rival.table, known) if known and free else [])
-            rows.append([None if text is None or not free else next(given) for text in found])
+            given = dict(zip(known, at_ends(rival.sentence, rival.table, known), strict=True)) if known else {}
+            rows.append([None if text is None else given[text] for text in found])
         return Predicted(predictions=rows)
 
     def design_pairs(arguments: ProbeSet, rng: np.random.Generator) -> DesignedPairs:

@@ -30,6 +30,8 @@ class Score(Arguments):
 class Scored(BaseModel):
     """One sentence: its score, its paired gain over the reference, and its calibration (absent when unscored).
 
+    `beside` is the reference's score on the excerpts on which both could be simulated: those of the gain.
+
     `merit` is what rivals are ranked by. Where all of the sample was simulated it is the score. Where some excerpts
     were, it is the score that the 30-token lookup has on the whole sample, plus what the sentence gains over it on
     those excerpts: a paired difference hangs less on which excerpts they are.
@@ -38,6 +40,7 @@ class Scored(BaseModel):
     sentence: str
     score: ScoreValue | Unscored
     gain: Interval | None
+    beside: float | None = None
     table: list[float]
     merit: float | None = None
 
@@ -120,20 +123,28 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
             return Scored(sentence=sentence, score=part, gain=None, table=[])
         found = part.sample.correlation(part.levels)
         mask = part.sample.readings.excerpts.mask
+        gained, beside = compared(sentence, reference, sample)
         return Scored(
             sentence=sentence,
             score=measured(found, part.sample, "development", PROTOCOL, n_unscored=part.n_unscored),
-            gain=gain(sentence, reference, sample),
-            table=fit(part.levels[mask], part.sample.readings.values[mask] > evidence.theta),
+            gain=gained,
+            beside=beside,
+            table=fit(
+                part.levels[mask], part.sample.readings.values[mask] > evidence.theta, part.sample.token_importance
+            ),
             merit=None if isinstance(found, Unscored) else merit(found, part.sample),
         )
 
-    def gain(sentence: str, reference: str | None, sample: StratifiedSample) -> Interval | None:
+    def compared(
+        sentence: str, reference: str | None, sample: StratifiedSample
+    ) -> tuple[Interval, float] | tuple[None, None]:
         both = None if reference is None else bench.both_on(sentence, reference, sample)
         if both is None or isinstance(both, Unscored):
-            return None
+            return None, None
         one, other = (part.sample.correlation(part.levels) for part in both)
-        return None if isinstance(one, Unscored) or isinstance(other, Unscored) else one.minus(other)
+        if isinstance(one, Unscored) or isinstance(other, Unscored):
+            return None, None
+        return one.minus(other), round(other.value, 6)
 
     def merit(found: Estimate, sample: StratifiedSample) -> float:
         listed = bench.lookup_sentence
@@ -146,8 +157,9 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoic
         unknown = sorted(set(arguments.n) - {explainer.name for explainer in bench.explainers})
         if unknown:
             raise BadInput(f"there is no explainer {unknown[0]} in this run.")
-        # The same neurons in every run of this one: what must be beaten is no matter of chance.
-        own = np.random.default_rng([evidence.neuron.layer, evidence.neuron.index, _NULL_SEED])
+        # The same neurons in every run: what must be beaten is no matter of chance, and what one run has learnt of
+        # them, all others of the layer need not learn again.
+        own = np.random.default_rng([evidence.neuron.layer, _NULL_SEED])
         waiting = similar_firing_rate(bench.scan, evidence.neuron.index, own)
         left = MAX_NULL
         asked: list[int] = []

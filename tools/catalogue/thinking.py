@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from pydantic import BaseModel, Field
 
 from tools.bench import Bench
 from tools.catalogue.experiments import Designed, Planned, chances
+from tools.catalogue.explore import Places
+from tools.catalogue.subject import Found
 from tools.errors import BadInput
 from tools.experiments.rivals import Rival
 from tools.llm.chat import ChatFailure, Function, Message
@@ -80,20 +83,61 @@ def conversation_sha256(messages: list[Message]) -> str:
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
 
 
-OFFERED = ("read_text", "search_corpus", "generate_text", "simulate", "ablate", "logit_effects")
+OFFERED = (
+    "read_text", "find_word", "top_excerpts", "search_corpus", "generate_text", "simulate", "ablate", "logit_effects"
+)  # fmt: skip
 """Tools of the registry that an LLM may call as they are."""
 
 
-def functions(tools: dict[str, Tool[Any, Any]], actions: dict[str, type[Arguments]]) -> tuple[Function, ...]:
-    """What an LLM may call: tools of the registry, and actions on the run, whose docstrings say what they do."""
-    found = [Function(name, tools[name].about, _schema(tools[name].arguments)) for name in OFFERED]
-    found += [Function(name, " ".join((of.__doc__ or "").split()), _schema(of)) for name, of in actions.items()]
-    return tuple(found)
+@dataclass(frozen=True)
+class Action:
+    """Something that an LLM may do to the run: its arguments, whose docstring says what it does, and its cost."""
+
+    arguments: type[Arguments]
+    cost: str
 
 
-def _schema(arguments: type[Arguments]) -> dict[str, Any]:
-    schema = arguments.model_json_schema()
-    return {name: value for name, value in schema.items() if name not in ("title", "description")}
+def functions(tools: dict[str, Tool[Any, Any]], actions: dict[str, Action]) -> tuple[Function, ...]:
+    """What an LLM may call: tools of the registry, and actions on the run; each says beforehand what it costs."""
+    found = [_function(name, tools[name].about, tools[name].arguments, tools[name].cost) for name in OFFERED]
+    return tuple(
+        found
+        + [
+            _function(name, " ".join((action.arguments.__doc__ or "").split()), action.arguments, action.cost)
+            for name, action in actions.items()
+        ]
+    )
+
+
+def _function(name: str, about: str, arguments: type[Arguments], cost: str) -> Function:
+    return Function(name, f"{about} Cost: {cost}.", _untitled(arguments.model_json_schema()))
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without what only a person needs who reads it by itself."""
+    kept = {name: value for name, value in schema.items() if name not in ("title", "description")}
+    if "properties" in kept:
+        kept["properties"] = {name: _untitled(field) for name, field in kept["properties"].items()}
+    return kept
+
+
+def told(answer: Outcome) -> dict[str, Any]:
+    """A result as an LLM is told it: every token beside its value, and no numbers of tokens or names of excerpts."""
+    if isinstance(answer, Found):
+        return {"texts": [{"text": text.text, "level": round(text.level, 1)} for text in answer.texts]}
+    if isinstance(answer, Places):
+        shown = [{"value": place.value, "tokens": _pairs(place.tokens, place.values)} for place in answer.places]
+        return {"n": answer.n, "n_fired": answer.n_fired, "places": shown}
+    plain: dict[str, Any] = answer.model_dump(mode="json")
+    tokens = plain.pop("tokens", None)
+    if tokens is None:
+        return plain
+    ((name, series),) = plain.items()
+    return {name: [_pairs(*one) for one in zip(tokens, series, strict=True)]}
+
+
+def _pairs(tokens: list[str], values: list[float]) -> list[list[Any]]:
+    return [[token, float(f"{value:.3g}")] for token, value in zip(tokens, values, strict=True)]
 
 
 def thinking_tools(bench: Bench) -> list[Tool[Any, Any]]:

@@ -27,7 +27,7 @@ def development_readings(scan: LayerScan, index: int) -> tuple[DevelopmentReadin
 
 
 def similar_firing_rate(scan: LayerScan, index: int, rng: np.random.Generator) -> list[int]:
-    """64 randomly drawn neurons of the layer, the one whose firing rate on explore text is closest to this one's first.
+    """64 neurons drawn at random, less this one; the one whose firing rate on explore text is closest to its is first.
 
     A rate is the share of sampled tokens above 0.3 times the neuron's own 99.9th percentile (at least 0.1). Neurons
     that never fire on the sample are left out, so fewer may come back.
@@ -41,8 +41,10 @@ def similar_firing_rate(scan: LayerScan, index: int, rng: np.random.Generator) -
         theta = max(MIN_THETA, THETA_SHARE * float(np.percentile(values, _PERCENTILE)))
         return float((values > theta).mean())
 
-    others = np.setdiff1d(scan.subject.null_neurons(), [index])
-    drawn = rng.choice(others, size=min(N_DRAWN, len(others)), replace=False)
+    # This one is left out after the drawing, so that all neurons of the layer draw from the same.
+    layer = np.asarray(scan.subject.null_neurons())
+    drawn = rng.choice(layer, size=min(N_DRAWN, len(layer)), replace=False)
+    drawn = drawn[drawn != index]
     own = np.log(max(rate(index), 1 / len(rows)))
     rates = {int(neuron): rate(int(neuron)) for neuron in drawn}
     firing = [neuron for neuron, value in rates.items() if value > 0]

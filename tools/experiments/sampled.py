@@ -13,7 +13,7 @@ from tools.experiments.carriers import Carrier
 from tools.experiments.texts import Texts, Tokens
 from tools.rules.language import quote
 
-N_TEXTS, N_TOKENS = 8, 24
+N_TEXTS, N_TOKENS = 4, 20
 """Texts for each of three prompts, and how far they go on."""
 
 PROMPT_TOKENS = 8
@@ -24,7 +24,7 @@ SAMPLED_TEXTS, SAMPLED_TOKENS = 3 * N_TEXTS, 3 * N_TEXTS * (PROMPT_TOKENS + N_TO
 
 
 def sampled(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
-    """Three times eight texts, each cut after the word where rivals disagree most, and where the leader is surest,
+    """Three times four texts, each cut after the word where rivals disagree most, and where the leader is surest,
     before it repeats 12 tokens of the corpus.
 
     Continuations of explore text have that excerpt as their carrier; each other text is one of its own.

@@ -143,6 +143,6 @@ class FreeTextExplainer:
                 if not isinstance(anew, Unscored) and why_not_free(anew) is None:
                     said[i] = anew
         return [
-            Proposal(one.form, sentence, one.texts, label=one.label)
+            Proposal(one.form, sentence, one.texts, label=one.label, words=one.words)
             for one, sentence in zip(written, said, strict=True)
         ]

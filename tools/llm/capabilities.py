@@ -3,6 +3,7 @@ ignore the request, from its replies."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import get_args
@@ -17,6 +18,18 @@ _OTHER_FIELD: dict[TokenField, TokenField] = {
 ROOM_TO_THINK = 8192
 """Tokens added to the limit of a model that spent all of it on thoughts that it does not show."""
 
+_BROKE = "answered with an error"
+_MOST_IN_VAIN = 5
+"""After so many questions that a server breaks on in whatever form, forms are no longer tried out."""
+
+_OF_STRUCTURE = ("response_format", "json_schema", "json_object", "grammar", "guided")
+_NO_SYSTEM = re.compile(
+    r"system (role|message|prompt|instruction)s?\b.{0,40}\b(not|n't|un)|(not|n't|un)\w* support.{0,20}\bsystem\b"
+    r"|roles must alternate|only user and assistant roles|developer instruction is not",
+    re.IGNORECASE | re.DOTALL,
+)
+"""As servers say it, and the chat templates of models that know no system message."""
+
 _NOT_TAKEN = ("support", "unrecognized", "unexpected", "unknown", "not permitted", "forbidden", "instead", "extra")
 
 
@@ -30,6 +43,7 @@ class Capabilities:
     functions: bool = True
     temperature: bool = True
     seed: bool = True
+    system: bool = True
     room: int = 0
 
 
@@ -46,6 +60,11 @@ class Discovery:
     noticed: list[str] = field(default_factory=list)
     _may_change_field: bool = True
     _may_change_structure: bool = True
+    _honoured: set[Structure] = field(default_factory=set)
+    """Structures in which a reply has come."""
+    _hears_system: bool = False
+    """Whether a reply has come to a question with a system message."""
+    _tried_in_vain: int = 0
 
     @classmethod
     def begin(cls, settings: LLMSettings, where: Access) -> Discovery:
@@ -61,7 +80,7 @@ class Discovery:
         )
 
     def refused(self, request: ChatRequest, asked: Capabilities, said: str) -> bool:
-        """Learn from a refusal (a 400 or 422); whether to ask again, with less.
+        """Learn from a refusal; whether to ask again, with less.
 
         Args:
             request: what was asked.
@@ -70,13 +89,13 @@ class Discovery:
         """
         if asked != self.now:  # found out meanwhile by another request
             return True
+        if self.broke(request, asked, said):
+            return True
         said = said.lower()
-        if "context" in said and ("length" in said or "window" in said or "size" in said):
+        if _is_too_long(said):
             return False
         # The name of a setting alone tells little: a refusal of the question may quote all of it.
         names: list[tuple[bool, tuple[str, ...], Callable[[str], None]]] = [
-            (request.schema is not None and asked.structure != "instructions" and self._may_change_structure,
-             ("response_format", "json_schema", "json_object", "grammar", "guided"), self._less_structure),
             (request.logprobs and asked.logprobs, ("logprobs",), lambda why: self._without("logprobs", why)),
             (bool(request.functions) and asked.functions, ("tools", "tool_choice", "function"),
              lambda why: self._without("functions", why)),
@@ -91,8 +110,58 @@ class Discovery:
                 return True
         return False
 
+    def broke(self, request: ChatRequest, asked: Capabilities, said: str) -> bool:
+        """Learn from an error of the server that names what it cannot do; whether to ask again, with less.
+
+        Servers that fail at a grammar or at a chat template often say so with a 500.
+        """
+        said = said.lower()
+        if _is_too_long(said):
+            return False
+        if _has_system(request) and asked.system and _NO_SYSTEM.search(said):
+            if asked == self.now:
+                self._without_system("refused")
+            return True
+        if self._is_structured(request, asked) and any(word in said for word in _OF_STRUCTURE):
+            if asked == self.now:
+                self._less_structure("refused")
+            return True
+        return False
+
+    def trials(self, request: ChatRequest, asked: Capabilities) -> list[Capabilities]:
+        """What to try, in order, where the server breaks on a request and does not say at what.
+
+        Nothing that a reply has come to before: then it is the question that it breaks on.
+        """
+        if self._tried_in_vain >= _MOST_IN_VAIN:
+            return []
+        out = []
+        if self._is_structured(request, asked) and asked.structure not in self._honoured:
+            less = _STRUCTURES[_STRUCTURES.index(asked.structure) + 1 :]
+            out = [replace(asked, structure=structure) for structure in less]
+        if _has_system(request) and asked.system and not self._hears_system:
+            out.append(replace(out[-1] if out else asked, system=False))
+        return out
+
+    def tried_in_vain(self) -> None:
+        """Learn that the server breaks on a question in whatever form."""
+        self._tried_in_vain += 1
+
+    def succeeded(self, asked: Capabilities) -> None:
+        """Learn that a trial got a reply where what is asked for otherwise got none."""
+        while self._may_change_structure and _STRUCTURES.index(self.now.structure) < _STRUCTURES.index(asked.structure):
+            self._less_structure(_BROKE)
+        if self.now.system and not asked.system:
+            self._without_system(_BROKE)
+
+    def _is_structured(self, request: ChatRequest, asked: Capabilities) -> bool:
+        return request.schema is not None and asked.structure != "instructions" and self._may_change_structure
+
     def replied(self, request: ChatRequest, asked: Capabilities, reply: ChatReply, is_json: bool) -> None:
         """Learn from a reply: an endpoint that ignores what it was asked does not say so."""
+        self._hears_system |= asked.system and _has_system(request)
+        if request.schema is not None and is_json:
+            self._honoured.add(asked.structure)
         if asked != self.now:
             return
         whole = reply.finish != "length"
@@ -119,6 +188,10 @@ class Discovery:
         self.noticed.append(f"{self.now.structure} is {why}: from here on {structure}")
         self.now = replace(self.now, structure=structure)
 
+    def _without_system(self, why: str) -> None:
+        self.noticed.append(f"a system message is {why}: from here on it begins the first message of the user")
+        self.now = replace(self.now, system=False)
+
     def _without(self, what: str, why: str) -> None:
         self.noticed.append(f"{what.replace('logprobs', 'log probabilities')} is {why}: from here on without")
         self.now = replace(self.now, **{what: False})  # type: ignore[arg-type]
@@ -128,3 +201,12 @@ class Discovery:
         other = _OTHER_FIELD[self.now.token_field]
         self.noticed.append(f"{self.now.token_field} is {why}: from here on {other}")
         self.now = replace(self.now, token_field=other)
+
+
+def _has_system(request: ChatRequest) -> bool:
+    return any(message.role == "system" for message in request.messages)
+
+
+def _is_too_long(said: str) -> bool:
+    """Whether it is the length of the question that was refused."""
+    return "context" in said and ("length" in said or "window" in said or "size" in said)

@@ -60,7 +60,7 @@ class ChatRequest:
 
     Attributes:
         role: who asks.
-        prompt: name and version of the template, such as `simulator/1`.
+        prompt: name and version of the template, such as `simulator/2`.
         messages: the conversation so far; the last one is what is asked.
         max_tokens: of the reply.
         schema: JSON schema that the reply must follow; None for free text. The messages say the same in words, so that

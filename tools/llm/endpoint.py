@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from tools.errors import AgentError, LLMNotAvailable
 from tools.evidence.progress import NoProgress, Progress
 from tools.llm.capabilities import Capabilities, Discovery
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, Usage
-from tools.llm.exchange import GRACE_S, Exchange, exchange
+from tools.llm.exchange import GRACE_S, Exchange, exchange, headers_of
 from tools.llm.secrets import HIDDEN, LEAST_SECRET, scrubbed
 from tools.llm.settings import Access, LLMSettings, access
 from tools.llm.wire import body_of, is_json, packed, read_reply, unpacked
@@ -40,6 +41,15 @@ _RETRIES_WHEN_BROKEN = 2
 
 _BROKEN_GIVE_UP_AFTER = 20
 """So many different questions in a row with a bare 500, of an endpoint that replied before, and it has died."""
+
+_FORBIDDEN_GIVE_UP_AFTER = 20
+"""So many different questions in a row that are forbidden, and it is not the questions."""
+
+_MODERATED = re.compile(
+    r"moderation|flagged|content[_ ](filter|policy|management)|responsibleaipolicy|safety", re.IGNORECASE
+)
+_MODERATED_CODE = re.compile(r'"(content_filter|content_policy_violation|ResponsibleAIPolicyViolation)"')
+"""Where a bad request is none: it was looked through and held back."""
 
 _KEPT: frozenset[FailureKind] = frozenset({"refusal"})
 """Failures that are an answer. An empty reply is none: a server that is mended must not be remembered by it."""
@@ -78,6 +88,11 @@ class Endpoint:
     _has_replied: bool = False
     _failed_in_a_row: int = 0
     _broken_in_a_row: int = 0
+    _is_let_in: bool = False
+    """Whether the key was ever good enough."""
+    _forbidden_in_a_row: int = 0
+    _forbidden: str = ""
+    """What was said the last time that a question was forbidden."""
     _is_over: bool = False
     """Nothing more is sent for what is being asked now."""
     _asking: dict[str, asyncio.Task[Answer]] = field(default_factory=dict)
@@ -155,6 +170,8 @@ class Endpoint:
         if failed is not None:
             await self._stop(tasks.values())
             raise failed
+        if self._forbidden_in_a_row and not self._is_let_in:
+            raise self._refuses_the_key(self._forbidden)
         return {key: task.result() for key, task in tasks.items()}
 
     async def _stop(self, tasks: Collection[asyncio.Task[Answer]]) -> None:
@@ -193,14 +210,18 @@ class Endpoint:
         deadline = started + self.settings.deadline_s
         attempt = 0
         paid: list[Usage] = []
+        trial: Capabilities | None = None
         while True:
             try:
-                answer = await self._with_less(request, deadline, paid)
+                answer = await self._with_less(request, deadline, paid, trial)
             except _Passing as passing:
                 attempt += 1
+                was_tried, trial = trial is not None, self._trial(request, attempt, passing)
+                if was_tried and trial is None:
+                    self.learnt.tried_in_vain()
                 self._on_their_way.discard(task)  # what it waits for now was not paid for
-                wait_s = passing.wait_s if passing.wait_s is not None else self._wait_s(attempt)
-                if not self._may_try_again(attempt, passing) or loop.time() + wait_s >= deadline:
+                wait_s = passing.wait_s if passing.wait_s is not None else self._wait_s(1 if trial else attempt)
+                if not self._may_try_again(attempt, passing, trial) or loop.time() + wait_s >= deadline:
                     self._count_failure(passing.failure)
                     usage = _total(paid) if paid else None
                     return replace(passing.failure, usage=usage, seconds=round(loop.time() - started, 4))
@@ -213,8 +234,16 @@ class Endpoint:
                     self._has_replied, self._broken_in_a_row = True, 0
                 return replace(answer, seconds=round(loop.time() - started, 4))
 
-    def _may_try_again(self, attempt: int, passing: _Passing) -> bool:
-        if passing.failure.message.startswith(_BROKEN) and attempt > _RETRIES_WHEN_BROKEN:
+    def _trial(self, request: ChatRequest, attempt: int, passing: _Passing) -> Capabilities | None:
+        """In which form to ask a server that broke on a request and did not say at what; None for the same as ever."""
+        if not passing.failure.message.startswith(_BROKEN):
+            return None
+        trials = self.learnt.trials(request, self.learnt.now)
+        number = attempt - _RETRIES_WHEN_BROKEN
+        return trials[number] if 0 <= number < len(trials) else None
+
+    def _may_try_again(self, attempt: int, passing: _Passing, trial: Capabilities | None) -> bool:
+        if passing.failure.message.startswith(_BROKEN) and attempt > _RETRIES_WHEN_BROKEN and trial is None:
             return False
         if passing.nobody and not self._has_answered and attempt >= _TRIES_BEFORE_ANY_ANSWER:
             return False
@@ -243,16 +272,19 @@ class Endpoint:
                 "every reply so far is kept, so nothing is paid twice when you go on later."
             )
 
-    async def _with_less(self, request: ChatRequest, deadline: float, paid: list[Usage]) -> Answer:
+    async def _with_less(
+        self, request: ChatRequest, deadline: float, paid: list[Usage], trial: Capabilities | None = None
+    ) -> Answer:
         """Ask for everything that the endpoint is thought to honour, and for less where it turns out not to.
 
-        What every reply cost is added to `paid`.
+        What every reply cost is added to `paid`. `trial` is asked for at first in place of all that.
         """
         for _ in range(_MOST_LESSONS):
             async with self.shared.limit:
                 if self._is_over:
                     raise asyncio.CancelledError
-                asked = self.learnt.now  # what was found out while this waited for its turn counts
+                # what was found out while this waited for its turn counts
+                asked, is_trial, trial = trial or self.learnt.now, trial is not None, None
                 sent = await self._send(request, asked, deadline)
             if sent is None:
                 continue
@@ -260,6 +292,8 @@ class Endpoint:
             if answer.usage is not None:
                 paid.append(answer.usage)
             if isinstance(answer, ChatReply):
+                if is_trial:
+                    self.learnt.succeeded(asked)
                 self.learnt.replied(request, asked, answer, request.schema is None or is_json(answer.text))
             elif answer.kind == "empty reply" and "cut off" in answer.message and self.learnt.thinks(asked):
                 continue
@@ -304,7 +338,7 @@ class Endpoint:
                     "/chat/completions",
                     cast_to=httpx2.Response,
                     body=body_of(request, self.model, asked),
-                    options={"timeout": timeout},
+                    options={"timeout": timeout, "headers": headers_of(self.where)},
                 )
         except openai.APIStatusError as refused:
             self._has_answered = True
@@ -313,7 +347,8 @@ class Endpoint:
             raise _Passing(ChatFailure("timeout", f"no whole reply within {timeout:g} s")) from late
         except openai.APIConnectionError as broken:
             raise self._broken(broken, timeout) from broken
-        self._has_answered = True
+        self._has_answered = self._is_let_in = True
+        self._forbidden_in_a_row = 0
         self.shared.limit.went_well()
         return response.content
 
@@ -336,10 +371,10 @@ class Endpoint:
     def _refused(self, request: ChatRequest, asked: Capabilities, error: openai.APIStatusError) -> ChatFailure | None:
         status, text = error.status_code, error.response.text
         said = self._said(text) or f"HTTP {status}"
-        if status in (401, 403):
-            raise LLMNotAvailable(
-                f"the LLM endpoint {self.where.url} refuses the key ({said}): set OPENAI_API_KEY to one that it takes."
-            )
+        if status == 401:
+            raise self._refuses_the_key(said)
+        if status == 403:
+            return self._forbade(said)
         if status == 404:
             raise LLMNotAvailable(
                 f"the LLM endpoint {self.where.url} has no model {self.model!r} ({said}): name one that it serves, "
@@ -349,12 +384,30 @@ class Endpoint:
             raise LLMNotAvailable(f"the account at {self.where.url} has nothing left to spend ({said}).")
         if status == 429:
             raise _Passing(ChatFailure("rate limit", said), _retry_after(error.response.headers))
+        if status in (400, 422) and _MODERATED_CODE.search(text):
+            return ChatFailure("refusal", f"HTTP {status}: {said}")
+        if status >= 500 and self.learnt.broke(request, asked, text):
+            return None
         if status in _PASSING or status >= 500:
             failure = ChatFailure("server error", f"HTTP {status}: {said}")
             raise _Passing(failure, _retry_after(error.response.headers))
         if status in (400, 422) and self.learnt.refused(request, asked, text):
             return None
         return ChatFailure("rejected", f"HTTP {status}: {said}")
+
+    def _forbade(self, said: str) -> ChatFailure:
+        """A refusal of one question, unless nothing but such came so far, or has for long: then it is about the key."""
+        if not _MODERATED.search(said):
+            self._forbidden_in_a_row += 1
+            self._forbidden = said
+            if self._forbidden_in_a_row >= (_FORBIDDEN_GIVE_UP_AFTER if self._is_let_in else GIVE_UP_AFTER):
+                raise self._refuses_the_key(said)
+        return ChatFailure("refusal", f"HTTP 403: {said}")
+
+    def _refuses_the_key(self, said: str) -> LLMNotAvailable:
+        return LLMNotAvailable(
+            f"the LLM endpoint {self.where.url} refuses the key ({said}): set OPENAI_API_KEY to one that it takes."
+        )
 
     def _said(self, text: str) -> str:
         return scrubbed(text, self.where.key)

@@ -21,7 +21,7 @@ from tools.errors import LLMNotAvailable
 from tools.evidence.cache import default_cache_dir
 from tools.llm.limiter import AdaptiveLimit
 from tools.llm.replies import ReplyStore
-from tools.llm.settings import MOST_AT_ONCE, Access, LLMSettings
+from tools.llm.settings import API_VERSION, MOST_AT_ONCE, Access, LLMSettings
 
 if TYPE_CHECKING:
     import httpx2
@@ -121,8 +121,9 @@ class Exchange:
                         "endpoint's host in NO_PROXY."
                     ) from error
             self._clients[where] = openai.AsyncOpenAI(
-                api_key=where.key or "none", base_url=where.url, max_retries=0, http_client=http
-            )
+                api_key=where.key or "none", base_url=where.base, max_retries=0, http_client=http,
+                default_query={API_VERSION: where.api_version} if where.api_version else None,
+            )  # fmt: skip
         return self._clients[where]
 
     def close(self) -> None:
@@ -142,6 +143,16 @@ class Exchange:
             self._thread.join()
             self._loop.close()
         self.replies.close()
+
+
+def headers_of(where: Access) -> dict[str, Any]:
+    """What is said of the key beside what the client says: Azure has a header of its own for it, and takes what stands
+    where others have it for a token of another kind."""
+    if where.api_version is None:
+        return {}
+    import openai
+
+    return {"Authorization": openai.Omit(), "api-key": where.key or "none"}
 
 
 def proxy_of(url: str) -> str | None:

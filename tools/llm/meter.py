@@ -29,7 +29,7 @@ _GUESS_AT_FIRST = 2.0
 _REPLIES_TO_TRUST = 8
 """So many replies within their limit, and an LLM counts as one that does not think beyond it."""
 
-_LIMIT_REACHED: FailureKind = "limit reached"
+LIMIT_REACHED: FailureKind = "limit reached"
 
 
 class Meter(Protocol):
@@ -203,7 +203,7 @@ class Metered:
                     self._note(key, requests[i], answer)
             waiting = waiting[len(now) :]
         for i in waiting:
-            answers[i] = ChatFailure(_LIMIT_REACHED, "--max-tokens or --max-usd leaves nothing for this call")
+            answers[i] = ChatFailure(LIMIT_REACHED, "--max-tokens or --max-usd leaves nothing for this call")
             self._note(keys[i], requests[i], answers[i])
         return [answers[i] for i in range(len(requests))]
 
@@ -239,7 +239,7 @@ class Metered:
             self._longer = max(self._longer, call.input_tokens / max(call.guessed_tokens, 1))
         self.account.add(call)
         if self.account.share == LOOP_SHARE:
-            self._is_spent |= (call.error or "").startswith(_LIMIT_REACHED)
+            self._is_spent |= (call.error or "").startswith(LIMIT_REACHED)
 
     def _at_most(self, request: ChatRequest) -> Usage:
         """What a call may cost, as far as can be told from those before: a model that thinks may go on for long."""

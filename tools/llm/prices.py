@@ -65,6 +65,7 @@ def _find(source: str, data: bytes, url: str, model: str) -> Price | None:
         tables: dict[str, Any] = tomllib.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput(f"the prices in {source} are not TOML: {error}.") from error
+    url = url.partition("?")[0]
     best: tuple[int, int, Price] | None = None
     for where, models in tables.items():
         if not isinstance(models, dict):

@@ -10,10 +10,10 @@ import numpy as np
 
 from tools.llm.capabilities import ROOM_TO_THINK
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, FunctionCall, Usage
+from tools.llm.meter import LIMIT_REACHED
 from tools.llm.prices import Price
 from tools.records.llm import LLMCall
 
-_LIMIT_REACHED: FailureKind = "limit reached"
 _KEPT: FailureKind = "refusal"
 
 
@@ -49,7 +49,7 @@ class RecordedReplies:
             functions: what the LLM wanted called, as (the endpoint's id, name, arguments).
             said: the reply's text, where functions stand beside it in the call.
         """
-        if call.model != self.name or (call.error or "").startswith(_LIMIT_REACHED):  # nobody was asked
+        if call.model != self.name or (call.error or "").startswith(LIMIT_REACHED):  # nobody was asked
             return
         self.answers.setdefault(call.key, []).append(_answer(call, functions, said))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +14,12 @@ from tools.errors import BadInput, LLMNotAvailable
 
 MOST_AT_ONCE = 4096
 OPENAI_URL = "https://api.openai.com/v1"
+
+API_VERSION = "api-version"
+"""The one thing that a URL's query may say, as Azure's do; anything else could be a secret."""
+
+_VERSION = re.compile(r"[A-Za-z0-9.-]{1,40}")
+_PATH = "/chat/completions"
 
 Structure = Literal["json_schema", "json_object", "instructions"]
 TokenField = Literal["max_completion_tokens", "max_tokens"]
@@ -22,7 +29,8 @@ class LLMSettings(BaseModel):
     """Settings of the connection. The key is none of them: it comes from the environment alone.
 
     Attributes:
-        url: of the endpoint, up to and without `/chat/completions`; None for `$OPENAI_BASE_URL`, or OpenAI itself.
+        url: of the endpoint, up to and without `/chat/completions`, with `?api-version=` where it is Azure's; None for
+            `$OPENAI_BASE_URL`, or OpenAI itself.
         concurrency: requests in flight in this process, at most.
         timeout_s: for one attempt.
         deadline_s: for a request with all its attempts and waits.
@@ -45,7 +53,12 @@ class LLMSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Access:
-    """An endpoint and the key to it. The key never shows: not when printed, and not in an error."""
+    """An endpoint and the key to it. The key never shows: not when printed, and not in an error.
+
+    Attributes:
+        url: with its query.
+        key: empty for none.
+    """
 
     url: str
     key: str
@@ -57,6 +70,16 @@ class Access:
     def is_openai(self) -> bool:
         """Whether it is OpenAI's own, which alone cannot do without a key."""
         return (urlsplit(self.url).hostname or "").endswith("openai.com")
+
+    @property
+    def base(self) -> str:
+        """The URL without its query."""
+        return self.url.partition("?")[0]
+
+    @property
+    def api_version(self) -> str | None:
+        """What Azure's URLs say behind `?api-version=`; None where none does."""
+        return dict(parse_qsl(urlsplit(self.url).query)).get(API_VERSION)
 
     @property
     def is_here(self) -> bool:
@@ -72,7 +95,7 @@ def access(settings: LLMSettings) -> Access:
         BadInput: the URL cannot be used.
         LLMNotAvailable: OpenAI's endpoint, and no key, or something that is no key.
     """
-    url = (settings.url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL).rstrip("/")
+    url = settings.url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -80,11 +103,13 @@ def access(settings: LLMSettings) -> Access:
         usable = False
     if not usable:
         raise BadInput(f"the LLM endpoint {_bare(url)!r} is no URL: write it as http://localhost:8000/v1.")
-    if parts.username or parts.password or parts.query:
+    if parts.username or parts.password or not _is_plain(parts.query):
         raise BadInput(
-            f"the LLM endpoint {_bare(url)} holds a user, a password or a query: give the key as OPENAI_API_KEY in the "
-            "environment, where no trace keeps it."
+            f"the LLM endpoint {_bare(url)} holds a user, a password or a query other than ?{API_VERSION}=...: give "
+            "the key as OPENAI_API_KEY in the environment, where no trace keeps it."
         )
+    path = parts.path.rstrip("/").removesuffix(_PATH)  # portals show the whole address
+    url = urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
     found = Access(url, os.environ.get("OPENAI_API_KEY", "").strip())
     if not (found.key.isascii() and found.key.isprintable()):
         raise LLMNotAvailable("OPENAI_API_KEY holds characters that no key has: set it to the key alone, on one line.")
@@ -94,6 +119,12 @@ def access(settings: LLMSettings) -> Access:
             "http://localhost:11434/v1, or use `--explainer rules`, which needs no key and no network."
         )
     return found
+
+
+def _is_plain(query: str) -> bool:
+    """Whether a query holds nothing, or the version of an interface and nothing else."""
+    name, _, value = query.partition("=")
+    return not query or (name == API_VERSION and bool(_VERSION.fullmatch(value)))
 
 
 def _bare(url: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -30,6 +31,9 @@ from tools.llm.chat import (
 
 _THOUGHTS_END = re.compile(r"</think(?:ing)?>\s*")
 _THOUGHTS_BEGIN = re.compile(r"\s*<think(?:ing)?>")
+_THOUGHTS = ("reasoning_content", "reasoning")
+_FENCED = re.compile(r"\s*```\w*\n(.*)\n```\s*", re.DOTALL)
+_BOM = b"\xef\xbb\xbf"
 _BYTES_A_TOKEN = 3
 _TOKENS_A_MESSAGE = 4
 _MOST_TOKENS = 2**40
@@ -39,7 +43,8 @@ _AGAIN_TEMPERATURE = 0.3
 
 def body_of(request: ChatRequest, model: str, can: Capabilities) -> dict[str, Any]:
     """The JSON of a request to an endpoint that honours `can`."""
-    body: dict[str, Any] = {"model": model, "messages": [_message(m) for m in request.messages]}
+    messages = request.messages if can.system else _folded(request.messages)
+    body: dict[str, Any] = {"model": model, "messages": [_message(m) for m in messages]}
     body[can.token_field] = request.max_tokens + can.room
     if can.temperature:
         body["temperature"] = (
@@ -57,6 +62,18 @@ def body_of(request: ChatRequest, model: str, can: Capabilities) -> dict[str, An
     if request.functions and can.functions:
         body["tools"] = [_tool(function) for function in request.functions]
     return body
+
+
+def _folded(messages: Sequence[Message]) -> list[Message]:
+    """The same conversation where no one but user and assistant may speak: what the system says begins the first
+    message of the user."""
+    said = "\n\n".join(message.content for message in messages if message.role == "system")
+    others = [message for message in messages if message.role != "system"]
+    first = next((i for i, message in enumerate(others) if message.role == "user"), None)
+    if not said or first is None:
+        return others if not said else [Message("user", said), *others]
+    whole = replace(others[first], content=f"{said}\n\n{others[first].content}")
+    return [*others[:first], whole, *others[first + 1 :]]
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -97,7 +114,7 @@ def read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
 
 def _read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
     try:
-        body = orjson.loads(data)
+        body = orjson.loads(data.removeprefix(_BOM))
     except orjson.JSONDecodeError:
         return _failed("malformed reply", f"the endpoint's answer is no JSON: {data[:80]!r}")
     if not isinstance(body, dict):
@@ -113,9 +130,11 @@ def _read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
     content = _content(message.get("content"))
     text = _without_thoughts(content) if isinstance(content, str) else ""
     calls = _calls(message.get("tool_calls"))
-    usage = _usage(body.get("usage"), request, text + "".join(call.arguments for call in calls))
     finish = choice.get("finish_reason")
     finish = finish if isinstance(finish, str) else "stop"
+    if not text.strip() and not calls and finish != "length":
+        text = _among_thoughts(message, request)
+    usage = _usage(body.get("usage"), request, text + "".join(call.arguments for call in calls))
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         return _failed("refusal", refusal, usage)
@@ -140,6 +159,19 @@ def _content(given: Any) -> Any:
         part.get("text") for part in given if isinstance(part, dict) and part.get("type") in ("text", "output_text")
     ]
     return "".join(part for part in parts if isinstance(part, str))
+
+
+def _among_thoughts(message: dict[str, Any], request: ChatRequest) -> str:
+    """The answer of a server that takes all of a reply for thoughts, and sends them beside an empty text.
+
+    Real thoughts may hold a draft, which is no answer: where JSON is asked for, nothing may stand around it.
+    """
+    for name in _THOUGHTS:
+        if isinstance(given := message.get(name), str) and (text := _without_thoughts(given)).strip():
+            fenced = _FENCED.fullmatch(text)
+            whole = fenced[1] if fenced else text.strip()
+            return text if request.schema is None or is_json(whole) else ""
+    return ""
 
 
 def _without_thoughts(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,11 +11,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from tools.llm.chat import ChatReply, ChatRequest, Function, Message
-from tools.prompts.evidence import DATA_RULE, block, quoted
+from tools.prompts.evidence import DATA_RULE, block, escaped, quoted
 from tools.prompts.structured import CUT_OFF, brief, decoded, parsed
 from tools.records.result import Unscored
 
-PROMPT = "agent/1"
+PROMPT = "agent/2"
 
 MAX_TOKENS = 1500
 
@@ -35,6 +36,8 @@ _SYSTEM = (
     "done, or when what is left of the budget cannot change your mind.\n\n"
     'If you cannot call functions, reply with one JSON object only: {"tool":name,"arguments":{...}}.'
 )
+_NAMED = "The tools, each of which says what it costs: "
+_HARMFUL = re.compile(r"[^ !-;=?-~]")
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str, "boolean": bool, "integer": int, "number": (int, float), "array": list, "object": dict,
 }  # fmt: skip
@@ -67,13 +70,12 @@ def opening(functions: Sequence[Function], facts: str, used: int, limit: int | N
     """The first two messages of an investigation.
 
     Args:
-        functions: what may be called; the system message describes them for endpoints that know no functions.
+        functions: what may be called; only named here, since every request sends what they are along.
         facts: what is known of the neuron so far, as lines.
         used: units of the budget.
         limit: units allowed; None for no limit.
     """
-    about = [f"- {f.name}: {f.about} Arguments: {json.dumps(f.parameters, sort_keys=True)}" for f in functions]
-    system = "\n".join([_SYSTEM, "\nTools:", *about, f"\n{DATA_RULE}"])
+    system = f"{_SYSTEM}\n\n{_NAMED}{', '.join(f.name for f in functions)}.\n\n{DATA_RULE}"
     return (
         Message("system", system),
         Message("user", f"The neuron:\n{_lines_block(facts)}\n{budget(used, limit)}"),
@@ -90,11 +92,17 @@ def request(messages: Sequence[Message], functions: Sequence[Function]) -> ChatR
     )
 
 
+def described(functions: Sequence[Function]) -> str:
+    """What may be called, in words, for an LLM whose endpoint passes no functions on."""
+    about = [f"- {f.name}: {f.about} Arguments: {json.dumps(f.parameters, sort_keys=True)}" for f in functions]
+    return "\n".join(["Tools:", *about])
+
+
 def _shortened(message: Message) -> Message:
     if message.role == "assistant" or len(message.content) <= OLD_CHARACTERS:
         return message
     head, data, rest = message.content.partition("<data>\n")
-    cut = rest[: max(0, OLD_CHARACTERS - len(head))].rpartition("\\")[0] if data else ""
+    cut = rest[: max(0, OLD_CHARACTERS - len(head))] if data else ""
     return replace(message, content=f"{head}{data}{cut}...\n</data>\n(The rest of this old result is left out.)")
 
 
@@ -105,14 +113,26 @@ def budget(used: int, limit: int | None) -> str:
     return f"Budget: {used} of {limit} units used, {max(0, limit - used)} left."
 
 
-def shown_back(call: Call | BadCall, outcome: str, used: int, limit: int | None) -> Message:
-    """The message that tells the outcome of a call, as lines, and the state of the budget.
+def shown_back(call: Call | BadCall, outcome: object, used: int, limit: int | None) -> Message:
+    """The message that tells the outcome of a call, which is JSON, and the state of the budget.
 
-    A bad call's own reason comes first; `outcome` may then be empty.
+    Of a bad call its own reason is told; `outcome` is then left out.
     """
-    lines = [f"not called: {call.reason}", *([outcome] if outcome else [])] if isinstance(call, BadCall) else [outcome]
-    content = f"Result:\n{_lines_block(chr(10).join(lines))}\n{budget(used, limit)}"
+    told = {"error": f"not called: {call.reason}"} if isinstance(call, BadCall) else outcome
+    content = f"Result:\n{block([as_json(told)])}\n{budget(used, limit)}"
     return Message("user", content) if call.id is None else Message("tool", content, call_id=call.id)
+
+
+def as_json(value: object) -> str:
+    """JSON on one line, in which whatever is not plainly visible is escaped, so that it cannot close a block."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _HARMFUL.sub(lambda found: _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    if character in "<>":
+        return f"\\u{ord(character):04x}"
+    return character if escaped(character) == character else json.dumps(character)[1:-1]
 
 
 def parse(reply: ChatReply, functions: Sequence[Function]) -> list[Call | BadCall] | Unscored:
@@ -172,6 +192,7 @@ def _lines_block(text: str) -> str:
     return block(quoted(line) for line in text.split("\n"))
 
 
-def nothing_called(why: str, used: int, limit: int | None) -> Message:
-    """The message that follows a reply without a call; `why` may quote the reply."""
-    return Message("user", f"No tool was called:\n{_lines_block(why)}\nCall one, or finish. {budget(used, limit)}")
+def nothing_called(why: str, functions: Sequence[Function], used: int, limit: int | None) -> Message:
+    """The message that follows a reply without a call, and says what may be called; `why` may quote the reply."""
+    asked = f"Call one, or finish. {budget(used, limit)}"
+    return Message("user", f"No tool was called:\n{_lines_block(why)}\n{described(functions)}\n{asked}")

@@ -12,6 +12,7 @@ SILENT_LEVELS = (0, 0, 0)
 
 LABEL = "words after 'not'"
 FORM = "what stood before"
+WORDS = ("is not", "may not", "not a")
 TEXTS = (
     ("The paint that she had chosen was not red", 9),
     ("After ten at night you may not enter", 8),

@@ -23,8 +23,8 @@ PROMPT = "simulator/2"
 TASK = (
     "A neuron of a language model reads text token by token; at each token it knows that token and what came before, "
     "and nothing of what follows. From an explanation of when it fires, predict its level at each token: a whole "
-    "number from 0 (silent) to 10 (its largest activation). Most tokens of most texts are 0. Where what is meant takes "
-    "several tokens, only those count from which on it can be known."
+    "number from 0 (silent) to 10 (its largest activation). A word, name or phrase of several tokens is marked from "
+    "the token at which it can be known, not as a whole. Most tokens of most texts are 0."
 )
 _SYSTEM = (
     f"{TASK}\n\n"

@@ -22,6 +22,7 @@ MAX_EXPLANATION_WORDS = 100
 MAX_EXPLANATION_CHARACTERS = 600
 MAX_FORM_CHARACTERS = 60
 MAX_TEXT_CHARACTERS = 400
+MAX_NAMED_WORDS, MAX_WORD_CHARACTERS = 16, 40
 
 _MARKED = re.compile(r"<<(?:[0-9.]+\|)?([^<>]*)>>")
 _WORD = re.compile(r"[^\W_]")
@@ -29,13 +30,15 @@ _WORD = re.compile(r"[^\W_]")
 
 @dataclass(frozen=True)
 class WrittenHypothesis:
-    """An explanation on one line, what form it has in a few words, texts that its author wrote to test it, and a name
-    for it of 1 to 6 words, empty where none of that length was given."""
+    """An explanation on one line, what form it has in a few words, texts that its author wrote to test it, a name for
+    it of 1 to 6 words, empty where none of that length was given, and words by which excerpts that it claims can be
+    found."""
 
     explanation: str
     form: str
     texts: tuple[WrittenText, ...]
     label: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class _Hypothesis(BaseModel):
     explanation: str
     label: str = ""  # asked for, and no hypothesis is worse without one
     form: str
+    words: Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "string"}})] = None
     texts: list[Annotated[Any, WithJsonSchema(schema_of(_Text))]]
 
 
@@ -71,6 +75,7 @@ _EXAMPLE = {
     "explanation": examples.EXPLANATION,
     "label": examples.LABEL,
     "form": examples.FORM,
+    "words": list(examples.WORDS),
     "texts": [{"text": text, "level": level} for text, level in examples.TEXTS],
 }
 HYPOTHESES_SCHEMA = schema_of(_Hypotheses)
@@ -85,6 +90,8 @@ HYPOTHESES_FORMAT = (
     "- explanation: what makes it fire;\n"
     f"- label: the same as a heading, 1 to {MAX_LABEL_WORDS} words;\n"
     "- form: the kind of explanation, in a few words;\n"
+    "- words: 3 to 12 words or short pieces of text by which excerpts can be found in which it must fire, as they "
+    "stand there;\n"
     "- texts: predictions that can be checked, plain text without marks, of 6 to 15 words each, since on the first "
     "words of a text most neurons are silent. 2 or 3 that END at a token where it must fire, with the level from 1 to "
     "10 that you predict there, and 2 or 3 that END at a similar token where it must stay silent, with level 0.\n"
@@ -144,7 +151,14 @@ def _hypothesis(item: object) -> WrittenHypothesis | None:
         form[:MAX_FORM_CHARACTERS].rstrip(),
         tuple(_texts(found.texts)),
         label if len(label.split()) <= MAX_LABEL_WORDS and len(label) <= MAX_FORM_CHARACTERS else "",
+        words(found.words),
     )
+
+
+def words(given: object) -> tuple[str, ...]:
+    """At most 16 words or short pieces out of what should be a list of them; what is no such thing is left out."""
+    said = [plain(one) for one in given if isinstance(one, str)] if isinstance(given, list) else []
+    return tuple(dict.fromkeys(one for one in said if 0 < len(one) <= MAX_WORD_CHARACTERS))[:MAX_NAMED_WORDS]
 
 
 def _texts(items: Sequence[object]) -> list[WrittenText]:

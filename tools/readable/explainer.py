@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tools.concepts import concepts as classes
 from tools.concepts import vectors
 from tools.errors import BadInput
+from tools.evidence.neuron import threshold
 from tools.readable.contract import why_not
 from tools.readable.learn import PRICE, Features, Form, Learner, Learnt
 from tools.readable.merit import Merit
@@ -123,11 +124,13 @@ class ReadableExplainer:
             while len(self._features) > _KEPT:
                 self._features.popitem(last=False)
         features = self._features[id(texts)]
+        values = explore.values[excerpts.mask]
         sample = Sample(
             texts,
-            explore.values[excerpts.mask],
+            values,
             np.repeat(_weights(explore, size, rng), excerpts.lengths),
             np.repeat(excerpts.documents, excerpts.lengths),
+            threshold(values),
             rng,
         )
         return Learner(sample, features, self._reader.language)

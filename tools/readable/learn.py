@@ -37,7 +37,7 @@ from tools.readable.rule import (
     Rule,
     Spelt,
 )
-from tools.readable.sample import SHRINKAGE, Gram, Sample, Sums, Vector
+from tools.readable.sample import SHRINKAGE, Gram, Sample, Sums, Vector, doubted
 from tools.readable.texts import WordTexts
 
 Form = Literal["mixed", "classes", "words"]
@@ -53,7 +53,7 @@ MIN_MEMBERS = 3
 """Distinct words that a class must have in the text; with fewer it says no more than they do."""
 
 _EXACT = 40
-_WHOLE_AT_ONCE, _WHOLE_LATER = 14, 6
+_WHOLE_AT_ONCE, _WHOLE_LATER = 8, 4
 """How many kinds of words, and contexts, are tried with each other: fewer once the first items stand."""
 
 _STRETCHES = 3
@@ -78,7 +78,7 @@ Named_ = TypeVar("Named_")
 
 @dataclass(frozen=True)
 class Learnt:
-    """A rule and what it explains of the variance on documents that it was not fitted on, less its price."""
+    """A rule and what it explains of the variance on documents that it was not fitted on, less doubt and price."""
 
     rule: Rule
     worth: float
@@ -96,6 +96,7 @@ class Features:
         self.kinds: list[Kind] = [*(Named(knowledge.over_words[n]) for n in many), *spelt]
         self.members = sparse.vstack([matrix[many], letters]).tocsr()
         self.n_named = len(many)
+        self._rows: dict[Kind, int] = {kind: row for row, kind in enumerate(self.kinds)}
         self.stretches = sparse.csr_matrix(knowledge.stretches(texts).T)
         self.befores = self._befores()
         self.topics, self.amid = self._amid(matrix)
@@ -109,6 +110,12 @@ class Features:
         number: dict[str, int] = {}
         self.small = np.array([number.setdefault(key.lower(), len(number)) for key in texts.keys], dtype=np.int64)
         self.small_names = list(number)
+
+    def n_words(self, kind: Kind, some: NDArray[np.bool_]) -> int:
+        """How many of some words, [n_keys], belong to a class; those that differ in capitals alone count once."""
+        row = self._rows[kind]
+        keys = self.members.indices[self.members.indptr[row] : self.members.indptr[row + 1]]
+        return len(set(self.small[keys[some[keys]]].tolist()))
 
     def _befores(self) -> list[NDArray[np.int64]]:
         """For each token the word one before, two before and so on, -1 for none."""
@@ -171,18 +178,19 @@ class Learner:
         self._gram = Gram(sample)
         self._numbers: dict[Item, int] = {}
         self._columns: dict[Item, NDArray[np.float32]] = {}
+        self._known: dict[tuple[int, ...], Vector] = {}
 
     def path(self, form: Form = "mixed", start: Sequence[Item] = ()) -> list[Learnt]:
         """The best rule of one item, of more, and so on, as the search found them; the last is worth most."""
         items = list(start)
-        worth = self._worth(items) if items else 0.0
+        worth = self._better(items, []) if items else 0.0
         out: list[Learnt] = [Learnt(self.with_strengths(items), worth)] if items else []
         is_last = False
         for _ in range(_MOST_STEPS):
             trials = self._conditioned(items, form) if is_last else self._trials(items, form)
-            best, chosen = max(((self._worth(trial), n) for n, trial in enumerate(trials)), default=(worth, 0))
-            if best > worth + 1e-4:
-                worth, items, is_last = best, trials[chosen], False
+            best, chosen = max(((self._better(trial, items), n) for n, trial in enumerate(trials)), default=(0.0, 0))
+            if best > 1e-4:
+                worth, items, is_last = worth + best, trials[chosen], False
                 out.append(Learnt(self.with_strengths(items), worth))
             elif is_last or not items:
                 break
@@ -215,7 +223,7 @@ class Learner:
 
     def alone(self, item: Item) -> float:
         """Share of the variance that an item alone explains, out of fold."""
-        return self._gram.explained((self._number(item),))
+        return float(self._gram.explained((self._number(item),)).sum())
 
     def words_that_fire(self, item: Item) -> list[str]:
         """Words on which the item holds, those that say most of the neuron first, in small letters."""
@@ -243,11 +251,18 @@ class Learner:
             self._gram.add(self._numbers[item], self.column(item))
         return self._numbers[item]
 
-    def _worth(self, items: Sequence[Item]) -> float:
+    def _better(self, items: Sequence[Item], than: Sequence[Item]) -> float:
+        """What items explain more than others do, as far as the folds agree on it, less what they cost more."""
         names = tuple(self._number(item) for item in items)
         if self._gram.are_alike(names, _SAME):
             return -np.inf
-        return self._gram.explained(names) - sum(map(self._price_of, items))
+        more = self._explained(names) - self._explained(tuple(self._number(item) for item in than))
+        return float(doubted(more[:, None])[0]) - sum(map(self._price_of, items)) + sum(map(self._price_of, than))
+
+    def _explained(self, names: tuple[int, ...]) -> Vector:
+        if names not in self._known:
+            self._known[names] = self._gram.explained(names)
+        return self._known[names]
 
     def _trials(self, items: list[Item], form: Form) -> list[list[Item]]:
         """Rules that differ from this one by an item, a word or a condition, those that keep the contract."""
@@ -540,8 +555,12 @@ class _Screen:
             if item.unless is None and context != item.context:
                 self._note(replace(item, unless=context), outside)
         if isinstance(item.kind, Named | Like):
-            for other, inside, outside in self._words_there(part, *part.by_key(), n, 1):
-                if other != item.kind and item.context is None and isinstance(other, Named):
+            sums, weights = part.by_key()
+            words = np.asarray(weights.sum(0) > 0)
+            for other, inside, outside in self._words_there(part, sums, weights, n, 1):
+                is_class = other != item.kind and item.context is None and isinstance(other, Named)
+                # Where two classes have but a word or two in common, the words themselves say it better.
+                if is_class and self.features.n_words(other, words) >= MIN_MEMBERS:
                     self._note(replace(item, context=Context("among", other)), inside)
                 if other != item.kind and item.unless is None:
                     self._note(replace(item, unless=Context("among", other)), outside)

@@ -33,7 +33,7 @@ class Merit:
         share = REVEALED_SHARE if revealed else 0.0
         values = np.array([max(one.value, 0.0) for one in revealed])
         self._weight = np.concatenate([sample.weight * (1 - share), np.full(self._n, share / max(self._n, 1))])
-        target = np.concatenate([sample.values, values])
+        target = sample.wanted(np.concatenate([sample.values, values]))
         target = target - self._weight @ target
         self._target = target / max(float(np.sqrt(self._weight @ target**2)), 1e-12)
         lengths = [len(one.tokens) for one in revealed]

@@ -22,6 +22,12 @@ SHRINKAGE = 20.0
 RIDGE = 5.0
 """The same for items that are fitted together: less, or two that say nearly the same would seem worth more than one."""
 
+DOUBT = 0.7
+"""Standard errors, over folds, taken off what is explained: what a few documents alone speak for is doubted."""
+
+FIRING = 0.3
+"""Share of firing, yes or no, in what is to be explained; the rest is how much. A person asks first when it fires."""
+
 _DENSE = 64
 
 Vector = NDArray[np.float64]
@@ -37,26 +43,41 @@ class Sample:
         values: raw activations, [n_tokens].
         weights: of the tokens, [n_tokens]; those without weight are left out.
         documents: the document of each token, [n_tokens].
+        theta: the neuron fires above this value.
         rng: deals documents out to folds.
     """
 
     def __init__(
         self, texts: WordTexts, values: NDArray[np.floating], weights: NDArray[np.floating],
-        documents: NDArray[np.int32], rng: np.random.Generator,
+        documents: NDArray[np.int32], theta: float, rng: np.random.Generator,
     ) -> None:  # fmt: skip
         self.texts = texts
         self.counted: Tokens = np.flatnonzero(weights > 0)
         self.n = len(self.counted)
         self.weight = weights.astype(np.float64) / float(weights.sum())
         self.values: Vector = values.astype(np.float64)
-        centred = values.astype(np.float64) - float(self.weight @ values)
-        self.target: Vector = centred / max(float(np.sqrt(self.weight @ centred**2)), 1e-12)
+        self._theta = theta
+        self._spreads = self._spread(self.values), self._spread(self.values > theta)
+        wanted = self.wanted(self.values)
+        self.target: Vector = (wanted - float(self.weight @ wanted)) / max(self._spread(wanted), 1e-12)
         names, where = np.unique(documents, return_inverse=True)
         self.fold = (rng.permutation(len(names)) % N_FOLDS)[where.reshape(-1)]
         self.key = texts.key[texts.word_of]
         self.n_keys = len(texts.keys)
         self._shrunk = SHRINKAGE / max(self.n, 1)
         self._by_key = self.fold * self.n_keys + self.key
+
+    def wanted(self, values: Vector) -> Vector:
+        """What is to be explained of raw activations: how much, and whether the neuron fires."""
+        of_values, of_firing = self._spreads
+        if of_firing < 1e-12 or of_values < 1e-12:
+            return values
+        return np.asarray((1 - FIRING) * values / of_values + FIRING * (values > self._theta) / of_firing)
+
+    def _spread(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> float:
+        """Standard deviation over the text at large."""
+        mean = float(self.weight @ values)
+        return float(np.sqrt(max(float(self.weight @ (values.astype(np.float64) - mean) ** 2), 0.0)))
 
     def by_fold(self, values: Vector, tokens: NDArray[np.int64] | None = None) -> Vector:
         """Sums of values over each fold, [N_FOLDS]; of some tokens alone where they are named."""
@@ -97,13 +118,18 @@ class Sample:
         others, theirs = sums.sum(0) - sums, weights.sum(0) - weights
         strength = np.maximum(others, 0) / (theirs + self._shrunk)
         spread = weights * (1 - np.minimum(weights.sum(0), 0.9))
-        return np.asarray((2 * strength * sums - strength**2 * spread).sum(0))
+        return doubted(2 * strength * sums - strength**2 * spread)
 
     def gains_of_squares(self, sums: Sums, squares: Sums) -> Vector:
         """The same of columns that are not 0 or 1: `squares` are the weighted sums of their squares."""
         others, theirs = sums.sum(0) - sums, squares.sum(0) - squares
         strength = np.maximum(others, 0) / (theirs + self._shrunk)
-        return np.asarray((2 * strength * sums - strength**2 * squares).sum(0))
+        return doubted(2 * strength * sums - strength**2 * squares)
+
+
+def doubted(gains: Sums) -> Vector:
+    """Gains by fold, [N_FOLDS, n], summed up, less a part of the standard error of that sum."""
+    return np.asarray(gains.sum(0) - DOUBT * np.sqrt(N_FOLDS) * gains.std(0, ddof=1))
 
 
 class Gram:
@@ -166,15 +192,15 @@ class Gram:
             for one, other in itertools.combinations(names, 2)
         )
 
-    def explained(self, names: tuple[int, ...]) -> float:
-        """Share of the variance that columns explain together, each fold by strengths fitted on the others."""
+    def explained(self, names: tuple[int, ...]) -> Vector:
+        """Share of the variance that columns explain in each fold, by strengths fitted on the others, [N_FOLDS]."""
         products, targets = self._system(names)
         ridge = np.eye(len(names) + 1) * (RIDGE / self._sample.n)
         ridge[0, 0] = 1e-9
         others = products.sum(0) - products + ridge
         strengths = np.linalg.solve(others, (targets.sum(0) - targets)[..., None])[..., 0]
         own = np.einsum("fi,fij,fj->f", strengths, products, strengths)
-        return float((2 * (strengths * targets).sum(1) - own).sum())
+        return np.asarray(2 * (strengths * targets).sum(1) - own)
 
     def residual(self, names: tuple[int, ...]) -> Vector:
         """What columns fitted together leave of the target, [n_tokens]."""

@@ -19,7 +19,8 @@ Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 SENTENCE_ENDS = frozenset(".!?…。") | {"..", "..."}
-_KEPT = 6
+_KEPT, _LARGE = 6, 10_000
+"""Texts kept of each size, and the tokens from which they are large."""
 
 
 class Phrase(NamedTuple):
@@ -300,20 +301,25 @@ def _times_before(where: Integers, what: Integers) -> Integers:
 
 
 class Shelf:
-    """Texts that were cut before: the same are asked about for many sentences."""
+    """Texts that were cut before: the same are asked about for many sentences.
+
+    Large ones, such as a whole split, have places of their own: hundreds of small ones would push them out.
+    """
 
     def __init__(self, strings: Sequence[str], concepts: Concepts) -> None:
         self._strings = strings
         self._concepts = concepts
-        self._kept: OrderedDict[bytes, WordTexts] = OrderedDict()
+        self._small: OrderedDict[bytes, WordTexts] = OrderedDict()
+        self._large: OrderedDict[bytes, WordTexts] = OrderedDict()
 
     def texts(self, tokens: NDArray[np.int32]) -> WordTexts:
         """The texts as words."""
         tokens = np.ascontiguousarray(tokens, dtype=np.int32)
         key = hashlib.blake2b(tokens.tobytes() + str(tokens.shape).encode(), digest_size=16).digest()
-        if key not in self._kept:
-            self._kept[key] = WordTexts(tokens, self._strings, self._concepts)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        kept = self._small if (tokens >= 0).sum() < _LARGE else self._large
+        if key not in kept:
+            kept[key] = WordTexts(tokens, self._strings, self._concepts)
+            while len(kept) > _KEPT:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]

@@ -6,17 +6,20 @@ known chance of being drawn, and counts as many times as there are excerpts that
 (Horvitz and Thompson). An excerpt is in
 
 - the part drawn by what happened, with chance m / n of its stratum (m drawn of n, see `tools.scoring.parts.thin_rows`);
-- the part drawn by what is claimed, with chance c, independently: 1 - (1 - m / n) (1 - c) in all.
+- the part that each claimant draws, with chances c_1, c_2, ..., all independently: 1 - (1 - m / n) (1 - c_1) ... in
+  all.
 
-Each claimant has the same number of excerpts to expect, and there an excerpt's chance rises with how strongly it claims
-it, and doubles where another claims nothing. The lots are drawn once per sample, so that who comes later finds most of
-the excerpts that were asked about before.
+A claimant draws a number of excerpts that is fixed and not left to chance, as far as it claims so many. There an
+excerpt's chance rises with how strongly it is claimed, and doubles where another claims nothing. A claimant's lots
+depend on nothing but its sentence, so that who comes later finds most of the excerpts that were asked about before.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +33,10 @@ Claims = NDArray[np.float64]
 LEAST_CLAIM = 0.5
 """Of the strongest that a sentence predicts anywhere: less is no claim that the neuron fires."""
 
-_SEED = 67
+EACH = 4
+"""Excerpts that a claimant who costs something to simulate draws. With fewer on which it predicts anything, the
+interval does not exist: of three, all are absent from one resample in twenty."""
+
 _STEM, _SHORTEST = 5, 4
 _QUOTED = re.compile(r"[\"“”*`]")
 _PLAIN = frozenset(
@@ -45,9 +51,26 @@ _PLAIN = frozenset(
 """Words that say nothing of what the neuron fires on."""
 
 
-def n_claimed(n: int) -> int:
-    """Of `n` excerpts that can be simulated, those to draw by what is claimed."""
-    return max(2, n // 3)
+@dataclass(frozen=True)
+class Claimant:
+    """A sentence by whose claims some of the excerpts are drawn.
+
+    Attributes:
+        sentence: what it says.
+        words: words and short pieces of text by which excerpts that it claims can be found; its author named them.
+    """
+
+    sentence: str
+    words: tuple[str, ...] = ()
+
+
+def n_of_claimants(n: int, costly: Sequence[bool]) -> list[int]:
+    """How many excerpts each claimant draws where `n` can be simulated: those that cost something four, the others
+    what then is left of a third, and at least one."""
+    dear = sum(costly)
+    left = max(0, n // 3 - EACH * dear)
+    each = max(1, left // max(1, len(costly) - dear))
+    return [EACH if one else each for one in costly]
 
 
 def claims_of_levels(levels: NDArray[np.float32], mask: NDArray[np.bool_]) -> Claims:
@@ -58,9 +81,29 @@ def claims_of_levels(levels: NDArray[np.float32], mask: NDArray[np.bool_]) -> Cl
     return np.where(share >= LEAST_CLAIM, share, 0)
 
 
-def claims_of_words(sentence: str, texts: Sequence[str]) -> Claims:
-    """The same of a sentence that costs something to simulate: 1 where an excerpt has a word of it, or one that begins
-    alike. What it quotes counts as it stands; of the rest, words that say something."""
+def claims_of_words(claimant: Claimant, texts: Sequence[str]) -> Claims:
+    """The same of a sentence that costs something to simulate: 1 where an excerpt has one of the words that its author
+    named; else, where none of them stands anywhere, where it has a word of the sentence, or one that begins alike."""
+    named = _having(claimant.words, texts)
+    return named if named.any() else _having_words_of(claimant.sentence, texts)
+
+
+def _having(words: Sequence[str], texts: Sequence[str]) -> Claims:
+    """1 where a text has one of `words` as whole words, however written; spaces count as any white space."""
+    pieces = [r"\s+".join(map(re.escape, word.split())) for word in words if word.strip()]
+    if not pieces:
+        return np.zeros(len(texts))
+    # A piece of punctuation may stand anywhere; what begins or ends in a letter begins or ends a word.
+    edged = [
+        (r"\b" if piece.split()[0][0].isalnum() else "") + pattern + (r"\b" if piece.rstrip()[-1].isalnum() else "")
+        for piece, pattern in zip([word for word in words if word.strip()], pieces, strict=True)
+    ]
+    found = re.compile("|".join(edged), re.IGNORECASE)
+    return np.array([float(found.search(text) is not None) for text in texts])
+
+
+def _having_words_of(sentence: str, texts: Sequence[str]) -> Claims:
+    """1 where a text has what the sentence quotes, as it stands, or begins like one of its words that say something."""
     quoted = {word.text.lower() for piece in _QUOTED.split(sentence)[1::2] for word in words_of([piece])}
     spoken = {word.text.lower() for word in words_of([sentence])}
     told = {word[:_STEM] for word in spoken if len(word) >= _SHORTEST and word.isalpha() and word not in _PLAIN}
@@ -71,31 +114,67 @@ def claims_of_words(sentence: str, texts: Sequence[str]) -> Claims:
     return out
 
 
-def chances_of(claims: Claims, n: float) -> NDArray[np.float64]:
-    """The chance of each excerpt to be drawn by what is claimed, so that about `n` are.
+def chances_of(claims: Claims, n: Sequence[int]) -> NDArray[np.float64]:
+    """The chance of each excerpt to be among those that a claimant draws, [n_claimants, n_excerpts].
 
     Args:
         claims: 0 to 1, [n_claimants, n_excerpts].
-        n: how many to draw, shared out evenly among those who claim anything.
+        n: how many each claimant draws; all that it claims where those are fewer.
     """
-    speaking = claims[claims.any(1)] if len(claims) else claims
-    if not len(speaking):
-        return np.zeros(claims.shape[1])
-    disputed = speaking * np.where((speaking == 0).any(0), 2.0, 1.0)
-    each = np.minimum(1.0, (n / len(speaking)) * disputed / disputed.sum(1, keepdims=True))
-    return np.asarray(1 - np.prod(1 - each, axis=0))
+    disputed = claims * np.where((claims == 0).any(0), 2.0, 1.0)
+    return np.stack([_of_fixed_size(own, size) for own, size in zip(disputed, n, strict=True)])
+
+
+def _of_fixed_size(weights: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Chances in proportion to `weights`, none above 1, that sum to `n`."""
+    chances = np.zeros(len(weights))
+    open_ = weights > 0
+    left = min(n, int(open_.sum()))
+    while left > 0 and open_.any():
+        share = left * weights / weights[open_].sum()
+        full = open_ & (share >= 1)
+        if not full.any():
+            chances[open_] = share[open_]
+            break
+        chances[full] = 1
+        open_ &= ~full
+        left -= int(full.sum())
+    return chances
+
+
+def drawn(chances: NDArray[np.float64], claimant: Claimant) -> NDArray[np.int64]:
+    """The rows that a claimant draws: as many as its chances sum to, by Rosen's Pareto sampling, whose chances are
+    very nearly the wanted ones for a fixed size, and which keeps most of a draw when the chances change a little."""
+    seed = int.from_bytes(hashlib.sha256(claimant.sentence.encode("utf-8", "replace")).digest()[:8])
+    lots = np.random.default_rng([seed, len(chances)]).random(len(chances))
+    size = round(float(chances.sum()))
+    inside = (chances > 0) & (chances < 1)
+    rank = np.where(chances >= 1, 0.0, np.inf)
+    rank[inside] = (lots * (1 - chances))[inside] / ((1 - lots) * chances)[inside]
+    return np.sort(np.argsort(rank, kind="stable")[:size])
 
 
 def rows_with_claimed(
-    sample: StratifiedSample, n: int, claims: Claims
+    sample: StratifiedSample, n: int, claimants: Sequence[Claimant], claims: Claims, costly: Sequence[bool]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """About `n` rows of a sample, a third of them drawn by what is claimed, and how many excerpts each one of the whole
-    sample stands for, [len(sample)]. Without a claim all are drawn by what happened, and count the same."""
-    chances = chances_of(claims, n_claimed(n)) if len(claims) else np.zeros(len(sample))
-    if n >= len(sample) or not chances.any():
+    """About `n` rows of a sample, some of them drawn by what is claimed, and how many excerpts each one of the whole
+    sample stands for, [len(sample)]. Without a claim all are drawn by what happened, and count the same.
+
+    At least half of `n` are drawn by what happened: with more than a few claimants there are more than `n` in all.
+
+    Args:
+        sample: the whole.
+        n: how many can be simulated.
+        claimants: whose claims count.
+        claims: 0 to 1, [n_claimants, n_excerpts].
+        costly: of each claimant, whether it costs something to simulate.
+    """
+    speaking = [k for k, own in enumerate(claims) if own.any()]
+    if n >= len(sample) or not speaking:
         return thin_rows(sample, n), np.ones(len(sample))
-    n_base = max(1, n - n_claimed(n))
-    base = thin_rows(sample, n_base)
-    lots = np.random.default_rng([_SEED, len(sample)]).random(len(sample))
-    rows = np.union1d(base, np.flatnonzero(lots < chances))
-    return rows, 1 / (1 - (1 - stratum_shares(sample, n_base)) * (1 - chances))
+    sizes = n_of_claimants(n, [costly[k] for k in speaking])
+    chances = chances_of(claims[speaking], sizes)
+    n_base = max(1, n - sum(sizes), -(-n // 2))
+    picked = [drawn(own, claimants[k]) for k, own in zip(speaking, chances, strict=True)]
+    rows = np.unique(np.concatenate([thin_rows(sample, n_base), *picked]))
+    return rows, 1 / (1 - (1 - stratum_shares(sample, n_base)) * np.prod(1 - chances, axis=0))

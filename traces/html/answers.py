@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tools.scoring.evidence import order_chances
 from traces.costs import cost_sentence
 from traces.html.coverage import untested
 from traces.html.heat import Excerpts
@@ -102,10 +103,7 @@ def _who_killed(story: Story, lost: list[Fate]) -> str:
     )
     why = f"predicted no worse than {winner}" if was_tried else "entered when no experiment was left to come"
     if second.for_it:
-        why = (
-            f"was favoured by experiments ({len(second.for_it)} spoke for it, worth {second.nats_for:.1f} nats, "
-            f"{len(second.blows)} against it, worth {second.nats_against:.1f})"
-        )
+        why = f"was favoured by experiments ({second.in_sum(winner)})"
     told = f"None: {second.name} ({_development(second)}) {why}, and lost on that score alone."
     others = [fate for fate in lost if fate.was_refuted]
     return f"{told} Of the others, {_lost(others[0], winner)}" if others else told
@@ -116,13 +114,11 @@ def _lost(fate: Fate, winner: str) -> str:
     blow = fate.blows[0]
     trial = blow.trial
     text = ("".join(trial.experiment.tokens[-_N_LAST:]) or trial.experiment.text)[-_N_CHARACTERS:]
-    n = len(fate.blows)
     return (
         f"{fate.name} ({_development(fate)}) lost most on {trial.experiment.id} in round {blow.round}: at the end "
-        f"of “…{text}” the neuron {'fired' if trial.fired else 'stayed silent'}, for which {fate.name} had given "
+        f"of “…{text}” the neuron {_came_out(trial)}, for which {fate.name} had given "
         f"{_chance(trial, fate.name)} and {winner} {_chance(trial, winner)}. "
-        f"{n} experiment{'' if n == 1 else 's'} spoke against it, worth {fate.nats_against:.1f} nats"
-        f"{f', and {len(fate.for_it)} for it, worth {fate.nats_for:.1f}' if fate.for_it else ''}."
+        f"{fate.in_sum(winner)}."
     )
 
 
@@ -130,7 +126,17 @@ def _development(fate: Fate) -> str:
     return f"{score_text(fate.score)} on development text" if fate.score else "no development score"
 
 
+def _came_out(trial: Trial) -> str:
+    """What the neuron did, as far as it counts."""
+    if trial.order is None:
+        return "fired" if trial.fired else "stayed silent"
+    moved = "stayed as high" if trial.order == "stayed" else trial.order
+    return f"{'fired' if trial.fired else 'was silent'} and {moved} by the change of a word"
+
+
 def _chance(trial: Trial, name: str) -> str:
     """The probability that a rival gave to what came out."""
     p = trial.predicted[name]
+    if trial.order is not None and name in trial.predicted_before:
+        return f"{order_chances(trial.predicted_before[name], p)[trial.order]:.0%}"
     return f"{p if trial.fired else 1 - p:.0%}"

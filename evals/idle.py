@@ -1,0 +1,60 @@
+"""Settings of variants that would be accepted and do nothing: a suite refuses them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from agent.config import RunConfig
+from agent.variants.load import Variant
+from evals.suite import Suite
+from tools.errors import BadInput
+
+OF_AN_LLM = ("llm", "max_tokens", "max_usd")
+"""Settings that say how an LLM is asked, and how much."""
+
+OF_AN_LLM_READER = ("simulation", "excerpts_per_call")
+"""Settings that say how an LLM reads a sentence, on puzzles too."""
+
+_NO_RUNS = "no agent runs on puzzles, where a reader ranks given sentences"
+
+
+def refuse_idle(suite: Suite, variants: Sequence[Variant], budget: int | None = None) -> None:
+    """Refuse variants that set what has no effect in a suite, and a budget for runs that there are none of.
+
+    Raises:
+        BadInput: names the variant, the setting, the suite and why.
+    """
+    sections = suite.sections
+    has_runs = bool(sections.planted or sections.nothing or sections.sample or sections.neuron)
+    if budget is not None and not has_runs:
+        raise BadInput(f"--budget has no effect in the suite {suite.name}: {_NO_RUNS}.")
+    for variant in variants:
+        config = variant.config(target="L0N0")
+        idle = dict(_idle_anywhere(config) if has_runs else _idle_on_puzzles(config, variant))
+        for name in variant.settings:
+            if name in idle:
+                raise BadInput(
+                    f"the variant {variant.name} sets {name}, which has no effect in the suite {suite.name}: "
+                    f"{idle[name]}."
+                )
+
+
+def _idle_anywhere(config: RunConfig) -> Iterator[tuple[str, str]]:
+    if config.simulator_llm is None:
+        why = "no LLM simulates, since it names none as simulator"
+        yield from ((name, why) for name in (*OF_AN_LLM_READER, "simulated_excerpts"))
+        if config.explainer_llm is None:
+            yield from ((name, "it names no LLM") for name in OF_AN_LLM)
+
+
+def _idle_on_puzzles(config: RunConfig, variant: Variant) -> Iterator[tuple[str, str]]:
+    reads = {"simulator", "concepts"} if config.simulator_llm is None else {"simulator", *OF_AN_LLM, *OF_AN_LLM_READER}
+    if config.simulator == "auto" and config.simulator_llm is not None:
+        reads.add("explainer")  # who is the simulator then
+    for name in variant.settings:
+        if name in reads:
+            continue
+        if name in (*OF_AN_LLM, *OF_AN_LLM_READER):
+            yield name, "no LLM reads the puzzles, since it names none as simulator"
+        else:
+            yield name, _NO_RUNS

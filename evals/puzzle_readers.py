@@ -1,0 +1,155 @@
+"""Who reads the sentences of puzzles: the reader that comes with the program, or the LLM that a variant names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.config import RunConfig
+from tools.concepts.concepts import Concepts
+from tools.embedded import EmbeddedReader
+from tools.errors import BadInput
+from tools.free_text.simulator import FreeTextSimulator
+from tools.free_text.texts import TokenTexts
+from tools.llm.endpoint import Endpoint
+from tools.llm.meter import LIMIT_REACHED, Account, Metered
+from tools.llm.prices import PRICES_VARIABLE, price_of
+from tools.records.result import Cost, Unscored
+from tools.roles import Simulation
+from tools.rules.vocabulary import Vocabulary
+
+
+class PuzzleReader(Protocol):
+    """Reads sentences about a puzzle, knowing of none whether it is the true one."""
+
+    @property
+    def name(self) -> str:
+        """As a table calls it."""
+
+    @property
+    def n_requests(self) -> int:
+        """Requests to an LLM so far."""
+
+    @property
+    def cost(self) -> Cost:
+        """Of these."""
+
+    def read(self, sentences: Sequence[str], tokens: NDArray[np.int32]) -> list[Simulation | Unscored]:
+        """What each sentence predicts on tokens int32 [n, pos] with -1 past the end."""
+
+
+MakeReader = Callable[[Sequence[str]], PuzzleReader]
+"""A reader, given the token strings of a puzzle by id."""
+
+
+class LexicalPuzzleReader:
+    """Implements `PuzzleReader`: reads what it understands, at no cost.
+
+    Args:
+        strings: token strings of a puzzle, each as like to the others as any.
+        concepts: a file of classes of words of one's own.
+    """
+
+    n_requests = 0
+    cost = Cost()
+
+    def __init__(self, strings: Sequence[str], concepts: Path | None = None) -> None:
+        vocabulary = Vocabulary(list(strings), np.eye(len(strings), dtype=np.float32))
+        self._reader = EmbeddedReader(vocabulary, _concepts(concepts))
+
+    @property
+    def name(self) -> str:
+        """As a table calls it."""
+        return self._reader.name
+
+    def read(self, sentences: Sequence[str], tokens: NDArray[np.int32]) -> list[Simulation | Unscored]:
+        """See `PuzzleReader.read`."""
+        found = [self._reader.simulate(sentence, tokens) for sentence in sentences]
+        return [levels if isinstance(levels, Unscored) else Simulation(levels) for levels in found]
+
+
+class LLMPuzzleReader:
+    """Implements `PuzzleReader`: every sentence is a question of its own, in free words or not.
+
+    Args:
+        model: who is asked, within its account.
+        strings: token strings of a puzzle.
+        config: how it simulates.
+    """
+
+    def __init__(self, model: Metered, strings: Sequence[str], config: RunConfig) -> None:
+        self._model = model
+        self._n_requests = 0
+        self._simulator = FreeTextSimulator(model, TokenTexts(strings), config.simulation, config.excerpts_per_call)
+
+    @property
+    def name(self) -> str:
+        """As a table calls it."""
+        return self._simulator.name
+
+    @property
+    def n_requests(self) -> int:
+        """Requests so far. As with the cost, a reply that was kept from before counts; what limits forbade does not."""
+        self._n_requests += sum(not (call.error or "").startswith(LIMIT_REACHED) for call in self._model.drain())
+        return self._n_requests
+
+    @property
+    def cost(self) -> Cost:
+        """Of these."""
+        return self._model.account.cost()
+
+    def read(self, sentences: Sequence[str], tokens: NDArray[np.int32]) -> list[Simulation | Unscored]:
+        """See `PuzzleReader.read`. A sentence without levels on any text is Unscored."""
+        found = self._simulator.simulate_each([(sentence, tokens) for sentence in sentences])
+        return [
+            Unscored(reason=next(iter(one.unscored.values()))) if len(one.unscored) == len(tokens) else one
+            for one in found
+        ]
+
+
+def reader_maker(config: RunConfig) -> MakeReader:
+    """Who reads puzzles for a variant: the LLM that it names as its simulator, else the lexical reader."""
+
+    def make(strings: Sequence[str]) -> PuzzleReader:
+        if config.simulator_llm is None:
+            return LexicalPuzzleReader(strings, config.concepts)
+        return LLMPuzzleReader(_metered(config, config.simulator_llm), strings, config)
+
+    return make
+
+
+def _metered(config: RunConfig, model: str) -> Metered:
+    """An LLM within the limits of a variant, which hold for each puzzle.
+
+    Raises:
+        BadInput: the URL cannot be used, or a limit on money cannot be kept because the price is unknown.
+        LLMNotAvailable: there is no key where one is needed.
+    """
+    endpoint = Endpoint.open(model, config.llm)
+    price = price_of(endpoint.where.url, model)
+    if config.max_usd is not None and price is None:
+        raise BadInput(
+            f"max_usd cannot be kept: the price of {model} at {endpoint.where.url} is unknown. Write it into a file "
+            f"and name that in {PRICES_VARIABLE} (see the README), or use max_tokens."
+        )
+    return Metered(endpoint, price, Account(config.max_tokens, config.max_usd, share=1.0))
+
+
+def check_reader(config: RunConfig) -> None:
+    """Find out before anything is asked whether a variant's reader can be asked at all.
+
+    Raises:
+        BadInput, LLMNotAvailable: it cannot.
+    """
+    if config.simulator_llm is not None:
+        _metered(config, config.simulator_llm)
+
+
+@cache
+def _concepts(extra: Path | None) -> Concepts:
+    return Concepts.load(extra)

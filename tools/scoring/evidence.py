@@ -1,0 +1,52 @@
+"""What a registered prediction earns once the neuron was read: one log score, in nats.
+
+Of most texts it is the logarithm of the probability that was given to what came out, firing or silence. Of a minimal
+pair it is that of the *order*: a text on which the neuron is known to fire was changed by a word, and what was
+predicted is whether its value would fall, stay or rise. So it does not matter how often a rival says that the neuron
+fires, but whether it knows what the change does; who says the same of everything earns what chance does.
+
+The chances of the three outcomes are Davidson's (1970) for two things that are compared and may be alike: as the odds
+of firing before the change, twice their geometric mean, and the odds after it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+Order = Literal["fell", "stayed", "rose"]
+
+BY_ORDER = "minimal_pair"
+"""The generator of experiments whose outcomes are orders."""
+
+_LEAST = 1e-9
+"""Predictions are kept within 0.02 to 0.98; a trace from elsewhere may hold others, whose logarithm does not exist."""
+
+_LEAST_CHANGE, _LEAST_SHARE = 0.1, 0.2
+_TIES = 2.0
+
+
+def order_of(before: float, after: float, theta: float) -> Order:
+    """Whether a raw value fell or rose: by a tenth of `theta` and a fifth of what it was, at least."""
+    change = after - before
+    if abs(change) < max(_LEAST_CHANGE * theta, _LEAST_SHARE * abs(before)):
+        return "stayed"
+    return "rose" if change > 0 else "fell"
+
+
+def order_chances(before: float, after: float) -> dict[Order, float]:
+    """Chances of the three outcomes for somebody who gave these probabilities of firing before and after a change."""
+    odds = [max(p, _LEAST) / max(1 - p, _LEAST) for p in (before, after)]
+    weight: dict[Order, float] = {"fell": odds[0], "stayed": _TIES * math.sqrt(odds[0] * odds[1]), "rose": odds[1]}
+    total = sum(weight.values())
+    return {order: one / total for order, one in weight.items()}
+
+
+def earned(predicted: float, fired: bool) -> float:
+    """By a probability of firing."""
+    return math.log(max(predicted if fired else 1 - predicted, _LEAST))
+
+
+def earned_by_order(before: float, after: float, order: Order) -> float:
+    """By probabilities of firing before and after a change."""
+    return math.log(max(order_chances(before, after)[order], _LEAST))
