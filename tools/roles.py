@@ -135,6 +135,9 @@ class AsksAnLLM(Protocol):
     ) -> list[Proposal]:
         """What `revise` does, knowing whatever else was tried, with what became of it."""
 
+    def drain_left_out(self) -> list[str]:
+        """Why hypotheses cannot be used that were written for the run's neuron since this was last asked."""
+
 
 class Simulator(Protocol):
     """Says what a sentence of its language predicts, token by token; certain, and at no cost."""

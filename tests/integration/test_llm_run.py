@@ -477,7 +477,7 @@ def test_an_llm_cannot_claim_the_table_of_all_tokens(base: dict[str, Any], tmp_p
 def test_what_an_llm_writes_against_the_rules_is_asked_for_again_and_else_refused(
     base: dict[str, Any], tmp_path: Path
 ) -> None:
-    vague, long = "tokens related to letters", "the letter e " * 9
+    vague, long, endless = "tokens related to letters", "the letter e " * 9, "the letter e " * 40
 
     def mender(body: dict[str, Any]) -> str | None:
         if kind_of(body) != "mender":
@@ -485,7 +485,9 @@ def test_what_an_llm_writes_against_the_rules_is_asked_for_again_and_else_refuse
         anew = [{"number": 1, "explanation": "words related to letters"}, {"number": 2, "explanation": TRUTH}]
         return json.dumps({"explanations": anew})
 
-    with scripted_llm(script(hypotheses=[(vague, "topic"), (long, "long")], override=mender)) as server:
+    with scripted_llm(
+        script(hypotheses=[(vague, "topic"), (long, "long"), (endless, "long")], override=mender)
+    ) as server:
         found = Run(server, tmp_path, **base, budget=3, explainer="openai:fake")
     entered = {event.sentence for event in found.of(HypothesisProposed) if event.origin == "openai:fake"}
     assert entered == {TRUTH}
@@ -493,6 +495,7 @@ def test_what_an_llm_writes_against_the_rules_is_asked_for_again_and_else_refuse
     refused = [note.message for note in found.of(Note) if "may not compete" in note.message]
     assert len(refused) == 1
     assert "names a topic" in refused[0]
+    assert [note for note in found.of(Note) if re.search(r"cannot be used: .* has 120 words", note.message)]
     assert server.kinds()["mender"] >= 1
     assert {llm.prompt for _, llm in found.asked() if llm.role == "explainer"} == {"explainer/3", "mender/1"}
 

@@ -244,6 +244,23 @@ def test_the_explainer_writes_at_most_what_is_asked_for() -> None:
     assert again.asked == llm.asked
 
 
+def test_what_was_written_and_cannot_be_used_is_told_once() -> None:
+    bad = [{**WRITTEN["hypotheses"][0], "explanation": "many " * 101}, {"form": "token"}]
+    explainer = FreeTextExplainer(
+        Fake(lambda _: json.dumps({"hypotheses": [*bad, *WRITTEN["hypotheses"]]})), TEXTS, CONCEPTS, 0
+    )
+    assert len(explainer.propose(readings(60), 20, np.random.default_rng(0), 5)) == 5
+    long, incomplete = explainer.drain_left_out()
+    assert long.startswith('"many many')
+    assert long.endswith("has 101 words")
+    assert "explanation: Field required" in incomplete
+    assert explainer.drain_left_out() == []
+    explainer.propose_one(readings(60), 20, np.random.default_rng(0))  # of another neuron, for the null
+    assert explainer.drain_left_out() == []
+    explainer.revise(readings(60), 20, np.random.default_rng(0), [], ["digits"])
+    assert len(explainer.drain_left_out()) == 2
+
+
 @pytest.mark.parametrize("said", ["nothing", ChatFailure("timeout", "too late")])
 def test_an_explainer_without_an_answer_says_so(said: Said) -> None:
     llm = Fake(lambda _: said)

@@ -170,7 +170,7 @@ def made_texts_are_usable(texts: Any) -> bool:
 
 def hypotheses_are_usable(found: Any) -> bool:
     return (
-        isinstance(found, Hypotheses) and len(found.written) > 0 and found.dropped >= 0
+        isinstance(found, Hypotheses) and len(found.written) > 0 and all(found.dropped)
         and all(h.explanation == " ".join(h.explanation.split()) and h.explanation.encode() and h.form.encode()
                 and texts_are_usable(h.texts) for h in found.written)
     )  # fmt: skip

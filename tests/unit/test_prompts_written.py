@@ -32,12 +32,12 @@ class TestHypotheses:
     @pytest.mark.parametrize("module", [explainer, reviser])
     @pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here: {} Bye."])
     def test_good(self, module: ModuleType, around: str) -> None:
-        assert module.parse(around.replace("{}", wrote(GOOD))) == Hypotheses((MONTHS,), 0)
+        assert module.parse(around.replace("{}", wrote(GOOD))) == Hypotheses((MONTHS,))
 
     def test_a_list_will_do(self) -> None:
-        assert explainer.parse(json.dumps([GOOD])) == Hypotheses((MONTHS,), 0)
+        assert explainer.parse(json.dumps([GOOD])) == Hypotheses((MONTHS,))
 
-    def test_what_cannot_be_used_is_dropped_and_counted(self) -> None:
+    def test_what_cannot_be_used_is_dropped_and_the_reason_told(self) -> None:
         bad = [
             {**GOOD, "explanation": " \n"},
             {**GOOD, "explanation": "\u200b\x00"},
@@ -49,7 +49,17 @@ class TestHypotheses:
             {**GOOD, "explanation": None},
             "month names",
         ]
-        assert explainer.parse(wrote(*bad, GOOD)) == Hypotheses((MONTHS,), len(bad))
+        found = explainer.parse(wrote(*bad, GOOD))
+        assert isinstance(found, Hypotheses)
+        assert found.written == (MONTHS,)
+        reasons = [
+            "the explanation is empty", "the explanation is empty", "has 101 words", "has 601 characters",
+            "its form is empty", "form: Field required", "texts: Field required", "explanation: Input should be",
+            "not the JSON asked for",
+        ]  # fmt: skip
+        assert len(found.dropped) == len(reasons)
+        for reason, told in zip(reasons, found.dropped, strict=True):
+            assert reason in told
         assert why(explainer.parse(wrote(*bad))) == "none of the 9 hypotheses written can be used"
 
     def test_longest(self) -> None:
@@ -230,4 +240,4 @@ class TestAgent:
         assert isinstance(found, Hypotheses)
         assert found.written[0].words == ("May", "in June")
         for odd in (None, "May", {"a": 1}):
-            assert explainer.parse(wrote({**GOOD, "words": odd})) == Hypotheses((MONTHS,), 0)
+            assert explainer.parse(wrote({**GOOD, "words": odd})) == Hypotheses((MONTHS,))

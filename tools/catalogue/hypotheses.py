@@ -146,6 +146,9 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
             except NothingWritten as reason:  # a failure of one explainer is no failure of the others
                 unwritten[explainer.name] = str(reason)
                 continue
+            if isinstance(explainer, AsksAnLLM):
+                unusable = f"{explainer.name} wrote a hypothesis that cannot be used"
+                refused += [f"{unusable}: {why}" for why in explainer.drain_left_out()]
             for p in found:
                 why_not = bench.why_not(p.sentence)
                 if why_not is None and isinstance(explainer, AsksAnLLM) and not bench.is_exact(p.sentence):

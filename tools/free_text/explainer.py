@@ -50,6 +50,7 @@ class FreeTextExplainer:
         self.concepts = concepts
         self.seed = seed
         self.known = known
+        self._left_out: list[str] = []
 
     @property
     def name(self) -> str:
@@ -71,6 +72,7 @@ class FreeTextExplainer:
         (found,) = ask_each(self.model, [request], lambda _, reply: explainer.parse(reply.text), least_read=0)
         if isinstance(found, Unscored):
             raise NothingWritten(found.reason)
+        self._left_out += found.dropped
         return self._proposals(found.written[:n])
 
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
@@ -116,7 +118,13 @@ class FreeTextExplainer:
         (found,) = ask_each(self.model, [request], lambda _, reply: reviser.parse(reply.text), least_read=0)
         if isinstance(found, Unscored):
             raise NothingWritten(found.reason)
+        self._left_out += found.dropped
         return self._proposals(found.written[:N_REVISED])
+
+    def drain_left_out(self) -> list[str]:
+        """Why hypotheses cannot be used that were written for the run's neuron since this was last asked."""
+        reasons, self._left_out = self._left_out, []
+        return reasons
 
     def _question(self, explore: ExploreReadings, rng: np.random.Generator, n: int) -> ChatRequest:
         evidence = findings(explore, self.texts, self.concepts, rng, self.known)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, WithJsonSchema
 
 from tools.prompts import examples
 from tools.prompts.alignment import level_of
-from tools.prompts.structured import parsed, schema_of, validated
+from tools.prompts.structured import brief, parsed, schema_of, validated
 from tools.readable.contract import MAX_LABEL_WORDS, MAX_QUOTED, MAX_WORDS
 from tools.records.result import Unscored
 from tools.roles import WrittenText as WrittenText
@@ -43,10 +43,10 @@ class WrittenHypothesis:
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """Those that can be used, in the order written; `dropped` more were empty, too long or incomplete."""
+    """Those that can be used, in the order written; `dropped` is why each of the others cannot be."""
 
     written: tuple[WrittenHypothesis, ...]
-    dropped: int
+    dropped: tuple[str, ...] = ()
 
 
 class _Text(BaseModel):
@@ -104,17 +104,18 @@ TEXTS_FORMAT = 'Reply with JSON only: {"texts":[{"text":"The paint that she had 
 def parse_hypotheses(text: str) -> Hypotheses | Unscored:
     """The hypotheses in a reply.
 
-    One is dropped, and counted, whose explanation is empty or has over 100 words or 600 characters, or that lacks a
+    One is dropped, with the reason, whose explanation is empty or has over 100 words or 600 characters, or that lacks a
     part; of its texts, those that `parse_texts` would drop. White space in an explanation becomes single spaces, and
     control and other invisible characters go. Unscored where none is left.
     """
     found = parsed(text, _Hypotheses)
     if isinstance(found, Unscored):
         return found
-    kept = [hypothesis for item in found.hypotheses if (hypothesis := _hypothesis(item)) is not None]
+    read = [_hypothesis(item) for item in found.hypotheses]
+    kept = tuple(one for one in read if not isinstance(one, Unscored))
     if not kept:
-        return Unscored(reason=f"none of the {len(found.hypotheses)} hypotheses written can be used")
-    return Hypotheses(tuple(kept), len(found.hypotheses) - len(kept))
+        return Unscored(reason=f"none of the {len(read)} hypotheses written can be used")
+    return Hypotheses(kept, tuple(one.reason for one in read if isinstance(one, Unscored)))
 
 
 def parse_texts(text: str) -> list[WrittenText] | Unscored:
@@ -135,15 +136,17 @@ def plain(text: str) -> str:
     return " ".join("".join(c for c in spaced if c == " " or unicodedata.category(c)[0] not in "CZ").split())
 
 
-def _hypothesis(item: object) -> WrittenHypothesis | None:
+def _hypothesis(item: object) -> WrittenHypothesis | Unscored:
     found = validated(item, _Hypothesis)
     if isinstance(found, Unscored):
-        return None
+        return found
     explanation, form = plain(found.explanation), plain(found.form)
-    if not explanation or not form or len(explanation) > MAX_EXPLANATION_CHARACTERS:
-        return None
-    if len(explanation.split()) > MAX_EXPLANATION_WORDS:
-        return None
+    if not explanation or not form:
+        return Unscored(reason=f"{'its form' if explanation else 'the explanation'} is empty")
+    if len(explanation) > MAX_EXPLANATION_CHARACTERS:
+        return Unscored(reason=f"{brief(explanation)} has {len(explanation)} characters")
+    if (n := len(explanation.split())) > MAX_EXPLANATION_WORDS:
+        return Unscored(reason=f"{brief(explanation)} has {n} words")
     # Form and label are only names, and no hypothesis is worse for a long one.
     label = plain(found.label).rstrip(".")
     return WrittenHypothesis(
