@@ -89,7 +89,7 @@ def test_nothing_scored_is_a_plain_sentence_and_an_exit_code(capsys) -> None:
     out, err = capsys.readouterr()
     assert "v: 2 of 2 puzzles could not be scored and count as Unscored, such as: no JSON in the reply" in out
     assert "none was ranked" in out
-    assert row(out, "LLM requests in all") == "18"
+    assert row(out, "LLM requests in all") == "6"
     assert "no puzzle could be scored" in err
 
 
