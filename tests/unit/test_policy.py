@@ -103,7 +103,7 @@ def test_among_too_many_nobody_without_a_score_goes_untried() -> None:
 
 def test_those_that_are_worth_least_of_too_many_go() -> None:
     names = [f"H{i}" for i in range(MOST_ALIVE + 3)]
-    scores = {name: score(0.3 + 0.01 * i) for i, name in enumerate(names)}
+    scores = {name: score(0.3 + 0.002 * i) for i, name in enumerate(names)}
     found = dropped(dict.fromkeys(names, 1 / len(names)), scores)
     assert [name for name, _ in found] == ["H0", "H1", "H2"]
     assert all("more than 8 rivals" in reason for _, reason in found)
@@ -278,20 +278,22 @@ def worth(belief: float, merit: float | None = None, n: int = 321, *, was_right:
 
 
 def test_score_and_experiments_together_say_who_leads() -> None:
-    """By hand: 200 excerpts, r of 0.60 and 0.58: 100 log((1 - 0.3364) / (1 - 0.36)) = 3.62 nats."""
-    weight = policy.weights({"H1": worth(0.05, 0.60), "H2": worth(0.95, 0.58)})
+    """By hand: 100 excerpts, r of 0.60 and 0.58: 100 log((1 - 0.3364) / (1 - 0.36)) = 3.62 nats."""
+    weight = policy.weights({"H1": worth(0.05, 0.60, 100), "H2": worth(0.95, 0.58, 100)})
     assert weight["H1"] == pytest.approx(log(0.05))
     assert weight["H2"] == pytest.approx(log(0.95) - 3.62, abs=0.01)
-    assert policy.leader({"H1": worth(0.05, 0.60), "H2": worth(0.95, 0.58)}) == "H1"  # 2.94 nats by experiments
-    assert policy.leader({"H1": worth(0.02, 0.60), "H2": worth(0.98, 0.58)}) == "H2"  # 3.89
-    assert policy.leader({"H1": worth(0.02, 0.60), "H2": worth(0.98, 0.50)}) == "H1"
-    assert policy.leader({"H1": worth(0.5, 0.60), "H2": worth(0.5, 0.60)}) == "H1"
+    assert (
+        policy.leader({"H1": worth(0.05, 0.60, 100), "H2": worth(0.95, 0.58, 100)}) == "H1"
+    )  # 2.94 nats by experiments
+    assert policy.leader({"H1": worth(0.02, 0.60, 100), "H2": worth(0.98, 0.58, 100)}) == "H2"  # 3.89
+    assert policy.leader({"H1": worth(0.02, 0.60, 100), "H2": worth(0.98, 0.50, 100)}) == "H1"
+    assert policy.leader({"H1": worth(0.5, 0.60, 100), "H2": worth(0.5, 0.60, 100)}) == "H1"
     assert policy.leader({}) is None
 
 
 def test_a_score_on_few_excerpts_decides_little() -> None:
-    """The same loss of 0.1: 30 excerpts leave it to experiments, 300 do not."""
-    assert policy.leader({"H1": worth(0.05, 0.6), "H2": worth(0.95, 0.5, 30)}) == "H2"
+    """The same loss of 0.1: 15 excerpts leave it to experiments, 300 do not."""
+    assert policy.leader({"H1": worth(0.05, 0.6), "H2": worth(0.95, 0.5, 15)}) == "H2"
     assert policy.leader({"H1": worth(0.05, 0.6), "H2": worth(0.95, 0.5, 300)}) == "H1"
 
 
@@ -313,9 +315,9 @@ def test_more_belief_or_a_better_score_never_hurts(several) -> None:
 
 
 def test_why_it_leads_tells_both_parts() -> None:
-    told = policy.why_it_leads({"H1": worth(0.02, 0.60), "H2": worth(0.98, 0.58)}, "H2")
+    told = policy.why_it_leads({"H1": worth(0.02, 0.60, 100), "H2": worth(0.98, 0.58, 100)}, "H2")
     assert told == (
-        "score and experiments together put H2 (0.58 on 321 excerpts, belief 0.98) 0.27 nats before H1 (0.60 on 321 "
+        "score and experiments together put H2 (0.58 on 100 excerpts, belief 0.98) 0.27 nats before H1 (0.60 on 100 "
         "excerpts, belief 0.02): +3.89 by experiments, -3.62 by score"
     )
     assert policy.why_it_leads({"H1": worth(1.0, 0.6)}, "H1").endswith("has no rival left that could win")

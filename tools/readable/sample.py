@@ -25,7 +25,7 @@ RIDGE = 5.0
 DOUBT = 0.7
 """Standard errors, over folds, taken off what is explained: what a few documents alone speak for is doubted."""
 
-FIRING = 0.3
+FIRING = 0.2
 """Share of firing, yes or no, in what is to be explained; the rest is how much. A person asks first when it fires."""
 
 _DENSE = 64
