@@ -242,15 +242,15 @@ def test_what_scored_low_is_measured_again_on_a_fresh_fold_and_a_failure_costs_n
     runs, moved = tmp_path / "r", tmp_path / "texts"
     shutil.copytree(batches.runs, runs)
     shutil.copytree(world.corpus, moved)
-    other = agent.explain("L1N8", model=str(world.model), corpus=str(moved), **SETTINGS, runs_dir=runs)
+    other = agent.explain("L1N9", model=str(world.model), corpus=str(moved), **SETTINGS, runs_dir=runs)
     moved.rename(tmp_path / "gone")
     capsys.readouterr()
     assert main([*AGAIN, "--runs-dir", str(runs), "--workers", "1"]) == 1
     said = capsys.readouterr()
-    assert "1 of 3 neurons failed; the first, L1N8: " in said.err
+    assert "1 of 3 neurons failed; the first, L1N9: " in said.err
     found = json.loads(said.out)
     (failure,) = found["failures"]
-    assert (failure["neuron"], failure["attempts"]) == ("L1N8", 1)
+    assert (failure["neuron"], failure["attempts"]) == ("L1N9", 1)
     assert str(moved) in failure["reason"]
     assert [one["neuron"] for one in found["measured_again"]] == ["L1N3", "L1N5"]
     for again in found["measured_again"]:
@@ -263,11 +263,11 @@ def test_what_scored_low_is_measured_again_on_a_fresh_fold_and_a_failure_costs_n
         assert not again["other_corpus"]
     (tmp_path / "gone").rename(moved)
     assert main(["batch", "resume", "--retry-failed", "--runs-dir", str(runs), "--quiet", "--workers", "1"]) == 0
-    assert "L1N8" in capsys.readouterr().out
+    assert "L1N9" in capsys.readouterr().out
     again = {entry.neuron: entry for entry in entries(runs)}
     batches.measured_again = {neuron: plain(result_of(runs, again[neuron])) for neuron in ("L1N3", "L1N5")}
-    assert [again[neuron].attempts for neuron in ("L1N3", "L1N5", "L1N8")] == [1, 1, 2]
-    assert result_of(runs, again["L1N8"]).to_json()["previous"]["run_id"] == other.run_id
+    assert [again[neuron].attempts for neuron in ("L1N3", "L1N5", "L1N9")] == [1, 1, 2]
+    assert result_of(runs, again["L1N9"]).to_json()["previous"]["run_id"] == other.run_id
 
 
 def test_another_model_than_the_batch_was_begun_with_is_refused(batches: Batches, tmp_path: Path, capsys: Any) -> None:
