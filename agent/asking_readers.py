@@ -63,7 +63,7 @@ def add_readers(evaluations: Any, command: Command) -> None:
 
     discriminate = command(
         group, "discriminate", f"{_MODULE}.lineup_commands:discriminate",
-        "How often the neuron that is meant is told from nine others of its layer that fire as often.",
+        "How often a reader who has the sentence picks its neuron out of ten that fire about as often.",
         "agent eval readers discriminate runs/* --also list", [runs, llm, said, quiet],
     )  # fmt: skip
     discriminate.add_argument(

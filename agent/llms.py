@@ -8,11 +8,11 @@ from math import ceil
 from typing import Any
 
 from agent.config import RunConfig
-from tools.errors import BadInput, LLMNotAvailable
+from tools.errors import LLMNotAvailable
 from tools.llm.chat import ChatModel
 from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered, Meters
-from tools.llm.prices import PRICES_VARIABLE, Price, price_of
+from tools.llm.prices import Price, price_of, price_within
 from tools.llm.settings import access
 from tools.records.excerpts import EXCERPT_TOKENS
 from traces.console import Display
@@ -51,13 +51,7 @@ def open_llms(config: RunConfig, display: Display) -> LLMs:
     endpoints = {name: Endpoint.open(name, config.llm) for name in names}
     for endpoint in endpoints.values():
         endpoint.progress = display
-    prices = {name: price_of(endpoint.where.url, name) for name, endpoint in endpoints.items()}
-    unknown = [name for name in names if prices[name] is None]
-    if config.max_usd is not None and unknown:
-        raise BadInput(
-            f"--max-usd cannot be kept: the price of {unknown[0]} at {endpoints[unknown[0]].where.url} is unknown. "
-            f"Write it into a file and name that in {PRICES_VARIABLE} (see the README), or use --max-tokens."
-        )
+    prices = {name: price_within(endpoint.where.url, name, config.max_usd) for name, endpoint in endpoints.items()}
     for note in _notes(config, endpoints):
         display.note(note)
     return metered_llms(config, endpoints, prices)

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from agent.config import RunConfig
 from tools.concepts.concepts import Concepts
 from tools.embedded import EmbeddedReader
-from tools.errors import BadInput
 from tools.free_text.simulator import FreeTextSimulator
 from tools.free_text.texts import TokenTexts
 from tools.llm.endpoint import Endpoint
 from tools.llm.meter import LIMIT_REACHED, Account, Metered
-from tools.llm.prices import PRICES_VARIABLE, price_of
+from tools.llm.prices import price_within
 from tools.records.result import Cost, Unscored
 from tools.roles import Simulation
 from tools.rules.vocabulary import Vocabulary
@@ -131,12 +130,7 @@ def _metered(config: RunConfig, model: str) -> Metered:
         LLMNotAvailable: there is no key where one is needed.
     """
     endpoint = Endpoint.open(model, config.llm)
-    price = price_of(endpoint.where.url, model)
-    if config.max_usd is not None and price is None:
-        raise BadInput(
-            f"max_usd cannot be kept: the price of {model} at {endpoint.where.url} is unknown. Write it into a file "
-            f"and name that in {PRICES_VARIABLE} (see the README), or use max_tokens."
-        )
+    price = price_within(endpoint.where.url, model, config.max_usd)
     return Metered(endpoint, price, Account(config.max_tokens, config.max_usd, share=1.0))
 
 

@@ -1,4 +1,4 @@
-"""What the list of results is asked for, from and to the query of its address; nothing else is kept anywhere."""
+"""Filters and order of the list of results. They live in the query of its address and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often the neuron that a sentence is about is told from nine others."""
+"""How often a reader who has the sentence picks its neuron out of ten."""
 
 from __future__ import annotations
 

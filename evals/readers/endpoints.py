@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from tools.errors import BadInput
 from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered
-from tools.llm.prices import PRICES_VARIABLE, price_of
+from tools.llm.prices import price_within
 from tools.llm.settings import LLMSettings, parse_spec
 from traces.console import Display
 
@@ -34,11 +33,6 @@ def endpoint_of(spec: str, arguments: argparse.Namespace, display: Display) -> M
     }  # fmt: skip
     endpoint = Endpoint.open(model, LLMSettings(**{name: value for name, value in given.items() if value is not None}))
     endpoint.progress = display
-    price = price_of(endpoint.where.url, model)
-    if arguments.max_usd is not None and price is None:
-        raise BadInput(
-            f"--max-usd cannot be kept: the price of {model} at {endpoint.where.url} is unknown. Write it into a file "
-            f"and name that in {PRICES_VARIABLE} (see the README), or use --max-tokens."
-        )
+    price = price_within(endpoint.where.url, model, arguments.max_usd)
     # All of it may be spent here: there is no run whose end it must be kept for.
     return Metered(endpoint, price, Account(arguments.max_tokens, arguments.max_usd, share=1.0))

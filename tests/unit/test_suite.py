@@ -69,7 +69,7 @@ def refusal(do, *args) -> str:
 
 
 def test_what_ships() -> None:
-    shipped = {"planted", "planted-noisy", "nothing", "mini-40", "mini-120", "puzzles", "smollm2-60"}
+    shipped = {"planted", "planted-noisy", "nothing", "mini-40", "mini-120", "puzzles", "smollm2-60", "smollm2-24"}
     assert set(shipped_suites()) >= shipped
     for name in shipped_suites():
         suite = load_suite(name)

@@ -242,7 +242,7 @@ class Metered:
             self._is_spent |= (call.error or "").startswith(LIMIT_REACHED)
 
     def _at_most(self, request: ChatRequest) -> Usage:
-        """What a call may cost, as far as can be told from those before: a model that thinks may go on for long."""
+        """The most that a call is expected to cost, judged by earlier calls: a model that thinks may write for long."""
         longer = self._longer if self._n_replies else _GUESS_AT_FIRST
         room = ROOM_TO_THINK if self._thinks or self._n_replies < _REPLIES_TO_TRUST else 0
         return Usage(round(longer * size_of(request)), request.max_tokens + room)

@@ -40,6 +40,21 @@ class Price:
         return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1e6
 
 
+def price_within(url: str, model: str, max_usd: float | None) -> Price | None:
+    """The price of a model at an endpoint, which must be known where a limit on money is to be kept.
+
+    Raises:
+        BadInput: a file of prices cannot be read, or there is a limit and no price.
+    """
+    price = price_of(url, model)
+    if max_usd is not None and price is None:
+        raise BadInput(
+            f"--max-usd (max_usd) cannot be kept: the price of {model} at {url} is unknown. Write it into a file and "
+            f"name that in {PRICES_VARIABLE} (see the README), or use --max-tokens (max_tokens)."
+        )
+    return price
+
+
 def price_of(url: str, model: str) -> Price | None:
     """The price of a model at an endpoint; None where it is not known.
 

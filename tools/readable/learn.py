@@ -2,7 +2,7 @@
 
 At each step every kind of words in every context is screened at once by sums over words; the best are then fitted
 together with the items that are there. What counts is what an item explains on documents that it was not fitted on
-(`Sample`), less a price for each word of its part of the sentence. At the end strengths become words.
+(`Sample`), less some doubt and a price for each word of its part of the sentence. At the end strengths become words.
 """
 
 from __future__ import annotations
