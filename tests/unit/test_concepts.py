@@ -69,7 +69,11 @@ Tokyo: cities, capital cities; not countries
 Texas: US states; not countries
 bread: foods and drinks; not animals
 piano: musical instruments; not sports
-2019: years, numbers; not decimal numbers
+2019: years, numbers, numbers above ninety-nine; not decimal numbers
+42: numbers above nine; not numbers above ninety-nine
+7: single digits, numbers; not numbers above nine
+lantern: words over five letters; not long words
+lamp: words over two letters; not words over five letters
 12,345.67: numbers, decimal numbers; not years
 21st: ordinal numerals; not numbers
 XIV: Roman numerals, words in capitals; not lower-case words
@@ -96,7 +100,7 @@ def test_a_member_by_a_rarer_sense_is_left_out_unless_asked_for(concepts):
     assert "can" not in concepts.members("containers")
     assert "can" in concepts.members("containers", rare=True)
     assert "containers" in concepts.classes_of("can", rare=True)
-    assert concepts.classes_of("zqx") == ["lower-case words"]
+    assert concepts.classes_of("zqx") == ["lower-case words", "words over two letters"]
 
 
 def test_every_class_says_what_it_is(concepts):
