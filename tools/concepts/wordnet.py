@@ -129,4 +129,6 @@ def _synset(pos: str, line: str) -> Synset:
         (parts[i], ("a" if parts[i + 2] == "s" else parts[i + 2], parts[i + 1]), int(parts[i + 3][2:], 16))
         for i in range(at + 1, at + 1 + 4 * int(parts[at]), 4)
     )
-    return Synset((pos, parts[0]), words, int(parts[1]), pointers, gloss.split(";")[0].strip(), tuple(_EXAMPLE.findall(gloss)))
+    return Synset(
+        (pos, parts[0]), words, int(parts[1]), pointers, gloss.split(";")[0].strip(), tuple(_EXAMPLE.findall(gloss))
+    )
