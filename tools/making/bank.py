@@ -15,6 +15,7 @@ from tools.concepts.words import words_in
 from tools.making.carriers import Draft, Piece
 from tools.making.read import CutTexts
 from tools.readable.knowledge import Knowledge
+from tools.readable.places import PLACES
 from tools.readable.rule import AnyWord, Context, Everything, Item, Kind, Named, Quoted, Rule
 from tools.readable.texts import Integers, Keys
 
@@ -59,8 +60,7 @@ class Bank:
         words = words_in("\n".join(self.sentences))
         number = {"": 0}
         key = np.array([number.setdefault(word.key, len(number)) for word in words], dtype=np.int64)
-        ends = np.cumsum([len(sentence) + 1 for sentence in self.sentences])
-        where = np.searchsorted(ends, [word.start for word in words], side="right")
+        where = np.searchsorted(self._ends, [word.start for word in words], side="right")
         return Keys(list(number)), key, where
 
     def some(self, n: int, rng: np.random.Generator) -> list[Draft]:
@@ -87,20 +87,29 @@ class Bank:
         said = CutTexts(texts, self._knowledge.concepts).highest(rule, self._knowledge)
         return tuple(find for find, highest in zip(finds, said.tolist(), strict=True) if highest <= level)
 
+    def with_word(self, word: str) -> list[Find]:
+        """Sentences in which a word stands, however written; they do not mark where."""
+        keys, _, _ = self._index
+        return [Find(word, (Piece(self.sentences[row]),)) for row in self._rows(keys.written_as(word.lower()))]
+
     def _with_token(self, token: str, word: str) -> tuple[Find, ...]:
         """Sentences in which a word stands that is a token, or ends with it, written just so."""
-        keys, key, where = self._index
-        rows = np.unique(where[np.isin(key, [at for at in keys.written_as(word) if keys.keys[at] == word])])
+        keys, _, _ = self._index
         space, bare = token[: len(token) - len(token.lstrip())], token.strip()
         before = f"(?<={space})" if space else ""
         pattern = re.compile(f"{before}(?<![^\\W_]){re.escape(word)}(?![^\\W_])" if word.isalnum() else re.escape(word))
         out = []
-        for row in rows.tolist():
+        for row in self._rows([at for at in keys.written_as(word) if keys.keys[at] == word]):
             text = self.sentences[row]
             if match := pattern.search(text):
                 start = match.end() - len(bare)
                 out.append(Find(word, (Piece(text[:start]), Piece(bare, meant=True), Piece(text[match.end() :]))))
         return tuple(out)
+
+    def _rows(self, found: list[int]) -> list[int]:
+        """The sentences that hold some of the distinct words."""
+        _, key, where = self._index
+        return np.unique(where[np.isin(key, found)]).tolist()  # type: ignore[no-any-return]
 
     def _read(self, texts: Sequence[str], item: Item) -> list[tuple[float, Find]]:
         """The texts in which an item holds, and how far it does."""
@@ -125,14 +134,13 @@ class Bank:
         wanted = np.ones(len(key), dtype=bool)
         for number, kind in enumerate(kinds):
             of_kind = self._keys(kind)
-            if of_kind is None:
-                continue
-            here = of_kind[key]
             holds = np.zeros(len(self.sentences), dtype=bool)
-            holds[where[here]] = True
+            if of_kind is not None:
+                holds[where[of_kind[key]]] = True
+                wanted = of_kind[key] if not number else wanted
+            else:
+                holds[self._with_pattern(kind)] = True
             allowed &= holds
-            if not number:
-                wanted = here
         at = np.flatnonzero(wanted & allowed[where])
         at = np.random.default_rng(0).permutation(at)  # the same for whoever asks, whenever
         order = np.argsort(key[at], kind="stable")
@@ -141,6 +149,20 @@ class Bank:
         turn = np.arange(len(grouped)) - np.maximum.accumulate(np.where(firsts, np.arange(len(grouped)), 0))
         rows = where[at[order][np.argsort(turn, kind="stable")]].tolist()
         return list(dict.fromkeys(rows))[:_MOST_READ]
+
+    def _with_pattern(self, kind: Kind) -> Integers:
+        """The sentences in which the pattern of a class is found; of what has none, all."""
+        concepts = self._knowledge.concepts
+        name = kind.name if isinstance(kind, Named) else ""
+        if name not in self._knowledge.over_text or name in PLACES or concepts.get(name).pattern is None:
+            return np.arange(len(self.sentences))
+        spans = concepts.spans_of_pattern(concepts.get(name), "\n".join(self.sentences))
+        return np.unique(np.searchsorted(self._ends, [start for start, _ in spans], side="right"))
+
+    @cached_property
+    def _ends(self) -> Integers:
+        """Where in all the text the next sentence begins, of each."""
+        return np.cumsum([len(sentence) + 1 for sentence in self.sentences])
 
     def _keys(self, kind: Kind) -> NDArray[np.bool_] | None:
         """Which words of the bank are of a kind; None where no word alone tells."""

@@ -39,8 +39,8 @@ _SILENT, _NEARLY_SILENT = 0.02, 0.1
 _HEAD = 8.0
 """How much the most frequent words are preferred: the word at this place is drawn half as often as the first."""
 
-_NATURAL_PLACES = ("first words of sentences", FIRST_TOKENS)
-"""Places that every sentence has."""
+_COMMON = 12
+"""Sentences of the bank from which on what only running text tells is sought there."""
 
 _Passage = tuple[list[Item], Draft]
 _Draw = Callable[[np.random.Generator, float], _Passage | None]
@@ -179,9 +179,7 @@ class ReadableTexts:
         assert begun is not None
         drafts = [begun]
         if isinstance(item.context, Again):
-            words = [piece.text.lower() for piece in begun if piece.meant]
-            word = chosen(words, rng)
-            same = self._bank.found(Item(Quoted((word,))))
+            same = self._bank.with_word(chosen([piece.text for piece in begun if piece.meant], rng))
             drafts += [one for _ in range(LENGTH - 1) if (one := supply.draw(same, drafts, rng)) is not None]
         elif isinstance(item.context, Context) and item.context.relation in ("in text about", "on the same line after"):
             about = self._bank.found(Item(item.context.kind))
@@ -207,34 +205,46 @@ class ReadableTexts:
         return None
 
     def _is_natural(self, item: Item) -> bool:
-        """Whether prose is what an item is sought in: not code, nor formats and marks that run of text alone tells."""
-        for kind in item.kinds():
-            concept = self._words.concept(kind)
-            if concept is not None and concept.kind == "code":
-                return False
-            if self._words.is_over_text(kind) and isinstance(kind, Named) and kind.name not in _NATURAL_PLACES:
-                return False
-        return True
+        """Whether prose is what an item is sought in: not code, nor what only running text tells and prose has not."""
+        kinds = [item.kind, *([item.context.kind] if isinstance(item.context, Context) else [])]
+        concepts = [concept for kind in kinds if (concept := self._words.concept(kind)) is not None]
+        if any(concept.kind == "code" for concept in concepts):
+            return False
+        if not any(map(self._words.is_over_text, kinds)):
+            return True
+        return len(self._bank.found(Item(item.kind, context=item.context))) >= _COMMON
 
     def _near(self, item: Item) -> list[Item]:
         """Items that only look like one: about other words, or its words in other places."""
-        out: list[Item] = []
-        if strangers := self._strange(item.kind):
-            out += [replace(item, kind=strangers, end=False, longer=False)]
+        out = [replace(item, kind=kind, end=False, start=False, longer=False) for kind in self._strange(item.kind)]
         if item.context is not None:
             out.append(Item(item.kind))
-        if isinstance(item.context, Context) and (strange := self._strange(item.context.kind)):
-            out.append(replace(item, context=replace(item.context, kind=strange)))
+        if isinstance(item.context, Context):
+            out += [
+                replace(item, context=replace(item.context, kind=kind)) for kind in self._strange(item.context.kind)
+            ]
         if item.unless is not None:
             out.append(replace(item, context=item.unless, unless=None))
         if item.longer:  # short ones do not count
             out.append(replace(item, longer=False))
         return out
 
-    def _strange(self, kind: Kind) -> Quoted | None:
-        """Words that are nearly of a kind."""
-        strangers = () if isinstance(kind, AnyWord | Everything) else self._words.strangers(kind)
-        return Quoted(strangers) if strangers else None
+    def _strange(self, kind: Kind) -> list[Kind]:
+        """Kinds that are nearly one."""
+        if isinstance(kind, AnyWord | Everything):
+            return []
+        if self._words.is_over_text(kind):
+            return [Named(name) for name in self._beside(kind)]
+        if isinstance(kind, Quoted) and any(" " in word for word in kind.words):
+            longest = Quoted(tuple(max(word.split(), key=len) for word in kind.words))
+            return [longest, *self._strange(longest)]
+        strangers = self._words.strangers(kind)
+        return [Quoted(strangers)] if strangers else []
+
+    def _beside(self, kind: Kind) -> list[str]:
+        """Classes of the same sort that have examples."""
+        name = kind.name if isinstance(kind, Named) else ""
+        return [other for other in TEXTS if other != name and self._sort(other) == self._sort(name)]
 
     def _missed(self, item: Item, rng: np.random.Generator) -> Draft | None:
         """A text that only looks like one of an item: another word, or its word in another place."""
@@ -314,7 +324,7 @@ class ReadableTexts:
             return _core_of(self._inside(kind, plain, rng))
         options = TEXTS[kind.name]
         if is_stranger:
-            others = [name for name in TEXTS if name != kind.name and self._sort(name) == self._sort(kind.name)]
+            others = self._beside(kind)
             options = TEXTS[chosen(others, rng)] if others else ()
         return _core_of(drafted(chosen(options, rng))) if options else None
 
