@@ -376,7 +376,10 @@ def _strongest(rule: Rule) -> list[Item]:
 
 
 def _any_of(items: Sequence[Item], rng: np.random.Generator) -> Item:
-    return items[int(rng.integers(len(items)))]
+    """One of some items; of one that lists words, one of these, so that those are meant too which the bank has not."""
+    item = items[int(rng.integers(len(items)))]
+    words = list(item.by_word().values())
+    return words[int(rng.integers(len(words)))] if words else item
 
 
 def _spans_sentences(item: Item) -> bool:
