@@ -37,11 +37,11 @@ class Generator:
 
 
 GENERATORS = {
-    UNSEEN: Generator(unseen_members, 12, "fires"),
+    UNSEEN: Generator(unseen_members, 13, "fires"),
     SISTER: Generator(sister_classes, 6, "silent"),
     ELSEWHERE: Generator(other_contexts, 4, "silent"),
     REAL: Generator(real_sentences, 12, "fires"),
-    "minimal_pair": Generator(minimal_pairs, 9, "silent"),
+    "minimal_pair": Generator(minimal_pairs, 8, "silent"),
     "truncation": Generator(truncation, 3, "either"),
     "vocabulary_sweep": Generator(vocabulary_sweep, 3, "fires"),
     "neighbours": Generator(neighbours, 2, "fires"),
@@ -53,7 +53,7 @@ GENERATORS = {
 """In this order; a text that several of them make is the first one's."""
 
 WITH_A_WRITER = {
-    UNSEEN: 10, SISTER: 4, ELSEWHERE: 3, REAL: 8, "minimal_pair": 8, "truncation": 2, "vocabulary_sweep": 2,
+    UNSEEN: 13, SISTER: 4, ELSEWHERE: 3, REAL: 6, "minimal_pair": 7, "truncation": 2, "vocabulary_sweep": 2,
     "neighbours": 1, "retrieval": 6, "look_alike": 2, "sampled": 2, "written": 16,
 }  # fmt: skip
 """Texts of a round where an LLM writes some of them, unless a variant says otherwise."""
