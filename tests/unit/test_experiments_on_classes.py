@@ -70,7 +70,9 @@ class World:
             explore=self.readings, theta=THETA, carriers=[], probe=self.probe, on_probe=Believed(nothing, nothing),
             vocabulary=self.vocabulary, texts=self.texts, words=SeenWords(self.readings, THETA, self.vocabulary),
             named=[], believe=lambda tokens: Believed(nothing, nothing), sample=lambda *_: [], fresh=len,
-            claimed=Claimed(kinds, kinds.items(sentences), kinds.all_items(sentences), np.arange(len(self.probe)), used, tried),
+            claimed=Claimed(
+                kinds, kinds.items(sentences), kinds.all_items(sentences), np.arange(len(self.probe)), used, tried
+            ),
         )  # fmt: skip
 
     def last_word(self, candidate: Candidate) -> str:
