@@ -11,15 +11,14 @@ from typing import Any
 
 
 def serve(gguf: str, name: str, port: int, n_context: int, n_slots: int) -> Any:
-    """Start it on the loopback interface, with one thread; it answers until what is returned is gone."""
+    """Start it on the loopback interface, with two threads; it answers until what is returned is gone."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path, params.model_alias = gguf, {name}
     params.hostnames, params.port = ["127.0.0.1"], port
     params.n_ctx, params.n_parallel = n_context * n_slots, n_slots
-    # More threads wait for each other by spinning, which makes all of them slow where others want the cores too.
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
     params.warmup = False
     return xllamacpp.Server(params)
 

@@ -150,7 +150,7 @@ def _widen(model: Path, n_positions: int) -> None:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """One thread, no hub, no keys, no proxy, and a cache of its own."""
+    """One thread unless the program says more, no hub, no keys, no proxy, and a cache of its own."""
     cache = folder / "huggingface"
     # GET /v1/models scans it, and answers 500 where it does not exist.
     (cache / "hub").mkdir(parents=True, exist_ok=True)
