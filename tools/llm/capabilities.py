@@ -99,8 +99,6 @@ class Discovery:
         if self.broke(request, asked, said):
             return True
         said = said.lower()
-        if is_too_long(said):
-            return False
         # The name of a setting alone tells little: a refusal of the question may quote all of it.
         names: list[tuple[bool, tuple[str, ...], Callable[[str], None]]] = [
             (request.logprobs and asked.logprobs, ("logprobs",), lambda why: self._without("logprobs", why)),

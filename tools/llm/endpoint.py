@@ -410,7 +410,9 @@ class Endpoint:
         if status in (400, 422) and _MODERATED_CODE.search(text):
             return ChatFailure("refusal", f"HTTP {status}: {said}")
         if status in _OF_THE_QUESTION and is_too_long(text):
-            return ChatFailure("too long", f"the question does not fit into the model's context (HTTP {status}: {said})")
+            return ChatFailure(
+                "too long", f"the question does not fit into the model's context (HTTP {status}: {said})"
+            )
         if status >= 500 and self.learnt.broke(request, asked, text):
             return None
         if status in _PASSING or status >= 500:

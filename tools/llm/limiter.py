@@ -80,7 +80,7 @@ class AdaptiveLimit:
             self._wake()
 
     def too_much(self, wait_s: float) -> None:
-        """The endpoint refused a request as one too many, or did not get to it; nothing is sent for `wait_s` seconds."""
+        """The endpoint refused a request as one too many, or is late with it; nothing is sent for `wait_s` seconds."""
         now = asyncio.get_running_loop().time()
         self._paused_until = max(self._paused_until, now + wait_s)
         if now - self._cut_at >= _CUT_AT_MOST_EVERY_S:
