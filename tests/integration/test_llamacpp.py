@@ -18,7 +18,7 @@ from tools.llm.endpoint import Endpoint
 from tools.llm.exchange import Exchange
 from tools.llm.replies import ReplyStore
 from tools.llm.settings import LLMSettings
-from tools.prompts import simulator, simulator_token
+from tools.prompts import lineup, simulator, simulator_token
 from tools.records.result import Result, Unscored
 from traces.events import HypothesisProposed, ToolCall
 from traces.store import load_trace
@@ -57,6 +57,14 @@ def test_a_schema_is_kept_to_by_grammar(served: Served, tmp_path: Path) -> None:
         assert list(json.loads(reply.text)) == ["excerpts"]
     (found,) = simulator.parse(reply, [TOKENS])
     assert isinstance(found, Unscored) or found.shape == (len(TOKENS),)
+
+
+def test_whoever_is_held_to_a_schema_chooses_one_of_the_neurons_shown(served: Served, tmp_path: Path) -> None:
+    shown = [("A", ["a <<red>> door"]), ("B", ["they <<run>> home"]), ("C", ["<<two>> of us"])]
+    with endpoint(served, tmp_path) as llm:
+        (reply,) = llm.ask([lineup.request(FREE, shown)])
+    assert isinstance(reply, ChatReply)
+    assert lineup.parse(reply.text, "ABC") in ("A", "B", "C")
 
 
 def test_log_probabilities_come_back(served: Served, tmp_path: Path) -> None:
