@@ -393,7 +393,8 @@ def _not_borne_out(kind: Kind, tests: Tests) -> str:
     """Which tests are missing, and how many of how many passed."""
     if tests.refuting:
         return f"too many failed tests: {kind} (passed {tests})"
-    what = "too few passed" if tests.passed < MIN_TESTS else "undecided"
+    few = tests.total < MIN_TESTS
+    what = "too few" if few else "too few passed" if tests.passed < MIN_TESTS else "undecided"
     return f"{what} tests: {kind} (passed {tests})"
 
 

@@ -182,7 +182,7 @@ PAIR_FAILED = MeaningTests(0.4, policy.Tests(9, 0), policy.Tests(1, 2))
         (
             Findings(score(0.5), ABOVE, NOT, {}),
             "unresolved",
-            "too few passed tests: predicted positive (passed 0 of 0); too few",
+            "too few tests: predicted positive (passed 0 of 0); too few",
         ),
         (
             Findings(score(0.5), ABOVE, NOT, ALL_PASSED | {"minimal pair": policy.Tests(1, 9)}),
