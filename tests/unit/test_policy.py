@@ -207,7 +207,7 @@ PAIR_FAILED = MeaningTests(0.4, policy.Tests(9, 0), policy.Tests(1, 2))
             "token_lookup_30",
         ),
         (Findings(score(0.99, 0.01), LEVEL | {"null": NOT}, NOT, ALL_PASSED, words=9), "unresolved", "null"),
-        (Findings(score(0.99, 0.01), LEVEL, NOT, {}, words=9), "unresolved", "too few passed"),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, {}, words=9), "unresolved", "too few tests"),
         # several meanings
         (
             Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, HALF]),
