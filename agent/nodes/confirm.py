@@ -81,7 +81,8 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     )
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json", exclude={"shown"})))
     asked: AskedScores | None = None
-    if run.bench.asker is not None and winner.name != BASE_RATE:
+    # What the lexical reader understands it detects and fuzzes itself, in the panel: an LLM's answers change nothing.
+    if run.bench.asker is not None and not run.bench.is_exact(winner.sentence):
         asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold))
     tests = winner.tests()
     listed = run.bench.lookup_sentence
