@@ -290,7 +290,7 @@ class _Investigator:
         run.designed = designed
         rivals = run.competing()
         register(run, self.round, designed, rivals)
-        predict_before(run, self.round, designed.experiments, rivals)
+        predict_before(run, self.round, designed.experiments, rivals, rivals)
         values = observe(run, self.round)
         shown = list(range(len(values)))
         if only_telling:
