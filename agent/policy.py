@@ -16,6 +16,12 @@ StopReason = Literal["plateau", "budget", "perfect", "rounds", "dead", "finished
 """Why a loop ends; `finished` and `no answer` are an LLM's that decides by itself."""
 
 
+ROUND_COST = 4
+"""Units of a full round: design, read, revise, score."""
+
+TEST_COST = 2
+"""Units to test the winner once more: design, read."""
+
 PLATEAU = 0.01
 PERFECT = 0.99
 MOST_EXCERPTS = 250

@@ -212,7 +212,9 @@ def _result(
         corpus=Corpus(name=corpus.name, fingerprint=corpus.fingerprint),
         trace=run.trace_name,
     )
+    reader = run.bench.reader_of(winner.sentence) if winner else None
     more = {
+        "reads_its_own": winner is not None and winner.by != "" and winner.by == reader,
         "reason": why,
         "words": n_words(winner.sentence) if winner else 0,
         "theta": run.theta,

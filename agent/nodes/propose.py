@@ -13,8 +13,8 @@ from agent.nodes.twins import take_readings, to_score, with_twins
 from agent.state import BASE_RATE, LOOKUP, REFERENCES, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
-from tools.catalogue.scores import Scores
 from tools.catalogue.scores import Scored as Entry
+from tools.catalogue.scores import Scores
 from tools.errors import BudgetSpent
 from tools.records.result import ScoreValue, Unscored
 from tools.roles import Tried
@@ -22,12 +22,6 @@ from tools.rules.clauses import Rule
 from tools.rules.language import render
 from tools.scoring.claimed import Claimant
 from traces.events import Decided, Note, Scored, Stage
-
-ROUND_COST = 4
-"""Units of a full round: design, read, revise, score."""
-
-TEST_COST = 2
-"""Units to test the winner once more: design, read."""
 
 _START_COST = 2
 _SHOWN, _SHOWN_UNSCORED = 4, 2
@@ -59,7 +53,7 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
     if run.config.max_rounds == 0:
         run.trace.emit(Decided(action="stop", reason="rounds: no experiments were asked for"))
         return Command(goto="confirm", update={"stop": "rounds"})
-    stop = policy.should_stop(policy.Standing(run.best().score, None, 0, 1, None, run.toolbox.left, TEST_COST))
+    stop = policy.should_stop(policy.Standing(run.best().score, None, 0, 1, None, run.toolbox.left, policy.TEST_COST))
     if stop and stop[0] == "perfect":  # nothing is left to write; what it says is put to the test all the same
         run.trace.emit(Decided(action="stop", reason=f"perfect: {stop[1]}", hypothesis=run.best().name))
         return Command(goto="design", update={"round": 1, "stop": "perfect"})
@@ -167,7 +161,9 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
                 round=round_,
             )
         )
-        if not hypothesis.table and entries[hypothesis.sentence].behind is None:  # it predicts nothing, so no experiment can speak for it or against it
+        if (
+            not hypothesis.table and entries[hypothesis.sentence].behind is None
+        ):  # it predicts nothing, so no experiment can speak for it or against it
             reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
     take_readings(run, entries, round_)

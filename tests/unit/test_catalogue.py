@@ -13,9 +13,9 @@ from tools.catalogue.confirmation import Confirm
 from tools.catalogue.examples import ShowExamples
 from tools.catalogue.experiments import Design, Read, Rival
 from tools.catalogue.hypotheses import Gather, Propose, Revise
+from tools.catalogue.null import MAX_NULL, Null
 from tools.catalogue.predictions import Before, Calibrated, Unchanged
 from tools.catalogue.predictor import FindPredictor
-from tools.catalogue.null import MAX_NULL, Null
 from tools.catalogue.scores import Score
 from tools.catalogue.subject import Ablate, Generate, Search, Simulate
 from tools.concepts.concepts import Concepts

@@ -209,7 +209,9 @@ def _beside_twin(bench: Bench, found: Scored, twin: str | None) -> Scored:
         return found
     said, also = (part.sample.tokens_of(levels) for levels in (part.levels, other.levels))
     agreement = _correlation(said, also, part.sample.token_importance)
-    return found.model_copy(update={"agreement": agreement, "over_twin": round(found.merit - _merit_of(bench, twin), 6)})
+    return found.model_copy(
+        update={"agreement": agreement, "over_twin": round(found.merit - _merit_of(bench, twin), 6)}
+    )
 
 
 def _correlation(one: Series, other: Series, weights: Series) -> float | None:
