@@ -75,7 +75,7 @@ def _rules_go_on(config: RunConfig) -> bool:
 
 
 def _notes(config: RunConfig, endpoints: dict[str, Endpoint]) -> Iterator[str]:
-    """What a user should know before anything is asked: what a run costs at most, where the key goes, what is in vain."""
+    """What a user should know before anything is asked: what it costs at most, where the key goes, what is in vain."""
     if (cost := most_llm_cost(config)) is not None:
         is_limited = config.max_tokens is not None or config.max_usd is not None
         price = "" if cost.usd is not None else " (what they cost is not known here)"

@@ -161,9 +161,8 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
                 round=round_,
             )
         )
-        if (
-            not hypothesis.table and entries[hypothesis.sentence].behind is None
-        ):  # it predicts nothing, so no experiment can speak for it or against it
+        # What predicts nothing no experiment can speak for or against.
+        if not hypothesis.table and entries[hypothesis.sentence].behind is None:
             reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
     take_readings(run, entries, round_)

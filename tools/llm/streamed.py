@@ -1,4 +1,4 @@
-"""A reply that came piece by piece, as server-sent events, though nobody asked for that: put together as a whole one."""
+"""A reply that came piece by piece, as server-sent events, though nobody asked for that: put together as a whole."""
 
 from __future__ import annotations
 

@@ -209,12 +209,13 @@ class Learner:
         contexts = [Context(relation, kind) for kind in bag for relation in _NEAR]
         while len(out) < _MOST_STEPS:
             options = [*bare, *(Item(AnyWord(), context=context) for context in contexts)]
-            strong = sorted(bare, key=lambda item: -self.alone(item))[:_FAR] if not items else items
             trials = [[*items, one] for one in options if one not in items] if len(items) < MAX_ITEMS else []
             for at, item in enumerate(items):
                 trials += [[*items[:at], *items[at + 1 :]]] if len(items) > 1 else []
                 trials += [[*items[:at], other, *items[at + 1 :]] for other in self._varied(item, contexts)]
-            trials += [[*items, one] for item in strong if not items for one in self._varied(item, contexts)]
+            if not items:
+                best_bare = sorted(bare, key=lambda item: -self.alone(item))[:_FAR]
+                trials += [[one] for item in best_bare for one in self._varied(item, contexts)]
             kept = [trial for trial in trials if self._keeps_contract(trial)]
             best, chosen = max(((self._better(trial, items), n) for n, trial in enumerate(kept)), default=(0.0, 0))
             if best <= 1e-4:
