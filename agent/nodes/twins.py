@@ -47,9 +47,10 @@ def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[H
     """What to score, with what is known by twins of those that nobody has read yet."""
     read = [h for h in run.hypotheses.values() if h.sentence in run.twins and h.merit is not None]
     unread = {h.sentence: run.twins[h.sentence] for h in new if h.sentence in run.twins}
+    # Of those that an LLM reads the leader alone, which is read with the newcomers: others would be read for nothing.
     leading = [
         h.sentence for h in run.competing()
-        if h.name not in REFERENCES and (h.merit is not None or run.bench.is_exact(h.sentence))
+        if h.name not in REFERENCES and (run.bench.is_exact(h.sentence) or (h in entrants and h.merit is not None))
     ]  # fmt: skip
     return Score(
         sentences=[h.sentence for h in entrants],

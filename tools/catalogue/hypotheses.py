@@ -179,7 +179,8 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
         def ask(explainer: Explainer) -> list[Proposal]:
             found = explainer.propose(evidence.explore, size, rng, arguments.n)
             if isinstance(explainer, AsksAnLLM) and found:  # for the nulls of other neurons
-                keep_explanation(bench.scan, evidence.neuron.index, explainer, size, found[0])
+                neuron = evidence.neuron.index
+                keep_explanation(bench.scan, neuron, explainer, size, found[0], neuron)
             return found
 
         return collected(ask)

@@ -62,16 +62,20 @@ class _Search:
     def size(self) -> int:
         return self.bench.stratum_of(len(self.bench.evidence.explore))
 
+    @property
+    def about(self) -> int:
+        return self.bench.evidence.neuron.index
+
     def by_rules(self, explainer: Explainer, wanted: int) -> None:
         """An explanation that says the same of every token of this text is no try: the next neuron takes its place."""
         n = 0
         while n < wanted and self.waiting:
-            n += self._tried(explanations_of(self.bench.scan, self._next(wanted - n), explainer, self.size))
+            n += self._tried(explanations_of(self.bench.scan, self._next(wanted - n), explainer, self.size, self.about))
 
     def by_an_llm(self, explainer: Explainer, wanted: int) -> None:
         """What it has said of others before, then what it says when it is asked; a hopeless one is not asked long."""
         bench = self.bench
-        known = kept_explanations(bench.scan, self.waiting, explainer, self.size)
+        known = kept_explanations(bench.scan, self.waiting, explainer, self.size, self.about)
         there = {told.neuron for told in known} | set(self.used)
         known += [told for told in bench.told_before(explainer.name) if told.neuron not in there]
         n = asked = 0
@@ -83,7 +87,7 @@ class _Search:
             else:
                 neurons = self._next(min(wanted - n, 2 * wanted - asked))
                 asked += len(neurons)
-                now = explanations_of(bench.scan, neurons, explainer, self.size)
+                now = explanations_of(bench.scan, neurons, explainer, self.size, self.about)
             n += self._tried(now)
         if self._likely:
             self._take(development_score(bench, max(self._likely)[1]))

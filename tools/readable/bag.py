@@ -25,7 +25,7 @@ _STEM = 5
 _SAYS_LITTLE = frozenset(
     re.findall(
         r"\w+",
-        "a about adjectives adverbs after amid among an and any are as at before beginning by ending especially followed "
+        "a about adjectives adverbs after among an and any are as at before beginning by ending especially followed "
         "for form forms from if in inside into is it kind kinds letters like names neuron not noun nouns of on one or "
         "other people right text that the things to token tokens verb verbs when where which with word words",
     )

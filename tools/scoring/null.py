@@ -40,7 +40,7 @@ class Told:
     words: tuple[str, ...] = ()
 
 
-def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, size: int) -> list[Told]:
+def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, size: int, about: int) -> list[Told]:
     """The sentence that `explainer` would bet on for each of other neurons of the layer, from explore text alone.
 
     Two at a time, since most of learning is in numpy, which lets go of the interpreter; the order is that of `neurons`.
@@ -50,13 +50,14 @@ def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, s
         neurons: their indices.
         explainer: who explains.
         size: excerpts per stratum to learn from.
+        about: the neuron whose null this is for.
     """
     if isinstance(explainer, AsksAnLLM):
         readings = [(explore_readings(scan, neuron), np.random.default_rng(neuron)) for neuron in neurons]
         out = []
         for neuron, proposal in zip(neurons, explainer.propose_each(readings, size), strict=True):
             if proposal is not None:
-                keep_explanation(scan, neuron, explainer, size, proposal)
+                keep_explanation(scan, neuron, explainer, size, proposal, about)
                 out.append(Told(neuron, proposal.sentence, "asked", proposal.words))
         return out
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -68,22 +69,33 @@ def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, s
         ]
 
 
-def kept_explanations(scan: LayerScan, neurons: Sequence[int], explainer: Explainer, size: int) -> list[Told]:
-    """What an explainer that asks an LLM has said of neurons before, in any run."""
+def kept_explanations(
+    scan: LayerScan, neurons: Sequence[int], explainer: Explainer, size: int, about: int
+) -> list[Told]:
+    """What an explainer that asks an LLM has said of neurons in runs on others than `about`.
+
+    What it was asked for by a run on the same neuron is left out: it is asked again, and the reply that is kept counts
+    as what it cost, so that a run that is repeated is the same.
+    """
     out = []
     for neuron in neurons:
         try:
             kept = json.loads(_path(scan, neuron, explainer, size, "json").read_text(encoding="utf-8"))
-            out.append(Told(neuron, str(kept["sentence"]), "kept", tuple(map(str, kept["words"]))))
+            if kept["about"] != about:
+                out.append(Told(neuron, str(kept["sentence"]), "kept", tuple(map(str, kept["words"]))))
         except (OSError, ValueError, KeyError, TypeError):  # never said, or damaged: it is asked for anew
             continue
     return out
 
 
-def keep_explanation(scan: LayerScan, neuron: int, explainer: Explainer, size: int, proposal: Proposal) -> None:
-    """Keep what an explainer that asks an LLM says of a neuron, for the nulls of others."""
-    content = json.dumps({"sentence": proposal.sentence, "words": list(proposal.words)})
-    _write(_path(scan, neuron, explainer, size, "json"), content)
+def keep_explanation(
+    scan: LayerScan, neuron: int, explainer: Explainer, size: int, proposal: Proposal, about: int
+) -> None:
+    """Keep what an explainer that asks an LLM says of a neuron in a run on `about`, for the nulls of others."""
+    path = _path(scan, neuron, explainer, size, "json")
+    if not path.exists():
+        content = {"about": about, "sentence": proposal.sentence, "words": list(proposal.words)}
+        _write(path, json.dumps(content))
 
 
 def _explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: int) -> str | None:
