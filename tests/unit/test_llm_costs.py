@@ -14,6 +14,11 @@ from traces.console import QuietDisplay
 LLM = {"url": "https://api.openai.com/v1"}
 
 
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none-at-all")
+
+
 def config(**settings: Any) -> RunConfig:
     return RunConfig(target="L0N0", llm=LLM, **settings)
 
@@ -63,14 +68,13 @@ def test_each_llm_has_its_own_price(monkeypatch: pytest.MonkeyPatch, tmp_path: A
     assert limited.usd == pytest.approx(0.01)
 
 
-def test_it_is_said_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_said_before_anything_is_asked() -> None:
     notes: list[str] = []
 
     class Display(QuietDisplay):
         def note(self, message: str) -> None:
             notes.append(message)
 
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-none-at-all")
     open_llms(config(explainer="openai:nobody-knows"), Display())
     assert notes[0].startswith("this run takes at most about ")
     assert "LLM tokens (what they cost is not known here); --max-tokens or --max-usd limits that." in notes[0]

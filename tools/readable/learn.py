@@ -209,13 +209,15 @@ class Learner:
         contexts = [Context(relation, kind) for kind in bag for relation in _NEAR]
         while len(out) < _MOST_STEPS:
             options = [*bare, *(Item(AnyWord(), context=context) for context in contexts)]
-            trials = [[*items, one] for one in options if one not in items] if len(items) < MAX_ITEMS else []
-            for at, item in enumerate(items):
-                trials += [[*items[:at], *items[at + 1 :]]] if len(items) > 1 else []
-                trials += [[*items[:at], other, *items[at + 1 :]] for other in self._varied(item, contexts)]
             if not items:
                 best_bare = sorted(bare, key=lambda item: -self.alone(item))[:_FAR]
-                trials += [[one] for item in best_bare for one in self._varied(item, contexts)]
+                options += [one for item in best_bare for one in self._varied(item, contexts)]
+            trials = [[*items, one] for one in self._pulling(options, items)] if len(items) < MAX_ITEMS else []
+            for at, item in enumerate(items):
+                others = [*items[:at], *items[at + 1 :]]
+                trials += [others] if others else []
+                varied = self._pulling(list(self._varied(item, contexts)), others)
+                trials += [[*items[:at], other, *items[at + 1 :]] for other in varied]
             kept = [trial for trial in trials if self._keeps_contract(trial)]
             best, chosen = max(((self._better(trial, items), n) for n, trial in enumerate(kept)), default=(0.0, 0))
             if best <= 1e-4:
@@ -223,6 +225,17 @@ class Learner:
             items = kept[chosen]
             out.append(Learnt(self.with_strengths(items), best + (out[-1].worth if out else 0.0)))
         return out
+
+    def _pulling(self, options: Sequence[Item], items: Sequence[Item]) -> Iterator[Item]:
+        """Of some items those where the neuron fires more than other items say: a rule says nothing of where it fires
+        less."""
+        residual = self._gram.residual(tuple(self._number(one) for one in items)) * self.sample.weight
+        for item in options:
+            if item not in items:
+                column = self.column(item)
+                where = self.sample.holding(column)
+                if residual[where] @ column[where] > 0:
+                    yield item
 
     @staticmethod
     def _varied(item: Item, contexts: Sequence[Context]) -> Iterator[Item]:
