@@ -19,7 +19,7 @@ from tools.readable.rule import MAX_SEEDS, Kind, Like, Named, Quoted, Spelt
 MOST_WORDS, MOST_CLASSES = 16, 24
 
 _SHARED = 0.3
-"""Share of the named words that must be of a class for it to be in the bag; at least two, where there are two."""
+"""Share of the named words that must be of a class for it to be in the bag, and two of them at least."""
 
 _STEM = 5
 _SAYS_LITTLE = frozenset(
@@ -74,8 +74,8 @@ def _pieces(own: Sequence[str]) -> Iterator[Spelt]:
 def _classes_shared(words: Sequence[str], knowledge: Knowledge) -> list[str]:
     """Classes that several words are of, those with the most of them first."""
     counts = Counter(name for word in words for name in set(knowledge.classes_of(word)))
-    least = min(2, len(words)), _SHARED * len(words)
-    return [name for name, n in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if n >= max(least)]
+    least = max(2, _SHARED * len(words))
+    return [name for name, n in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if n >= least]
 
 
 def _classes_named(sentence: str, knowledge: Knowledge) -> list[str]:
