@@ -212,9 +212,9 @@ def _result(
         corpus=Corpus(name=corpus.name, fingerprint=corpus.fingerprint),
         trace=run.trace_name,
     )
-    reader = run.bench.reader_of(winner.sentence) if winner else None
+    reader = result.reader or ""
     more = {
-        "reads_its_own": winner is not None and winner.by != "" and winner.by == reader,
+        "reads_its_own": winner is not None and reader.partition(" (")[0] == winner.by,
         "reason": why,
         "words": n_words(winner.sentence) if winner else 0,
         "theta": run.theta,

@@ -92,6 +92,8 @@ def test_what_the_llm_proposes_competes_with_rules(run: Run) -> None:
     assert len(by_origin["rules"]) >= 2
     assert run.result.explanation == TRUTH
     assert run.told["written_by"] == run.told["explainer"] == run.told["simulator"] == "openai:fake"
+    assert run.told["reads_its_own"]
+    assert sum(run.told["null_from"].values()) == run.told["null_tries"]
     assert {event.hypothesis for event in run.of(Scored)} == {event.hypothesis for event in proposed}
 
 
