@@ -87,7 +87,7 @@ def null_told(result: Mapping[str, Any]) -> str:
     found = found if isinstance(found, Mapping) else {}
     parts = [f"{found[source]} {how}" for source, how in _SOURCES.items() if isinstance(found.get(source), int)]
     by_twins = result.get("null_by_twins")
-    judged = f"; {by_twins} were judged by their lexical twins, and the best of them was read" if by_twins else ""
+    judged = f"; {by_twins} were judged by their lexical twins, and the best was read" if by_twins else ""
     return f"null: explanations of other neurons, {', '.join(parts)}{judged}" if parts else ""
 
 

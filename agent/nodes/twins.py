@@ -69,8 +69,8 @@ def take_readings(run: Investigation, entries: Mapping[str, Scored], round_: int
         h = run.hypotheses[names[sentence]]
         twin = names.get(run.twins.get(sentence) or "")
         if entry.behind is not None:
-            which = f"its lexical twin {twin}" if twin else "nothing that it speaks of goes with the neuron, which"
-            reason = f"{which} is clearly below {names[entry.behind]} on development text, so it was not read"
+            behind = names[entry.behind]
+            reason = f"its lexical twin {twin} is clearly below {behind} on development text, so it was not read"
             run.drop(h.name, reason, round_)
         if entry.over_twin is not None:
             run.over_twins = max(run.over_twins, entry.over_twin)

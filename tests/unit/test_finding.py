@@ -185,7 +185,6 @@ def test_where_the_null_came_from_is_told_in_full() -> None:
     shown = " ".join(told(sample_result() | null, is_full=True).split())
     assert (
         "null: explanations of other neurons, 2 taken from the results of other runs, 1 kept from what the LLM said "
-        "for other runs, 3 asked of the LLM; 6 were judged by their lexical twins, and the best of them was read"
-        in shown
+        "for other runs, 3 asked of the LLM; 6 were judged by their lexical twins, and the best was read" in shown
     )
     assert "null: explanations of other neurons" not in told(sample_result(), is_full=True)

@@ -11,6 +11,9 @@ from tools.scoring.calibration import fit
 from tools.scoring.metrics import Estimate, Series, StratifiedSample
 from tools.toolbox import Arguments, Outcome, Tool
 
+MARGIN = 0.1
+"""By how much a reading may turn out better than its lexical twin, though none did so far."""
+
 PROTOCOL = "simulation, correlation over top, quantile and random excerpts"
 
 
@@ -18,7 +21,8 @@ class Score(Arguments):
     """Sentences to score on development text, and one of them to which the others are compared.
 
     Of `twins`, sentences in free words that nobody has read yet with their lexical twins, those are passed over whose
-    twins are clearly below the best of `leading`: no reading of them is bought. `over_twins` is how much better than
+    twins are clearly below the best of `leading`: no reading of them is bought. One without a twin is read, since
+    nothing says what it is worth. `over_twins` is how much better than
     its twin such a sentence was found to be so far, and `keep` how many are read whatever their twins do.
     """
 
@@ -176,27 +180,27 @@ def _passed_over(bench: Bench, arguments: Score) -> dict[str, str]:
 
     A reading may be better than its twin, as those were that are known: so much must the twin be below.
     """
+    twins = {sentence: twin for sentence, twin in arguments.twins.items() if twin is not None}
     merits = {sentence: _merit_of(bench, sentence) for sentence in arguments.leading}
     best = max(merits, key=lambda sentence: merits[sentence], default=None)
-    if best is None or not arguments.twins:
+    if best is None or not twins:
         return {}
-    worth = {sentence: _merit_of(bench, twin) for sentence, twin in arguments.twins.items()}
+    worth = {sentence: _merit_of(bench, twin) for sentence, twin in twins.items()}
     ranked = sorted(worth, key=lambda sentence: -worth[sentence])
     read = ranked[: arguments.keep]
     bench.prepare(read, bench.development)
-    margin = max([arguments.over_twins, *(_merit_of(bench, sentence) - worth[sentence] for sentence in read)])
+    over = (_merit_of(bench, sentence) - worth[sentence] for sentence in read)
+    margin = max([MARGIN, arguments.over_twins, *over])
 
     def highest_gain(sentence: str) -> float:
-        twin = arguments.twins[sentence]
-        gain = compared(bench, twin, best)[0] if twin is not None else None
+        gain = compared(bench, twins[sentence], best)[0]
         return worth[sentence] - merits[best] if gain is None else gain.high
 
     return {one: best for one in ranked[arguments.keep :] if highest_gain(one) + margin < 0}
 
 
-def _merit_of(bench: Bench, sentence: str | None) -> float:
-    """Where there is no sentence nothing is predicted."""
-    found = development_score(bench, sentence).merit if sentence is not None else None
+def _merit_of(bench: Bench, sentence: str) -> float:
+    found = development_score(bench, sentence).merit
     return 0.0 if found is None else found
 
 
