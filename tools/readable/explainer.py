@@ -17,6 +17,7 @@ from tools.concepts import concepts as classes
 from tools.concepts import vectors
 from tools.errors import BadInput
 from tools.evidence.neuron import threshold
+from tools.readable.bag import bag_of
 from tools.readable.contract import why_not
 from tools.readable.learn import PRICE, Features, Form, Learner, Learnt
 from tools.readable.merit import Merit
@@ -74,6 +75,31 @@ class ReadableExplainer:
     def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
         """The rule that one would bet on; None where there is nothing to say."""
         return next(iter(self.propose(explore, size, rng, 1)), None)
+
+    def twins(
+        self,
+        sentences: Sequence[tuple[str, tuple[str, ...]]],
+        explore: ExploreReadings,
+        size: int,
+        rng: np.random.Generator,
+    ) -> list[str | None]:
+        """For each sentence in free words the best rule of the words and classes that it speaks of: its lexical twin.
+
+        None where nothing that it speaks of goes with the neuron.
+
+        Args:
+            sentences: each with the words by which its author says that excerpts which it claims can be found.
+            explore: what the neuron does on explore text.
+            size: excerpts per stratum to learn from.
+            rng: as in `propose`.
+        """
+        learner = self._learner(explore, size, rng)
+        found: list[str | None] = []
+        for sentence, words in sentences:
+            path = learner.path_among(bag_of(sentence, words, self._reader.knowledge))
+            told = self._proposals([("lexical twin", one.rule, sentence) for one in path[-1:]])
+            found.append(told[0].sentence if told else None)
+        return found
 
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
