@@ -2,7 +2,7 @@
 
 A bag holds the words that the sentence quotes or that its author named, what is like those in meaning, the classes that
 several of them share, and the classes whose names stand in the sentence. It says nothing of how they go together: that
-is for the learner to find (`tools.readable.twin`).
+is for the learner to find (`Learner.path_among`).
 """
 
 from __future__ import annotations
