@@ -21,6 +21,7 @@ try:
     from agent.interrupts import EXIT_CODE, Interrupts
     from agent.looking import add_review, add_traces
     from agent.option_types import amount, layers, rate, score, seconds, whole
+    from agent.serving import add_mcp
     from tools.errors import AgentError, Interrupted
 except KeyboardInterrupt:  # nothing has begun that somebody would want to hear of
     raise SystemExit(130) from None
@@ -326,6 +327,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_concepts(commands, command, [neuron, corpus, output])
     add_traces(commands, command, runs)
     add_review(command, commands)
+    add_mcp(commands, command, _model_part(), (corpus, runs, llm))
 
     engine = _engine_part()
     _add_results(commands, command)

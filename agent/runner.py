@@ -36,6 +36,7 @@ from traces.events import Interrupted as InterruptedEvent
 from traces.recorder import TraceRecorder
 from traces.results import ResultsDatabase
 from traces.runs import RunFolder
+from traces.sessions import is_session
 from traces.store import TraceWriter, load_trace
 from traces.text import shorten
 
@@ -86,6 +87,8 @@ def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None =
         display.note(f"the run {folder.run_id} has finished already; this is its result.")
         return done
     manifest = folder.manifest()
+    if is_session(manifest.get("config") or {}):
+        raise BadInput(f"{folder.run_id} is a session of `agent mcp`, whose client has gone: start a new one.")
     is_read = "model" in manifest or bool(folder.neurons())
     try:
         # a run that says nothing of an index is older than indexes
