@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str], interrupts: Interrupts) -> int:
     """Run what was typed; returns the exit code of what argparse has dealt with, and else 0."""
     try:
-        arguments = _parser().parse_args(_with_descending(words))
+        arguments = _parser().parse_args(_with_descending(words) or ["--help"])
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     from agent.logs import set_up_logging
@@ -185,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Find out what makes a neuron fire, how well that is known, and how it was found out.",
         epilog=f"{_EXIT_CODES}\nexample:\n  agent explain L5N131 --budget 20 --model mini",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    parser.add_argument("-V", "--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     output = _output_part()
@@ -334,6 +334,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_batches(commands, command, [_model_part(), corpus, how, llm])
     _add_indexes(commands, command, neuron, output, engine)
     _add_evaluations(commands, command)
+    completion = command(
+        commands, "completion", "agent.commands.completion:show",
+        "Print a script that makes a shell complete what is typed.",
+        "agent completion bash",
+    )  # fmt: skip
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
+    completion.set_defaults(parser=parser)
     return parser
 
 
