@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shlex
 import sqlite3
 import subprocess
 import time
@@ -38,7 +37,7 @@ from traces.results import ResultsDatabase
 from traces.runs import RunFolder
 from traces.sessions import is_session
 from traces.store import TraceWriter, load_trace
-from traces.text import shorten
+from traces.text import runs_dir_option, shorten
 
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
 
@@ -184,9 +183,7 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
-        parent = str(folder.path.parent)
-        where = "" if parent == "runs" else f" --runs-dir {shlex.quote(parent)}"
-        command = f"`agent resume {folder.run_id}{where}` goes on where it was."
+        command = f"`agent resume {folder.run_id}{runs_dir_option(folder.path.parent)}` goes on where it was."
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"stopped; everything so far is saved. {command}") from error
         if isinstance(error, LLMNotAvailable) and folder.path.is_dir():
