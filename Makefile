@@ -1,5 +1,5 @@
 # make demo    set up .venv and explain a neuron of the bundled model
-# make check   set up .venv with the test tools; ruff, mypy and the fast unit tests, in less than a minute
+# make check   set up .venv with the test tools; ruff, mypy and the fast unit tests
 # make test    set up .venv with the test tools; tests, ruff and mypy
 # make lock    write constraints.txt from what .venv holds
 # make clean   remove .venv and caches; runs and evidence stay

@@ -340,6 +340,7 @@ def test_any_output_in_an_encoding_that_cannot_say_it(settings, arguments):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["explain", "--help"], ["--version"], ["eval", "list"]])
+@pytest.mark.slow
 def test_help_for_a_reader_that_goes_away(arguments):
     reading, writing = os.pipe()
     os.close(reading)

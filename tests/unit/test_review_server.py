@@ -310,6 +310,7 @@ def test_two_runs_side_by_side_say_where_they_differ(app: Client) -> None:
     assert "<li>The runs are about different neurons: mini/L5N131 and mini/L10N2.</li>" in apart
 
 
+@pytest.mark.slow
 def test_pages_are_shown_while_results_are_written(tmp_path: Path) -> None:
     database = ResultsDatabase(tmp_path)
     is_over = threading.Event()

@@ -193,6 +193,7 @@ def open_one(arguments: tuple[str, int]) -> tuple[int, int, bool]:
     return opening.fold, opening.number, opening.reused
 
 
+@pytest.mark.slow
 def test_processes_at_once_get_different_folds(tmp_path: Path) -> None:
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
         opened = sorted(pool.map(open_one, [(str(tmp_path), i) for i in range(8)]), key=lambda o: o[1])
