@@ -497,3 +497,15 @@ def test_the_shipped_file_is_what_hand_written_classes_say(concepts):
         for one in read_classes(path):
             assert concepts.get(one.name).pattern == one.pattern
             assert set(one.members) <= set(concepts.members(one.name, rare=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("list markers", "Shopping:\n\n* milk\n*"), ("hyphens", "a well-"), ("dashes", "so --"), ("apostrophes", "don'"),
+     ("opening quotation marks", 'he said "'), ("line indents", "x\n   "), ("operators", "a +")],
+)  # fmt: skip
+def test_a_mark_counts_where_the_text_ends_with_it(concepts, name, text):
+    """A token only knows what came before: where a text was cut says nothing against the mark."""
+    spans = concepts.spans_of_pattern(concepts.get(name), text)
+    assert spans
+    assert spans[-1][1] == len(text)
