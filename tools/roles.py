@@ -158,6 +158,9 @@ class TwinWriter(Protocol):
             rng: as in `Explainer.propose`.
         """
 
+    def covers(self, sentence: str, words: Sequence[str]) -> float:
+        """Share of some words on which the kinds of words in one of its rules hold."""
+
 
 class Simulator(Protocol):
     """Says what a sentence of its language predicts, token by token; certain, and at no cost."""

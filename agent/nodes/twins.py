@@ -20,19 +20,28 @@ AGREES = 0.7
 """What a sentence and its twin say on development text must correlate so well for the twin to stand in for it."""
 
 
+COVERS = 0.5
+"""Share of the words that a sentence's author names on which its twin must hold: else it speaks of something else, and
+only competes."""
+
+
 def with_twins(run: Investigation, entrants: Sequence[Entrant]) -> list[Entrant]:
     """The entrants, and the twins of those in free words that are new."""
     known = {h.sentence for h in run.hypotheses.values()} | set(run.twins)
     bench = run.bench
-    new = [] if bench.twin_writer is None else [
+    writer = bench.twin_writer
+    new = [] if writer is None else [
         one for one in entrants if one.by == bench.explainer.name and one.sentence not in known
         and not bench.is_exact(one.sentence)
     ]  # fmt: skip
-    if not new:
+    if writer is None or not new:
         return list(entrants)
     wanted = FindTwins(sentences=[InFreeWords(sentence=one.sentence, words=list(one.words)) for one in new])
     found: FoundTwins = run.toolbox.call("find_twins", wanted)
-    run.twins |= {one.sentence: twin for one, twin in zip(new, found.twins, strict=True)}
+    run.twins |= {
+        one.sentence: twin if twin is not None and writer.covers(twin, one.words) >= COVERS else None
+        for one, twin in zip(new, found.twins, strict=True)
+    }
     return [
         *entrants,
         *(

@@ -23,8 +23,9 @@ from tools.readable.learn import PRICE, Features, Form, Learner, Learnt
 from tools.readable.merit import Merit
 from tools.readable.narrow import neighbours
 from tools.readable.reader import LexicalReader
-from tools.readable.rule import STRENGTHS, Item, Quoted, Rule
+from tools.readable.rule import STRENGTHS, AnyWord, Everything, Item, Quoted, Rule
 from tools.readable.sample import Sample
+from tools.readable.texts import Keys
 from tools.records.excerpts import ExploreReadings
 from tools.roles import Proposal, Revealed
 from tools.scoring.sampling import explore_weights
@@ -33,6 +34,7 @@ NAME = "rules"
 _KEPT = 2
 _REVISED = 4
 _STEPS = 3
+_HOLDS = 0.5
 _MOST_EXCERPTS = 1_000
 """A rule is learnt from so many: more would take longer, and change little of a few words."""
 
@@ -100,6 +102,19 @@ class ReadableExplainer:
             told = self._proposals([("lexical twin", one.rule, sentence) for one in path[-1:]])
             found.append(told[0].sentence if told else None)
         return found
+
+    def covers(self, sentence: str, words: Sequence[str]) -> float:
+        """Share of some words that the kinds of a sentence hold on by themselves, wherever they may have to stand."""
+        rule = self._understood(sentence)
+        named = [word for word in words if word.strip()]
+        if rule is None or not named:
+            return 0.0
+        keys = Keys(["", *named])
+        kinds = [item.kind for _, item in rule.items if not isinstance(item.kind, AnyWord | Everything)]
+        held = np.array([self._reader.knowledge.by_key(kind, keys)[1:] >= _HOLDS for kind in kinds]).reshape(
+            -1, len(named)
+        )
+        return float(held.any(axis=0).mean())
 
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
