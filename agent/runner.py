@@ -207,7 +207,7 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
         is_of_a_disk = isinstance(error, StorageError) and (
             not folder.traced() or isinstance(error.__cause__, (OSError, sqlite3.Error))
         )  # and not of a trace that is damaged, or of another program
-        if is_of_a_disk or not isinstance(error, AgentError):
+        if is_of_a_disk or isinstance(error, Interrupted) or not isinstance(error, AgentError):
             error.add_note(command)
         raise
 
@@ -251,6 +251,9 @@ def _run(
             return result
         except KeyboardInterrupt:
             trace.emit(InterruptedEvent(reason="stopped by the user"))
+            raise
+        except Interrupted as waiting:
+            trace.emit(InterruptedEvent(reason=str(waiting)))
             raise
         except StorageError:  # the trace itself may be what failed
             raise
@@ -325,7 +328,7 @@ def _walk(run: Context) -> LoopState:
             if not asked:
                 return LoopState(**state)
             if person is None:
-                raise Interrupted("the run waits for somebody to look at it and let it go on.")
+                raise Interrupted("the run waits for a person, and nobody is here to be asked.")
             given = Command(resume=person.ask(Pause.model_validate(asked[0].value)))
 
 
