@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,8 +53,6 @@ class Scripted:
         self.wants_in = False
 
     def listening(self) -> Any:
-        import contextlib
-
         return contextlib.nullcontext()
 
 
@@ -218,11 +218,12 @@ class Terminal:
 
     def __init__(self, *words: str) -> None:
         self.said = ""
+        self.out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed in `end`)
         mine, theirs = pty.openpty()
         self.fd = mine
         command = [sys.executable, "-m", "agent.cli", *words]
         self.process = subprocess.Popen(
-            command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, start_new_session=True,
+            command, stdin=theirs, stderr=theirs, stdout=self.out, start_new_session=True,
             preexec_fn=_controls_the_terminal, env=os.environ | {"TERM": "xterm", "COLUMNS": "100"}, text=True,
         )  # fmt: skip
         os.close(theirs)
@@ -244,6 +245,17 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
+    def end(self) -> tuple[int, str]:
+        """Wait for the end; returns the exit code, and what stood on stdout."""
+        with contextlib.suppress(OSError):  # which is how a terminal ends that no process holds any more
+            while read := os.read(self.fd, 65536):
+                self.said += read.decode("utf-8", "replace")
+        os.close(self.fd)
+        exit_code = self.process.wait(60)
+        with self.out:
+            self.out.seek(0)
+            return exit_code, self.out.read()
+
 
 def _controls_the_terminal() -> None:
     import fcntl
@@ -262,17 +274,16 @@ def test_ctrl_c_once_asks_and_twice_stops(settings: dict[str, Any], tmp_path: Pa
     terminal.until(" competes now")
     terminal.until("what now?", 2)
     terminal.type("\x03")
-    assert terminal.process.wait(60) == 130
     terminal.until("`agent resume ")
+    assert terminal.end() == (130, "")
     assert "Traceback" not in terminal.said
 
     terminal = Terminal("resume", "last", "--json", "--runs-dir", str(tmp_path / "r"))
     terminal.until("what now?")  # it is still their turn
     terminal.type("finish\n")
-    assert terminal.process.stdout is not None
-    result = json.loads(terminal.process.stdout.read())
-    assert terminal.process.wait(60) == 0
-    assert result["stop_reason"] in ("person", "plateau", "budget")
+    exit_code, out = terminal.end()
+    assert exit_code == 0
+    assert json.loads(out)["stop_reason"] in ("person", "plateau", "budget")
     actions = [event.action for event in events_of(tmp_path / "r") if isinstance(event, PersonActed)]
     assert actions == ["add", "finish"]
 
