@@ -14,6 +14,7 @@ from evals.readers.lineup import CHANCE
 from evals.readers.numbers import CONSTANT, Mean
 from evals.readers.score import Correlated, Scores
 from evals.readers.trigger import Tried, Triggers
+from tools.making.passages import LENGTH
 from tools.records.result import Compared, Interval, Unscored
 from traces.text import one_line, shorten
 
@@ -51,16 +52,18 @@ def scores_screen(found: Scores, *, width: int) -> str:
 
 def triggers_screen(found: Triggers, *, width: int) -> str:
     """What `agent eval readers trigger` prints."""
-    head = ["neuron", "kind", "fire", "silent", "sentence"]
+    head = ["neuron", "kind", "fire", "random", "silent", "sentence"]
     each = _table(f"Texts made from each sentence by {one_line(found.maker)}", head, n_left=2)
     for one in found.sentences:
         silent = _of(one.near_misses, len(one.near_misses.texts) - one.near_misses.n_fire)
         fire = _of(one.positives, one.positives.n_fire)
-        _row(each, [one.neuron, one.kind, fire, silent, _sentence(one.sentence, width)])
+        chance = _of(one.random, one.random.n_fire)
+        _row(each, [one.neuron, one.kind, fire, chance, silent, _sentence(one.sentence, width)])
     kinds = _table("Trigger rate [95 %]", ["kind", "neurons", "", "mean over neurons", "all texts"], 1)
     for kind in found.kinds:
         rows = [
             ("positives that fire", kind.fire, kind.fire_pooled, kind.n_positives),
+            ("random passages that fire", kind.random, kind.random_pooled, kind.n_random),
             ("near misses that stay silent", kind.silent, kind.silent_pooled, kind.n_near_misses),
         ]
         for number, (what, mean, pooled, n) in enumerate(rows):
@@ -74,8 +77,10 @@ def triggers_screen(found: Triggers, *, width: int) -> str:
             if not isinstance(found_share, Unscored):
                 _row(kinds, ["", "", what, "", _share(found_share)])
     notes = [
-        "A text fires when any of its tokens goes above the neuron's threshold. Intervals over neurons resample "
-        "neurons; those of all texts are Wilson's, as if texts of one neuron had nothing in common."
+        "A text fires when any of its tokens goes above the neuron's threshold. Random passages are as many, each of "
+        f"{LENGTH} English sentences that have nothing to do with the neuron: what a text does by chance. Intervals "
+        "over neurons resample neurons; those of all texts are Wilson's, as if texts of one neuron had nothing in "
+        "common."
     ]
     notes += [f"{kind.kind}: Unscored {_reasons(kind.unscored)}." for kind in found.kinds if kind.unscored]
     return _printed([each, kinds, _notes(notes, found.left_out)], width)

@@ -11,7 +11,9 @@ from evals.readers.made import MadeTexts
 from evals.readers.numbers import Mean, mean_over, share
 from evals.records import Record
 from tools.bench import Bench, padded
+from tools.concepts.sentences import english_sentences
 from tools.errors import BadInput
+from tools.making.passages import random_passages
 from tools.records.result import Compared, Unscored
 from tools.roles import MadeText
 
@@ -45,7 +47,10 @@ class Tried(Record):
 
 
 class Triggered(Record):
-    """A sentence on a neuron, and what became of the texts made from it."""
+    """A sentence on a neuron, and what became of the texts made from it.
+
+    `random` are as many passages of random sentences as there are positives: what a text does by chance.
+    """
 
     neuron: str
     kind: str
@@ -53,16 +58,19 @@ class Triggered(Record):
     maker: str
     positives: Tried
     near_misses: Tried
+    random: Tried
 
 
 class KindTriggers(Record):
     """One kind of sentences. Shares of a neuron are averaged over neurons, and all texts together are counted too.
 
     Attributes:
-        n_positives, n_near_misses: texts that were read.
+        n_positives, n_near_misses, n_random: texts that were read.
         fire: mean over neurons of the share of positives that fire.
         silent: mean over neurons of the share of near misses that stay silent.
-        fire_pooled, silent_pooled: of all texts together, with Wilson intervals, as if neurons did not matter.
+        random: mean over neurons of the share of passages of random sentences that fire.
+        fire_pooled, silent_pooled, random_pooled: of all texts together, with Wilson intervals, as if neurons did not
+            matter.
         on_words: of positives whose maker says which words it means, the share that fires on one of them.
         silent_on_words: of such near misses, the share that fires on none of them, whatever it does elsewhere.
         unscored: texts that could not be read or made, by reason.
@@ -72,10 +80,13 @@ class KindTriggers(Record):
     n_neurons: int
     n_positives: int
     n_near_misses: int
+    n_random: int
     fire: Mean
     silent: Mean
+    random: Mean
     fire_pooled: Compared
     silent_pooled: Compared
+    random_pooled: Compared
     on_words: Compared
     silent_on_words: Compared
     unscored: dict[str, int]
@@ -90,11 +101,15 @@ class Triggers(Record):
     left_out: dict[str, int]
 
 
-def triggered(bench: Bench, neuron: str, kind: str, sentence: str, maker: str, made: MadeTexts) -> Triggered:
-    """Read the texts that were made from a sentence."""
+def triggered(
+    bench: Bench, neuron: str, kind: str, sentence: str, maker: str, made: MadeTexts, rng: np.random.Generator
+) -> Triggered:  # fmt: skip
+    """Read the texts that were made from a sentence, and as many passages of random sentences."""
+    n_random = 0 if isinstance(made.positives, Unscored) else len(made.positives)
     return Triggered(
         neuron=neuron, kind=kind, sentence=sentence, maker=maker, positives=tried(bench, made.positives),
         near_misses=tried(bench, made.near_misses),
+        random=tried(bench, random_passages(english_sentences(), n_random, rng)),
     )  # fmt: skip
 
 
@@ -162,23 +177,27 @@ def summed(sentences: Sequence[Triggered], maker: str, left_out: dict[str, int],
 
 
 def _summary(kind: str, own: Sequence[Triggered], rng: np.random.Generator) -> KindTriggers:
-    positives = [one.positives for one in own if one.positives.texts]
-    near = [one.near_misses for one in own if one.near_misses.texts]
-    n_positives, n_near = (sum(len(tried.texts) for tried in part) for part in (positives, near))
-    fired, near_fired = (sum(tried.n_fire for tried in part) for part in (positives, near))
+    sorts = [
+        [tried for tried in part if tried.texts]
+        for part in ([one.positives for one in own], [one.near_misses for one in own], [one.random for one in own])
+    ]
+    positives, near, chance = sorts
+    n_positives, n_near, n_random = (sum(len(tried.texts) for tried in part) for part in sorts)
+    fired, near_fired, random_fired = (sum(tried.n_fire for tried in part) for part in sorts)
     meant, near_meant = (
         [text.on_words for tried in part for text in tried.texts if text.on_words is not None]
         for part in (positives, near)
     )
     unscored: Counter[str] = Counter()
     for one in own:
-        unscored.update(one.positives.unscored)
-        unscored.update(one.near_misses.unscored)
+        for tried in (one.positives, one.near_misses, one.random):
+            unscored.update(tried.unscored)
     return KindTriggers(
-        kind=kind, n_neurons=len(own), n_positives=n_positives, n_near_misses=n_near,
+        kind=kind, n_neurons=len(own), n_positives=n_positives, n_near_misses=n_near, n_random=n_random,
         fire=mean_over((tried.n_fire / len(tried.texts) for tried in positives), rng),
         silent=mean_over((1 - tried.n_fire / len(tried.texts) for tried in near), rng),
+        random=mean_over((tried.n_fire / len(tried.texts) for tried in chance), rng),
         fire_pooled=share(fired, n_positives), silent_pooled=share(n_near - near_fired, n_near),
-        on_words=share(sum(meant), len(meant)),
+        random_pooled=share(random_fired, n_random), on_words=share(sum(meant), len(meant)),
         silent_on_words=share(len(near_meant) - sum(near_meant), len(near_meant)), unscored=dict(unscored),
     )  # fmt: skip

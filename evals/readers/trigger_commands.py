@@ -41,7 +41,7 @@ def trigger(arguments: argparse.Namespace) -> None:
             name = source.name
             display.note(f"{run.name}: texts by {name}")
             sentences += [
-                triggered(bench, run.name, one.kind, one.text, source.name, source.texts(run.name, one, rng))
+                triggered(bench, run.name, one.kind, one.text, source.name, source.texts(run.name, one, rng), rng)
                 for one in each
             ]
     summary = summed(sentences, name, found.left_out, np.random.default_rng(0))

@@ -8,14 +8,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.cli import _parser, main
-from tools.concepts.compile import compile_classes
+from tools.concepts import sentences
+from tools.concepts.compile import compile_classes, compile_sentences
 from tools.concepts.concepts import DATA, Concepts, Reading
+from tools.concepts.glosses import WholeSentences
 from tools.concepts.packed import pack
 from tools.concepts.wordnet import WordNet
 from tools.concepts.words import words_of
-from tools.concepts.written import KINDS, read_classes
+from tools.concepts.written import KINDS, Written, read_classes
 from tools.errors import BadInput, StorageError
 
 
@@ -69,7 +73,11 @@ Tokyo: cities, capital cities; not countries
 Texas: US states; not countries
 bread: foods and drinks; not animals
 piano: musical instruments; not sports
-2019: years, numbers; not decimal numbers
+2019: years, numbers, numbers above ninety-nine; not decimal numbers
+42: numbers above nine; not numbers above ninety-nine
+7: single digits, numbers; not numbers above nine
+lantern: words over five letters; not long words
+lamp: words over two letters; not words over five letters
 12,345.67: numbers, decimal numbers; not years
 21st: ordinal numerals; not numbers
 XIV: Roman numerals, words in capitals; not lower-case words
@@ -96,7 +104,7 @@ def test_a_member_by_a_rarer_sense_is_left_out_unless_asked_for(concepts):
     assert "can" not in concepts.members("containers")
     assert "can" in concepts.members("containers", rare=True)
     assert "containers" in concepts.classes_of("can", rare=True)
-    assert concepts.classes_of("zqx") == ["lower-case words"]
+    assert concepts.classes_of("zqx") == ["lower-case words", "words over two letters"]
 
 
 def test_every_class_says_what_it_is(concepts):
@@ -404,6 +412,71 @@ def test_compiling_twice_gives_the_same_bytes(tiny_wordnet):
     assert by_name["tools"].about == "what one works with"
     again = compile_classes(WordNet(folder), Plain(), hand)
     assert pack(classes) == pack(list(reversed(again)))
+
+
+VERBS = {
+    "modals": ["can"], "subject pronouns": ["he", "they"], "past tense verbs": ["barked", "went", "painted"],
+    "past participles": ["barked", "painted"], "verbs in -s": ["walks"], "plural nouns": ["walks"],
+    "singular nouns": ["dog"], "adjectives": ["old"], "base form verbs": ["take"], "prepositions": ["to"],
+    "determiners": ["a", "the"], "adverbs": ["freshly"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("example", "sentence"),
+    [
+        ("the dog barked all night long", "The dog barked all night long."),
+        ("they walked  home in the rain;", "They walked home in the rain."),
+        ("can the old dog see us there?", "Can the old dog see us there?"),
+        ("take the letter to the old man", "Take the letter to the old man."),
+        ("a freshly painted house in the town", None),
+        ("went home with the others in the end", None),
+        ("a pair of shoes for the winter", None),
+        ("they left early", None),
+        ("they went on...and nobody came back", None),
+        ("`they went home', said the old man", None),
+        ("he hath no house in the town", None),
+        ("they went up to the hill--he stayed", None),
+        ("they went " + "on and " * 40 + "on", None),
+    ],
+)
+def test_examples_that_are_sentences_of_today(example, sentence):
+    assert WholeSentences(VERBS).of([example]) == ([] if sentence is None else [sentence])
+
+
+@given(st.lists(st.text(max_size=60)))
+def test_whatever_is_no_example_is_no_sentence(texts):
+    for sentence in WholeSentences(VERBS).of([*texts, "the dog barked all night long"]):
+        assert sentence[0].isupper() or sentence[0].isdigit()
+        assert sentence[-1] in ".!?"
+        assert len(sentence.split()) >= 5
+
+
+def test_the_sentences_of_wordnet_are_compiled_and_read_again(tiny_wordnet, tmp_path):
+    folder, _ = tiny_wordnet
+    with (folder / "data.verb").open("a") as file:
+        file.write('00000900 29 v 01 bark 0 000 00 | make a noise; "the dog barked all night long"; "a bark"; ')
+        file.write('"they barked all night at him"- Somebody Else\n')
+    classes = [Written(name, "grammar", "us", members=dict.fromkeys(words, False)) for name, words in VERBS.items()]
+    found = compile_sentences(WordNet(folder), classes)
+    assert found == ["The dog barked all night long."]
+    path = tmp_path / "sentences.npz"
+    path.write_bytes(sentences.pack(found))
+    assert sentences.pack(compile_sentences(WordNet(folder), classes[::-1])) == path.read_bytes()
+    assert sentences.english_sentences(path) == tuple(found)
+    path.write_bytes(b"no")
+    sentences.english_sentences.cache_clear()
+    with pytest.raises(StorageError, match="cannot be read: install the program anew"):
+        sentences.english_sentences(path)
+
+
+def test_the_bank_of_sentences_reads_as_english():
+    found = sentences.english_sentences()
+    assert len(found) > 15_000
+    assert list(found) == sorted(set(found))
+    assert sentences.DATA.stat().st_size < 800_000
+    assert all(one[0].isupper() or one[0].isdigit() for one in found)
+    assert all(one[-1] in ".!?" and "..." not in one and len(one.split()) >= 5 for one in found)
 
 
 def test_files_that_are_not_wordnets(tmp_path):

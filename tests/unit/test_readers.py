@@ -357,20 +357,24 @@ def test_trigger_rates_are_means_over_neurons_and_over_texts() -> None:
     def texts(*fire: bool, on: bool | None = None) -> Tried:
         return Tried(texts=[TriedText(text="t", fires=f, on_words=on, peak=1.0) for f in fire], unscored={})
 
-    def one(neuron: str, positives: Tried, near: Tried) -> Triggered:
+    def one(neuron: str, positives: Tried, near: Tried, random: Tried) -> Triggered:
         return Triggered(
-            neuron=neuron, kind="explanation", sentence="s", maker="m", positives=positives, near_misses=near
-        )
+            neuron=neuron, kind="explanation", sentence="s", maker="m", positives=positives, near_misses=near,
+            random=random,
+        )  # fmt: skip
 
     sentences = [
-        one("a", texts(True, True, True, False, on=True), texts(False, True, on=False)),
-        one("b", texts(False), Tried(texts=[], unscored={"why": 1})),
+        one("a", texts(True, True, True, False, on=True), texts(False, True, on=False), texts(True, False)),
+        one("b", texts(False), Tried(texts=[], unscored={"why": 1}), texts(False)),
     ]
     found = summed(sentences, "m", {}, RNG(0))
     (kind,) = found.kinds
     assert (kind.fire.value, kind.fire.n) == (0.375, 2)
     assert (kind.silent.value, kind.silent.n) == (0.5, 1)
+    assert (kind.random.value, kind.random.n, kind.n_random) == (0.25, 2, 3)
     assert isinstance(kind.fire_pooled, Interval)
+    assert isinstance(kind.random_pooled, Interval)
+    assert kind.random_pooled.value == pytest.approx(1 / 3)
     assert isinstance(kind.on_words, Interval)
     assert (kind.fire_pooled.value, kind.on_words.value) == (0.6, 1.0)
     assert isinstance(kind.silent_on_words, Interval)
@@ -380,6 +384,7 @@ def test_trigger_rates_are_means_over_neurons_and_over_texts() -> None:
     assert "3 of 4" in shown
     assert "1 of 2" in shown
     assert "near misses silent on all of those" in shown
+    assert "random passages that fire" in shown
 
 
 def test_a_maker_keeps_what_can_be_used() -> None:

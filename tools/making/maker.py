@@ -7,14 +7,13 @@ import numpy as np
 from tools.concepts.concepts import Concepts
 from tools.concepts.vectors import Vectors
 from tools.errors import BadInput
-from tools.making.examples import BY_TOKEN
+from tools.making.bank import Bank
 from tools.making.listed import ListedTexts
 from tools.making.readable import ReadableTexts
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.language import Language
 from tools.readable.places import PLACES
 from tools.readable.reader import NAME
-from tools.readable.rule import Named, Rule
 from tools.records.result import Unscored
 from tools.roles import MadeText
 from tools.rules import language as machine
@@ -34,8 +33,9 @@ class LexicalMaker:
     def __init__(self, concepts: Concepts) -> None:
         knowledge = Knowledge(concepts, Vectors.load())
         self._language = Language(concepts, (*SPECIAL, *PLACES))
-        self._readable = ReadableTexts(knowledge)
-        self._listed = ListedTexts(knowledge)
+        bank = Bank(knowledge)
+        self._readable = ReadableTexts(knowledge, bank)
+        self._listed = ListedTexts(knowledge, bank)
 
     def positives(self, sentence: str, n: int, rng: np.random.Generator) -> list[MadeText] | Unscored:
         """At most `n` texts in which the neuron must fire somewhere, if the sentence is right."""
@@ -52,8 +52,6 @@ class LexicalMaker:
             return self._from_list(sentence, n, rng, str(error), near_misses)
         if not rule.items:
             return Unscored(reason="it says that the neuron never fires")
-        if place := _by_token(rule):
-            return Unscored(reason=f"it speaks of {place}, and no tokenizer has cut the texts that are made")
         make = self._readable.near_misses if near_misses else self._readable.positives
         return make(rule, n, rng) or Unscored(reason=_NOTHING)
 
@@ -69,9 +67,3 @@ class LexicalMaker:
             return levels
         make = self._listed.near_misses if near_misses else self._listed.positives
         return make(levels, n, rng) or Unscored(reason=_NOTHING)
-
-
-def _by_token(rule: Rule) -> str | None:
-    """A place that it speaks of and that only a tokenizer tells."""
-    kinds = (kind for _, item in rule.items for kind in item.kinds())
-    return next((kind.name for kind in kinds if isinstance(kind, Named) and kind.name in BY_TOKEN), None)

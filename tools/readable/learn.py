@@ -67,6 +67,8 @@ _COHERENT = 0.35
 _MOST_STEPS = 16
 _CONDITIONS = 16
 _MORE = 6
+_OTHERS = 6
+_PARTS = (False, False), (True, False), (False, True)
 _GROWING = Item(Named(LETTERS), longer=True), Item(Named("numbers"), longer=True)
 _SAME = 0.97
 """Two columns that are alike by this much (cosine) say the same: no sentence needs both."""
@@ -211,6 +213,8 @@ class Learner:
             found = screen.found
             best = sorted(found, key=lambda one: self._price_of(one) - found[one])[:_CONDITIONS]
             best += _with_more_words(item, found)
+            others_alone = screen.alone()[:_OTHERS]
+            best += [replace(one, start=s, end=e) for one in others_alone for s, e in _PARTS]
             out += [[*items[:at], other, *items[at + 1 :]] for other in best if other not in items]
         return [trial for trial in out if self._keeps_contract(trial)]
 
@@ -365,6 +369,11 @@ class _Screen:
             for context in contexts:
                 self._in_context(context)
         return self.found
+
+    def alone(self) -> list[Item]:
+        """Items of a kind of words without a condition, the best first."""
+        kinds = self._kinds_alone()
+        return [Item(kind) for kind in kinds]
 
     def best_words(self, n: int) -> list[str]:
         """The words that explain most."""

@@ -14,6 +14,8 @@ DEEP = 12
 FIRST = 4
 """Tokens that are the first ones of a text."""
 
+FIRST_TOKENS = "the first four tokens"
+
 _DEEP_LINE = re.compile(rf"(?<=\n)[ \t]{{{DEEP},}}(?=\S)[^\n]*")
 
 
@@ -51,6 +53,6 @@ PLACES: dict[str, Callable[[TokenText], list[Span]]] = {
     "nested parentheses": _nested,
     "opening parentheses": lambda text: _each(text, "("),
     "closing parentheses": lambda text: _each(text, ")"),
-    "the first four tokens": _first_tokens,
+    FIRST_TOKENS: _first_tokens,
 }
 """Stretches of a text by what they are called."""
