@@ -7,13 +7,13 @@ opened. There LangGraph's `interrupt` hands a `Pause` to whoever runs the graph,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tools.errors import BadInput
+from tools.errors import BadInput, Interrupted
 from traces.events import Event, PersonActed
 
 Place = Literal["experiments", "confirm"]
@@ -124,6 +124,46 @@ class Person(Protocol):
 
     def listening(self) -> AbstractContextManager[None]:
         """While this is open, they may ask for a pause."""
+
+
+class Waiting(Interrupted):
+    """The run is saved, and goes on when somebody has answered."""
+
+    def __init__(self, pause: Pause) -> None:
+        super().__init__(f"waiting for a person before {pause.before}.")
+        self.pause = pause
+
+
+class Absent:
+    """A `Person` who is not here while the run goes: they have answered once at most, and are waited for after that.
+
+    Args:
+        pause_before: where they want to be asked.
+        answer: to the first question; None where they have none yet.
+    """
+
+    wants_in = False
+
+    def __init__(self, pause_before: Iterable[Place], answer: Any = None) -> None:
+        self.pause_before = frozenset(pause_before)
+        self._answers = [] if answer is None else [answer]
+
+    def ask(self, pause: Pause) -> Any:
+        """Their answer.
+
+        Raises:
+            Waiting: they have given none.
+        """
+        if not self._answers:
+            raise Waiting(pause)
+        return self._answers.pop()
+
+    def went_on(self) -> None:
+        """Does nothing: they ask for pauses beforehand."""
+
+    def listening(self) -> AbstractContextManager[None]:
+        """Does nothing, likewise."""
+        return nullcontext()
 
 
 @dataclass(frozen=True)

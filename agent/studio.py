@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -23,8 +21,8 @@ from agent.config import RunConfig
 from agent.runner import resume_run, start_run
 from agent.settings import configured
 from agent.shelf import Shelf
-from agent.steering import Pause, Place
-from tools.errors import BadInput, Interrupted
+from agent.steering import Absent, Place, Waiting
+from tools.errors import BadInput
 from tools.records.neuron import parse_target
 from tools.records.result import Result
 from tools.subject.resolve import called
@@ -71,37 +69,6 @@ class Outcome(TypedDict, total=False):
     result: dict[str, Any]
 
 
-class Waiting(Interrupted):
-    """The run is saved, and goes on when somebody has answered."""
-
-    def __init__(self, pause: Pause) -> None:
-        super().__init__(f"waiting for a person before {pause.before}.")
-        self.pause = pause
-
-
-class Remote:
-    """Somebody at the other end of the API, who has answered once at most. Implements `agent.steering.Person`."""
-
-    wants_in = False
-
-    def __init__(self, pause_before: Sequence[Place], answer: Any) -> None:
-        self.pause_before = frozenset(pause_before)
-        self._answers = [] if answer is None else [answer]
-
-    def ask(self, pause: Pause) -> Any:
-        """Their answer; without one the run is left."""
-        if not self._answers:
-            raise Waiting(pause)
-        return self._answers.pop()
-
-    def went_on(self) -> None:
-        """Does nothing: they only ask for a pause beforehand."""
-
-    def listening(self) -> AbstractContextManager[None]:
-        """Does nothing, likewise."""
-        return nullcontext()
-
-
 class _Streamed(QuietDisplay):
     """Sends every event of a trace to whoever streams the graph's custom channel."""
 
@@ -130,7 +97,7 @@ def begin(state: Served) -> Served:
 
 def work(state: Served) -> Command[Literal["ask", "__end__"]]:
     """Run until somebody is to be asked, or to the end; what the trace has on record is not done again."""
-    person = Remote(state.get("pause_before", []), state.get("answer"))
+    person = Absent(state.get("pause_before", []), state.get("answer"))
     display = _Streamed()
 
     def run() -> Result:
