@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted_person import ScriptedPerson
 
 import agent
 from agent.cli import main
 from agent.replay import replay
-from agent.steering import Pause
 from tools.errors import Interrupted
 from traces.console import QuietDisplay
 from traces.events import Event, HypothesisProposed, PersonActed, ReadingsRevealed, SealedOpened, without_clock
@@ -31,29 +31,6 @@ from traces.show import show_run
 TARGET = "L1N3"
 SENTENCE = "Fires on commas."
 TEXT = "a small green apple, and then"
-
-
-class Scripted:
-    """A person who does one thing after another, and keeps what they were shown."""
-
-    def __init__(self, *actions: dict[str, Any] | type[BaseException], before: tuple[Any, ...] = ()) -> None:
-        self.pause_before = frozenset(before)
-        self.wants_in = False
-        self.actions = list(actions)
-        self.shown: list[Pause] = []
-
-    def ask(self, pause: Pause) -> dict[str, Any]:
-        self.shown.append(pause)
-        action = self.actions.pop(0)
-        if isinstance(action, type):
-            raise action
-        return action
-
-    def went_on(self) -> None:
-        self.wants_in = False
-
-    def listening(self) -> Any:
-        return contextlib.nullcontext()
 
 
 GO = {"action": "go"}
@@ -76,10 +53,10 @@ def settings(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
 
 
 @pytest.fixture(scope="module")
-def steered(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Scripted]:
+def steered(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ScriptedPerson]:
     """A run that somebody steered, and who."""
     runs = tmp_path_factory.mktemp("steered")
-    person = Scripted(*STEPS, before=("experiments", "confirm"))
+    person = ScriptedPerson(*STEPS, before=("experiments", "confirm"))
     agent.explain(TARGET, **settings, runs_dir=runs, person=person)
     return runs, person
 
@@ -98,7 +75,7 @@ def plain(runs: Path) -> list[str]:
     return out
 
 
-def test_what_they_do_is_done_and_stands_in_the_trace(steered: tuple[Path, Scripted]) -> None:
+def test_what_they_do_is_done_and_stands_in_the_trace(steered: tuple[Path, ScriptedPerson]) -> None:
     runs, person = steered
     events = events_of(runs)
     acted = [event for event in events if isinstance(event, PersonActed)]
@@ -134,27 +111,32 @@ def test_what_they_do_is_done_and_stands_in_the_trace(steered: tuple[Path, Scrip
     assert "a person dropped H2" in told
 
 
-def test_it_is_replayed_from_the_trace_alone(steered: tuple[Path, Scripted]) -> None:
+def test_it_is_replayed_from_the_trace_alone(steered: tuple[Path, ScriptedPerson]) -> None:
     runs, _ = steered
     (path,) = runs.glob("*/neurons/*/events.jsonl")
     for recorded in (True, False):
         assert replay(path, QuietDisplay(), recorded=recorded).is_same
 
 
-def test_left_at_a_pause_and_resumed(steered: tuple[Path, Scripted], settings: dict[str, Any], tmp_path: Path) -> None:
+def test_left_at_a_pause_and_resumed(
+    steered: tuple[Path, ScriptedPerson], settings: dict[str, Any], tmp_path: Path
+) -> None:
     """Each time they leave in the middle; what they did before is not asked again."""
     runs, _ = steered
     steps = [step for action in STEPS for step in (action, KeyboardInterrupt)][:-1]
     with pytest.raises(Interrupted, match="agent resume"):
         agent.explain(
-            TARGET, **settings, runs_dir=tmp_path / "r", person=Scripted(*steps, before=("experiments", "confirm"))
+            TARGET,
+            **settings,
+            runs_dir=tmp_path / "r",
+            person=ScriptedPerson(*steps, before=("experiments", "confirm")),
         )
     with pytest.raises(Interrupted, match="nobody is here"):  # not even those who never asked for a pause open a fold
         agent.resume("last", runs_dir=tmp_path / "r")
     assert events_of(tmp_path / "r")[-1].type == "interrupted"
     left = steps[2:]
     while left:
-        person = Scripted(*left)
+        person = ScriptedPerson(*left)
         try:
             agent.resume("last", runs_dir=tmp_path / "r", person=person)
         except Interrupted:
@@ -174,7 +156,7 @@ def test_what_cannot_be_done_is_answered(settings: dict[str, Any], tmp_path: Pat
         ("go", "not done: "),
         ({"action": "test", "text": ""}, "test needs text"),
     ]  # fmt: skip
-    person = Scripted(*(action for action, _ in wrong), GO, before=("confirm",))  # type: ignore[arg-type]
+    person = ScriptedPerson(*(action for action, _ in wrong), GO, before=("confirm",))  # type: ignore[arg-type]
     agent.explain(TARGET, **settings | {"budget": 2}, runs_dir=tmp_path / "r", person=person)
     for (_, said), pause in zip(wrong, person.shown[1:], strict=True):
         assert said in pause.answer
