@@ -22,7 +22,7 @@ from agent.runner import resume_run, start_run
 from agent.settings import configured
 from agent.shelf import Shelf
 from agent.steering import Absent, Place, Waiting
-from tools.errors import BadInput
+from tools.errors import AgentError, BadInput
 from tools.records.neuron import parse_target
 from tools.records.result import Result
 from tools.subject.resolve import called
@@ -54,19 +54,22 @@ class Request(TypedDict, total=False):
 
 
 class Served(Request, total=False):
-    """A run as the server knows it: its id, what somebody is asked, what they answered, and the result."""
+    """A run as the server knows it: its id, what somebody is asked, what they answered, and the result or why there is
+    none."""
 
     run_id: str
     pause: dict[str, Any] | None
     answer: Any
-    result: dict[str, Any]
+    result: dict[str, Any] | None
+    refused: str | None
 
 
 class Outcome(TypedDict, total=False):
-    """What came of a request: the content of result.json, and the run's id."""
+    """What came of a request: the content of result.json, and the run's id; or why there is no result."""
 
     run_id: str
-    result: dict[str, Any]
+    result: dict[str, Any] | None
+    refused: str | None
 
 
 class _Streamed(QuietDisplay):
@@ -88,11 +91,20 @@ def _config(state: Served) -> RunConfig:
     return configured(**given)
 
 
-def begin(state: Served) -> Served:
+def begin(state: Served) -> Command[Literal["work", "__end__"]]:
     """Check the request, and give the run a name."""
-    config = _config(state)
-    named, neuron = parse_target(config.target)
-    return {"run_id": ResultsDatabase(_runs_dir()).new_run_id(called(named or config.model), str(neuron))}
+    try:
+        config = _config(state)
+        named, neuron = parse_target(config.target)
+        run_id = ResultsDatabase(_runs_dir()).new_run_id(called(named or config.model), str(neuron))
+    except AgentError as error:
+        return _refused(error)
+    return Command(goto="work", update={"run_id": run_id, "pause": None, "result": None, "refused": None})
+
+
+def _refused(error: AgentError) -> Command[Any]:
+    """The end, with the reason: of an exception the server would tell no more than its name."""
+    return Command(goto="__end__", update={"pause": None, "answer": None, "refused": str(error)})
 
 
 def work(state: Served) -> Command[Literal["ask", "__end__"]]:
@@ -111,6 +123,8 @@ def work(state: Served) -> Command[Literal["ask", "__end__"]]:
             result = contextvars.Context().run(run)
     except Waiting as waiting:
         return Command(goto="ask", update={"pause": waiting.pause.model_dump(mode="json"), "answer": None})
+    except AgentError as error:
+        return _refused(error)
     return Command(goto="__end__", update={"pause": None, "answer": None, "result": result.to_json()})
 
 
@@ -129,7 +143,6 @@ def served_graph() -> Any:
     for node in (begin, work, ask):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "begin")
-    graph.add_edge("begin", "work")
     return graph.compile()
 
 

@@ -8,12 +8,14 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,22 @@ import pytest
 from scripted_person import ScriptedPerson
 
 import agent
+import agent.runner
 from agent.cli import main
 from agent.replay import replay
+from tools.catalogue import all_tools
 from tools.errors import Interrupted
+from tools.toolbox import Tool
 from traces.console import QuietDisplay
-from traces.events import Event, HypothesisProposed, PersonActed, ReadingsRevealed, SealedOpened, without_clock
+from traces.events import (
+    Event,
+    HypothesisProposed,
+    PersonActed,
+    ReadingsRevealed,
+    SealedOpened,
+    ToolCall,
+    without_clock,
+)
 from traces.show import show_run
 
 TARGET = "L1N3"
@@ -144,6 +157,38 @@ def test_left_at_a_pause_and_resumed(
         else:
             break
     assert plain(tmp_path / "r") == plain(runs)
+
+
+def test_a_crash_at_any_place_of_a_pause(
+    steered: tuple[Path, ScriptedPerson], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after any event from what somebody did to what came of it; calls are answered from the undisturbed run."""
+    runs, _ = steered
+    events = events_of(runs)
+    known = {(e.tool, json.dumps(e.arguments)): e.result for e in events if isinstance(e, ToolCall)}
+
+    def remembered(tool: Tool[Any, Any]) -> Tool[Any, Any]:
+        def run(arguments: Any, rng: Any) -> Any:
+            return tool.result.model_validate(known[tool.name, json.dumps(arguments.model_dump(mode="json"))])
+
+        return replace(tool, run=run)
+
+    monkeypatch.setattr(agent.runner, "all_tools", lambda bench: [remembered(tool) for tool in all_tools(bench)])
+    acted = [event.seq for event in events if isinstance(event, PersonActed)]
+    places = sorted({seq + more for seq in acted for more in (0, 1, 3)})
+    for n_events in places:
+        cut = tmp_path / str(n_events)
+        shutil.copytree(runs, cut)
+        (path,) = cut.glob("*/neurons/*/events.jsonl")
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:n_events]))
+        path.with_name("result.json").unlink()
+        if not any(isinstance(event, SealedOpened) for event in events[:n_events]):
+            (cut / "results.sqlite").unlink()
+        left = STEPS[sum(seq < n_events for seq in acted) :]
+        person = ScriptedPerson(*left)
+        agent.resume("last", runs_dir=cut, person=person)
+        assert person.actions == []
+        assert plain(cut) == plain(runs)
 
 
 def test_what_cannot_be_done_is_answered(settings: dict[str, Any], tmp_path: Path) -> None:

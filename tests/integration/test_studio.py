@@ -117,8 +117,11 @@ def test_a_bad_request_is_refused_with_a_reason(served: tuple[str, Path], client
     runs = served[1]
     before = sorted(runs.glob("*/run.json"))
     thread = client.threads.create()["thread_id"]
-    parts = list(client.runs.stream(thread, "explain", input={"target": "L1Q3"}, stream_mode="updates"))
-    assert "L1Q3" in json.dumps([part.data for part in parts if part.event == "error"])
+    wrong = [{"target": "L1Q3"}, {"target": ""}, {"target": "L1N3", "budget": 0}]
+    for request, said in zip(wrong, ("L1Q3", "say what to explain", "--budget"), strict=True):
+        outcome = client.runs.wait(thread, "explain", input=request)
+        assert said in outcome["refused"]
+        assert outcome.get("result") is None
     assert sorted(runs.glob("*/run.json")) == before
 
 
