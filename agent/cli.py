@@ -214,7 +214,8 @@ def _parser() -> argparse.ArgumentParser:
     llm = _part()
     llm.add_argument(
         "--simulator", metavar="openai:MODEL",
-        help="an LLM that says what a sentence in free words predicts (default: the explainer where that is an LLM)",
+        help="an LLM that says what a sentence in free words predicts; better a second one, since who wrote a sentence "
+        "knows what was meant (default: the explainer where that is an LLM)",
     )  # fmt: skip
     llm.add_argument(
         "--llm-url", metavar="URL",

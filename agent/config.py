@@ -86,6 +86,8 @@ class RunConfig(BaseModel):
         simulator: who says what a sentence in free words predicts: `openai:MODEL`, or `rules` for nobody, since what
             the lexical reader understands is always simulated by it. `auto` is the explainer where that is an LLM.
         rules_compete: whether learnt rules are rivals of what an LLM writes.
+        twins: whether sentences in free words get lexical twins: exact rules of what they speak of, which compete, cost
+            nothing, and stand in for the LLM's reading where they agree with it. Only where rules compete.
         simulation: how an LLM simulates: whole excerpts in a structured reply, all at once with log probabilities, or
             token by token.
         simulated_excerpts: excerpts on which a sentence in free words is simulated for a score.
@@ -125,6 +127,7 @@ class RunConfig(BaseModel):
     explainer: str = "rules"
     simulator: str = "auto"
     rules_compete: bool = True
+    twins: bool = True
     simulation: Simulation = "excerpt"
     simulated_excerpts: int = Field(default=30, ge=3, le=1200)
     excerpts_per_call: int = Field(default=5, ge=1, le=20)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 from agent.config import RunConfig
+from agent.llm_costs import most_llm_cost
 from tools.errors import LLMNotAvailable
 from tools.llm.chat import ChatModel
 from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered, Meters
 from tools.llm.prices import Price, price_of, price_within
 from tools.llm.settings import access
-from tools.records.excerpts import EXCERPT_TOKENS
 from traces.console import Display
 
 
@@ -76,17 +75,16 @@ def _rules_go_on(config: RunConfig) -> bool:
 
 
 def _notes(config: RunConfig, endpoints: dict[str, Endpoint]) -> Iterator[str]:
-    """What a user should know before anything is asked: what a sentence costs, where the key goes, what is in vain."""
+    """What a user should know before anything is asked: what it costs at most, where the key goes, what is in vain."""
+    if (cost := most_llm_cost(config)) is not None:
+        is_limited = config.max_tokens is not None or config.max_usd is not None
+        price = "" if cost.usd is not None else " (what they cost is not known here)"
+        yield f"this run takes at most about {cost.told()}{price}" + (
+            "." if is_limited else "; --max-tokens or --max-usd limits that."
+        )
     if config.simulator_llm is None:
         yield "what the LLM writes in free words cannot be scored without --simulator openai:MODEL, and is left out."
         return
-    # excerpts may be shorter, and the model that decides that is not open yet
-    per_excerpt = EXCERPT_TOKENS if config.simulation == "token-by-token" else 1 / config.excerpts_per_call
-    n_calls = ceil(config.simulated_excerpts * per_excerpt)
-    limits = config.max_tokens is None and config.max_usd is None
-    yield f"a sentence in free words takes about {n_calls:,} LLM calls to score, and the matched null as many a try" + (
-        "; --max-tokens or --max-usd limits them." if limits else "."
-    )
     for url in dict.fromkeys(e.where.url for e in endpoints.values() if e.where.key and not e.where.is_openai):
         yield f"OPENAI_API_KEY is sent to {url}."
 

@@ -121,6 +121,7 @@ def open_bench(
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
         word_simulator=word_simulator,
+        twin_writer=shelf.explainer(subject, config.concepts) if word_simulator and has_twins(config) else None,
         writer=writer,
         thinker=llms.explainer if config.policy == "react" else None,
         asker=asker,
@@ -128,6 +129,11 @@ def open_bench(
         n_simulated=config.simulated_excerpts,
         index=IndexUsed(str(index.folder.resolve()), index.fingerprint) if index else None,
     )
+
+
+def has_twins(config: RunConfig) -> bool:
+    """Whether sentences in free words get lexical twins in a run."""
+    return config.twins and config.rules_compete and config.explainer_llm is not None and config.policy != "react"
 
 
 def _described(config: RunConfig, index: ActivationIndex | None, corpus: SplitCorpus) -> str:
@@ -146,7 +152,8 @@ def _explainers(
 ) -> tuple[Explainer, ...]:
     rules = shelf.explainer(subject, config.concepts)
     if llms.explainer is not None:
-        own = FreeTextExplainer(llms.explainer, texts, shelf.concepts(config.concepts), config.seed, known)
+        concepts, endpoint = shelf.concepts(config.concepts), config.llm.url or ""
+        own = FreeTextExplainer(llms.explainer, texts, concepts, config.seed, known, endpoint)
         return (own, rules) if config.rules_compete else (own,)
     match config.explainer:
         case "token-lookup-30":

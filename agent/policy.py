@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, log, sqrt
 from typing import Literal
@@ -15,6 +15,12 @@ KINDS: tuple[Kind, ...] = ("predicted positive", "predicted negative", "minimal 
 StopReason = Literal["plateau", "budget", "perfect", "rounds", "dead", "finished", "no answer", "person"]
 """Why a loop ends; `finished` and `no answer` are an LLM's that decides by itself."""
 
+
+ROUND_COST = 4
+"""Units of a full round: design, read, revise, score."""
+
+TEST_COST = 2
+"""Units to test the winner once more: design, read."""
 
 PLATEAU = 0.01
 PERFECT = 0.99
@@ -53,6 +59,13 @@ NO_WORSE = 0.02
 """A paired loss whose bound is below this is no loss that matters."""
 
 LIST_IS_BETTER = "a list of words predicts better"
+
+REACH = 10.0
+"""Nats that a rival may be behind the leader and still overtake it: what three carriers can bring at most, on which one
+of the two is as right as it can be and the other as wrong."""
+
+MOST_ASKED = 2
+"""Rivals of which an LLM is asked in a round of experiments."""
 
 MOST_ALIVE = 8
 NOTHING = 0.15
@@ -126,6 +139,15 @@ def weights(contenders: Mapping[str, Contender]) -> dict[str, float]:
 
 def _clipped(correlation: float) -> float:
     return min(max(correlation, 0.0), PERFECT)
+
+
+def worth_asking(contenders: Mapping[str, Contender], costly: Collection[str]) -> set[str]:
+    """Of rivals that cost something to ask, those whose predictions may change who wins: the two that are worth most,
+    while they are within reach of the leader. One without a score is, since only experiments can decide on it."""
+    weight = weights(contenders)
+    first = max(weight.values(), default=0.0)
+    near = [name for name in weight if name in costly and weight[name] > first - REACH]
+    return set(sorted(near, key=lambda name: -weight[name])[:MOST_ASKED])
 
 
 def leader(contenders: Mapping[str, Contender]) -> str | None:
@@ -393,7 +415,8 @@ def _not_borne_out(kind: Kind, tests: Tests) -> str:
     """Which tests are missing, and how many of how many passed."""
     if tests.refuting:
         return f"too many failed tests: {kind} (passed {tests})"
-    what = "too few passed" if tests.passed < MIN_TESTS else "undecided"
+    few = tests.total < MIN_TESTS
+    what = "too few" if few else "too few passed" if tests.passed < MIN_TESTS else "undecided"
     return f"{what} tests: {kind} (passed {tests})"
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from traces.events import Interrupted as InterruptedEvent
 from traces.recorder import TraceRecorder
 from traces.results import ResultsDatabase
 from traces.runs import RunFolder
+from traces.selection import Selection
 from traces.store import TraceWriter, load_trace
 from traces.text import shorten
 
@@ -236,6 +238,7 @@ def _run(
         try:
             results = ResultsDatabase(folder.path.parent)
             results.check()  # better found out now than when the sealed split is to be opened
+            opened.bench.told_elsewhere = partial(_told_elsewhere, results, opened.bench)
             run = investigation(
                 folder.run_id, opened.config, opened.bench, opened.openings, TraceRecorder(trace), trace, results,
                 str(neuron.events), Pauses.of(opened.manifest.get("pause_before", ()), person, trace.recorded),
@@ -260,6 +263,19 @@ def _run(
         except Exception as error:
             trace.emit(Failed(error=CallError(kind=type(error).__name__, message=str(error))))
             raise
+
+
+def _told_elsewhere(results: ResultsDatabase, bench: Bench, explainer: str) -> list[tuple[int, str]]:
+    """What runs with that explainer found of neurons of the layer, on the same model and corpus, as (neuron, sentence);
+    the latest of each neuron."""
+    neuron = bench.evidence.neuron
+    rows = results.select(Selection(layer=neuron.layer, corpus=bench.scan.corpus.fingerprint, latest=True))
+    return [
+        (row.idx, row.explanation)
+        for row in rows
+        if row.model_fingerprint == bench.subject.fingerprint and row.explainer == explainer
+        and row.idx is not None and row.explanation is not None and row.neuron.endswith("-") == neuron.is_negative
+    ]  # fmt: skip
 
 
 def run_started(run: Context, manifest: dict[str, Any]) -> RunStarted:

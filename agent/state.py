@@ -23,6 +23,7 @@ from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.scores import Scored
 from tools.catalogue.thinking import Turn
 from tools.records.result import Interval, Result, ScoreValue, Unscored
+from tools.roles import AsksAnLLM
 from tools.scoring.skill import Registered
 from tools.toolbox import Toolbox
 from traces.events import Decided, HypothesisProposed
@@ -46,7 +47,7 @@ class Entrant(NamedTuple):
         form: what kind of hypothesis it is.
         sentence: what is scored.
         origin: how it came in: `reference`, `user` (given beforehand), `person` (added while the run was paused),
-            `revised`, `split`, or the explainer's name.
+            `revised`, `split`, `twin`, or the explainer's name.
         by: the explainer that wrote it; empty where none did.
         parent: the sentence that it was made from, where that is known.
         label: its author's name for it in 1 to 6 words; empty where there is none.
@@ -79,6 +80,7 @@ class Hypothesis:
         table: probability of firing at levels 0 to 10.
         status: competing, dropped or merged.
         fate: why it competes no more, in words that its author may see: they quote no text.
+        stand_in: the name of its lexical twin, where that says what it predicts of experiments.
         record: registered predictions of the run's own experiments, and what the neuron did.
         revealed: for each of them, the number of the experiment among all revealed ones.
         on_probe: the same of the fixed probe set.
@@ -98,6 +100,7 @@ class Hypothesis:
     table: list[float] = field(default_factory=list)
     status: str = "competing"
     fate: str = ""
+    stand_in: str = ""
     record: list[Registered] = field(default_factory=list)
     revealed: list[int] = field(default_factory=list)
     on_probe: list[Registered] = field(default_factory=list)
@@ -149,6 +152,8 @@ class LoopState:
         test_rounds: rounds spent on nothing but tests.
         unwritten: why an explainer wrote nothing, for each time that it was asked in vain.
         wrote: explainers that ever wrote something.
+        twins: the lexical twin of each sentence in free words; None where it has none.
+        over_twins: by how much the reading of such a sentence was better than its twin, at most; 0 or more.
         turns: of the LLM, where it picks the tools.
         silent_turns: its turns in a row without a call that could be made.
         turn: what it said last.
@@ -180,6 +185,8 @@ class LoopState:
     test_rounds: int = 0
     unwritten: dict[str, list[str]] = field(default_factory=dict)
     wrote: set[str] = field(default_factory=set)
+    twins: dict[str, str | None] = field(default_factory=dict)
+    over_twins: float = 0.0
     turns: int = 0
     silent_turns: int = 0
     turn: Turn | None = None
@@ -302,6 +309,11 @@ class Investigation(LoopState):
         reason = f"it says the same as {kept} on development text, and {kept} is believed more or says it better"
         self.trace.emit(Decided(action="merge", reason=reason, hypothesis=gone, round=round_))
 
+    def read_as(self, hypothesis: Hypothesis) -> Hypothesis:
+        """Who says what a hypothesis predicts of experiments: itself, or the twin that stands in for it."""
+        twin = self.hypotheses.get(hypothesis.stand_in)
+        return twin if twin is not None and twin.table else hypothesis
+
     def silent(self) -> list[dict[str, Any]]:
         """Explainers that were asked and never wrote anything: how often that was, and why not the last time."""
         return [
@@ -348,6 +360,19 @@ class Investigation(LoopState):
         """Those that may win, the one that is worth most first; see `agent.policy.weights`."""
         worth = weights(self.contenders())
         return [self.hypotheses[name] for name in sorted(worth, key=lambda name: -worth[name])]
+
+    def null_tries(self, winner: Hypothesis) -> dict[str, int]:
+        """How many explanations of other neurons the matched null has of each explainer.
+
+        Where the lexical reader understands the winner, all of them are rules: as many as there were candidates, by an
+        explainer whose sentences the same reader reads. An LLM's would have to be asked for and read by it, and would
+        be compared with what another reader says.
+        """
+        tries = self.n_candidates()
+        rules = [one.name for one in self.bench.explainers if one.has_null and not isinstance(one, AsksAnLLM)]
+        if rules and self.bench.is_exact(winner.sentence):
+            return {rules[0]: sum(tries.values())}
+        return tries
 
     def n_candidates(self) -> dict[str, int]:
         """How many candidates of each explainer this run has scored: what a matched null must match.

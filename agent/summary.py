@@ -9,7 +9,7 @@ from typing import Any
 from tools.records.result import Result, Unscored
 from tools.records.sides import side_lines
 from traces.causal import causal_lines
-from traces.finding import Piece, finding_of, pieces_of
+from traces.finding import Piece, finding_of, null_told, own_reader, pieces_of
 from traces.lines import Line, drawn, wrapped
 from traces.text import cost_text, score_text, visible
 
@@ -102,10 +102,15 @@ def _details(result: Result, width: int) -> list[str]:
         parts += ["sealed reused"] if extra.get("sealed_reused") else []
         lines += wrapped(", ".join(parts), width)
 
+    if told := own_reader(result.to_json()):
+        lines += wrapped(told, width)
+
     others = {name: (row or {}).get("explanation") for name, row in (extra.get("scores") or {}).items()}
     besides = [f"{name.replace('_', ' ')} {score_text(others[name])}" for name in _BESIDES if others.get(name)]
     if besides:
         lines += wrapped(", ".join(besides), width)
+    if told := null_told(extra):
+        lines += wrapped(told, width)
     if extra.get("asked"):
         asked = ", ".join(f"{name} {score_text(score)}" for name, score in extra["asked"].items())
         lines += wrapped(f"asked of an LLM: {asked}", width)

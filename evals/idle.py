@@ -1,8 +1,8 @@
-"""Settings of variants that would be accepted and do nothing: a suite refuses them by name."""
+"""Options and settings of variants that would be accepted and do nothing: a suite refuses them by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent.config import RunConfig
 from agent.variants.load import Variant
@@ -18,16 +18,28 @@ OF_AN_LLM_READER = ("simulation", "excerpts_per_call")
 _NO_RUNS = "no agent runs on puzzles, where a reader ranks given sentences"
 
 
-def refuse_idle(suite: Suite, variants: Sequence[Variant], budget: int | None = None) -> None:
-    """Refuse variants that set what has no effect in a suite, and a budget for runs that there are none of.
+def refuse_idle_options(suite: Suite, given: Mapping[str, object]) -> None:
+    """Refuse options of the command that say how agents run, in a suite where none runs.
+
+    Args:
+        suite: as loaded.
+        given: what was said, by option; None and False where nothing was.
+
+    Raises:
+        BadInput: names the option, the suite and why.
+    """
+    for name, value in given.items():
+        if value is not None and value is not False and not _has_runs(suite):
+            raise BadInput(f"{name} has no effect in the suite {suite.name}: {_NO_RUNS}.")
+
+
+def refuse_idle(suite: Suite, variants: Sequence[Variant]) -> None:
+    """Refuse variants that set what has no effect in a suite.
 
     Raises:
         BadInput: names the variant, the setting, the suite and why.
     """
-    sections = suite.sections
-    has_runs = bool(sections.planted or sections.nothing or sections.sample or sections.neuron)
-    if budget is not None and not has_runs:
-        raise BadInput(f"--budget has no effect in the suite {suite.name}: {_NO_RUNS}.")
+    has_runs = _has_runs(suite)
     for variant in variants:
         config = variant.config(target="L0N0")
         idle = dict(_idle_anywhere(config) if has_runs else _idle_on_puzzles(config, variant))
@@ -37,6 +49,11 @@ def refuse_idle(suite: Suite, variants: Sequence[Variant], budget: int | None = 
                     f"the variant {variant.name} sets {name}, which has no effect in the suite {suite.name}: "
                     f"{idle[name]}."
                 )
+
+
+def _has_runs(suite: Suite) -> bool:
+    sections = suite.sections
+    return bool(sections.planted or sections.nothing or sections.sample or sections.neuron)
 
 
 def _idle_anywhere(config: RunConfig) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from agent.commands.output import progress, say
 from agent.variants.load import Variant, load_variant, shipped_variants
 from evals.asked import code_sha256, refuse_another
 from evals.folder import EvalFolder
-from evals.idle import refuse_idle
+from evals.idle import refuse_idle, refuse_idle_options
 from evals.puzzle_readers import check_reader
 from evals.records import CellResult, Manifest, NeuronRecord
 from evals.scorer import truth_first
@@ -90,7 +90,8 @@ def _evaluate(
     display: Display,
     worker: str,
 ) -> list[CellResult | NeuronRecord]:
-    refuse_idle(suite, variants, budget)
+    refuse_idle_options(suite, {"--budget": budget, "--halves": halves, "--seeds": seeds if seeds > 1 else None})
+    refuse_idle(suite, variants)
     names = [variant.name for variant in variants]
     for name in names:
         if names.count(name) > 1:
@@ -224,6 +225,8 @@ def run_command(arguments: argparse.Namespace) -> None:
     """
     suite = load_suite(arguments.suite)
     given = {name: getattr(arguments, name) for name in ("model", "corpus", "corpus_tokens")}
+    options = given | {"trust_remote_code": arguments.trust_remote_code}
+    refuse_idle_options(suite, {f"--{name.replace('_', '-')}": value for name, value in options.items()})
     check_rereadable(given["corpus"])
     suite = replace(suite, **{name: value for name, value in given.items() if value is not None})
     suite = replace(suite, trust_remote_code=arguments.trust_remote_code)

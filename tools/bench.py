@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,12 +22,13 @@ from tools.readable import contract
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import Rule
 from tools.records.result import Cost, Unscored
-from tools.roles import Asker, Explainer, Revealed, Simulator, WordSimulator, Writer, WrittenText
+from tools.roles import Asker, Explainer, Revealed, Simulator, TwinWriter, WordSimulator, Writer, WrittenText
 from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.claimed import Claimant, claims_of_levels, claims_of_words, rows_with_claimed
 from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
+from tools.scoring.null import Told
 from tools.scoring.parts import Part, part_of, simulated_part, too_few
 from tools.scoring.sampling import scoring_sample, stratum_size
 
@@ -74,6 +75,7 @@ class Bench:
         simulator: says for certain, and at no cost, what a sentence predicts that it can read.
         lexical: takes readable sentences apart; None where nobody can.
         word_simulator: says what any other sentence predicts; None where there is no LLM.
+        twin_writer: makes exact rules of what such sentences speak of; None where they get no twins.
         writer: writes texts to be read; None where there is no LLM.
         asker: asks an LLM for detection and fuzzing; None where there is no LLM.
         thinker: picks tools, where an LLM decides what to do; None elsewhere.
@@ -90,6 +92,8 @@ class Bench:
         seen: texts that were looked at without a prediction, and so can be no evidence any more.
         conversation: with the thinker.
         offered: functions that the thinker may call.
+        told_elsewhere: what other runs found of other neurons of the layer by the explainer of a name, as (neuron,
+            sentence); None where nobody knows of other runs.
     """
 
     subject: SubjectModel
@@ -103,6 +107,7 @@ class Bench:
     predictors: tuple[Explainer, ...] = ()
     lexical: LexicalReader | None = None
     word_simulator: WordSimulator | None = None
+    twin_writer: TwinWriter | None = None
     writer: Writer | None = None
     asker: Asker | None = None
     thinker: ChatModel | None = None
@@ -117,6 +122,7 @@ class Bench:
     seen: set[Tokens] = field(default_factory=set)
     conversation: list[Message] = field(default_factory=list)
     offered: tuple[Function, ...] = ()
+    told_elsewhere: Callable[[str], list[tuple[int, str]]] | None = None
     _exact: dict[str, bool] = field(default_factory=dict)
     _rows: tuple[StratifiedSample, tuple[Claimant, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] | None = None
     _probe_levels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -229,6 +235,21 @@ class Bench:
             n = len(found.unscored)
             return Unscored(reason=f"{n} of {len(tokens)} texts could not be simulated; number {row + 1}: {why}")
         return found.levels
+
+    def told_before(self, explainer: str) -> list[Told]:
+        """What other runs found of other neurons of the layer, in sentences that only an LLM can read, each once."""
+        found = self.told_elsewhere(explainer) if self.told_elsewhere is not None else []
+        own = self.evidence.neuron.index
+        every = {n: sentence for n, sentence in found if n != own and not self.is_exact(sentence)}
+        return [Told(n, sentence, "results") for n, sentence in sorted(every.items())]
+
+    def twins_of(self, sentences: Sequence[tuple[str, tuple[str, ...]]], rng: np.random.Generator) -> list[str | None]:
+        """The lexical twin of each sentence in free words, given with the words that its author named; see
+        `tools.roles.TwinWriter`. None where it has none, or nobody makes them."""
+        if self.twin_writer is None or not sentences:
+            return [None] * len(sentences)
+        explore = self.evidence.explore
+        return self.twin_writer.twins(sentences, explore, self.stratum_of(len(explore)), rng)
 
     def on(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
         """A sentence simulated on a sample: on all of it where that is free, else on about `n_simulated` of its

@@ -139,6 +139,26 @@ class AsksAnLLM(Protocol):
         """Why hypotheses cannot be used that were written for the run's neuron since this was last asked."""
 
 
+class TwinWriter(Protocol):
+    """Makes exact rules of sentences in free words."""
+
+    def twins(
+        self,
+        sentences: Sequence[tuple[str, tuple[str, ...]]],
+        explore: ExploreReadings,
+        size: int,
+        rng: np.random.Generator,
+    ) -> list[str | None]:
+        """For each sentence the best rule of the words and classes that it speaks of; None where there is none.
+
+        Args:
+            sentences: each with words by which excerpts that it claims can be found.
+            explore: what the neuron does on explore text.
+            size: excerpts per stratum to learn from.
+            rng: as in `Explainer.propose`.
+        """
+
+
 class Simulator(Protocol):
     """Says what a sentence of its language predicts, token by token; certain, and at no cost."""
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 _PLAIN_PROGRESS_EVERY_S = 2.0
+_PLAIN_STILL_EVERY_S = 30.0
+"""Where nothing has come since, as with an LLM that takes its time."""
+
 _LIVE_REDRAW_EVERY_S = 0.1
 _TELLING_S = 1.0
 """From then on the speed of a job tells how long it will take."""
@@ -186,7 +189,7 @@ class PlainDisplay:
             processors=[structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), self._render],
         )
         self._job: _Job | None = None
-        self._said_at = 0.0
+        self._said_at, self._said_done = 0.0, 0
 
     def _render(self, _: Any, __: str, fields: Any) -> str:
         return f"{fields['timestamp']}  {printable(one_line(fields['event']), self._encoding)}"
@@ -207,16 +210,17 @@ class PlainDisplay:
     @_never_fails
     def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
         """Says what begins."""
-        self._job, self._said_at = _Job(total, what, in_bytes), time.monotonic()
+        self._job, self._said_at, self._said_done = _Job(total, what, in_bytes), time.monotonic(), 0
         self._log.info(what if total is None else f"{what}: {self._job.so_far()}")
 
     @_never_fails
     def advance(self, n: int) -> None:
-        """Says how far it is, every two seconds at most."""
+        """Says how far it is, every two seconds at most, and every thirty where it is no farther."""
         if self._job is not None:
             self._job.done += n
-            if time.monotonic() - self._said_at >= _PLAIN_PROGRESS_EVERY_S:
-                self._said_at = time.monotonic()
+            wait_s = _PLAIN_STILL_EVERY_S if self._job.done == self._said_done else _PLAIN_PROGRESS_EVERY_S
+            if time.monotonic() - self._said_at >= wait_s:
+                self._said_at, self._said_done = time.monotonic(), self._job.done
                 self._log.info(f"{self._job.what}: {self._job.so_far()}")
 
     @_never_fails

@@ -65,6 +65,32 @@ class Finding:
     failed: str = ""
 
 
+def own_reader(result: Mapping[str, Any]) -> str:
+    """That who wrote the explanation also read it, where it is so; else empty."""
+    if not result.get("reads_its_own"):
+        return ""
+    return (
+        f"{one_line(str(result.get('reader')))} wrote this explanation and read it too, and may see more in it than "
+        "others do; --simulator names a second LLM as the reader."
+    )
+
+
+_SOURCES = {
+    "rules": "learnt as rules", "results": "taken from the results of other runs",
+    "kept": "kept from what the LLM said for other runs", "asked": "asked of the LLM",
+}  # fmt: skip
+
+
+def null_told(result: Mapping[str, Any]) -> str:
+    """Where the explanations of other neurons come from that the null is the best of; empty where that is not known."""
+    found = result.get("null_from")
+    found = found if isinstance(found, Mapping) else {}
+    parts = [f"{found[source]} {how}" for source, how in _SOURCES.items() if isinstance(found.get(source), int)]
+    by_twins = result.get("null_by_twins")
+    judged = f"; {by_twins} were judged by their lexical twins, and the best was read" if by_twins else ""
+    return f"null: explanations of other neurons, {', '.join(parts)}{judged}" if parts else ""
+
+
 def finding_of(result: Mapping[str, Any]) -> Finding:
     """The finding of a result as plain JSON; it may come from elsewhere, and hold anything."""
     explanation = result.get("explanation")

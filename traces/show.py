@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import parse_target
 from tools.records.sides import as_told, side_lines
+from traces.finding import null_told, own_reader
 from traces.lines import Line, drawn, section, wrapped
 from traces.models import Model, told_apart
 from traces.runs import NeuronFolder, RunFolder, run_ids
@@ -192,6 +193,8 @@ def _explanation(story: Story, width: int) -> Iterator[str | Line]:
         gain = (result.get("gains") or {}).get(name) or {}
         more = f"   the explanation's gain over it: {score_text(gain)}" if gain.get("value") is not None else ""
         yield f"  {name:<18} {score_text(baseline)}{more}"
+    for told in (own_reader(result), null_told(result)):
+        yield from wrapped(told, width) if told else ()
     predictor = result.get("predictor")
     if isinstance(predictor, dict):
         yield f"  {'predictor':<18} {score_text(predictor.get('score'))}"

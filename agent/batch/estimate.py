@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.batch.plan import Plan
 from agent.config import RunConfig
+from agent.llm_costs import LLMCost, most_llm_cost
 from agent.llms import prices_of
 from agent.shelf import default_corpus_tokens
 from agent.subjects import Subject
@@ -39,8 +40,9 @@ class Estimate:
         seconds: of the whole batch with `workers` at once.
         subject_tokens: read for experiments, at most.
         corpus_tokens: of every layer, read once where they are not in the cache; None where an index is used.
-        llm_tokens: at most; None for no limit, 0 where no LLM is asked.
-        usd: at most; None for no limit.
+        llm_tokens: at most; 0 where no LLM is asked.
+        usd: at most; None where a price is not known.
+        is_limited: whether that is a limit of the user's, which is kept; else it is counted from above.
         usual_llm_tokens, usual_usd: of all neurons, as earlier runs used them; None where there are none.
     """
 
@@ -52,8 +54,9 @@ class Estimate:
     seconds: float
     subject_tokens: int
     corpus_tokens: int | None
-    llm_tokens: int | None
+    llm_tokens: int
     usd: float | None
+    is_limited: bool
     usual_llm_tokens: int | None
     usual_usd: float | None
 
@@ -68,16 +71,16 @@ class Estimate:
             f"time            about {duration(self.seconds)} with {self.workers} at once: "
             f"{self.seconds_per_neuron:.1f} s a neuron, {self.source}",
             f"subject tokens  at most {self.subject_tokens:,} for experiments{read}",
-            f"LLM tokens      {_limit(self.llm_tokens, '--max-tokens', _count(self.usual_llm_tokens))}",
-            f"US dollars      {_limit(self.usd, '--max-usd', _money(self.usual_usd))}",
+            f"LLM tokens      {self._most(self.llm_tokens, _count(self.usual_llm_tokens))}",
+            f"US dollars      {self._most(self.usd, _money(self.usual_usd))}",
         ]
 
-
-def _limit(most: float | None, option: str, usual: str) -> str:
-    if most == 0:
-        return "none: no LLM is asked"
-    said = f"no limit: give {option}" if most is None else f"at most {most:,.2f}".removesuffix(".00")
-    return said + usual
+    def _most(self, most: float | None, usual: str) -> str:
+        if not self.llm_tokens:
+            return "none: no LLM is asked"
+        about = "" if self.is_limited else "about "
+        said = "not known: no price is" if most is None else f"at most {about}{most:,.2f}".removesuffix(".00")
+        return said + usual
 
 
 def _count(usual: int | None) -> str:
@@ -102,6 +105,7 @@ def estimate(plan: Plan, subject: Subject, workers: int, runs_dir: Path) -> Esti
         source = f"the mean of {len(alike)} earlier runs with this model, variant and budget"
     else:
         seconds, source = config.budget * SECONDS_PER_UNIT, _GUESSED
+    most = most_llm_cost(config)
     asks = config.explainer_llm is not None or config.simulator_llm is not None
     tokens = None if config.max_tokens is None else config.max_tokens * n
     spent = [row.usd for row in alike if row.usd is not None]
@@ -115,8 +119,9 @@ def estimate(plan: Plan, subject: Subject, workers: int, runs_dir: Path) -> Esti
         seconds=round(seconds * n / max(1, min(workers, n)), 1),
         subject_tokens=config.budget * UNIT_TOKENS * n,
         corpus_tokens=_corpus_tokens(plan, subject),
-        llm_tokens=tokens if asks else 0,
-        usd=_most_usd(config, n, tokens) if asks else 0.0,
+        llm_tokens=0 if most is None else tokens if tokens is not None else most.tokens * n,
+        usd=_most_usd(config, n, tokens, most) if asks else 0.0,
+        is_limited=config.max_tokens is not None or config.max_usd is not None,
         usual_llm_tokens=round(fmean(row.tokens or 0 for row in alike) * n) if asks and alike else None,
         usual_usd=round(fmean(spent) * n, 4) if asks and spent else None,
     )
@@ -157,9 +162,11 @@ def _corpus_tokens(plan: Plan, subject: Subject) -> int | None:
     return max(kind["corpus_tokens"] or default_corpus_tokens(base) for kind in reading)
 
 
-def _most_usd(config: RunConfig, n: int, tokens: int | None) -> float | None:
-    """What `max_usd` allows, or `max_tokens` at the dearest price there is."""
+def _most_usd(config: RunConfig, n: int, tokens: int | None, most: LLMCost | None) -> float | None:
+    """What `max_usd` allows, or `max_tokens` at the dearest price there is; without limits, what runs cost at most."""
     limits = [] if config.max_usd is None else [config.max_usd * n]
+    if tokens is None and most is not None and most.usd is not None:
+        limits.append(most.usd * n)
     prices = list(prices_of(config).values())
     if tokens is not None and all(price is not None for price in prices):
         limits.append(tokens * max(max(price["input"], price["output"]) for price in prices) / 1e6)

@@ -13,7 +13,7 @@ from agent.state import BASE_RATE, PERSON, Context, Hypothesis, Investigation, L
 from tools.catalogue.asked import Ask, AskedScores
 from tools.catalogue.confirmation import Confirm, Confirmation
 from tools.catalogue.examples import ShowExamples, ShownExamples
-from tools.catalogue.scores import Null, NullChoice
+from tools.catalogue.null import Null, NullChoice
 from tools.llm.meter import NULL_SHARE
 from tools.readable.label import label_of
 from tools.records.result import (
@@ -49,7 +49,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     )
     not_predicted = Unscored(reason=f"the neuron {why_not}")
     found = meanings_of(run, winner)
-    null: NullChoice = run.toolbox.call("null", Null(n=run.n_candidates()))
+    null: NullChoice = run.toolbox.call("null", Null(n=run.null_tries(winner)))
     _may_spend(run, 1.0)
     opening = run.folds.next_fold(
         run.bench.subject.fingerprint,
@@ -81,7 +81,8 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     )
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json", exclude={"shown"})))
     asked: AskedScores | None = None
-    if run.bench.asker is not None and winner.name != BASE_RATE:
+    # What the lexical reader understands it detects and fuzzes itself, in the panel: an LLM's answers change nothing.
+    if run.bench.asker is not None and not run.bench.is_exact(winner.sentence):
         asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold))
     tests = winner.tests()
     listed = run.bench.lookup_sentence
@@ -106,6 +107,8 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
         "sealed_opening": opening.number,
         "sealed_reused": opening.reused,
         "null_tries": null.n_scored,
+        "null_from": null.sources,
+        "null_by_twins": null.by_twins,
         "probe_skill": (own["probe"].skill if "probe" in own else not_predicted).model_dump(mode="json"),
         "registered": {
             "chosen": [[p.probability, p.fired] for p in winner.record],
@@ -211,7 +214,9 @@ def _result(
         corpus=Corpus(name=corpus.name, fingerprint=corpus.fingerprint),
         trace=run.trace_name,
     )
+    reader = result.reader or ""
     more = {
+        "reads_its_own": winner is not None and reader.partition(" (")[0] == winner.by,
         "reason": why,
         "words": n_words(winner.sentence) if winner else 0,
         "theta": run.theta,

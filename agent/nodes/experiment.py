@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent import belief
+from agent.nodes.twins import who_predicts
 from agent.policy import Kind, StopReason
 from agent.state import Context, Hypothesis, Investigation, LoopState
 from tools.bench import Tokens
@@ -42,9 +43,15 @@ def design(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["meas
     run, round_ = Investigation.at(state, runtime.context), state.round
     run.trace.emit(Stage(stage="design", round=round_))
     rivals = run.competing()
+    readers = who_predicts(run, rivals)
+    best = run.best()
     arguments = Design(
-        rivals=[Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in rivals],
-        leader=rivals.index(run.best()),
+        rivals=[
+            Rival(sentence=by.sentence, belief=run.beliefs[h.name], table=by.table)
+            for h, by in zip(rivals, readers, strict=True)
+            if by is not None
+        ],
+        leader=sum(by is not None for by in readers[: rivals.index(best)]),
         quotas=run.config.quotas_of_a_round(),
         choice=run.config.choice,
     )
@@ -55,10 +62,22 @@ def design(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["meas
         return _stop(run, "budget", str(spent))
     if not designed.experiments:
         return _stop(run, "plateau", "no text is left that was not read before")
-    run.designed = designed
+    run.designed = designed = _of_all(designed, readers)
     register(run, round_, designed, rivals)
-    predict_before(run, round_, designed.experiments, rivals)
+    predict_before(run, round_, designed.experiments, rivals, readers)
     return Command(goto="measure", update=run.update())
+
+
+def _of_all(designed: Designed, readers: Sequence[Hypothesis | None]) -> Designed:
+    """With an empty row for each rival that was not asked."""
+    nothing: list[float | None] = [None] * len(designed.experiments)
+
+    def every(rows: list[list[float | None]]) -> list[list[float | None]]:
+        given = iter(rows)
+        return [nothing if by is None else next(given) for by in readers]
+
+    levels = every(designed.levels) if designed.levels else []
+    return designed.model_copy(update={"predictions": every(designed.predictions), "levels": levels})
 
 
 def _write_texts(run: Investigation, round_: int) -> None:
@@ -79,18 +98,28 @@ def _write_texts(run: Investigation, round_: int) -> None:
         run.trace.emit(Note(message=f"round {round_}: no texts were written: {written.reason}", level="warning"))
 
 
-def predict_before(run: Investigation, round_: int, experiments: list[Planned], rivals: list[Hypothesis]) -> None:
-    """Put on record what each rival says of the texts of edits as they were, so that it predicts a change."""
+def predict_before(
+    run: Investigation,
+    round_: int,
+    experiments: list[Planned],
+    rivals: list[Hypothesis],
+    readers: Sequence[Hypothesis | None],
+) -> None:
+    """Put on record what each rival says of the texts of edits as they were, so that it predicts a change.
+
+    `readers` say it for the rivals, see `agent.nodes.twins.who_predicts`.
+    """
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
     texts = [None if e.original is None else text_before(run.bench, e.carrier, e.original) for e in experiments]
     run.by_order = [e.generator == BY_ORDER and text is not None for e, text in zip(experiments, texts, strict=True)]
     arguments = Before(
-        rivals=[Calibrated(sentence=h.sentence, table=h.table) for h in rivals],
+        rivals=[Calibrated(sentence=by.sentence, table=by.table) for by in readers if by is not None],
         texts=[Unchanged(carrier=carrier, value=value) for _, carrier, value in edits],
     )
     said: Predicted = run.toolbox.call("predict_before", arguments)
     run.before = [[None] * len(experiments) for _ in rivals]
-    for row, given in zip(run.before, said.predictions, strict=True):
+    asked = [row for row, by in zip(run.before, readers, strict=True) if by is not None]
+    for row, given in zip(asked, said.predictions, strict=True):
         for (i, _, _), p in zip(edits, given, strict=True):
             row[i] = p
     known = [i for i, _, _ in edits if texts[i] is not None and any(row[i] is not None for row in run.before)]

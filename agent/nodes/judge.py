@@ -9,7 +9,8 @@ from langgraph.types import Command
 
 from agent import policy
 from agent.nodes.meanings import is_split, meanings_of, n_own_tests
-from agent.nodes.propose import ROUND_COST, TEST_COST, score
+from agent.nodes.propose import score
+from agent.policy import ROUND_COST, TEST_COST
 from agent.state import BASE_RATE, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.meanings import Agreement, Agreements, FoundMeaning
 from tools.rules.language import n_words

@@ -18,6 +18,7 @@ from agent.steering import Action, Pause, Place, RivalShown
 from tools.catalogue.experiments import Designed, Rival
 from tools.catalogue.thinking import Predict
 from tools.errors import BadInput, BudgetSpent
+from tools.readable.contract import why_not_free
 from tools.records.result import ScoreValue
 from tools.toolbox import ToolFailed
 from traces.events import Decided, PersonActed
@@ -113,7 +114,10 @@ def _refuse(run: Investigation, place: Place, action: Action) -> None:
     elif action.action == "add":
         sentence = _sentence(action)
         run.bench.check_sentence(sentence)
-        if (why_not := run.bench.why_not(sentence)) is not None:
+        why_not = run.bench.why_not(sentence)
+        if why_not is None and not run.bench.is_exact(sentence):
+            why_not = why_not_free(sentence)
+        if why_not is not None:
             raise BadInput(f"that may not compete: {why_not}")
         if any(h.sentence == sentence for h in run.hypotheses.values()):
             raise BadInput("that hypothesis has entered before")
@@ -181,7 +185,7 @@ def _tested(run: Investigation, place: Place, text: str) -> str:
     number = run.round if is_free else run.round + 1
     run.designed = designed
     register(run, number, designed, rivals)
-    predict_before(run, number, designed.experiments, rivals)
+    predict_before(run, number, designed.experiments, rivals, rivals)
     (value,) = observe(run, number)
     run.round = number + is_free
     told = ", ".join(

@@ -9,11 +9,12 @@ from langgraph.types import Command
 
 from agent import policy
 from agent.nodes.generalise import tell_changes, too_wide
+from agent.nodes.twins import take_readings, to_score, with_twins
 from agent.state import BASE_RATE, LOOKUP, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
-from tools.catalogue.scores import Score, Scores
 from tools.catalogue.scores import Scored as Entry
+from tools.catalogue.scores import Scores
 from tools.errors import BudgetSpent
 from tools.records.result import ScoreValue, Unscored
 from tools.roles import Tried
@@ -21,12 +22,6 @@ from tools.rules.clauses import Rule
 from tools.rules.language import render
 from tools.scoring.claimed import Claimant
 from traces.events import Decided, Note, Scored, Stage
-
-ROUND_COST = 4
-"""Units of a full round: design, read, revise, score."""
-
-TEST_COST = 2
-"""Units to test the winner once more: design, read."""
 
 _START_COST = 2
 _SHOWN, _SHOWN_UNSCORED = 4, 2
@@ -47,6 +42,7 @@ def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["bef
             ]
             unreadable = proposed.unreadable
             take_texts(run, proposed)
+            rivals = with_twins(run, rivals)
         find_predictor(run, unreadable)
         new = run.enter(rivals, 0)
         score(run, new, 0, None)
@@ -57,7 +53,7 @@ def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["bef
     if run.config.max_rounds == 0:
         run.trace.emit(Decided(action="stop", reason="rounds: no experiments were asked for"))
         return Command(goto="before_confirm", update=run.update(stop="rounds"))
-    stop = policy.should_stop(policy.Standing(run.best().score, None, 0, 1, None, run.toolbox.left, TEST_COST))
+    stop = policy.should_stop(policy.Standing(run.best().score, None, 0, 1, None, run.toolbox.left, policy.TEST_COST))
     if stop and stop[0] == "perfect":  # nothing is left to write; what it says is put to the test all the same
         run.trace.emit(Decided(action="stop", reason=f"perfect: {stop[1]}", hypothesis=run.best().name))
         return Command(goto="before_experiments", update=run.update(round=1, stop="perfect"))
@@ -99,13 +95,11 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
                 tried=tried(run, best) if run.bench.writer is not None else [],
             )
             revised: Proposals = run.toolbox.call("revise", asked)
-            new = run.enter(
-                [
-                    Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), p.label, tuple(p.words))
-                    for p in revised.proposals
-                ],
-                round_,
-            )
+            entrants = [
+                Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), p.label, tuple(p.words))
+                for p in revised.proposals
+            ]
+            new = run.enter(with_twins(run, entrants), round_)
             tell_changes(run, revised.proposals, round_)
             take_texts(run, revised)
         score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
@@ -154,8 +148,9 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
     entrants += [h for h in again if h not in entrants]
     reference = run.hypotheses[since].sentence if since is not None else None
     run.bench.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
-    scores: Scores = run.toolbox.call("score", Score(sentences=[h.sentence for h in entrants], reference=reference))
+    scores: Scores = run.toolbox.call("score", to_score(run, new, entrants, reference))
     run.take_scores(entrants, scores.scores)
+    entries = {entry.sentence: entry for entry in scores.scores}
     for hypothesis in [*new, *(h for h in again if not isinstance(h.score, Unscored))]:
         run.trace.emit(
             Scored(
@@ -166,12 +161,13 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
                 round=round_,
             )
         )
-        if not hypothesis.table:  # it predicts nothing, so no experiment can speak for it or against it
+        # What predicts nothing no experiment can speak for or against.
+        if not hypothesis.table and entries[hypothesis.sentence].behind is None:
             reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
+    take_readings(run, entries, round_)
     best = run.note_leader()
     run.bests.append(best.name)
-    entries = {entry.sentence: entry for entry in scores.scores}
     run.gain = entries[best.sentence].gain if best.sentence in entries else None
     return entries
 

@@ -40,7 +40,8 @@ from tools.free_text.exhibits import Exhibits
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import FunctionCall, Message
 from tools.prompts import agent as prompt
-from tools.prompts.written import MAX_NAMED_WORDS, words
+from tools.prompts.written import MAX_NAMED_WORDS, label, words
+from tools.readable.contract import why_not_free
 from tools.records.result import ScoreValue
 from tools.toolbox import Arguments, ToolFailed, units_of
 from traces.events import Decided, Note, ReadingsRevealed, Stage
@@ -65,10 +66,11 @@ _TURNS_BESIDE = 10
 
 class Hypothesize(Arguments):
     """Enter a hypothesis: at most 25 words on when the neuron fires, at most 5 of them quoted. Gives its score on
-    development text, beside the best rival's on the same excerpts. `words` are 3 to 12 words or short pieces of text by
-    which excerpts can be found in which it must fire."""
+    development text, beside the best rival's on the same excerpts. `label` is the same as a heading, 1 to 6 words, and
+    `words` are 3 to 12 words or short pieces of text by which excerpts can be found in which it must fire."""
 
     explanation: str = Field(min_length=3, max_length=600)
+    label: str = Field(default="", max_length=100)
     words: list[str] = Field(default_factory=list, max_length=MAX_NAMED_WORDS)
 
 
@@ -245,9 +247,13 @@ class _Investigator:
         """A rival enters."""
         run = self.run
         by = run.bench.explainer.name
-        if (refused := run.bench.why_not(wanted.explanation)) is not None:
+        sentence = " ".join(wanted.explanation.split())
+        refused = run.bench.why_not(sentence)
+        if refused is None and not run.bench.is_exact(sentence):
+            refused = why_not_free(sentence)
+        if refused is not None:
             return {"error": f"that may not compete: {refused}"}
-        entrant = Entrant("own words", " ".join(wanted.explanation.split()), by, by, words=words(wanted.words))
+        entrant = Entrant("own words", sentence, by, by, label=label(wanted.label), words=words(wanted.words))
         beside = self._beside()
         new = run.enter([entrant], run.round)
         if not new:
@@ -320,7 +326,7 @@ class _Investigator:
         run.designed = designed
         rivals = run.competing()
         register(run, run.round, designed, rivals)
-        predict_before(run, run.round, designed.experiments, rivals)
+        predict_before(run, run.round, designed.experiments, rivals, rivals)
         values = observe(run, run.round)
         shown = list(range(len(values)))
         if only_telling:

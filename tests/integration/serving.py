@@ -1,4 +1,5 @@
-"""A real OpenAI-compatible server that no one here wrote: `transformers serve` with a copy of the bundled model."""
+"""Real OpenAI-compatible servers that no one here wrote: `transformers serve` with a copy of the bundled model, and
+llama.cpp's own with SmolLM2."""
 
 from __future__ import annotations
 
@@ -26,6 +27,13 @@ PACKAGES = ("fastapi", "uvicorn", "starlette")
 
 START_S = 90.0
 """Seconds within which it must answer. It takes 8 on an idle core."""
+
+LLAMACPP = Path(__file__).with_name("llamacpp_server.py")
+SMOLLM2 = "smollm2-instruct"
+"""The name under which it is served."""
+
+N_SLOTS = 2
+"""Questions that llama.cpp answers at once."""
 
 STOP_S = 5.0
 """Seconds that it has to end by itself, before it is killed."""
@@ -72,6 +80,33 @@ def served_mini(folder: Path, *, n_positions: int | None = None) -> Iterator[Ser
     port = _free_port()
     command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(model)]
     command += ["--device", "cpu", "--dtype", "float32", "--host", "127.0.0.1", "--port", str(port)]
+    with _running("transformers serve", command, port, log, _environment(folder)):
+        yield Served(f"http://127.0.0.1:{port}/v1", str(model), log)
+
+
+@contextmanager
+def served_smollm2(folder: Path, *, n_context: int = 4096) -> Iterator[Served]:
+    """Serve SmolLM2-135M-Instruct by llama.cpp on a free loopback port, in two slots of `n_context` tokens each.
+
+    `folder` receives the log. Skips the test where xllamacpp or the model's GGUF file is not here.
+
+    Raises:
+        RuntimeError: the server ended, or did not answer in `START_S` seconds; holds the end of its log.
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
+        pytest.skip("llama.cpp's server needs the extra: pip install -e '.[llamacpp]'")
+    gguf = Path(os.environ["NEURON_AGENT_TEST_GGUF"] or ".")
+    if not gguf.is_file():
+        pytest.skip("SmolLM2's GGUF file is not on this machine: where there is no hub, `agent fetch smollm2` gets it")
+    log, port = folder / "llamacpp.log", _free_port()
+    command = [sys.executable, str(LLAMACPP), str(gguf.resolve()), SMOLLM2, str(port), str(n_context), str(N_SLOTS)]
+    with _running("llama.cpp", command, port, log, _environment(folder)):
+        yield Served(f"http://127.0.0.1:{port}/v1", SMOLLM2, log)
+
+
+@contextmanager
+def _running(name: str, command: list[str], port: int, log: Path, environment: dict[str, str]) -> Iterator[None]:
+    """A server's process, from when it answers until the context ends."""
     with log.open("wb") as output:
         # A session of its own, so that whatever it starts can be ended with it.
         process = subprocess.Popen(
@@ -79,13 +114,13 @@ def served_mini(folder: Path, *, n_positions: int | None = None) -> Iterator[Ser
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_environment(folder),
-            cwd=folder,
+            env=environment,
+            cwd=log.parent,
             start_new_session=True,
         )
     try:
-        _wait_until_it_answers(process, port, log)
-        yield Served(f"http://127.0.0.1:{port}/v1", str(model), log)
+        _wait_until_it_answers(name, process, port, log)
+        yield
     finally:
         _end(process)
 
@@ -115,7 +150,7 @@ def _widen(model: Path, n_positions: int) -> None:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """One thread, no hub, no keys, no proxy, and a cache of its own."""
+    """One thread unless the program says more, no hub, no keys, no proxy, and a cache of its own."""
     cache = folder / "huggingface"
     # GET /v1/models scans it, and answers 500 where it does not exist.
     (cache / "hub").mkdir(parents=True, exist_ok=True)
@@ -140,19 +175,19 @@ def _free_port() -> int:
         return int(bound.getsockname()[1])
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_it_answers(name: str, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     until = time.monotonic() + START_S
     with httpx2.Client(trust_env=False, timeout=2) as client:
         while time.monotonic() < until:
             if process.poll() is not None:
-                raise RuntimeError(f"transformers serve ended with {process.returncode}:\n{_tail(log)}")
+                raise RuntimeError(f"{name} ended with {process.returncode}:\n{_tail(log)}")
             try:
                 if client.get(f"http://127.0.0.1:{port}/health").status_code == 200:
                     return
             except httpx2.TransportError:
                 pass  # not listening yet
             time.sleep(0.1)
-    raise RuntimeError(f"transformers serve did not answer in {START_S:g} s:\n{_tail(log)}")
+    raise RuntimeError(f"{name} did not answer in {START_S:g} s:\n{_tail(log)}")
 
 
 def _tail(log: Path) -> str:

@@ -142,9 +142,31 @@ def test_settings_of_an_llm_without_one_are_refused_where_agents_run(capsys) -> 
     assert "sets simulated_excerpts, which has no effect in the suite mine: no LLM simulates" in capsys.readouterr().err
 
 
-def test_a_budget_for_puzzles_is_refused(capsys) -> None:
-    assert evaluated("--budget", "5") == 2
-    assert "--budget has no effect in the suite mine" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--budget", "5"],
+        ["--halves"],
+        ["--seeds", "2"],
+        ["--model", "mini"],
+        ["--corpus", "p.json"],
+        ["--corpus-tokens", "1000"],
+        ["--trust-remote-code"],
+    ],
+)
+def test_an_option_of_runs_is_refused_where_there_are_only_puzzles(option, capsys) -> None:
+    assert evaluated(*option) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"{option[0]} has no effect in the suite mine: no agent runs on puzzles" in err
+    assert not Path("out").exists()
+
+
+def test_options_of_runs_are_taken_where_agents_run_beside_puzzles(capsys) -> None:
+    with open("mine.toml", "a") as suite:
+        suite.write("[[planted]]\nneurons = 1\n")
+    assert evaluated("--model", "no-such-model", "--halves") == 2
+    assert "no effect" not in capsys.readouterr().err
 
 
 def test_no_key_is_said_before_anything_is_read(capsys) -> None:

@@ -276,6 +276,24 @@ def test_a_hypothesis_can_be_given_up(base: dict[str, Any], tmp_path: Path) -> N
     assert found.result.explanation == TRUTH
 
 
+def test_a_hypothesis_is_held_to_the_contract_of_free_words_and_keeps_its_label(
+    base: dict[str, Any], tmp_path: Path
+) -> None:
+    said = (
+        calling(("hypothesize", {"explanation": "tokens related to spaces"})),
+        calling(("hypothesize", {"explanation": "e, a, i, o, u, y"})),
+        calling(("hypothesize", {"explanation": TRUTH, "label": "vowels after even spaces"})),
+    )
+    with scripted_llm(turns(*said)) as server:
+        found = Run(server, tmp_path, **base)
+    texts = [message["content"] for message in agent_messages(found) if message["role"] == "tool"]
+    vague, listed, taken = map(result_in, texts)
+    assert "names a topic" in vague["error"]
+    assert "it is a list of 6 items" in listed["error"]
+    assert taken["hypothesis"] == "H1"
+    assert (found.result.explanation, found.result.label) == (TRUTH, "vowels after even spaces")
+
+
 def test_who_calls_nothing_is_told_what_there_is(base: dict[str, Any], tmp_path: Path) -> None:
     """An endpoint may take functions and pass none on: then they stand in words."""
     with scripted_llm(turns("Hello!")) as server:

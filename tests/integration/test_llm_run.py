@@ -92,6 +92,8 @@ def test_what_the_llm_proposes_competes_with_rules(run: Run) -> None:
     assert len(by_origin["rules"]) >= 2
     assert run.result.explanation == TRUTH
     assert run.told["written_by"] == run.told["explainer"] == run.told["simulator"] == "openai:fake"
+    assert run.told["reads_its_own"]
+    assert sum(run.told["null_from"].values()) == run.told["null_tries"]
     assert {event.hypothesis for event in run.of(Scored)} == {event.hypothesis for event in proposed}
 
 
@@ -357,11 +359,26 @@ def test_garbage_for_everything(kind: str, base: dict[str, Any], tmp_path: Path)
 
 
 def test_an_llm_that_cannot_be_asked_gives_no_number(base: dict[str, Any], tmp_path: Path) -> None:
-    with scripted_llm(Script(override=GARBAGE["prose"])) as server:
-        found = Run(server, tmp_path, **base, budget=3, simulator="openai:fake")
+    garbage = script(
+        override=lambda body: GARBAGE["prose"](body) if kind_of(body) in ("detection", "fuzzing") else None
+    )
+    with scripted_llm(garbage) as server:
+        found = Run(server, tmp_path, **base, budget=3, explainer="openai:fake")
     fuzzing = found.told["asked"]["fuzzing"]
     assert fuzzing["value"] is None
     assert "were not answered, most often because: no JSON in the reply" in fuzzing["reason"]
+
+
+def test_where_a_rule_has_won_nothing_is_asked_of_it(base: dict[str, Any], tmp_path: Path) -> None:
+    """Neither detection nor fuzzing, which the lexical reader does itself, nor an LLM's null."""
+    with scripted_llm(script(hypotheses=[(WRONG, "token")])) as server:
+        found = Run(server, tmp_path, **base, budget=3, explainer="openai:fake")
+    assert found.told["written_by"] == "rules"
+    assert "asked" not in found.told
+    assert not found.told["reads_its_own"]
+    assert set(found.told["null_from"]) == {"rules"}
+    assert server.kinds()["explainer"] == 1
+    assert not {"detection", "fuzzing"} & set(server.kinds())
 
 
 def test_garbage_on_the_command_line_is_no_error(

@@ -13,9 +13,10 @@ from tools.catalogue.confirmation import Confirm
 from tools.catalogue.examples import ShowExamples
 from tools.catalogue.experiments import Design, Read, Rival
 from tools.catalogue.hypotheses import Gather, Propose, Revise
+from tools.catalogue.null import MAX_NULL, Null
 from tools.catalogue.predictions import Before, Calibrated, Unchanged
 from tools.catalogue.predictor import FindPredictor
-from tools.catalogue.scores import MAX_NULL, Null, Score
+from tools.catalogue.scores import Score
 from tools.catalogue.subject import Ablate, Generate, Search, Simulate
 from tools.concepts.concepts import Concepts
 from tools.embedded import EmbeddedReader
@@ -38,6 +39,7 @@ from tools.rules.explainer import RulesExplainer
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.claimed import EACH, Claimant
 from tools.scoring.lookup import FULL_LOOKUP
+from tools.scoring.null import keep_explanation, kept_explanations
 from tools.scoring.panel import PROTOCOLS
 from tools.toolbox import Toolbox, ToolFailed, units_of
 
@@ -645,3 +647,99 @@ def test_rivals_of_either_kind_predict_texts_before_a_change_once_each(box, benc
     assert said[0] == [table()[PLAIN], None, table()[PLAIN]]
     assert said[1] == [table()[9], None, table()[9]]
     assert said[2] == [0.02, None, 0.02]
+
+
+class Counted(FreeWords):
+    """Remembers which sentences it was asked to read."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = []
+
+    def simulate(self, sentence, tokens):
+        self.read.append(sentence)
+        return super().simulate(sentence, tokens)
+
+
+class Twins:
+    """The twin of `tokens 3 4` is the same as a rule; of tokens from 200 on nothing can be said."""
+
+    def twins(self, sentences, explore, size, rng):
+        def of(sentence):
+            first, second = sentence.split()[1:]
+            return None if int(first) >= 200 else f'Fires on "w{first}" and "w{second}".'
+
+        return [of(sentence) for sentence, _ in sentences]
+
+
+class AskedForTheNull:
+    """An explainer that asks an LLM, and counts how often it is asked about other neurons."""
+
+    name, fingerprint, has_null = "openai:fake", "f" * 64, True
+
+    def __init__(self, fingerprint="f" * 64):
+        self.fingerprint, self.n_asked = fingerprint, 0
+
+    def propose_each(self, neurons, size):
+        self.n_asked += len(neurons)
+        return [Proposal("token", f"tokens {10 + i} {20 + i}", words=(f"w{10 + i}",)) for i in range(len(neurons))]
+
+    def revise_among(self, *_):
+        return []
+
+    def drain_left_out(self):
+        return []
+
+
+def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, bench):
+    reader = bench.word_simulator = Counted()
+    good, bad, nothing = "tokens 3 4", "tokens 100 101", "tokens 200 3"
+    twins = {good: 'Fires on "w3" and "w4".', bad: 'Fires on "w100" and "w101".', nothing: None}
+    asked = Score(sentences=[TRUTH, good, bad, nothing], twins=twins, leading=[TRUTH], keep=1)
+    truth, best, poor, none = box.call("score", asked).scores
+    # The one whose twin is best is read whatever it is, and the one that has no twin.
+    assert set(reader.read) == {good, nothing}
+    assert best.merit > 0.5
+    assert best.agreement == pytest.approx(1)
+    assert best.over_twin == pytest.approx(0, abs=0.2)
+    assert (truth.behind, best.behind, poor.behind, none.behind) == (None, None, TRUTH, None)
+    assert "its lexical twin is clearly below" in poor.score.reason
+    assert poor.table == []
+    # Where readings turned out to be much better than twins, twins say little.
+    again = box.call("score", asked.model_copy(update={"over_twins": 2.0, "keep": 0}))
+    assert {one.behind for one in again.scores} == {None}
+    assert {good, bad, nothing} == set(reader.read)
+
+
+def test_without_twins_every_sentence_is_read(box, bench):
+    reader = bench.word_simulator = Counted()
+    box.call("score", Score(sentences=[TRUTH, "tokens 100 101", "tokens 200 3"], leading=[TRUTH]))
+    assert set(reader.read) == {"tokens 100 101", "tokens 200 3"}
+
+
+def test_a_null_of_an_llm_is_asked_for_only_where_too_few_are_known(box, bench):
+    llm, reader = AskedForTheNull("1" * 64), Counted()
+    bench.explainers, bench.word_simulator, bench.twin_writer = (llm,), reader, Twins()
+    first = box.call("null", Null(n={"openai:fake": 3}))
+    assert (llm.n_asked, first.sources, first.n_scored, first.by_twins) == (3, {"asked": 3}, 3, 3)
+    assert set(reader.read) == {first.sentence}  # the others were judged by their twins
+    again = box.call("null", Null(n={"openai:fake": 3}))  # the same neuron's run, repeated, asks the same again
+    assert (llm.n_asked, again.sources) == (6, {"asked": 3})
+    for neuron in first.neurons:
+        known = kept_explanations(bench.scan, [neuron], llm, bench.stratum_of(len(bench.evidence.explore)), about=99)
+        assert [one.neuron for one in known] == [neuron]
+    bench.told_elsewhere = lambda name: [(0, "tokens 3 4"), (7, "tokens 3 100"), (8, TRUTH)]
+    told = box.call("null", Null(n={"openai:fake": 3}))
+    assert (llm.n_asked, told.sources) == (8, {"results": 1, "asked": 2})  # its own and what rules say are left out
+    assert 7 in told.neurons
+    assert told.sentence == "tokens 3 100"
+
+
+def test_what_an_llm_said_for_another_neuron_is_taken_first(box, bench):
+    llm = AskedForTheNull("2" * 64)
+    bench.explainers, bench.word_simulator, bench.twin_writer = (llm,), Counted(), Twins()
+    size = bench.stratum_of(len(bench.evidence.explore))
+    for neuron in range(1, D_MLP):
+        keep_explanation(bench.scan, neuron, llm, size, Proposal("token", f"tokens {30 + neuron} 3"), about=23)
+    found = box.call("null", Null(n={"openai:fake": 4}))
+    assert (llm.n_asked, found.sources) == (0, {"kept": 4})

@@ -191,9 +191,9 @@ def world():
 
 
 KINDS = ("some", "never", "everywhere", "flipped")
-ABOUT_CLASSES = ("unseen_member", "sister_class", "other_context")
-ANYWHERE = [name for name in GENERATORS if name not in ABOUT_CLASSES]
-"""Generators that need no rule about classes; the others have their tests in `test_experiments_on_classes`."""
+ABOUT_RULES = ("unseen_member", "sister_class", "other_context", "real_sentence")
+ANYWHERE = [name for name in GENERATORS if name not in ABOUT_RULES]
+"""Generators that need no readable rule; the others have their tests in `test_experiments_on_classes`."""
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,9 +8,11 @@ import pytest
 
 import tools.mini
 from tools.concepts.concepts import Concepts
+from tools.concepts.sentences import english_sentences
 from tools.experiments.candidates import Candidate, Setting
 from tools.experiments.kinds import Claimed, Kinds, written_like
-from tools.experiments.members import N_EACH, other_contexts, sister_classes, unseen_members
+from tools.experiments.members import MOST_OFTEN, N_EACH, other_contexts, sister_classes, unseen_members
+from tools.experiments.real_sentences import real_sentences
 from tools.experiments.registry import GENERATORS, WITH_A_WRITER
 from tools.experiments.rivals import Believed
 from tools.experiments.seen_words import SeenWords
@@ -68,7 +70,9 @@ class World:
             explore=self.readings, theta=THETA, carriers=[], probe=self.probe, on_probe=Believed(nothing, nothing),
             vocabulary=self.vocabulary, texts=self.texts, words=SeenWords(self.readings, THETA, self.vocabulary),
             named=[], believe=lambda tokens: Believed(nothing, nothing), sample=lambda *_: [], fresh=len,
-            claimed=Claimed(kinds, kinds.items(sentences), np.arange(len(self.probe)), used, tried),
+            claimed=Claimed(
+                kinds, kinds.items(sentences), kinds.all_items(sentences), np.arange(len(self.probe)), used, tried
+            ),
         )  # fmt: skip
 
     def last_word(self, candidate: Candidate) -> str:
@@ -158,6 +162,22 @@ def test_words_that_were_tried_give_way_to_others_and_carriers_are_used_once(wor
     again = [c for c in unseen_members(world.setting(MOTION, used=used, tried=tried), rng()) if c.original is not None]
     assert not {c.carrier for c in again} & used
     assert not {world.last_word(c).lower() for c in again} & tried
+
+
+@pytest.mark.parametrize("sentence", [MOTION, AFTER_TO, 'Fires on "walk" and "run".', "Fires on percentages.",
+                                      'Fires on any word right after "not".'])  # fmt: skip
+def test_a_rule_is_tried_in_sentences_that_somebody_else_wrote(world, sentence):
+    found = real_sentences(world.setting(sentence), rng())
+    assert len(found) > 3
+    assert found == real_sentences(world.setting(sentence), rng())
+    bank = english_sentences()
+    for candidate in found:
+        said = world.tokenizer.decode(list(candidate.tokens))
+        assert any(one.startswith(said.strip()) for one in bank), said
+        assert world.fires(sentence, candidate)
+        assert candidate.about
+    words = [world.tokenizer.decode(list(c.tokens)).split()[-1].lower() for c in found]
+    assert max(words.count(word) for word in words) <= MOST_OFTEN
 
 
 def test_what_names_no_class_is_asked_nothing(world):

@@ -170,3 +170,21 @@ def test_an_llm_that_failed_throughout_is_said_before_all_else() -> None:
     assert told(sample_result() | {"llm": {"by_role": by_role}}).strip().startswith("No simulation came back")
     for fine in ({"simulator": {"calls": 7, "failed": 6}}, {"simulator": {"calls": 0, "failed": 0}}, {}, 3):
         assert finding_of(sample_result() | {"llm": {"by_role": fine, "silent": fine}}).failed == ""
+
+
+def test_who_wrote_and_read_an_explanation_is_told_in_full_alone() -> None:
+    own = sample_result() | {"reader": "openai:M", "reads_its_own": True}
+    line = "openai:M wrote this explanation and read it too"
+    assert line in " ".join(told(own, is_full=True).split())
+    assert line not in told(own)
+    assert "read it too" not in told(sample_result(), is_full=True)
+
+
+def test_where_the_null_came_from_is_told_in_full() -> None:
+    null = {"null_from": {"results": 2, "kept": 1, "asked": 3}, "null_by_twins": 6}
+    shown = " ".join(told(sample_result() | null, is_full=True).split())
+    assert (
+        "null: explanations of other neurons, 2 taken from the results of other runs, 1 kept from what the LLM said "
+        "for other runs, 3 asked of the LLM; 6 were judged by their lexical twins, and the best was read" in shown
+    )
+    assert "null: explanations of other neurons" not in told(sample_result(), is_full=True)

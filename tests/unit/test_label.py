@@ -66,6 +66,7 @@ def test_of_free_text_it_is_what_stands_before_any_context(sentence, label) -> N
         ('Fires on words ending in "ing".', "words ending in “ing”"),
         ("Fires on rare words.", "rare words"),
         ("Fires on putting things right.", "words about putting things right"),
+        ('Fires on "or" when repeated.', "the word “or” when repeated"),
         ("Never fires.", "nothing"),
     ],
 )

@@ -134,7 +134,11 @@ FAILURES = {
     "429": (refused(429, "slow down"), "rate limit"),
     "400": (refused(400, "messages are wrong"), "rejected"),
     "413": (refused(413, "too large"), "rejected"),
-    "context": (refused(400, "maximum context length is 512 tokens; max_tokens is not supported"), "rejected"),
+    "context": (refused(400, "maximum context length is 512 tokens; max_tokens is not supported"), "too long"),
+    "context of llama.cpp": (refused(400, "request (5031 tokens) exceeds the available context size (4096 tokens), "
+                             "try increasing it"), "too long"),
+    "context of Anthropic": (refused(400, "prompt is too long: 210000 tokens > 200000 maximum"), "too long"),
+    "context with an error": (refused(500, "the model is loaded with context length of only 4096 tokens"), "too long"),
     "time-out": (httpx2.ReadTimeout("late"), "timeout"),
     "dropped": (httpx2.RemoteProtocolError("peer closed connection"), "connection"),
 }  # fmt: skip
@@ -188,6 +192,25 @@ def test_attempts_are_bounded(tmp_path: Path) -> None:
     found = ask_one(server, tmp_path)
     assert isinstance(found, ChatFailure)
     assert len(server.bodies) == 3
+
+
+def test_a_server_that_is_too_slow_is_asked_less_at_once_and_not_for_ever(tmp_path: Path) -> None:
+    server = Server(in_turn(ok(), *[httpx2.ReadTimeout("late")] * 9))
+    with endpoint(server, tmp_path, concurrency=8) as llm:
+        llm.ask([question("hello")])
+        (found,) = llm.ask([question()])
+        assert llm.shared.limit.allowed < 8
+    assert isinstance(found, ChatFailure)
+    assert found.kind == "timeout"
+    assert len(server.bodies) == 1 + 3
+
+
+def test_waiting_for_others_of_ours_is_no_part_of_the_time_that_a_request_has(tmp_path: Path) -> None:
+    """On a server that answers one question at a time, most of a batch waits longer than any of it takes."""
+    server = Server(lambda _: ok(), delay_s=0.2)
+    with endpoint(server, tmp_path, concurrency=1, deadline_s=0.6) as llm:
+        found = llm.ask([question(f"number {number}") for number in range(6)])
+    assert all(isinstance(answer, ChatReply) for answer in found)
 
 
 def test_retry_after_is_waited_for(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ PAIR_FAILED = MeaningTests(0.4, policy.Tests(9, 0), policy.Tests(1, 2))
         (
             Findings(score(0.5), ABOVE, NOT, {}),
             "unresolved",
-            "too few passed tests: predicted positive (passed 0 of 0); too few",
+            "too few tests: predicted positive (passed 0 of 0); too few",
         ),
         (
             Findings(score(0.5), ABOVE, NOT, ALL_PASSED | {"minimal pair": policy.Tests(1, 9)}),
@@ -207,7 +207,7 @@ PAIR_FAILED = MeaningTests(0.4, policy.Tests(9, 0), policy.Tests(1, 2))
             "token_lookup_30",
         ),
         (Findings(score(0.99, 0.01), LEVEL | {"null": NOT}, NOT, ALL_PASSED, words=9), "unresolved", "null"),
-        (Findings(score(0.99, 0.01), LEVEL, NOT, {}, words=9), "unresolved", "too few passed"),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, {}, words=9), "unresolved", "too few tests"),
         # several meanings
         (
             Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, HALF]),
@@ -321,3 +321,17 @@ def test_why_it_leads_tells_both_parts() -> None:
         "excerpts, belief 0.02): +3.89 by experiments, -3.62 by score"
     )
     assert policy.why_it_leads({"H1": worth(1.0, 0.6)}, "H1").endswith("has no rival left that could win")
+
+
+def test_an_llm_is_asked_only_of_rivals_that_may_still_win() -> None:
+    near = {
+        "rule": Contender(0.4, 0.6, 250), "close": Contender(0.2, 0.58, 30), "far": Contender(0.2, 0.1, 30),
+        "unread": Contender(0.1), "second": Contender(0.1, 0.57, 30),
+    }  # fmt: skip
+    costly = {"close", "far", "unread", "second"}
+    asked = policy.worth_asking(near, costly)
+    assert len(asked) == policy.MOST_ASKED
+    assert "close" in asked
+    assert "far" not in asked
+    assert policy.worth_asking(near, {"far"}) == set()
+    assert policy.worth_asking(near, set()) == set()

@@ -240,3 +240,7 @@ class TestByNumber:
     def test_numbers_that_were_not_asked_for(self, number: int) -> None:
         found = by_number([{"number": 1}, {"number": number}], 2, "text")
         assert [why(answer) for answer in found] == [f"text {number} came back, and only 1 to 2 were asked for"] * 2
+
+    def test_another_number_than_the_only_one_that_was_asked_for(self) -> None:
+        (found,) = by_number([{"number": 1}, {"number": 2}], 1, "text")
+        assert why(found) == "text 2 came back, and only 1 was asked for"

@@ -176,6 +176,19 @@ def test_long_jobs_say_how_far_they_are_and_what_time_is_left(
     assert lines == [f"reading: {told}" if told else "reading" for told in expected]
 
 
+def test_a_job_that_stands_still_is_told_seldom(clock: list[float]) -> None:
+    stream = io.StringIO()
+    display = PlainDisplay(stream)
+    display.start(2, "asking")
+    for _ in range(40):  # a look every two seconds at what takes its time
+        clock[0] += 2
+        display.advance(0)
+    assert stream.getvalue().count("asking: 0 of 2") == 3
+    clock[0] += 2
+    display.advance(1)
+    assert "asking: 1 of 2" in stream.getvalue()
+
+
 @pytest.mark.parametrize(("total", "told"), [(3_900_000, "1,300,000 of 3,900,000, about 6 s left"), (None, "so far")])
 def test_a_live_display_says_what_time_is_left(
     total: int | None, told: str, clock: list[float], monkeypatch: pytest.MonkeyPatch

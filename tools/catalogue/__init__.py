@@ -14,11 +14,13 @@ from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.explore import explore_tools
 from tools.catalogue.hypotheses import hypothesis_tools
 from tools.catalogue.meanings import meaning_tools
+from tools.catalogue.null import null_tools
 from tools.catalogue.predictions import prediction_tools
 from tools.catalogue.predictor import predictor_tools
 from tools.catalogue.scores import score_tools
 from tools.catalogue.subject import subject_tools
 from tools.catalogue.thinking import thinking_tools
+from tools.catalogue.twins import twin_tools
 from tools.toolbox import Tool
 
 
@@ -26,10 +28,12 @@ def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """The registry for one neuron; the same list serves the loop and whoever else chooses tools."""
     return [
         *hypothesis_tools(bench),
+        *twin_tools(bench),
         *predictor_tools(bench),
         *experiment_tools(bench),
         *prediction_tools(bench),
         *score_tools(bench),
+        *null_tools(bench),
         *confirmation_tools(bench),
         *example_tools(bench),
         *asked_tools(bench),

@@ -15,6 +15,7 @@ from tools.readable import contract
 from tools.records.result import Unscored
 from tools.records.sides import AlwaysOn, OtherSide
 from tools.roles import AsksAnLLM, Explainer, Proposal, Tried, WrittenText
+from tools.scoring.null import keep_explanation
 from tools.subject.sides import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -174,7 +175,15 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
 
     def propose(arguments: Propose, rng: np.random.Generator) -> Proposals:
         size = bench.stratum_of(len(evidence.explore))
-        return collected(lambda explainer: explainer.propose(evidence.explore, size, rng, arguments.n))
+
+        def ask(explainer: Explainer) -> list[Proposal]:
+            found = explainer.propose(evidence.explore, size, rng, arguments.n)
+            if isinstance(explainer, AsksAnLLM) and found:  # for the nulls of other neurons
+                neuron = evidence.neuron.index
+                keep_explanation(bench.scan, neuron, explainer, size, found[0], neuron)
+            return found
+
+        return collected(ask)
 
     def revise(arguments: Revise, rng: np.random.Generator) -> Proposals:
         size = bench.stratum_of(len(evidence.explore))

@@ -1,4 +1,4 @@
-"""Tools that score sentences on development text while the run goes on: rivals, and the matched null."""
+"""The tool that scores sentences on development text while the run goes on."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from tools.bench import Bench
-from tools.errors import BadInput
-from tools.evidence.neighbours import similar_firing_rate
 from tools.records.result import Interval, ScoreValue, Unscored
-from tools.roles import AsksAnLLM
 from tools.scoring.calibration import fit
-from tools.scoring.metrics import Estimate, StratifiedSample
-from tools.scoring.null import explanations_of
+from tools.scoring.metrics import Estimate, Series, StratifiedSample
 from tools.toolbox import Arguments, Outcome, Tool
 
+MARGIN = 0.1
+"""By how much a reading may turn out better than its lexical twin, though none did so far."""
+
 PROTOCOL = "simulation, correlation over top, quantile and random excerpts"
-MAX_NULL = 16
-_NULL_SEED = 31
 
 
 class Score(Arguments):
-    """Sentences to score on development text, and one of them to which the others are compared."""
+    """Sentences to score on development text, and one of them to which the others are compared.
+
+    Of `twins`, sentences in free words that nobody has read yet with their lexical twins, those are passed over whose
+    twins are clearly below the best of `leading`: no reading of them is bought. One without a twin is read, since
+    nothing says what it is worth. `over_twins` is how much better than
+    its twin such a sentence was found to be so far, and `keep` how many are read whatever their twins do.
+    """
 
     sentences: list[str]
     reference: str | None = None
+    twins: dict[str, str | None] = Field(default_factory=dict)
+    leading: list[str] = Field(default_factory=list)
+    over_twins: float = Field(default=0.0, ge=0)
+    keep: int = Field(default=0, ge=0)
 
 
 class Scored(BaseModel):
@@ -35,6 +42,10 @@ class Scored(BaseModel):
     `merit` is what rivals are ranked by. Where all of the sample was simulated it is the score. Where some excerpts
     were, it is the score that the 30-token lookup has on the whole sample, plus what the sentence gains over it on
     those excerpts: a paired difference hangs less on which excerpts they are.
+
+    Of a sentence in free words with a twin, `agreement` is the correlation of what both say on those excerpts, and
+    `over_twin` how much higher its merit is. `behind` is the sentence that its twin is clearly below, where it was
+    passed over for that.
     """
 
     sentence: str
@@ -43,26 +54,15 @@ class Scored(BaseModel):
     beside: float | None = None
     table: list[float]
     merit: float | None = None
+    agreement: float | None = None
+    over_twin: float | None = None
+    behind: str | None = None
 
 
 class Scores(Outcome):
     """One entry per sentence, in the order given."""
 
     scores: list[Scored]
-
-
-class Null(Arguments):
-    """How many explanations of other neurons the matched null chooses among, by the explainer that writes them."""
-
-    n: dict[str, int] = Field(min_length=1)
-
-
-class NullChoice(Outcome):
-    """The null's best sentence on this neuron's development text; None when none of them could be scored."""
-
-    neurons: list[int]
-    sentence: str | None
-    n_scored: int
 
 
 def measured(
@@ -103,91 +103,123 @@ def correlated(
     return measured(part.sample.correlation(part.levels), part.sample, split, protocol, n_unscored=part.n_unscored)
 
 
-def score_tools(bench: Bench) -> list[Tool[Score, Scores] | Tool[Null, NullChoice]]:
-    """`score` and `null`, bound to one neuron."""
-    evidence = bench.evidence
+def development_score(bench: Bench, sentence: str, reference: str | None = None) -> Scored:
+    """A sentence on development text, as `Scored` says."""
+    sample = bench.development
+    part = bench.on(sentence, sample)
+    if isinstance(part, Unscored):
+        return Scored(sentence=sentence, score=part, gain=None, table=[])
+    found = part.sample.correlation(part.levels)
+    mask = part.sample.readings.excerpts.mask
+    gained, beside = compared(bench, sentence, reference)
+    return Scored(
+        sentence=sentence,
+        score=measured(found, part.sample, "development", PROTOCOL, n_unscored=part.n_unscored),
+        gain=gained,
+        beside=beside,
+        table=fit(
+            part.levels[mask], part.sample.readings.values[mask] > bench.evidence.theta, part.sample.token_importance
+        ),
+        merit=None if isinstance(found, Unscored) else _merit(bench, found, part.sample),
+    )
 
-    def value_of(sentence: str, sample: StratifiedSample) -> float | None:
-        levels = bench.levels(sentence, sample.readings.excerpts.tokens)
-        found = levels if isinstance(levels, Unscored) else sample.correlation(levels)
-        return None if isinstance(found, Unscored) else found.value
+
+def compared(bench: Bench, sentence: str, reference: str | None) -> tuple[Interval, float] | tuple[None, None]:
+    """What a sentence gains over another on development text, and the other's score there; None where that is not
+    known."""
+    both = None if reference is None else bench.both_on(sentence, reference, bench.development)
+    if both is None or isinstance(both, Unscored):
+        return None, None
+    one, other = (part.sample.correlation(part.levels) for part in both)
+    if isinstance(one, Unscored) or isinstance(other, Unscored):
+        return None, None
+    return one.minus(other), round(other.value, 6)
+
+
+def _merit(bench: Bench, found: Estimate, sample: StratifiedSample) -> float:
+    listed = bench.lookup_sentence
+    if sample is bench.development or listed is None:
+        return round(found.value, 6)
+    whole, here = _value_of(bench, listed, bench.development), _value_of(bench, listed, sample)
+    return round(found.value if whole is None or here is None else whole + found.value - here, 6)
+
+
+def _value_of(bench: Bench, sentence: str, sample: StratifiedSample) -> float | None:
+    levels = bench.levels(sentence, sample.readings.excerpts.tokens)
+    found = levels if isinstance(levels, Unscored) else sample.correlation(levels)
+    return None if isinstance(found, Unscored) else found.value
+
+
+def score_tools(bench: Bench) -> list[Tool[Score, Scores]]:
+    """`score`, bound to one neuron."""
 
     def score(arguments: Score, rng: np.random.Generator) -> Scores:
-        bench.prepare(arguments.sentences, bench.development)
-        return Scores(scores=[scored(sentence, arguments.reference) for sentence in arguments.sentences])
-
-    def scored(sentence: str, reference: str | None) -> Scored:
-        sample = bench.development
-        part = bench.on(sentence, sample)
-        if isinstance(part, Unscored):
-            return Scored(sentence=sentence, score=part, gain=None, table=[])
-        found = part.sample.correlation(part.levels)
-        mask = part.sample.readings.excerpts.mask
-        gained, beside = compared(sentence, reference, sample)
-        return Scored(
-            sentence=sentence,
-            score=measured(found, part.sample, "development", PROTOCOL, n_unscored=part.n_unscored),
-            gain=gained,
-            beside=beside,
-            table=fit(
-                part.levels[mask], part.sample.readings.values[mask] > evidence.theta, part.sample.token_importance
-            ),
-            merit=None if isinstance(found, Unscored) else merit(found, part.sample),
+        behind = _passed_over(bench, arguments)
+        bench.prepare([sentence for sentence in arguments.sentences if sentence not in behind], bench.development)
+        return Scores(
+            scores=[
+                _unread(sentence, behind[sentence])
+                if sentence in behind
+                else _beside_twin(
+                    bench, development_score(bench, sentence, arguments.reference), arguments.twins.get(sentence)
+                )
+                for sentence in arguments.sentences
+            ]
         )
 
-    def compared(
-        sentence: str, reference: str | None, sample: StratifiedSample
-    ) -> tuple[Interval, float] | tuple[None, None]:
-        both = None if reference is None else bench.both_on(sentence, reference, sample)
-        if both is None or isinstance(both, Unscored):
-            return None, None
-        one, other = (part.sample.correlation(part.levels) for part in both)
-        if isinstance(one, Unscored) or isinstance(other, Unscored):
-            return None, None
-        return one.minus(other), round(other.value, 6)
+    return [Tool("score", "Score sentences on development text.", Score, Scores, score)]
 
-    def merit(found: Estimate, sample: StratifiedSample) -> float:
-        listed = bench.lookup_sentence
-        if sample is bench.development or listed is None:
-            return round(found.value, 6)
-        whole, here = value_of(listed, bench.development), value_of(listed, sample)
-        return round(found.value if whole is None or here is None else whole + found.value - here, 6)
 
-    def null(arguments: Null, rng: np.random.Generator) -> NullChoice:
-        unknown = sorted(set(arguments.n) - {explainer.name for explainer in bench.explainers})
-        if unknown:
-            raise BadInput(f"there is no explainer {unknown[0]} in this run.")
-        # The same neurons in every run: what must be beaten is no matter of chance, and what one run has learnt of
-        # them, all others of the layer need not learn again.
-        own = np.random.default_rng([evidence.neuron.layer, _NULL_SEED])
-        waiting = similar_firing_rate(bench.scan, evidence.neuron.index, own)
-        left = MAX_NULL
-        asked: list[int] = []
-        best, best_value, n_scored = None, -np.inf, 0
-        size = bench.stratum_of(len(evidence.explore))
-        for explainer in bench.explainers:
-            wanted = min(arguments.n.get(explainer.name, 0), left) if explainer.has_null else 0
-            most = len(waiting) if not isinstance(explainer, AsksAnLLM) else 2 * wanted  # a hopeless one costs too
-            n_here, n_asked = 0, 0
-            # An explanation that says the same of every token of this text is no try: the next neuron takes its place.
-            while n_here < wanted and waiting and n_asked < most:
-                now, waiting = waiting[: wanted - n_here], waiting[wanted - n_here :]
-                asked += now
-                n_asked += len(now)
-                written = explanations_of(bench.scan, now, explainer, size)
-                sentences = [sentence for sentence in written if bench.why_not(sentence) is None]
-                bench.prepare(sentences, bench.development)
-                for sentence in sentences:
-                    result = scored(sentence, None)
-                    if result.merit is None:
-                        continue
-                    n_here += 1
-                    if result.merit > best_value:
-                        best, best_value = sentence, result.merit
-            n_scored, left = n_scored + n_here, left - n_here
-        return NullChoice(neurons=asked, sentence=best, n_scored=n_scored)
+def _unread(sentence: str, best: str) -> Scored:
+    why = "it was not read, since its lexical twin is clearly below another explanation on development text"
+    return Scored(sentence=sentence, score=Unscored(reason=why), gain=None, table=[], behind=best)
 
-    return [
-        Tool("score", "Score sentences on development text.", Score, Scores, score),
-        Tool("null", "The best of other neurons' explanations on this one.", Null, NullChoice, null, charged=False),
-    ]
+
+def _passed_over(bench: Bench, arguments: Score) -> dict[str, str]:
+    """Sentences whose reading would be bought in vain, each with the one that its twin is clearly below.
+
+    A reading may be better than its twin, as those were that are known: so much must the twin be below.
+    """
+    twins = {sentence: twin for sentence, twin in arguments.twins.items() if twin is not None}
+    merits = {sentence: _merit_of(bench, sentence) for sentence in arguments.leading}
+    best = max(merits, key=lambda sentence: merits[sentence], default=None)
+    if best is None or not twins:
+        return {}
+    worth = {sentence: _merit_of(bench, twin) for sentence, twin in twins.items()}
+    ranked = sorted(worth, key=lambda sentence: -worth[sentence])
+    read = ranked[: arguments.keep]
+    bench.prepare(read, bench.development)
+    over = (_merit_of(bench, sentence) - worth[sentence] for sentence in read)
+    margin = max([MARGIN, arguments.over_twins, *over])
+
+    def highest_gain(sentence: str) -> float:
+        gain = compared(bench, twins[sentence], best)[0]
+        return worth[sentence] - merits[best] if gain is None else gain.high
+
+    return {one: best for one in ranked[arguments.keep :] if highest_gain(one) + margin < 0}
+
+
+def _merit_of(bench: Bench, sentence: str) -> float:
+    found = development_score(bench, sentence).merit
+    return 0.0 if found is None else found
+
+
+def _beside_twin(bench: Bench, found: Scored, twin: str | None) -> Scored:
+    part = bench.on(found.sentence, bench.development) if twin is not None else None
+    if twin is None or part is None or isinstance(part, Unscored) or found.merit is None:
+        return found
+    other = bench.on_rows(twin, part, bench.development)
+    if isinstance(other, Unscored):
+        return found
+    said, also = (part.sample.tokens_of(levels) for levels in (part.levels, other.levels))
+    agreement = _correlation(said, also, part.sample.token_importance)
+    return found.model_copy(
+        update={"agreement": agreement, "over_twin": round(found.merit - _merit_of(bench, twin), 6)}
+    )
+
+
+def _correlation(one: Series, other: Series, weights: Series) -> float | None:
+    """Of two series, each place as often as it counts; None where one of them is constant."""
+    table = np.cov(np.stack([one, other]), aweights=weights)
+    spread = float(np.sqrt(table[0, 0] * table[1, 1]))
+    return round(float(table[0, 1]) / spread, 6) if spread > 0 else None

@@ -17,9 +17,10 @@ from tools.concepts.concepts import Concept
 from tools.errors import BadInput
 from tools.experiments.carriers import Carrier
 from tools.experiments.texts import Texts, is_word
+from tools.making.bank import Bank, Find
 from tools.readable.knowledge import RARE, is_over_text
 from tools.readable.reader import LexicalReader
-from tools.readable.rule import AnyWord, Item, Kind, Like, Named, Quoted, Spelt
+from tools.readable.rule import AnyWord, Everything, Item, Kind, Like, Named, Quoted, Spelt
 from tools.readable.texts import WordTexts
 from tools.records.excerpts import Excerpts, ExploreReadings
 
@@ -78,6 +79,7 @@ class Kinds:
         self._found: dict[tuple[Item, bool], Booleans] = {}
         self._borders: dict[Kind, list[Bordering]] = {}
         self._ends = texts.ends_words(explore.excerpts.tokens)
+        self._bank = Bank(reader.knowledge)
 
     @cached_property
     def seen(self) -> frozenset[str]:
@@ -85,6 +87,11 @@ class Kinds:
         return frozenset(key.lower() for key in self._on_explore.keys)
 
     def items(self, sentences: Sequence[str]) -> list[Item]:
+        """Those of `all_items` that a whole word is enough for."""
+        return [item for item in self.all_items(sentences) if not isinstance(item.kind, AnyWord | Everything)
+                and not self._is_a_stretch(item.kind)]  # fmt: skip
+
+    def all_items(self, sentences: Sequence[str]) -> list[Item]:
         """The items of readable sentences, in their order; what is of another language says nothing here."""
         out: dict[Item, None] = {}
         for sentence in sentences:
@@ -94,7 +101,11 @@ class Kinds:
                 continue
             # Texts end with whole words, where the end of a word and the word are the same.
             out.update((replace(item, end=False), None) for _, item in rule.items)
-        return [item for item in out if not isinstance(item.kind, AnyWord) and not self._is_a_stretch(item.kind)]
+        return list(out)
+
+    def in_sentences(self, item: Item) -> tuple[Find, ...]:
+        """Real English sentences in which an item holds."""
+        return () if isinstance(item.kind, Everything) else self._bank.found(item)
 
     def said(self, item: Item) -> str:
         """An item as it stands in a sentence."""
@@ -277,7 +288,8 @@ class Claimed:
 
     Attributes:
         kinds: what is known of them.
-        items: of the rules, the most believed rule's first.
+        items: of the rules, the most believed rule's first; those that a whole word is enough for.
+        all_items: the others as well.
         probe_rows: which of all probe texts those of the round are.
         used: names of excerpts that were carriers before.
         tried: words at the ends of texts that were read before, in small letters.
@@ -285,6 +297,7 @@ class Claimed:
 
     kinds: Kinds
     items: list[Item]
+    all_items: list[Item]
     probe_rows: NDArray[np.int64]
     used: Set[str]
     tried: Set[str]

@@ -12,6 +12,7 @@ from tools.experiments.candidates import Candidate, Setting
 from tools.experiments.members import ELSEWHERE, SISTER, UNSEEN, other_contexts, sister_classes, unseen_members
 from tools.experiments.minimal_pairs import minimal_pairs
 from tools.experiments.neighbours import neighbours
+from tools.experiments.real_sentences import REAL, real_sentences
 from tools.experiments.retrieval import look_alikes, retrieval
 from tools.experiments.sampled import sampled
 from tools.experiments.truncation import truncation
@@ -39,19 +40,20 @@ GENERATORS = {
     UNSEEN: Generator(unseen_members, 13, "fires"),
     SISTER: Generator(sister_classes, 6, "silent"),
     ELSEWHERE: Generator(other_contexts, 4, "silent"),
-    "minimal_pair": Generator(minimal_pairs, 12, "silent"),
+    REAL: Generator(real_sentences, 12, "fires"),
+    "minimal_pair": Generator(minimal_pairs, 8, "silent"),
     "truncation": Generator(truncation, 3, "either"),
-    "vocabulary_sweep": Generator(vocabulary_sweep, 5, "fires"),
-    "neighbours": Generator(neighbours, 3, "fires"),
-    "retrieval": Generator(retrieval, 12, "fires"),
+    "vocabulary_sweep": Generator(vocabulary_sweep, 3, "fires"),
+    "neighbours": Generator(neighbours, 2, "fires"),
+    "retrieval": Generator(retrieval, 9, "fires"),
     "look_alike": Generator(look_alikes, 2, "silent"),
-    "sampled": Generator(sampled, 4, "fires"),
+    "sampled": Generator(sampled, 2, "fires"),
     "written": Generator(written, 0, "either"),
 }
 """In this order; a text that several of them make is the first one's."""
 
 WITH_A_WRITER = {
-    UNSEEN: 13, SISTER: 4, ELSEWHERE: 3, "minimal_pair": 9, "truncation": 2, "vocabulary_sweep": 3, "neighbours": 2,
-    "retrieval": 8, "look_alike": 2, "sampled": 2, "written": 16,
+    UNSEEN: 13, SISTER: 4, ELSEWHERE: 3, REAL: 6, "minimal_pair": 7, "truncation": 2, "vocabulary_sweep": 2,
+    "neighbours": 1, "retrieval": 6, "look_alike": 2, "sampled": 2, "written": 16,
 }  # fmt: skip
 """Texts of a round where an LLM writes some of them, unless a variant says otherwise."""

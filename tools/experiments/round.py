@@ -164,7 +164,10 @@ class Rounds:
         if self._kinds is None:
             return None
         tried = {ending[-1].lower() for ending in endings}
-        return Claimed(self._kinds, self._kinds.items(sentences), probe_rows, self._bench.carriers, tried)
+        kinds = self._kinds
+        return Claimed(
+            kinds, kinds.items(sentences), kinds.all_items(sentences), probe_rows, self._bench.carriers, tried
+        )
 
     def _sample(self, prompts: Sequence[Tokens], n_tokens: int, rng: np.random.Generator) -> list[tuple[int, Tokens]]:
         subject = self._bench.subject

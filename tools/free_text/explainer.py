@@ -38,18 +38,26 @@ class FreeTextExplainer:
         concepts: the classes of words of which those are told that the neuron prefers.
         seed: of the run.
         known: of the run's own neuron; None where nothing is known beside explore text.
+        endpoint: where it is asked: models of one name may differ.
     """
 
     has_null = True
 
     def __init__(
-        self, model: ChatModel, texts: TokenTexts, concepts: Concepts, seed: int, known: Known | None = None
+        self,
+        model: ChatModel,
+        texts: TokenTexts,
+        concepts: Concepts,
+        seed: int,
+        known: Known | None = None,
+        endpoint: str = "",
     ) -> None:
         self.model = model
         self.texts = texts
         self.concepts = concepts
         self.seed = seed
         self.known = known
+        self.endpoint = endpoint
         self._left_out: list[str] = []
 
     @property
@@ -59,8 +67,8 @@ class FreeTextExplainer:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over the LLM and the version of the prompt."""
-        return hashlib.sha256(f"{self.model.name} {explainer.PROMPT}".encode()).hexdigest()
+        """SHA-256 (hex) over the LLM, where it is, and the version of the prompt."""
+        return hashlib.sha256(f"{self.endpoint} {self.model.name} {explainer.PROMPT}".encode()).hexdigest()
 
     def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
         """At most `n` rivals of different form.

@@ -30,6 +30,13 @@ _NO_SYSTEM = re.compile(
 )
 """As servers say it, and the chat templates of models that know no system message."""
 
+_TOO_LONG = re.compile(
+    r"context[ _-]?(length|window|size)|maximum (prompt|input|model) length|(prompt|input|request)\b.{0,20} is too long"
+    r"|exceeds the maximum number of (input )?tokens|too many (input )?tokens",
+    re.IGNORECASE,
+)
+"""As OpenAI, llama.cpp, vLLM, Anthropic and others say it."""
+
 _NOT_TAKEN = ("support", "unrecognized", "unexpected", "unknown", "not permitted", "forbidden", "instead", "extra")
 
 
@@ -92,8 +99,6 @@ class Discovery:
         if self.broke(request, asked, said):
             return True
         said = said.lower()
-        if _is_too_long(said):
-            return False
         # The name of a setting alone tells little: a refusal of the question may quote all of it.
         names: list[tuple[bool, tuple[str, ...], Callable[[str], None]]] = [
             (request.logprobs and asked.logprobs, ("logprobs",), lambda why: self._without("logprobs", why)),
@@ -116,7 +121,7 @@ class Discovery:
         Servers that fail at a grammar or at a chat template often say so with a 500.
         """
         said = said.lower()
-        if _is_too_long(said):
+        if is_too_long(said):
             return False
         if _has_system(request) and asked.system and _NO_SYSTEM.search(said):
             if asked == self.now:
@@ -207,6 +212,6 @@ def _has_system(request: ChatRequest) -> bool:
     return any(message.role == "system" for message in request.messages)
 
 
-def _is_too_long(said: str) -> bool:
+def is_too_long(said: str) -> bool:
     """Whether it is the length of the question that was refused."""
-    return "context" in said and ("length" in said or "window" in said or "size" in said)
+    return bool(_TOO_LONG.search(said))

@@ -132,7 +132,7 @@ class ChatReply:
 
 FailureKind = Literal[
     "refusal", "empty reply", "malformed reply", "timeout", "connection", "rate limit", "server error", "rejected",
-    "limit reached", "not kept",
+    "too long", "limit reached", "not kept",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tools.collector import without_collection
 from tools.errors import AgentError, LLMNotAvailable
 from tools.evidence.progress import NoProgress, Progress
-from tools.llm.capabilities import Capabilities, Discovery
+from tools.llm.capabilities import Capabilities, Discovery, is_too_long
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, Usage
 from tools.llm.exchange import GRACE_S, Exchange, exchange, headers_of
 from tools.llm.secrets import HIDDEN, LEAST_SECRET, scrubbed
@@ -33,11 +33,17 @@ GIVE_UP_AFTER = 5
 
 _TRIES_BEFORE_ANY_ANSWER = 2
 _PASSING = frozenset({408, 409, 425, 429})
+_OF_THE_QUESTION = frozenset({400, 413, 422, 500})
+"""With which servers refuse a question that is too long."""
+
 _MOST_LESSONS = 12
 
 _BROKEN = "HTTP 500"
 _RETRIES_WHEN_BROKEN = 2
 """Many servers answer a question that they cannot take with a bare 500, each time anew."""
+
+_RETRIES_WHEN_LATE = 2
+"""A server that is too slow for a question is as slow the next time, unless it is asked less at once."""
 
 _BROKEN_GIVE_UP_AFTER = 20
 """So many different questions in a row with a bare 500, of an endpoint that replied before, and it has died."""
@@ -63,6 +69,21 @@ class _Passing(Exception):
         self.failure = failure
         self.wait_s = wait_s
         self.nobody = nobody
+
+
+@dataclass
+class _Time:
+    """Of one request with all its attempts. It runs from when the request is first sent: before that it waits for
+    others of ours, which on a slow server may take long."""
+
+    allowed_s: float
+    _deadline: float | None = None
+
+    def deadline(self) -> float:
+        """When it ends, on the loop's clock; it begins to run when this is first asked for."""
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self.allowed_s
+        return self._deadline
 
 
 @dataclass
@@ -207,13 +228,13 @@ class Endpoint:
         task = asyncio.current_task()
         assert task is not None
         started = loop.time()
-        deadline = started + self.settings.deadline_s
+        time = _Time(self.settings.deadline_s)
         attempt = 0
         paid: list[Usage] = []
         trial: Capabilities | None = None
         while True:
             try:
-                answer = await self._with_less(request, deadline, paid, trial)
+                answer = await self._with_less(request, time, paid, trial)
             except _Passing as passing:
                 attempt += 1
                 was_tried, trial = trial is not None, self._trial(request, attempt, passing)
@@ -221,11 +242,11 @@ class Endpoint:
                     self.learnt.tried_in_vain()
                 self._on_their_way.discard(task)  # what it waits for now was not paid for
                 wait_s = passing.wait_s if passing.wait_s is not None else self._wait_s(1 if trial else attempt)
-                if not self._may_try_again(attempt, passing, trial) or loop.time() + wait_s >= deadline:
+                if not self._may_try_again(attempt, passing, trial) or loop.time() + wait_s >= time.deadline():
                     self._count_failure(passing.failure)
                     usage = _total(paid) if paid else None
                     return replace(passing.failure, usage=usage, seconds=round(loop.time() - started, 4))
-                if passing.failure.kind == "rate limit" or passing.nobody:
+                if passing.failure.kind in ("rate limit", "timeout") or passing.nobody:
                     self.shared.limit.too_much(wait_s)
                 await asyncio.sleep(wait_s)
             else:
@@ -244,6 +265,8 @@ class Endpoint:
 
     def _may_try_again(self, attempt: int, passing: _Passing, trial: Capabilities | None) -> bool:
         if passing.failure.message.startswith(_BROKEN) and attempt > _RETRIES_WHEN_BROKEN and trial is None:
+            return False
+        if passing.failure.kind == "timeout" and attempt > _RETRIES_WHEN_LATE:
             return False
         if passing.nobody and not self._has_answered and attempt >= _TRIES_BEFORE_ANY_ANSWER:
             return False
@@ -273,7 +296,7 @@ class Endpoint:
             )
 
     async def _with_less(
-        self, request: ChatRequest, deadline: float, paid: list[Usage], trial: Capabilities | None = None
+        self, request: ChatRequest, time: _Time, paid: list[Usage], trial: Capabilities | None = None
     ) -> Answer:
         """Ask for everything that the endpoint is thought to honour, and for less where it turns out not to.
 
@@ -285,7 +308,7 @@ class Endpoint:
                     raise asyncio.CancelledError
                 # what was found out while this waited for its turn counts
                 asked, is_trial, trial = trial or self.learnt.now, trial is not None, None
-                sent = await self._send(request, asked, deadline)
+                sent = await self._send(request, asked, time.deadline())
             if sent is None:
                 continue
             answer = sent if isinstance(sent, ChatFailure) else await self._read(sent, request)
@@ -344,7 +367,7 @@ class Endpoint:
             self._has_answered = True
             return self._refused(request, asked, refused)
         except TimeoutError as late:
-            raise _Passing(ChatFailure("timeout", f"no whole reply within {timeout:g} s")) from late
+            raise _Passing(ChatFailure("timeout", f"no whole reply within {timeout:.4g} s")) from late
         except openai.APIConnectionError as broken:
             raise self._broken(broken, timeout) from broken
         self._has_answered = self._is_let_in = True
@@ -364,7 +387,7 @@ class Endpoint:
             cause = cause.__cause__
         broken = [one for one in causes if isinstance(one, aiohttp.ClientError) and not isinstance(one, TimeoutError)]
         if not broken and any(isinstance(one, (TimeoutError, httpx2.TimeoutException)) for one in causes):
-            return _Passing(ChatFailure("timeout", f"no reply within {timeout:g} s"))
+            return _Passing(ChatFailure("timeout", f"no reply within {timeout:.4g} s"))
         nobody = any(isinstance(one, (httpx2.ConnectError, aiohttp.ClientConnectorError)) for one in causes)
         return _Passing(ChatFailure("connection", self._said(str((broken or causes)[-1]))), nobody=nobody)
 
@@ -386,6 +409,10 @@ class Endpoint:
             raise _Passing(ChatFailure("rate limit", said), _retry_after(error.response.headers))
         if status in (400, 422) and _MODERATED_CODE.search(text):
             return ChatFailure("refusal", f"HTTP {status}: {said}")
+        if status in _OF_THE_QUESTION and is_too_long(text):
+            return ChatFailure(
+                "too long", f"the question does not fit into the model's context (HTTP {status}: {said})"
+            )
         if status >= 500 and self.learnt.broke(request, asked, text):
             return None
         if status in _PASSING or status >= 500:

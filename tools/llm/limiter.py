@@ -10,10 +10,10 @@ _CUT_AT_MOST_EVERY_S = 1.0
 
 
 class AdaptiveLimit:
-    """At most `most` at once; fewer after a 429, and slowly more again with every success.
+    """At most `most` at once; fewer after a 429 or a time-out, and slowly more again with every success.
 
-    Halved when the endpoint says that it is too much (once a second at most, since all that were in flight then say
-    so), and widened by one for every round of as many successes, as TCP does. Belongs to one event loop.
+    Halved when the endpoint says or shows that it is too much (once a second at most, since all that were in flight
+    then do so), and widened by one for every round of as many successes, as TCP does. Belongs to one event loop.
 
     Attributes:
         in_flight: now.
@@ -80,7 +80,7 @@ class AdaptiveLimit:
             self._wake()
 
     def too_much(self, wait_s: float) -> None:
-        """The endpoint refused a request as one too many; nothing is sent for `wait_s` seconds."""
+        """The endpoint refused a request as one too many, or is late with it; nothing is sent for `wait_s` seconds."""
         now = asyncio.get_running_loop().time()
         self._paused_until = max(self._paused_until, now + wait_s)
         if now - self._cut_at >= _CUT_AT_MOST_EVERY_S:

@@ -33,7 +33,7 @@ class LLMSettings(BaseModel):
             `$OPENAI_BASE_URL`, or OpenAI itself.
         concurrency: requests in flight in this process, at most.
         timeout_s: for one attempt.
-        deadline_s: for a request with all its attempts and waits.
+        deadline_s: for a request with all its attempts and waits, from when it is first sent.
         retries: attempts after the first one.
         structure: how a reply of a certain form is asked for; `auto` begins with json_schema and goes on to json_object
             and to instructions alone where the endpoint refuses or ignores it.

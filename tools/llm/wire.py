@@ -28,6 +28,7 @@ from tools.llm.chat import (
     TokenChoice,
     Usage,
 )
+from tools.llm.streamed import joined
 
 _THOUGHTS_END = re.compile(r"</think(?:ing)?>\s*")
 _THOUGHTS_BEGIN = re.compile(r"\s*<think(?:ing)?>")
@@ -116,7 +117,9 @@ def _read_reply(data: bytes, request: ChatRequest) -> ChatReply | ChatFailure:
     try:
         body = orjson.loads(data.removeprefix(_BOM))
     except orjson.JSONDecodeError:
-        return _failed("malformed reply", f"the endpoint's answer is no JSON: {data[:80]!r}")
+        body = joined(data.removeprefix(_BOM))
+        if body is None:
+            return _failed("malformed reply", f"the endpoint's answer is no JSON: {data[:80]!r}")
     if not isinstance(body, dict):
         return _failed("malformed reply", f"the endpoint's answer is no object: {data[:80]!r}")
     if body.get("error"):

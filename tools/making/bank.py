@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +36,30 @@ class Find(NamedTuple):
     draft: Draft
 
 
+class _Index(NamedTuple):
+    """The distinct words; of every word in the bank, which it is, and the sentence it stands in."""
+
+    keys: Keys
+    key: Integers
+    where: Integers
+
+
+@cache
+def _index() -> _Index:
+    """Made once a process: it depends on the sentences alone."""
+    words = words_in("\n".join(english_sentences()))
+    number = {"": 0}
+    key = np.array([number.setdefault(word.key, len(number)) for word in words], dtype=np.int64)
+    where = np.searchsorted(_ends(), [word.start for word in words], side="right")
+    return _Index(Keys(list(number)), key, where)
+
+
+@cache
+def _ends() -> Integers:
+    """Where in all the text the next sentence begins, of each."""
+    return np.cumsum([len(sentence) + 1 for sentence in english_sentences()])
+
+
 class Bank:
     """The sentences, and where their words are.
 
@@ -54,14 +78,9 @@ class Bank:
         """All of them."""
         return english_sentences()
 
-    @cached_property
-    def _index(self) -> tuple[Keys, Integers, Integers]:
-        """The distinct words; of every word in the bank, which it is, and the sentence it stands in."""
-        words = words_in("\n".join(self.sentences))
-        number = {"": 0}
-        key = np.array([number.setdefault(word.key, len(number)) for word in words], dtype=np.int64)
-        where = np.searchsorted(self._ends, [word.start for word in words], side="right")
-        return Keys(list(number)), key, where
+    @property
+    def _index(self) -> _Index:
+        return _index()
 
     def some(self, n: int, rng: np.random.Generator) -> list[Draft]:
         """Any sentences, each once, of which nothing is meant."""
@@ -157,12 +176,7 @@ class Bank:
         if name not in self._knowledge.over_text or name in PLACES or concepts.get(name).pattern is None:
             return np.arange(len(self.sentences))
         spans = concepts.spans_of_pattern(concepts.get(name), "\n".join(self.sentences))
-        return np.unique(np.searchsorted(self._ends, [start for start, _ in spans], side="right"))
-
-    @cached_property
-    def _ends(self) -> Integers:
-        """Where in all the text the next sentence begins, of each."""
-        return np.cumsum([len(sentence) + 1 for sentence in self.sentences])
+        return np.unique(np.searchsorted(_ends(), [start for start, _ in spans], side="right"))
 
     def _keys(self, kind: Kind) -> NDArray[np.bool_] | None:
         """Which words of the bank are of a kind; None where no word alone tells."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -24,9 +25,6 @@ class _Chosen(BaseModel):
     neuron: str
 
 
-_SCHEMA = schema_of(_Chosen)
-
-
 def request(explanation: str, excerpts: Sequence[tuple[str, Sequence[str]]]) -> ChatRequest:
     """Ask which neuron is meant.
 
@@ -43,8 +41,15 @@ def request(explanation: str, excerpts: Sequence[tuple[str, Sequence[str]]]) -> 
             Message("user", f"{explanation_block(explanation)}\n{block(lines)}"),
         ),
         max_tokens=32,
-        schema=_SCHEMA,
+        schema=_schema([letter for letter, _ in excerpts]),
     )
+
+
+def _schema(letters: Sequence[str]) -> dict[str, Any]:
+    """With the letters in it: where a grammar holds the reply to the schema, nothing but one of them can be said."""
+    schema = schema_of(_Chosen)
+    schema["properties"]["neuron"]["enum"] = list(letters)
+    return schema
 
 
 def parse(text: str, letters: Sequence[str]) -> str | Unscored:

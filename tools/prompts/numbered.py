@@ -25,7 +25,8 @@ def by_number(items: Sequence[object], n: int, what: str) -> list[dict[str, Any]
             answers.setdefault(number, []).append(item)
     strange = sorted(number for number in answers if not 1 <= number <= n)
     if strange:
-        reason = f"{what} {strange[0]} came back, and only 1 to {n} were asked for"
+        asked = "1 was" if n == 1 else f"1 to {n} were"
+        reason = f"{what} {strange[0]} came back, and only {asked} asked for"
         return [Unscored(reason=reason) for _ in range(n)]
     return [_only(answers.get(number, []), f"{what} {number}") for number in range(1, n + 1)]
 

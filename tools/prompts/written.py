@@ -148,14 +148,19 @@ def _hypothesis(item: object) -> WrittenHypothesis | Unscored:
     if (n := len(explanation.split())) > MAX_EXPLANATION_WORDS:
         return Unscored(reason=f"{brief(explanation)} has {n} words")
     # Form and label are only names, and no hypothesis is worse for a long one.
-    label = plain(found.label).rstrip(".")
     return WrittenHypothesis(
         explanation,
         form[:MAX_FORM_CHARACTERS].rstrip(),
         tuple(_texts(found.texts)),
-        label if len(label.split()) <= MAX_LABEL_WORDS and len(label) <= MAX_FORM_CHARACTERS else "",
+        label(found.label),
         words(found.words),
     )
+
+
+def label(given: str) -> str:
+    """A name of at most 6 words; empty where it is longer."""
+    said = plain(given).rstrip(".")
+    return said if len(said.split()) <= MAX_LABEL_WORDS and len(said) <= MAX_FORM_CHARACTERS else ""
 
 
 def words(given: object) -> tuple[str, ...]:

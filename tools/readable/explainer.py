@@ -17,12 +17,13 @@ from tools.concepts import concepts as classes
 from tools.concepts import vectors
 from tools.errors import BadInput
 from tools.evidence.neuron import threshold
+from tools.readable.bag import bag_of
 from tools.readable.contract import why_not
 from tools.readable.learn import PRICE, Features, Form, Learner, Learnt
 from tools.readable.merit import Merit
 from tools.readable.narrow import neighbours
 from tools.readable.reader import LexicalReader
-from tools.readable.rule import Item, Rule
+from tools.readable.rule import STRENGTHS, Item, Quoted, Rule
 from tools.readable.sample import Sample
 from tools.records.excerpts import ExploreReadings
 from tools.roles import Proposal, Revealed
@@ -75,6 +76,31 @@ class ReadableExplainer:
         """The rule that one would bet on; None where there is nothing to say."""
         return next(iter(self.propose(explore, size, rng, 1)), None)
 
+    def twins(
+        self,
+        sentences: Sequence[tuple[str, tuple[str, ...]]],
+        explore: ExploreReadings,
+        size: int,
+        rng: np.random.Generator,
+    ) -> list[str | None]:
+        """For each sentence in free words the best rule of the words and classes that it speaks of: its lexical twin.
+
+        None where nothing that it speaks of goes with the neuron.
+
+        Args:
+            sentences: each with the words by which its author says that excerpts which it claims can be found.
+            explore: what the neuron does on explore text.
+            size: excerpts per stratum to learn from.
+            rng: as in `propose`.
+        """
+        learner = self._learner(explore, size, rng)
+        found: list[str | None] = []
+        for sentence, words in sentences:
+            path = learner.path_among(bag_of(sentence, words, self._reader.knowledge))
+            told = self._proposals([("lexical twin", one.rule, sentence) for one in path[-1:]])
+            found.append(told[0].sentence if told else None)
+        return found
+
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
     ) -> list[Proposal]:
@@ -97,6 +123,7 @@ class ReadableExplainer:
         now = merit.of(rule)
         for _ in range(_STEPS):
             tried = [learner.with_strengths(items) for items in self._changed(rule, learner)]
+            tried += _with_other_strengths(rule)
             options = [(merit.of(one), number, one) for number, one in enumerate(tried) if self._may_be_said(one)]
             if not options or max(options)[0] <= now + PRICE:
                 break
@@ -113,6 +140,8 @@ class ReadableExplainer:
                 yield [*items[:at], replace(item, context=None), *items[at + 1 :]]
             if item.unless is not None:
                 yield [*items[:at], replace(item, unless=None), *items[at + 1 :]]
+            for _, rest in _apart(item):
+                yield [*items[:at], rest, *items[at + 1 :]]
             for other in neighbours(item, learner):
                 yield [*items[:at], other, *items[at + 1 :]]
 
@@ -153,6 +182,25 @@ class ReadableExplainer:
                 parents = known.parents if parent is None else (*known.parents, parent)
                 found[sentence] = replace(known, parents=parents)
         return list(found.values())
+
+
+def _with_other_strengths(rule: Rule) -> Iterator[Rule]:
+    """The rule with one of its items said to be stronger or weaker: experiments may tell, where text did not."""
+    for at, (strength, item) in enumerate(rule.items):
+        others = [*rule.items[:at], *rule.items[at + 1 :]]
+        for other in STRENGTHS:
+            if other != strength:
+                yield Rule.of([*others, (other, item)])
+                for word, rest in _apart(item):
+                    yield Rule.of([*others, (strength, rest), (other, word)])
+
+
+def _apart(item: Item) -> Iterator[tuple[Item, Item]]:
+    """Each of the words that an item quotes by itself, and the item with all others."""
+    if isinstance(item.kind, Quoted) and len(item.kind.words) > 1:
+        for word in item.kind.words:
+            rest = tuple(one for one in item.kind.words if one != word)
+            yield replace(item, kind=Quoted((word,))), replace(item, kind=Quoted(rest))
 
 
 def _weights(explore: ExploreReadings, size: int, rng: np.random.Generator) -> NDArray[np.float64]:

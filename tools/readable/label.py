@@ -61,7 +61,8 @@ def _said(item: Item, language: Language) -> Iterator[str]:
     if item.unless is not None or item.end or item.start or item.longer:
         yield language.item(item).replace(language.kind(item.kind), kind, 1)
     if isinstance(item.context, Again):
-        yield f"repeated {kind}"
+        # "Repeated months", and "the word “or” when repeated".
+        yield f"{kind} when repeated" if isinstance(item.kind, Quoted) else f"repeated {kind}"
     elif place:
         yield f"{kind} {place}"
         if isinstance(item.kind, AnyWord) and isinstance(item.context, Context):

@@ -33,6 +33,7 @@ from tools.readable.rule import (
     Like,
     Named,
     Quoted,
+    Relation,
     Repeat,
     Rule,
     Spelt,
@@ -73,6 +74,8 @@ _GROWING = Item(Named(LETTERS), longer=True), Item(Named("numbers"), longer=True
 _SAME = 0.97
 """Two columns that are alike by this much (cosine) say the same: no sentence needs both."""
 _BEFORE = 4
+_NEAR: tuple[Relation, ...] = ("right after", "within four words after", "in text about")
+"""Contexts that are tried with kinds of words that somebody named."""
 
 
 Named_ = TypeVar("Named_")
@@ -199,6 +202,55 @@ class Learner:
             else:
                 is_last = True
         return out
+
+    def path_among(self, bag: Sequence[Kind]) -> list[Learnt]:
+        """The same path where an item may speak of these kinds of words alone, and of any word in a context of them."""
+        items: list[Item] = []
+        out: list[Learnt] = []
+        bare = [Item(kind) for kind in bag]
+        contexts = [Context(relation, kind) for kind in bag for relation in _NEAR]
+        while len(out) < _MOST_STEPS:
+            options = [*bare, *(Item(AnyWord(), context=context) for context in contexts)]
+            if not items:
+                best_bare = sorted(bare, key=lambda item: -self.alone(item))[:_FAR]
+                options += [one for item in best_bare for one in self._varied(item, contexts)]
+            trials = [[*items, one] for one in self._pulling(options, items)] if len(items) < MAX_ITEMS else []
+            for at, item in enumerate(items):
+                others = [*items[:at], *items[at + 1 :]]
+                trials += [others] if others else []
+                varied = self._pulling(list(self._varied(item, contexts)), others)
+                trials += [[*items[:at], other, *items[at + 1 :]] for other in varied]
+            kept = [trial for trial in trials if self._keeps_contract(trial)]
+            best, chosen = max(((self._better(trial, items), n) for n, trial in enumerate(kept)), default=(0.0, 0))
+            if best <= 1e-4:
+                break
+            items = kept[chosen]
+            out.append(Learnt(self.with_strengths(items), best + (out[-1].worth if out else 0.0)))
+        return out
+
+    def _pulling(self, options: Sequence[Item], items: Sequence[Item]) -> Iterator[Item]:
+        """Of some items those where the neuron fires more than other items say: a rule says nothing of where it fires
+        less."""
+        residual = self._gram.residual(tuple(self._number(one) for one in items)) * self.sample.weight
+        for item in options:
+            if item not in items:
+                column = self.column(item)
+                where = self.sample.holding(column)
+                if residual[where] @ column[where] > 0:
+                    yield item
+
+    @staticmethod
+    def _varied(item: Item, contexts: Sequence[Context]) -> Iterator[Item]:
+        """The item in other contexts and outside of them, or without its condition."""
+        bare = replace(item, context=None, unless=None)
+        if item.context is not None or item.unless is not None:
+            yield bare
+        if isinstance(item.kind, AnyWord):
+            return
+        for context in contexts:
+            if context.kind != item.kind:
+                yield replace(bare, context=context)
+                yield replace(bare, unless=context)
 
     def _conditioned(self, items: list[Item], form: Form) -> list[list[Item]]:
         """Rules in which an item has another condition, found on what the other items leave of the neuron."""

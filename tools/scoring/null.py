@@ -6,8 +6,13 @@ An explanation of one neuron is the same whoever asks for it, so it is kept besi
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -15,13 +20,27 @@ from tools.errors import StorageError
 from tools.evidence.cache import written_whole
 from tools.evidence.neighbours import explore_readings
 from tools.evidence.scan import LayerScan
-from tools.roles import AsksAnLLM, Explainer
+from tools.roles import AsksAnLLM, Explainer, Proposal
 from tools.subject.sides import ModelView
+
+Source = Literal["rules", "results", "kept", "asked"]
+"""Where an explanation of another neuron comes from: learnt by rules; the result of another run; what an LLM said for
+another run; or the LLM, asked for it."""
 
 _AT_ONCE = 2
 
 
-def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, size: int) -> list[str]:
+@dataclass(frozen=True)
+class Told:
+    """What is said of another neuron, with the words by which excerpts that it claims can be found."""
+
+    neuron: int
+    sentence: str
+    source: Source
+    words: tuple[str, ...] = ()
+
+
+def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, size: int, about: int) -> list[Told]:
     """The sentence that `explainer` would bet on for each of other neurons of the layer, from explore text alone.
 
     Two at a time, since most of learning is in numpy, which lets go of the interpreter; the order is that of `neurons`.
@@ -31,19 +50,56 @@ def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, s
         neurons: their indices.
         explainer: who explains.
         size: excerpts per stratum to learn from.
+        about: the neuron whose null this is for.
     """
     if isinstance(explainer, AsksAnLLM):
         readings = [(explore_readings(scan, neuron), np.random.default_rng(neuron)) for neuron in neurons]
-        return [proposal.sentence for proposal in explainer.propose_each(readings, size) if proposal is not None]
+        out = []
+        for neuron, proposal in zip(neurons, explainer.propose_each(readings, size), strict=True):
+            if proposal is not None:
+                keep_explanation(scan, neuron, explainer, size, proposal, about)
+                out.append(Told(neuron, proposal.sentence, "asked", proposal.words))
+        return out
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda neuron: _explanation_of(scan, neuron, explainer, size), neurons)
-        return [sentence for sentence in found if sentence is not None]
+        return [
+            Told(neuron, sentence, "rules")
+            for neuron, sentence in zip(neurons, found, strict=True)
+            if sentence is not None
+        ]
+
+
+def kept_explanations(
+    scan: LayerScan, neurons: Sequence[int], explainer: Explainer, size: int, about: int
+) -> list[Told]:
+    """What an explainer that asks an LLM has said of neurons in runs on others than `about`.
+
+    What it was asked for by a run on the same neuron is left out: it is asked again, and the reply that is kept counts
+    as what it cost, so that a run that is repeated is the same.
+    """
+    out = []
+    for neuron in neurons:
+        try:
+            kept = json.loads(_path(scan, neuron, explainer, size, "json").read_text(encoding="utf-8"))
+            if kept["about"] != about:
+                out.append(Told(neuron, str(kept["sentence"]), "kept", tuple(map(str, kept["words"]))))
+        except (OSError, ValueError, KeyError, TypeError):  # never said, or damaged: it is asked for anew
+            continue
+    return out
+
+
+def keep_explanation(
+    scan: LayerScan, neuron: int, explainer: Explainer, size: int, proposal: Proposal, about: int
+) -> None:
+    """Keep what an explainer that asks an LLM says of a neuron in a run on `about`, for the nulls of others."""
+    path = _path(scan, neuron, explainer, size, "json")
+    if not path.exists():
+        content = {"about": about, "sentence": proposal.sentence, "words": list(proposal.words)}
+        _write(path, json.dumps(content))
 
 
 def _explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: int) -> str | None:
-    side = "-" if isinstance(scan.subject, ModelView) and scan.subject.is_negative else ""
-    key = hashlib.sha256(f"{explainer.fingerprint} {size} {neuron}{side}".encode()).hexdigest()[:32]
-    path = scan.folder / "explanations" / f"{key}.txt"
+    path = _path(scan, neuron, explainer, size, "txt")
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -51,8 +107,17 @@ def _explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: in
         proposal = explainer.propose_one(explore, size, np.random.default_rng(neuron))
         if proposal is None:
             return None
-        sentence = proposal.sentence
-    # It is only kept to save time: a full disk must not end a run that has its answer.
+    _write(path, proposal.sentence)
+    return proposal.sentence
+
+
+def _path(scan: LayerScan, neuron: int, explainer: Explainer, size: int, ending: str) -> Path:
+    side = "-" if isinstance(scan.subject, ModelView) and scan.subject.is_negative else ""
+    key = hashlib.sha256(f"{explainer.fingerprint} {size} {neuron}{side}".encode()).hexdigest()[:32]
+    return scan.folder / "explanations" / f"{key}.{ending}"
+
+
+def _write(path: Path, content: str) -> None:
+    # It is only kept to save time or tokens: a full disk must not end a run that has its answer.
     with suppress(StorageError), written_whole(path) as partial:
-        partial.write_text(sentence, encoding="utf-8")
-    return sentence
+        partial.write_text(content, encoding="utf-8")

@@ -9,8 +9,8 @@ from traces.story import Story
 
 KINDS = ("predicted positive", "predicted negative", "minimal pair")
 GENERATORS = (
-    "unseen_member", "sister_class", "other_context", "minimal_pair", "truncation", "vocabulary_sweep", "neighbours",
-    "retrieval", "look_alike", "sampled",
+    "unseen_member", "sister_class", "other_context", "real_sentence", "minimal_pair", "truncation", "vocabulary_sweep",
+    "neighbours", "retrieval", "look_alike", "sampled",
 )  # fmt: skip
 """What experiments come from where no LLM writes any."""
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from tools.records.sides import as_told, side_lines
 from traces.causal import causal_details, causal_lines
 from traces.costs import Role, ToolUse, llm_errors, roles_of, tools_of
-from traces.finding import Finding, finding_of
+from traces.finding import Finding, finding_of, null_told, own_reader
 from traces.html import drawing, scores
 from traces.html.answers import Answer, answers_of, leader_of
 from traces.html.coverage import claims_of, tests_of, unused_generators
@@ -134,6 +134,10 @@ def _facts(story: Story, run_id: str, manifest: dict[str, Any]) -> Iterator[tupl
     yield "variant", str(begun.config.get("variant", "–"))
     asked = [str(story.result.get(key) or begun.config.get(key) or "–") for key in ("explainer", "simulator")]
     yield "explainer, simulator", " / ".join(asked)
+    if told := own_reader(story.result):
+        yield "reader", told
+    if told := null_told(story.result):
+        yield "null", told.partition(": ")[2]
     yield "seed", str(begun.seed)
     if index := manifest.get("index"):
         yield "activation index", f"{index.get('folder')} ({str(index.get('fingerprint'))[:16]})"

@@ -1,0 +1,153 @@
+"""The tool that finds the matched null: the best of as many explanations of other neurons as a run has tried.
+
+Where an LLM writes explanations, those are taken first that it has given of other neurons before: in other runs, and
+for the nulls of other runs. It is asked for new ones only where there are too few.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from pydantic import Field
+
+from tools.bench import Bench
+from tools.catalogue.scores import Scored, development_score
+from tools.errors import BadInput
+from tools.evidence.neighbours import similar_firing_rate
+from tools.roles import AsksAnLLM, Explainer
+from tools.scoring.null import Source, Told, explanations_of, kept_explanations
+from tools.toolbox import Arguments, Outcome, Tool
+
+MAX_NULL = 16
+_SEED = 31
+
+
+class Null(Arguments):
+    """How many explanations of other neurons the matched null chooses among, by the explainer that writes them."""
+
+    n: dict[str, int] = Field(min_length=1)
+
+
+class NullChoice(Outcome):
+    """The null's best sentence on this neuron's development text; None when none of them could be scored.
+
+    `sources` counts where those that were scored come from, see `tools.scoring.null.Source`. Of sentences in free words
+    that have lexical twins `by_twins` were judged by those, and only the best of them was read by the LLM.
+    """
+
+    neurons: list[int]
+    sentence: str | None
+    n_scored: int
+    sources: dict[Source, int] = Field(default_factory=dict)
+    by_twins: int = 0
+
+
+@dataclass
+class _Search:
+    """What was tried so far; `waiting` are neurons that were not yet."""
+
+    bench: Bench
+    waiting: list[int]
+    rng: np.random.Generator
+    used: list[int] = field(default_factory=list)
+    sources: Counter[Source] = field(default_factory=Counter)
+    best: str | None = None
+    value: float = -np.inf
+    by_twins: int = 0
+    _likely: list[tuple[float, str]] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return self.bench.stratum_of(len(self.bench.evidence.explore))
+
+    @property
+    def about(self) -> int:
+        return self.bench.evidence.neuron.index
+
+    def by_rules(self, explainer: Explainer, wanted: int) -> None:
+        """An explanation that says the same of every token of this text is no try: the next neuron takes its place."""
+        n = 0
+        while n < wanted and self.waiting:
+            n += self._tried(explanations_of(self.bench.scan, self._next(wanted - n), explainer, self.size, self.about))
+
+    def by_an_llm(self, explainer: Explainer, wanted: int) -> None:
+        """What it has said of others before, then what it says when it is asked; a hopeless one is not asked long."""
+        bench = self.bench
+        known = kept_explanations(bench.scan, self.waiting, explainer, self.size, self.about)
+        there = {told.neuron for told in known} | set(self.used)
+        known += [told for told in bench.told_before(explainer.name) if told.neuron not in there]
+        n = asked = 0
+        while n < wanted and (known or (self.waiting and asked < 2 * wanted)):
+            if known:
+                now, known = known[: wanted - n], known[wanted - n :]
+                self.used += [told.neuron for told in now]
+                self.waiting = [neuron for neuron in self.waiting if neuron not in set(self.used)]
+            else:
+                neurons = self._next(min(wanted - n, 2 * wanted - asked))
+                asked += len(neurons)
+                now = explanations_of(bench.scan, neurons, explainer, self.size, self.about)
+            n += self._tried(now)
+        if self._likely:
+            self._take(development_score(bench, max(self._likely)[1]))
+
+    def _next(self, n: int) -> list[int]:
+        now, self.waiting = self.waiting[:n], self.waiting[n:]
+        self.used += now
+        return now
+
+    def _tried(self, told: list[Told]) -> int:
+        """How many of them could be scored, by their twins where they have such."""
+        bench = self.bench
+        usable = [one for one in told if bench.why_not(one.sentence) is None]
+        costly = [] if bench.twin_writer is None else [one for one in usable if not bench.is_exact(one.sentence)]
+        twins = bench.twins_of([(one.sentence, one.words) for one in costly], self.rng)
+        bench.prepare([one.sentence for one in usable if one not in costly], bench.development)
+        n = 0
+        for one in usable:
+            twin = twins[costly.index(one)] if one in costly else one.sentence
+            found = development_score(bench, twin) if twin is not None else None
+            if found is None or found.merit is None:
+                continue
+            n += 1
+            self.sources[one.source] += 1
+            if one in costly:
+                self.by_twins += 1
+                self._likely.append((found.merit, one.sentence))
+            else:
+                self._take(found)
+        return n
+
+    def _take(self, found: Scored) -> None:
+        if found.merit is not None and found.merit > self.value:
+            self.best, self.value = found.sentence, found.merit
+
+
+def null_tools(bench: Bench) -> list[Tool[Null, NullChoice]]:
+    """`null`, bound to one neuron."""
+    neuron = bench.evidence.neuron
+
+    def null(arguments: Null, rng: np.random.Generator) -> NullChoice:
+        unknown = sorted(set(arguments.n) - {explainer.name for explainer in bench.explainers})
+        if unknown:
+            raise BadInput(f"there is no explainer {unknown[0]} in this run.")
+        # The same neurons in every run: what must be beaten is no matter of chance, and what one run has learnt of
+        # them, all others of the layer need not learn again.
+        own = np.random.default_rng([neuron.layer, _SEED])
+        search = _Search(bench, similar_firing_rate(bench.scan, neuron.index, own), rng)
+        for explainer in bench.explainers:
+            left = MAX_NULL - sum(search.sources.values())
+            wanted = min(arguments.n.get(explainer.name, 0), left) if explainer.has_null else 0
+            if wanted > 0:
+                (search.by_an_llm if isinstance(explainer, AsksAnLLM) else search.by_rules)(explainer, wanted)
+        return NullChoice(
+            neurons=search.used,
+            sentence=search.best,
+            n_scored=sum(search.sources.values()),
+            sources=dict(search.sources),
+            by_twins=search.by_twins,
+        )
+
+    about = "The best of other neurons' explanations on this one."
+    return [Tool("null", about, Null, NullChoice, null, charged=False)]

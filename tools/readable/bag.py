@@ -1,0 +1,97 @@
+"""A sentence in free words as a bag of kinds of words, of which a readable rule can be made that stands near it.
+
+A bag holds the words that the sentence quotes or that its author named, what is like those in meaning, the classes that
+several of them share, and the classes whose names stand in the sentence. It says nothing of how they go together: that
+is for the learner to find (`Learner.path_among`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from tools.concepts.words import words_of
+from tools.readable.contract import quoted
+from tools.readable.knowledge import Knowledge
+from tools.readable.rule import MAX_SEEDS, Kind, Like, Named, Quoted, Spelt
+
+MOST_WORDS, MOST_CLASSES = 16, 24
+
+_SHARED = 0.3
+"""Share of the named words that must be of a class for it to be in the bag, and two of them at least."""
+
+_STEM = 5
+_SAYS_LITTLE = frozenset(
+    re.findall(
+        r"\w+",
+        "a about adjectives adverbs after among an and any are as at before beginning by ending especially followed "
+        "for form forms from if in inside into is it kind kinds letters like names neuron not noun nouns of on one or "
+        "other people right text that the things to token tokens verb verbs when where which with word words",
+    )
+)
+
+
+def bag_of(sentence: str, words: Sequence[str], knowledge: Knowledge) -> list[Kind]:
+    """Kinds of words that a sentence in free words speaks of, each once.
+
+    Args:
+        sentence: what it says.
+        words: words and short pieces of text by which its author says that excerpts which it claims can be found.
+        knowledge: the classes, and which words are like which.
+    """
+    own = [piece[1:-1] for piece in quoted(sentence)]
+    named = list(dict.fromkeys(_plain(word) for word in (*own, *words) if _plain(word)))[:MOST_WORDS]
+    lower = [word for word in named if word.isalpha()]
+    known = [word for word in lower if knowledge.vectors.rank(word) is not None]
+    kinds: list[Kind] = [
+        *(Named(name) for name in _classes_named(sentence, knowledge)),
+        *(Named(name) for name in _classes_shared(named, knowledge)),
+    ]
+    kinds = list(dict.fromkeys(kinds))[:MOST_CLASSES]
+    kinds += [Quoted((word,)) for word in named]
+    kinds += [Like(tuple(sorted(known[at : at + MAX_SEEDS]))) for at in range(0, len(known), MAX_SEEDS)]
+    kinds += [Like((word,)) for word in known]
+    kinds += list(_pieces(own))
+    return list(dict.fromkeys(kinds))
+
+
+def _plain(word: str) -> str:
+    """A word as a rule quotes it: in small letters, which hold however the word is written."""
+    return " ".join(word.replace("’", "'").strip().strip("-").lower().split())
+
+
+def _pieces(own: Sequence[str]) -> Iterator[Spelt]:
+    for piece in own:
+        letters = piece.strip("-").lower()
+        if letters.isalpha() and len(letters) > 1:
+            if piece.endswith("-"):
+                yield Spelt("beginning with", letters)
+            elif piece.startswith("-"):
+                yield Spelt("ending in", letters)
+
+
+def _classes_shared(words: Sequence[str], knowledge: Knowledge) -> list[str]:
+    """Classes that several words are of, those with the most of them first."""
+    counts = Counter(name for word in words for name in set(knowledge.classes_of(word)))
+    least = max(2, _SHARED * len(words))
+    return [name for name, n in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if n >= least]
+
+
+def _classes_named(sentence: str, knowledge: Knowledge) -> list[str]:
+    """Classes of whose names all words that say something stand in the sentence, those with the longest names first."""
+    text = sentence.lower()
+    there = {_stem(word.text) for word in words_of([text]) if word.text.isalpha()}
+    found = []
+    for name in (*knowledge.over_words, *knowledge.over_text):
+        telling = [word for word in re.findall(r"[a-z]+", name.lower()) if word not in _SAYS_LITTLE]
+        whole = re.search(rf"\b{re.escape(name.lower())}\b", text) is not None
+        if whole or (telling and all(_stem(word) in there for word in telling)):
+            found.append(name)
+    return sorted(found, key=lambda name: (-len(name.split()), name))
+
+
+def _stem(word: str) -> str:
+    """The beginning of a word that its forms have in common, more or less."""
+    word = word.lower()
+    return word[:_STEM] if len(word) > _STEM else word.removesuffix("s")
