@@ -1,4 +1,5 @@
 # make demo    set up .venv and explain a neuron of the bundled model
+# make check   set up .venv with the test tools; ruff, mypy and the fast unit tests
 # make test    set up .venv with the test tools; tests, ruff and mypy
 # make lock    write constraints.txt from what .venv holds
 # make clean   remove .venv and caches; runs and evidence stay
@@ -9,11 +10,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lock clean
+.PHONY: demo check test lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
 	$(BIN)/agent explain L5N131 --budget 20 --model mini
+
+check: .venv/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -21,6 +21,7 @@ try:
     from agent.interrupts import EXIT_CODE, Interrupts
     from agent.looking import add_review, add_traces
     from agent.option_types import amount, layers, rate, score, seconds, whole
+    from agent.serving import add_mcp
     from tools.errors import AgentError, Interrupted
 except KeyboardInterrupt:  # nothing has begun that somebody would want to hear of
     raise SystemExit(130) from None
@@ -96,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str], interrupts: Interrupts) -> int:
     """Run what was typed; returns the exit code of what argparse has dealt with, and else 0."""
     try:
-        arguments = _parser().parse_args(_with_descending(words))
+        arguments = _parser().parse_args(_with_descending(words) or ["--help"])
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     from agent.logs import set_up_logging
@@ -184,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Find out what makes a neuron fire, how well that is known, and how it was found out.",
         epilog=f"{_EXIT_CODES}\nexample:\n  agent explain L5N131 --budget 20 --model mini",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    parser.add_argument("-V", "--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     output = _output_part()
@@ -334,12 +335,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_concepts(commands, command, [neuron, corpus, output])
     add_traces(commands, command, runs)
     add_review(command, commands)
+    add_mcp(commands, command, _model_part(), (corpus, runs, llm))
 
     engine = _engine_part()
     _add_results(commands, command)
     _add_batches(commands, command, [_model_part(), corpus, how, llm])
     _add_indexes(commands, command, neuron, output, engine)
     _add_evaluations(commands, command)
+    completion = command(
+        commands, "completion", "agent.commands.completion:show",
+        "Print a script that makes a shell complete what is typed.",
+        "agent completion bash",
+    )  # fmt: skip
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
+    completion.set_defaults(parser=parser)
     return parser
 
 

@@ -28,6 +28,7 @@ from traces.console import Display
 from traces.difference import Differences, differences
 from traces.event_difference import EventComparison
 from traces.events import SCHEMA_VERSION, Event, RunStarted, ToolCall
+from traces.sessions import is_session
 from traces.store import TraceWriter, load_trace
 from traces.story import read_story
 
@@ -136,6 +137,8 @@ def _config(begun: RunStarted, path: Path) -> RunConfig:
             f"{path} has trace format {begun.schema_version}, and only format {SCHEMA_VERSION} can be replayed: an "
             "older program did other things. `agent trace show` still reads it."
         )
+    if is_session(begun.config):
+        raise BadInput(f"{path} is of a session of `agent mcp`: what its client decided cannot be done again.")
     try:
         return RunConfig.checked(**({"index": "none"} | begun.config))
     except BadInput as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from traces.difference_text import event_lines, first_lines, result_lines, where
-from traces.text import one_line, visible
+from traces.lines import wrapped
+from traces.text import visible
 
 if TYPE_CHECKING:
     from agent.replay import Replayed
@@ -23,24 +23,24 @@ def replay_text(replayed: Replayed, width: int = 100) -> str:
 
 
 def _lines(replayed: Replayed, width: int) -> Iterator[str]:
-    yield from _wrapped(_verdict(replayed), width, "")
+    yield from wrapped(_verdict(replayed), width, "", "  ")
     if replayed.changed:
         likely = "" if replayed.is_same else ", and most likely the cause"
-        yield from _wrapped(f"not as it was when the run was made{likely}: {'; '.join(replayed.changed)}", width)
+        yield from wrapped(f"not as it was when the run was made{likely}: {'; '.join(replayed.changed)}", width)
     for note in replayed.notes:
-        yield from _wrapped(f"note: {note}", width)
+        yield from wrapped(f"note: {note}", width)
     if replayed.is_same:
         return
     first = replayed.events.first
     if replayed.stopped:
         if first is not None:
             yield from first_lines(first, width, _NAMES)
-        yield from _wrapped(f"the replay ends there: {replayed.stopped}. What the result would be is not known.", width)
+        yield from wrapped(f"the replay ends there: {replayed.stopped}. What the result would be is not known.", width)
         return
     yield from event_lines(replayed.events, width, _NAMES)
     apart = replayed.events.apart
     if apart is not None and apart < _ROUNDING:
-        yield from _wrapped(
+        yield from wrapped(
             f"only numbers differ, by at most {apart:.0e} of their size: rounding, as another number of threads or "
             "another processor brings",
             width,
@@ -84,9 +84,3 @@ def _rivals(replayed: Replayed) -> Iterator[str]:
 
 def _listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-
-
-def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
-    return textwrap.wrap(
-        one_line(text), max(width, 40), initial_indent=indent, subsequent_indent="  ", break_on_hyphens=False
-    )

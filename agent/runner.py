@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shlex
 import sqlite3
 import subprocess
 import time
@@ -39,8 +38,9 @@ from traces.recorder import TraceRecorder
 from traces.results import ResultsDatabase
 from traces.runs import RunFolder
 from traces.selection import Selection
+from traces.sessions import is_session
 from traces.store import TraceWriter, load_trace
-from traces.text import shorten
+from traces.text import runs_dir_option, shorten
 
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
 
@@ -97,6 +97,8 @@ def resume_run(
         display.note(f"the run {folder.run_id} has finished already; this is its result.")
         return done
     manifest = folder.manifest()
+    if is_session(manifest.get("config") or {}):
+        raise BadInput(f"{folder.run_id} is a session of `agent mcp`, whose client has gone: start a new one.")
     is_read = "model" in manifest or bool(folder.neurons())
     try:
         # a run that says nothing of an index is older than indexes
@@ -199,9 +201,7 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
-        parent = str(folder.path.parent)
-        where = "" if parent == "runs" else f" --runs-dir {shlex.quote(parent)}"
-        command = f"`agent resume {folder.run_id}{where}` goes on where it was."
+        command = f"`agent resume {folder.run_id}{runs_dir_option(folder.path.parent)}` goes on where it was."
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"stopped; everything so far is saved. {command}") from error
         if isinstance(error, LLMNotAvailable) and folder.path.is_dir():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from tools.records.sides import side_lines
 from traces.causal import causal_lines
 from traces.finding import Piece, finding_of, null_told, own_reader, pieces_of
 from traces.lines import Line, drawn, wrapped
-from traces.text import cost_text, score_text, visible
+from traces.text import cost_text, runs_dir_option, score_text, visible
 
 _INDENT = "  "
 _MARKS = ("<<", ">>")
@@ -31,11 +30,12 @@ def summary(result: Result, runs_dir: str, width: int, is_full: bool = False, is
     lines = [drawn(line, is_coloured) for line in _finding(result, width, is_coloured)]
     if is_full:
         lines += ["", *_details(result, width)]
-    where = "" if runs_dir == "runs" else f" --runs-dir {shlex.quote(runs_dir)}"
     lines.append("")
     if result.cost.tokens or _llm_of(result).get("limit_reached"):
         lines.append(f"  {cost_text(result.cost)}{_from_store(_llm_of(result))}")
-    lines.append(f"  more: agent trace show {result.run_id}{where}{'' if is_full else ', or --full'}")
+    lines.append(
+        f"  more: agent trace show {result.run_id}{runs_dir_option(runs_dir)}{'' if is_full else ', or --full'}"
+    )
     return "\n".join(lines)
 
 

@@ -139,13 +139,3 @@ def _half_of_all_signs(n: int) -> Floats:
     """[2 ** (n - 1), n]; the other half are their mirror images, whose sums are as large."""
     numbers = np.arange(2 ** (n - 1))
     return np.where((numbers[:, None] >> np.arange(n)) & 1, 1.0, -1.0)
-
-
-def adjusted(p_values: Iterable[float]) -> list[float]:
-    """Benjamini-Hochberg: the smallest false discovery rate at which each would be rejected, in the order given."""
-    p = np.fromiter(p_values, dtype=np.float64)
-    order = np.argsort(p)[::-1]
-    ranks = np.arange(len(p), 0, -1)
-    out = np.empty_like(p)
-    out[order] = np.minimum.accumulate(np.minimum(p[order] * len(p) / ranks, 1.0))
-    return [float(value) for value in out]

@@ -17,9 +17,10 @@ import numpy as np
 from evals.records import CellResult, Kind, NeuronRecord, Record
 from evals.scorer import truth_first
 from evals.stability import Stability
-from evals.statistics import ALPHA, adjusted, mean_by_cluster, mean_interval, permutation_p, ratio_of_means, wilson
+from evals.statistics import ALPHA, mean_by_cluster, mean_interval, permutation_p, ratio_of_means, wilson
 from tools.readable.contract import n_words, quoted, why_not
 from tools.records.result import Compared, Interval, ScoreValue, Unscored
+from tools.scoring.multiplicity import q_values
 
 RECOVERED = 0.9
 """A truth is recovered when the explanation agrees with it at least this well."""
@@ -505,7 +506,7 @@ def compare(
             _compare_pair(whole, a, b, metric, group, clusters, rng)
             for a, b in combinations(dict.fromkeys(cell.variant for cell in whole), 2)
         ]
-        corrected = iter(adjusted(pair.p for pair in pairs if pair.p is not None))
+        corrected = iter(q_values([pair.p for pair in pairs if pair.p is not None]))
         out += [pair if pair.p is None else pair.model_copy(update={"p_adjusted": next(corrected)}) for pair in pairs]
     return out
 

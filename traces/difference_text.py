@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from traces.difference import Differences, Piece, SharedReading
 from traces.event_difference import EventComparison, EventDifference
 from traces.events import HypothesisProposed
+from traces.lines import wrapped
 from traces.text import one_line, score_text, shorten, visible
 
 _N_SHOWN_READINGS = 5
@@ -39,7 +39,7 @@ def _head(found: Differences, name_a: str, name_b: str) -> Iterator[str]:
 
 def _body(found: Differences, width: int) -> Iterator[str]:
     for sentence in found.apart:
-        yield from _wrapped(f"! {sentence}", width, "")
+        yield from wrapped(f"! {sentence}", width, "")
     yield from _section("Settings and versions")
     pairs = [*found.settings, *found.versions]
     if not (pairs or found.unsaid_a or found.unsaid_b):
@@ -48,7 +48,7 @@ def _body(found: Differences, width: int) -> Iterator[str]:
     yield from _table([(pair.name, shorten(_text(pair.a), most), shorten(_text(pair.b), most)) for pair in pairs])
     for name, unsaid in (("A", found.unsaid_a), ("B", found.unsaid_b)):
         if unsaid:
-            yield from _wrapped(f"run {name} is of another version and does not say: {', '.join(unsaid)}", width)
+            yield from wrapped(f"run {name} is of another version and does not say: {', '.join(unsaid)}", width)
     yield from _section("Result")
     yield from result_lines(found, width, ("A", "B"))
     yield from _rivals(found, width)
@@ -87,12 +87,12 @@ def explanation_lines(pieces: Sequence[Piece], width: int, names: tuple[str, str
     if not pieces:
         yield "  explanation: none in either"
     elif all(piece.of == "both" for piece in pieces):
-        yield from _wrapped(f"explanation, the same: {' '.join(piece.text for piece in pieces)}", width)
+        yield from wrapped(f"explanation, the same: {' '.join(piece.text for piece in pieces)}", width)
     else:
         signs = {"both": "{}", "a": "[-{}-]", "b": "{{+{}+}}"}
         told = " ".join(signs[piece.of].format(piece.text) for piece in pieces)
         yield f"  explanation, [-only {names[0]}-] and {{+only {names[1]}+}}:"
-        yield from _wrapped(told, width, "    ")
+        yield from wrapped(told, width, "    ")
 
 
 def _rivals(found: Differences, width: int) -> Iterator[str]:
@@ -162,7 +162,7 @@ def event_lines(events: EventComparison, width: int, names: tuple[str, str]) -> 
     for what, by_kind in counts:
         if by_kind:
             told = ", ".join(f"{kind} {n}" for kind, n in by_kind.items())
-            yield from _wrapped(f"{sum(by_kind.values())} {what}: {told}", width)
+            yield from wrapped(f"{sum(by_kind.values())} {what}: {told}", width)
 
 
 def first_lines(first: EventDifference, width: int, names: tuple[str, str]) -> Iterator[str]:
@@ -180,12 +180,6 @@ def where(first: EventDifference) -> str:
 
 def _section(title: str) -> list[str]:
     return ["", title, "-" * len(title)]
-
-
-def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
-    return textwrap.wrap(
-        one_line(text), max(width, 40), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )
 
 
 def _table(rows: Iterable[tuple[str, ...]], indent: str = "  ") -> Iterator[str]:

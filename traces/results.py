@@ -7,6 +7,7 @@ tokens that a result is about in `traces.token_index`, and what people say of it
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from traces.storage import storage_errors
 from traces.token_index import Tokens, put_tokens, tokens_of
 
 _LOCK_PATIENCE_S = 30.0
+_GLANCE_S = 0.001
+_ANY_READING = "SELECT count(*) FROM sqlite_master"
+"""What a transaction begins with that reads: only then is the lock taken that it keeps to its end."""
 _LAST_IDS = " UNION ALL ".join(
     f"SELECT * FROM (SELECT {column} FROM {table} WHERE {column} GLOB '[0-9]*T[0-9]*Z-*' ORDER BY 1 DESC LIMIT 1)"
     for table, column in (("results", "run_id"), ("batches", "batch_id"), ("batch_neurons", "run_id"))
@@ -70,7 +74,7 @@ class ResultsDatabase:
         with storage_errors("create", self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._usable(), self._connected(str(self.path)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection, "BEGIN IMMEDIATE")
             before = migrate(connection, self.path)
             if 0 < before < FIRST_WITH_ALL_COLUMNS:
                 self._fill_in(connection)
@@ -95,12 +99,15 @@ class ResultsDatabase:
                 self.check()
             with self._connected(uri) as connection:
                 connection.execute("BEGIN")
+                self._begin(connection, _ANY_READING)
                 yield connection
 
     def _must_be_written(self, uri: str) -> bool:
         """Whether a reader alone cannot do: the tables are old, or a process was killed in the middle of a change."""
         with self._connected(uri) as connection:
             try:
+                connection.execute("BEGIN")
+                self._begin(connection, _ANY_READING)
                 return version_of(connection, self.path) < SCHEMA_VERSION
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
@@ -116,6 +123,27 @@ class ResultsDatabase:
             yield connection
         finally:
             connection.close()  # rolls back what was not committed
+
+    def _begin(self, connection: sqlite3.Connection, statement: str) -> None:
+        """Run the statement that takes a lock as soon as nobody else is in the way.
+
+        SQLite's own waiting looks ever more rarely, at last every 100 ms, and so never finds the gaps that a process
+        leaves which writes all the time. What is waited for later, such as readers before a commit, ends by itself.
+
+        Raises:
+            sqlite3.OperationalError: the database is in use for longer than this one's patience, or not to be had.
+        """
+        give_up = time.monotonic() + self._patience_s
+        connection.execute("PRAGMA busy_timeout = 0")
+        while True:
+            try:
+                connection.execute(statement)
+                break
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+            time.sleep(_GLANCE_S)
+        connection.execute(f"PRAGMA busy_timeout = {round(1000 * self._patience_s)}")
 
     @contextmanager
     def _usable(self) -> Iterator[None]:

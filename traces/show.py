@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from traces.show_excerpts import excerpt_lines
 from traces.show_experiments import experiment_lines
 from traces.store import is_being_written
 from traces.story import Story, read_story
-from traces.text import one_line, score_text, shorten, visible
+from traces.text import one_line, runs_dir_option, score_text, shorten, visible
 
 _N_SHOWN_TROUBLE = 10
 _N_SHOWN_RIVALS = 6
@@ -127,8 +126,7 @@ def show_run(
 def where(trace: Path) -> str:
     """The option that commands need to find the run of a trace again, where it is not in the folder `runs`."""
     is_in_run = trace.parent.parent.name == "neurons"
-    folder = str(trace.parents[3]) if is_in_run and len(trace.parents) > 3 else "runs"
-    return "" if folder == "runs" else f" --runs-dir {shlex.quote(folder)}"
+    return runs_dir_option(trace.parents[3] if is_in_run and len(trace.parents) > 3 else "runs")
 
 
 def _story_lines(run_id: str, story: Story, width: int, is_coloured: bool) -> Iterator[str | Line]:

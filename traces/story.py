@@ -19,6 +19,7 @@ from traces.events import (
     SealedOpened,
     ToolCall,
 )
+from traces.sessions import is_session
 from traces.store import is_being_written, load_trace
 
 _BEFORE = "-before"
@@ -113,7 +114,7 @@ class Story:
     """What one neuron's trace says.
 
     Attributes:
-        state: `finished`, `running`, `interrupted`, `failed` or `damaged`.
+        state: `finished`, `running`, `interrupted`, `failed`, `damaged`, or `closed` for a session of `agent mcp`.
         result: the content of result.json; empty until the run has finished.
         scores: per hypothesis or baseline and split, the last score.
         acted: what a person did while the run was paused.
@@ -180,7 +181,10 @@ def _state(events: list[Event], path: Path) -> str:
         return "finished"
     if is_being_written(path):
         return "running"
-    return "failed" if last == "failed" else "interrupted"
+    if last == "failed":
+        return "failed"
+    begun = events[0] if events else None
+    return "closed" if isinstance(begun, RunStarted) and is_session(begun.config) else "interrupted"
 
 
 def _tell(story: Story, event: Event) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from tools.records.result import Cost
@@ -73,3 +75,8 @@ def cost_text(cost: Cost) -> str:
     """What LLM calls cost, such as `12,345 LLM tokens, 0.0123 US dollars`."""
     usd = "price unknown" if cost.usd is None else f"{cost.usd:.4f} US dollars"
     return f"{cost.tokens:,} LLM tokens, {usd}"
+
+
+def runs_dir_option(runs_dir: str | Path) -> str:
+    """The option that a command needs to find runs again, with a space before it; empty for the folder `runs`."""
+    return "" if str(runs_dir) == "runs" else f" --runs-dir {shlex.quote(str(runs_dir))}"

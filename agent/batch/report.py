@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from statistics import fmean
 from typing import Any
@@ -11,7 +10,7 @@ from tools.scoring.multiplicity import p_above_zero, q_values
 from traces.batches import Batch, Entry, entries_of, results_of
 from traces.results import ResultsDatabase
 from traces.rows import ResultRow
-from traces.text import one_line, score_text, shorten
+from traces.text import one_line, runs_dir_option, score_text, shorten
 
 CLAIMS = ("supported", "split")
 _N_SHOWN = 20
@@ -134,7 +133,7 @@ def _score(value: float | None, low: float | None, high: float | None) -> dict[s
 
 def lines(found: dict[str, Any], runs_dir: str, width: int) -> list[str]:
     """A report for a person."""
-    status, where = found["status"], "" if runs_dir == "runs" else f" --runs-dir {shlex.quote(runs_dir)}"
+    status, where = found["status"], runs_dir_option(runs_dir)
     head = (
         f"batch {found['batch_id']} of {found['model']}: {status['done']:,} of {found['n_neurons']:,} neurons explained"
     )

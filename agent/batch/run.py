@@ -7,7 +7,6 @@ back. A worker that is lost costs its neuron a second try, and whatever goes wro
 
 from __future__ import annotations
 
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,7 @@ from traces.clock import Clock, duration
 from traces.console import Display
 from traces.results import ResultsDatabase
 from traces.runs import RunFolder
+from traces.text import runs_dir_option
 
 _WAIT_S = 0.5
 
@@ -68,8 +68,7 @@ def work_through(
         with open_engine(where.engine, where.workers, where.address) as engine, _leases_kept(queue):
             _work_through(queue, engine, _Desk(batch, database, engine, shelf, display), display)
     except (Exception, KeyboardInterrupt) as error:
-        option = "" if str(runs_dir) == "runs" else f" --runs-dir {shlex.quote(str(runs_dir))}"
-        command = f"`agent batch resume {batch.batch_id}{option}` goes on where it was."
+        command = f"`agent batch resume {batch.batch_id}{runs_dir_option(runs_dir)}` goes on where it was."
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"stopped; everything so far is saved. {command}") from error
         error.add_note(command)

@@ -15,19 +15,17 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 from pydantic import Field, ValidationError
 
+from agent.exploratory import note_seen
 from agent.nodes.experiment import observe, predict_before, register
 from agent.nodes.propose import find_predictor, score, starters
 from agent.policy import StopReason
 from agent.state import LOOKUP, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Rival
-from tools.catalogue.subject import Ablate, Found
 from tools.catalogue.thinking import (
     MOST_TEXTS,
     OFFERED,
     Action,
     Predict,
-    ReadText,
-    SeenTexts,
     Think,
     Turn,
     conversation_sha256,
@@ -44,7 +42,7 @@ from tools.prompts.written import MAX_NAMED_WORDS, label, words
 from tools.readable.contract import why_not_free
 from tools.records.result import ScoreValue
 from tools.toolbox import Arguments, ToolFailed, units_of
-from traces.events import Decided, Note, ReadingsRevealed, Stage
+from traces.events import Decided, Note, Stage
 
 _MOST_SILENT_TURNS = 2
 """Turns in a row without a call that can be made."""
@@ -232,7 +230,7 @@ class _Investigator:
                 return {"error": f"there is no tool {name}"}
             checked = run.toolbox.tools[name].arguments.model_validate(arguments)
             answer = run.toolbox.call(name, checked)
-            self._note_seen(checked, answer)
+            note_seen(run.bench, run.toolbox, run.trace, checked, answer, run.round)
             return told(answer)
         except ValidationError as error:
             first = error.errors()[0]
@@ -350,22 +348,6 @@ class _Investigator:
             "text": text if len(text) <= _SHOWN_CHARACTERS else f"...{text[-_SHOWN_CHARACTERS:]}",
             "value": float(f"{value:.3g}"), "fired": value > self.run.theta, "predicted": told_of,
         }  # fmt: skip
-
-    def _note_seen(self, asked: Arguments, answer: Any) -> None:
-        """What was looked at is no evidence later."""
-        run, bench = self.run, self.run.bench
-        if isinstance(asked, ReadText) and isinstance(answer, SeenTexts):
-            bench.saw(bench.encode_new(asked.texts))
-            peaks = [max(row) for row in answer.values]
-            names = [f"seen{run.toolbox.n_calls}t{i}" for i in range(len(peaks))]
-            fired = [peak > run.theta for peak in peaks]
-            run.trace.emit(
-                ReadingsRevealed(round=run.round, experiment_ids=names, values=peaks, fired=fired, exploratory=True)
-            )
-        elif isinstance(asked, Ablate):
-            bench.saw(bench.encode_new(asked.texts))
-        elif isinstance(answer, Found):
-            bench.carriers |= {text.carrier for text in answer.texts}
 
 
 def telling(

@@ -187,6 +187,7 @@ def test_the_lookup_names_the_planted_tokens(box):
                             .removeprefix("Fires on ").replace(",", " ").split()}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_proposals_find_the_planted_tokens(box):
     proposals = box.call("propose", Propose()).proposals
     scores = box.call("score", Score(sentences=[p.sentence for p in proposals])).scores
@@ -402,6 +403,7 @@ def test_simulate(box):
         Simulate(sentence=TRUTH, texts=[])
 
 
+@pytest.mark.slow
 def test_the_null_is_of_other_neurons_and_worse_than_the_truth(box, bench):
     null = box.call("null", Null(n={"rules": 4}))
     assert len(null.neurons) == 4 >= null.n_scored > 0
@@ -500,6 +502,7 @@ def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, benc
         box.call("confirm", Confirm(sentence=TRUTH, null=None, fold=9))
 
 
+@pytest.mark.slow
 def test_revising_uses_what_was_revealed(box, bench):
     texts = [(11, 200)] * 30
     bench.revealed += [Revealed(text, 0.0) for text in texts]

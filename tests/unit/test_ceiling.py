@@ -65,6 +65,7 @@ def lookup_on(scored: StratifiedSample, means: TokenMeans) -> Estimate:
     return found
 
 
+@pytest.mark.slow
 def test_finds_what_a_pair_of_tokens_means_where_the_lookup_cannot() -> None:
     explore, means = explored(after_pair)
     scored = sample(after_pair)
@@ -78,6 +79,7 @@ def test_finds_what_a_pair_of_tokens_means_where_the_lookup_cannot() -> None:
 
 @pytest.mark.parametrize("values", [by_token, noise])
 @pytest.mark.parametrize("n", [3, 200])
+@pytest.mark.slow
 def test_is_never_below_the_full_lookup(values, n) -> None:
     explore, means = explored(values, n)
     samples = [sample(values, seed) for seed in (4, 5, 6)]
@@ -88,6 +90,7 @@ def test_is_never_below_the_full_lookup(values, n) -> None:
         assert one.value >= lookup_on(scored, means).value
 
 
+@pytest.mark.slow
 def test_is_the_same_every_time_and_samples_do_not_touch_each_other() -> None:
     explore, means = explored(after_pair)
     one, other = sample(after_pair, 2), sample(after_pair, 8)
@@ -99,6 +102,7 @@ def test_is_the_same_every_time_and_samples_do_not_touch_each_other() -> None:
     np.testing.assert_array_equal(first[1].replicates, again.replicates)
 
 
+@pytest.mark.slow
 def test_nothing_is_learnt_from_a_sample() -> None:
     explore, means = explored(after_pair)
     told = sample(after_pair)
@@ -116,6 +120,7 @@ def test_constant_on_explore_is_unscored() -> None:
     assert [isinstance(one, Unscored) and "constant on explore text" in one.reason for one in found] == [True, True]
 
 
+@pytest.mark.slow
 def test_constant_on_one_sample_is_unscored_there_alone() -> None:
     explore, means = explored(after_pair)
     there, here = ceiling(explore, EMBEDDINGS, [sample(silent), sample(after_pair)], means)

@@ -323,6 +323,7 @@ def said(capsys, *words):
     return code, told.out, told.err
 
 
+@pytest.mark.slow
 def test_the_commands(capsys, tmp_path):
     code, out, _ = said(capsys, "list", "--kind", "grammar")
     assert (code, "past tense verbs" in out, "14 classes: 14 grammar." in out) == (0, True, True)

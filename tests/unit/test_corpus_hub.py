@@ -121,6 +121,7 @@ print(hub.default_corpus_is_cached(), steps.total, steps.done, steps.finished, n
 """
 
 
+@pytest.mark.slow
 def test_the_default_corpus_is_fetched_with_progress_and_then_read_offline(server, tmp_path):
     endpoint, size = server
     # the client reads its settings once, when imported, so each of the two needs a process of its own

@@ -60,7 +60,10 @@ def test_a_refusal_says_what_there_is_and_what_to_do():
 def test_where_ray_is_not_installed_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "tools.engine.ray", raising=False)
-    with pytest.raises(BadInput, match=r"--engine ray needs Ray .*pip install"), open_engine("ray", 2):
+    with (
+        pytest.raises(BadInput, match=r"--engine ray needs Ray .*: pip install -e '.\[ray\]'\."),
+        open_engine("ray", 2),
+    ):
         pass
 
 

@@ -237,6 +237,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_page_and_its_plots_are_there(full: Path) -> None:
     out = full / "report"
     names = {path.stem for path in out.glob("*.svg")}
@@ -321,6 +322,7 @@ def test_results_link_to_their_traces_relative_to_the_page(tmp_path: Path) -> No
         assert links == [f"./{href}/a%20b%3Ac/events%231.jsonl"]
 
 
+@pytest.mark.slow
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     one = {"explanation": HOSTILE, "reason": HOSTILE, "kind": "truth", "recovery": score(0.7)}
     bad = Unscored(reason=HOSTILE)
@@ -403,6 +405,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         run([tmp_path / "e"], tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_two_folders_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, value in (("old", 0.4), ("new", 0.6)):
         cells = [cell("a", f"L0N{i}", 0, value, trace="runs/t") for i in range(5)]

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from evals.power import power, rejected
 from evals.statistics import (
-    adjusted,
     mean_by_cluster,
     mean_by_neuron,
     mean_interval,
@@ -74,22 +73,6 @@ def test_p_is_uniform_when_there_is_no_difference(n: int) -> None:
     p = permutation_ps(rng(1).laplace(0, 0.1, (2000, n)), rng(2))
     shares = [float(np.mean(p <= level)) for level in (0.05, 0.25, 0.5, 0.75)]
     assert shares == pytest.approx([0.05, 0.25, 0.5, 0.75], abs=0.03)
-
-
-def test_benjamini_hochberg_by_hand() -> None:
-    # 5 tests in order: 0.005*5/1, 0.01*5/2, 0.03*5/3, 0.04*5/4, 0.5*5/5, each no more than what follows it.
-    assert adjusted([0.04, 0.005, 0.5, 0.01, 0.03]) == pytest.approx([0.05, 0.025, 0.5, 0.025, 0.05])
-    assert adjusted([]) == []
-    assert adjusted([0.3]) == [0.3]
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-@settings(deadline=None)
-def test_adjusting_keeps_the_order_and_lowers_nothing(p: list[float]) -> None:
-    found = np.array(adjusted(p))
-    assert np.all(found >= np.array(p) - 1e-12)
-    assert np.all(found <= 1)
-    assert np.all(np.diff(found[np.argsort(p)]) >= -1e-12)
 
 
 def covered(n: int, seed: int) -> float:

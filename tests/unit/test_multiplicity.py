@@ -14,6 +14,7 @@ def test_q_values_by_hand():
     assert q_values([0.03, 0.04]) == pytest.approx([0.04, 0.04])
     assert q_values([0.2, 0.2, 0.2]) == pytest.approx([0.2, 0.2, 0.2])
     assert q_values([]) == []
+    assert q_values([0.04, 0.005, 0.5, 0.01, 0.03]) == pytest.approx([0.05, 0.025, 0.5, 0.025, 0.05])
 
 
 def test_the_fifteen_of_benjamini_and_hochberg():

@@ -193,6 +193,7 @@ def open_one(arguments: tuple[str, int]) -> tuple[int, int, bool]:
     return opening.fold, opening.number, opening.reused
 
 
+@pytest.mark.slow
 def test_processes_at_once_get_different_folds(tmp_path: Path) -> None:
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
         opened = sorted(pool.map(open_one, [(str(tmp_path), i) for i in range(8)]), key=lambda o: o[1])
@@ -251,11 +252,10 @@ def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "results.sqlite").read_bytes() == before
 
 
-def test_a_locked_database_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "_LOCK_PATIENCE_S", 0.05)
+def test_a_locked_database_is_a_clear_error(tmp_path: Path) -> None:
     ResultsDatabase(tmp_path).add_result(result_of("r1"))
     connection = sqlite3.connect(tmp_path / "results.sqlite", isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageError, match=r"database is locked"):
-        ResultsDatabase(tmp_path).add_result(result_of("r1"))
+        ResultsDatabase(tmp_path, patience_s=0.05).add_result(result_of("r1"))
     connection.close()

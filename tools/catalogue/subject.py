@@ -142,8 +142,7 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return Texts(texts=made)
 
     def ablate(arguments: Ablate, rng: np.random.Generator) -> Ablated:
-        # What the output does tells what the neuron did: texts may be looked at so that may be read.
-        texts = bench.encode_new(arguments.texts) if bench.thinker is not None else bench.encode(arguments.texts)
+        texts = bench.encode_new(arguments.texts)  # what the output does tells what the neuron did, so as for reading
         tokens, lengths = padded(texts)
         constant = np.full(tokens.shape, arguments.value, dtype=np.float32)
         whole = bench.subject.interventions()

@@ -39,6 +39,6 @@ def open_engine(
     try:
         from tools.engine.ray import open_ray
     except ImportError as error:
-        raise BadInput(f"--engine ray needs Ray ({error}): pip install 'neuron-agent[ray]'.") from error
+        raise BadInput(f"--engine ray needs Ray ({error}): pip install -e '.[ray]'.") from error
     with open_ray(n_workers, address, gpus, threads) as engine:
         yield engine

@@ -191,7 +191,7 @@ def dataset_texts(spec: str, max_tokens: int = 0) -> Iterator[tuple[str, str]]:
         import datasets
     except ImportError as error:
         raise NotAvailable(
-            f"reading the dataset {name} needs the package datasets: pip install 'neuron-agent[datasets]'."
+            f"reading the dataset {name} needs the package datasets: pip install -e '.[datasets]'."
         ) from error
     check_hub_cache()
     online = is_reachable()

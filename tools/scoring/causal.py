@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.records.result import Interval, ScoreValue, Unscored
-from tools.scoring.metrics import N_RESAMPLES, StratifiedSample
+from tools.scoring.metrics import N_RESAMPLES, StratifiedSample, percentile_interval
 from tools.subject.protocol import FloatArray
 
 ABLATION = (
@@ -76,7 +76,7 @@ def ablation_score(sample: StratifiedSample, simulated: FloatArray, mean: FloatA
         return Unscored(reason="the neuron changes the output in too few documents for an interval")
     replicates = 1 - drawn[0, something] / drawn[1, something]
     total = sums.sum(axis=1)
-    found = _interval(float(1 - total[0] / total[1]), replicates)
+    found = percentile_interval(float(1 - total[0] / total[1]), replicates)
     return ScoreValue(
         value=found.value, low=found.low, high=found.high, protocol=ABLATION, split="sealed", n_excerpts=len(sample)
     )
@@ -95,7 +95,7 @@ def times_its_like(own: FloatArray, peers: Sequence[FloatArray], rng: np.random.
         return Unscored(reason="the neurons that it is compared to change nothing in the model's output")
     ours = own.astype(np.float64)[rng.integers(len(own), size=(N_RESAMPLES, len(own)))].mean(axis=1)
     theirs = np.median(means[rng.integers(len(means), size=(N_RESAMPLES, len(means)))], axis=1)
-    return _interval(float(own.mean(dtype=np.float64) / np.median(means)), ours / np.maximum(theirs, NOTHING))
+    return percentile_interval(float(own.mean(dtype=np.float64) / np.median(means)), ours / np.maximum(theirs, NOTHING))
 
 
 @dataclass(frozen=True)
@@ -153,15 +153,10 @@ def push(gains: FloatArray, is_claimed: NDArray[np.bool_], rng: np.random.Genera
     exact = gains.astype(np.float64)
     beside = exact[:, is_claimed].mean(axis=1) - exact[:, ~is_claimed].mean(axis=1)
     replicates = beside[rng.integers(len(beside), size=(N_RESAMPLES, len(beside)))].mean(axis=1)
-    found = _interval(float(beside.mean()), replicates)
+    found = percentile_interval(float(beside.mean()), replicates)
     by_token = exact.mean(axis=0)
     ahead = float((by_token[is_claimed][:, None] > by_token[~is_claimed]).mean())
     return Push(
         value=found.value, low=found.low, high=found.high, split="sealed", n_excerpts=len(gains), protocol=PUSH,
         ahead=round(ahead, 4),
     )  # fmt: skip
-
-
-def _interval(value: float, replicates: NDArray[np.float64]) -> Interval:
-    low, high = np.percentile(replicates, [2.5, 97.5])
-    return Interval(value=round(value, 6), low=round(float(low), 6), high=round(float(high), 6))

@@ -151,11 +151,11 @@ class Estimate:
 
     def interval(self) -> Interval:
         """The value with its 95 % percentile interval."""
-        return _interval(self.value, self.replicates)
+        return percentile_interval(self.value, self.replicates)
 
     def minus(self, other: Estimate) -> Interval:
         """The paired difference; both must come from one sample."""
-        return _interval(self.value - other.value, self.replicates - other.replicates)
+        return percentile_interval(self.value - other.value, self.replicates - other.replicates)
 
 
 def estimate(value: float, replicates: NDArray[np.float64]) -> Estimate | Unscored:
@@ -165,7 +165,8 @@ def estimate(value: float, replicates: NDArray[np.float64]) -> Estimate | Unscor
     return Estimate(value, replicates)
 
 
-def _interval(value: float, replicates: NDArray[np.float64]) -> Interval:
+def percentile_interval(value: float, replicates: NDArray[np.float64]) -> Interval:
+    """A value with its 95 % percentile interval; replicates in which it does not exist are passed over."""
     finite = replicates[np.isfinite(replicates)]
     low, high = np.percentile(finite, [2.5, 97.5])
     return Interval(value=round(value, 6), low=round(float(low), 6), high=round(float(high), 6))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from tools.records.result import ScoreValue, Unscored
+from tools.scoring.metrics import percentile_interval
 
 _N_RESAMPLES = 1000
 _N_BINS = 10
@@ -174,8 +175,7 @@ def _resampled(carriers: Sequence[Hashable], columns: Floats, rng: np.random.Gen
 
 
 def _score(value: float, replicates: Floats, protocol: str, split: str, n: int) -> ScoreValue:
-    low, high = np.percentile(replicates, [2.5, 97.5])
+    found = percentile_interval(float(value), replicates)
     return ScoreValue(
-        value=round(float(value), 6), low=round(float(low), 6), high=round(float(high), 6), protocol=protocol,
-        split=split, n_excerpts=n,
+        value=found.value, low=found.low, high=found.high, protocol=protocol, split=split, n_excerpts=n,
     )  # fmt: skip

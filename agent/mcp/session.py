@@ -1,0 +1,244 @@
+"""One client of `agent mcp`: its calls on any neurons, under one budget, each in the trace of its neuron.
+
+The folder of a session is that of a run of several neurons. Sealed text is out of reach: nothing that is served takes
+a fold, the bench's ledger lets none be opened, and texts that repeat the corpus are refused. Only the run that
+`explain` makes opens a fold, counts it, and tells scores and no text of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from agent.config import RunConfig
+from agent.exploratory import note_seen
+from agent.llms import LLMs, open_llms, prices_of, settled
+from agent.mcp.served import EXPLAIN, SERVED, Explain, Explained
+from agent.opening import open_bench
+from agent.openings import CountedOpenings
+from agent.runner import commit_of_program, program_versions, start_run
+from agent.shelf import Shelf
+from tools.bench import Bench
+from tools.catalogue import all_tools
+from tools.catalogue.scores import Scored, Scores
+from tools.catalogue.thinking import told
+from tools.errors import BadInput
+from tools.evidence.hub import default_corpus_is_cached
+from tools.llm.meter import Spent
+from tools.records.neuron import NeuronId, parse_target
+from tools.records.result import Result, Unscored
+from tools.subject.resolve import called
+from tools.toolbox import UNIT_TEXTS, Outcome, Tool, Toolbox
+from traces.console import Display
+from traces.events import CorpusName, Gathered, Interrupted, Note, RunStarted
+from traces.recorder import TraceRecorder
+from traces.results import ResultsDatabase
+from traces.runs import RunFolder
+from traces.sessions import SESSION_POLICY
+from traces.store import TraceWriter
+
+_TOLD_OF_A_RESULT = (
+    "verdict", "label", "explanation", "examples", "reader", "score", "development_score", "baselines", "stop_reason",
+    "cost",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """A neuron that the client has asked about."""
+
+    bench: Bench
+    toolbox: Toolbox
+    trace: TraceWriter
+
+
+class Session:
+    """What a client does, call by call; calls from several threads wait for one another.
+
+    Args:
+        config: how neurons are read and explained; its target is not used.
+        runs_dir: where the session's trace goes, and the runs that `explain` makes.
+        display: shows progress.
+        shelf: what was opened before.
+
+    Attributes:
+        limit: units of budget for all calls together.
+    """
+
+    def __init__(self, config: RunConfig, runs_dir: Path, display: Display, shelf: Shelf | None = None) -> None:
+        self._config = settled(config)
+        self.limit = config.budget
+        self._runs_dir = runs_dir
+        self._display = display
+        self._shelf = shelf or Shelf()
+        self._llms: LLMs = open_llms(self._config, display)
+        self._desks: dict[tuple[str, NeuronId], _Desk] = {}
+        self._folder: RunFolder | None = None
+        self._open = ExitStack()
+        self._lock = threading.Lock()
+
+    @property
+    def used(self) -> int:
+        """Units that all calls have used."""
+        return sum(desk.toolbox.used for desk in self._desks.values())
+
+    @property
+    def folder(self) -> RunFolder | None:
+        """Where the calls are recorded; None before the first one."""
+        return self._folder
+
+    def call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Call a served tool.
+
+        Args:
+            name: see `agent.mcp.served.SERVED`.
+            arguments: its own, and `neuron`.
+
+        Raises:
+            BadInput: there is no such tool or neuron, or an argument cannot be used; nothing was done.
+            BudgetSpent: the session's budget does not hold the call; nothing was done.
+            ToolFailed: the tool refused or failed; the error is on record.
+            NotAvailable, LLMNotAvailable, StorageError: see `tools.errors`.
+        """
+        served = SERVED.get(name)
+        if served is None:
+            raise BadInput(f"there is no tool {name[:60]!r}; there are {', '.join(SERVED)}.")
+        given = dict(arguments)
+        target = given.pop("neuron", None)
+        if not isinstance(target, str):
+            raise BadInput("neuron: say which one, such as L5N131.")
+        try:
+            asked = served.arguments.model_validate(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the arguments"
+            raise BadInput(f"{where}: {first['msg']}") from error
+        with self._lock:
+            desk = self._desk(target)
+            desk.toolbox.limit = desk.toolbox.used + self.limit - self.used
+            answer: Outcome = desk.toolbox.call(served.tool, asked)
+            note_seen(desk.bench, desk.toolbox, desk.trace, asked, answer)
+            return {
+                "neuron": f"{desk.bench.subject.name}/{desk.bench.evidence.neuron}",
+                "fires_above": round(desk.bench.evidence.theta, 4),
+                **_told(answer, desk.bench),
+                "budget": {"used": self.used, "left": self.limit - self.used},
+            }
+
+    def close(self) -> None:
+        """End every trace; nothing can be called any more."""
+        with self._lock:
+            for desk in self._desks.values():
+                desk.trace.emit(Interrupted(reason="the client closed the session"))
+            self._desks.clear()
+            self._open.close()
+
+    def _desk(self, target: str) -> _Desk:
+        named, neuron = parse_target(target)
+        model = named or called(self._config.model, default_corpus_is_cached)
+        if (model, neuron) not in self._desks:
+            self._desks[model, neuron] = self._opened(
+                self._config.model_copy(update={"target": str(neuron), "model": model})
+            )
+        return self._desks[model, neuron]
+
+    def _opened(self, config: RunConfig) -> _Desk:
+        bench = open_bench(config, self._display, CountedOpenings(), self._shelf, self._llms)
+        if self._folder is None:
+            self._folder = self._created()
+        neuron = self._folder.neuron(bench.subject.name, bench.evidence.neuron)
+        trace = self._open.enter_context(TraceWriter(neuron.events, listeners=[self._display.event]))
+        evidence, corpus = bench.evidence, bench.scan.corpus
+        trace.emit(
+            RunStarted(
+                run_id=self._folder.run_id, model=bench.subject.name, neuron=str(evidence.neuron),
+                config=_recorded(config), seed=config.seed, versions=program_versions(),
+                model_fingerprint=bench.subject.fingerprint,
+                corpus=CorpusName(name=corpus.name, fingerprint=corpus.fingerprint), commit=commit_of_program(),
+            )
+        )  # fmt: skip
+        for note in corpus.notes:
+            trace.emit(Note(message=note))
+        trace.emit(Gathered(theta=evidence.theta, status=evidence.status, n_explore_excerpts=len(evidence.explore)))
+        tools = [*all_tools(bench), self._explaining(config, bench)]
+        toolbox = Toolbox(tools, TraceRecorder(trace), config.seed, 0, config.max_seconds, bench.meters)
+        return _Desk(bench, toolbox, trace)
+
+    def _created(self) -> RunFolder:
+        config = self._config
+        run_id = ResultsDatabase(self._runs_dir).new_run_id(called(config.model), "mcp")
+        manifest = {
+            "config": _recorded(config), "seed": config.seed, "versions": program_versions(),
+            "commit": commit_of_program(), "prices": prices_of(config),
+        }  # fmt: skip
+        folder = RunFolder.create(self._runs_dir, run_id, manifest)
+        self._open.enter_context(folder.held())
+        return folder
+
+    def _explaining(self, config: RunConfig, bench: Bench) -> Tool[Explain, Explained]:
+        """A whole run as a tool. It reads the neuron anew, so that nothing the client looked at guides it."""
+
+        def explain(arguments: Explain, rng: np.random.Generator) -> Explained:
+            wanted = {"budget": arguments.budget, "seed": arguments.seed, **self._llm_limits()}
+            result = start_run(config.model_copy(update=wanted), self._runs_dir, self._display, self._shelf)
+            self._pay(result)
+            return Explained(run_id=result.run_id, result=result.to_json())
+
+        return Tool(
+            EXPLAIN, SERVED[EXPLAIN].about, Explain, Explained, explain,
+            size=lambda arguments: (arguments.budget * UNIT_TEXTS, 0),
+        )  # fmt: skip
+
+    def _llm_limits(self) -> dict[str, Any]:
+        """What `--max-tokens` and `--max-usd` leave for a run."""
+        if self._llms.meters is None:
+            return {}
+        account = self._llms.meters.account
+        left: dict[str, float] = {}
+        if account.max_tokens is not None:
+            left["max_tokens"] = account.max_tokens - account.tokens
+        if account.max_usd is not None:
+            left["max_usd"] = account.max_usd - (account.usd or 0.0)
+        if any(value <= 0 for value in left.values()):
+            raise BadInput("--max-tokens or --max-usd leaves nothing for a run.")
+        return left
+
+    def _pay(self, result: Result) -> None:
+        if self._llms.meters is None:
+            return
+        spent = self._llms.meters.account.by_role.setdefault(EXPLAIN, Spent())
+        spent.input_tokens += result.cost.tokens
+        spent.usd = None if spent.usd is None or result.cost.usd is None else spent.usd + result.cost.usd
+
+
+def _recorded(config: RunConfig) -> dict[str, Any]:
+    return config.model_dump(mode="json") | {"policy": SESSION_POLICY}
+
+
+def _told(answer: Outcome, bench: Bench) -> dict[str, Any]:
+    """A result as the client is told it."""
+    if isinstance(answer, Scores):
+        return {"scores": [_score(one, bench) for one in answer.scores]}
+    if isinstance(answer, Explained):
+        found = {name: answer.result[name] for name in _TOLD_OF_A_RESULT if name in answer.result}
+        return {"run_id": answer.run_id, **found}
+    return told(answer)
+
+
+def _score(scored: Scored, bench: Bench) -> dict[str, Any]:
+    found: dict[str, Any] = {"sentence": scored.sentence}
+    if isinstance(scored.score, Unscored):
+        # why an LLM's reading gave none may quote development text, which nobody who writes explanations may see
+        is_by_llm = bench.word_simulator is not None and not bench.is_exact(scored.sentence)
+        reason = "too few excerpts could be simulated" if is_by_llm else scored.score.reason
+        return found | {"score": None, "reason": reason}
+    found["score"] = {name: round(getattr(scored.score, name), 3) for name in ("value", "low", "high")}
+    if scored.gain is not None:
+        found["gain"] = {name: round(getattr(scored.gain, name), 3) for name in ("value", "low", "high")}
+    return found
