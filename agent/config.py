@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -41,6 +42,14 @@ class _Quotas(BaseModel):
         """The same as a mapping."""
         quotas: dict[str, int] = self.model_dump()
         return quotas
+
+
+def recorded_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a recorded run, in today's names: a generator of experiments that was not there made no text."""
+    quotas = config.get("quotas")
+    if not isinstance(quotas, Mapping):
+        return {"index": "none", **config}
+    return {"index": "none", **config, "quotas": {**dict.fromkeys(GENERATORS, 0), **quotas}}
 
 
 def _llm_of(spec: str) -> str | None:

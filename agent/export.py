@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.config import RunConfig
+from agent.config import RunConfig, recorded_settings
 from agent.opening import open_bench
 from agent.openings import CountedOpenings
 from agent.shelf import Shelf
@@ -125,7 +125,7 @@ def _exported(row: ResultRow, runs_dir: Path, shelf: Shelf, display: Display, as
     call, opened = _confirmation(folder)
     manifest = run.manifest()
     try:
-        config = RunConfig.checked(**({"index": "none"} | manifest["config"]))  # of a time before indexes
+        config = RunConfig.checked(**recorded_settings(manifest["config"]))
         fingerprint = manifest["model"]["fingerprint"]
     except (KeyError, TypeError) as error:
         raise _Unusable(f"run.json is damaged: it has no {error}") from error

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.config import RunConfig
+from agent.config import RunConfig, recorded_settings
 from agent.opening import open_bench
 from agent.openings import CountedOpenings
 from agent.recorded import Parted, Player, RecordedFolds, recorded_llms
@@ -140,7 +140,7 @@ def _config(begun: RunStarted, path: Path) -> RunConfig:
     if is_session(begun.config):
         raise BadInput(f"{path} is of a session of `agent mcp`: what its client decided cannot be done again.")
     try:
-        return RunConfig.checked(**({"index": "none"} | begun.config))
+        return RunConfig.checked(**recorded_settings(begun.config))
     except BadInput as error:
         raise BadInput(f"the settings in {path} are of another version of this program: {error}") from error
 

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from agent.config import RunConfig
+from agent.config import RunConfig, recorded_settings
 from agent.llms import llm_notes, llm_report, prices_of, settled
 from agent.opening import open_bench
 from agent.openings import CountedOpenings, SealedFolds
@@ -102,7 +102,7 @@ def resume_run(
     is_read = "model" in manifest or bool(folder.neurons())
     try:
         # a run that says nothing of an index is older than indexes
-        config = RunConfig.checked(**({"index": "none"} | manifest["config"]))
+        config = RunConfig.checked(**recorded_settings(manifest["config"]))
         model, fingerprint = (manifest["model"]["name"], manifest["model"]["fingerprint"]) if is_read else ("", "")
     except (KeyError, TypeError, BadInput) as error:
         raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.commands.found import traces_of
-from agent.config import RunConfig
+from agent.config import RunConfig, recorded_settings
 from agent.llms import LLMs
 from agent.opening import open_bench
 from agent.shelf import Shelf
@@ -141,7 +141,7 @@ def bench_of(run: FinishedRun, shelf: Shelf, display: Display) -> Bench:
         StorageError: the cache cannot be written.
     """
     try:
-        config = RunConfig.checked(**({"index": "none"} | run.begun.config))
+        config = RunConfig.checked(**recorded_settings(run.begun.config))
     except BadInput as error:
         raise BadInput(f"the settings in {run.events} are of another version of this program: {error}") from error
     bench = open_bench(config, display, shelf=shelf, llms=LLMs())

@@ -8,7 +8,7 @@ import pytest
 
 import tools.mini
 from tools.concepts.concepts import Concepts
-from tools.concepts.sentences import english_sentences
+from tools.concepts.sentences import sentences_for
 from tools.experiments.candidates import Candidate, Setting
 from tools.experiments.kinds import Claimed, Kinds, written_like
 from tools.experiments.members import MOST_OFTEN, N_EACH, other_contexts, sister_classes, unseen_members
@@ -170,7 +170,7 @@ def test_a_rule_is_tried_in_sentences_that_somebody_else_wrote(world, sentence):
     found = real_sentences(world.setting(sentence), rng())
     assert len(found) > 3
     assert found == real_sentences(world.setting(sentence), rng())
-    bank = english_sentences()
+    bank = sentences_for("experiments")
     for candidate in found:
         said = world.tokenizer.decode(list(candidate.tokens))
         assert any(one.startswith(said.strip()) for one in bank), said

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Literal
 from zipfile import BadZipFile
 
 import numpy as np
 
 from tools.errors import StorageError
+
+Use = Literal["experiments", "judging"]
 
 DATA = Path(__file__).parent / "sentences.npz"
 
@@ -28,6 +32,19 @@ def english_sentences(path: Path = DATA) -> tuple[str, ...]:
             return tuple(held["sentences"].tobytes().decode().split("\n"))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise StorageError(f"the sentences in {path} cannot be read: install the program anew.") from error
+
+
+@cache
+def sentences_for(use: Use) -> tuple[str, ...]:
+    """Those that experiments may read, a third by hash, or those from which texts are made to judge what was found.
+
+    No sentence is both: what a search has been tried on says nothing of how well it found.
+    """
+    return tuple(one for one in english_sentences() if (_lot(one) % 3 == 0) == (use == "experiments"))
+
+
+def _lot(sentence: str) -> int:
+    return int(hashlib.sha256(sentence.encode()).hexdigest()[:8], 16)
 
 
 def pack(sentences: Sequence[str]) -> bytes:

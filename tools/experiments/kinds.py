@@ -79,7 +79,7 @@ class Kinds:
         self._found: dict[tuple[Item, bool], Booleans] = {}
         self._borders: dict[Kind, list[Bordering]] = {}
         self._ends = texts.ends_words(explore.excerpts.tokens)
-        self._bank = Bank(reader.knowledge)
+        self._bank = Bank(reader.knowledge, "experiments")
 
     @cached_property
     def seen(self) -> frozenset[str]:

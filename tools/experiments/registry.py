@@ -40,17 +40,18 @@ GENERATORS = {
     UNSEEN: Generator(unseen_members, 13, "fires"),
     SISTER: Generator(sister_classes, 6, "silent"),
     ELSEWHERE: Generator(other_contexts, 4, "silent"),
-    REAL: Generator(real_sentences, 12, "fires"),
-    "minimal_pair": Generator(minimal_pairs, 8, "silent"),
+    "minimal_pair": Generator(minimal_pairs, 10, "silent"),
     "truncation": Generator(truncation, 3, "either"),
-    "vocabulary_sweep": Generator(vocabulary_sweep, 3, "fires"),
+    "vocabulary_sweep": Generator(vocabulary_sweep, 4, "fires"),
     "neighbours": Generator(neighbours, 2, "fires"),
-    "retrieval": Generator(retrieval, 9, "fires"),
+    "retrieval": Generator(retrieval, 10, "fires"),
     "look_alike": Generator(look_alikes, 2, "silent"),
     "sampled": Generator(sampled, 2, "fires"),
     "written": Generator(written, 0, "either"),
+    REAL: Generator(real_sentences, 8, "fires"),
 }
-"""In this order; a text that several of them make is the first one's."""
+"""In this order; a text that several of them make is the first one's. New ones come last: each draws from the stream
+of its place."""
 
 WITH_A_WRITER = {
     UNSEEN: 13, SISTER: 4, ELSEWHERE: 3, REAL: 6, "minimal_pair": 7, "truncation": 2, "vocabulary_sweep": 2,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.concepts.sentences import english_sentences
+from tools.concepts.sentences import Use, sentences_for
 from tools.concepts.words import words_in
 from tools.making.carriers import Draft, Piece
 from tools.making.read import CutTexts
@@ -45,19 +45,19 @@ class _Index(NamedTuple):
 
 
 @cache
-def _index() -> _Index:
+def _index(use: Use) -> _Index:
     """Made once a process: it depends on the sentences alone."""
-    words = words_in("\n".join(english_sentences()))
+    words = words_in("\n".join(sentences_for(use)))
     number = {"": 0}
     key = np.array([number.setdefault(word.key, len(number)) for word in words], dtype=np.int64)
-    where = np.searchsorted(_ends(), [word.start for word in words], side="right")
+    where = np.searchsorted(_ends(use), [word.start for word in words], side="right")
     return _Index(Keys(list(number)), key, where)
 
 
 @cache
-def _ends() -> Integers:
+def _ends(use: Use) -> Integers:
     """Where in all the text the next sentence begins, of each."""
-    return np.cumsum([len(sentence) + 1 for sentence in english_sentences()])
+    return np.cumsum([len(sentence) + 1 for sentence in sentences_for(use)])
 
 
 class Bank:
@@ -65,22 +65,24 @@ class Bank:
 
     Args:
         knowledge: what is known of the language.
+        use: which sentences it may show.
     """
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    def __init__(self, knowledge: Knowledge, use: Use) -> None:
         self._knowledge = knowledge
+        self._use: Use = use
         self.found = lru_cache(maxsize=256)(self._found)
         self.silent = lru_cache(maxsize=256)(self._silent)
         self.with_token = lru_cache(maxsize=1024)(self._with_token)
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """All of them."""
-        return english_sentences()
+        """All that it may show."""
+        return sentences_for(self._use)
 
     @property
     def _index(self) -> _Index:
-        return _index()
+        return _index(self._use)
 
     def some(self, n: int, rng: np.random.Generator) -> list[Draft]:
         """Any sentences, each once, of which nothing is meant."""
@@ -176,7 +178,7 @@ class Bank:
         if name not in self._knowledge.over_text or name in PLACES or concepts.get(name).pattern is None:
             return np.arange(len(self.sentences))
         spans = concepts.spans_of_pattern(concepts.get(name), "\n".join(self.sentences))
-        return np.unique(np.searchsorted(_ends(), [start for start, _ in spans], side="right"))
+        return np.unique(np.searchsorted(_ends(self._use), [start for start, _ in spans], side="right"))
 
     def _keys(self, kind: Kind) -> NDArray[np.bool_] | None:
         """Which words of the bank are of a kind; None where no word alone tells."""

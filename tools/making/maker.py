@@ -33,7 +33,7 @@ class LexicalMaker:
     def __init__(self, concepts: Concepts) -> None:
         knowledge = Knowledge(concepts, Vectors.load())
         self._language = Language(concepts, (*SPECIAL, *PLACES))
-        bank = Bank(knowledge)
+        bank = Bank(knowledge, "judging")
         self._readable = ReadableTexts(knowledge, bank)
         self._listed = ListedTexts(knowledge, bank)
 
