@@ -14,6 +14,7 @@ from agent.config import RunConfig
 from agent.opening import open_bench
 from agent.reading import Reading, read
 from agent.settings import configured, llm_settings
+from agent.steering import Person
 from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.concepts.concepts import Concepts
@@ -86,6 +87,7 @@ def explain(
     llm: Mapping[str, Any] | None = None,
     runs_dir: str | Path = "runs",
     display: Display | None = None,
+    person: Person | None = None,
 ) -> Result:
     """Explain one neuron; see `agent explain --help` for the arguments.
 
@@ -113,6 +115,7 @@ def explain(
             `simulated_excerpts`, `excerpts_per_call`) or in `tools.llm.settings.LLMSettings` (`url` and others).
         runs_dir: where the run's folder goes.
         display: shows progress; None shows nothing.
+        person: may step in before experiments and before the confirmation, see `agent.steering`; None for nobody.
 
     Raises:
         BadInput, NotAvailable, LLMNotAvailable, StorageError, Interrupted: see `tools.errors`.
@@ -126,14 +129,19 @@ def explain(
     )  # fmt: skip
     from agent.runner import start_run  # LangGraph takes half a second that reading does not need
 
-    return start_run(config, Path(runs_dir), display or QuietDisplay())
+    return start_run(config, Path(runs_dir), display or QuietDisplay(), person=person)
 
 
-def resume(run: str, *, runs_dir: str | Path = "runs", display: Display | None = None) -> Result:
-    """Go on with an interrupted run: it ends as it would have ended undisturbed, and repeats no recorded call."""
+def resume(
+    run: str, *, runs_dir: str | Path = "runs", display: Display | None = None, person: Person | None = None
+) -> Result:
+    """Go on with an interrupted run: it ends as it would have ended undisturbed, and repeats no recorded call.
+
+    `person` may step in, as in `explain`; one that was paused for somebody needs one to go on.
+    """
     from agent.runner import resume_run
 
-    return resume_run(run, Path(runs_dir), display or QuietDisplay())
+    return resume_run(run, Path(runs_dir), display or QuietDisplay(), person=person)
 
 
 def top(

@@ -271,20 +271,27 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     how = _how_part()
+    paused = _part()
+    paused.add_argument(
+        "--pause-before", action="append", choices=("experiments", "confirm"), default=[],
+        help="ask what to do at the terminal, or of a script on standard input: before every round of experiments, or "
+        "before unseen text is opened; may be given twice (Ctrl-C asks for a pause too)",
+    )  # fmt: skip
     full = _part()
     full.add_argument("--full", action="store_true", help="print all that the result says, and not the finding alone")
     command(
         commands, "explain", "agent.commands.runs:explain",
         "Explain a neuron: rival hypotheses, experiments, and a score on text that the search never saw.",
         "agent explain L5N131 --budget 20 --model mini\n"
+        "  agent explain L5N131 --model mini --pause-before confirm\n"
         "  agent explain L5N131 --explainer openai:gpt-4o-mini --max-usd 0.50",
-        [neuron, corpus, runs, how, llm, output, full],
+        [neuron, corpus, runs, how, llm, paused, output, full],
     )  # fmt: skip
 
     resume = command(
         commands, "resume", "agent.commands.runs:resume",
         "Go on with an interrupted run; no recorded tool call is repeated.",
-        "agent resume last", [runs, output, full],
+        "agent resume last", [runs, paused, output, full],
     )  # fmt: skip
     resume.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
 

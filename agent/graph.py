@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, StateGraph
 
 from agent.nodes.causal import causal
@@ -12,32 +13,51 @@ from agent.nodes.confirm import conclude, confirm
 from agent.nodes.experiment import design, measure
 from agent.nodes.gather import gather
 from agent.nodes.judge import judge
+from agent.nodes.pause import before_confirm, before_experiments
 from agent.nodes.propose import propose, refine
-from agent.nodes.react import react
-from agent.state import Investigation, LoopState
+from agent.nodes.react import react, react_judge, react_model, react_tools
+from agent.state import STORED, Context, LoopState
 
-_NODES_PER_ROUND = 4
-_NODES_BESIDE = 8
+_STEPS_A_UNIT = 9
+_STEPS_BESIDE = 50
 
 
-def build_graph() -> Any:
-    """gather -> propose -> (design -> measure -> refine -> judge)* -> confirm -> causal -> claims.
+def build_graph(checkpointer: Any = None) -> Any:
+    """gather -> propose -> (before_experiments -> design -> measure -> refine -> judge)* -> before_confirm -> confirm
+    -> causal -> claims.
 
     Dead: gather -> conclude.
 
-    Where an LLM decides what to do: gather -> react -> confirm -> causal -> claims.
+    Where an LLM decides what to do: gather -> react -> (react_model -> react_tools -> react_judge)* -> before_confirm,
+    with before_experiments ahead of tools that read what was predicted.
+
+    Args:
+        checkpointer: keeps the state while a person is asked; without one nobody can be.
     """
-    graph = StateGraph(LoopState, context_schema=Investigation)
-    for node in (gather, propose, design, measure, refine, judge, react, confirm, causal, claims, conclude):
+    graph = StateGraph(LoopState, context_schema=Context)
+    for node in (
+        gather, propose, before_experiments, design, measure, refine, judge, react, react_model, react_tools,
+        react_judge, before_confirm, confirm, causal, claims, conclude,
+    ):  # fmt: skip
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "gather")
     graph.add_edge("confirm", "causal")
     graph.add_edge("causal", "claims")
     graph.add_edge("claims", END)
     graph.add_edge("conclude", END)
-    return graph.compile()
+    return graph.compile(checkpointer=checkpointer)
 
 
-def recursion_limit(budget: int) -> int:
-    """More steps than the budget can pay for, so that the budget stops the loop and never the framework."""
-    return _NODES_BESIDE + _NODES_PER_ROUND * (budget + 1)
+def serializer() -> JsonPlusSerializer:
+    """Writes the state into checkpoints, and reads nothing from them but what the state is made of."""
+    return JsonPlusSerializer(allowed_msgpack_modules=STORED)
+
+
+def recursion_limit(budget: int, n_recorded: int = 0) -> int:
+    """More steps than the budget can pay for, so that the budget stops the loop and never the framework.
+
+    Args:
+        budget: units that may be used.
+        n_recorded: what a person did, as far as it is on record: each is a step.
+    """
+    return _STEPS_BESIDE + _STEPS_A_UNIT * (budget + 1) + n_recorded

@@ -12,7 +12,7 @@ from tools.records.result import Interval, ScoreValue, Unscored, Verdict
 
 Kind = Literal["predicted positive", "predicted negative", "minimal pair"]
 KINDS: tuple[Kind, ...] = ("predicted positive", "predicted negative", "minimal pair")
-StopReason = Literal["plateau", "budget", "perfect", "rounds", "dead", "finished", "no answer"]
+StopReason = Literal["plateau", "budget", "perfect", "rounds", "dead", "finished", "no answer", "person"]
 """Why a loop ends; `finished` and `no answer` are an LLM's that decides by itself."""
 
 

@@ -19,6 +19,7 @@ from agent.opening import open_bench
 from agent.openings import CountedOpenings
 from agent.recorded import Parted, Player, RecordedFolds, recorded_llms
 from agent.shelf import Shelf
+from agent.steering import Pauses
 from tools.bench import Bench
 from tools.errors import BadInput, Interrupted
 from tools.llm.recorded import NotRecorded
@@ -205,7 +206,8 @@ def _run(
 
     listeners = [display.event, *([] if events[-1].type == "finished" else [count])]
     with TraceWriter(here, listeners=listeners) as writer:
-        run = investigation(begun.run_id, config, bench, openings, player(writer), writer, folds, str(here))
+        steering = Pauses.of((), None, events)
+        run = investigation(begun.run_id, config, bench, openings, player(writer), writer, folds, str(here), steering)
         manifest = {"config": begun.config, "versions": program_versions(), "commit": commit_of_program()}
         investigate(run, run_started(run, manifest), time.monotonic())
 

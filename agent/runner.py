@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +21,8 @@ from agent.llms import llm_notes, llm_report, prices_of, settled
 from agent.opening import open_bench
 from agent.openings import CountedOpenings, SealedFolds
 from agent.shelf import Shelf
-from agent.state import Investigation, LoopState
+from agent.state import Context, Investigation, LoopState
+from agent.steering import Pause, Pauses, Person
 from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import AgentError, BadInput, Interrupted, LLMNotAvailable, NotAvailable, StorageError
@@ -45,7 +46,12 @@ _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "tran
 
 
 def start_run(
-    config: RunConfig, runs_dir: Path, display: Display, shelf: Shelf | None = None, run_id: str | None = None
+    config: RunConfig,
+    runs_dir: Path,
+    display: Display,
+    shelf: Shelf | None = None,
+    run_id: str | None = None,
+    person: Person | None = None,
 ) -> Result:
     """Explain one neuron and leave its run behind. See `agent.api.explain`.
 
@@ -58,12 +64,13 @@ def start_run(
         display: shows progress.
         shelf: what was opened before.
         run_id: names the run; made up when left out.
+        person: may step in at the places that `agent.steering` names; None where nobody is there.
     """
     started = time.monotonic()
     config = settled(config)
     named, neuron = parse_target(config.target)
     model = named or called(config.model, default_corpus_is_cached)
-    begun = _begun(config, model if config.model == "auto" and named is None else config.model)
+    begun = _begun(config, model if config.model == "auto" and named is None else config.model, person)
     run_id = run_id or ResultsDatabase(runs_dir).new_run_id(called(model), str(neuron))
     is_first = not os.path.isdir(runs_dir)
     folder = RunFolder.create(runs_dir, run_id, begun)
@@ -76,10 +83,12 @@ def start_run(
                 with suppress(OSError):  # another run has begun there meanwhile
                     runs_dir.rmdir()
             raise
-        return _run(folder, opened, display, started, resume=False)
+        return _run(folder, opened, display, started, person, resume=False)
 
 
-def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None = None) -> Result:
+def resume_run(
+    run: str, runs_dir: Path, display: Display, shelf: Shelf | None = None, person: Person | None = None
+) -> Result:
     """Go on with a run. See `agent.api.resume`."""
     started = time.monotonic()
     folder = RunFolder.find(runs_dir, run)
@@ -99,8 +108,9 @@ def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None =
         raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error
     with folder.held(), _said_how_to_go_on(folder):
         if not is_read:  # it was stopped before anything was known
-            opened = _opened(folder, config, _begun(config, config.model), display, shelf)
-            return _run(folder, opened, display, started, resume=False)
+            begun = _begun(config, config.model, person) | _held_up(manifest)
+            opened = _opened(folder, config, begun, display, shelf)
+            return _run(folder, opened, display, started, person, resume=False)
         openings = CountedOpenings()
         bench = open_bench(config, display, openings, shelf)
         if bench.subject.fingerprint != fingerprint:
@@ -113,7 +123,7 @@ def resume_run(run: str, runs_dir: Path, display: Display, shelf: Shelf | None =
             )
         if _concepts_used(config) != manifest.get("concepts"):
             raise BadInput(f"the run {folder.run_id} used other classes than {config.concepts} has: start a new run.")
-        return _run(folder, _Opened(config, manifest, bench, openings), display, started, resume=True)
+        return _run(folder, _Opened(config, manifest, bench, openings), display, started, person, resume=True)
 
 
 @dataclass(frozen=True)
@@ -126,10 +136,16 @@ class _Opened:
     openings: CountedOpenings
 
 
-def _begun(config: RunConfig, model: str) -> dict[str, Any]:
+def _held_up(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Where somebody wanted to be asked when the run began: whoever resumes it is not to open a sealed fold unasked."""
+    return {name: manifest[name] for name in ("pause_before",) if name in manifest}
+
+
+def _begun(config: RunConfig, model: str, person: Person | None) -> dict[str, Any]:
     """What `run.json` says before anything was read. `model` is what the config's means now, since `auto` may mean
     something else by the time the run is resumed."""
-    return {
+    held_up = {"pause_before": sorted(person.pause_before)} if person is not None and person.pause_before else {}
+    return held_up | {
         "config": config.model_copy(update={"model": model}).model_dump(mode="json"),
         "seed": config.seed,
         "versions": program_versions(),
@@ -193,7 +209,7 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
         is_of_a_disk = isinstance(error, StorageError) and (
             not folder.traced() or isinstance(error.__cause__, (OSError, sqlite3.Error))
         )  # and not of a trace that is damaged, or of another program
-        if is_of_a_disk or not isinstance(error, AgentError):
+        if is_of_a_disk or isinstance(error, Interrupted) or not isinstance(error, AgentError):
             error.add_note(command)
         raise
 
@@ -213,7 +229,9 @@ def _finished(folder: RunFolder) -> Result | None:
     return None
 
 
-def _run(folder: RunFolder, opened: _Opened, display: Display, started: float, resume: bool) -> Result:
+def _run(
+    folder: RunFolder, opened: _Opened, display: Display, started: float, person: Person | None, resume: bool
+) -> Result:
     neuron = folder.neuron(opened.bench.subject.name, opened.bench.evidence.neuron)
     with TraceWriter(neuron.events, resume=resume, listeners=[display.event]) as trace:
         earlier = sum(e.seconds for e in trace.recorded if isinstance(e, ToolCall))
@@ -223,7 +241,7 @@ def _run(folder: RunFolder, opened: _Opened, display: Display, started: float, r
             opened.bench.told_elsewhere = partial(_told_elsewhere, results, opened.bench)
             run = investigation(
                 folder.run_id, opened.config, opened.bench, opened.openings, TraceRecorder(trace), trace, results,
-                str(neuron.events),
+                str(neuron.events), Pauses.of(opened.manifest.get("pause_before", ()), person, trace.recorded),
             )  # fmt: skip
             result = investigate(run, run_started(run, opened.manifest), started - earlier)
             neuron.write_result(result)
@@ -236,6 +254,9 @@ def _run(folder: RunFolder, opened: _Opened, display: Display, started: float, r
             return result
         except KeyboardInterrupt:
             trace.emit(InterruptedEvent(reason="stopped by the user"))
+            raise
+        except Interrupted as waiting:
+            trace.emit(InterruptedEvent(reason=str(waiting)))
             raise
         except StorageError:  # the trace itself may be what failed
             raise
@@ -257,7 +278,7 @@ def _told_elsewhere(results: ResultsDatabase, bench: Bench, explainer: str) -> l
     ]  # fmt: skip
 
 
-def run_started(run: Investigation, manifest: dict[str, Any]) -> RunStarted:
+def run_started(run: Context, manifest: dict[str, Any]) -> RunStarted:
     """The first event of a run; `manifest` says with what settings it was begun, and by which program."""
     return RunStarted(
         run_id=run.run_id,
@@ -281,29 +302,50 @@ def investigation(
     trace: TraceWriter,
     folds: SealedFolds,
     trace_name: str,
-) -> Investigation:
-    """A run that is ready to begin, with its tools; see `agent.state.Investigation`. `recorder` keeps their calls."""
+    steering: Pauses,
+) -> Context:
+    """A run that is ready to begin, with its tools; see `agent.state.Context`. `recorder` keeps their calls."""
     tools = all_tools(bench)
     toolbox = Toolbox(tools, recorder, config.seed, config.budget, config.max_seconds, bench.meters)
-    return Investigation(run_id, config, bench, openings, toolbox, trace, folds, trace_name)
+    return Context(run_id, config, bench, openings, toolbox, trace, folds, trace_name, steering)
 
 
-def investigate(run: Investigation, begun: RunStarted, started: float) -> Result:
+def investigate(run: Context, begun: RunStarted, started: float) -> Result:
     """Do it all, from the first event to the last; `started` is when it began, by `time.monotonic`."""
     run.trace.emit(begun)
     for note in run.bench.scan.corpus.notes:
         run.trace.emit(Note(message=note))
-    from agent.graph import build_graph, recursion_limit  # LangGraph takes a second, and the reading came first
-
-    build_graph().invoke(
-        LoopState(round=0, stop=None), {"recursion_limit": recursion_limit(run.config.budget)}, context=run
-    )
-    assert run.result is not None
+    state = Investigation.at(_walk(run), run)
+    assert state.result is not None
     seconds = round(time.monotonic() - started, 2)
-    told = llm_report(run.bench.meters, run.silent())
-    result = Result.model_validate({**dict(run.result), "seconds": seconds, **told})
+    told = llm_report(run.bench.meters, state.silent())
+    result = Result.model_validate({**dict(state.result), "seconds": seconds, **told})
     run.trace.emit(Finished(result=result.to_json()))
     return result
+
+
+def _walk(run: Context) -> LoopState:
+    """The graph from its start to its end, with a person asked where they are to be; returns the last state."""
+    from langgraph.checkpoint.memory import InMemorySaver  # LangGraph takes a second, and the reading came first
+    from langgraph.types import Command
+
+    from agent.graph import build_graph, recursion_limit, serializer
+
+    person = run.steering.person
+    # What makes a run go on after a crash is its trace; a checkpoint is only held while a person thinks.
+    graph = build_graph(InMemorySaver(serde=serializer()) if run.steering.before or person is not None else None)
+    given: Any = LoopState()
+    with person.listening() if person is not None else nullcontext():
+        while True:
+            limit = recursion_limit(run.toolbox.limit or run.config.budget, run.steering.n_recorded)
+            where = {"recursion_limit": limit, "configurable": {"thread_id": run.run_id}}
+            state = graph.invoke(given, where, context=run)
+            asked = state.pop("__interrupt__", ())
+            if not asked:
+                return LoopState(**state)
+            if person is None:
+                raise Interrupted("the run waits for a person, and nobody is here to be asked.")
+            given = Command(resume=person.ask(Pause.model_validate(asked[0].value)))
 
 
 def program_versions() -> dict[str, str]:

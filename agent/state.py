@@ -1,20 +1,27 @@
-"""What a run knows while it runs. The graph's state holds only where the loop is; everything bulky is here."""
+"""The graph's state, the context that its nodes work with, and one node's work on both.
+
+The state is what LangGraph means by it: typed, small, and safe to write into a checkpoint. A node works on a copy of it
+(`Investigation.at`) and returns what it changed (`Investigation.update`). What is heavy or alive, such as the model,
+the evidence, the toolbox and the trace, is the context.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypedDict
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple
 
 from agent import belief
 from agent.config import RunConfig
 from agent.openings import CountedOpenings, SealedFolds
 from agent.policy import KINDS, Contender, Kind, StopReason, Tests, leader, weights
+from agent.steering import Pauses
 from tools.bench import Bench
 from tools.catalogue.experiments import Designed
 from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.scores import Scored
+from tools.catalogue.thinking import Turn
 from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.roles import AsksAnLLM
 from tools.scoring.skill import Registered
@@ -27,14 +34,10 @@ LOOKUP = "token-lookup-30"
 REFERENCES = (BASE_RATE, LOOKUP)
 """Baselines that every run simulates and shows beside its rivals; they never win."""
 
+PERSON = "person"
+"""The origin of what somebody added while the run was paused."""
+
 NOT_SCORED = Unscored(reason="not scored yet")
-
-
-class LoopState(TypedDict):
-    """Where the loop is: rounds begun, and why it stops once that is known."""
-
-    round: int
-    stop: StopReason | None
 
 
 class Entrant(NamedTuple):
@@ -43,7 +46,8 @@ class Entrant(NamedTuple):
     Attributes:
         form: what kind of hypothesis it is.
         sentence: what is scored.
-        origin: how it came in: `reference`, `user`, `revised`, `split`, `twin`, or the explainer's name.
+        origin: how it came in: `reference`, `user` (given beforehand), `person` (added while the run was paused),
+            `revised`, `split`, `twin`, or the explainer's name.
         by: the explainer that wrote it; empty where none did.
         parent: the sentence that it was made from, where that is known.
         label: its author's name for it in 1 to 6 words; empty where there is none.
@@ -70,6 +74,7 @@ class Hypothesis:
         by: the explainer that wrote it; empty for what is always there and for what a user wrote.
         label: its author's name for it; empty where there is none.
         words: those by which excerpts that it claims can be found, where its author named some.
+        origin: how it came in, see `Entrant`.
         score: on development text.
         merit: what rivals are ranked by, see `tools.catalogue.scores.Scored`; None without a score.
         table: probability of firing at levels 0 to 10.
@@ -89,6 +94,7 @@ class Hypothesis:
     by: str = ""
     label: str = ""
     words: tuple[str, ...] = ()
+    origin: str = ""
     score: ScoreValue | Unscored = NOT_SCORED
     merit: float | None = None
     table: list[float] = field(default_factory=list)
@@ -101,6 +107,9 @@ class Hypothesis:
     probed: list[int] = field(default_factory=list)
     outcomes: dict[Kind, dict[str, list[bool]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
+    def __post_init__(self) -> None:
+        self.words = tuple(self.words)  # a checkpoint gives a list back
+
     def tests(self) -> dict[Kind, Tests]:
         """Per kind, how many carriers bore the predictions out: a carrier passes when most of its texts do."""
         out = {}
@@ -110,9 +119,92 @@ class Hypothesis:
         return out
 
 
+@dataclass(frozen=True)
+class Lead:
+    """Who led when so many units were used."""
+
+    used: int
+    hypothesis: str
+
+
 @dataclass
-class Investigation:
-    """One run on one neuron.
+class LoopState:
+    """Where an investigation is; nodes return updates of it, and a checkpoint of it can be written and read again.
+
+    Attributes:
+        round: rounds begun.
+        stop: why the loop stops, once that is known.
+        budget_used: units that were charged so far.
+        theta: the raw value above which the neuron fires, as it stands in the trace.
+        sides: of a gated neuron, `other_side` and, where it is, `always_on`, as they go into the result.
+        hypotheses: by name, in the order in which they entered.
+        beliefs: of those that compete.
+        predictor: the best machine-readable rule, for reference; None before it was looked for.
+        bests: the best hypothesis after each scoring, the first one before any round.
+        leaders: whenever the lead may have changed.
+        gain: paired development gain of the best over what was best `patience` rounds ago.
+        designed: the experiments of this round.
+        before: for each rival of this round, what it says of its experiments' texts as they were before the change.
+        by_order: of those experiments, which are scored by the order of what was read before and after the change.
+        narrowed: by sentence, what it was made into, of which the trace has told.
+        separated: hypotheses of which each meaning has entered as a rival.
+        tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
+        test_rounds: rounds spent on nothing but tests.
+        unwritten: why an explainer wrote nothing, for each time that it was asked in vain.
+        wrote: explainers that ever wrote something.
+        twins: the lexical twin of each sentence in free words; None where it has none.
+        over_twins: by how much the reading of such a sentence was better than its twin, at most; 0 or more.
+        turns: of the LLM, where it picks the tools.
+        silent_turns: its turns in a row without a call that could be made.
+        turn: what it said last.
+        finished: why it is done, once it has said so.
+        pauses: places passed at which a person may step in.
+        acted: what a person has done at this one.
+        answer: what came of the last of it, for them to read; empty outside a pause.
+        untold: what a person did of which the LLM that picks the tools was not told yet.
+        result: at the end.
+    """
+
+    round: int = 0
+    stop: StopReason | None = None
+    budget_used: int = 0
+    theta: float = 0.0
+    sides: dict[str, Any] = field(default_factory=dict)
+    hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
+    beliefs: dict[str, float] = field(default_factory=dict)
+    predictor: FoundPredictor | None = None
+    bests: list[str] = field(default_factory=list)
+    leaders: list[Lead] = field(default_factory=list)
+    gain: Interval | None = None
+    designed: Designed | None = None
+    before: list[list[float | None]] = field(default_factory=list)
+    by_order: list[bool] = field(default_factory=list)
+    narrowed: dict[str, list[str]] = field(default_factory=dict)
+    separated: set[str] = field(default_factory=set)
+    tested: dict[str, dict[str, int]] = field(default_factory=dict)
+    test_rounds: int = 0
+    unwritten: dict[str, list[str]] = field(default_factory=dict)
+    wrote: set[str] = field(default_factory=set)
+    twins: dict[str, str | None] = field(default_factory=dict)
+    over_twins: float = 0.0
+    turns: int = 0
+    silent_turns: int = 0
+    turn: Turn | None = None
+    finished: str | None = None
+    pauses: int = 0
+    acted: int = 0
+    answer: str = ""
+    untold: list[str] = field(default_factory=list)
+    result: Result | None = None
+
+
+STORED = (Hypothesis, Lead, FoundPredictor, Designed, Interval, ScoreValue, Unscored, Registered, Turn, Result)
+"""Types of our own that a checkpoint of the state holds."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the nodes of one run on one neuron work with.
 
     Attributes:
         run_id: names the run.
@@ -121,28 +213,9 @@ class Investigation:
         openings: lets the bench open a sealed fold once its opening is counted.
         toolbox: the door to everything.
         trace: where events go.
-        trace_name: what the result calls the trace.
         folds: says which sealed fold to open, and what an earlier run found.
-        hypotheses: by name, in the order in which they entered.
-        beliefs: of those that compete.
-        predictor: the best machine-readable rule, for reference; None before it was looked for.
-        bests: the best hypothesis after each scoring, the first one before any round.
-        leaders: (units used, hypothesis) whenever the lead may have changed.
-        gain: paired development gain of the best over what was best `patience` rounds ago.
-        theta: the raw value above which the neuron fires, as it stands in the trace.
-        sides: of a gated neuron, `other_side` and, where it is, `always_on`, as they go into the result.
-        designed: the experiments of this round.
-        before: for each rival of this round, what it says of its experiments' texts as they were before the change.
-        by_order: of those experiments, which are scored by the order of what was read before and after the change.
-        narrowed: (sentence, what it was made into) of which the trace has told.
-        separated: hypotheses of which each meaning has entered as a rival.
-        tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
-        test_rounds: rounds spent on nothing but tests.
-        unwritten: why an explainer wrote nothing, for each time that it was asked in vain.
-        wrote: explainers that ever wrote something.
-        twins: the lexical twin of each sentence in free words; None where it has none.
-        over_twins: by how much the reading of such a sentence was better than its twin, at most; 0 or more.
-        result: at the end.
+        trace_name: what the result calls the trace.
+        steering: where a person steps in.
     """
 
     run_id: str
@@ -153,26 +226,49 @@ class Investigation:
     trace: TraceWriter
     folds: SealedFolds
     trace_name: str
-    hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
-    beliefs: dict[str, float] = field(default_factory=dict)
-    predictor: FoundPredictor | None = None
-    bests: list[str] = field(default_factory=list)
-    leaders: list[tuple[int, Hypothesis]] = field(default_factory=list)
-    gain: Interval | None = None
-    theta: float = 0.0
-    sides: dict[str, Any] = field(default_factory=dict)
-    designed: Designed | None = None
-    before: list[list[float | None]] = field(default_factory=list)
-    by_order: list[bool] = field(default_factory=list)
-    narrowed: set[tuple[str, str]] = field(default_factory=set)
-    separated: set[str] = field(default_factory=set)
-    tested: dict[str, dict[str, int]] = field(default_factory=dict)
-    test_rounds: int = 0
-    unwritten: dict[str, list[str]] = field(default_factory=dict)
-    wrote: set[str] = field(default_factory=set)
-    twins: dict[str, str | None] = field(default_factory=dict)
-    over_twins: float = 0.0
-    result: Result | None = None
+    steering: Pauses = field(default_factory=Pauses)
+
+
+_FIELDS = tuple(one.name for one in fields(LoopState))
+
+
+@dataclass
+class Investigation(LoopState):
+    """One node's work: a copy of the state that it may change, and what the context holds."""
+
+    context: Context = field(kw_only=True)
+    start: LoopState = field(kw_only=True)
+
+    run_id: str = field(init=False)
+    config: RunConfig = field(init=False)
+    bench: Bench = field(init=False)
+    openings: CountedOpenings = field(init=False)
+    toolbox: Toolbox = field(init=False)
+    trace: TraceWriter = field(init=False)
+    folds: SealedFolds = field(init=False)
+    trace_name: str = field(init=False)
+    steering: Pauses = field(init=False)
+
+    def __post_init__(self) -> None:
+        for one in fields(Context):
+            setattr(self, one.name, getattr(self.context, one.name))
+
+    @property
+    def limit(self) -> int:
+        """Units that may be used, with what a person has added."""
+        return self.config.budget if self.toolbox.limit is None else self.toolbox.limit
+
+    @classmethod
+    def at(cls, state: LoopState, context: Context) -> Investigation:
+        """Work that begins with `state`, which stays as it is."""
+        return cls(context=context, start=state, **{name: _copied(getattr(state, name)) for name in _FIELDS})
+
+    def update(self, **more: Any) -> dict[str, Any]:
+        """What is no longer as it was in the state; `more` is set first."""
+        for name, value in more.items():
+            setattr(self, name, value)
+        self.budget_used = self.toolbox.used
+        return {name: getattr(self, name) for name in _FIELDS if getattr(self, name) != getattr(self.start, name)}
 
     def enter(self, entrants: Sequence[Entrant], round_: int) -> list[Hypothesis]:
         """Let sentences compete; those that are known already are passed over."""
@@ -182,7 +278,8 @@ class Investigation:
             if sentence in known:
                 continue
             n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
-            hypothesis = Hypothesis(form if form in REFERENCES else f"H{n}", form, sentence, by, label, words)
+            name = form if form in REFERENCES else f"H{n}"
+            hypothesis = Hypothesis(name, form, sentence, by, label, words, origin)
             known[sentence] = hypothesis.name
             parent = self.bests[-1] if self.bests and origin == "revised" else None
             parent = known.get(made_from, parent) if made_from else parent
@@ -256,7 +353,7 @@ class Investigation:
     def note_leader(self) -> Hypothesis:
         """The leader, noted beside the budget used so far."""
         best = self.best()
-        self.leaders.append((self.toolbox.used, best))
+        self.leaders.append(Lead(self.toolbox.used, best.name))
         return best
 
     def ranked(self) -> list[Hypothesis]:
@@ -286,3 +383,14 @@ class Investigation:
         scored = [h for h in self.hypotheses.values() if h.name.startswith("H") and h.merit is not None]
         counts = Counter(h.by or own for h in scored)
         return dict(counts) or {own: 1}
+
+
+def _copied(value: Any) -> Any:
+    """A copy as deep as anything can be changed: what is frozen is shared."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, (list, set)):
+        return type(value)(_copied(item) for item in value)
+    if isinstance(value, Hypothesis):
+        return replace(value, **{one.name: _copied(getattr(value, one.name)) for one in fields(value)})
+    return value

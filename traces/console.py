@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TextIO
 from tools.sizes import size_text
 from traces.clock import duration
 from traces.events import Event
+from traces.people import person_text
 from traces.text import budget_text, one_line, printable, score_text
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Display(Protocol):
         """The long job has ended, or was given up."""
 
     def close(self) -> None:
-        """Nothing more comes. Leaves the terminal as it was; may be called twice."""
+        """Leaves the terminal as it was, as long as nothing more comes; may be called twice."""
 
 
 def make_display(*, quiet: bool = False, budget: int | None = None, stream: TextIO | None = None) -> Display:
@@ -126,6 +127,8 @@ class RunSoFar:
             value = event.score.get("value")
             if isinstance(value, (int, float)) and (self.best is None or value > self.best[0]):
                 self.best = (float(value), event.hypothesis, event.score)
+        elif event.type == "person_acted" and event.units is not None and self.budget is not None:
+            self.budget += event.units
         elif event.type == "decided" and event.action == "drop" and self.best and self.best[1] == event.hypothesis:
             self.best = None
 
@@ -252,6 +255,8 @@ def _plain_line(event: Event, run: RunSoFar) -> str | None:
         case "decided":
             about = f" {event.hypothesis}" if event.hypothesis else ""
             return f"decision: {event.action}{about}: {event.reason}"
+        case "person_acted":
+            return person_text(event)
         case "sealed_opened":
             again = ", used before" if event.reused else ""
             return f"sealed fold {event.fold} opened (opening {event.opening}{again})"

@@ -1,8 +1,8 @@
 """What happened in a run, as one small class per event; `events.jsonl` holds one of them per line.
 
 `at`, `seconds`, `cached` and `this_time` (which LLM replies were kept from before, and what that saved) are the only
-clock fields, wherever they stand; all else is a function of the seed and of the recorded tool results. A change to any
-of these classes needs a new SCHEMA_VERSION.
+clock fields, wherever they stand; all else is a function of the seed, of the recorded tool results and of what a person
+did. A change to any of these classes needs a new SCHEMA_VERSION.
 """
 
 from __future__ import annotations
@@ -312,6 +312,30 @@ class Confirmed(BaseEvent):
     scores: dict[str, Any]
 
 
+class PersonActed(BaseEvent):
+    """What a person did while the run was paused; it decides what follows, as a tool's result does.
+
+    Attributes:
+        pause: the place at which they stepped in: its number among those at which a run can be held up.
+        before: what they held up: a round of experiments, or the confirmation on a sealed fold.
+        round: rounds begun by then.
+        action: `drop` a hypothesis, `add` a sentence that competes, `test` a text, allow more `budget`, ask for more
+            `experiments`, `finish` the search, or `go` on.
+        hypothesis: which one was dropped.
+        text: the sentence that was added, or the text that was tested.
+        units: of budget that were added.
+    """
+
+    type: Literal["person_acted"] = "person_acted"
+    pause: int
+    before: Literal["experiments", "confirm"]
+    round: int
+    action: Literal["drop", "add", "test", "budget", "experiments", "finish", "go"]
+    hypothesis: str | None = None
+    text: str | None = None
+    units: int | None = None
+
+
 class Note(BaseEvent):
     """Something worth knowing that is the same in a resumed run; anything else belongs on the screen only."""
 
@@ -356,6 +380,7 @@ Event = Annotated[
     | Decided
     | SealedOpened
     | Confirmed
+    | PersonActed
     | Note
     | Finished
     | Interrupted

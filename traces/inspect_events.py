@@ -27,6 +27,7 @@ _SOURCES = {
     "decided": "decision",
     "sealed_opened": "sealed split opened",
     "confirmed": "confirmation",
+    "person_acted": "person",
     "note": "note",
     "finished": "finished",
     "interrupted": "interrupted",

@@ -9,6 +9,7 @@ from typing import Any
 from traces.causal import causal_details, causal_lines
 from traces.costs import llm_errors, roles_of, total
 from traces.lines import Line, section, wrapped
+from traces.people import person_text
 from traces.scores import TABULATED, missing_scores, score_table
 from traces.story import Story
 from traces.text import cost_text, score_text, shorten, visible
@@ -37,11 +38,17 @@ def budget_of(story: Story) -> str:
     limit = story.result.get("budget", {}).get("limit") if story.result else None
     if limit is None and story.started:
         limit = story.started.config.get("budget")
+        if limit is not None:
+            limit += sum(done.units or 0 for done in story.acted)
     return f"{story.budget_used} of {limit}" if limit is not None else str(story.budget_used)
 
 
 def end_lines(story: Story, width: int) -> Iterator[str | Line]:
     """Everything after the last round."""
+    if story.acted:
+        yield from section("What a person did")
+        for done in story.acted:
+            yield from wrapped(f"before {done.before}, round {done.round}: {person_text(done)}", width, "  > ")
     if story.stop_reason or story.opened or story.confirmed:
         yield from section("End")
     if story.stop_reason:

@@ -9,7 +9,16 @@ from typing import Any
 
 from tools.errors import StorageError
 from tools.scoring.evidence import Order, earned, earned_by_order, order_of
-from traces.events import Decided, Event, HypothesisProposed, PlannedExperiment, RunStarted, SealedOpened, ToolCall
+from traces.events import (
+    Decided,
+    Event,
+    HypothesisProposed,
+    PersonActed,
+    PlannedExperiment,
+    RunStarted,
+    SealedOpened,
+    ToolCall,
+)
 from traces.sessions import is_session
 from traces.store import is_being_written, load_trace
 
@@ -108,6 +117,7 @@ class Story:
         state: `finished`, `running`, `interrupted`, `failed`, `damaged`, or `closed` for a session of `agent mcp`.
         result: the content of result.json; empty until the run has finished.
         scores: per hypothesis or baseline and split, the last score.
+        acted: what a person did while the run was paused.
         trouble: one sentence per error, interruption or warning.
         shown: sealed excerpts token by token, see `tools.catalogue.shown.ShownExcerpts`; empty in older traces.
         output: what the output weights say, see `tools.catalogue.causal.OutputClaim`; empty where nobody asked.
@@ -129,6 +139,7 @@ class Story:
     opened: SealedOpened | None = None
     confirmed: dict[str, Any] = field(default_factory=dict)
     calls: list[ToolCall] = field(default_factory=list)
+    acted: list[PersonActed] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     shown: dict[str, Any] = field(default_factory=dict)
     output: dict[str, Any] = field(default_factory=dict)
@@ -220,6 +231,8 @@ def _tell(story: Story, event: Event) -> None:
             story.round(event.round).decisions.append(event)
             if event.action == "drop" and event.hypothesis:
                 story.dropped[event.hypothesis] = event.reason
+        case "person_acted":
+            story.acted.append(event)
         case "sealed_opened":
             story.opened = event
         case "confirmed":

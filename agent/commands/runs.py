@@ -8,11 +8,16 @@ from agent import api
 from agent.commands.llm import llm_options
 from agent.commands.output import has_colours, progress, say, say_json, width
 from agent.summary import summary
+from agent.terminal import TerminalPerson
+from tools.errors import BadInput
 from tools.records.result import Result
+from traces.console import Display
 
 
 def explain(arguments: argparse.Namespace) -> None:
     """Explain a neuron and print the result."""
+    if arguments.pause_before and arguments.corpus == "-":
+        raise BadInput("--pause-before reads answers from standard input, which --corpus - reads too: give a file.")
     with progress(quiet=arguments.quiet, budget=arguments.budget) as display:
         result = api.explain(
             arguments.target,
@@ -32,6 +37,7 @@ def explain(arguments: argparse.Namespace) -> None:
             **llm_options(arguments),
             runs_dir=arguments.runs_dir,
             display=display,
+            person=_person(arguments, display),
         )
     _say_result(result, arguments)
 
@@ -39,8 +45,17 @@ def explain(arguments: argparse.Namespace) -> None:
 def resume(arguments: argparse.Namespace) -> None:
     """Go on with a run and print the result."""
     with progress(quiet=arguments.quiet) as display:
-        result = api.resume(arguments.name, runs_dir=arguments.runs_dir, display=display)
+        result = api.resume(
+            arguments.name, runs_dir=arguments.runs_dir, display=display, person=_person(arguments, display)
+        )
     _say_result(result, arguments)
+
+
+def _person(arguments: argparse.Namespace, display: Display) -> TerminalPerson | None:
+    """Whoever sits at the terminal, or the script that was to be asked; None where neither is there."""
+    person = TerminalPerson(display, arguments.pause_before)
+    reads_stdin = getattr(arguments, "corpus", None) == "-"
+    return person if arguments.pause_before or (person.is_there and not reads_stdin) else None
 
 
 def _say_result(result: Result, arguments: argparse.Namespace) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from langgraph.runtime import Runtime
 
-from agent.state import Investigation, LoopState
+from agent.state import Context, Investigation, LoopState
 from tools.catalogue.causal import CausalCheck, CausalEvidence, ClaimOutput, OutputClaim
 from tools.records.result import Result, Unscored
 from tools.rules.language import quote
@@ -12,15 +14,15 @@ from tools.scoring.causal import Push
 from traces.events import Stage
 
 
-def causal(state: LoopState, runtime: Runtime[Investigation]) -> None:
+def causal(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Claim which tokens the neuron promotes, then ablate it on the sealed fold that is open, and add what was found.
 
     The verdict does not depend on it.
     """
-    run = runtime.context
+    run = Investigation.at(state, runtime.context)
     if not run.config.causal or run.result is None:
-        return
-    run.trace.emit(Stage(stage="causal", round=state["round"]))
+        return {}
+    run.trace.emit(Stage(stage="causal", round=run.round))
     claim: OutputClaim = run.toolbox.call("claim_output", ClaimOutput())
     found: CausalEvidence = run.toolbox.call(
         "causal_check",
@@ -45,4 +47,5 @@ def causal(state: LoopState, runtime: Runtime[Investigation]) -> None:
             "sentence": f"It pushes the model towards {', '.join(map(quote, claimed))}." if held else None,
         },
     }
-    run.result = Result.model_validate({**dict(run.result), "causal": evidence, "tool_calls": run.toolbox.n_calls})
+    more = {"causal": evidence, "tool_calls": run.toolbox.n_calls}
+    return run.update(result=Result.model_validate({**dict(run.result), **more}))

@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from agent import policy
 from agent.nodes.meanings import meanings_of, tests_of
 from agent.nodes.predictions import score_predictions
-from agent.state import BASE_RATE, Hypothesis, Investigation, LoopState
+from agent.state import BASE_RATE, PERSON, Context, Hypothesis, Investigation, LoopState
 from tools.catalogue.asked import Ask, AskedScores
 from tools.catalogue.confirmation import Confirm, Confirmation
 from tools.catalogue.examples import ShowExamples, ShownExamples
@@ -33,16 +33,16 @@ from tools.scoring.skill import PredictionScores
 from traces.events import Confirmed, Decided, SealedOpened, Stage
 
 
-def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
+def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Open one sealed fold and score the winner once, beside the baselines and a null matched in tries."""
-    run = runtime.context
-    run.trace.emit(Stage(stage="confirm", round=state["round"]))
+    run = Investigation.at(state, runtime.context)
+    run.trace.emit(Stage(stage="confirm", round=run.round))
     winner = run.note_leader()
     if winner.name != BASE_RATE:
         reason = policy.why_it_leads(run.contenders(), winner.name)
-        run.trace.emit(Decided(action="win", reason=reason, hypothesis=winner.name, round=state["round"]))
+        run.trace.emit(Decided(action="win", reason=reason, hypothesis=winner.name, round=run.round))
     _may_spend(run, NULL_SHARE)
-    predicted = score_predictions(run, state["round"] + 1)
+    predicted = score_predictions(run, run.round + 1)
     own = predicted.get(winner.name, {})
     why_not = (
         "fires in too few probe texts for a fixed probe set" if winner.table else "has no explanation to predict by"
@@ -67,7 +67,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
     )
     run.openings.count(opening.fold, opening.number)
     run.trace.emit(SealedOpened(fold=opening.fold, opening=opening.number, reused=opening.reused))
-    led = list(dict.fromkeys(h.sentence for _, h in run.leaders))
+    led = list(dict.fromkeys(run.hypotheses[lead.hypothesis].sentence for lead in run.leaders))
     final: Confirmation = run.toolbox.call(
         "confirm",
         Confirm(
@@ -115,7 +115,7 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
             "probe": [[p.probability, p.fired] for p in winner.on_probe],
         },
         "predictions": {name: scores.model_dump(mode="json") for name, scores in own.items()},
-        "anytime": _anytime(run.leaders, dict(zip(led, final.leaders, strict=True))),
+        "anytime": _anytime(run, dict(zip(led, final.leaders, strict=True))),
         "tests": {kind: {"passed": t.passed, "failed": t.failed} for kind, t in tests.items()},
     }
     if asked is not None:
@@ -132,7 +132,8 @@ def confirm(state: LoopState, runtime: Runtime[Investigation]) -> None:
         details["optimism_gap"] = round(winner.score.value - final.score.value, 6)
     baselines = Baselines(**final.baselines)
     explanation = None if winner.name == BASE_RATE else winner
-    run.result = _result(run, state, verdict, why, explanation, final.score, baselines, details, predicted)
+    result = _result(run, verdict, why, explanation, final.score, baselines, details, predicted)
+    return run.update(result=result)
 
 
 def _predictor(run: Investigation, final: Confirmation) -> Predictor | None:
@@ -149,9 +150,9 @@ def _may_spend(run: Investigation, share: float) -> None:
         run.bench.meters.account.share = share
 
 
-def _anytime(leaders: list[tuple[int, Hypothesis]], sealed: dict[str, ScoreValue | Unscored]) -> list[dict[str, Any]]:
+def _anytime(run: Investigation, sealed: dict[str, ScoreValue | Unscored]) -> list[dict[str, Any]]:
     """What the run would have scored had it stopped at each budget: the last leader at that many units."""
-    at = dict(leaders)
+    at = {lead.used: run.hypotheses[lead.hypothesis] for lead in run.leaders}
     return [
         {
             "used": used,
@@ -162,17 +163,17 @@ def _anytime(leaders: list[tuple[int, Hypothesis]], sealed: dict[str, ScoreValue
     ]
 
 
-def conclude(state: LoopState, runtime: Runtime[Investigation]) -> None:
+def conclude(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     """The verdict on a neuron that never fires: there is nothing to score."""
     nothing = Unscored(reason="the neuron is dead: it never goes above theta on this corpus")
     baselines = Baselines(token_lookup_30=nothing, token_lookup_full=nothing, null=nothing)
-    run = runtime.context
+    run = Investigation.at(state, runtime.context)
     why = "the neuron never goes above theta on any split"
-    run.result = _result(run, state, "dead", why, None, nothing, baselines, {}, {})
+    return run.update(result=_result(run, "dead", why, None, nothing, baselines, {}, {}))
 
 
 def _result(
-    run: Investigation, state: LoopState, verdict: Verdict, why: str, winner: Hypothesis | None, score: Measured,
+    run: Investigation, verdict: Verdict, why: str, winner: Hypothesis | None, score: Measured,
     baselines: Baselines, details: dict[str, Any], predicted: dict[str, dict[str, PredictionScores]],
 ) -> Result:  # fmt: skip
     corpus = run.bench.scan.corpus
@@ -186,11 +187,11 @@ def _result(
         label=(winner.label or label_of(winner.sentence, language)) if winner else None,
         explanation=winner.sentence if winner else None,
         reader=run.bench.reader_of(winner.sentence) if winner else None,
-        stop_reason=state["stop"] or "error",
+        stop_reason=run.stop or "error",
         score=score,
         development_score=winner.score if winner else Unscored(reason="there is no explanation to score"),
         baselines=baselines,
-        budget=Budget(limit=run.config.budget, used=run.toolbox.used),
+        budget=Budget(limit=run.limit, used=run.toolbox.used),
         seconds=0,
         rivals=[
             Rival.model_validate(
@@ -201,6 +202,7 @@ def _result(
                     "name": h.name,
                     "form": h.form,
                     "predictions": {on: s.model_dump(mode="json") for on, s in predicted.get(h.name, {}).items()},
+                    **({"origin": h.origin} if h.origin == PERSON else {}),
                 }
             )
             for h in run.hypotheses.values()
@@ -224,6 +226,6 @@ def _result(
         **run.sides,
         **details,
     }
-    if winner and winner.by:
-        more["written_by"] = winner.by
+    if winner and (winner.by or winner.origin == PERSON):
+        more["written_by"] = winner.by or PERSON
     return Result.model_validate({**dict(result), **more})

@@ -11,7 +11,7 @@ from langgraph.types import Command
 from agent import belief
 from agent.nodes.twins import who_predicts
 from agent.policy import Kind, StopReason
-from agent.state import Hypothesis, Investigation, LoopState
+from agent.state import Context, Hypothesis, Investigation, LoopState
 from tools.bench import Tokens
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
 from tools.catalogue.hypotheses import WriteTexts, Written
@@ -38,9 +38,9 @@ _ROUND_WITHOUT_WRITING = 2
 """Units that design and read take: no text is written that could not be read."""
 
 
-def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["measure", "confirm"]]:
+def design(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["measure", "before_confirm"]]:
     """Choose experiments on which believed rivals disagree, and put every rival's prediction on record."""
-    run, round_ = runtime.context, state["round"]
+    run, round_ = Investigation.at(state, runtime.context), state.round
     run.trace.emit(Stage(stage="design", round=round_))
     rivals = run.competing()
     readers = who_predicts(run, rivals)
@@ -59,13 +59,13 @@ def design(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
         _write_texts(run, round_)
         designed: Designed = run.toolbox.call("design_experiments", arguments)
     except BudgetSpent as spent:
-        return _stop(run, state, "budget", str(spent))
+        return _stop(run, "budget", str(spent))
     if not designed.experiments:
-        return _stop(run, state, "plateau", "no text is left that was not read before")
+        return _stop(run, "plateau", "no text is left that was not read before")
     run.designed = designed = _of_all(designed, readers)
     register(run, round_, designed, rivals)
     predict_before(run, round_, designed.experiments, rivals, readers)
-    return Command(goto="measure")
+    return Command(goto="measure", update=run.update())
 
 
 def _of_all(designed: Designed, readers: Sequence[Hypothesis | None]) -> Designed:
@@ -154,14 +154,14 @@ def register(
     run.bench.register([tuple(e.tokens) for e in designed.experiments])
 
 
-def measure(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["refine", "judge", "confirm"]]:
+def measure(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["refine", "judge", "before_confirm"]]:
     """Read the neuron on the experiments, and move belief by how well each rival had predicted."""
-    run, round_ = runtime.context, state["round"]
+    run, round_ = Investigation.at(state, runtime.context), state.round
     try:
         observe(run, round_)
     except BudgetSpent as spent:
-        return _stop(run, state, "budget", str(spent))
-    return Command(goto="refine" if state["stop"] is None else "judge")
+        return _stop(run, "budget", str(spent))
+    return Command(goto="refine" if run.stop is None else "judge", update=run.update(designed=None))
 
 
 def observe(run: Investigation, round_: int) -> list[float]:
@@ -261,7 +261,7 @@ def _planned(run: Investigation, name: str, experiment: Planned, before: Tokens 
     )
 
 
-def _stop(run: Investigation, state: LoopState, why: StopReason, said: str) -> Command[Any]:
+def _stop(run: Investigation, why: StopReason, said: str) -> Command[Any]:
     """End the loop; a reason that was decided before, when only a last test was missing, stays the reason."""
-    run.trace.emit(Decided(action="stop", reason=f"{why}: {said}", round=state["round"]))
-    return Command(goto="confirm", update={"stop": state["stop"] or why})
+    run.trace.emit(Decided(action="stop", reason=f"{why}: {said}", round=run.round))
+    return Command(goto="before_confirm", update=run.update(stop=run.stop or why))

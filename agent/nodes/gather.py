@@ -7,15 +7,15 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from agent.state import Investigation, LoopState
+from agent.state import Context, Investigation, LoopState
 from tools.catalogue.hypotheses import Gather
 from tools.catalogue.hypotheses import Gathered as Known
 from traces.events import Decided, Gathered, Note, Stage
 
 
-def gather(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["propose", "react", "conclude"]]:
+def gather(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["propose", "react", "conclude"]]:
     """Record threshold, firing status and amounts of text; a dead neuron goes straight to its verdict."""
-    run = runtime.context
+    run = Investigation.at(state, runtime.context)
     run.trace.emit(Stage(stage="gather"))
     known: Known = run.toolbox.call("gather", Gather())
     run.theta = known.theta
@@ -47,5 +47,5 @@ def gather(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
         run.trace.emit(Note(message=known.other_side.line()))
     if known.status == "dead":
         run.trace.emit(Decided(action="stop", reason="dead: the neuron never goes above theta on any split"))
-        return Command(goto="conclude", update={"stop": "dead"})
-    return Command(goto="react" if run.config.policy == "react" else "propose")
+        return Command(goto="conclude", update=run.update(stop="dead"))
+    return Command(goto="react" if run.config.policy == "react" else "propose", update=run.update())

@@ -16,8 +16,7 @@ def too_wide(run: Investigation) -> list[str]:
     found = _generalised(run)
     if found is None:
         return []
-    changed = {parent for parent, _ in run.narrowed}
-    rivals = [h.sentence for h in run.competing() if h.name not in REFERENCES and h.sentence not in changed]
+    rivals = [h.sentence for h in run.competing() if h.name not in REFERENCES and h.sentence not in run.narrowed]
     return [sentence for sentence in rivals if found.is_too_wide(sentence)]
 
 
@@ -31,12 +30,12 @@ def tell_changes(run: Investigation, proposals: Sequence[Proposed], round_: int)
     names = {h.sentence: h.name for h in run.hypotheses.values()}
     for both in ((parent, one.sentence) for one in proposals for parent in one.parents):
         if (
-            both in run.narrowed
+            both[1] in run.narrowed.get(both[0], [])
             or both[0] == both[1]
             or not all(one in names and reader.understands(one) for one in both)
         ):
             continue
-        run.narrowed.add(both)
+        run.narrowed.setdefault(both[0], []).append(both[1])
         parent, child = map(reader.language.parse, both)
         for change in found.changes(names[both[0]], parent, child):
             name = names[both[1]]

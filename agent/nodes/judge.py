@@ -11,7 +11,7 @@ from agent import policy
 from agent.nodes.meanings import is_split, meanings_of, n_own_tests
 from agent.nodes.propose import score
 from agent.policy import ROUND_COST, TEST_COST
-from agent.state import BASE_RATE, REFERENCES, Entrant, Hypothesis, Investigation, LoopState
+from agent.state import BASE_RATE, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.meanings import Agreement, Agreements, FoundMeaning
 from tools.rules.language import n_words
 from traces.events import Decided, Stage
@@ -22,9 +22,11 @@ SPLIT_COST = TEST_COST + 1
 MOST_TEST_ROUNDS = 4
 
 
-def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["design", "refine", "confirm"]]:
+def judge(
+    state: LoopState, runtime: Runtime[Context]
+) -> Command[Literal["before_experiments", "refine", "before_confirm"]]:
     """Merge what says the same, drop what is refuted, then stop or go on; a winner is tested before the end."""
-    run, round_ = runtime.context, state["round"]
+    run, round_ = Investigation.at(state, runtime.context), state.round
     run.trace.emit(Stage(stage="judge", round=round_))
     _merge(run, round_)
     scores = {h.name: h.score for h in run.competing()}
@@ -37,22 +39,22 @@ def judge(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal[
         best.score, run.gain, round_, run.config.patience, run.config.max_rounds, run.toolbox.left,
         ROUND_COST + TEST_COST, refuted,
     )  # fmt: skip
-    if state["stop"] == "perfect" and refuted and run.toolbox.left >= ROUND_COST:
+    if run.stop == "perfect" and refuted and run.toolbox.left >= ROUND_COST:
         reason = f"{best.name} fits development text and failed its tests"
         run.trace.emit(Decided(action="refine", reason=reason, hypothesis=best.name, round=round_))
-        return Command(goto="refine", update={"stop": None})
-    stop = state["stop"]
+        return Command(goto="refine", update=run.update(stop=None))
+    stop = run.stop
     if stop is None:
         decided = policy.should_stop(standing)
         if decided is None:
             reason = f"{best.name} leads on development text; another round may tell rivals apart"
             run.trace.emit(Decided(action="refine", reason=reason, hypothesis=best.name, round=round_))
-            return Command(goto="design", update={"round": round_ + 1})
+            return Command(goto="before_experiments", update=run.update(round=round_ + 1))
         stop, said = decided
         run.trace.emit(Decided(action="stop", reason=f"{stop}: {said}", hypothesis=best.name, round=round_))
     if stop != "rounds" and _test_again(run, best, round_):
-        return Command(goto="design", update={"stop": stop, "round": round_ + 1})
-    return Command(goto="confirm", update={"stop": stop})
+        return Command(goto="before_experiments", update=run.update(stop=stop, round=round_ + 1))
+    return Command(goto="before_confirm", update=run.update(stop=stop))
 
 
 def _merge(run: Investigation, round_: int) -> None:

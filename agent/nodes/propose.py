@@ -10,7 +10,7 @@ from langgraph.types import Command
 from agent import policy
 from agent.nodes.generalise import tell_changes, too_wide
 from agent.nodes.twins import take_readings, to_score, with_twins
-from agent.state import BASE_RATE, LOOKUP, REFERENCES, Entrant, Hypothesis, Investigation, LoopState
+from agent.state import BASE_RATE, LOOKUP, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Scored as Entry
@@ -28,9 +28,9 @@ _SHOWN, _SHOWN_UNSCORED = 4, 2
 _WIDE = 1
 
 
-def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["design", "confirm"]]:
+def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["before_experiments", "before_confirm"]]:
     """The first rivals, scored on development text."""
-    run = runtime.context
+    run = Investigation.at(state, runtime.context)
     run.trace.emit(Stage(stage="propose"))
     rivals = starters(run)
     unreadable: list[str] = []
@@ -52,12 +52,12 @@ def propose(state: LoopState, runtime: Runtime[Investigation]) -> Command[Litera
         return _out_of_budget(run, 0, spent)
     if run.config.max_rounds == 0:
         run.trace.emit(Decided(action="stop", reason="rounds: no experiments were asked for"))
-        return Command(goto="confirm", update={"stop": "rounds"})
+        return Command(goto="before_confirm", update=run.update(stop="rounds"))
     stop = policy.should_stop(policy.Standing(run.best().score, None, 0, 1, None, run.toolbox.left, policy.TEST_COST))
     if stop and stop[0] == "perfect":  # nothing is left to write; what it says is put to the test all the same
         run.trace.emit(Decided(action="stop", reason=f"perfect: {stop[1]}", hypothesis=run.best().name))
-        return Command(goto="design", update={"round": 1, "stop": "perfect"})
-    return Command(goto="design", update={"round": 1})
+        return Command(goto="before_experiments", update=run.update(round=1, stop="perfect"))
+    return Command(goto="before_experiments", update=run.update(round=1))
 
 
 def starters(run: Investigation) -> list[Entrant]:
@@ -76,9 +76,9 @@ def find_predictor(run: Investigation, candidates: list[str]) -> None:
     run.predictor = run.toolbox.call("predictor", FindPredictor(candidates=candidates))
 
 
-def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["judge", "confirm"]]:
+def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judge", "before_confirm"]]:
     """New hypotheses from explore text and revealed experiments, scored beside the best so far."""
-    run, round_ = runtime.context, state["round"]
+    run, round_ = Investigation.at(state, runtime.context), state.round
     run.trace.emit(Stage(stage="propose", round=round_))
     # Those that experiments favour though they have no score are shown too, or nobody would learn from what they said.
     shown, rest = run.ranked()[:_SHOWN], run.ranked()[_SHOWN:]
@@ -105,7 +105,7 @@ def refine(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal
         score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
     except BudgetSpent as spent:
         return _out_of_budget(run, round_, spent)
-    return Command(goto="judge")
+    return Command(goto="judge", update=run.update())
 
 
 def tried(run: Investigation, best: list[str]) -> list[Tried]:
@@ -174,4 +174,4 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
 
 def _out_of_budget(run: Investigation, round_: int, spent: BudgetSpent) -> Command[Any]:
     run.trace.emit(Decided(action="stop", reason=f"budget: {spent}", round=round_))
-    return Command(goto="confirm", update={"stop": "budget"})
+    return Command(goto="before_confirm", update=run.update(stop="budget"))

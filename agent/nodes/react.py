@@ -19,7 +19,7 @@ from agent.exploratory import note_seen
 from agent.nodes.experiment import observe, predict_before, register
 from agent.nodes.propose import find_predictor, score, starters
 from agent.policy import StopReason
-from agent.state import LOOKUP, REFERENCES, Entrant, Hypothesis, Investigation, LoopState
+from agent.state import LOOKUP, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Rival
 from tools.catalogue.thinking import (
     MOST_TEXTS,
@@ -54,6 +54,9 @@ _APART = 0.2
 """By how much probabilities differ where a text tells hypotheses apart."""
 
 _MOST_SHOWN = 16
+
+_EXPERIMENTS = ("experiment", "run_round")
+"""Actions that read what was predicted."""
 
 _TURNS_A_UNIT = 3
 _TURNS_BESIDE = 10
@@ -108,27 +111,85 @@ def actions_of(run: Investigation) -> dict[str, Action]:
     }
 
 
-def react(state: LoopState, runtime: Runtime[Investigation]) -> Command[Literal["confirm"]]:
-    """Turn by turn, until the LLM has finished, says nothing that can be done, or the budget is spent."""
-    run, bench = runtime.context, runtime.context.bench
+def react(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react_model", "before_confirm"]]:
+    """What stands in every run is scored, and the LLM is told what is known."""
+    run = Investigation.at(state, runtime.context)
+    bench = run.bench
     run.trace.emit(Stage(stage="react"))
     new = run.enter(starters(run), 0)
     find_predictor(run, [])
     try:
         score(run, new, 0, None)
     except BudgetSpent as spent:
-        return _stop(run, "budget", str(spent), 0)
+        return _stop(run, "budget", str(spent))
     bench.offered = functions(run.toolbox.tools, actions_of(run))
     facts = exhibited(run)
-    bench.conversation += prompt.opening(bench.offered, facts, run.toolbox.used, run.config.budget)
-    investigator = _Investigator(run)
-    most = _TURNS_BESIDE + _TURNS_A_UNIT * run.config.budget
-    for turn in range(most):
-        if run.toolbox.left < 1:
-            return _stop(run, "budget", f"{run.toolbox.left:g} units are left", investigator.round)
-        if (stop := investigator.take_turn(turn)) is not None:
-            return _stop(run, *stop, investigator.round)
-    return _stop(run, "rounds", f"{most} turns were taken", investigator.round)
+    bench.conversation += prompt.opening(bench.offered, facts, run.toolbox.used, run.limit)
+    return _next_turn(run)
+
+
+def react_model(
+    state: LoopState, runtime: Runtime[Context]
+) -> Command[Literal["before_experiments", "react_tools", "react_judge"]]:
+    """The LLM says what to do next; a person may step in before an experiment."""
+    run = Investigation.at(state, runtime.context)
+    conversation = run.bench.conversation
+    number, run.turns = run.turns, run.turns + 1
+    turn: Turn = run.toolbox.call("think", Think(turn=number, conversation=conversation_sha256(conversation)))
+    run.turn = turn
+    if turn.failed is not None:
+        run.trace.emit(Note(message=f"turn {number}: {turn.failed}", level="warning"))
+        run.unwritten.setdefault(run.bench.explainer.name, []).append(turn.failed)
+        return Command(goto="react_judge", update=run.update())
+    run.wrote.add(run.bench.explainer.name)
+    conversation.append(Message("assistant", turn.said, tuple(FunctionCall(*call) for call in turn.raw)))
+    reads = any(call.reason is None and call.tool in _EXPERIMENTS for call in turn.calls)
+    return Command(goto="before_experiments" if reads else "react_tools", update=run.update())
+
+
+def react_tools(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react_judge"]]:
+    """What the LLM wants is done, and it is told what came of it."""
+    run = Investigation.at(state, runtime.context)
+    assert run.turn is not None
+    conversation, limit = run.bench.conversation, run.limit
+    if not run.turn.calls:
+        said = run.turn.nothing or "nothing said"
+        conversation.append(prompt.nothing_called(said, run.bench.offered, run.toolbox.used, limit))
+    investigator, made = _Investigator(run), False
+    for call in run.turn.calls:
+        if call.reason is not None:
+            wanted: prompt.Call | prompt.BadCall = prompt.BadCall(call.tool, call.reason, call.id)
+            outcome: dict[str, Any] = {}
+        else:
+            wanted = prompt.Call(call.tool, call.arguments, call.id)
+            outcome = investigator.do(call.tool, call.arguments)
+            made |= "error" not in outcome
+        conversation.append(prompt.shown_back(wanted, outcome, run.toolbox.used, limit))
+    conversation += [Message("user", told_of) for told_of in run.untold]
+    run.silent_turns = 0 if made else run.silent_turns + 1
+    return Command(goto="react_judge", update=run.update(untold=[]))
+
+
+def react_judge(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react_model", "before_confirm"]]:
+    """Go on until the LLM has finished, says nothing that can be done, or the budget is spent."""
+    run = Investigation.at(state, runtime.context)
+    assert run.turn is not None
+    if run.turn.failed is not None:
+        return _stop(run, "budget" if run.toolbox.left < 1 else "no answer", run.turn.failed)
+    if run.finished is not None:
+        return _stop(run, "finished", run.finished or "the LLM has finished")
+    if run.silent_turns > _MOST_SILENT_TURNS:
+        return _stop(run, "no answer", "the LLM called nothing that can be done")
+    return _next_turn(run)
+
+
+def _next_turn(run: Investigation) -> Command[Any]:
+    most = _TURNS_BESIDE + _TURNS_A_UNIT * run.limit
+    if run.turns >= most:
+        return _stop(run, "rounds", f"{most} turns were taken")
+    if run.toolbox.left < 1:
+        return _stop(run, "budget", f"{run.toolbox.left:g} units are left")
+    return Command(goto="react_model", update=run.update())
 
 
 def exhibited(run: Investigation) -> str:
@@ -152,42 +213,11 @@ class _Investigator:
 
     def __init__(self, run: Investigation) -> None:
         self.run = run
-        self.round = 0
-        self.silent = 0
-        self.finished: str | None = None
         self.actions: dict[str, Callable[[Any], Any]] = {
             "hypothesize": self.hypothesize, "drop": self.drop, "experiment": self.experiment,
             "run_round": self.run_round, "finish": self.finish,
         }  # fmt: skip
         self.arguments = {name: action.arguments for name, action in actions_of(run).items()}
-
-    def take_turn(self, number: int) -> tuple[StopReason, str] | None:
-        """One turn; a reason to stop, if there is one."""
-        run, conversation = self.run, self.run.bench.conversation
-        turn: Turn = run.toolbox.call("think", Think(turn=number, conversation=conversation_sha256(conversation)))
-        if turn.failed is not None:
-            run.trace.emit(Note(message=f"turn {number}: {turn.failed}", level="warning"))
-            run.unwritten.setdefault(run.bench.explainer.name, []).append(turn.failed)
-            return ("budget" if run.toolbox.left < 1 else "no answer"), turn.failed
-        run.wrote.add(run.bench.explainer.name)
-        calls = tuple(FunctionCall(*call) for call in turn.raw)
-        conversation.append(Message("assistant", turn.said, calls))
-        used, limit = run.toolbox.used, run.config.budget
-        if not turn.calls:
-            conversation.append(prompt.nothing_called(turn.nothing or "nothing said", run.bench.offered, used, limit))
-        made = False
-        for call in turn.calls:
-            if call.reason is not None:
-                wanted: prompt.Call | prompt.BadCall = prompt.BadCall(call.tool, call.reason, call.id)
-                outcome: dict[str, Any] = {}
-            else:
-                wanted, outcome = prompt.Call(call.tool, call.arguments, call.id), self.do(call.tool, call.arguments)
-                made |= "error" not in outcome
-            conversation.append(prompt.shown_back(wanted, outcome, run.toolbox.used, limit))
-        self.silent = 0 if made else self.silent + 1
-        if self.finished is not None:
-            return "finished", self.finished or "the LLM has finished"
-        return ("no answer", "the LLM called nothing that can be done") if self.silent > _MOST_SILENT_TURNS else None
 
     def do(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Call a tool or act on the run; what went wrong is told and not raised, but for the end of the budget."""
@@ -200,7 +230,7 @@ class _Investigator:
                 return {"error": f"there is no tool {name}"}
             checked = run.toolbox.tools[name].arguments.model_validate(arguments)
             answer = run.toolbox.call(name, checked)
-            note_seen(run.bench, run.toolbox, run.trace, checked, answer, self.round)
+            note_seen(run.bench, run.toolbox, run.trace, checked, answer, run.round)
             return told(answer)
         except ValidationError as error:
             first = error.errors()[0]
@@ -223,10 +253,10 @@ class _Investigator:
             return {"error": f"that may not compete: {refused}"}
         entrant = Entrant("own words", sentence, by, by, label=label(wanted.label), words=words(wanted.words))
         beside = self._beside()
-        new = run.enter([entrant], self.round)
+        new = run.enter([entrant], run.round)
         if not new:
             return {"error": "that hypothesis has entered before"}
-        entry = score(run, new, self.round, beside)[new[0].sentence]
+        entry = score(run, new, run.round, beside)[new[0].sentence]
         found = new[0].score
         outcome: dict[str, Any] = {"hypothesis": new[0].name}
         if isinstance(found, ScoreValue):
@@ -253,7 +283,7 @@ class _Investigator:
         if name not in self.run.beliefs or name in REFERENCES:
             own = [one for one in self.run.beliefs if one not in REFERENCES]
             return {"error": f"there is no hypothesis {name[:40]} to drop; there are: {', '.join(own) or 'none'}"}
-        self.run.drop(name, wanted.reason or "the LLM gave it up", self.round)
+        self.run.drop(name, wanted.reason or "the LLM gave it up", self.run.round)
         return {"dropped": name, "beliefs": self._beliefs()}
 
     def experiment(self, wanted: Experiment) -> dict[str, Any]:
@@ -276,7 +306,7 @@ class _Investigator:
 
     def finish(self, wanted: Finish) -> dict[str, Any]:
         """It is done."""
-        self.finished = wanted.reason
+        self.run.finished = wanted.reason
         return {"finished": True}
 
     def _rivals(self) -> list[Rival]:
@@ -290,12 +320,12 @@ class _Investigator:
         run = self.run
         if not designed.experiments:
             return {"error": "no text is left that was not read before"}
-        self.round += 1
+        run.round += 1
         run.designed = designed
         rivals = run.competing()
-        register(run, self.round, designed, rivals)
-        predict_before(run, self.round, designed.experiments, rivals, rivals)
-        values = observe(run, self.round)
+        register(run, run.round, designed, rivals)
+        predict_before(run, run.round, designed.experiments, rivals, rivals)
+        values = observe(run, run.round)
         shown = list(range(len(values)))
         if only_telling:
             shown = telling(designed.predictions, [value > run.theta for value in values], rivals)
@@ -347,6 +377,6 @@ def _n_right(
     return out
 
 
-def _stop(run: Investigation, reason: StopReason, said: str, round_: int) -> Command[Any]:
-    run.trace.emit(Decided(action="stop", reason=f"{reason}: {said}", round=round_))
-    return Command(goto="confirm", update={"stop": reason, "round": round_})
+def _stop(run: Investigation, reason: StopReason, said: str) -> Command[Any]:
+    run.trace.emit(Decided(action="stop", reason=f"{reason}: {said}", round=run.round))
+    return Command(goto="before_confirm", update=run.update(stop=reason))

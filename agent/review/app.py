@@ -1,4 +1,5 @@
-"""The web app: every page is made on the server from what lies on disk at that moment; only reviews are written."""
+"""The web app: every page is made on the server from what lies on disk at that moment. Only reviews are written, and
+runs that wait for a person go on when one says so."""
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ from agent.review.places import Place
 from agent.review.queues import read_batches
 from agent.review.runs import Seen, look
 from agent.review.sides import others, outcomes, settings
+from agent.review.steered import Steerer
 from agent.review.unfinished import PER_PAGE as UNFINISHED_PER_PAGE
 from agent.review.unfinished import read_unfinished, without_result
 from tools.errors import AgentError, BadInput, NotAvailable
@@ -71,6 +73,7 @@ class Desk:
     database: ResultsDatabase
     pages: Pages
     reader: LiveReader
+    steerer: Steerer
 
     def show(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page."""
@@ -82,20 +85,24 @@ class Desk:
         asked = Asked.read(query)
         before, after, number, n = neighbours(self.database, asked, seen.place)
         key = (seen.place.run_id, seen.model, seen.neuron)
-        values: dict[str, Any] = {"tried": None, "refused": "", "text": "", "not_saved": "", "kept": {}} | more
-        return self.show(
+        values: dict[str, Any] = {"tried": None, "refused": "", "text": "", "not_saved": "", "kept": {}, "not_done": ""}
+        values |= {"steered": self.steerer.look(seen)} | more
+        page = self.show(
             "run.html", status, seen=seen, asked=asked, before=before, after=after, number=number, n=n,
             reviews=reviews_of(self.database, *key),
             others=others(self.database, seen.identity, seen.neuron, seen.place),
             opinions=OPINIONS, longest_note=LONGEST_NOTE, longest_name=LONGEST_NAME, longest_text=LONGEST_TEXT,
             back=asked.query(page=asked.page), **values,
         )  # fmt: skip
+        if values["steered"] is not None and values["steered"].is_working and not more:
+            page.headers["refresh"] = "2"  # until it asks, or has ended
+        return page
 
 
 def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -> Guard:
     """The app over one folder of runs, behind its guard."""
     pages = Pages()
-    desk = Desk(runs_dir, ResultsDatabase(runs_dir, PATIENCE_S), pages, reader or LiveReader())
+    desk = Desk(runs_dir, ResultsDatabase(runs_dir, PATIENCE_S), pages, reader or LiveReader(), Steerer(runs_dir))
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     @app.exception_handler(AgentError)
@@ -216,6 +223,21 @@ def _add_runs(app: FastAPI, desk: Desk) -> None:
             return desk.run_page(seen, request.query_params, status, not_saved=str(error), kept=kept)
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"{seen.place.url}{query}#review", 303)
+
+    @app.post("/runs/{run_id}/{folder}/steer")
+    def steer(request: Request, run_id: str, folder: str, form: Annotated[Form, Depends(form_of)]) -> Response:
+        """Do what somebody wants with a run that waits for them, and go back to its page."""
+        seen = seen_at(run_id, folder)
+        try:
+            if desk.steerer.look(seen) is None:
+                raise BadInput("this run waits for nobody.")
+            given = {name: value for name, value in form.items() if name != "action" and value.strip()}
+            desk.steerer.act(seen, {"action": form["action"], **given} if form.get("action") else None)
+        except AgentError as error:
+            status = 400 if isinstance(error, BadInput) else 503
+            return desk.run_page(seen, request.query_params, status, not_done=str(error))
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"{seen.place.url}{query}#steer", 303)
 
     @app.post("/runs/{run_id}/{folder}/try")
     def tried(request: Request, run_id: str, folder: str, form: Annotated[Form, Depends(form_of)]) -> Response:

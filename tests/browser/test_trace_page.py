@@ -237,6 +237,8 @@ def poisoned(events: list[Event]) -> list[Event]:
                 event["sha256"] = predictions_sha256(event["predictions"])
             case "readings_revealed":
                 event["experiment_ids"] = [new_id(name) for name in event["experiment_ids"]]
+            case "person_acted":
+                event["text"] = HOSTILE
             case "decided" | "note":
                 event["reason" if "reason" in event else "message"] = HOSTILE
             case "tool_call":

@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 from scripted_llm import MODULE, TRUTH, Run, Script, kind_of, question_of, script, scripted_llm
+from scripted_person import ScriptedPerson
 
 import agent
+from agent.replay import replay
 from tools.bench import texts_sha256
 from tools.catalogue.thinking import OFFERED
 from tools.errors import LLMNotAvailable
 from tools.prompts.evidence import unescape
 from tools.records.result import ScoreValue
+from traces.console import QuietDisplay
 from traces.events import (
     BeliefUpdated,
     Decided,
     ExperimentsDesigned,
     Gathered,
     HypothesisProposed,
+    PersonActed,
     PredictionsRegistered,
     ReadingsRevealed,
     SealedOpened,
@@ -154,6 +158,30 @@ def test_an_llm_investigates(run: Run) -> None:
     order = [tools.index(name) for name in ("read_text", "predict_texts", "design_experiments")]
     assert order == sorted(order)
     assert order[0] < tools.index("score", order[0]) < order[1]
+
+
+def test_a_person_steps_in_and_the_llm_is_told(base: dict[str, Any], tmp_path: Path) -> None:
+    steps = (
+        {"action": "test", "text": "m n o e"},
+        {"action": "drop", "hypothesis": "H1"},
+        {"action": "go"},
+        {"action": "go"},  # before run_round
+    )
+    person = ScriptedPerson(*steps, before=("experiments",))
+    with scripted_llm(turns(*IN_ORDER, calling(("finish", {"reason": "done"})))) as server:
+        found = Run(server, tmp_path, person=person, **base)
+    assert person.actions == []
+    assert [event.action for event in found.of(PersonActed)] == [step["action"] for step in steps]
+    evidence_is_clean(found)
+    keeps_its_budget(found)
+    assert found.rival(TRUTH).status == "dropped"
+    messages = agent_messages(found)
+    said = [m["content"] for m in messages if "A person has stepped in" in str(m["content"])]
+    assert ["H1 competes no more" in one for one in said] == [False, True]
+    rounds = [event.round for event in found.of(ReadingsRevealed) if not event.exploratory]
+    assert len(set(rounds)) == len(rounds)
+    (path,) = tmp_path.glob("*/neurons/*/events.jsonl")
+    assert replay(path, QuietDisplay(), recorded=True).is_same
 
 
 def test_what_it_looks_at_is_exploratory(run: Run) -> None:

@@ -103,6 +103,7 @@ def test_plain_lines_tell_the_run() -> None:
         "decision: stop: plateau",
         "warning: one warning",
         "decision: merge h2: it says the same as h1",
+        "a person let unseen text be opened",
         "sealed fold 0 opened (opening 1)",
         "finished: supported, 0.612 [0.550, 0.660]",
     ]

@@ -183,6 +183,7 @@ def sample_run() -> list[e.Event]:
         e.Note(message="one warning", level="warning"),
         e.Decided(action="merge", hypothesis="h2", reason="it says the same as h1", round=1),
         e.PredictionsScored(hypothesis="h1", experiments="chosen", scores={"n": 2, "log_score": -0.2}),
+        e.PersonActed(pause=1, before="confirm", round=1, action="go"),
         e.SealedOpened(fold=0, opening=1, reused=False),
         e.Confirmed(scores={"detection": {"value": 0.9, "low": 0.8, "high": 0.95}, "optimism_gap": 0.038}),
         e.Finished(result=sample_result()),

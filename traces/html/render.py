@@ -17,6 +17,7 @@ from markupsafe import Markup
 from traces.html import writing
 from traces.html.experiments import pieces_of
 from traces.html.view import view_of
+from traces.people import person_text
 from traces.story import Story
 
 
@@ -64,7 +65,7 @@ def _environment() -> Environment:
         loader=FunctionLoader(_template), autoescape=True, undefined=ChainableUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.filters.update(writing.FILTERS, pieces=pieces_of)
+    made.filters.update(writing.FILTERS, pieces=pieces_of, person=person_text)
     return made
 
 
