@@ -94,3 +94,14 @@ def test_a_twin_knows_contexts_of_the_bag() -> None:
 def test_what_a_sentence_does_not_speak_of_is_in_no_twin() -> None:
     _, found = twin("words about rivers", ("river",), lambda text, at: 1.0 if text[at] in MONTHS else 0.0)
     assert found is None
+
+
+def test_a_rule_covers_the_words_that_its_kinds_hold_on(knowledge: Knowledge) -> None:
+    writer = ReadableExplainer(World().reader)
+    about = ["ambassador", "judges", "First Lady", "consul"]
+    assert writer.covers('Fires on "ambassador".', about) == 0.25
+    assert writer.covers('Fires on "ambassador" and "judges" right after "the".', about) == 0.5
+    assert writer.covers("Fires on months.", MONTHS) == 1
+    assert writer.covers("Fires on any word right after months.", MONTHS) == 0
+    assert writer.covers("Fires on months.", ()) == 0
+    assert writer.covers("what a reader makes of it", MONTHS) == 0
