@@ -53,7 +53,7 @@ from traces.story import read_story
 
 RUN = 12
 PROMPTS = {
-    "explainer": {"explainer/3"}, "reviser": {"reviser/3"}, "writer": {"writer/2"},
+    "explainer": {"explainer/3"}, "reviser": {"reviser/4"}, "writer": {"writer/2"},
     "simulator": {"simulator/2", "simulator-last/2"}, "detector": {"detection/1"}, "fuzzer": {"fuzzing/1"},
 }  # fmt: skip
 
@@ -189,7 +189,7 @@ def test_who_refutes_attacks_the_leading_explanation_and_never_a_baseline(run: R
 
 def test_who_writes_is_told_of_levels_and_of_all_that_was_tried(run: Run) -> None:
     entered = {e.sentence: e.seq for e in run.of(HypothesisProposed) if e.origin != "reference"}
-    asked = [(call, llm) for call, llm in run.asked() if llm.prompt == "reviser/3"]
+    asked = [(call, llm) for call, llm in run.asked() if llm.prompt == "reviser/4"]
     for call, llm in asked:
         assert re.search(
             r"^\d+\. predicted (?:[\d.]+|\?)(?:, (?:[\d.]+|\?))*; (?:fired|weak|silent), ", llm.question, re.M

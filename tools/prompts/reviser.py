@@ -13,7 +13,7 @@ from tools.prompts.written import GUIDELINES, HYPOTHESES_FORMAT, HYPOTHESES_SCHE
 from tools.records.result import Unscored
 from tools.roles import Tried
 
-PROMPT = "reviser/3"
+PROMPT = "reviser/4"
 
 EXPERIMENTS = (
     "An experiment is a text, shown without marks, that ends at the token in question. Beforehand each explanation, in "
@@ -22,8 +22,8 @@ EXPERIMENTS = (
 )
 _SYSTEM = (
     f"You revise explanations of what makes a neuron fire. {NEURON} {MARKS} {EXPERIMENTS}\n\n"
-    "A counterexample counts more than any number of confirmations: say what the neuron did where an explanation was "
-    "wrong. To narrow an explanation, to widen it, to split or to merge it, and to give it up for another are equally "
+    "A counterexample counts more than any number of confirmations: what you write must account for what the "
+    "neuron did where an explanation was wrong. To narrow an explanation, to widen it, to split or to merge it, and to give it up for another are equally "
     "welcome; none is kept because it was first. Do not repeat what was tried. Hypotheses must differ from one another "
     f"in what they predict. {GUIDELINES}\n\n{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
 )
