@@ -44,8 +44,14 @@ class _Quotas(BaseModel):
         return quotas
 
 
-def recorded_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a recorded run, in today's names: a generator of experiments that was not there made no text."""
+def recorded_settings(config: object) -> dict[str, Any]:
+    """The settings of a recorded run, in today's names: a generator of experiments that was not there made no text.
+
+    Raises:
+        TypeError: they are no settings at all.
+    """
+    if not isinstance(config, Mapping):
+        raise TypeError(f"settings are a mapping, not {type(config).__name__}")
     quotas = config.get("quotas")
     if not isinstance(quotas, Mapping):
         return {"index": "none", **config}

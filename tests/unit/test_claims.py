@@ -1,6 +1,6 @@
 """Which parts of an explanation were put to the test, and sealed excerpts token by token."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +10,7 @@ from test_catalogue import NEVER, PLANTED, TRUTH, bench, box, scan  # noqa: F401
 from traces_samples import sample_result
 
 from agent.nodes.claims import claims
-from agent.state import Hypothesis
+from agent.state import Context, Hypothesis, LoopState
 from tools.catalogue import all_tools
 from tools.catalogue.claims import Claims, Try, WhichTested
 from tools.catalogue.confirmation import Confirm
@@ -108,8 +108,12 @@ def test_each_meaning_with_its_own_tests(door, readable):
     assert [one.what for one in four.counterexamples] == ["fired without it"]
 
 
-def run_node(run):
-    claims({"round": 1, "stop": None}, SimpleNamespace(context=run))
+def run_node(winner, result, toolbox):
+    """What the node changes in a state with one hypothesis."""
+    nothing = dict.fromkeys(field.name for field in fields(Context))
+    context = Context(**(nothing | {"toolbox": toolbox}))
+    state = LoopState(round=1, hypotheses={"H1": winner}, result=result)
+    return claims(state, SimpleNamespace(context=context))
 
 
 def test_the_node_asks_about_all_that_was_registered():
@@ -126,10 +130,8 @@ def test_the_node_asks_about_all_that_was_registered():
         asked.append((name, arguments))
         return Claims(claims=[])
 
-    fake = SimpleNamespace(call=call, n_calls=17)
     result = Result.model_validate(sample_result() | {"explanation": TRUTH})
-    run = SimpleNamespace(hypotheses={"H1": winner}, result=result, toolbox=fake)
-    run_node(run)
+    changed = run_node(winner, result, SimpleNamespace(call=call, n_calls=17, used=0))
     ((name, arguments),) = asked
     assert name == "which_tested"
     assert arguments == WhichTested(
@@ -139,19 +141,15 @@ def test_the_node_asks_about_all_that_was_registered():
             Try(probe=7, came_true=True), Try(probe=1, came_true=False),
         ],
     )  # fmt: skip
-    assert run.result.to_json()["claims"] == []
-    assert run.result.to_json()["tool_calls"] == 17
+    assert changed["result"].to_json()["claims"] == []
+    assert changed["result"].to_json()["tool_calls"] == 17
 
 
 @pytest.mark.parametrize("explanation", [None, TRUTH])
 def test_the_node_asks_nothing_where_nothing_was_tested(explanation):
     winner = Hypothesis("H1", "rules", TRUTH)
-    run = SimpleNamespace(
-        hypotheses={"H1": winner}, result=SimpleNamespace(explanation=explanation), toolbox=SimpleNamespace()
-    )
-    before = run.result
-    run_node(run)
-    assert run.result is before
+    result = Result.model_validate(sample_result() | {"explanation": explanation})
+    assert run_node(winner, result, SimpleNamespace()) == {}
 
 
 def confirmed(box, bench, sentence):  # noqa: F811
