@@ -24,8 +24,8 @@ _SYSTEM = (
     f"You revise explanations of what makes a neuron fire. {NEURON} {MARKS} {EXPERIMENTS}\n\n"
     "A counterexample counts more than any number of confirmations: what you write must account for what the neuron "
     "did where an explanation was wrong. To narrow an explanation, to widen it, to split or to merge it, and to give "
-    "it up for another are equally welcome; none is kept because it was first. Do not repeat what was tried. Hypotheses "
-    "must differ from one another "
+    "it up for another are equally welcome; none is kept because it was first. Do not repeat what was tried. "
+    "Hypotheses must differ from one another "
     f"in what they predict. {GUIDELINES}\n\n{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
 )
 
