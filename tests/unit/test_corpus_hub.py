@@ -157,7 +157,7 @@ def test_a_dataset_that_cannot_be_had_is_not_available(offline):
 
 def test_without_the_package_datasets_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(NotAvailable, match=r"neuron-agent\[datasets\]"):
+    with pytest.raises(NotAvailable, match=r"-e '\.\[datasets\]'"):
         load_texts("hf:owner/name", "gpt2")
 
 
