@@ -158,7 +158,7 @@ def test_the_same_run_twice(tmp_path: Path) -> None:
     text = difference_text(found, "a", "b")
     assert "  the same\n" in text
     assert "  2 texts, each read with the same value\n" in text
-    assert "  all 23 events are the same, clocks and names of the run aside\n" in text
+    assert "  all 24 events are the same, clocks and names of the run aside\n" in text
     assert "explanation, the same: Fires at 9" in text
 
 
@@ -176,7 +176,7 @@ def test_other_neurons_and_unfinished_runs(tmp_path: Path) -> None:
     assert found.events is not None
     assert found.events.first is not None
     assert (found.events.first.number, found.events.first.b) == (14, "nothing more")
-    assert sum(found.events.only_a.values()) == 9
+    assert sum(found.events.only_a.values()) == 10
     assert "explanation, [-only A-] and {+only B+}:" in difference_text(found, "a", "b")
     for path in (tmp_path / "none.jsonl", tmp_path / "damaged.jsonl"):
         path.write_text("" if path.stem == "none" else "{}\n")
