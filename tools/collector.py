@@ -1,4 +1,4 @@
-"""Python's garbage collector, and when it had better wait."""
+"""When Python's garbage collector is held back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a piece of divided work will still take, told from what is done."""
+"""How long a piece of divided work will still take, estimated from what is done."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Opening:
 
     Attributes:
         fold: which, from 0.
-        number: the how-manieth opening for this model, neuron and corpus, from 1.
+        number: counts the openings for this model, neuron and corpus, from 1.
         reused: the fold had been opened by another run before.
     """
 

@@ -31,7 +31,7 @@ class ResultRow:
         gain_token_lookup_30: the explanation's score minus the baseline's, paired; so are `gain_null` and
             `gain_previous`.
         openai_score: OpenAI's protocol, 5 top and 5 random excerpts of the sealed fold.
-        sealed_opening: the how-manieth opening for this neuron and corpus, from 1.
+        sealed_opening: counts the openings for this neuron and corpus, from 1.
         previous_run_id: the run before this one, whose explanation was scored again on this run's sealed fold.
         tokens: of LLM calls, in and out.
         usd: what they cost; None where the price is not known.

@@ -67,6 +67,8 @@ def test_of_free_text_it_is_what_stands_before_any_context(sentence, label) -> N
         ("Fires on rare words.", "rare words"),
         ("Fires on putting things right.", "words about putting things right"),
         ('Fires on "or" when repeated.', "the word “or” when repeated"),
+        ('Fires on "/".', "the mark “/”"),
+        ('Fires on "“".', "the mark “"),
         ("Never fires.", "nothing"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What `mini` trained on, as hashes, so that another Python's standard library can be told from it.
+"""Hashes of what `mini` trained on, by which text of another Python's standard library is known to be new.
 
     python -m tools.mini.seen --out tools/mini/weights
 

@@ -48,7 +48,7 @@ def escaped(text: str) -> str:
 
     Written as escapes are quotes, backslashes, `<` and `>`, and every character that is not plainly visible: controls,
     text-direction and format marks, halves of surrogate pairs, spaces other than the common one. Those past U+FFFF
-    are `\\U` with eight digits and not a pair, which could not be told from two halves side by side.
+    are `\\U` with eight digits and not a pair, which would look like two halves side by side.
     """
     if _HARMLESS_ASCII.fullmatch(text):
         return text

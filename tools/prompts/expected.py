@@ -32,7 +32,7 @@ def starts_of(choices: Sequence[TokenChoice]) -> list[int]:
 def expected_level(choices: Sequence[TokenChoice], row: int, offset: int, written: str, where: str) -> float | Unscored:
     """The expected level, in 0..10, where a level was written.
 
-    Alternatives that are the same number but for blanks around it are added up. A 10 in two tokens is told from a 1 by
+    Alternatives that are the same number but for blanks around it are added up. A 10 in two tokens and a 1 differ in
     the alternatives at the next token, but only where the 1 was sampled: of a 1 that was not, what would have followed
     is not known, and it counts as 1.
 

@@ -28,6 +28,9 @@ _DANGLING = frozenset(
 )
 
 
+_QUOTATION_MARKS = frozenset("“”„«»\"'‘’")
+
+
 def label_of(sentence: str, language: Language | None = None) -> str:
     """What a sentence is about, in 1 to 6 words.
 
@@ -85,7 +88,10 @@ def _kind(kind: Kind, language: Language) -> str:
         case AnyWord():
             return "words"
         case Quoted((word,)):
-            return f"the {'phrase' if ' ' in word else 'word'} “{word}”"
+            if word in _QUOTATION_MARKS:  # in quotation marks of its own nobody could read it
+                return f"the mark {word}"
+            is_mark = not any(character.isalnum() for character in word)
+            return f"the {'mark' if is_mark else 'phrase' if ' ' in word else 'word'} “{word}”"
         case Quoted(words):
             return _listed(words, MAX_LABEL_WORDS)
         case Like(seeds):
