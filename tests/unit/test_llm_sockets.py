@@ -19,7 +19,7 @@ from tools.errors import LLMNotAvailable
 from tools.llm import endpoint as module
 from tools.llm.chat import ChatFailure, ChatReply
 from tools.llm.endpoint import Endpoint
-from tools.llm.exchange import Exchange, proxy_of
+from tools.llm.exchange import Exchange, close_exchange, proxy_of
 from tools.llm.replies import ReplyStore
 from tools.llm.settings import LLMSettings
 
@@ -197,3 +197,13 @@ print(Endpoint.open("m", LLMSettings(url=sys.argv[1])).ask([question()])[0].text
             env={"NEURON_AGENT_CACHE": str(tmp_path), "PATH": ""}, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "here\n", "")
+
+
+def test_replies_are_kept_in_the_folder_that_is_named_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the one that was named when this process first asked an LLM."""
+    with server(lambda to, _: to.sendall(HEAD + BODY)) as url:
+        for name in ("one", "other"):
+            monkeypatch.setenv("NEURON_AGENT_CACHE", str(tmp_path / name))
+            assert isinstance(Endpoint.open("m", LLMSettings(url=url)).ask([question()])[0], ChatReply)
+            assert (tmp_path / name / "llm-replies.sqlite").is_file()
+    close_exchange()

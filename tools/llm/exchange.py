@@ -170,29 +170,30 @@ def replies_path() -> Path:
     return default_cache_dir() / "llm-replies.sqlite"
 
 
-_own: tuple[int, Exchange] | None = None
+_own: dict[tuple[int, Path], Exchange] = {}
 _making = threading.Lock()
 
 
 def exchange(settings: LLMSettings) -> Exchange:
     """The exchange of this process, made when it is first asked for; a forked process makes its own.
 
-    The limit on what is in flight is that of whoever asks last.
+    The limit on what is in flight is that of whoever asks last. Where NEURON_AGENT_CACHE names another folder than
+    before, there is another: replies are kept in the folder that it names now.
     """
-    global _own
     with _making:
-        if _own is None or _own[0] != os.getpid():
-            if _own is None:
+        here = os.getpid(), replies_path()
+        if here not in _own:
+            if not _own:
                 atexit.register(close_exchange)
-            _own = os.getpid(), Exchange(ReplyStore(replies_path()), settings.concurrency)
-        _own[1].allow(settings.concurrency)
-        return _own[1]
+            _own[here] = Exchange(ReplyStore(here[1]), settings.concurrency)
+        _own[here].allow(settings.concurrency)
+        return _own[here]
 
 
 def close_exchange() -> None:
-    """Close the exchange of this process; whoever asks next makes a new one."""
-    global _own
+    """Close what this process has opened; whoever asks next opens it anew."""
     with _making:
-        if _own is not None and _own[0] == os.getpid():
-            _own[1].close()
-        _own = None
+        for (process, _), one in _own.items():
+            if process == os.getpid():
+                one.close()
+        _own.clear()
