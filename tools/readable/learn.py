@@ -71,6 +71,12 @@ _MORE = 6
 _OTHERS = 6
 _PARTS = (False, False), (True, False), (False, True)
 _GROWING = Item(Named(LETTERS), longer=True), Item(Named("numbers"), longer=True)
+_TRIFLE = 0.005
+"""Share of what a rule explains that a word of it may at least be asked for."""
+_STEM = 4
+"""Letters that forms of a word have in common."""
+_WITHOUT_BEST = 0.15
+"""Share of what a class explains that has to be left without its best word."""
 _SAME = 0.97
 """Two columns that are alike by this much (cosine) say the same: no sentence needs both."""
 _BEFORE = 4
@@ -101,6 +107,7 @@ class Features:
         self.kinds: list[Kind] = [*(Named(knowledge.over_words[n]) for n in many), *spelt]
         self.members = sparse.vstack([matrix[many], letters]).tocsr()
         self.n_named = len(many)
+        self.is_meaning = [isinstance(kind, Named) and knowledge.is_meaning(kind.name) for kind in self.kinds]
         self._rows: dict[Kind, int] = {kind: row for row, kind in enumerate(self.kinds)}
         self.stretches = sparse.csr_matrix(knowledge.stretches(texts).T)
         self.befores = self._befores()
@@ -201,7 +208,23 @@ class Learner:
                 break
             else:
                 is_last = True
+        if out and (shorter := self._simplified(items)) != items:
+            out.append(Learnt(self.with_strengths(shorter), worth + self._better(shorter, items)))
         return out
+
+    def _simplified(self, items: list[Item]) -> list[Item]:
+        """The rule without what adds a trifle: a sentence that explains nearly everything has no need of exceptions."""
+        while True:
+            whole = float(self._explained(self._numbered(items)).sum())
+            best, chosen = 1.0, items
+            for simpler in filter(None, _simpler(items)):
+                lost = whole - float(self._explained(self._numbered(simpler)).sum())
+                bound = _TRIFLE * whole * (self._n_words(items) - self._n_words(simpler))
+                if bound > 0 and lost < best * bound:
+                    best, chosen = max(lost, 0.0) / bound, simpler
+            if chosen is items:
+                return items
+            items = chosen
 
     def path_among(self, bag: Sequence[Kind]) -> list[Learnt]:
         """The same path where an item may speak of these kinds of words alone, and of any word in a context of them."""
@@ -231,7 +254,7 @@ class Learner:
     def _pulling(self, options: Sequence[Item], items: Sequence[Item]) -> Iterator[Item]:
         """Of some items those where the neuron fires more than other items say: a rule says nothing of where it fires
         less."""
-        residual = self._gram.residual(tuple(self._number(one) for one in items)) * self.sample.weight
+        residual = self._gram.residual(self._numbered(items)) * self.sample.weight
         for item in options:
             if item not in items:
                 column = self.column(item)
@@ -257,7 +280,7 @@ class Learner:
         out = []
         for at, item in enumerate(items):
             others = [*items[:at], *items[at + 1 :]]
-            residual = self._gram.residual(tuple(self._number(one) for one in others))
+            residual = self._gram.residual(self._numbered(others))
             screen = _Screen(self.sample, self.features, residual, form)
             bare = [replace(item, context=None), replace(item, unless=None), item]
             for one in dict.fromkeys(bare):
@@ -291,6 +314,9 @@ class Learner:
         gain = np.maximum(pull, 0) ** 2 / (weight + SHRINKAGE / self.sample.n)
         return [self.features.small_names[at] for at, _ in _best(gain, _LIKE_SEEDS)]
 
+    def _n_words(self, items: Sequence[Item]) -> int:
+        return sum(n_words(self._language.item(item)) for item in items)
+
     def _price_of(self, item: Item) -> float:
         odd = (item.unless is not None) + item.longer
         return self._price * (1 + n_words(self._language.item(item)) + odd * ODD)
@@ -307,12 +333,15 @@ class Learner:
             self._gram.add(self._numbers[item], self.column(item))
         return self._numbers[item]
 
+    def _numbered(self, items: Sequence[Item]) -> tuple[int, ...]:
+        return tuple(self._number(item) for item in items)
+
     def _better(self, items: Sequence[Item], than: Sequence[Item]) -> float:
         """What items explain more than others do, as far as the folds agree on it, less what they cost more."""
-        names = tuple(self._number(item) for item in items)
+        names = self._numbered(items)
         if self._gram.are_alike(names, _SAME):
             return -np.inf
-        more = self._explained(names) - self._explained(tuple(self._number(item) for item in than))
+        more = self._explained(names) - self._explained(self._numbered(than))
         return float(doubted(more[:, None])[0]) - sum(map(self._price_of, items)) + sum(map(self._price_of, than))
 
     def _explained(self, names: tuple[int, ...]) -> Vector:
@@ -322,7 +351,7 @@ class Learner:
 
     def _trials(self, items: list[Item], form: Form) -> list[list[Item]]:
         """Rules that differ from this one by an item, a word or a condition, those that keep the contract."""
-        residual = self._gram.residual(tuple(self._number(item) for item in items))
+        residual = self._gram.residual(self._numbered(items))
         found = _Screen(self.sample, self.features, residual, form, _WHOLE_AT_ONCE if len(items) < 2 else _WHOLE_LATER)
         candidates = {
             item: gain - self._price_of(item) for item, gain in found.candidates().items() if item not in items
@@ -447,7 +476,22 @@ class _Screen:
         gains = self.sample.gains(self._of_classes(sums), self._of_classes(weights))
         if self._form == "classes":
             gains[self.features.n_named :] = 0
-        return [(self.features.kinds[at], gain) for at, gain in _best(gains, n)]
+        best = _best(gains, n)
+        return [(self.features.kinds[at], gain) for at, gain in best if self._is_earned(at, gain, sums, weights)]
+
+    def _is_earned(self, row: int, gain: float, sums: Sums, weights: Sums) -> bool:
+        """Whether a class by meaning says more than the one word of it that says most: else nobody would think of that
+        word, as of strings at "musical instruments"."""
+        if not self.features.is_meaning[row]:
+            return True
+        members = self.features.members
+        keys = members.indices[members.indptr[row] : members.indptr[row + 1]]
+        pull, weight = sums[:, keys], weights[:, keys]
+        best = int(np.argmax(np.maximum(pull.sum(0), 0) ** 2 / (weight.sum(0) + SHRINKAGE / self.sample.n)))
+        stem = self._keys[keys[best]].lower()[:_STEM]
+        others = [at for at, key in enumerate(keys) if self._keys[key].lower()[:_STEM] != stem]
+        left = self.sample.gains(pull[:, others].sum(1, keepdims=True), weight[:, others].sum(1, keepdims=True))
+        return float(left[0]) >= _WITHOUT_BEST * gain
 
     def _named(self, sums: Sums, weights: Sums, n: int) -> list[tuple[Kind, float]]:
         return [(kind, gain) for kind, gain in self._classes(sums, weights, n) if isinstance(kind, Named)]
@@ -637,6 +681,23 @@ class _Screen:
         sums, weights = part.by_key()
         for kind, gain in [*self._classes(sums, weights, 4), *self._quoted(sums, weights, 2)]:
             self._note(Item(kind, context=context), gain)
+
+
+def _simpler(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """The rules that lack one thing that this one has."""
+    for at, item in enumerate(items):
+        others = list(items[:at]), list(items[at + 1 :])
+        yield [*others[0], *others[1]]
+        for one in (
+            replace(item, context=None), replace(item, unless=None), replace(item, end=False, start=False),
+            replace(item, longer=False),
+        ):  # fmt: skip
+            if one != item and one not in items:
+                yield [*others[0], one, *others[1]]
+        if isinstance(item.kind, Quoted) and len(item.kind.words) > 1:
+            for word in item.kind.words:
+                kept = Quoted(tuple(other for other in item.kind.words if other != word))
+                yield [*others[0], replace(item, kind=kept), *others[1]]
 
 
 def _with_more_words(item: Item, found: dict[Item, float]) -> Iterator[Item]:
