@@ -666,9 +666,15 @@ class _Screen:
                 is_class = other != item.kind and item.context is None and isinstance(other, Named)
                 # Where two classes have but a word or two in common, the words themselves say it better.
                 if is_class and self.features.n_words(other, words) >= MIN_MEMBERS:
-                    self._note(replace(item, context=Context("among", other)), inside)
+                    both = (other, item.kind) if self._is_stretch(item.kind) else (item.kind, other)
+                    relation: Relation = "in" if self._is_stretch(both[1]) else "among"
+                    self._note(replace(item, kind=both[0], context=Context(relation, both[1])), inside)
                 if other != item.kind and item.unless is None:
                     self._note(replace(item, unless=Context("among", other)), outside)
+
+    def _is_stretch(self, kind: Kind) -> bool:
+        """Whether a kind is a stretch of text: words stand in it, and are not what it is."""
+        return isinstance(kind, Named) and kind.name in self._over_text
 
     def _by_small(self, sums: Sums) -> Sums:
         """Sums over keys, those of a word however written together."""
