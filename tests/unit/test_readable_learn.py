@@ -9,7 +9,8 @@ from readable_world import World, concepts, filler
 from tools.evidence.neuron import threshold
 from tools.readable.contract import why_not
 from tools.readable.explainer import ReadableExplainer
-from tools.readable.learn import Features, Learner
+from tools.readable.features import Features
+from tools.readable.learn import Learner
 from tools.readable.merit import Merit
 from tools.readable.narrow import neighbours
 from tools.readable.rule import Item, Named, Quoted, Rule
