@@ -1,4 +1,4 @@
-"""Screening: what every kind of words in every context would explain of what is left of a neuron, by sums over words."""
+"""Screening: what every kind of words in every context would explain of a residual, from sums over words."""
 
 from __future__ import annotations
 
