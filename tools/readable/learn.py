@@ -284,8 +284,9 @@ class Learner:
         """The rule with the strengths that correlate best, found one after the other."""
         whole = np.array([self.column(item) for item in items])
         somewhere = self.sample.holding(np.asarray(whole.any(axis=0)))
-        columns, weight = whole[:, somewhere].astype(np.float64), self.sample.weight[somewhere]
-        pull = weight * self.sample.target[somewhere]
+        columns, place = _places(whole[:, somewhere].astype(np.float64))
+        weight = np.bincount(place, self.sample.weight[somewhere], columns.shape[1])
+        pull = np.bincount(place, self.sample.weight[somewhere] * self.sample.target[somewhere], columns.shape[1])
         strengths: list[int] = [10] * len(items)
 
         def correlation(tried: Iterable[int]) -> float:
@@ -306,6 +307,18 @@ class Learner:
                 if strengths == before:
                     break
         return Rule.of(list(zip(strengths, items, strict=True)))
+
+
+def _places(columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The distinct rows of some columns, [n_columns, n_places], and which of them each token has, [n_tokens].
+
+    Where every column is of zeros and ones these are all that there can be; else every token is a place of its own.
+    """
+    n = len(columns)
+    if not np.isin(columns, (0, 1)).all():
+        return columns, np.arange(columns.shape[1])
+    every = np.arange(2**n)
+    return (every >> np.arange(n)[:, None] & 1).astype(np.float64), (2 ** np.arange(n) @ columns).astype(np.int64)
 
 
 def _simpler(items: Sequence[Item]) -> Iterator[list[Item]]:

@@ -179,7 +179,7 @@ class Screen:
                 one_form.setdefault(self._keys[at].lower(), at)
         seeds = list(one_form.values())
 
-        products = {at: vectors @ vectors[at] for at in seeds}
+        products = dict(zip(seeds, vectors[seeds] @ vectors.T, strict=True))
 
         def gain(chosen: tuple[int, ...]) -> float:
             like = knows.graded(np.sum([products[at] for at in chosen], axis=0), vectors[list(chosen)].sum(0))
