@@ -43,6 +43,7 @@ _CONDITIONS = 16
 _MORE = 6
 _OTHERS = 6
 _PARTS = (False, False), (True, False), (False, True)
+_PIECEWISE = 12
 _GROWING = Item(Named(LETTERS), longer=True), Item(Named("numbers"), longer=True)
 _TRIFLE = 0.005
 """Share of what a rule explains that a word of it may at least be asked for."""
@@ -248,6 +249,8 @@ class Learner:
         }
         best = sorted(candidates, key=lambda item: -candidates[item])[:_EXACT]
         best += [item for item in _GROWING if form != "words" and item not in items]
+        if len(items) < 2:  # which piece of a word counts is found out early, or a class may lose to what is like it
+            best += [replace(item, start=start, end=end) for item in best[:_PIECEWISE] for start, end in _PARTS[1:]]
         out = [[*items, item] for item in best] if len(items) < MAX_ITEMS else []
         for at, item in enumerate(items):
             if len(items) > 1:
