@@ -24,13 +24,14 @@ from tools.evidence.corpus import check_rereadable
 from tools.formats.files import to_line
 from tools.formats.neuron_explainer import NeuronId, NeuronSimulationResults
 from tools.formats.published import explanations_file, provenance_file
-from tools.formats.simulated import correlation, scored_explanation
+from tools.formats.simulated import scored_explanation
 from tools.free_text.simulator import FreeTextSimulator
 from tools.free_text.texts import TokenTexts
 from tools.llm.kept import KeptReplies
 from tools.llm.settings import OPENAI_URL
 from tools.records.result import Result, ScoreValue, Unscored
 from tools.scoring.parts import Part
+from tools.scoring.pearson import pearson
 from tools.scoring.sampling import top_and_random_sample
 from traces.console import Display, QuietDisplay
 from traces.events import SealedOpened, ToolCall
@@ -207,7 +208,7 @@ def _same_score(part: Part, result: Result) -> float | None:
         return None
     recorded = result.openai_top_random.value
     mask = part.sample.readings.excerpts.mask
-    now = correlation(part.sample.readings.values[mask], part.levels[mask])
+    now = pearson(part.sample.readings.values[mask], part.levels[mask])
     if now is None or abs(now - recorded) > _SAME:
         found = "no score" if now is None else f"{now:.6f}"
         raise _Unusable(f"simulated again it has {found} where the run had {recorded}: the program has changed since")

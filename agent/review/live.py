@@ -20,6 +20,7 @@ from tools.evidence.gated import silences
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Unscored
 from tools.scoring.calibration import probabilities
+from tools.scoring.pearson import pearson
 from tools.subject.fetch import cached_folder
 from tools.subject.load import check_neuron
 from tools.subject.names import is_hub_name
@@ -83,9 +84,7 @@ class Tried:
             return None
         x = np.array([token.level for token in self.tokens], dtype=np.float64)
         y = np.array([token.value for token in self.tokens], dtype=np.float64)
-        if len(x) < 2 or x.max() == x.min() or y.max() == y.min():
-            return None
-        return float(np.corrcoef(x, y)[0, 1])
+        return pearson(x, y)
 
 
 class LiveReader:
