@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from tools.errors import BadInput
 from tools.experiments.registry import GENERATORS, WITH_A_WRITER
 from tools.llm.settings import LLMSettings, parse_spec
+from tools.records.neuron import NeuronId, parse_target
 from tools.toolbox import UNIT_TEXTS
 
 BASELINE_EXPLAINERS = ("token-lookup-30", "token-lookup-full")
@@ -179,6 +180,15 @@ class RunConfig(BaseModel):
         if spec not in ("auto", "rules") and _llm_of(spec) is None:
             raise ValueError("write rules, openai:MODEL or auto")
         return spec
+
+    @property
+    def parsed_target(self) -> tuple[str | None, NeuronId]:
+        """The model that the target names, or None, and the neuron.
+
+        Raises:
+            BadInput: the target is neither.
+        """
+        return parse_target(self.target)
 
     @property
     def explainer_llm(self) -> str | None:

@@ -24,14 +24,14 @@ from tools.evidence.corpus import check_rereadable
 from tools.formats.files import to_line
 from tools.formats.neuron_explainer import NeuronId, NeuronSimulationResults
 from tools.formats.published import explanations_file, provenance_file
-from tools.formats.simulated import correlation, scored_explanation
+from tools.formats.simulated import scored_explanation
 from tools.free_text.simulator import FreeTextSimulator
 from tools.free_text.texts import TokenTexts
 from tools.llm.kept import KeptReplies
 from tools.llm.settings import OPENAI_URL
-from tools.records.neuron import parse_target
-from tools.records.result import Result, Unscored
+from tools.records.result import Result, ScoreValue, Unscored
 from tools.scoring.parts import Part
+from tools.scoring.pearson import pearson
 from tools.scoring.sampling import top_and_random_sample
 from traces.console import Display, QuietDisplay
 from traces.events import SealedOpened, ToolCall
@@ -120,7 +120,8 @@ def _exported(row: ResultRow, runs_dir: Path, shelf: Shelf, display: Display, as
     folder, result = _files(run, row)
     if result.explanation is None:
         raise _Unusable("there is no explanation")
-    if parse_target(result.neuron)[1].is_negative or (result.model_extra or {}).get("always_on"):
+    neuron = result.neuron_id
+    if neuron is None or neuron.is_negative or result.always_on:
         raise _Unusable("the format knows neurons by what they do above zero alone")
     call, opened = _confirmation(folder)
     manifest = run.manifest()
@@ -152,7 +153,7 @@ def _exported(row: ResultRow, runs_dir: Path, shelf: Shelf, display: Display, as
             neuron_id=NeuronId(layer_index=bench.evidence.neuron.layer, neuron_index=bench.evidence.neuron.index),
             scored_explanations=(explanation,),
         ),
-        _provenance(result, manifest, opened, part),
+        _provenance(result, bench, manifest, opened, part),
     )
 
 
@@ -203,34 +204,30 @@ def _simulated(bench: Bench, sentence: str, call: ToolCall, fold: int) -> Part:
 
 def _same_score(part: Part, result: Result) -> float | None:
     """The recorded score of OpenAI's protocol, once it has come out the same again."""
-    recorded = _recorded(result).get("value")
-    if recorded is None:
+    if not isinstance(result.openai_top_random, ScoreValue):
         return None
+    recorded = result.openai_top_random.value
     mask = part.sample.readings.excerpts.mask
-    now = correlation(part.sample.readings.values[mask], part.levels[mask])
+    now = pearson(part.sample.readings.values[mask], part.levels[mask])
     if now is None or abs(now - recorded) > _SAME:
         found = "no score" if now is None else f"{now:.6f}"
         raise _Unusable(f"simulated again it has {found} where the run had {recorded}: the program has changed since")
-    return float(recorded)
+    return recorded
 
 
-def _recorded(result: Result) -> dict[str, Any]:
-    found = result.to_json().get("openai_top_random")
-    return found if isinstance(found, dict) else {}
-
-
-def _provenance(result: Result, manifest: dict[str, Any], opened: SealedOpened, part: Part) -> dict[str, Any]:
-    plain = result.to_json()
-    _, neuron = parse_target(result.neuron)
+def _provenance(
+    result: Result, bench: Bench, manifest: dict[str, Any], opened: SealedOpened, part: Part
+) -> dict[str, Any]:
+    plain = result.model_dump(mode="json", include={"corpus", "openai_top_random", "score", "baselines", "gains"})
     return {
         "run_id": result.run_id,
         "model": result.model,
-        "layer": neuron.layer,
-        "index": neuron.index,
+        "layer": bench.evidence.neuron.layer,
+        "index": bench.evidence.neuron.index,
         "model_fingerprint": manifest["model"]["fingerprint"],
         "corpus": plain["corpus"],
         "verdict": result.verdict,
-        "openai_top_random": _recorded(result),
+        "openai_top_random": plain.get("openai_top_random", {}),
         "score": plain["score"],
         "baselines": plain["baselines"],
         "gains": plain.get("gains"),

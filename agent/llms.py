@@ -14,6 +14,8 @@ from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered, Meters
 from tools.llm.prices import Price, price_of, price_within
 from tools.llm.settings import access
+from tools.records.costs import LLMReport, SilentExplainer, ThisTime
+from tools.records.result import PartialResult
 from traces.console import Display
 
 
@@ -106,28 +108,28 @@ def _told(price: Price | None) -> dict[str, Any] | None:
     return None if price is None else {"input": price.input, "output": price.output, "source": price.source}
 
 
-def llm_report(meters: Meters | None, silent: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def llm_report(meters: Meters | None, silent: Sequence[SilentExplainer] = ()) -> PartialResult:
     """What LLM calls cost, for the result: tokens and dollars by role, and what of that is this time's alone.
 
     A reply that was kept from before counts as what it cost when it was made; `this_time` says how many those were.
     `silent` are explainers that were asked and never wrote anything.
     """
     if meters is None:
-        return {}
+        return PartialResult()
     account = meters.account
-    return {
-        "cost": account.cost(),
-        "llm": {
-            "limit_reached": meters.is_reached,
-            **({"silent": list(silent)} if silent else {}),
-            "by_role": {role: account.by_role[role].told() for role in sorted(account.by_role)},
-            "this_time": {
-                "calls_from_store": sum(spent.n_cached for spent in account.by_role.values()),
-                "paid_usd": account.paid_usd(),
-                "noticed": llm_notes(meters),
-            },
-        },
-    }
+    return PartialResult(
+        cost=account.cost(),
+        llm=LLMReport(
+            limit_reached=meters.is_reached,
+            silent=list(silent) or None,
+            by_role={role: account.by_role[role].told() for role in sorted(account.by_role)},
+            this_time=ThisTime(
+                calls_from_store=sum(spent.n_cached for spent in account.by_role.values()),
+                paid_usd=account.paid_usd(),
+                noticed=llm_notes(meters),
+            ),
+        ),
+    )
 
 
 def llm_notes(meters: Meters | None) -> list[str]:

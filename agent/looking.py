@@ -67,10 +67,12 @@ def add_traces(commands: Any, command: Command, runs: argparse.ArgumentParser) -
         "agent trace export last run.eval",
     )  # fmt: skip
     export.add_argument("path", metavar="FILE", help="what to write: .eval or .json")
-    command(
+    schema = command(
         group, "schema", "agent.commands.schema:show",
-        "Print the JSON Schema of a line of events.jsonl.", "agent trace schema > events.schema.json",
+        "Print the JSON Schema of a line of events.jsonl, or of result.json.",
+        "agent trace schema > events.schema.json\n  agent trace schema --result > result.schema.json",
     )  # fmt: skip
+    schema.add_argument("--result", action="store_true", help="the schema of result.json")
 
 
 def add_review(command: Command, commands: Any) -> None:

@@ -74,7 +74,11 @@ def _of_the_result(replayed: Replayed) -> str:
 
 def _same_result(replayed: Replayed) -> dict[str, bool]:
     a, b = replayed.difference.a.result, replayed.difference.b.result
-    return {name: a.get(name) == b.get(name) for name in ("verdict", "explanation", "score")}
+    return {
+        "verdict": a.verdict == b.verdict,
+        "explanation": a.explanation == b.explanation,
+        "score": a.score == b.score,
+    }
 
 
 def _rivals(replayed: Replayed) -> Iterator[str]:

@@ -27,8 +27,7 @@ from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import AgentError, BadInput, Interrupted, LLMNotAvailable, NotAvailable, StorageError
 from tools.evidence.hub import default_corpus_is_cached
-from tools.records.neuron import parse_target
-from tools.records.result import Result
+from tools.records.result import PartialResult, Result
 from tools.subject.resolve import called
 from tools.toolbox import Recorder, Toolbox
 from traces.console import Display
@@ -68,7 +67,7 @@ def start_run(
     """
     started = time.monotonic()
     config = settled(config)
-    named, neuron = parse_target(config.target)
+    named, neuron = config.parsed_target
     model = named or called(config.model, default_corpus_is_cached)
     begun = _begun(config, model if config.model == "auto" and named is None else config.model, person)
     run_id = run_id or ResultsDatabase(runs_dir).new_run_id(called(model), str(neuron))
@@ -271,10 +270,11 @@ def _told_elsewhere(results: ResultsDatabase, bench: Bench, explainer: str) -> l
     neuron = bench.evidence.neuron
     rows = results.select(Selection(layer=neuron.layer, corpus=bench.scan.corpus.fingerprint, latest=True))
     return [
-        (row.idx, row.explanation)
+        (other.index, row.explanation)
         for row in rows
         if row.model_fingerprint == bench.subject.fingerprint and row.explainer == explainer
-        and row.idx is not None and row.explanation is not None and row.neuron.endswith("-") == neuron.is_negative
+        and (other := row.neuron_id) is not None and row.explanation is not None
+        and other.is_negative == neuron.is_negative
     ]  # fmt: skip
 
 
@@ -319,7 +319,7 @@ def investigate(run: Context, begun: RunStarted, started: float) -> Result:
     assert state.result is not None
     seconds = round(time.monotonic() - started, 2)
     told = llm_report(run.bench.meters, state.silent())
-    result = Result.model_validate({**dict(state.result), "seconds": seconds, **told})
+    result = state.result.with_more(PartialResult(seconds=seconds)).with_more(told)
     run.trace.emit(Finished(result=result.to_json()))
     return result
 

@@ -22,7 +22,9 @@ from tools.catalogue.experiments import Designed
 from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.scores import Scored
 from tools.catalogue.thinking import Turn
+from tools.records.costs import SilentExplainer
 from tools.records.result import Interval, Result, ScoreValue, Unscored
+from tools.records.sides import AlwaysOn, OtherSide
 from tools.roles import AsksAnLLM
 from tools.scoring.skill import Registered
 from tools.toolbox import Toolbox
@@ -136,7 +138,8 @@ class LoopState:
         stop: why the loop stops, once that is known.
         budget_used: units that were charged so far.
         theta: the raw value above which the neuron fires, as it stands in the trace.
-        sides: of a gated neuron, `other_side` and, where it is, `always_on`, as they go into the result.
+        always_on: of a neuron that is nearly always on.
+        other_side: of a gated neuron, what its other side does.
         hypotheses: by name, in the order in which they entered.
         beliefs: of those that compete.
         predictor: the best machine-readable rule, for reference; None before it was looked for.
@@ -169,7 +172,8 @@ class LoopState:
     stop: StopReason | None = None
     budget_used: int = 0
     theta: float = 0.0
-    sides: dict[str, Any] = field(default_factory=dict)
+    always_on: AlwaysOn | None = None
+    other_side: OtherSide | None = None
     hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
     beliefs: dict[str, float] = field(default_factory=dict)
     predictor: FoundPredictor | None = None
@@ -198,7 +202,10 @@ class LoopState:
     result: Result | None = None
 
 
-STORED = (Hypothesis, Lead, FoundPredictor, Designed, Interval, ScoreValue, Unscored, Registered, Turn, Result)
+STORED = (
+    Hypothesis, Lead, FoundPredictor, Designed, Interval, ScoreValue, Unscored, Registered, Turn, Result, AlwaysOn,
+    OtherSide,
+)  # fmt: skip
 """Types of our own that a checkpoint of the state holds."""
 
 
@@ -314,10 +321,10 @@ class Investigation(LoopState):
         twin = self.hypotheses.get(hypothesis.stand_in)
         return twin if twin is not None and twin.table else hypothesis
 
-    def silent(self) -> list[dict[str, Any]]:
+    def silent(self) -> list[SilentExplainer]:
         """Explainers that were asked and never wrote anything: how often that was, and why not the last time."""
         return [
-            {"explainer": name, "times": len(reasons), "reason": reasons[-1]}
+            SilentExplainer(explainer=name, times=len(reasons), reason=reasons[-1])
             for name, reasons in self.unwritten.items()
             if name not in self.wrote
         ]

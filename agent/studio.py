@@ -23,7 +23,6 @@ from agent.settings import configured
 from agent.shelf import Shelf
 from agent.steering import Absent, Place, Waiting
 from tools.errors import AgentError, BadInput
-from tools.records.neuron import parse_target
 from tools.records.result import Result
 from tools.subject.resolve import called
 from traces.console import QuietDisplay
@@ -95,7 +94,7 @@ def begin(state: Served) -> Command[Literal["work", "__end__"]]:
     """Check the request, and give the run a name."""
     try:
         config = _config(state)
-        named, neuron = parse_target(config.target)
+        named, neuron = config.parsed_target
         run_id = ResultsDatabase(_runs_dir()).new_run_id(called(named or config.model), str(neuron))
     except AgentError as error:
         return _refused(error)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from tools.records.result import Result, Unscored
+from tools.records.costs import LLMReport
+from tools.records.result import Compared, Interval, Result, Unscored
 from tools.records.sides import side_lines
 from traces.causal import causal_lines
 from traces.finding import Piece, finding_of, null_told, own_reader, pieces_of
@@ -31,8 +31,8 @@ def summary(result: Result, runs_dir: str, width: int, is_full: bool = False, is
     if is_full:
         lines += ["", *_details(result, width)]
     lines.append("")
-    if result.cost.tokens or _llm_of(result).get("limit_reached"):
-        lines.append(f"  {cost_text(result.cost)}{_from_store(_llm_of(result))}")
+    if result.cost.tokens or (result.llm and result.llm.limit_reached):
+        lines.append(f"  {cost_text(result.cost)}{_from_store(result.llm) if result.llm else ''}")
     lines.append(
         f"  more: agent trace show {result.run_id}{runs_dir_option(runs_dir)}{'' if is_full else ', or --full'}"
     )
@@ -41,7 +41,7 @@ def summary(result: Result, runs_dir: str, width: int, is_full: bool = False, is
 
 def _finding(result: Result, width: int, is_coloured: bool) -> Iterator[str | Line]:
     """The same few lines for every result."""
-    found = finding_of(result.to_json())
+    found = finding_of(result)
     if found.failed:
         yield from (Line.of((line, "bold")) for line in wrapped(found.failed, width))
         yield ""
@@ -72,53 +72,52 @@ def _marked(piece: Piece, is_coloured: bool) -> tuple[str, str]:
 
 def _details(result: Result, width: int) -> list[str]:
     """What else the result says: why that verdict, every score, what it must beat, causal evidence, and the run."""
-    extra: dict[str, Any] = result.model_extra or {}
-    lines = wrapped(f"verdict {result.verdict}: {extra['reason']}", width) if extra.get("reason") else []
-    for line in side_lines(extra | {"neuron": result.neuron}):
+    lines = wrapped(f"verdict {result.verdict}: {result.reason}", width) if result.reason else []
+    for line in side_lines(result.neuron, result.always_on, result.other_side):
         lines += wrapped(line, width)
 
-    for number, meaning in enumerate(extra.get("meanings", []) if result.verdict == "split" else [], 1):
-        fired, silenced = meaning["predicted_positive"]["passed"], meaning["minimal_pair"]["passed"]
+    for number, meaning in enumerate((result.meanings or []) if result.verdict == "split" else [], 1):
+        fired, silenced = meaning.predicted_positive.passed, meaning.minimal_pair.passed
         tests = f"{fired} predictions and {silenced} minimal pairs passed"
-        line = f"meaning {number}, {meaning['share']:.0%} of the firing, {tests}: {meaning['sentence']}"
+        line = f"meaning {number}, {meaning.share:.0%} of the firing, {tests}: {meaning.sentence}"
         lines += wrapped(line, width)
 
-    scores = {"sealed score": result.score} | dict(result.baselines)
+    scores: dict[str, Compared] = {"sealed score": result.score, **result.baselines.by_name()}
     if result.predictor is not None:
         lines += wrapped(f"predictor, for reference: {result.predictor.sentence}", width)
         scores["predictor"] = result.predictor.score
     lines.append("")
-    values = {name: score_text(score.model_dump()) for name, score in scores.items()}
+    values = {name: score_text(score) for name, score in scores.items()}
     column = max(len(text) for text in values.values())
     for name, text in values.items():
-        gain = (extra.get("gains") or {}).get(name) or {}
-        more = f"   the explanation's gain over it: {score_text(gain)}" if gain.get("value") is not None else ""
+        gain = (result.gains or {}).get(name)
+        more = f"   the explanation's gain over it: {score_text(gain)}" if isinstance(gain, Interval) else ""
         lines.append(f"  {name.replace('_', '-'):<17}  {text:<{column}}{more}".rstrip())
     if not isinstance(result.score, Unscored):
         score = result.score
         parts = [f"{score.split} split", f"{score.n_excerpts} excerpts", score.protocol]
         parts += [f"{score.n_unscored} unscored"] if score.n_unscored else []
         parts += [f"simulated by {result.simulator}"] if result.simulator.startswith("openai:") else []
-        parts += ["sealed reused"] if extra.get("sealed_reused") else []
+        parts += ["sealed reused"] if result.sealed_reused else []
         lines += wrapped(", ".join(parts), width)
 
-    if told := own_reader(result.to_json()):
+    if told := own_reader(result):
         lines += wrapped(told, width)
 
-    others = {name: (row or {}).get("explanation") for name, row in (extra.get("scores") or {}).items()}
-    besides = [f"{name.replace('_', ' ')} {score_text(others[name])}" for name in _BESIDES if others.get(name)]
+    panel = result.scores or {}
+    besides = [f"{name.replace('_', ' ')} {score_text(panel[name].explanation)}" for name in _BESIDES if name in panel]
     if besides:
         lines += wrapped(", ".join(besides), width)
-    if told := null_told(extra):
+    if told := null_told(result):
         lines += wrapped(told, width)
-    if extra.get("asked"):
-        asked = ", ".join(f"{name} {score_text(score)}" for name, score in extra["asked"].items())
-        lines += wrapped(f"asked of an LLM: {asked}", width)
-    if extra.get("probe_skill"):
-        skill = score_text(extra["probe_skill"])
+    if asked := result.asked:
+        told = f"detection {score_text(asked.detection)}, fuzzing {score_text(asked.fuzzing)}"
+        lines += wrapped(f"asked of an LLM: {told}", width)
+    if result.probe_skill:
+        skill = score_text(result.probe_skill)
         lines += wrapped(f"skill of its predictions on texts it did not choose: {skill}", width)
 
-    for line in causal_lines(extra["causal"]) if extra.get("causal") else ():
+    for line in causal_lines(result.causal) if result.causal else ():
         lines += wrapped(line, width)
 
     limit = "" if result.budget.limit is None else f" of {result.budget.limit}"
@@ -130,14 +129,10 @@ def _details(result: Result, width: int) -> list[str]:
     return lines
 
 
-def _llm_of(result: Result) -> dict[str, Any]:
-    return (result.model_extra or {}).get("llm") or {}
-
-
-def _from_store(llm: dict[str, Any]) -> str:
+def _from_store(llm: LLMReport) -> str:
     """Whether the limits were reached, and how many of the replies cost nothing this time."""
-    reached = "; --max-tokens or --max-usd was reached" if llm.get("limit_reached") else ""
-    kept = (llm.get("this_time") or {}).get("calls_from_store")
-    calls = sum(role["calls"] for role in (llm.get("by_role") or {}).values())
+    reached = "; --max-tokens or --max-usd was reached" if llm.limit_reached else ""
+    kept = llm.this_time.calls_from_store
+    calls = sum(role.calls for role in llm.by_role.values())
     told = f"; {kept} of {calls} replies were kept from before and cost nothing this time" if kept else ""
     return reached + told

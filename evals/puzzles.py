@@ -22,6 +22,7 @@ from evals.records import CellResult, NeuronRecord, ScoredClaim, ScorerCheck
 from tools.errors import BadInput
 from tools.records.result import Baselines, Budget, Measured, ScoreValue, Unscored
 from tools.roles import Simulation
+from tools.scoring.metrics import correlations_of, standardised
 
 PROTOCOL = "the true explanation of a puzzle: correlation over all tokens of its sentences"
 N_RESAMPLES = 1000
@@ -139,28 +140,22 @@ def _score(
     drawn: NDArray[np.int64],
     n_unscored: int,
 ) -> Measured:
-    true, simulated = values[mask], levels[mask].astype(np.float64)
-    for series, what in ((true, "the puzzle"), (simulated, "the simulation")):
-        if series.max() == series.min():
-            return Unscored(reason=f"{what} is constant on the sentences, so a correlation does not exist")
-    a, s = np.where(mask, values - true.mean(), 0), np.where(mask, levels - simulated.mean(), 0)
-    # Per sentence: n, sum a, sum s, sum aa, sum ss, sum as; a resample is a weighted sum of these.
-    sums = np.stack([mask.sum(1), a.sum(1), s.sum(1), (a * a).sum(1), (s * s).sum(1), (a * s).sum(1)], axis=1)
-    replicates = _correlation(drawn @ sums)
+    true, simulated = standardised(values[mask]), standardised(levels[mask].astype(np.float64))
+    if true is None or simulated is None:
+        which = "the puzzle" if true is None else "the simulation"
+        return Unscored(reason=f"{which} is constant on the sentences, so a correlation does not exist")
+    a, s = np.zeros(values.shape), np.zeros(values.shape)
+    a[mask], s[mask] = true, simulated
+    # Per sentence; a resample is a weighted sum of these.
+    sums = np.stack([mask.sum(1), a.sum(1), (a * a).sum(1), s.sum(1), (s * s).sum(1), (a * s).sum(1)], axis=1)
+    replicates = correlations_of(drawn @ sums)
     finite = replicates[np.isfinite(replicates)]
     enough = len(finite) >= (1 - _TOO_MANY_UNDEFINED) * len(replicates)
     low, high = np.percentile(finite, [2.5, 97.5]) if enough else (-1.0, 1.0)
     return ScoreValue(
-        value=round(float(_correlation(sums.sum(0))), 6), low=round(float(low), 6), high=round(float(high), 6),
+        value=round(float(correlations_of(sums.sum(0))), 6), low=round(float(low), 6), high=round(float(high), 6),
         protocol=PROTOCOL, split="puzzle", n_excerpts=len(values), n_unscored=n_unscored,
     )  # fmt: skip
-
-
-def _correlation(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    n, a, s, aa, ss, a_s = np.moveaxis(sums, -1, 0)
-    n = np.maximum(n, 1)
-    product = (aa / n - (a / n) ** 2) * (ss / n - (s / n) ** 2)
-    return np.where(product > 1e-12, (a_s / n - a * s / n**2) / np.sqrt(np.maximum(product, 1e-12)), np.nan)
 
 
 def _once(source: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:

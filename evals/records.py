@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tools.records.result import Baselines, Budget, Compared, Cost, Measured, Verdict
+from tools.records.predictions import RegisteredPredictions
+from tools.records.result import AnytimePoint, Baselines, Budget, Compared, Cost, Measured, Verdict
 
 EVAL_VERSION: Literal[3] = 3
 
@@ -93,25 +94,6 @@ class NeuronRecord(Record):
         return given if given.get("cluster") else given | {"cluster": given.get("name", "")}
 
 
-class AnytimePoint(Record):
-    """The leader once `used` units of budget were spent, scored on development text then and on the sealed fold at
-    the end."""
-
-    used: int
-    development: Measured
-    sealed: Measured
-
-
-class Registered(Record):
-    """Predictions of the final explanation that were on record before the reading: probability of firing, outcome.
-
-    `chosen` are the agent's own experiments, `probe` the fixed probe set, of which about half fire by design.
-    """
-
-    chosen: list[tuple[float, bool]] = []
-    probe: list[tuple[float, bool]] = []
-
-
 class CellResult(Record):
     """One suite x variant x neuron x seed.
 
@@ -157,7 +139,7 @@ class CellResult(Record):
     recovery: Measured | None = None
     probe_skill: Measured | None = None
     optimism_gap: float | None = None
-    registered: Registered = Registered()
+    registered: RegisteredPredictions = RegisteredPredictions()
     anytime: list[AnytimePoint] = []
     fold: int | None = None
     sealed_reused: bool = False

@@ -20,6 +20,7 @@ from evals.records import CellResult, Kind, Record
 from evals.statistics import mean_by_cluster, mean_interval
 from tools.errors import StorageError
 from tools.records.result import Compared, Unscored
+from tools.scoring.pearson import pearson
 from traces.storage import storage_errors
 
 CellKey = tuple[str, str, int, int | None]
@@ -185,6 +186,5 @@ def _correlation(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -
         return Unscored(reason="a simulation is missing")
     if a.shape != b.shape:
         return Unscored(reason="the simulations are of different texts")
-    if not len(a) or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return Unscored(reason="a simulation is constant")
-    return float(np.corrcoef(a, b)[0, 1])
+    found = pearson(a, b)
+    return Unscored(reason="a simulation is constant") if found is None else found

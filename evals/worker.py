@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from agent.subjects import Subject
 from agent.variants.load import Variant
 from evals.folder import folder_name
 from evals.measures import named, recovery, scorer_check
-from evals.records import AnytimePoint, CellError, CellResult, NeuronRecord, Registered
+from evals.records import CellError, CellResult, NeuronRecord
 from evals.stability import save_simulation
 from evals.suite import LIBRARY, Shape, SuiteNeuron
 from evals.trial import check_scanned
@@ -29,6 +28,7 @@ from tools.errors import Interrupted
 from tools.evidence.neuron import neuron_evidence
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId
+from tools.records.predictions import RegisteredPredictions
 from tools.records.result import Baselines, Budget, Interval, Measured, Result, ScoreValue, Unscored
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
@@ -249,7 +249,6 @@ def _simulated(
 def _cell(
     setting: Setting, neuron: SuiteNeuron, variant: Variant, half: int | None, result: Result, folder: RunFolder
 ) -> CellResult:
-    extra: dict[str, Any] = result.model_extra or {}
     scored = isinstance(result.score, ScoreValue) and isinstance(result.development_score, Interval)
     events = folder.neurons()[0].events
     paid = [call.seconds for call in load_trace(events).events if isinstance(call, ToolCall) and call.charged]
@@ -258,25 +257,18 @@ def _cell(
             "suite": setting.suite_name, "variant": variant.name, "neuron": neuron.name, "kind": neuron.kind,
             "seed": result.seed, "half": half, "run_id": result.run_id,
             "trace": str(events.relative_to(setting.out)), "model": result.model,
-            "verdict": result.verdict, "reason": extra.get("reason", ""), "explanation": result.explanation,
-            "words": extra.get("words", 0), "stop_reason": result.stop_reason, "score": result.score,
-            "development_score": result.development_score, "predictor": predictor_score(result),
-            "baselines": result.baselines,
-            "gains": extra.get("gains", {}), "probe_skill": extra.get("probe_skill"),
-            "optimism_gap": extra.get("optimism_gap") if scored else None,
-            "registered": extra.get("registered", Registered()), "fold": extra.get("sealed_fold"),
+            "verdict": result.verdict, "reason": result.reason or "", "explanation": result.explanation,
+            "words": result.words or 0, "stop_reason": result.stop_reason, "score": result.score,
+            "development_score": result.development_score,
+            "predictor": result.predictor.score if result.predictor else None, "baselines": result.baselines,
+            "gains": result.gains or {}, "probe_skill": result.probe_skill,
+            "optimism_gap": result.optimism_gap if scored else None,
+            "registered": result.registered or RegisteredPredictions(), "fold": result.sealed_fold,
             "sealed_reused": result.seed >= N_FOLDS,
-            "anytime": [AnytimePoint.model_validate(point) for point in extra.get("anytime", [])],
-            "budget": result.budget, "calls": extra.get("tool_calls", 0), "seconds": round(sum(paid), 2),
-            "cost": result.cost,
+            "anytime": result.anytime or [], "budget": result.budget, "calls": result.tool_calls or 0,
+            "seconds": round(sum(paid), 2), "cost": result.cost,
         }
     )  # fmt: skip
-
-
-def predictor_score(result: Result) -> Any:
-    """The sealed score of the run's predictor; None where the run is of a version that names none."""
-    predictor = result.to_json().get("predictor")
-    return predictor.get("score") if isinstance(predictor, dict) else None
 
 
 def _config(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None) -> RunConfig:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TextIO
 
+from tools.records.result import PartialResult
 from tools.sizes import size_text
 from traces.clock import duration
 from traces.events import Event
@@ -269,7 +270,8 @@ def _plain_line(event: Event, run: RunSoFar) -> str | None:
         case "note":
             return f"{event.level}: {event.message}"
         case "finished":
-            return f"finished: {event.result.get('verdict', 'no verdict')}, {score_text(event.result.get('score'))}"
+            found = PartialResult.read(event.result)
+            return f"finished: {found.verdict or 'no verdict'}, {score_text(found.score)}"
         case "interrupted":
             return f"interrupted: {event.reason}"
         case "failed":

@@ -78,12 +78,12 @@ def llm_errors(story: Story) -> list[tuple[str, int]]:
 
 def cost_sentence(story: Story) -> str:
     """Budget, time, tokens and money in one sentence."""
-    limit = (story.result.get("budget") or {}).get("limit")
+    limit = story.result.budget.limit if story.result.budget else None
     if limit is None and story.started:
         limit = story.started.config.get("budget")
     units = f"{story.budget_used} units{f' of {limit}' if limit else ''}"
-    seconds = story.result.get("seconds")
-    time = f", {seconds:.0f} s" if isinstance(seconds, int | float) else ""
+    seconds = story.result.seconds
+    time = "" if seconds is None else f", {seconds:.0f} s"
     roles = roles_of(story)
     return f"{units}{time}; {cost_text(total(roles)) if roles else 'no LLM was asked'}."
 

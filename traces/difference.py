@@ -137,10 +137,10 @@ def differences(a: Story, b: Story, *, with_events: bool = True) -> Differences:
         unsaid_b=[name for name in one if name not in other],
         versions=_versions(a, b),
         outcome=[
-            Pair("verdict", a.result.get("verdict") or a.state, b.result.get("verdict") or b.state),
+            Pair("verdict", a.result.verdict or a.state, b.result.verdict or b.state),
             Pair("stopped", a.stop_reason or None, b.stop_reason or None),
         ],
-        explanation=word_difference(str(a.result.get("explanation") or ""), str(b.result.get("explanation") or "")),
+        explanation=word_difference(a.result.explanation or "", b.result.explanation or ""),
         scores=_scores(a, b),
         same_fold=same_fold,
         rivals=both,
@@ -235,9 +235,10 @@ def _differing(a: dict[str, Any], b: dict[str, Any]) -> list[Pair]:
 def _scores(a: Story, b: Story) -> list[Pair]:
     def of(story: Story) -> dict[str, Any]:
         result = story.result
-        gains = {f"gain over {name.replace('_', '-')}": gain for name, gain in (result.get("gains") or {}).items()}
-        baselines = {name.replace("_", "-"): score for name, score in (result.get("baselines") or {}).items()}
-        top = {"score": result.get("score"), "development": result.get("development_score")}
+        gains = {f"gain over {name.replace('_', '-')}": gain for name, gain in (result.gains or {}).items()}
+        found = result.baselines.by_name() if result.baselines else {}
+        baselines = {name.replace("_", "-"): score for name, score in found.items()}
+        top = {"score": result.score, "development": result.development_score}
         return {name: score for name, score in (top | baselines | gains).items() if score is not None}
 
     one, other = of(a), of(b)
@@ -290,17 +291,16 @@ def _place(trial: Trial) -> tuple[str, int | None]:
 def _cost(a: Story, b: Story) -> list[Pair]:
     def of(story: Story) -> dict[str, Any]:
         llm = [call for event in story.calls for call in event.llm]
-        cost = story.result.get("cost") or {}
         return {
             "budget used": story.budget_used,
             "tool calls": len(story.calls),
             "texts": sum(call.texts for call in story.calls),
             "subject tokens": sum(call.subject_tokens for call in story.calls),
             "seconds in tools": round(sum(call.seconds for call in story.calls), 1),
-            "seconds": story.result.get("seconds"),
+            "seconds": story.result.seconds,
             "LLM calls": len(llm),
             "LLM tokens": sum(call.input_tokens + call.output_tokens for call in llm),
-            "US dollars": cost.get("usd"),
+            "US dollars": story.result.cost.usd if story.result.cost else None,
         }
 
     one, other = of(a), of(b)

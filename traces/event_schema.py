@@ -31,7 +31,7 @@ def event_schema() -> dict[str, Any]:
         if cls.get("type") != "object":
             continue
         cls["required"] = list(cls["properties"])  # the writer leaves none out
-        cls["description"], told = _about(cls.get("description", ""))
+        cls["description"], told = described(cls.get("description", ""))
         if "seq" in cls["properties"]:
             cls["properties"]["seq"] = {"type": "integer", "minimum": 0}
             cls["properties"]["at"] = {"type": "string", "format": "date-time"}
@@ -51,7 +51,7 @@ def event_schema() -> dict[str, Any]:
     }
 
 
-def _about(docstring: str) -> tuple[str, dict[str, str]]:
+def described(docstring: str) -> tuple[str, dict[str, str]]:
     """What a docstring says of a class, and of each of its attributes."""
     whole, _, listed = docstring.partition("Attributes:")
     attributes = re.findall(r"^ *(\w+): (.+(?:\n(?! *\w+: ).+)*)", listed, re.MULTILINE)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
-
-from tools.records.result import Example
+from tools.records.costs import LLMReport
+from tools.records.effects import CausalFindings, Push
+from tools.records.result import Example, Interval, PartialResult, ScoreValue, Unscored
 from tools.records.sides import as_told
 from traces.text import one_line, shorten, visible
 
 N_EXAMPLES = 3
 _N_TOKENS = 4
 _LONGEST_REASON = 200
-_EXAMPLES = TypeAdapter(list[Example])
 
 _IN_WORDS = (
     ("not surely above token_lookup_30", "it is not surely better than a list of 30 words"),
@@ -65,12 +64,12 @@ class Finding:
     failed: str = ""
 
 
-def own_reader(result: Mapping[str, Any]) -> str:
+def own_reader(result: PartialResult) -> str:
     """That who wrote the explanation also read it, where it is so; else empty."""
-    if not result.get("reads_its_own"):
+    if not result.reads_its_own:
         return ""
     return (
-        f"{one_line(str(result.get('reader')))} wrote this explanation and read it too, and may see more in it than "
+        f"{one_line(str(result.reader))} wrote this explanation and read it too, and may see more in it than "
         "others do; --simulator names a second LLM as the reader."
     )
 
@@ -81,29 +80,27 @@ _SOURCES = {
 }  # fmt: skip
 
 
-def null_told(result: Mapping[str, Any]) -> str:
+def null_told(result: PartialResult) -> str:
     """Where the explanations of other neurons come from that the null is the best of; empty where that is not known."""
-    found = result.get("null_from")
-    found = found if isinstance(found, Mapping) else {}
-    parts = [f"{found[source]} {how}" for source, how in _SOURCES.items() if isinstance(found.get(source), int)]
-    by_twins = result.get("null_by_twins")
+    found = result.null_from or {}
+    parts = [f"{found[source]} {how}" for source, how in _SOURCES.items() if source in found]
+    by_twins = result.null_by_twins
     judged = f"; {by_twins} were judged by their lexical twins, and the best was read" if by_twins else ""
     return f"null: explanations of other neurons, {', '.join(parts)}{judged}" if parts else ""
 
 
-def finding_of(result: Mapping[str, Any]) -> Finding:
-    """The finding of a result as plain JSON; it may come from elsewhere, and hold anything."""
-    explanation = result.get("explanation")
-    label = result.get("label")
+def finding_of(result: PartialResult) -> Finding:
+    """The finding of a result, as far as that can be read."""
+    told = result.explanation
     return Finding(
-        label=one_line(str(label)) if label else None,
-        sentence=as_told(str(explanation), result) if explanation else _no_explanation(result),
+        label=one_line(result.label) if result.label else None,
+        sentence=as_told(told, result.always_on is not None) if told else _no_explanation(result),
         verdict=_verdict(result),
         score=_score(result),
-        examples=_examples(result.get("examples")),
-        output=_output(result),
+        examples=_examples(result.examples or []),
+        output=_output(result.causal),
         better=_better(result),
-        failed=_failed(result),
+        failed=_failed(result.llm),
     )
 
 
@@ -149,30 +146,26 @@ def _joined(pieces: Sequence[Piece]) -> list[Piece]:
     return out
 
 
-def _examples(told: Any) -> list[Example]:
+def _examples(every: list[Example]) -> list[Example]:
     """One of each level, the strongest first; more where levels are missing."""
-    try:
-        every = _EXAMPLES.validate_python(told or [])
-    except ValidationError:
-        return []
     firsts = list({example.level: example for example in reversed(every)}.values())
     chosen = [*firsts, *(example for example in every if example not in firsts)][:N_EXAMPLES]
     return sorted(chosen, key=every.index)
 
 
-def _no_explanation(result: Mapping[str, Any]) -> str:
-    why = ": the neuron never fires on this text" if result.get("verdict") == "dead" else ""
+def _no_explanation(result: PartialResult) -> str:
+    why = ": the neuron never fires on this text" if result.verdict == "dead" else ""
     return f"There is no explanation{why}."
 
 
-def _verdict(result: Mapping[str, Any]) -> str:
-    verdict = str(result.get("verdict") or "not settled")
-    reason = one_line(str(result.get("reason") or ""))
+def _verdict(result: PartialResult) -> str:
+    verdict = result.verdict or "not settled"
+    reason = one_line(result.reason or "")
     match verdict:
         case "supported":
             return "supported: it predicts text that the search never saw, and its experiments bore it out"
         case "split":
-            n = len(result.get("meanings") or [])
+            n = len(result.meanings or [])
             many = f"{n} unrelated meanings" if n > 1 else "several unrelated meanings"
             return f"supported, with {many}, each of which its experiments bore out"
         case "noise":
@@ -184,49 +177,47 @@ def _verdict(result: Mapping[str, Any]) -> str:
     return f"{verdict}: {reason}" if reason else verdict
 
 
-def _score(result: Mapping[str, Any]) -> str:
-    score = result.get("score")
-    score = score if isinstance(score, Mapping) else {}
-    value, low, high = (score.get(key) for key in ("value", "low", "high"))
-    if not isinstance(value, int | float):
-        return f"no score on unseen text: {one_line(str(score.get('reason') or 'no reason given'))}"
-    interval = f" ({low:.2f} to {high:.2f})" if isinstance(low, int | float) and isinstance(high, int | float) else ""
-    reader = result.get("reader") or result.get("simulator")
-    again = ", which an earlier run had opened" if result.get("sealed_reused") else ""
-    return f"r = {value:.2f} on unseen text{interval}{again}{f', read by {one_line(str(reader))}' if reader else ''}"
+def _score(result: PartialResult) -> str:
+    score = result.score
+    if not isinstance(score, ScoreValue):
+        return f"no score on unseen text: {one_line(score.reason) if score else 'no reason given'}"
+    reader = result.reader or result.simulator
+    again = ", which an earlier run had opened" if result.sealed_reused else ""
+    return (
+        f"r = {score.value:.2f} on unseen text ({score.low:.2f} to {score.high:.2f}){again}"
+        f"{f', read by {one_line(reader)}' if reader else ''}"
+    )
 
 
-def _output(result: Mapping[str, Any]) -> str:
-    causal = result.get("causal")
-    output = causal.get("output") if isinstance(causal, Mapping) else None
-    if not isinstance(output, Mapping):
+def _output(causal: CausalFindings | None) -> str:
+    if causal is None:
         return ""
-    more, less = _tokens(output.get("promoted")), _tokens(output.get("suppressed"))
+    output = causal.output
+    more, less = _tokens(output.promoted), _tokens(output.suppressed)
     if not more:
         return ""
     rest = f", and {less} less likely" if less else ""
     told = f"makes {more} more likely{rest}"
-    if output.get("holds"):
+    if output.holds:
         return f"Where it fires, it {told}."
-    is_tested = isinstance(output.get("test"), Mapping) and output["test"].get("value") is not None
+    is_tested = isinstance(output.test, Push)
     return f"By its output weights, it {told}; {'a test did not bear that out' if is_tested else 'not tested'}."
 
 
-def _tokens(pairs: Any) -> str:
+def _tokens(ranking: Sequence[tuple[str, float]]) -> str:
     """The first few tokens of a ranking, each once however it is spaced or written."""
     met: dict[str, str] = {}
-    for pair in pairs if isinstance(pairs, list) else []:
-        if isinstance(pair, list | tuple) and pair and str(pair[0]).strip():
-            met.setdefault(str(pair[0]).strip().lower(), f"“{visible(str(pair[0]).strip())}”")
+    for token, _ in ranking:
+        if token.strip():
+            met.setdefault(token.strip().lower(), f"“{visible(token.strip())}”")
     return ", ".join(list(met.values())[:_N_TOKENS])
 
 
-def _better(result: Mapping[str, Any]) -> str:
+def _better(result: PartialResult) -> str:
     """What of the references predicts better than the explanation, on the same excerpts."""
-    predictor, baselines = result.get("predictor"), result.get("baselines")
-    own = _value(result.get("score"))
-    listed = _value(baselines.get("token_lookup_30")) if isinstance(baselines, Mapping) else None
-    ruled = _value(predictor.get("score")) if isinstance(predictor, Mapping) else None
+    own = _value(result.score)
+    listed = _value(result.baselines.token_lookup_30 if result.baselines else None)
+    ruled = _value(result.predictor.score if result.predictor else None)
     known = (("a list of 30 words", listed), ("a rule that only a machine can read", ruled))
     found = [(what, f"(r = {value:.2f})") for what, value in known if value is not None and value > (own or 0)]
     if not found:
@@ -236,27 +227,25 @@ def _better(result: Mapping[str, Any]) -> str:
     return f"{what.capitalize()} predicts better {how}{more}."
 
 
-def _failed(result: Mapping[str, Any]) -> str:
+def _failed(llm: LLMReport | None) -> str:
     """An LLM that wrote nothing, or one that simulated nothing, though it was asked."""
-    llm = result.get("llm")
-    llm = llm if isinstance(llm, Mapping) else {}
-    silent = llm.get("silent")
-    for one in silent if isinstance(silent, list) else ():
-        if isinstance(one, Mapping) and one.get("explainer"):
-            name, times = one_line(str(one["explainer"])), one.get("times") or 1
-            often = "when it was asked" if times == 1 else f"all {times} times that it was asked"
-            why = shorten(one_line(str(one.get("reason") or "no reason given")), _LONGEST_REASON)
-            return f"{name} failed {often}, and wrote no explanation: {why}. What follows was found without it."
-    roles = llm.get("by_role")
-    simulated = roles.get("simulator") if isinstance(roles, Mapping) else None
-    if isinstance(simulated, Mapping) and simulated.get("calls") and simulated.get("calls") == simulated.get("failed"):
+    if llm is None:
+        return ""
+    for one in llm.silent or ():
+        often = "when it was asked" if one.times <= 1 else f"all {one.times} times that it was asked"
+        why = shorten(one_line(one.reason or "no reason given"), _LONGEST_REASON)
         return (
-            f"No simulation came back from an LLM, though {simulated['calls']} were asked for: no sentence in free "
+            f"{one_line(one.explainer)} failed {often}, and wrote no explanation: {why}. What follows was found "
+            "without it."
+        )
+    simulated = llm.by_role.get("simulator")
+    if simulated is not None and simulated.calls and simulated.calls == simulated.failed:
+        return (
+            f"No simulation came back from an LLM, though {simulated.calls} were asked for: no sentence in free "
             "words could be scored."
         )
     return ""
 
 
-def _value(score: Any) -> float | None:
-    value = score.get("value") if isinstance(score, Mapping) else None
-    return value if isinstance(value, int | float) else None
+def _value(score: Interval | Unscored | None) -> float | None:
+    return score.value if isinstance(score, Interval) else None

@@ -16,6 +16,7 @@ from typing import Any
 
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.records.llm import LLMCall
+from tools.records.result import PartialResult, Unscored
 from traces.events import Event, RunStarted, ToolCall
 from traces.inspect_events import model_name, sealed_scores, to_events, to_score, to_usage
 from traces.storage import storage_errors
@@ -147,10 +148,11 @@ def _sample(events: Sequence[Event], path: Path) -> Any:
     started, last = events[0], events[-1]
     assert isinstance(started, RunStarted)
     state = _state(events, path)
-    result = last.result if last.type == "finished" else {}
+    plain = last.result if last.type == "finished" else None
+    result = PartialResult.read(plain)
     asked = f"When does neuron {started.neuron} of {started.model} fire?"
     messages: list[Any] = [ChatMessageUser(content=asked)]
-    explanation = result.get("explanation")
+    explanation = result.explanation
     if explanation:
         messages.append(ChatMessageAssistant(content=explanation, source="generate"))
     name = path.parent.name.replace("/", "-")
@@ -169,8 +171,8 @@ def _sample(events: Sequence[Event], path: Path) -> Any:
             "neuron": started.neuron,
             "subject_model": started.model,
             "state": state,
-            "verdict": result.get("verdict"),
-            "result": result or None,
+            "verdict": result.verdict,
+            "result": plain or None,
         },
         events=to_events(events, name),
         model_usage=_usage(calls, "model"),
@@ -188,11 +190,9 @@ def _scores(events: Sequence[Event], state: str) -> dict[str, dict[str, Any]]:
     found = sealed_scores(confirmed[-1]) if confirmed else {}
     if "sealed" not in found:
         last = events[-1]
-        told = (last.result.get("score") if last.type == "finished" else None) or {
-            "value": None,
-            "reason": f"the run was never scored on sealed text ({state})",
-        }
-        found = {"sealed": told, **found}
+        score = PartialResult.read(last.result).score if last.type == "finished" else None
+        told = score or Unscored(reason=f"the run was never scored on sealed text ({state})")
+        found = {"sealed": told.model_dump(mode="json"), **found}
     return found
 
 

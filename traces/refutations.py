@@ -69,7 +69,7 @@ class Fate:
 
 def winner_of(story: Story) -> str | None:
     """The name of the hypothesis whose sentence is the result's explanation; None without an explanation."""
-    explanation = story.result.get("explanation")
+    explanation = story.result.explanation
     return next((name for name, h in story.hypotheses.items() if explanation and h.sentence == explanation), None)
 
 
@@ -94,7 +94,7 @@ def blows(story: Story, loser: str, winner: str) -> list[Blow]:
 def fates(story: Story) -> list[Fate]:
     """How each rival ended: the winner, then the others by how long they lasted and how they scored."""
     winner = winner_of(story)
-    statuses = {rival.get("name"): rival.get("status") for rival in story.result.get("rivals") or []}
+    statuses = {rival.name: rival.status for rival in story.result.rivals or []}
     merged = {d.hypothesis: d.reason for r in story.rounds.values() for d in r.decisions if d.action == "merge"}
     out = []
     for name in story.hypotheses:

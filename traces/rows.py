@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Any
 
-from tools.records.result import Result
+from tools.records.neuron import NeuronId, neuron_of
+from tools.records.result import Compared, Interval, Result, ScoreValue, Unscored
 from traces.models import Model
-
-_NEURON = re.compile(r"L(\d+)N(\d+)-?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,42 +105,39 @@ class ResultRow:
     @classmethod
     def of(cls, result: Result) -> ResultRow:
         """The row of a result."""
-        plain = result.to_json()
-        gains = _dict(plain.get("gains"))
-        previous = _dict(plain.get("previous"))
-        found = _NEURON.fullmatch(result.neuron)
-        score = _dict(plain["score"])
+        gains, previous, found = result.gains or {}, result.previous, result.neuron_id
+        score, sealed = result.score, result.score if isinstance(result.score, ScoreValue) else None
         return cls(
             run_id=result.run_id,
             model=result.model,
             model_fingerprint=result.model_fingerprint,
             neuron=result.neuron,
-            layer=int(found[1]) if found else None,
-            idx=int(found[2]) if found else None,
+            layer=found.layer if found else None,
+            idx=found.index if found else None,
             verdict=result.verdict,
             label=result.label,
             explanation=result.explanation,
             reader=result.reader,
-            reason=score.get("reason"),
-            split=score.get("split"),
-            protocol=score.get("protocol"),
-            n_excerpts=score.get("n_excerpts"),
-            n_unscored=score.get("n_unscored"),
+            reason=score.reason if isinstance(score, Unscored) else None,
+            split=sealed.split if sealed else None,
+            protocol=sealed.protocol if sealed else None,
+            n_excerpts=sealed.n_excerpts if sealed else None,
+            n_unscored=sealed.n_unscored if sealed else None,
             **_measured("score", score, bounds=""),
-            **_measured("development_score", plain["development_score"], bounds="development"),
-            **_measured("token_lookup_30", plain["baselines"]["token_lookup_30"]),
-            **_measured("token_lookup_full", plain["baselines"]["token_lookup_full"]),
-            **_measured("predictor_score", _dict(plain["predictor"]).get("score"), bounds="predictor"),
-            **_measured("null_score", plain["baselines"]["null"], bounds="null"),
+            **_measured("development_score", result.development_score, bounds="development"),
+            **_measured("token_lookup_30", result.baselines.token_lookup_30),
+            **_measured("token_lookup_full", result.baselines.token_lookup_full),
+            **_measured("predictor_score", result.predictor.score if result.predictor else None, bounds="predictor"),
+            **_measured("null_score", result.baselines.null, bounds="null"),
             **_measured("gain_token_lookup_30", gains.get("token_lookup_30")),
             **_measured("gain_null", gains.get("null")),
-            **_measured("openai_score", plain.get("openai_top_random"), bounds="openai"),
-            sealed_fold=plain.get("sealed_fold"),
-            sealed_opening=plain.get("sealed_opening"),
-            sealed_reused=plain.get("sealed_reused"),
-            previous_run_id=previous.get("run_id"),
-            previous_explanation=previous.get("explanation"),
-            **_measured("previous_score", previous.get("score"), bounds="previous"),
+            **_measured("openai_score", result.openai_top_random, bounds="openai"),
+            sealed_fold=result.sealed_fold,
+            sealed_opening=result.sealed_opening,
+            sealed_reused=result.sealed_reused,
+            previous_run_id=previous.run_id if previous else None,
+            previous_explanation=previous.explanation if previous else None,
+            **_measured("previous_score", previous.score if previous else None, bounds="previous"),
             **_measured("gain_previous", gains.get("previous")),
             stop_reason=result.stop_reason,
             explainer=result.explainer,
@@ -171,6 +166,11 @@ class ResultRow:
         """The model's name and fingerprint."""
         return self.model, self.model_fingerprint
 
+    @property
+    def neuron_id(self) -> NeuronId | None:
+        """The neuron; None where its name is not one of a neuron."""
+        return neuron_of(self.neuron)
+
     def values(self) -> tuple[Any, ...]:
         """The values in the order of `COLUMNS`."""
         return tuple(getattr(self, name) for name in COLUMNS)
@@ -188,16 +188,12 @@ def kind_of(column: str) -> type:
 _BOOLEANS = tuple(at for at, name in enumerate(COLUMNS) if kind_of(name) is bool)
 
 
-def _measured(name: str, score: Any, bounds: str | None = None) -> dict[str, Any]:
+def _measured(name: str, score: Compared | None, bounds: str | None = None) -> dict[str, Any]:
     """A score with its bounds as three columns: `name`, and `bounds` (else the name) with `_low` and `_high`."""
-    score = _dict(score)
+    known = score if isinstance(score, Interval) else None
     prefix = name if bounds is None else bounds
     return {
-        name: score.get("value"),
-        f"{prefix}_low".lstrip("_"): score.get("low"),
-        f"{prefix}_high".lstrip("_"): score.get("high"),
+        name: known.value if known else None,
+        f"{prefix}_low".lstrip("_"): known.low if known else None,
+        f"{prefix}_high".lstrip("_"): known.high if known else None,
     }
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import parse_target
+from tools.records.result import Interval
 from tools.records.sides import as_told, side_lines
 from traces.finding import null_told, own_reader
 from traces.lines import Line, drawn, section, wrapped
@@ -54,7 +55,7 @@ def _rows(
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Of each neuron of a run the cells of its row, and what stands below: the explanation, or what went wrong."""
     for folder, story in stories:
-        told = story.result.get("explanation") or (story.trouble[-1] if story.trouble else "")
+        told = story.result.explanation or (story.trouble[-1] if story.trouble else "")
         yield _row(run.run_id, folder, story, called), str(told)
     if not stories:
         model, neuron, state, about = unread(run)
@@ -79,10 +80,10 @@ def _row(run_id: str, folder: NeuronFolder, story: Story, called: Mapping[Model,
     if story.started:
         model = called[story.started.model, story.started.model_fingerprint]
         neuron = story.started.neuron
-    score = score_text(story.result["score"]) if story.result.get("score") else "-"
+    score = score_text(story.result.score) if story.result.score else "-"
     if score.startswith("no score"):
         score = "no score"
-    return run_id, model, neuron, str(story.result.get("verdict") or story.state), score, budget_of(story)
+    return run_id, model, neuron, story.result.verdict or story.state, score, budget_of(story)
 
 
 def _aligned(cells: tuple[str, ...], columns: list[int]) -> str:
@@ -151,7 +152,7 @@ def _story_lines(run_id: str, story: Story, width: int, is_coloured: bool) -> It
 def _head(run_id: str, story: Story, width: int) -> Iterator[str | Line]:
     started = story.started
     target = f"{started.model}/{started.neuron}" if started else story.path.parent.name
-    verdict = story.result.get("verdict")
+    verdict = story.result.verdict
     yield Line.of((f"{target}  {story.state}{f': {verdict}' if verdict else ''}", "bold"))
     yield f"  run {run_id}"
     if not started:
@@ -174,29 +175,28 @@ def _seconds_between(start: str, end: str) -> str:
 
 def _explanation(story: Story, width: int) -> Iterator[str | Line]:
     result = story.result
-    if not result:
+    if not story.has_result:
         return
     yield from section("Explanation")
-    if result.get("label"):
-        yield Line.of((f"  {one_line(str(result['label']))}", "bold"))
-    explanation = result.get("explanation")
-    yield from wrapped(as_told(str(explanation), result) if explanation else "none", width)
-    for line in side_lines(result):
+    if result.label:
+        yield Line.of((f"  {one_line(result.label)}", "bold"))
+    explanation = result.explanation
+    yield from wrapped(as_told(explanation, result.always_on is not None) if explanation else "none", width)
+    for line in side_lines(result.neuron, result.always_on, result.other_side):
         yield from wrapped(line, width)
-    score = result.get("score") or {}
+    score = result.score.model_dump() if result.score else {}
     whole = f"  {'score':<18} {score_text(score)}{how(score)}"
     yield whole if len(whole) <= width else f"  {'score':<18} {score_text(score)}{how(score, is_short=True)}"
-    yield f"  {'development':<18} {score_text(result.get('development_score'))}"
-    for name, baseline in (result.get("baselines") or {}).items():
-        gain = (result.get("gains") or {}).get(name) or {}
-        more = f"   the explanation's gain over it: {score_text(gain)}" if gain.get("value") is not None else ""
+    yield f"  {'development':<18} {score_text(result.development_score)}"
+    for name, baseline in (result.baselines.by_name() if result.baselines else {}).items():
+        gain = (result.gains or {}).get(name)
+        more = f"   the explanation's gain over it: {score_text(gain)}" if isinstance(gain, Interval) else ""
         yield f"  {name:<18} {score_text(baseline)}{more}"
     for told in (own_reader(result), null_told(result)):
         yield from wrapped(told, width) if told else ()
-    predictor = result.get("predictor")
-    if isinstance(predictor, dict):
-        yield f"  {'predictor':<18} {score_text(predictor.get('score'))}"
-        yield from wrapped(str(predictor.get("sentence")), width, "      ")
+    if result.predictor:
+        yield f"  {'predictor':<18} {score_text(result.predictor.score)}"
+        yield from wrapped(result.predictor.sentence, width, "      ")
 
 
 def _rivals(story: Story, width: int) -> Iterator[str | Line]:
@@ -221,9 +221,9 @@ def _fate(name: str, story: Story) -> str:
     if name in story.dropped:
         return f"dropped: {one_line(story.dropped[name])}"
     sentence = story.hypotheses[name].sentence
-    if story.result and story.result.get("explanation") == sentence:
+    if story.has_result and story.result.explanation == sentence:
         return "won"
-    for rival in story.result.get("rivals", []):
-        if rival.get("explanation") == sentence:
-            return str(rival.get("status", "survived"))
-    return "lost" if story.result else "in the running"
+    for rival in story.result.rivals or []:
+        if rival.explanation == sentence:
+            return rival.status
+    return "lost" if story.has_result else "in the running"

@@ -35,7 +35,7 @@ def how(score: dict[str, Any], is_short: bool = False) -> str:
 
 def budget_of(story: Story) -> str:
     """Units used, and how many there were."""
-    limit = story.result.get("budget", {}).get("limit") if story.result else None
+    limit = story.result.budget.limit if story.result.budget else None
     if limit is None and story.started:
         limit = story.started.config.get("budget")
         if limit is not None:
@@ -56,8 +56,8 @@ def end_lines(story: Story, width: int) -> Iterator[str | Line]:
     if story.opened:
         again = "; it had been used before" if story.opened.reused else ""
         yield f"  sealed fold {story.opened.fold}, opening {story.opened.opening} for this neuron and corpus{again}"
-    if story.result.get("probe_skill"):
-        yield from wrapped(f"probe skill: {_confirmed_text(story.result['probe_skill'])}", width)
+    if skill := story.result.probe_skill:
+        yield from wrapped(f"probe skill: {_confirmed_text(skill.model_dump())}", width)
     yield from _final_scores(story, width)
     yield from _causal(story, width)
     if story.calls:
@@ -75,14 +75,13 @@ def end_lines(story: Story, width: int) -> Iterator[str | Line]:
 
 def _causal(story: Story, width: int) -> Iterator[str | Line]:
     """What the neuron does to the output; where nobody watched that, what its output weights say."""
-    if causal := story.result.get("causal"):
+    if causal := story.result.causal:
         yield from section("Causal evidence")
         for sentence in (*causal_lines(causal), *causal_details(causal)):
             yield from wrapped(sentence, width)
-    elif story.output.get("promoted") or story.output.get("suppressed"):
+    elif story.output and (story.output.promoted or story.output.suppressed):
         yield from section("Output weights")
-        for side, of in (("favour", "promoted"), ("disfavour", "suppressed")):
-            effects = story.output.get(of) or []
+        for side, effects in (("favour", story.output.promoted), ("disfavour", story.output.suppressed)):
             tokens = [
                 f"`{visible(token).replace(' ', '␣')}` {value:+.2f}" for token, value in effects[:_N_SHOWN_TOKENS]
             ]
@@ -108,8 +107,8 @@ def _final_scores(story: Story, width: int) -> Iterator[str | Line]:
         if name not in TABULATED and value not in (None, []):
             yield from wrapped(f"{name}: {_confirmed_text(value)}", width)
     steps: dict[str, int] = {}
-    for step in story.result.get("anytime") or []:
-        steps.setdefault(score_text(step["sealed"]), step["used"])
+    for step in story.result.anytime or []:
+        steps.setdefault(score_text(step.sealed), step.used)
     if steps:
         told = ", ".join(f"{score} from {used} on" for score, used in steps.items())
         yield from wrapped(f"sealed score of who led, by units of budget used: {told}", width)

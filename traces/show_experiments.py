@@ -156,25 +156,23 @@ def _beaten(fate: Fate, winner: str, story: Story, width: int) -> Iterator[str |
 
 def _coverage(story: Story, width: int) -> Iterator[str | Line]:
     """How often each kind of test and each part of the explanation was put to the test, and which never were."""
-    tests, claims = story.result.get("tests") or {}, story.result.get("claims") or []
+    tests, claims = story.result.tests or {}, story.result.claims or []
     if not tests and not claims:
         return
     yield from section("What was tested, and what never")
     if tests:
         counted = [
-            f"{kind} {n['passed']} of {n['passed'] + n['failed']}" if n["passed"] + n["failed"] else f"{kind} never"
-            for kind, n in tests.items()
+            f"{kind} {count.passed} of {count.n}" if count.n else f"{kind} never" for kind, count in tests.items()
         ]
         yield from wrapped(f"passed, by kind of test: {', '.join(counted)}", width)
     untested: dict[str, list[str]] = {}
     for claim in claims:
-        n = claim["right"] + claim["wrong"]
-        if claim["token"] is None:
-            much = f"right {claim['right']} of {n}" if n else "NEVER TESTED"
-            yield "  " + shorten(f"{much}: {claim['clause']}", max(20, width - 2))
-            untested[claim["clause"]] = []
-        elif not n:
-            untested.setdefault(claim["clause"], []).append(claim["token"])
+        if claim.token is None:
+            much = f"right {claim.right} of {claim.n}" if claim.n else "NEVER TESTED"
+            yield "  " + shorten(f"{much}: {claim.clause}", max(20, width - 2))
+            untested[claim.clause] = []
+        elif not claim.n:
+            untested.setdefault(claim.clause, []).append(claim.token)
     for clause, tokens in untested.items():
         if tokens:
             names = ", ".join(f"`{visible(token)}`" for token in tokens[:_N_SHOWN_TOKENS])

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from tools.errors import StorageError
+from tools.records.effects import OutputWeights
+from tools.records.result import PartialResult
 from tools.scoring.evidence import Order, earned, earned_by_order, order_of
 from traces.events import (
     Decided,
@@ -115,12 +120,13 @@ class Story:
 
     Attributes:
         state: `finished`, `running`, `interrupted`, `failed`, `damaged`, or `closed` for a session of `agent mcp`.
-        result: the content of result.json; empty until the run has finished.
+        result: the content of result.json, as far as it can be read; nothing in it is known until the run has finished.
+        has_result: whether the run has finished with one.
         scores: per hypothesis or baseline and split, the last score.
         acted: what a person did while the run was paused.
         trouble: one sentence per error, interruption or warning.
         shown: sealed excerpts token by token, see `tools.catalogue.shown.ShownExcerpts`; empty in older traces.
-        output: what the output weights say, see `tools.catalogue.causal.OutputClaim`; empty where nobody asked.
+        output: what the output weights say; None where nobody asked.
     """
 
     path: Path
@@ -130,7 +136,8 @@ class Story:
     theta: float | None = None
     status: str = ""
     ended_at: str = ""
-    result: dict[str, Any] = field(default_factory=dict)
+    result: PartialResult = field(default_factory=PartialResult)
+    has_result: bool = False
     hypotheses: dict[str, HypothesisProposed] = field(default_factory=dict)
     scores: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
@@ -142,7 +149,7 @@ class Story:
     acted: list[PersonActed] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     shown: dict[str, Any] = field(default_factory=dict)
-    output: dict[str, Any] = field(default_factory=dict)
+    output: OutputWeights | None = None
     _last_read: list[list[float]] = field(default_factory=list)
 
     @property
@@ -154,7 +161,7 @@ class Story:
     def stop_reason(self) -> str:
         """Why the loop stopped, empty while it has not."""
         stops = [d.reason for r in self.rounds.values() for d in r.decisions if d.action == "stop"]
-        return str(self.result.get("stop_reason") or (stops[-1] if stops else ""))
+        return self.result.stop_reason or (stops[-1] if stops else "")
 
     def round(self, number: int) -> Round:
         """The round of that number, new if it is."""
@@ -240,7 +247,7 @@ def _tell(story: Story, event: Event) -> None:
         case "note" if event.level == "warning":
             story.trouble.append(event.message)
         case "finished":
-            story.result = event.result
+            story.result, story.has_result = PartialResult.read(event.result), bool(event.result)
         case "interrupted":
             story.trouble.append(f"interrupted: {event.reason}")
         case "failed":
@@ -255,4 +262,5 @@ def _keep_result(story: Story, call: ToolCall) -> None:
     elif call.tool == "confirm":
         story.shown = result.get("shown") or {}
     elif call.tool == "claim_output":
-        story.output = result
+        with suppress(ValidationError):  # a trace may come from elsewhere, and hold anything
+            story.output = OutputWeights.model_validate(result)

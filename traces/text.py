@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tools.records.result import Cost
+from tools.records.result import Cost, Interval, Unscored
 
 _VISIBLE = {"\n": "⏎", "\r": "␍", "\t": "⇥"}
 _NOT_PLAIN = re.compile(r"[^ -~]")
@@ -55,7 +55,11 @@ def shorten(text: str, width: int) -> str:
 
 
 def score_text(score: Any) -> str:
-    """A score dict as `0.512 [0.470, 0.551]`, or `no score (why)`."""
+    """A score, or one as plain JSON, as `0.512 [0.470, 0.551]`, or `no score (why)`."""
+    if isinstance(score, Interval):
+        return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    if isinstance(score, Unscored):
+        return f"no score ({one_line(score.reason)})"
     if not isinstance(score, dict):
         return "no score"
     value, low, high = score.get("value"), score.get("low"), score.get("high")

@@ -142,8 +142,8 @@ def choose(
         left &= published.keys()
     elif asked.by_score:
         for row in rows:
-            if row.layer is not None and row.idx is not None and _is_low(row.score, asked.below):
-                earlier[parse_target(row.neuron)[1]] = row
+            if (neuron := row.neuron_id) is not None and _is_low(row.score, asked.below):
+                earlier[neuron] = row
         left &= earlier.keys()
         if not earlier:
             why_none = "no run of it has such a score"

@@ -20,7 +20,6 @@ from agent.shelf import Shelf
 from agent.subjects import Subject
 from tools.errors import AgentError, BadInput, StorageError
 from tools.evidence.cache import default_cache_dir
-from tools.records.neuron import parse_target
 from tools.records.result import Result
 from traces.console import QuietDisplay
 from traces.results import ResultsDatabase
@@ -102,7 +101,7 @@ def _attempt(job: Job, runs_dir: Path) -> Done:
     began = time.monotonic()
     try:
         result = _explain(job, runs_dir)
-        said, has_failed = f"{result.verdict}, {score_text(result.score.model_dump())}", False
+        said, has_failed = f"{result.verdict}, {score_text(result.score)}", False
     except AgentError as error:
         said, has_failed = str(error), True
     except Exception as error:  # whatever it is, the others are explained
@@ -140,7 +139,7 @@ def check_model(subject: Subject, fingerprint: str) -> None:
 
 def _open_layer(config: RunConfig) -> None:
     """Read the layer, where it is not in the cache, in one process of this machine; forget those that went before."""
-    layer = parse_target(config.target)[1].layer
+    layer = config.parsed_target[1].layer
     key = (config.model, config.planted, config.corpus, config.corpus_tokens, config.index, layer)
     if key in _opened:
         return

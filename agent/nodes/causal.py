@@ -8,9 +8,9 @@ from langgraph.runtime import Runtime
 
 from agent.state import Context, Investigation, LoopState
 from tools.catalogue.causal import CausalCheck, CausalEvidence, ClaimOutput, OutputClaim
-from tools.records.result import Result, Unscored
+from tools.records.effects import CausalFindings, OutputEvidence, Push
+from tools.records.result import PartialResult, Unscored
 from tools.rules.language import quote
-from tools.scoring.causal import Push
 from traces.events import Stage
 
 
@@ -20,7 +20,7 @@ def causal(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     The verdict does not depend on it.
     """
     run = Investigation.at(state, runtime.context)
-    if not run.config.causal or run.result is None:
+    if not run.config.causal or run.result is None or run.result.sealed_fold is None:
         return {}
     run.trace.emit(Stage(stage="causal", round=run.round))
     claim: OutputClaim = run.toolbox.call("claim_output", ClaimOutput())
@@ -30,22 +30,26 @@ def causal(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
             sentence=run.result.explanation,
             claimed=claim.claimed,
             controls=claim.controls,
-            fold=(run.result.model_extra or {})["sealed_fold"],
+            fold=run.result.sealed_fold,
         ),
     )
     strings = run.bench.vocabulary.strings
     claimed = [strings[token] for token in claim.claimed]
     push = found.push if claim.reason is None else Unscored(reason=claim.reason)
     held = isinstance(push, Push) and push.holds
-    evidence = {
-        **found.model_dump(mode="json", exclude={"push"}),
-        "output": {
-            **claim.model_dump(mode="json", include={"promoted", "suppressed"}),
-            "claimed": claimed,
-            "test": push.model_dump(mode="json"),
-            "holds": held,
-            "sentence": f"It pushes the model towards {', '.join(map(quote, claimed))}." if held else None,
-        },
-    }
-    more = {"causal": evidence, "tool_calls": run.toolbox.n_calls}
-    return run.update(result=Result.model_validate({**dict(run.result), **more}))
+    evidence = CausalFindings(
+        ablation_score=found.ablation_score,
+        to_mean=found.to_mean,
+        to_simulation=found.to_simulation,
+        beside_peers=found.beside_peers,
+        output=OutputEvidence(
+            promoted=claim.promoted,
+            suppressed=claim.suppressed,
+            claimed=claimed,
+            test=push,
+            holds=held,
+            sentence=f"It pushes the model towards {', '.join(map(quote, claimed))}." if held else None,
+        ),
+    )
+    more = PartialResult(causal=evidence, tool_calls=run.toolbox.n_calls)
+    return run.update(result=run.result.with_more(more))

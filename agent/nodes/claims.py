@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 
 from agent.state import Context, Investigation, LoopState
 from tools.catalogue.claims import Claims, Try, WhichTested
-from tools.records.result import Result
+from tools.records.result import PartialResult
 
 
 def claims(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -31,6 +31,5 @@ def claims(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     if not tried:
         return {}
     found: Claims = run.toolbox.call("which_tested", WhichTested(sentence=winner.sentence, tried=tried))
-    told = [claim.model_dump(mode="json") for claim in found.claims]
-    more = {"claims": told, "tool_calls": run.toolbox.n_calls}
-    return run.update(result=Result.model_validate({**dict(run.result), **more}))
+    more = PartialResult(claims=found.claims, tool_calls=run.toolbox.n_calls)
+    return run.update(result=run.result.with_more(more))

@@ -16,11 +16,17 @@ from tools.catalogue.examples import ShowExamples, ShownExamples
 from tools.catalogue.null import Null, NullChoice
 from tools.llm.meter import NULL_SHARE
 from tools.readable.label import label_of
+from tools.records.coverage import Count
+from tools.records.predictions import PredictionScores, RegisteredPredictions
 from tools.records.result import (
+    AnytimePoint,
     Baselines,
     Budget,
     Corpus,
+    EarlierExplanation,
+    LLMAccuracies,
     Measured,
+    PartialResult,
     Predictor,
     Result,
     Rival,
@@ -29,7 +35,6 @@ from tools.records.result import (
     Verdict,
 )
 from tools.rules.language import n_words
-from tools.scoring.skill import PredictionScores
 from traces.events import Confirmed, Decided, SealedOpened, Stage
 
 
@@ -90,7 +95,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
         policy.Findings(
             final.score,
             final.gains,
-            final.baselines["token_lookup_full"],
+            final.baselines.token_lookup_full,
             tests,
             has_explanation=winner.name != BASE_RATE,
             words=n_words(winner.sentence),
@@ -99,40 +104,39 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
         )
     )
     shown: ShownExamples = run.toolbox.call("examples", ShowExamples())
-    details: dict[str, Any] = {
-        "examples": shown.examples,
-        "predictor": _predictor(run, final),
-        **final.model_dump(mode="json", include={"openai_top_random", "random_only", "gains", "scores"}),
-        "sealed_fold": opening.fold,
-        "sealed_opening": opening.number,
-        "sealed_reused": opening.reused,
-        "null_tries": null.n_scored,
-        "null_from": null.sources,
-        "null_by_twins": null.by_twins,
-        "probe_skill": (own["probe"].skill if "probe" in own else not_predicted).model_dump(mode="json"),
-        "registered": {
-            "chosen": [[p.probability, p.fired] for p in winner.record],
-            "probe": [[p.probability, p.fired] for p in winner.on_probe],
-        },
-        "predictions": {name: scores.model_dump(mode="json") for name, scores in own.items()},
-        "anytime": _anytime(run, dict(zip(led, final.leaders, strict=True))),
-        "tests": {kind: {"passed": t.passed, "failed": t.failed} for kind, t in tests.items()},
-    }
-    if asked is not None:
-        details["asked"] = asked.model_dump(mode="json")
-    if len(found) > 1:
-        details["meanings"] = [meaning.model_dump(mode="json") for meaning in found]
+    previous, gap = None, None
     if before and final.previous:  # another run's explanation, on a fold that neither had seen
-        details["previous"] = {
-            "run_id": before[0],
-            "explanation": before[1],
-            "score": final.previous.model_dump(mode="json"),
-        }
+        previous = EarlierExplanation(run_id=before[0], explanation=before[1], score=final.previous)
     if isinstance(final.score, ScoreValue) and isinstance(winner.score, ScoreValue):
-        details["optimism_gap"] = round(winner.score.value - final.score.value, 6)
-    baselines = Baselines(**final.baselines)
+        gap = round(winner.score.value - final.score.value, 6)
+    details = PartialResult(
+        examples=shown.examples,
+        predictor=_predictor(run, final),
+        openai_top_random=final.openai_top_random,
+        random_only=final.random_only,
+        gains=final.gains,
+        scores=final.scores,
+        sealed_fold=opening.fold,
+        sealed_opening=opening.number,
+        sealed_reused=opening.reused,
+        null_tries=null.n_scored,
+        null_from={str(source): n for source, n in null.sources.items()},
+        null_by_twins=null.by_twins,
+        probe_skill=own["probe"].skill if "probe" in own else not_predicted,
+        registered=RegisteredPredictions(
+            chosen=[(p.probability, p.fired) for p in winner.record],
+            probe=[(p.probability, p.fired) for p in winner.on_probe],
+        ),
+        predictions=own,
+        anytime=_anytime(run, dict(zip(led, final.leaders, strict=True))),
+        tests={kind: Count(passed=t.passed, failed=t.failed) for kind, t in tests.items()},
+        asked=LLMAccuracies(detection=asked.detection, fuzzing=asked.fuzzing) if asked else None,
+        meanings=found if len(found) > 1 else None,
+        previous=previous,
+        optimism_gap=gap,
+    )
     explanation = None if winner.name == BASE_RATE else winner
-    result = _result(run, verdict, why, explanation, final.score, baselines, details, predicted)
+    result = _result(run, verdict, why, explanation, final.score, final.baselines, details, predicted)
     return run.update(result=result)
 
 
@@ -150,17 +154,10 @@ def _may_spend(run: Investigation, share: float) -> None:
         run.bench.meters.account.share = share
 
 
-def _anytime(run: Investigation, sealed: dict[str, ScoreValue | Unscored]) -> list[dict[str, Any]]:
+def _anytime(run: Investigation, sealed: dict[str, ScoreValue | Unscored]) -> list[AnytimePoint]:
     """What the run would have scored had it stopped at each budget: the last leader at that many units."""
     at = {lead.used: run.hypotheses[lead.hypothesis] for lead in run.leaders}
-    return [
-        {
-            "used": used,
-            "development": h.score.model_dump(mode="json"),
-            "sealed": sealed[h.sentence].model_dump(mode="json"),
-        }
-        for used, h in sorted(at.items())
-    ]
+    return [AnytimePoint(used=used, development=h.score, sealed=sealed[h.sentence]) for used, h in sorted(at.items())]
 
 
 def conclude(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -169,12 +166,12 @@ def conclude(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     baselines = Baselines(token_lookup_30=nothing, token_lookup_full=nothing, null=nothing)
     run = Investigation.at(state, runtime.context)
     why = "the neuron never goes above theta on any split"
-    return run.update(result=_result(run, "dead", why, None, nothing, baselines, {}, {}))
+    return run.update(result=_result(run, "dead", why, None, nothing, baselines, PartialResult(), {}))
 
 
 def _result(
     run: Investigation, verdict: Verdict, why: str, winner: Hypothesis | None, score: Measured,
-    baselines: Baselines, details: dict[str, Any], predicted: dict[str, dict[str, PredictionScores]],
+    baselines: Baselines, details: PartialResult, predicted: dict[str, dict[str, PredictionScores]],
 ) -> Result:  # fmt: skip
     corpus = run.bench.scan.corpus
     language = run.bench.lexical.language if run.bench.lexical is not None else None
@@ -194,16 +191,14 @@ def _result(
         budget=Budget(limit=run.limit, used=run.toolbox.used),
         seconds=0,
         rivals=[
-            Rival.model_validate(
-                {
-                    "explanation": h.sentence,
-                    "score": h.score,
-                    "status": "winner" if h is winner else "survived" if h.status == "competing" else h.status,
-                    "name": h.name,
-                    "form": h.form,
-                    "predictions": {on: s.model_dump(mode="json") for on, s in predicted.get(h.name, {}).items()},
-                    **({"origin": h.origin} if h.origin == PERSON else {}),
-                }
+            Rival(
+                explanation=h.sentence,
+                score=h.score,
+                status="winner" if h is winner else "survived" if h.status == "competing" else h.status,
+                name=h.name,
+                form=h.form,
+                predictions=predicted.get(h.name, {}),
+                origin=h.origin if h.origin == PERSON else None,
             )
             for h in run.hypotheses.values()
         ],
@@ -215,17 +210,16 @@ def _result(
         trace=run.trace_name,
     )
     reader = result.reader or ""
-    more = {
-        "reads_its_own": winner is not None and reader.partition(" (")[0] == winner.by,
-        "reason": why,
-        "words": n_words(winner.sentence) if winner else 0,
-        "theta": run.theta,
-        "status": run.bench.evidence.status,
-        "n_tokens": corpus.n_tokens,
-        "tool_calls": run.toolbox.n_calls,
-        **run.sides,
-        **details,
-    }
-    if winner and (winner.by or winner.origin == PERSON):
-        more["written_by"] = winner.by or PERSON
-    return Result.model_validate({**dict(result), **more})
+    more = PartialResult(
+        reads_its_own=winner is not None and reader.partition(" (")[0] == winner.by,
+        reason=why,
+        words=n_words(winner.sentence) if winner else 0,
+        theta=run.theta,
+        status=run.bench.evidence.status,
+        n_tokens=corpus.n_tokens,
+        tool_calls=run.toolbox.n_calls,
+        always_on=run.always_on,
+        other_side=run.other_side,
+        written_by=(winner.by or PERSON) if winner and (winner.by or winner.origin == PERSON) else None,
+    )
+    return result.with_more(more).with_more(details)

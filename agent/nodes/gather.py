@@ -32,11 +32,7 @@ def gather(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["prop
             },
         )
     )
-    run.sides = {
-        name: found.model_dump(mode="json")
-        for name, found in (("always_on", known.always_on), ("other_side", known.other_side))
-        if found is not None
-    }
+    run.always_on, run.other_side = known.always_on, known.other_side
     if run.bench.evidence.neuron.is_negative:
         run.trace.emit(
             Note(message=f"{run.bench.evidence.neuron} is the side below zero: values have their sign turned.")

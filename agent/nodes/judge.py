@@ -12,7 +12,8 @@ from agent.nodes.meanings import is_split, meanings_of, n_own_tests
 from agent.nodes.propose import score
 from agent.policy import ROUND_COST, TEST_COST
 from agent.state import BASE_RATE, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
-from tools.catalogue.meanings import Agreement, Agreements, FoundMeaning
+from tools.catalogue.meanings import Agreement, Agreements
+from tools.records.coverage import FoundMeaning
 from tools.rules.language import n_words
 from traces.events import Decided, Stage
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from agent.policy import MeaningTests, Tests
 from agent.state import Hypothesis, Investigation
-from tools.catalogue.meanings import Count, FoundMeaning, FoundMeanings, Meanings, Tried
+from tools.catalogue.meanings import FoundMeanings, Meanings, Tried
+from tools.records.coverage import Count, FoundMeaning
 
 
 def meanings_of(run: Investigation, hypothesis: Hypothesis) -> list[FoundMeaning]:

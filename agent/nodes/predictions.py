@@ -9,7 +9,8 @@ from agent.policy import Kind
 from agent.state import Hypothesis, Investigation
 from tools.catalogue.experiments import Designed, ProbeSet, Read, Values
 from tools.catalogue.predictions import DesignedPairs
-from tools.scoring.skill import CHOSEN_PROTOCOL, PROTOCOL, PredictionScores, Registered, prediction_scores
+from tools.records.predictions import PredictionScores
+from tools.scoring.skill import CHOSEN_PROTOCOL, PROTOCOL, Registered, prediction_scores
 from traces.events import PredictionsRegistered, PredictionsScored, ReadingsRevealed
 
 

@@ -140,7 +140,7 @@ def _finding(database: ResultsDatabase, row: ResultRow) -> Finding | None:
         result = RunFolder(database.path.parent / row.run_id).folder_of(row.model, row.neuron).read_result()
     except StorageError:
         return None
-    return None if result is None else finding_of(result.to_json())
+    return None if result is None else finding_of(result)
 
 
 def neighbours(database: ResultsDatabase, asked: Asked, place: Place) -> tuple[Place | None, Place | None, int, int]:

@@ -19,8 +19,8 @@ from tools.errors import BadInput, NotAvailable
 from tools.evidence.gated import silences
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Unscored
-from tools.records.sides import AlwaysOn
 from tools.scoring.calibration import probabilities
+from tools.scoring.pearson import pearson
 from tools.subject.fetch import cached_folder
 from tools.subject.load import check_neuron
 from tools.subject.names import is_hub_name
@@ -84,9 +84,7 @@ class Tried:
             return None
         x = np.array([token.level for token in self.tokens], dtype=np.float64)
         y = np.array([token.value for token in self.tokens], dtype=np.float64)
-        if len(x) < 2 or x.max() == x.min() or y.max() == y.min():
-            return None
-        return float(np.corrcoef(x, y)[0, 1])
+        return pearson(x, y)
 
 
 class LiveReader:
@@ -117,9 +115,9 @@ class LiveReader:
         with self._alone():
             subject, neuron = self._open(manifest)
             asked = side_of(subject, neuron)
-            always_on = story.result.get("always_on")
+            always_on = story.result.always_on
             if always_on and isinstance(asked, ModelView):
-                asked = silences(asked, neuron, AlwaysOn.model_validate(always_on))
+                asked = silences(asked, neuron, always_on)
             return self._read(asked, neuron, story, text)
 
     @contextmanager
@@ -192,8 +190,8 @@ class LiveReader:
     def _levels(
         self, subject: SubjectModel, story: Story, tokens: np.ndarray[Any, Any], notes: list[str]
     ) -> list[float] | None:
-        sentence = story.result.get("explanation")
-        if not isinstance(sentence, str) or not sentence:
+        sentence = story.result.explanation
+        if not sentence:
             notes.append(
                 "This run has no explanation, so nothing is predicted."
                 if story.state == "finished"
@@ -205,7 +203,7 @@ class LiveReader:
             notes.append(
                 "The explanation is in free words: only an LLM can say what it predicts, and none is asked from here, "
                 "since that would cost money unasked."
-                if in_free_words(sentence) or str(story.result.get("simulator") or "").startswith("openai:")
+                if in_free_words(sentence) or (story.result.simulator or "").startswith("openai:")
                 else f"The explanation cannot be simulated: {simulated.reason}"
             )
             return None
@@ -227,7 +225,7 @@ def _as_raw(story: Story, levels: list[float] | None, notes: list[str]) -> list[
 
 def _table(story: Story) -> list[float] | None:
     """The explanation's probabilities of firing at levels 0 to 10, from the last call that gave or was given them."""
-    sentence = story.result.get("explanation")
+    sentence = story.result.explanation
     for call in reversed(story.calls):
         arguments = call.arguments if isinstance(call.arguments, dict) else {}
         if arguments.get("sentence") == sentence and _is_table(arguments.get("table")):

@@ -37,8 +37,8 @@ class Seen:
     @property
     def explanation(self) -> str | None:
         """The sentence: what the trace says, else what the database says."""
-        found = self.story.result.get("explanation") if self.story else None
-        if isinstance(found, str):
+        found = self.story.result.explanation if self.story else None
+        if found is not None:
             return found
         return self.row.explanation if self.row else None
 

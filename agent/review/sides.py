@@ -39,7 +39,7 @@ class Other:
 
 def outcomes(found: Differences) -> list[Row]:
     """Verdicts, explanations, scores, and what they cost; those that neither run has are left out."""
-    explanations = Pair("explanation", found.a.result.get("explanation"), found.b.result.get("explanation"))
+    explanations = Pair("explanation", found.a.result.explanation, found.b.result.explanation)
     rows = [_row(pair, _shown) for pair in (*found.outcome, explanations)]
     rows += [_row(pair, score_text) for pair in found.scores]
     rows += [_row(pair, _shown) for pair in found.cost]

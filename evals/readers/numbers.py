@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, pearsonr, rankdata
+from scipy.stats import binomtest, rankdata
 
 from evals.records import Record
 from evals.statistics import mean_interval
 from tools.records.result import Compared, Interval, Unscored
+from tools.scoring.pearson import pearson
 
 Floats = NDArray[np.float64]
 
@@ -36,9 +37,8 @@ def correlation(said: Floats, did: Floats) -> float | Unscored:
     """Pearson correlation of what was said, [n], with what the neuron did, [n]."""
     if len(did) < 2 or np.ptp(did) == 0:
         return Unscored(reason="the neuron is constant on these tokens")
-    if np.ptp(said) == 0:
-        return Unscored(reason=CONSTANT)
-    return float(pearsonr(said, did).statistic)
+    found = pearson(said, did)
+    return Unscored(reason=CONSTANT) if found is None else found
 
 
 def rank_correlation(said: Floats, did: Floats) -> float | Unscored:

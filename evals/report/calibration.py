@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,33 +13,18 @@ from evals.report.drawing import MUTED, colour, draw, label, marker
 from evals.report.page import Entry, Plot, Section, Table, count, counted, measured, number
 from evals.report.study import Study, metric_interval, neurons_in
 from evals.statistics import wilson
+from tools.records.predictions import Bin
 from tools.records.result import Compared, Interval, Unscored
+from tools.scoring.reliability import bins
 
 Predictions = list[tuple[float, bool]]
 
-N_BINS = 10
 _ACROSS = 3
 
 
-@dataclass(frozen=True)
-class Bin:
-    """Predictions of about the same probability: their mean, the share that came true, and how many."""
-
-    predicted: float
-    observed: Compared
-    n: int
-
-
-def bins(predictions: Predictions) -> list[Bin]:
-    """Ten bins of equal width over 0..1; empty ones are left out."""
-    out = []
-    places = [min(int(p * N_BINS), N_BINS - 1) for p, _ in predictions]
-    for place in range(N_BINS):
-        own = [prediction for prediction, at in zip(predictions, places, strict=True) if at == place]
-        if own:
-            fired = sum(outcome for _, outcome in own)
-            out.append(Bin(sum(p for p, _ in own) / len(own), wilson(fired, len(own)), len(own)))
-    return out
+def share_of(one: Bin) -> Compared:
+    """The share of a bin's predictions that fired, with its interval."""
+    return wilson(round(one.fired * one.n), one.n)
 
 
 def log_score(predictions: Predictions) -> float | Unscored:
@@ -110,9 +94,10 @@ def _plot(
             index, variant, found = groups[i]
             upper.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
             for one in found:
-                if isinstance(one.observed, Interval):
-                    upper.plot([one.predicted] * 2, [one.observed.low, one.observed.high], color=colour(index))
-            shares = [one.observed.value for one in found]
+                share = share_of(one)
+                if isinstance(share, Interval):
+                    upper.plot([one.predicted] * 2, [share.low, share.high], color=colour(index))
+            shares = [one.fired for one in found]
             upper.plot([b.predicted for b in found], shares, marker=marker(index), color=colour(index), linewidth=1)
             lower.bar([b.predicted for b in found], [b.n for b in found], width=0.05, color=colour(index), alpha=0.7)
             upper.set(title=label(variant), xlim=(0, 1), ylim=(-0.02, 1.02))
@@ -132,7 +117,7 @@ def _plot(
         f"right as they say."
     )
     said = "; ".join(
-        f"{variant}: " + ", ".join(f"{b.predicted:.2f} predicted, {b.observed.value:.2f} fired" for b in found)
+        f"{variant}: " + ", ".join(f"{b.predicted:.2f} predicted, {b.fired:.2f} fired" for b in found)
         for _, variant, found in groups
     )
     width = 8.2 if across > 1 else 5.2

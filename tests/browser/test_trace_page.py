@@ -97,7 +97,7 @@ def test_experiments_are_filtered_and_counted(page: Any, show: Show) -> None:
     n_fired = sum(t.fired is True for t in trials)
     assert count.inner_text() == f"{n_fired} of {len(trials)} shown"
     assert page.locator(".s-exps tbody tr:not([hidden])").count() == n_fired
-    winner = next(name for name, h in story.hypotheses.items() if h.sentence == story.result["explanation"])
+    winner = next(name for name, h in story.hypotheses.items() if h.sentence == story.result.explanation)
     page.get_by_label("Show").select_option("wrong")
     n_wrong = sum(winner in t.predicted and t.was_wrong(winner) for t in trials)
     assert count.inner_text() == f"{n_wrong} of {len(trials)} shown"
@@ -310,8 +310,8 @@ def test_hostile_text_fits_a_phone(page: Any, show: Show) -> None:
 @pytest.mark.parametrize("version", [1, 2])
 def test_older_traces_are_shown(page: Any, show: Show, version: int) -> None:
     story = show(events_of(version))
-    assert page.locator(".s-verdict").inner_text() == story.result["verdict"]
-    assert f"r = {story.result['score']['value']:.2f} on unseen text" in page.locator(".s-big").inner_text()
+    assert page.locator(".s-verdict").inner_text() == story.result.verdict
+    assert f"r = {story.result.score.value:.2f} on unseen text" in page.locator(".s-big").inner_text()
     assert page.locator(".s-examples").count() == 0  # which only newer results have
     assert "no values token by token" in page.locator("section", has=page.locator("#heatmaps")).inner_text()
     assert page.locator(".s-exps tbody tr").count() == sum(len(r.experiments) for r in story.rounds.values())
@@ -347,7 +347,7 @@ def test_what_was_found_stands_first_and_is_marked(page: Any, show: Show) -> Non
     page.set_viewport_size({"width": 1280, "height": 800})
     story = show([event.model_dump(mode="json") for event in sample_run()])
     head = page.locator(".s-head").inner_text()
-    order = [head.index(one) for one in ("imports", story.result["explanation"], "supported", "r = 0.61", "os")]
+    order = [head.index(one) for one in ("imports", story.result.explanation, "supported", "r = 0.61", "os")]
     assert order == sorted(order)
     marks = page.locator("mark")
     assert marks.first.inner_text() == "import"

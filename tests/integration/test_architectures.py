@@ -32,7 +32,7 @@ def test_a_whole_run(kind: str, save_tokenizer: Any, world: Any, tmp_path: Path)
     unscored = ("too few documents", "the simulation is constant")
     assert result.score.value is not None or result.score.reason.startswith(unscored)
     is_gated = kind in ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma2")
-    assert ("other_side" in (result.model_extra or {})) == is_gated
+    assert (result.other_side is not None) == is_gated
     # the model could be read to its output
     assert len(result.causal["output"]["promoted"]) > 0
 

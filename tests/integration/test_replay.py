@@ -80,7 +80,7 @@ def test_from_the_trace_alone(recorded: bool, trace: Path, tmp_path: Path) -> No
     opened = found.difference.b.opened
     assert opened is not None
     assert (opened.fold, opened.opening) == (1, 2)
-    assert found.difference.b.result["previous"] == found.difference.a.result["previous"]
+    assert found.difference.b.result.previous == found.difference.a.result.previous
     assert replay_text(found).splitlines()[0] == (
         f"same: {found.events.n_a} events, verdict, explanation and score as recorded"
     )
@@ -320,10 +320,10 @@ def test_an_llm_says_again_what_it_said(
         found = again(path, recorded)
         assert found.is_same, found.events
         assert found.notes == (["results of tools were taken from the trace"] if recorded else [])
-    cost = found.difference.b.result["cost"]
-    assert cost["usd"] > 0
-    assert cost == found.difference.a.result["cost"]
-    assert found.difference.b.result["explanation"] == TRUTH
+    cost = found.difference.b.result.cost
+    assert cost.usd > 0
+    assert cost == found.difference.a.result.cost
+    assert found.difference.b.result.explanation == TRUTH
 
     def forget(lines: Lines) -> None:
         call = next(line for line in lines if line.get("tool") == "score" and line["llm"])
@@ -392,4 +392,4 @@ def test_an_llm_that_decides(spoken: Spoken, nobody_is_asked: Callable[[], None]
     for recorded in (False, True):
         found = again(path, recorded)
         assert found.is_same, found.events
-    assert found.difference.b.result["stop_reason"] == "finished"
+    assert found.difference.b.result.stop_reason == "finished"

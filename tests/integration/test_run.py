@@ -253,7 +253,7 @@ def test_causal_evidence_comes_after_the_score_and_was_claimed_before(run: Run) 
     assert confirmed.seq < claimed.seq < checked.seq
     assert checked.arguments["claimed"] == claimed.result["claimed"]
     assert checked.arguments["sentence"] == run.result.explanation
-    causal = run.result.model_extra["causal"]
+    causal = run.result.to_json()["causal"]
     assert causal["ablation_score"] == checked.result["ablation_score"]
     assert 6 <= causal["ablation_score"]["n_excerpts"] <= 30
     assert 3 <= len(causal["beside_peers"]["peers"]) <= 8
@@ -276,7 +276,7 @@ def test_the_result(run: Run) -> None:
     assert written["optimism_gap"] == pytest.approx(result.development_score.value - result.score.value, abs=1e-6)
     assert result.run_id in result.trace
     # Matched in tries: a rival that says the same of every scored token was no try, here as in the null.
-    scored = [r for r in result.rivals if r.model_dump()["name"].startswith("H") and isinstance(r.score, ScoreValue)]
+    scored = [r for r in result.rivals if r.name.startswith("H") and isinstance(r.score, ScoreValue)]
     assert 0 < written["null_tries"] == len(scored)
 
 
@@ -285,7 +285,7 @@ def test_the_best_on_development_text_wins_and_is_within_the_limits(run: Run) ->
     assert statuses.count("winner") == 1
     winner = run.result.rivals[statuses.index("winner")]
     assert winner.explanation == run.result.explanation
-    rivals = [rival for rival in run.result.rivals if rival.model_dump()["name"].startswith("H")]
+    rivals = [rival for rival in run.result.rivals if rival.name.startswith("H")]
     standing = [r.score.value for r in rivals if r.status != "dropped" and isinstance(r.score, ScoreValue)]
     assert winner in rivals
     assert winner.score.value >= max(standing) - 0.01  # within that, experiments decide
@@ -294,14 +294,14 @@ def test_the_best_on_development_text_wins_and_is_within_the_limits(run: Run) ->
 
 def test_baselines_are_shown_and_never_win(run: Run) -> None:
     """They are scored, predict every experiment and are believed or not, like a rival; here the list is the better."""
-    statuses = {rival.model_dump()["name"]: rival.status for rival in run.result.rivals}
-    scores = {rival.model_dump()["name"]: rival.score for rival in run.result.rivals}
+    statuses = {rival.name: rival.status for rival in run.result.rivals}
+    scores = {rival.name: rival.score for rival in run.result.rivals}
     assert statuses["base-rate"] == statuses["token-lookup-30"] == "survived"
     listed = scores["token-lookup-30"]
     assert isinstance(listed, ScoreValue)
     assert listed.value > max(s.value for name, s in scores.items() if name[0] == "H" and isinstance(s, ScoreValue))
     assert run.result.verdict == "unresolved"
-    assert "a list of words predicts better" in run.result.model_extra["reason"]
+    assert "a list of words predicts better" in run.result.reason
 
 
 def test_the_predictor_is_found_once_and_scored_beside_the_explanation(run: Run) -> None:

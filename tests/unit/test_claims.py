@@ -14,10 +14,11 @@ from agent.state import Context, Hypothesis, LoopState
 from tools.catalogue import all_tools
 from tools.catalogue.claims import Claims, Try, WhichTested
 from tools.catalogue.confirmation import Confirm
-from tools.catalogue.meanings import Count, FoundMeanings, Meanings, Tried
+from tools.catalogue.meanings import FoundMeanings, Meanings, Tried
 from tools.catalogue.shown import N_SHOWN
 from tools.errors import BadInput
 from tools.readable.reader import LexicalReader
+from tools.records.coverage import Count
 from tools.records.result import Result
 from tools.roles import Revealed
 from tools.scoring.lookup import FULL_LOOKUP

@@ -12,13 +12,11 @@ import pytest
 
 from evals.folder import EvalFolder
 from evals.records import (
-    AnytimePoint,
     CellError,
     CellResult,
     Kind,
     Manifest,
     NeuronRecord,
-    Registered,
     ScoredClaim,
     ScorerCheck,
 )
@@ -29,7 +27,9 @@ from evals.report.page import Entry, Page, Section, Table, measured
 from evals.report.study import Study, basis
 from evals.stability import save_simulation
 from tools.errors import BadInput, StorageError
-from tools.records.result import Baselines, Budget, Interval, Measured, ScoreValue, Unscored
+from tools.records.predictions import RegisteredPredictions
+from tools.records.result import AnytimePoint, Baselines, Budget, Interval, Measured, ScoreValue, Unscored
+from tools.scoring.reliability import bins
 
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}} $\\frac{$ \x1b[31m\u202e漢"
 
@@ -146,7 +146,7 @@ def _cells(
         looked_up = variant == "token-lookup-30"
         more = {
             "kind": kind, "gain": 0.3 + better * 5, "anytime": [] if looked_up else points,
-            "registered": Registered(chosen=[] if looked_up else outcomes[:30], probe=outcomes[30:]),
+            "registered": RegisteredPredictions(chosen=[] if looked_up else outcomes[:30], probe=outcomes[30:]),
             "probe_skill": score(0.2 + better), "trace": "runs/events.jsonl",
             "optimism_gap": float(rng.normal(0.01, 0.03)), "budget": Budget(limit=20, used=0 if looked_up else 14),
             "verdict": "supported" if value > 0.6 else "unresolved",
@@ -464,12 +464,9 @@ def test_a_curve_is_the_mean_over_neurons_of_the_mean_over_seeds() -> None:
     assert 0.0 <= one.interval.low <= one.mean <= one.interval.high <= 1.0
 
 
-def test_bins_and_scores_of_predictions() -> None:
-    predictions = [(0.05, False), (0.08, True), (0.95, True), (1.0, True)]
-    low, high = calibration.bins(predictions)
-    assert (low.n, low.predicted, low.observed.value) == (2, pytest.approx(0.065), 0.5)
-    assert (high.n, high.predicted, high.observed.value) == (2, pytest.approx(0.975), 1.0)
-    assert sum(b.n for b in calibration.bins([(k / 100, True) for k in range(101)])) == 101
+def test_shares_and_scores_of_predictions() -> None:
+    low, high = map(calibration.share_of, bins([(0.05, False), (0.08, True), (0.95, True), (1.0, True)]))
+    assert (low.value, high.value) == (0.5, 1.0)
     even = [(0.8, True), (0.2, False)]
     assert calibration.log_score(even) == pytest.approx(math.log(0.8))
     assert calibration.skill(even) == pytest.approx(1 - math.log(0.8) / math.log(0.5))

@@ -106,13 +106,13 @@ def test_each_version_is_read_and_told(version: int, tmp_path: Path) -> None:
     assert trace.events[0].schema_version == version
     story = read_story(path)
     assert story.state == "finished"
-    assert story.result["verdict"]
+    assert story.result.verdict
     assert story.hypotheses
     assert any(trial.fired is not None for found in story.rounds.values() for trial in found.experiments.values())
     run = RunFolder.create(tmp_path, "run", {})
     run.neuron("mini", NeuronId(5, 131)).events.write_bytes(path.read_bytes())
     shown = show_run(tmp_path, "run")
-    assert story.result["verdict"] in shown
+    assert story.result.verdict in shown
     assert "Traceback" not in shown
 
 
@@ -129,11 +129,11 @@ def test_what_each_version_brought() -> None:
     stories = {version: read_story(FIXTURES / f"trace_v{version}" / "events.jsonl") for version in VERSIONS}
     for version in (1, 2):
         assert not stories[version].shown
-        assert "claims" not in stories[version].result
+        assert stories[version].result.claims is None
     new = stories[3]
     assert new.shown
     assert new.output
-    assert new.result["claims"]
+    assert new.result.claims
     assert "which_tested" in {call["tool"] for call in calls[3]}
     trials = [trial for found in new.rounds.values() for trial in found.experiments.values()]
     edits = [trial for trial in trials if trial.change]

@@ -5,17 +5,26 @@ from traces_samples import sample_result, sample_result_v1
 
 from agent.policy import LIST_IS_BETTER
 from agent.summary import summary
-from tools.records.result import Example, Result
-from traces.finding import Piece, finding_of, pieces_of
+from tools.records.result import Example, PartialResult, Result
+from traces.finding import Finding, Piece, finding_of, pieces_of
 
 NOT_FOR_A_PERSON = ("tokens nearer", "everywhere", "beyond doubt", "token_lookup", "null", "[", "predicted positive")
 LISTED = "A list of 30 words predicts better (r = 0.70)."
 NONE = {"value": None, "reason": "constant"}
+MEANING = {
+    "sentence": "Fires on b.", "share": 0.5, "counterexamples": [],
+    "predicted_positive": {"passed": 3, "failed": 0}, "minimal_pair": {"passed": 3, "failed": 0},
+}  # fmt: skip
+TEST = {"value": -0.1, "low": -0.2, "high": 0.0, "protocol": "p", "split": "sealed", "n_excerpts": 9, "ahead": 0.5}
 
 
 def example(tokens, values, theta=1.0) -> Example:
     fires = [value > theta for value in values]
     return Example(level="top", document=0, tokens=tokens, values=values, fires=fires)
+
+
+def found(result) -> Finding:
+    return finding_of(PartialResult.read(result))
 
 
 def told(result, width=100, **how) -> str:
@@ -26,7 +35,7 @@ def told(result, width=100, **how) -> str:
     ("change", "verdict"),
     [
         ({}, "supported: it predicts text that the search never saw, and its experiments bore it out"),
-        ({"verdict": "split", "meanings": [1, 2]}, "supported, with 2 unrelated meanings, each of which"),
+        ({"verdict": "split", "meanings": [MEANING] * 2}, "supported, with 2 unrelated meanings, each of which"),
         (
             {"verdict": "unresolved", "reason": f"not surely above token_lookup_30, since {LIST_IS_BETTER}"},
             "unresolved: it is not surely better than a list of 30 words, since a list of words predicts better",
@@ -42,15 +51,15 @@ def told(result, width=100, **how) -> str:
     ],
 )  # fmt: skip
 def test_the_verdict_is_in_a_persons_words(change, verdict) -> None:
-    assert finding_of(sample_result() | change).verdict.startswith(verdict)
+    assert found(sample_result() | change).verdict.startswith(verdict)
 
 
 def test_the_score_says_of_what_it_is_and_who_read_it() -> None:
-    assert finding_of(sample_result()).score == "r = 0.61 on unseen text (0.55 to 0.66), read by lexical"
-    assert finding_of(sample_result_v1()).score.endswith("(0.55 to 0.66), read by rules")
-    again = finding_of(sample_result() | {"sealed_reused": True}).score
+    assert found(sample_result()).score == "r = 0.61 on unseen text (0.55 to 0.66), read by lexical"
+    assert found(sample_result_v1()).score.endswith("(0.55 to 0.66), read by rules")
+    again = found(sample_result() | {"sealed_reused": True}).score
     assert again == "r = 0.61 on unseen text (0.55 to 0.66), which an earlier run had opened, read by lexical"
-    assert finding_of(sample_result() | {"score": NONE}).score == "no score on unseen text: constant"
+    assert found(sample_result() | {"score": NONE}).score == "no score on unseen text: constant"
 
 
 @pytest.mark.parametrize(
@@ -69,22 +78,27 @@ def test_the_score_says_of_what_it_is_and_who_read_it() -> None:
 )
 def test_what_predicts_better_is_named(listed, ruled, better) -> None:
     result = sample_result()
-    result["baselines"]["token_lookup_30"]["value"] = listed
-    result["predictor"]["score"]["value"] = ruled
-    assert finding_of(result).better == better
+    for part, name, value in ((result["baselines"], "token_lookup_30", listed), (result["predictor"], "score", ruled)):
+        part[name] = NONE if value is None else part[name] | {"value": value}
+    assert found(result).better == better
 
 
 @pytest.mark.parametrize(
     ("output", "said"),
     [
         (None, ""),
-        ({"promoted": [], "holds": False}, ""),
+        ({"promoted": [], "test": NONE, "holds": False}, ""),
         (
-            {"promoted": [[" the", 2], ["The", 1], [" a", 0.5]], "suppressed": [[" x", -1]], "holds": True},
+            {
+                "promoted": [[" the", 2], ["The", 1], [" a", 0.5]],
+                "suppressed": [[" x", -1]],
+                "test": TEST,
+                "holds": True,
+            },
             "Where it fires, it makes “the”, “a” more likely, and “x” less likely.",
         ),
         (
-            {"promoted": [[" a", 2]], "suppressed": [], "holds": False, "test": {"value": -0.1}},
+            {"promoted": [[" a", 2]], "suppressed": [], "holds": False, "test": TEST},
             "By its output weights, it makes “a” more likely; a test did not bear that out.",
         ),
         (
@@ -94,7 +108,8 @@ def test_what_predicts_better_is_named(listed, ruled, better) -> None:
     ],
 )
 def test_what_the_neuron_does_to_the_output_is_said_as_it_was_found(output, said) -> None:
-    assert finding_of(sample_result() | {"causal": {"output": output}}).output == said
+    causal = output and {"ablation_score": NONE, "beside_peers": NONE, "output": output}
+    assert found(sample_result() | {"causal": causal}).output == said
 
 
 def test_what_fires_is_marked_without_the_space_before_it_and_neighbours_together() -> None:
@@ -117,7 +132,7 @@ def test_nothing_in_a_text_moves_the_cursor() -> None:
 def test_a_result_from_elsewhere_may_hold_anything(odd) -> None:
     names = ("examples", "predictor", "baselines", "causal", "score", "label", "reason", "meanings")
     for name in names:
-        assert finding_of(sample_result() | {name: odd}).verdict
+        assert found(sample_result() | {name: odd}).verdict
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 160])
@@ -161,15 +176,22 @@ def test_results_of_version_1_are_shown_as_far_as_they_go() -> None:
 
 def test_an_llm_that_failed_throughout_is_said_before_all_else() -> None:
     silent = [{"explainer": "openai:M", "times": 2, "reason": "server error: HTTP 500: oops"}]
-    lines = told(sample_result() | {"llm": {"silent": silent, "by_role": {}}}).split("\n")
+    this_time = {"calls_from_store": 0, "paid_usd": 0.0, "noticed": []}
+    llm = {"limit_reached": False, "by_role": {}, "this_time": this_time}
+    lines = told(sample_result() | {"llm": llm | {"silent": silent}}).split("\n")
     assert " ".join(" ".join(lines[:2]).split()) == (
         "openai:M failed all 2 times that it was asked, and wrote no explanation: server error: HTTP 500: oops. What "
         "follows was found without it."
     )
-    by_role = {"simulator": {"calls": 7, "failed": 7}}
-    assert told(sample_result() | {"llm": {"by_role": by_role}}).strip().startswith("No simulation came back")
-    for fine in ({"simulator": {"calls": 7, "failed": 6}}, {"simulator": {"calls": 0, "failed": 0}}, {}, 3):
-        assert finding_of(sample_result() | {"llm": {"by_role": fine, "silent": fine}}).failed == ""
+    spent = {"input_tokens": 1, "output_tokens": 1, "estimated": False, "usd": None}
+    by_role = {"simulator": {"calls": 7, "failed": 7} | spent}
+    said = told(sample_result() | {"llm": llm | {"by_role": by_role}}).strip()
+    assert said.startswith("No simulation came back from an LLM, though 7 were asked for")
+    for calls, failed in ((7, 6), (0, 0)):
+        fine = {"by_role": {"simulator": {"calls": calls, "failed": failed} | spent}}
+        assert found(sample_result() | {"llm": llm | fine}).failed == ""
+    for odd in ({}, 3):
+        assert found(sample_result() | {"llm": odd}).failed == ""
 
 
 def test_who_wrote_and_read_an_explanation_is_told_in_full_alone() -> None:

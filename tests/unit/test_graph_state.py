@@ -16,6 +16,7 @@ from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.thinking import Turn, WantedCall
 from tools.errors import BadInput
 from tools.records.result import Interval, ScoreValue, Unscored
+from tools.records.sides import AlwaysOn, OtherSide
 from tools.scoring.skill import Registered
 from traces.events import Note, PersonActed
 
@@ -28,8 +29,10 @@ def full_state() -> LoopState:
     one.outcomes["minimal pair"]["carrier"] = [True]
     planned = Planned(tokens=[1, 2], generator="retrieval", purpose="p", carrier="c", original=None)
     return LoopState(
-        round=2, stop="plateau", budget_used=7, theta=0.3, sides={"other_side": {"n": 1}}, hypotheses={"H1": one},
-        beliefs={"H1": 1.0}, predictor=FoundPredictor(sentence=None, development=Unscored(reason="none"), n_tried=1),
+        round=2, stop="plateau", budget_used=7, theta=0.3, always_on=AlwaysOn(share=0.99, above=1.0, rest=3.0),
+        other_side=OtherSide(neuron="L0N1-", theta=0.5, firing_rate=0.01, peak=2.0, tokens=["a"]),
+        hypotheses={"H1": one}, beliefs={"H1": 1.0},
+        predictor=FoundPredictor(sentence=None, development=Unscored(reason="none"), n_tried=1),
         bests=["H1"], leaders=[Lead(3, "H1")], gain=Interval(value=0.1, low=0.0, high=0.2),
         designed=Designed(experiments=[planned], predictions=[[0.5]], abstained={}), before=[[None]], by_order=[True],
         narrowed={"a": ["b"]}, separated={"H1"}, tested={"H1": {"minimal pair": 1}}, test_rounds=1,

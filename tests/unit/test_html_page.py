@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from tools.records.predictions import Bin
 from traces.html import experiments
 from traces.html.answers import answers_of
-from traces.html.drawing import Bar, Bin, beliefs, bins_of, calibration, intervals
+from traces.html.drawing import Bar, beliefs, calibration, intervals
 from traces.html.experiments import Piece, pieces, rounds_of
 from traces.html.heat import N_SHADES, shade, shown_excerpts
 from traces.html.writing import LONGEST_TOKEN, token
@@ -81,16 +82,12 @@ def test_nothing_has_a_shade_where_nothing_is_above_zero():
     assert shade(1.0, 0.0) == 0
 
 
-def test_predictions_are_put_into_bins():
-    assert bins_of([(0.11, False), (0.19, True), (1.0, True)]) == [Bin(0.15, 0.5, 2), Bin(1.0, 1.0, 1)]
-
-
 def test_drawings_escape_names_and_are_told_to_who_cannot_see_them():
     hostile = "<script>alert(1)</script>"
     drawn = [
         intervals([Bar(hostile, 0.5, -0.2, 1.2, is_main=True)]),
         beliefs([hostile], [1, 2], [[None, 0.25]]),
-        calibration([("chosen", [Bin(0.5, 1.0, 3)])]),
+        calibration([("chosen", [Bin(low=0.5, high=0.6, n=3, predicted=0.5, fired=1.0)])]),
     ]
     for svg in drawn:
         assert "<script" not in svg
@@ -128,9 +125,9 @@ def test_five_questions_are_answered(story):
         "What does the neuron do?", "How sure are we?", "Which experiment killed the runner-up?",
         "What was never tested?", "What did it cost?",
     ]  # fmt: skip
-    assert answers["What does the neuron do?"].startswith(story.result["explanation"])
-    score = story.result["score"]
-    assert f"Sealed score {score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]" in answers["How sure are we?"]
+    assert answers["What does the neuron do?"].startswith(story.result.explanation)
+    score = story.result.score
+    assert f"Sealed score {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" in answers["How sure are we?"]
     assert answers["What did it cost?"].startswith(f"{story.budget_used} units")
     assert all(answers.values())
 

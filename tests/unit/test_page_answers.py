@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from traces_samples import sample_result, sample_run
@@ -42,7 +41,9 @@ def test_nobody_has_come_second_before_a_run_has_ended(tmp_path: Path) -> None:
 
 
 def test_a_sentence_in_free_words_is_ended_before_the_next_one(tmp_path: Path) -> None:
-    causal: dict[str, Any] = (sample_result().get("causal") or {}) | {"output": {"sentence": "It pushes towards `a`."}}
+    none = {"value": None, "reason": "not measured"}
+    output = {"sentence": "It pushes towards `a`.", "test": none, "holds": True}
+    causal = {"ablation_score": none, "beside_peers": none, "output": output}
     result = sample_result() | {"explanation": "the letters e and a", "causal": causal}
     told = answers(story_of(tmp_path, [*sample_run()[:-1], e.Finished(result=result)]))
     assert told["What does the neuron do?"].startswith("the letters e and a. ")

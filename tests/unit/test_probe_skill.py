@@ -7,7 +7,8 @@ import pytest
 
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.calibration import fit, fit_balanced
-from tools.scoring.skill import Registered, calibration, prediction_scores, probe_skill, sign_accuracy
+from tools.scoring.reliability import bins
+from tools.scoring.skill import Registered, prediction_scores, probe_skill, sign_accuracy
 from tools.scoring.skill import skill as skill_of
 
 
@@ -70,13 +71,13 @@ def test_edits_of_one_carrier_widen_the_interval():
 
 
 def test_calibration_by_hand():
-    found = calibration(
-        [registered(0.02, False), registered(0.08, True), registered(0.98, True), registered(1.0, True)]
-    )
+    found = bins([(0.02, False), (0.08, True), (0.98, True), (1.0, True)])
     assert [(b.low, b.high, b.n, b.predicted, b.fired) for b in found] == [
         (0.0, 0.1, 2, 0.05, 0.5),
         (0.9, 1.0, 2, 0.99, 1.0),
     ]
+    assert sum(b.n for b in bins([(k / 100, True) for k in range(101)])) == 101
+    assert bins([]) == []
 
 
 def test_sign_accuracy_by_hand():

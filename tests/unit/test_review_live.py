@@ -12,6 +12,7 @@ from agent.reading import read
 from agent.review.live import LONGEST_TEXT, LiveReader
 from agent.subjects import open_model
 from tools.errors import BadInput, NotAvailable
+from tools.records.result import PartialResult
 from tools.subject.planted import PlantedModel
 from traces.console import QuietDisplay
 from traces.story import Story
@@ -34,7 +35,8 @@ def manifest() -> dict[str, Any]:
 
 
 def story(explanation: str | None = "Fires on `␣import`, `import` (10); everywhere (-1).", **changes: Any) -> Story:
-    made = Story(Path("none"), "finished", theta=0.5, result={"explanation": explanation, "simulator": "rules"})
+    made = Story(Path("none"), "finished", theta=0.5)
+    made.result = PartialResult(explanation=explanation, simulator="rules")
     made.shown = {"slope": 0.25, "intercept": -0.1}
     for name, value in changes.items():
         setattr(made, name, value)
@@ -75,7 +77,7 @@ def test_what_is_missing_is_said_and_not_made_up(reader: LiveReader, manifest: d
 
     assert "which raw value a level stands for" in notes(story(shown={}))
     assert "no explanation, so nothing is predicted" in notes(story(None))
-    assert "no result yet" in notes(story(None, state="running", result={}))
+    assert "no result yet" in notes(story(None, state="running", result=PartialResult()))
     assert "only an LLM can say" in notes(story("Words about imports in Python."))
 
 

@@ -11,7 +11,7 @@ from tools.errors import BadInput
 from tools.evidence import gated
 from tools.evidence.gated import always_on, silences
 from tools.records.neuron import NeuronId, parse_target
-from tools.records.sides import as_told, side_lines
+from tools.records.sides import AlwaysOn, as_told, side_lines
 from tools.subject.sides import ModelView, side_of
 
 
@@ -147,9 +147,8 @@ def test_a_gated_model_is_asked_about_one_side():
 
 
 def test_an_explanation_of_silences_is_told_as_that():
-    on = {"always_on": {"share": 0.99, "above": 1, "rest": 3}, "neuron": "L0N1"}
-    assert as_told("Fires on `a` (10).", on) == "Always on, except that it goes silent on `a` (10)."
-    assert as_told("It fires on names.", on) == "Always on, except that it goes silent: It fires on names."
-    assert as_told("Fires on `a` (10).", {}) == "Fires on `a` (10)."
-    assert side_lines(on)[0].startswith("L0N1 is always on: above 1 on 99.0% of tokens, 3 at rest.")
-    assert side_lines({"other_side": {"neuron": 3}}) == []  # of a trace that comes from elsewhere
+    assert as_told("Fires on `a` (10).", True) == "Always on, except that it goes silent on `a` (10)."
+    assert as_told("It fires on names.", True) == "Always on, except that it goes silent: It fires on names."
+    assert as_told("Fires on `a` (10).", False) == "Fires on `a` (10)."
+    (line,) = side_lines("L0N1", AlwaysOn(share=0.99, above=1, rest=3), None)
+    assert line.startswith("L0N1 is always on: above 1 on 99.0% of tokens, 3 at rest.")

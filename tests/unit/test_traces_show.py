@@ -56,7 +56,8 @@ def test_the_final_scores_stand_in_a_table_and_nowhere_else(tmp_path: Path) -> N
         }
     )
     result = sample_run()[-1].result
-    step = {"development": interval, "sealed": interval}
+    score = interval | {"protocol": "strata", "split": "sealed", "n_excerpts": 240}
+    step = {"development": score, "sealed": score}
     anytime = [{"used": used, **step} for used in (2, 6)] + [{"used": 9, **step, "sealed": unscored}]
     finished = Finished(result=result | {"anytime": anytime, "gains": {"token_lookup_30": interval}})
     make_run(tmp_path, [*sample_run()[:-2], confirmed, finished])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from traces_samples import sample_result, sample_run
 
+from tools.records.effects import OutputWeights
 from traces import events as e
 from traces.refutations import blows, fates, losers, winner_of
 from traces.store import TraceWriter
@@ -115,7 +116,7 @@ def test_an_older_trace_says_no_change(tmp_path: Path) -> None:
         e.ReadingsRevealed(round=1, experiment_ids=["e1", "e2"], values=[1.0, 0.0], fired=[True, False]),
     )
     assert [trial.change for trial in story.rounds[1].experiments.values()] == [None, None]
-    assert (story.shown, story.output) == ({}, {})
+    assert (story.shown, story.output) == ({}, None)
 
 
 def test_readings_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_what_is_shown_of_the_end(tmp_path: Path) -> None:
         e.ToolCall(call_id="2", tool="claim_output", arguments={}, outcome="ok", result={"promoted": [["a", 1.0]]}),
     )
     assert story.shown == shown
-    assert story.output == {"promoted": [["a", 1.0]]}
+    assert story.output == OutputWeights(promoted=[("a", 1.0)])
 
 
 def test_what_spoke_against_a_rival(story: Story) -> None:

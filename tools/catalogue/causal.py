@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.bench import Bench, padded
 from tools.errors import BadInput
 from tools.evidence.peers import MIN_TEXTS, with_peers
+from tools.records.effects import Beside, Push
 from tools.records.excerpts import SealedReadings
-from tools.records.result import Interval, ScoreValue, Unscored
-from tools.scoring.causal import Push, ablation_score, calibration, claim, push, times_its_like
+from tools.records.result import ScoreValue, Unscored
+from tools.scoring.causal import ablation_score, calibration, claim, push, times_its_like
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.sampling import sealed_sample
 from tools.subject.protocol import SubjectModel
@@ -57,19 +58,6 @@ class CausalCheck(Arguments):
     claimed: list[int]
     controls: list[int]
     fold: int
-
-
-class Beside(BaseModel):
-    """The neuron set to its mean where it fires, beside the same for neurons of the layer that fire like it.
-
-    Divergences are Jensen-Shannon, in nats, of the next token's distribution, averaged over texts that end where the
-    neuron in question fires. `times` is the neuron's over the median peer's; `above` counts the peers it exceeds.
-    """
-
-    divergence: float
-    peers: dict[int, float]
-    times: Interval | Unscored
-    above: int
 
 
 class CausalEvidence(Outcome):

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from tools.bench import Bench, padded
 from tools.readable.rule import Rule
+from tools.records.coverage import Claim
 from tools.toolbox import Arguments, Outcome, Tool
 
 _HOLDS = 0.5
@@ -29,18 +30,6 @@ class WhichTested(Arguments):
 
     sentence: str
     tried: list[Try]
-
-
-class Claim(BaseModel):
-    """A part of the explanation: an item as it stands in the sentence, or one of the words that an item lists.
-
-    `right` and `wrong` count the texts at whose end it holds, by whether the explanation's prediction came true there.
-    """
-
-    clause: str
-    token: str | None = None
-    right: int
-    wrong: int
 
 
 class Claims(Outcome):

@@ -11,7 +11,7 @@ from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.catalogue.shown import ShownExcerpts, shown_excerpts
 from tools.records.excerpts import SealedReadings
-from tools.records.result import Interval, ScoreValue, Unscored
+from tools.records.result import Baselines, Interval, PanelRow, ScoreValue, Unscored
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.panel import PROTOCOLS, Panel
@@ -48,12 +48,12 @@ class Confirmation(Outcome):
     score: ScoreValue | Unscored
     openai_top_random: ScoreValue | Unscored
     random_only: ScoreValue | Unscored
-    baselines: dict[str, Interval | Unscored]
+    baselines: Baselines
     gains: dict[str, Interval | Unscored]
     predictor: ScoreValue | Unscored | None = None
     previous: ScoreValue | Unscored | None = None
     leaders: list[ScoreValue | Unscored] = Field(default_factory=list)
-    scores: dict[str, dict[str, ScoreValue | Unscored]] = Field(default_factory=dict)
+    scores: dict[str, PanelRow] = Field(default_factory=dict)
     shown: ShownExcerpts = Field(default_factory=ShownExcerpts)
 
 
@@ -164,12 +164,12 @@ def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
             score=sealed.score(),
             openai_top_random=top_random,
             random_only=sealed.random_only(rng),
-            baselines={name: value for name, (value, _) in found.items()},
+            baselines=Baselines(**{name: value for name, (value, _) in found.items()}),
             gains=gains,
             predictor=sealed.reference(arguments.predictor) if arguments.predictor else None,
             previous=sealed.reference(arguments.previous) if arguments.previous else None,
             leaders=[led(sealed, sentence) for sentence in arguments.leaders],
-            scores={name: {whose: panel[name] for whose, panel in panels.items()} for name in PROTOCOLS},
+            scores={name: PanelRow(**{whose: panel[name] for whose, panel in panels.items()}) for name in PROTOCOLS},
             shown=shown_excerpts(bench, arguments.sentence, sealed.part),
         )
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tools.bench import Bench, padded
 from tools.catalogue.predictions import text_before
 from tools.readable.reader import LexicalReader
+from tools.records.coverage import Count, Counterexample, FoundMeaning
 from tools.scoring.calibration import fit, probabilities
 from tools.scoring.meanings import MIN_SHARE, Meaning, meanings
 from tools.toolbox import Arguments, Outcome, Tool
@@ -59,32 +60,6 @@ class Meanings(Arguments):
     sentence: str
     table: list[float]
     tried: list[Tried]
-
-
-class Count(BaseModel):
-    """Carriers whose texts mostly bore the predictions out, and the others."""
-
-    passed: int
-    failed: int
-
-
-class Counterexample(BaseModel):
-    """A text (its end) that speaks against a meaning: silent where it says fire, or fired in its domain without it."""
-
-    text: str
-    value: float
-    what: Literal["silent", "fired without it"]
-
-
-class FoundMeaning(BaseModel):
-    """One meaning: its sentence, its share of the firing on development text, what it mostly fires on, its tests."""
-
-    sentence: str
-    share: float
-    words: list[str]
-    predicted_positive: Count
-    minimal_pair: Count
-    counterexamples: list[Counterexample]
 
 
 class FoundMeanings(Outcome):

@@ -86,10 +86,10 @@ def measured(
     if isinstance(result, Unscored):
         return result
     interval = result.interval()
-    more = {"resampled": sample.resampled}
     return ScoreValue(
         value=interval.value, low=interval.low, high=interval.high, protocol=protocol, split=split,
-        n_excerpts=len(sample) if n_excerpts is None else n_excerpts, n_unscored=n_unscored, **more,
+        n_excerpts=len(sample) if n_excerpts is None else n_excerpts, n_unscored=n_unscored,
+        resampled=sample.resampled,
     )  # fmt: skip
 
 

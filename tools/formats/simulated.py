@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tools.formats.neuron_explainer import (
     ScoredExplanation,
     ScoredSequenceSimulation,
@@ -14,6 +11,7 @@ from tools.formats.neuron_explainer import (
     SequenceSimulation,
 )
 from tools.scoring.parts import Part
+from tools.scoring.pearson import pearson
 
 
 def scored_explanation(
@@ -51,15 +49,8 @@ def scored_explanation(
             ScoredSequenceSimulation(
                 simulation=simulation,
                 true_activations=tuple(map(float, readings.values[row, :n])),
-                ev_correlation_score=correlation(readings.values[row, :n], part.levels[row, :n]),
+                ev_correlation_score=pearson(readings.values[row, :n], part.levels[row, :n]),
             )
         )
     scored = ScoredSimulation(scored_sequence_simulations=tuple(sequences), ev_correlation_score=score)
     return ScoredExplanation(explanation=explanation, scored_simulation=scored)
-
-
-def correlation(true: NDArray[np.float32], simulated: NDArray[np.float32]) -> float | None:
-    """Pearson correlation of two equally long series; None where one of them is constant."""
-    if len(true) == 0 or true.min() == true.max() or simulated.min() == simulated.max():
-        return None
-    return float(np.corrcoef(true.astype(np.float64), simulated.astype(np.float64))[0, 1])

@@ -15,8 +15,8 @@ from tools.llm.capabilities import ROOM_TO_THINK
 from tools.llm.chat import ChatFailure, ChatModel, ChatReply, ChatRequest, FailureKind, Usage
 from tools.llm.prices import Price
 from tools.llm.wire import size_of
+from tools.records.costs import Cost, RoleCost
 from tools.records.llm import LLMCall
-from tools.records.result import Cost
 
 Answer = ChatReply | ChatFailure
 
@@ -76,13 +76,13 @@ class Spent:
         if not call.cached:
             self.paid_usd = None if self.paid_usd is None or call.usd is None else self.paid_usd + call.usd
 
-    def told(self) -> dict[str, int | float | bool | None]:
+    def told(self) -> RoleCost:
         """For a result."""
-        return {
-            "calls": self.n_calls, "failed": self.n_failed, "input_tokens": self.input_tokens,
-            "output_tokens": self.output_tokens, "estimated": self.estimated,
-            "usd": None if self.usd is None else round(self.usd, 6),
-        }  # fmt: skip
+        return RoleCost(
+            calls=self.n_calls, failed=self.n_failed, input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens, estimated=self.estimated,
+            usd=None if self.usd is None else round(self.usd, 6),
+        )  # fmt: skip
 
 
 @dataclass

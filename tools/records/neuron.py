@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tools.errors import BadInput
 
+_NAME = re.compile(r"L(\d+)N(\d+)(-?)")
 _TARGET = re.compile(r"(?:(?P<model>.+)/)?(?:[Ll](?P<l>\d+)[Nn](?P<n>\d+)|(?P<layer>\d+)/(?P<index>\d+))(?P<side>-?)")
 
 
@@ -27,6 +28,12 @@ class NeuronId:
     def other_side(self) -> NeuronId:
         """The same neuron on the other side of zero."""
         return NeuronId(self.layer, self.index, not self.is_negative)
+
+
+def neuron_of(name: str) -> NeuronId | None:
+    """The neuron that is called `L5N131` or `L5N131-`; None where that is no neuron's name."""
+    found = _NAME.fullmatch(name)
+    return NeuronId(int(found[1]), int(found[2]), bool(found[3])) if found else None
 
 
 def parse_target(text: str) -> tuple[str | None, NeuronId]:

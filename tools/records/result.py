@@ -3,17 +3,50 @@
 Version 2 knows a label, examples, the reader and the predictor, and holds the explanation to its contract (see
 `tools.readable.contract`). Results of version 1 are read as they are.
 
-Fields beyond the contract are allowed on a score and on the result, and are kept, provided that JSON can say them.
+`Result` is what this program writes. `PartialResult` is what can be read of one that may come from elsewhere: every
+field of it may be missing. The JSON Schema of a result is published as `traces/result.schema.json`. Fields that no
+field here names are kept, provided that JSON can say them, and nothing in this program uses them.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tools.readable import contract
+from tools.records.costs import Cost, LLMReport
+from tools.records.coverage import Claim, Count, FoundMeaning
+from tools.records.effects import CausalFindings
+from tools.records.neuron import NeuronId, neuron_of
+from tools.records.predictions import PredictionScores, RegisteredPredictions
+from tools.records.scores import Compared, Interval, Measured, Record, ScoreValue, Unscored, if_known
+from tools.records.sides import AlwaysOn, OtherSide
+
+__all__ = [
+    "RESULT_VERSION",
+    "AnytimePoint",
+    "Baselines",
+    "Budget",
+    "Compared",
+    "Corpus",
+    "Cost",
+    "EarlierExplanation",
+    "Example",
+    "Interval",
+    "LLMAccuracies",
+    "Level",
+    "Measured",
+    "PanelRow",
+    "PartialResult",
+    "Predictor",
+    "Result",
+    "Rival",
+    "ScoreValue",
+    "Unscored",
+    "Verdict",
+]
 
 RESULT_VERSION: Literal[2] = 2
 
@@ -21,94 +54,83 @@ Verdict = Literal["supported", "split", "unresolved", "noise", "dead"]
 Level = Literal["top", "middle", "weak"]
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class Baselines(Record):
+    """What an explanation must beat, on the same excerpts; each a correlation of simulated with true activations.
 
-
-class _Open(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _extras_are_json(self) -> _Open:
-        for name, value in (self.__pydantic_extra__ or {}).items():
-            plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-            try:
-                json.dumps(plain, allow_nan=False)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{name} cannot be written as JSON: {error}") from error
-        return self
-
-
-class Interval(_Open):
-    """A score with the bounds of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class ScoreValue(Interval):
-    """A score, how it was measured, and on how many excerpts; `n_unscored` more could not be scored."""
-
-    protocol: str
-    split: str
-    n_excerpts: int
-    n_unscored: int = 0
-
-
-class Unscored(_Open):
-    """A score that could not be had, and why."""
-
-    value: None = None
-    reason: str = Field(min_length=1)
-
-
-Measured = ScoreValue | Unscored
-Compared = Interval | Unscored
-
-
-class Baselines(_Open):
-    """What an explanation must beat, on the same excerpts."""
+    Attributes:
+        token_lookup_30: a table of 30 tokens, as long as an explanation.
+        token_lookup_full: a table of all tokens, which nobody could read; for reference.
+        null: the best of as many explanations of other neurons as this run tried.
+    """
 
     token_lookup_30: Compared
     token_lookup_full: Compared
     null: Compared
 
+    def by_name(self) -> dict[str, Compared]:
+        """Each of them."""
+        names = ("token_lookup_30", "token_lookup_full", "null")
+        return {name: getattr(self, name) for name in names}
 
-class Budget(_Closed):
-    """Units of the toolbox: what was allowed (None: no limit) and what was used."""
+
+class Budget(Record):
+    """What the run could spend on tool calls.
+
+    Attributes:
+        limit: units allowed; null for no limit.
+        used: units used.
+        unit: what a unit is.
+    """
 
     limit: Annotated[int, Field(ge=1)] | None
     used: Annotated[int, Field(ge=0)]
     unit: str = "tool call of at most 64 texts or 4096 subject tokens"
 
 
-class Cost(_Closed):
-    """What LLM calls cost: tokens in and out, and US dollars where the price is known."""
+class Rival(Record):
+    """A hypothesis that competed.
 
-    tokens: int = 0
-    usd: float | None = 0.0
-
-
-class Rival(_Open):
-    """A hypothesis that competed; `status` is how it ended (winner, survived, dropped, ...)."""
+    Attributes:
+        explanation: its sentence.
+        score: on development text.
+        status: how it ended: winner, survived, dropped or merged.
+        name: such as H3, or that of a baseline that is always there.
+        form: what kind of hypothesis it is.
+        predictions: how right its registered predictions were: `chosen`, the run's own experiments, and `probe`, the
+            fixed probe set.
+        origin: who added it, where a person did while the run was paused; else absent.
+    """
 
     explanation: str
     score: Measured | Interval
     status: str
+    name: str | None = if_known()
+    form: str | None = if_known()
+    predictions: dict[str, PredictionScores] | None = if_known()
+    origin: str | None = if_known()
 
 
-class Corpus(_Closed):
-    """Which text: its name and the SHA-256 (hex) of its content."""
+class Corpus(Record):
+    """Which text.
+
+    Attributes:
+        name: for people.
+        fingerprint: SHA-256 (hex) of its content.
+    """
 
     name: str
     fingerprint: str
 
 
-class Example(_Closed):
-    """A piece of explore text, token by token: the raw values, and where the neuron fires.
+class Example(Record):
+    """A piece of explore text, token by token.
 
-    `level` says which of its firing this is like; `document` is the document's number in the corpus.
+    Attributes:
+        level: which of the neuron's firing this is like: its top, the middle, or weak.
+        document: the document's number in the corpus, from 0.
+        tokens: the tokens' strings.
+        values: raw activations, one a token.
+        fires: whether each is above the firing threshold.
     """
 
     level: Level
@@ -124,35 +146,230 @@ class Example(_Closed):
         return self
 
 
-class Predictor(_Closed):
-    """The best machine-readable rule of any form: how much of the neuron local text can predict. For reference."""
+class Predictor(Record):
+    """The best machine-readable rule of any form: how much of the neuron local text can predict. For reference.
+
+    Attributes:
+        sentence: the rule.
+        score: on the sealed fold.
+        development_score: on development text.
+    """
 
     sentence: str
     score: Measured
     development_score: Measured
 
 
-class Result(_Open):
-    """The outcome of explaining one neuron. `explanation` is None where there is none (a dead neuron).
+class PanelRow(Record):
+    """One of the scores besides correlation, on the same excerpts.
 
-    `label` names in a few words what the explanation says; `reader` is who said what it predicts (`lexical`, or
-    `openai:MODEL`). Both are None without an explanation.
+    Attributes:
+        explanation: of the explanation.
+        token_lookup_30: of the table of 30 tokens.
+        null: of the null.
+    """
 
-    `model` is a name for people, which several models may have; `model_fingerprint` says which one it was, and is None
-    in results of older versions.
+    explanation: Measured
+    token_lookup_30: Measured
+    null: Measured
+
+
+class EarlierExplanation(Record):
+    """What an earlier run on the same neuron and corpus had found, scored on this run's sealed fold.
+
+    Attributes:
+        run_id: the earlier run.
+        explanation: its sentence.
+        score: of that sentence on this run's fold.
+    """
+
+    run_id: str
+    explanation: str
+    score: Measured
+
+
+class LLMAccuracies(Record):
+    """An LLM's answers on sealed excerpts, as balanced accuracies: 0.5 for one who knows nothing, 1 at best.
+
+    Attributes:
+        detection: it says in which excerpts the neuron fires.
+        fuzzing: it says whether the marked tokens are the firing ones.
+    """
+
+    detection: Measured
+    fuzzing: Measured
+
+
+class AnytimePoint(Record):
+    """Who led at that moment, scored on development text then and on the sealed fold at the end.
+
+    Attributes:
+        used: units of budget that were used.
+        development: the leader's score on development text, as it was then.
+        sealed: the leader's score on the sealed fold.
+    """
+
+    used: int
+    development: Measured
+    sealed: Measured
+
+
+class PartialResult(Record):
+    """What can be read of a result that may come from elsewhere; a field that cannot be read is None.
+
+    Attributes:
+        reads_its_own: whether the LLM that wrote the explanation also read it.
+        reason: why that verdict, in words.
+        words: in the explanation, 0 without one.
+        theta: raw activation above which the neuron fires.
+        status: whether the neuron is firing, sparse or dead on this corpus.
+        n_tokens: tokens of the corpus.
+        tool_calls: calls of tools, charged or not.
+        always_on: of a neuron that is nearly always on; else absent.
+        other_side: of a gated neuron, what its other side does; else absent.
+        openai_top_random: score by OpenAI's protocol, 5 top and 5 random excerpts of the sealed fold.
+        random_only: score on the random excerpts of the sealed fold alone.
+        gains: the explanation's score less that of each baseline (and of the predictor and an earlier explanation), in
+            pairs.
+        scores: scores besides correlation, by name.
+        sealed_fold: which fold of the sealed split was opened, from 0.
+        sealed_opening: how many times one was opened for this neuron and corpus, this one counted.
+        sealed_reused: whether an earlier run had opened this fold.
+        null_tries: explanations of other neurons that were scored for the null.
+        null_from: how many of them came from where (rules, results, kept, asked).
+        null_by_twins: how many of them were judged by their lexical twins.
+        probe_skill: skill of registered predictions against base rate on the fixed probe set: 0 is base rate, 1
+            perfect.
+        registered: the registered predictions of the explanation, one by one.
+        predictions: how right they were: `chosen`, the run's own experiments, and `probe`, the fixed probe set.
+        anytime: what the run would have scored with less budget.
+        tests: carriers that bore the explanation out, by kind of test (predicted positive, predicted negative, minimal
+            pair).
+        asked: detection and fuzzing by an LLM; absent where none was asked.
+        meanings: the unrelated meanings of the explanation; absent where it has one alone.
+        previous: an earlier run's explanation on this run's fold; absent without one.
+        optimism_gap: development score less sealed score; absent where one of them is missing.
+        written_by: the explainer that wrote the explanation, or `person`; absent where none did.
+        causal: what the neuron does to the model's output; absent where nobody looked.
+        claims: which parts of the explanation were ever put to the test; absent where that is not known.
+        llm: what was asked of LLMs; absent where none was.
+    """
+
+    schema_version: int | None = None
+    run_id: str | None = None
+    model: str | None = None
+    model_fingerprint: str | None = None
+    neuron: str | None = None
+    verdict: str | None = None
+    label: str | None = None
+    explanation: str | None = None
+    examples: list[Example] | None = None
+    reader: str | None = None
+    predictor: Predictor | None = None
+    stop_reason: str | None = None
+    score: Measured | None = None
+    development_score: Measured | None = None
+    baselines: Baselines | None = None
+    budget: Budget | None = None
+    seconds: float | None = None
+    cost: Cost | None = None
+    rivals: list[Rival] | None = None
+    explainer: str | None = None
+    simulator: str | None = None
+    variant: str | None = None
+    seed: int | None = None
+    corpus: Corpus | None = None
+    trace: str | None = None
+
+    reads_its_own: bool | None = if_known()
+    reason: str | None = if_known()
+    words: int | None = if_known()
+    theta: float | None = if_known()
+    status: str | None = if_known()
+    n_tokens: int | None = if_known()
+    tool_calls: int | None = if_known()
+    always_on: AlwaysOn | None = if_known()
+    other_side: OtherSide | None = if_known()
+    openai_top_random: Measured | None = if_known()
+    random_only: Measured | None = if_known()
+    gains: dict[str, Compared] | None = if_known()
+    scores: dict[str, PanelRow] | None = if_known()
+    sealed_fold: int | None = if_known()
+    sealed_opening: int | None = if_known()
+    sealed_reused: bool | None = if_known()
+    null_tries: int | None = if_known()
+    null_from: dict[str, int] | None = if_known()
+    null_by_twins: int | None = if_known()
+    probe_skill: Measured | None = if_known()
+    registered: RegisteredPredictions | None = if_known()
+    predictions: dict[str, PredictionScores] | None = if_known()
+    anytime: list[AnytimePoint] | None = if_known()
+    tests: dict[str, Count] | None = if_known()
+    asked: LLMAccuracies | None = if_known()
+    meanings: list[FoundMeaning] | None = if_known()
+    previous: EarlierExplanation | None = if_known()
+    optimism_gap: float | None = if_known()
+    written_by: str | None = if_known()
+    causal: CausalFindings | None = if_known()
+    claims: list[Claim] | None = if_known()
+    llm: LLMReport | None = if_known()
+
+    def known(self) -> dict[str, Any]:
+        """What is not None, by name."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+    @staticmethod
+    def read(found: Any) -> PartialResult:
+        """What can be read of plain JSON that should be a result, whatever it holds."""
+        left = {name: value for name, value in found.items() if isinstance(name, str)} if _is_object(found) else {}
+        while True:
+            try:
+                return PartialResult.model_validate(left)
+            except ValidationError as error:
+                unreadable = {str(where[0]) for one in error.errors() if (where := one["loc"])} & left.keys()
+                if not unreadable:  # it is about fields that no field here names
+                    unreadable = left.keys() - PartialResult.model_fields.keys()
+                left = {name: value for name, value in left.items() if name not in unreadable}
+
+
+class Result(PartialResult):
+    """The outcome of explaining one neuron.
+
+    Attributes:
+        schema_version: of the format.
+        run_id: which run.
+        model: a name for people, which several models may have.
+        model_fingerprint: says which model it was; null in results of older versions.
+        neuron: as in L5N131, or L5N131- for its side below zero.
+        verdict: what the run may claim.
+        label: names in a few words (1 to 6) what the explanation says; null without one.
+        explanation: one sentence of at most 25 words; null where there is none, as of a dead neuron.
+        examples: at most five pieces of explore text.
+        reader: who said what the explanation predicts (lexical, or openai:MODEL); null without one.
+        predictor: the best machine-readable rule, for reference; null where none was found.
+        stop_reason: why the loop ended.
+        score: of the explanation on the sealed fold: correlation of simulated with true activations, -1 to 1.
+        development_score: the same on development text, which drove the search.
+        baselines: what it must beat.
+        budget: units of the toolbox.
+        seconds: how long the run took, with what was done before it was resumed.
+        cost: of LLM calls.
+        rivals: all hypotheses that competed, in the order in which they entered.
+        explainer: who wrote hypotheses (rules, or openai:MODEL).
+        simulator: who simulated them (lexical, or openai:MODEL).
+        variant: the configuration of the agent.
+        seed: of all that is drawn at random.
+        corpus: on which text.
+        trace: where the events of the run lie.
     """
 
     schema_version: Literal[1, 2] = RESULT_VERSION
     run_id: str
     model: str
-    model_fingerprint: str | None = None
     neuron: str
     verdict: Verdict
-    label: str | None = None
     explanation: str | None
     examples: list[Example] = Field(default_factory=list, max_length=5)
-    reader: str | None = None
-    predictor: Predictor | None = None
     stop_reason: str
     score: Measured
     development_score: Measured
@@ -181,6 +398,19 @@ class Result(_Open):
             raise ValueError("an explanation comes with who read it")
         return self
 
+    @property
+    def neuron_id(self) -> NeuronId | None:
+        """The neuron; None where its name is not one of a neuron."""
+        return neuron_of(self.neuron)
+
+    def with_more(self, more: PartialResult) -> Result:
+        """The same, with all that `more` knows in the place of what was there."""
+        return Result.model_validate({**dict(self), **more.known()})
+
     def to_json(self) -> dict[str, Any]:
         """The contract as plain JSON values; never NaN or an infinity."""
         return self.model_dump(mode="json")
+
+
+def _is_object(found: Any) -> bool:
+    return isinstance(found, Mapping)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
+from tools.records.scores import Record
 
 
-class AlwaysOn(BaseModel):
-    """A neuron that is nearly always on: `share` of its tokens are above `above`, and its median value is `rest`."""
+class AlwaysOn(Record):
+    """A neuron that is nearly always on.
+
+    Attributes:
+        share: of its tokens that are above `above`, 0 to 1.
+        above: raw activation.
+        rest: its median raw activation.
+    """
 
     share: float
     above: float
@@ -23,14 +26,14 @@ class AlwaysOn(BaseModel):
         )
 
 
-class OtherSide(BaseModel):
+class OtherSide(Record):
     """The other side of a neuron on explore text, its values with their sign turned.
 
     Attributes:
         neuron: as in `L8N321-`.
-        theta: what it fires above.
-        firing_rate: share of tokens above that.
-        peak: its largest value.
+        theta: raw activation above which it fires.
+        firing_rate: share of tokens above that, 0 to 1.
+        peak: its largest raw activation.
         tokens: up to six on which it fires most, by the sum of its values there.
     """
 
@@ -51,19 +54,15 @@ class OtherSide(BaseModel):
         )
 
 
-def side_lines(result: Mapping[str, Any]) -> list[str]:
-    """What a result, as plain JSON, says of a gated neuron besides its explanation: a line each, or none."""
-    always_on, other = result.get("always_on"), result.get("other_side")
-    try:
-        lines = [AlwaysOn.model_validate(always_on).line(str(result.get("neuron")))] if always_on else []
-        return [*lines, OtherSide.model_validate(other).line()] if other else lines
-    except ValidationError:  # a trace may come from elsewhere, and hold anything
-        return []
+def side_lines(neuron: str | None, always_on: AlwaysOn | None, other_side: OtherSide | None) -> list[str]:
+    """What there is to say of a gated neuron besides its explanation: a line each, or none."""
+    lines = [always_on.line(str(neuron))] if always_on else []
+    return [*lines, other_side.line()] if other_side else lines
 
 
-def as_told(explanation: str, result: Mapping[str, Any]) -> str:
+def as_told(explanation: str, is_always_on: bool) -> str:
     """An explanation as a person should read it: of a neuron that is always on, it says where it is not."""
-    if not result.get("always_on"):
+    if not is_always_on:
         return explanation
     is_rule = explanation.startswith("Fires ")
     told = f" {explanation.removeprefix('Fires ')}" if is_rule else f": {explanation}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.records.effects import Push
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.metrics import N_RESAMPLES, StratifiedSample, percentile_interval
 from tools.subject.protocol import FloatArray
@@ -27,13 +28,6 @@ N_CONTROLS = 4
 
 MIN_COUNT = 5
 """A token that a claim names occurs at least so often in explore text: rarer ones have weights that nothing trained."""
-
-MIN_PUSH = 0.01
-"""Nats by which the claimed tokens must surely become likelier beside the controls: one per cent."""
-
-MIN_AHEAD = 0.9
-"""Share of controls that a claimed token must gain more than. Any few tokens gain on any others in one of two cases:
-without this, a third of claims made of another neuron's tokens would hold; with it, one in a hundred."""
 
 
 def calibration(levels: FloatArray, values: FloatArray) -> tuple[float, float] | Unscored:
@@ -129,17 +123,6 @@ def claim(weights: FloatArray, counts: NDArray[np.int64]) -> Claim | Unscored:
         off = np.abs(np.log(counts[free] / counts[token]))
         controls += [int(t) for t in free[np.argsort(off, kind="stable")[:N_CONTROLS]]]
     return Claim([int(t) for t in tokens], controls)
-
-
-class Push(ScoreValue):
-    """Nats by which claimed tokens gain on their controls; `ahead` is the share of (claimed, control) pairs that do."""
-
-    ahead: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the claim is borne out: surely by one per cent, and by more than nine in ten controls gain."""
-        return self.low >= MIN_PUSH and self.ahead >= MIN_AHEAD
 
 
 def push(gains: FloatArray, is_claimed: NDArray[np.bool_], rng: np.random.Generator) -> Push:

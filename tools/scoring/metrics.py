@@ -111,14 +111,14 @@ class StratifiedSample:
         """Pearson correlation of the true activations with simulated levels [n, pos], and its resamples."""
         if nothing := self.nothing_to_resample():
             return nothing
-        true, simulated = self._standard_truth, _standardised(self.tokens_of(levels))
+        true, simulated = self._standard_truth, standardised(self.tokens_of(levels))
         if true is None or simulated is None:
             which = "the neuron" if true is None else "the simulation"
             return Unscored(reason=f"{which} is constant on the scored excerpts, so a correlation does not exist")
         known, resampled = self._truth_totals
         sums = self.totals((simulated, simulated**2, true * simulated))
-        value = _correlation(np.concatenate([known.sum(0), sums.sum(0)]))
-        return estimate(float(value), _correlation(np.concatenate([resampled, self.weights @ sums], axis=1)))
+        value = correlations_of(np.concatenate([known.sum(0), sums.sum(0)]))
+        return estimate(float(value), correlations_of(np.concatenate([resampled, self.weights @ sums], axis=1)))
 
     @cached_property
     def token_importance(self) -> Series:
@@ -131,7 +131,7 @@ class StratifiedSample:
 
     @cached_property
     def _standard_truth(self) -> Series | None:
-        return _standardised(self.true)
+        return standardised(self.true)
 
     @cached_property
     def _truth_totals(self) -> tuple[Sums, Sums]:
@@ -172,7 +172,7 @@ def percentile_interval(value: float, replicates: NDArray[np.float64]) -> Interv
     return Interval(value=round(value, 6), low=round(float(low), 6), high=round(float(high), 6))
 
 
-def _standardised(series: Series) -> Series | None:
+def standardised(series: Series) -> Series | None:
     """`series` with mean 0 and variance 1; None when it is constant."""
     if series.max() == series.min():
         return None
@@ -180,7 +180,7 @@ def _standardised(series: Series) -> Series | None:
     return centred / float(np.sqrt(np.mean(centred**2)))
 
 
-def _correlation(sums: Sums) -> Sums:
+def correlations_of(sums: Sums) -> Sums:
     """Correlations from n, sum a, sum aa, sum s, sum ss, sum as of standardised series, [..., 6]; NaN without one."""
     n, a, aa, s, ss, a_s = np.moveaxis(sums, -1, 0)
     n = np.maximum(n, 1)

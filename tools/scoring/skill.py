@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from tools.records.predictions import PredictionScores
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.metrics import percentile_interval
+from tools.scoring.reliability import bins
 
 _N_RESAMPLES = 1000
-_N_BINS = 10
 _LEAST_CHANGE = 0.02
 PROTOCOL = "log score of registered predictions against base rate, fixed probe set"
 CHOSEN_PROTOCOL = "log score of registered predictions against base rate, the agent's own experiments"
@@ -43,38 +43,6 @@ class Registered:
     value_before: float | None = None
 
 
-class Bin(BaseModel):
-    """Predictions with a probability in [low, high): how many, their mean, and the share that fired."""
-
-    model_config = ConfigDict(frozen=True)
-
-    low: float
-    high: float
-    n: int
-    predicted: float
-    fired: float
-
-
-class PredictionScores(BaseModel):
-    """How well one hypothesis predicted one set of experiments.
-
-    Attributes:
-        n: predictions.
-        log_score: mean log score (nats a text); None without predictions.
-        skill: 1 minus the log score over that of the base rate; 1 is perfect, 0 is base rate.
-        calibration: ten bins of equal width, empty ones left out.
-        sign_accuracy: of changes that were predicted, the share that went that way; see `sign_accuracy`.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    n: int
-    log_score: float | None
-    skill: ScoreValue | Unscored
-    calibration: list[Bin]
-    sign_accuracy: ScoreValue | Unscored
-
-
 def prediction_scores(
     chosen: Sequence[Registered], pairs: Sequence[Registered], protocol: str, split: str, theta: float,
     rng: np.random.Generator,
@@ -94,7 +62,7 @@ def prediction_scores(
         n=len(chosen),
         log_score=round(-float(_losses(chosen).mean()), 6) if chosen else None,
         skill=skill(chosen, rng, protocol, split),
-        calibration=calibration(chosen),
+        calibration=bins([(p.probability, p.fired) for p in chosen]),
         sign_accuracy=sign_accuracy(pairs, theta, rng, split),
     )
 
@@ -129,19 +97,6 @@ def skill(
     return _score(1 - losses.sum() / reference.sum(), 1 - own / of_base, protocol, split, len(predictions))
 
 
-def calibration(predictions: Sequence[Registered]) -> list[Bin]:
-    """Predicted against observed in ten bins of equal width; empty bins are left out."""
-    p, fired = np.array([r.probability for r in predictions]), np.array([r.fired for r in predictions])
-    which = np.minimum((p * _N_BINS).astype(int), _N_BINS - 1)
-    return [
-        Bin(
-            low=k / _N_BINS, high=(k + 1) / _N_BINS, n=int((which == k).sum()),
-            predicted=round(float(p[which == k].mean()), 6), fired=round(float(fired[which == k].mean()), 6),
-        )
-        for k in range(_N_BINS) if np.any(which == k)
-    ]  # fmt: skip
-
-
 def sign_accuracy(
     pairs: Sequence[Registered], theta: float, rng: np.random.Generator, split: str
 ) -> ScoreValue | Unscored:
@@ -158,7 +113,7 @@ def sign_accuracy(
     hits = np.array([change * np.sign(predicted) >= 0.1 * theta for _, predicted, change in said], dtype=np.float64)
     own, n = _resampled([p.carrier for p, _, _ in said], np.stack([hits, np.ones_like(hits)], 1), rng)
     found = _score(float(hits.mean()), own / n, SIGN_PROTOCOL, split, len(said))
-    return ScoreValue.model_validate({**dict(found), "n_pairs": len(known)})
+    return found.model_copy(update={"n_pairs": len(known)})
 
 
 def _losses(predictions: Sequence[Registered]) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tools.records.result import Interval, ScoreValue
 from tools.scoring.evidence import order_chances
 from traces.costs import cost_sentence
 from traces.html.coverage import untested
@@ -39,24 +40,24 @@ def answers_of(story: Story, ended: list[Fate], excerpts: Excerpts | None) -> li
 
 def leader_of(story: Story) -> str | None:
     """Of a run without a result, who is believed most."""
-    if story.result or not story.beliefs:
+    if story.has_result or not story.beliefs:
         return None
     return max(story.beliefs, key=lambda name: (story.beliefs[name], name))
 
 
 def _what(story: Story, excerpts: Excerpts | None) -> str:
-    explanation = story.result.get("explanation")
+    explanation = story.result.explanation
     if not explanation:
-        if story.result.get("verdict") == "dead":
+        if story.result.verdict == "dead":
             return "Nothing on this text: it never goes above the firing threshold."
         leader = leader_of(story)
         if leader in story.hypotheses:
             return f"Not settled. {leader} leads so far: {story.hypotheses[leader].sentence}"
-        return "No explanation holds." if story.result else "Not settled."
-    output = ((story.result.get("causal") or {}).get("output") or {}).get("sentence")
+        return "No explanation holds." if story.has_result else "Not settled."
+    output = story.result.causal.output.sentence if story.result.causal else None
     peaks = ", ".join(f"`{one}`" for one in _peaks(excerpts))
     seen = f" In its top sealed excerpts it peaks on {peaks}." if peaks else ""
-    ended = "" if str(explanation).rstrip().endswith((".", "!", "?")) or not (seen or output) else "."
+    ended = "" if explanation.rstrip().endswith((".", "!", "?")) or not (seen or output) else "."
     return f"{explanation}{ended}{seen}{f' {output}' if output else ''}"
 
 
@@ -69,26 +70,25 @@ def _peaks(excerpts: Excerpts | None) -> list[str]:
 
 def _how_sure(story: Story) -> str:
     result = story.result
-    if not result:
+    if not story.has_result:
         return f"Not at all yet: the run is {story.state}."
-    score, verdict, reason = sealed_score(result), str(result.get("verdict") or story.state), result.get("reason")
+    score, verdict, reason = sealed_score(result), result.verdict or story.state, result.reason
     text = f"{verdict.capitalize()}{f': {reason}' if reason else ''}. Sealed score {score_text(score)}"
-    n = score.get("n_excerpts")
-    gains = result.get("gains") or {}
+    n = score.n_excerpts if isinstance(score, ScoreValue) else None
+    gains = result.gains or {}
     over = [
         f"{score_text(gains[name])} over {label}"
         for name, (label, _) in BASELINES.items()
-        if name != "token_lookup_full" and (gains.get(name) or {}).get("value") is not None
+        if name != "token_lookup_full" and isinstance(gains.get(name), Interval)
     ]
     gained = f"; it gains {' and '.join(over)}" if over else ""
-    again = result.get("sealed_reused")
-    reused = " That text had been opened by an earlier run, so this says less." if again else ""
+    reused = " That text had been opened by an earlier run, so this says less." if result.sealed_reused else ""
     return f"{text}{f' on {n} excerpts' if n else ''}{gained}.{reused}"
 
 
 def _who_killed(story: Story, lost: list[Fate]) -> str:
     winner = winner_of(story)
-    if not story.result:
+    if not story.has_result:
         return "None yet: the run has not ended, so nobody has won or come second."
     if winner is None or not lost:
         return "There was no runner-up."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from tools.records.coverage import Claim, Count
+from tools.records.result import PartialResult, Unscored
 from traces.html.writing import token
 from traces.story import Story
 
@@ -18,15 +18,15 @@ _N_NAMED = 12
 """Listed words that were never tested which a sentence names; of more it tells the number."""
 
 
-def tests_of(result: dict[str, Any]) -> dict[str, dict[str, int]]:
+def tests_of(result: PartialResult) -> dict[str, Count]:
     """Per kind of test, carriers that bore the explanation out and that did not; empty where the result has none."""
-    found = result.get("tests") or {}
-    return {kind: found.get(kind) or {"passed": 0, "failed": 0} for kind in KINDS} if found else {}
+    found = result.tests or {}
+    return {kind: found.get(kind) or Count(passed=0, failed=0) for kind in KINDS} if found else {}
 
 
-def claims_of(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The parts of the explanation (see `tools.catalogue.claims.Claim`), those that were never tested first."""
-    return sorted(result.get("claims") or [], key=lambda claim: bool(claim["right"] + claim["wrong"]))
+def claims_of(result: PartialResult) -> list[Claim]:
+    """The parts of the explanation, those that were never tested first."""
+    return sorted(result.claims or [], key=lambda claim: bool(claim.n))
 
 
 def unused_generators(story: Story) -> list[str]:
@@ -38,15 +38,14 @@ def unused_generators(story: Story) -> list[str]:
 def untested(story: Story) -> str:
     """What was never tested, as a sentence."""
     result = story.result
-    if not result:
+    if not story.has_result:
         return "The run has not ended, so that is not settled."
     parts = [*_kinds(result), *_claims(result)]
     if unused := unused_generators(story):
         parts.append(f"nothing came from {', '.join(name.replace('_', ' ') for name in unused)}")
-    if result.get("explanation") and not result.get("claims"):
+    if result.explanation and not result.claims:
         parts.append("which parts of the sentence were tested is not on record in this trace")
-    output = (result.get("causal") or {}).get("output") or {}
-    if (output.get("test") or {}).get("value") is None:
+    if result.causal is None or isinstance(result.causal.output.test, Unscored):
         parts.append("what it does to the output")
     if not parts:
         return "Every part of it, every kind of test and every generator of experiments was used at least once."
@@ -54,15 +53,15 @@ def untested(story: Story) -> str:
     return told[0].upper() + told[1:]
 
 
-def _kinds(result: dict[str, Any]) -> list[str]:
-    never = [kind for kind, tests in tests_of(result).items() if not tests["passed"] + tests["failed"]]
+def _kinds(result: PartialResult) -> list[str]:
+    never = [kind for kind, tests in tests_of(result).items() if not tests.n]
     return [f"no test of the kind {', '.join(never)}"] if never else []
 
 
-def _claims(result: dict[str, Any]) -> list[str]:
-    never = [claim for claim in claims_of(result) if not claim["right"] + claim["wrong"]]
-    clauses = [claim["clause"] for claim in never if claim["token"] is None]
-    tokens = [f"`{token(claim['token'])}`" for claim in never if claim["token"] is not None]
+def _claims(result: PartialResult) -> list[str]:
+    never = [claim for claim in claims_of(result) if not claim.n]
+    clauses = [claim.clause for claim in never if claim.token is None]
+    tokens = [f"`{token(claim.token)}`" for claim in never if claim.token is not None]
     parts = [f"{len(clauses)} of its parts: {'; '.join(clauses)}"] if clauses else []
     if tokens:
         more = f" and {len(tokens) - _N_NAMED} more" if len(tokens) > _N_NAMED else ""

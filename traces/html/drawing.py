@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from tools.records.predictions import Bin
 from traces.text import shorten
 
 N_COLOURS = 8
@@ -40,15 +41,6 @@ class Bar:
     low: float
     high: float
     is_main: bool = False
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Predictions of about one probability: their mean, how often the neuron fired, and how many they are."""
-
-    probability: float
-    fired: float
-    n: int
 
 
 def intervals(bars: Sequence[Bar]) -> Markup:
@@ -127,22 +119,11 @@ def calibration(sets: Sequence[tuple[str, Sequence[Bin]]]) -> Markup:
     out += [_TICK.format(x(tick), 300, f"{tick:g}") for tick in (0, 0.5, 1)]
     out += [_DIAGONAL.format(low, high), _TICK.format((low + high) / 2, 317, "predicted probability of firing")]
     out += [
-        _DOT.format(row, x(one.probability), y(one.fired), round(3 + min(one.n, 100) ** 0.5 * 0.7, 1))
+        _DOT.format(row, x(one.predicted), y(one.fired), round(3 + min(one.n, 100) ** 0.5 * 0.7, 1))
         for row, (_, bins) in enumerate(sets)
         for one in bins
     ]
     return _svg(out, 300, 322, "Predicted probability of firing against how often the neuron fired; numbers beside it")
-
-
-def bins_of(registered: Sequence[Sequence[float | bool]]) -> list[Bin]:
-    """Predictions (probability, whether it fired) in ten bins of equal width, empty ones left out."""
-    found: dict[int, list[tuple[float, bool]]] = {}
-    for probability, fired in registered:
-        found.setdefault(min(9, int(float(probability) * 10)), []).append((float(probability), bool(fired)))
-    return [
-        Bin(sum(p for p, _ in own) / len(own), sum(fired for _, fired in own) / len(own), len(own))
-        for _, own in sorted(found.items())
-    ]
 
 
 def _svg(parts: Sequence[Markup], width: int, height: int, about: str) -> Markup:

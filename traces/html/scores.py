@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from tools.records.predictions import Bin, RegisteredPredictions
+from tools.records.result import Compared, Interval, Measured, PartialResult, ScoreValue, Unscored
+from tools.scoring.reliability import bins
 from traces.html import drawing
 
 BASELINES = {
@@ -28,69 +30,81 @@ _PREDICTIONS = {"chosen": "experiments that the run chose", "probe": "fixed prob
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """A final score beside what it must beat; scores are dicts with value, low and high, or a reason."""
+    """A final score beside what it must beat."""
 
     label: str
     about: str
-    score: dict[str, Any]
-    gain: dict[str, Any] | None
+    score: Compared
+    gain: Compared | None
 
 
-def sealed_score(result: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class OtherScore:
+    """One of the scores besides correlation; the baselines' are None where they were not scored by it."""
+
+    label: str
+    own: Measured
+    token_lookup_30: Measured | None
+    null: Measured | None
+
+    @property
+    def protocol(self) -> str:
+        """How it was measured; empty where there is no score."""
+        return self.own.protocol if isinstance(self.own, ScoreValue) else ""
+
+
+def sealed_score(result: PartialResult) -> Measured:
     """The score on sealed text; with a reason where there is none."""
-    if result.get("score"):
-        return dict(result["score"])
-    return {"value": None, "reason": "the sealed split is scored at the end of a run, and this one has not ended"}
+    if result.score:
+        return result.score
+    return Unscored(reason="the sealed split is scored at the end of a run, and this one has not ended")
 
 
-def score_rows(result: dict[str, Any]) -> list[ScoreRow]:
-    """The sealed score and its baselines on the same excerpts; none without a result."""
-    if not result:
-        return []
+def score_rows(result: PartialResult) -> list[ScoreRow]:
+    """The sealed score and its baselines on the same excerpts."""
     rows = [ScoreRow("this explanation", "", sealed_score(result), None)]
-    baselines, gains = result.get("baselines") or {}, result.get("gains") or {}
+    baselines, gains = result.baselines.by_name() if result.baselines else {}, result.gains or {}
     for name, (label, about) in BASELINES.items():
         if name in baselines:
             rows.append(ScoreRow(label, about, baselines[name], gains.get(name)))
-    if previous := result.get("previous"):
-        about = f"the explanation of the run {previous.get('run_id')}, on this run's sealed text"
-        rows.append(ScoreRow("the earlier one", about, previous.get("score") or {}, gains.get("previous")))
+    if previous := result.previous:
+        about = f"the explanation of the run {previous.run_id}, on this run's sealed text"
+        rows.append(ScoreRow("the earlier one", about, previous.score, gains.get("previous")))
     return rows
 
 
 def score_plot(rows: list[ScoreRow]) -> Markup | None:
     """Those that have a value, as a drawing; the first row is the one that the page is about."""
     bars = [
-        drawing.Bar(row.label, row.score["value"], row.score["low"], row.score["high"], at == 0)
+        drawing.Bar(row.label, row.score.value, row.score.low, row.score.high, at == 0)
         for at, row in enumerate(rows)
-        if row.score.get("value") is not None
+        if isinstance(row.score, Interval)
     ]
     return drawing.intervals(bars) if bars else None
 
 
-def other_scores(result: dict[str, Any]) -> list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str]]:
-    """(label, explanation, token-lookup-30, null, protocol)."""
-    found = result.get("scores") or {}
-    out = []
-    for name, label in _OTHER_SCORES.items():
-        row = found.get(name) or ({"explanation": result[name]} if result.get(name) else None)
-        if row:
-            own = row.get("explanation") or {}
-            out.append((label, own, row.get("token_lookup_30") or {}, row.get("null") or {}, own.get("protocol", "")))
-    return out
+def other_scores(result: PartialResult) -> list[OtherScore]:
+    """Those that the result has, in the order of the table."""
+    alone = (("random_only", result.random_only), ("openai_top_random", result.openai_top_random))
+    rows = {name: OtherScore(_OTHER_SCORES[name], score, None, None) for name, score in alone if score} | {
+        name: OtherScore(_OTHER_SCORES[name], row.explanation, row.token_lookup_30, row.null)
+        for name, row in (result.scores or {}).items()
+        if name in _OTHER_SCORES
+    }
+    return [rows[name] for name in _OTHER_SCORES if name in rows]
 
 
-def calibration(result: dict[str, Any]) -> list[tuple[str, list[drawing.Bin]]]:
+def calibration(result: PartialResult) -> list[tuple[str, list[Bin]]]:
     """The winner's registered predictions in bins: of its own experiments, and of the fixed probe set."""
-    found = result.get("registered") or {}
-    return [(label, drawing.bins_of(found[name])) for name, label in _PREDICTIONS.items() if found.get(name)]
+    found = result.registered or RegisteredPredictions()
+    return [(_PREDICTIONS[name], bins(own)) for name, own in (("chosen", found.chosen), ("probe", found.probe)) if own]
 
 
-def skills(result: dict[str, Any]) -> list[tuple[str, dict[str, Any], dict[str, Any], int]]:
+def skills(result: PartialResult) -> list[tuple[str, Measured, Measured, int]]:
     """(which predictions, skill against base rate, sign accuracy, how many)."""
-    found = result.get("predictions") or {}
+    found = result.predictions or {}
     return [
-        (label, found[name].get("skill") or {}, found[name].get("sign_accuracy") or {}, found[name].get("n", 0))
+        (label, found[name].skill, found[name].sign_accuracy, found[name].n)
         for name, label in _PREDICTIONS.items()
-        if found.get(name)
+        if name in found
     ]

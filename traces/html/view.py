@@ -8,6 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tools.records.coverage import Claim, Count
+from tools.records.effects import OutputWeights
+from tools.records.predictions import Bin
+from tools.records.result import Measured, PartialResult
 from tools.records.sides import as_told, side_lines
 from traces.causal import causal_details, causal_lines
 from traces.costs import Role, ToolUse, llm_errors, roles_of, tools_of
@@ -18,6 +22,7 @@ from traces.html.coverage import claims_of, tests_of, unused_generators
 from traces.html.experiments import ShownRound, rounds_of
 from traces.html.heat import Excerpts, shown_excerpts
 from traces.html.rivals import Beliefs, Rival, beliefs_of, rivals_of
+from traces.html.scores import OtherScore
 from traces.refutations import fates, winner_of
 from traces.show import where
 from traces.story import Story
@@ -30,7 +35,7 @@ class View:
     Attributes:
         where: the option that commands need to find the run again; empty where they need none.
         prefix: what every id begins with, so that several stories can stand on one page.
-        result: the content of result.json; empty until the run has finished.
+        result: the content of result.json, as far as it can be read.
         verdict: or the state of a run that has none.
         finding: what comes first on the page; None until the run has finished.
         explanation: the sentence; None where there is none.
@@ -40,7 +45,7 @@ class View:
         score: on sealed text; with a reason where there is none.
         excerpts: true beside simulated activations; None where the trace has none.
         causal: the causal evidence in sentences.
-        output: what the output weights say: tokens promoted and suppressed, each with its direct weight.
+        output: what the output weights say; nothing where nobody asked.
         facts: what the run was made with.
         config: all settings.
     """
@@ -50,7 +55,7 @@ class View:
     where: str
     prefix: str
     title: str
-    result: dict[str, Any]
+    result: PartialResult
     verdict: str
     finding: Finding | None
     explanation: str | None
@@ -58,22 +63,22 @@ class View:
     leader: str | None
     winner: str | None
     answers: list[Answer]
-    score: dict[str, Any]
+    score: Measured
     scores: list[scores.ScoreRow]
     score_plot: Markup | None
-    other_scores: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str]]
+    other_scores: list[OtherScore]
     rivals: list[Rival]
     beliefs: Beliefs
     excerpts: Excerpts | None
-    tests: dict[str, dict[str, int]]
-    claims: list[dict[str, Any]]
+    tests: dict[str, Count]
+    claims: list[Claim]
     unused_generators: list[str]
     rounds: list[ShownRound]
-    calibration: list[tuple[str, list[drawing.Bin]]]
+    calibration: list[tuple[str, list[Bin]]]
     calibration_plot: Markup | None
-    skills: list[tuple[str, dict[str, Any], dict[str, Any], int]]
+    skills: list[tuple[str, Measured, Measured, int]]
     causal: list[str]
-    output: dict[str, Any]
+    output: OutputWeights | None
     tools: list[ToolUse]
     roles: list[Role]
     llm_errors: list[tuple[str, int]]
@@ -85,7 +90,8 @@ def view_of(story: Story, run_id: str, manifest: dict[str, Any] | None, prefix: 
     """The page of a story, finished or not; `manifest` is the content of `run.json`, None where it cannot be read."""
     begun, result = story.started, story.result
     ended, excerpts = fates(story), shown_excerpts(story)
-    rows, calibration, causal = scores.score_rows(result), scores.calibration(result), result.get("causal")
+    rows, calibration, causal = scores.score_rows(result), scores.calibration(result), result.causal
+    rows = rows if story.has_result else []
     return View(
         story=story,
         run_id=run_id,
@@ -93,10 +99,10 @@ def view_of(story: Story, run_id: str, manifest: dict[str, Any] | None, prefix: 
         prefix=prefix,
         title=f"{begun.model}/{begun.neuron}" if begun else story.path.parent.name,
         result=result,
-        verdict=str(result.get("verdict") or story.state),
-        finding=finding_of(result) if result else None,
-        explanation=as_told(str(result["explanation"]), result) if result.get("explanation") else None,
-        sides=side_lines(result),
+        verdict=result.verdict or story.state,
+        finding=finding_of(result) if story.has_result else None,
+        explanation=as_told(result.explanation, result.always_on is not None) if result.explanation else None,
+        sides=side_lines(result.neuron, result.always_on, result.other_side),
         leader=leader_of(story),
         winner=winner_of(story),
         answers=answers_of(story, ended, excerpts),
@@ -115,7 +121,7 @@ def view_of(story: Story, run_id: str, manifest: dict[str, Any] | None, prefix: 
         calibration_plot=drawing.calibration(calibration) if calibration else None,
         skills=scores.skills(result),
         causal=[*causal_lines(causal), *causal_details(causal)] if causal else [],
-        output=story.output or (causal or {}).get("output") or {},
+        output=story.output or (causal.output if causal else None),
         tools=tools_of(story),
         roles=roles_of(story),
         llm_errors=llm_errors(story),
@@ -132,8 +138,9 @@ def _facts(story: Story, run_id: str, manifest: dict[str, Any]) -> Iterator[tupl
     yield "model", f"{begun.model} (weights {begun.model_fingerprint[:16]})"
     yield "corpus", f"{begun.corpus.name} ({begun.corpus.fingerprint[:16]})"
     yield "variant", str(begun.config.get("variant", "–"))
-    asked = [str(story.result.get(key) or begun.config.get(key) or "–") for key in ("explainer", "simulator")]
-    yield "explainer, simulator", " / ".join(asked)
+    explainer = story.result.explainer or begun.config.get("explainer") or "–"
+    simulator = story.result.simulator or begun.config.get("simulator") or "–"
+    yield "explainer, simulator", f"{explainer} / {simulator}"
     if told := own_reader(story.result):
         yield "reader", told
     if told := null_told(story.result):

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from tools.records.result import Example
+from tools.records.result import Example, Interval
 from traces.finding import Piece, pieces_of
 from traces.text import one_line, score_text, visible
 
@@ -53,11 +53,8 @@ def thousands(value: Any) -> str:
 
 def score(value: Any) -> str:
     """`0.512 [0.470, 0.551]`, or `no score (why)`."""
-    return (
-        score_text(value).replace("-", "−")
-        if isinstance(value, dict) and value.get("value") is not None
-        else score_text(value)
-    )
+    is_number = isinstance(value, Interval) or (isinstance(value, dict) and value.get("value") is not None)
+    return score_text(value).replace("-", "−") if is_number else score_text(value)
 
 
 def sentence(text: str) -> Markup:
