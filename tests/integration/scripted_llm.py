@@ -29,7 +29,8 @@ Level = Callable[[str, tuple[str, ...]], int]
 Answer = str | dict[str, Any] | tuple[int, str]
 
 _FORMS = {
-    "explainer_short": '{\\"explanation\\":\\"', "explainer": '{\\"hypotheses\\":[', "mender": '{\\"explanations\\":[', "writer": '{\\"texts\\":[',
+    "explainer": '{\\"hypotheses\\":[', "mender": '{\\"explanations\\":[', "writer": '{\\"texts\\":[',
+    "explainer_short": '{\\"explanation\\":\\"',
     "simulator": '{\\"excerpts\\":[', "simulator_last": '{\\"levels\\":{', "fuzzing": "the tokens marked",
     "detection": '{\\"answers\\":[',
 }  # fmt: skip

@@ -13,7 +13,7 @@ from tools.catalogue.confirmation import Confirm
 from tools.catalogue.examples import ShowExamples
 from tools.catalogue.experiments import Design, Read, Rival, asked_of
 from tools.catalogue.hypotheses import Gather, Propose, Revise
-from tools.catalogue.null import MAX_NULL, MOST_ASKED, Null
+from tools.catalogue.null import MAX_NULL, MOST_NEURONS_ASKED, Null
 from tools.catalogue.predictions import Before, Calibrated, Unchanged
 from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Score
@@ -730,8 +730,8 @@ def test_of_a_null_few_are_asked_for(box, bench):
     llm = AskedForTheNull("3" * 64)
     bench.explainers, bench.word_simulator, bench.twin_writer = (llm,), Counted(), Twins()
     found = box.call("null", Null(n={"openai:fake": 16}))
-    assert llm.n_asked <= MOST_ASKED
-    assert found.n_scored <= MOST_ASKED
+    assert llm.n_asked <= MOST_NEURONS_ASKED
+    assert found.n_scored <= MOST_NEURONS_ASKED
 
 
 def test_of_an_llm_few_texts_are_asked_and_none_without_a_context():

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_samples import unhurried
 
 from agent.belief import log_scores
 from tools.bench import Bench
@@ -222,6 +223,7 @@ def test_ends_that_did_not_come_back_are_unscored() -> None:
     assert isinstance(third, Unscored)
 
 
+@unhurried
 @given(st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=6), min_size=1, max_size=6), st.integers(1, 4))
 def test_any_tokens_come_back_as_they_were_asked(rows: list[list[int]], n: int) -> None:
     tokens = padded(rows)
@@ -443,6 +445,7 @@ def sample(n_each: int = 20) -> StratifiedSample:
     return StratifiedSample.draw(Readings(known.excerpts, known.values), strata, np.random.default_rng(1))
 
 
+@unhurried
 @given(st.integers(1, 70), st.integers(2, 15))
 def test_thin_rows_keep_strata_and_are_the_same_for_everybody(n: int, n_each: int) -> None:
     whole = sample(n_each)
@@ -454,6 +457,7 @@ def test_thin_rows_keep_strata_and_are_the_same_for_everybody(n: int, n_each: in
     assert counts == dict.fromkeys(("top", "quantile", "random"), expected)
 
 
+@unhurried
 @given(st.sets(st.integers(0, 29), min_size=0, max_size=30))
 def test_a_part_is_what_was_simulated(failed: set[int]) -> None:
     whole = sample(10)

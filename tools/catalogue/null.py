@@ -22,7 +22,7 @@ from tools.scoring.null import Source, Told, explanations_of, kept_explanations
 from tools.toolbox import Arguments, Outcome, Tool
 
 MAX_NULL = 16
-MOST_ASKED = 6
+MOST_NEURONS_ASKED = 6
 """Other neurons of which an LLM is asked, at most."""
 _SEED = 31
 
@@ -78,12 +78,12 @@ class _Search:
         """What it has said of others before, then what it says when it is asked, which is of few."""
         bench = self.bench
         if bench.twin_writer is None:  # what it has said before costs something to read, too
-            wanted = min(wanted, MOST_ASKED)
+            wanted = min(wanted, MOST_NEURONS_ASKED)
         known = kept_explanations(bench.scan, self.waiting, explainer, self.size, self.about)
         there = {told.neuron for told in known} | set(self.used)
         known += [told for told in bench.told_before(explainer.name) if told.neuron not in there]
         n = asked = 0
-        most = min(2 * wanted, MOST_ASKED)
+        most = min(2 * wanted, MOST_NEURONS_ASKED)
         while n < wanted and (known or (self.waiting and asked < most)):
             if known:
                 now, known = known[: wanted - n], known[wanted - n :]

@@ -38,6 +38,10 @@ _SYSTEM = (
 )
 
 
+_TOP = 10
+"""Contexts of the strongest firings that are shown again; its experiments say more."""
+
+
 def request(
     best: Sequence[str], others: Sequence[Tried], revealed: Sequence[RevealedText], evidence: Evidence, n: int
 ) -> ChatRequest:
@@ -58,7 +62,7 @@ def request(
     parts.append(evidence.scale.stated())
     if revealed:
         parts.append(f"Experiments:\n{revealed_block(revealed)}")
-    parts += [*top_told(evidence), *pairs_told(evidence), f"Hypotheses to write: {n}."]
+    parts += [*top_told(evidence, _TOP), *pairs_told(evidence), f"Hypotheses to write: {n}."]
     return ChatRequest(
         role="reviser",
         prompt=PROMPT,
