@@ -41,6 +41,9 @@ Tokens = tuple[int, ...]
 FIRST = 0.4
 """Share of the excerpts that are read of every sentence that costs something, before it is known whether it can win."""
 
+LEAST_FIRST = 12
+"""With fewer excerpts nobody is judged early."""
+
 LEXICAL = "lexical"
 """The reader that parses a sentence: it knows the language, and nothing of the subject model."""
 _DEVELOPMENT_SEED = 17
@@ -301,7 +304,7 @@ class Bench:
 
     def _first_rows(self, sample: StratifiedSample) -> NDArray[np.int64]:
         rows = self._rows_of(sample)[0]
-        return share_of_rows(sample, rows, FIRST)
+        return share_of_rows(sample, rows, FIRST) if FIRST * len(rows) >= LEAST_FIRST else rows
 
     def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""

@@ -62,7 +62,9 @@ def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[H
         h.sentence for h in run.competing()
         if h.name not in REFERENCES and (run.bench.is_exact(h.sentence) or (h in entrants and h.merit is not None))
     ]  # fmt: skip
-    costly = [h.sentence for h in new if not run.bench.is_exact(h.sentence)]
+    # An LLM that picks the tools is told the whole score of what it registered.
+    races = run.config.policy != "react"
+    costly = [h.sentence for h in new if races and not run.bench.is_exact(h.sentence)]
     return Score(
         sentences=[h.sentence for h in entrants],
         reference=since,
