@@ -258,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
         "--excerpts-per-call",
         type=whole(1),
         metavar="N",
-        help="excerpts simulated in one LLM call (default: 5)",
+        help="excerpts simulated in one LLM call (default: 10)",
     )
 
     def command(

@@ -146,7 +146,7 @@ class RunConfig(BaseModel):
     twins: bool = True
     simulation: Simulation = "excerpt"
     simulated_excerpts: int = Field(default=30, ge=3, le=1200)
-    excerpts_per_call: int = Field(default=5, ge=1, le=20)
+    excerpts_per_call: int = Field(default=10, ge=1, le=20)
     max_tokens: int | None = Field(default=None, ge=1)
     max_usd: float | None = Field(default=None, gt=0)
     llm: LLMSettings = LLMSettings()

@@ -25,6 +25,7 @@ from tools.formats.files import to_line
 from tools.formats.neuron_explainer import NeuronId, NeuronSimulationResults
 from tools.formats.published import explanations_file, provenance_file
 from tools.formats.simulated import scored_explanation
+from tools.free_text.findings import Known, scale_of
 from tools.free_text.simulator import FreeTextSimulator
 from tools.free_text.texts import TokenTexts
 from tools.llm.kept import KeptReplies
@@ -187,7 +188,8 @@ def _bench(config: RunConfig, display: Display, ledger: CountedOpenings, shelf: 
     if (model := config.simulator_llm) is not None:
         kept = KeptReplies.of(model, config.llm.url or OPENAI_URL)
         texts = TokenTexts(bench.vocabulary.strings)
-        bench.word_simulator = FreeTextSimulator(kept, texts, config.simulation, config.excerpts_per_call)
+        scale = scale_of(bench.evidence.explore, Known(bench.evidence.explore, bench.evidence.theta))
+        bench.word_simulator = FreeTextSimulator(kept, texts, config.simulation, config.excerpts_per_call, scale)
     return bench
 
 

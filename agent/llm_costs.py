@@ -12,7 +12,7 @@ from math import ceil
 from agent.config import RunConfig
 from agent.policy import MOST_ASKED, ROUND_COST, TEST_COST
 from tools.catalogue.asked import N_EACH
-from tools.catalogue.null import MAX_NULL
+from tools.catalogue.null import MOST_NEURONS_ASKED
 from tools.evidence.probe_set import N_FIXED
 from tools.free_text.explainer import N_REVISED
 from tools.free_text.simulator import TEXTS_A_CALL
@@ -23,7 +23,6 @@ from tools.llm.wire import size_of
 from tools.prompts import simulator, simulator_last, simulator_lines, simulator_token
 from tools.prompts.answers import MOST_EXCERPTS
 from tools.records.excerpts import EXCERPT_TOKENS
-from tools.toolbox import UNIT_TEXTS
 
 _SENTENCE = "a" * 150
 _WORD = " wordy"
@@ -34,6 +33,9 @@ _OF_THE_ALLOWED = 0.25
 """Share of the longest reply that is allowed which a simulation takes where every eighth token is active."""
 
 _EVIDENCE = Usage(4_000, 1_800)
+_SHORT = Usage(1_000, 100)
+"""The short question about another neuron, for the null, and its reply."""
+
 _WRITTEN = Usage(2_500, 2_300)
 """A question with the evidence on a neuron, or with what experiments found, and the hypotheses or texts written in
 reply."""
@@ -97,7 +99,7 @@ def _n_rounds(config: RunConfig) -> tuple[int, int]:
 def _written(config: RunConfig) -> Usage:
     if config.explainer_llm is None:
         return Usage(0, 0)
-    null = _times(_EVIDENCE, _n_null(config) * 2)
+    null = _times(_SHORT, min(2 * _n_null(config), MOST_NEURONS_ASKED))
     if config.policy == "react":
         turns = _TURNS_BESIDE + _TURNS_A_UNIT * config.budget
         talk = Usage(turns * _OPENING + _TURN * turns * (turns - 1) // 2, _TURN * turns)
@@ -112,10 +114,11 @@ def _read(config: RunConfig) -> Usage:
         return Usage(0, 0)
     ends = _last()
     rounds = config.budget // TEST_COST if config.policy == "react" else _n_rounds(config)[1]
-    n_read = _n_sentences(config) + (1 if _judges_by_twins(config) else _n_null(config))
+    n_read = _n_sentences(config) + (0 if _judges_by_twins(config) else _n_null(config))
     on_development = _times(_sentence(config), ceil(n_read * _CLAIMED))
     on_sealed = _times(_sentence(config), 3)  # the explanation, the null's and an earlier run's; and 5 + 5 excerpts
-    experiments = _times(ends, rounds * MOST_ASKED * 2 * ceil(UNIT_TEXTS / TEXTS_A_CALL))
+    # What is asked of a round's texts, and of those that its pairs were made from, is a question each.
+    experiments = _times(ends, rounds * MOST_ASKED * 2)
     probe = _times(ends, ceil(3 * N_FIXED / TEXTS_A_CALL))
     return _sum(on_development, on_sealed, experiments, probe, _times(_JUDGED, 2 * ceil(2 * N_EACH / MOST_EXCERPTS)))
 
@@ -129,7 +132,7 @@ def _n_sentences(config: RunConfig) -> int:
 
 
 def _n_null(config: RunConfig) -> int:
-    return min(_n_sentences(config), MAX_NULL) if config.explainer_llm else 0
+    return min(_n_sentences(config), MOST_NEURONS_ASKED) if config.explainer_llm else 0
 
 
 def _judges_by_twins(config: RunConfig) -> bool:

@@ -103,7 +103,8 @@ def open_bench(
     texts = TokenTexts(vocabulary.strings)
     word_simulator = writer = asker = known = None
     if llms.simulator is not None:
-        word_simulator = FreeTextSimulator(llms.simulator, texts, config.simulation, config.excerpts_per_call)
+        scale = scale_of(evidence.explore, Known(evidence.explore, evidence.theta))
+        word_simulator = FreeTextSimulator(llms.simulator, texts, config.simulation, config.excerpts_per_call, scale)
         asker = FreeTextAsker(llms.simulator, texts)
     if llms.explainer is not None:
         known = _known(scan, subject, evidence, texts)

@@ -189,8 +189,8 @@ def should_stop(standing: Standing) -> tuple[StopReason, str] | None:
         return "perfect", f"the development score is above {PERFECT} with its whole interval"
     if standing.rounds >= standing.patience and standing.gain is not None and standing.gain.high < PLATEAU:
         return "plateau", (
-            f"over the last {standing.patience} rounds the development score gained at most "
-            f"{standing.gain.high:.3f} (upper bound), under {PLATEAU}"
+            f"on the same development excerpts the best explanation is at most {max(standing.gain.high, 0):.3f} better "
+            f"(upper bound) than the best of {standing.patience} rounds before, under {PLATEAU}"
         )
     if standing.max_rounds is not None and standing.rounds >= standing.max_rounds:
         return "rounds", f"{standing.max_rounds} rounds were asked for"

@@ -29,7 +29,7 @@ from tools.scoring.claimed import Claimant, claims_of_levels, claims_of_words, r
 from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.null import Told
-from tools.scoring.parts import Part, part_of, simulated_part, too_few
+from tools.scoring.parts import Part, part_of, share_of_rows, simulated_part, too_few
 from tools.scoring.sampling import scoring_sample, stratum_size
 
 if TYPE_CHECKING:
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from tools.subject.protocol import SubjectModel
 
 Tokens = tuple[int, ...]
+
+FIRST = 0.4
+"""Share of the excerpts that are read of every sentence that costs something, before it is known whether it can win."""
+
+LEAST_FIRST = 12
+"""With fewer excerpts nobody is judged early."""
 
 LEXICAL = "lexical"
 """The reader that parses a sentence: it knows the language, and nothing of the subject model."""
@@ -279,12 +285,26 @@ class Bench:
         rows = zip(excerpts.tokens, excerpts.lengths, strict=True)
         return claims_of_words(claimant, [self.subject.tokenizer.decode(row[:n].tolist()) for row, n in rows])
 
-    def prepare(self, sentences: Sequence[str], sample: StratifiedSample) -> None:
-        """Ask about several sentences at once that `on` will be asked for one by one."""
+    def prepare(self, sentences: Sequence[str], sample: StratifiedSample, first: bool = False) -> None:
+        """Ask about several sentences at once that `on`, or `on_first`, will be asked for one by one."""
         costly = [sentence for sentence in sentences if not self.is_exact(sentence)]
         if self.word_simulator is not None and costly:
-            tokens = sample.readings.excerpts.tokens[self._rows_of(sample)[0]]
+            rows = self._first_rows(sample) if first else self._rows_of(sample)[0]
+            tokens = sample.readings.excerpts.tokens[rows]
             self.word_simulator.simulate_each([(sentence, tokens) for sentence in costly])
+
+    def on_first(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
+        """What `on` says, of the first of the excerpts alone: a share of each stratum, by which one sees early what a
+        sentence that costs something is worth."""
+        if self.word_simulator is None or self.is_exact(sentence):
+            return self.on(sentence, sample)
+        rows = self._first_rows(sample)
+        found = self.word_simulator.simulate(sentence, sample.readings.excerpts.tokens[rows])
+        return simulated_part(sample, rows, found, self._rows_of(sample)[1])
+
+    def _first_rows(self, sample: StratifiedSample) -> NDArray[np.int64]:
+        rows = self._rows_of(sample)[0]
+        return share_of_rows(sample, rows, FIRST) if FIRST * len(rows) >= LEAST_FIRST else rows
 
     def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""

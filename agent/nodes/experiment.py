@@ -64,7 +64,7 @@ def design(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["meas
         return _stop(run, "plateau", "no text is left that was not read before")
     run.designed = designed = _of_all(designed, readers)
     register(run, round_, designed, rivals)
-    predict_before(run, round_, designed.experiments, rivals, readers)
+    predict_before(run, round_, designed, rivals, readers)
     return Command(goto="measure", update=run.update())
 
 
@@ -101,19 +101,31 @@ def _write_texts(run: Investigation, round_: int) -> None:
 def predict_before(
     run: Investigation,
     round_: int,
-    experiments: list[Planned],
+    designed: Designed,
     rivals: list[Hypothesis],
     readers: Sequence[Hypothesis | None],
 ) -> None:
     """Put on record what each rival says of the texts of edits as they were, so that it predicts a change.
 
-    `readers` say it for the rivals, see `agent.nodes.twins.who_predicts`.
+    `readers` say it for the rivals, see `agent.nodes.twins.who_predicts`. Who costs something to ask says it only of
+    texts that are scored by the order of the two, and that it predicted after the change.
     """
+    experiments = designed.experiments
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
     texts = [None if e.original is None else text_before(run.bench, e.carrier, e.original) for e in experiments]
     run.by_order = [e.generator == BY_ORDER and text is not None for e, text in zip(experiments, texts, strict=True)]
+
+    def asked_of(by: Hypothesis, said: list[float | None]) -> list[int] | None:
+        if run.bench.is_exact(by.sentence):
+            return None
+        return [k for k, (i, _, _) in enumerate(edits) if run.by_order[i] and said[i] is not None]
+
     arguments = Before(
-        rivals=[Calibrated(sentence=by.sentence, table=by.table) for by in readers if by is not None],
+        rivals=[
+            Calibrated(sentence=by.sentence, table=by.table, of=asked_of(by, said))
+            for by, said in zip(readers, designed.predictions, strict=True)
+            if by is not None
+        ],
         texts=[Unchanged(carrier=carrier, value=value) for _, carrier, value in edits],
     )
     said: Predicted = run.toolbox.call("predict_before", arguments)
@@ -181,7 +193,8 @@ def observe(run: Investigation, round_: int) -> list[float]:
     first = len(run.bench.revealed)
     rivals = run.competing()
     predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
-    levels = {h.name: row for h, row in zip(rivals, run.designed.levels, strict=False)}
+    # What a twin says is shown as the twin's own, and of nobody else.
+    levels = {h.name: row for h, row in zip(rivals, run.designed.levels, strict=False) if run.read_as(h) is h}
     run.bench.revealed += [
         Revealed(
             tuple(e.tokens),

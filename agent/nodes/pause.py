@@ -185,7 +185,7 @@ def _tested(run: Investigation, place: Place, text: str) -> str:
     number = run.round if is_free else run.round + 1
     run.designed = designed
     register(run, number, designed, rivals)
-    predict_before(run, number, designed.experiments, rivals, rivals)
+    predict_before(run, number, designed, rivals, rivals)
     (value,) = observe(run, number)
     run.round = number + is_free
     told = ", ".join(

@@ -324,7 +324,7 @@ class _Investigator:
         run.designed = designed
         rivals = run.competing()
         register(run, run.round, designed, rivals)
-        predict_before(run, run.round, designed.experiments, rivals, rivals)
+        predict_before(run, run.round, designed, rivals, rivals)
         values = observe(run, run.round)
         shown = list(range(len(values)))
         if only_telling:

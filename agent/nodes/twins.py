@@ -14,6 +14,7 @@ from agent.state import REFERENCES, Entrant, Hypothesis, Investigation
 from tools.catalogue.scores import Score, Scored
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
 from tools.readable import explainer as rules
+from tools.records.result import ScoreValue
 from traces.events import Note
 
 AGREES = 0.7
@@ -61,13 +62,17 @@ def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[H
         h.sentence for h in run.competing()
         if h.name not in REFERENCES and (run.bench.is_exact(h.sentence) or (h in entrants and h.merit is not None))
     ]  # fmt: skip
+    # An LLM that picks the tools is told the whole score of what it registered.
+    races = run.config.policy != "react"
+    costly = [h.sentence for h in new if races and not run.bench.is_exact(h.sentence)]
     return Score(
         sentences=[h.sentence for h in entrants],
         reference=since,
         twins=unread,
-        leading=leading if unread else [],
+        leading=leading if costly else [],
         over_twins=max(run.over_twins, 0.0),
         keep=int(not read),
+        new=costly,
     )
 
 
@@ -78,15 +83,19 @@ def take_readings(run: Investigation, entries: Mapping[str, Scored], round_: int
         h = run.hypotheses[names[sentence]]
         twin = names.get(run.twins.get(sentence) or "")
         if entry.behind is not None:
-            behind = names[entry.behind]
-            reason = f"its lexical twin {twin} is clearly below {behind} on development text, so it was not read"
-            run.drop(h.name, reason, round_)
+            run.drop(h.name, _why_behind(entry, names[entry.behind], twin), round_)
         if entry.over_twin is not None:
             run.over_twins = max(run.over_twins, entry.over_twin)
         if twin is not None and entry.agreement is not None and entry.agreement >= AGREES:
             h.stand_in = twin
             agree = f"on development text both say nearly the same ({entry.agreement:.2f})"
             run.trace.emit(Note(message=f"{twin} says for {h.name} what it predicts of experiments: {agree}."))
+
+
+def _why_behind(entry: Scored, best: str, twin: str | None) -> str:
+    if isinstance(entry.score, ScoreValue):
+        return f"it is clearly below {best} on the {entry.score.n_excerpts} excerpts of development text read of it"
+    return f"its lexical twin {twin} is clearly below {best} on development text, so it was not read"
 
 
 def who_predicts(run: Investigation, rivals: Sequence[Hypothesis]) -> list[Hypothesis | None]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import agent
-from tools.prompts.evidence import tokens_in, unescape
+from tools.prompts.evidence import rows_in, unescape
 from tools.records.result import Result
 from traces.events import Event, ToolCall, without_clock
 
@@ -30,7 +30,8 @@ Answer = str | dict[str, Any] | tuple[int, str]
 
 _FORMS = {
     "explainer": '{\\"hypotheses\\":[', "mender": '{\\"explanations\\":[', "writer": '{\\"texts\\":[',
-    "simulator": '{\\"excerpts\\":[', "simulator_last": '{\\"levels\\":[', "fuzzing": "the tokens marked",
+    "explainer_short": '{\\"explanation\\":\\"',
+    "simulator": '{\\"excerpts\\":[', "simulator_last": '{\\"levels\\":{', "fuzzing": "the tokens marked",
     "detection": '{\\"answers\\":[',
 }  # fmt: skip
 
@@ -60,8 +61,8 @@ def question_of(body: dict[str, Any]) -> str:
 
 def explanation_in(question: str) -> str:
     """The explanation that a simulator or a scorer is asked about."""
-    first = question.index("<data>") + len("<data>")
-    return unescape(question[first : question.index("</data>")].strip().strip('"'))
+    block = question[question.rindex("<data>") + len("<data>") : question.rindex("</data>")]
+    return unescape(block.strip().strip('"'))
 
 
 @dataclass
@@ -99,34 +100,35 @@ class Script:
                     for e, form in self.hypotheses
                 ]
                 return json.dumps({"hypotheses": found})
+            case "explainer_short":
+                explanation = self.hypotheses[0][0]
+                return json.dumps({"explanation": explanation, "words": self.words.get(explanation, [])})
             case "writer":
                 return json.dumps({"texts": [{"text": text, "level": level} for text, level in self.texts]})
             case "simulator":
                 return json.dumps({"excerpts": self._excerpts(question)})
             case "simulator_last":
                 explanation = explanation_in(question)
-                ends = [self._last(explanation, line) for line in _MARKED.findall(question.rpartition("<data>")[2])]
-                return json.dumps({"levels": [{"number": i, "level": level} for i, level in enumerate(ends, 1)]})
+                ends = [self._last(explanation, line) for line in _MARKED.findall(question)]
+                return json.dumps({"levels": {str(i): level for i, level in enumerate(ends, 1)}})
             case "detection" | "fuzzing":
                 explanation = explanation_in(question)
-                lines = _MARKED.findall(question.rpartition("<data>")[2])
+                lines = _MARKED.findall(question)
                 fires = [self._says(kind, explanation, line) for line in lines]
                 return json.dumps({"answers": [{"number": i, "fires": yes} for i, yes in enumerate(fires, 1)]})
         return "I have nothing to say."
 
     def _excerpts(self, question: str) -> list[dict[str, Any]]:
         explanation = explanation_in(question)
-        shown = question[question.rindex("<data>") :]
+        return [{"number": i, "active": self._active(explanation, rows)} for i, rows in enumerate(rows_in(question), 1)]
+
+    def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[dict[str, Any]]:
+        tokens = tuple(token for row in rows for token in row)
+        row_of = [number for number, row in enumerate(rows, 1) for _ in row]
         return [
-            {
-                "number": number,
-                "active": [
-                    {"index": k, "token": json.dumps(tokens[k - 1])[1:-1], "level": level}
-                    for k in range(1, len(tokens) + 1)
-                    if (level := self.level(explanation, tokens[:k])) > 0
-                ],
-            }
-            for number, tokens in enumerate(tokens_in(shown), 1)
+            {"row": row_of[k], "token": json.dumps(token)[1:-1], "level": level}
+            for k, token in enumerate(tokens)
+            if (level := self.level(explanation, tokens[: k + 1])) > 0
         ]
 
     def _last(self, explanation: str, line: str) -> int:

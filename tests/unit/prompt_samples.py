@@ -54,7 +54,7 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
         RevealedText(texts, (9.0, None), 1.44, "weak"),
         RevealedText(texts[:2], (5.5, 0.0), 8.26, "fired"),
     ]
-    scale = Scale(largest=4.0, theta=1.0)
+    scale = Scale(largest=4.0, theta=1.0, typical=2.4)
     evidence = Evidence(
         scale,
         share=0.0123,
@@ -70,6 +70,8 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
         "agent": agent.request(agent.opening(FUNCTIONS, "".join(texts), 3, 40), FUNCTIONS),
         "detection": detection.request(explanation, [texts, texts[:2]]),
         "explainer": explainer.request(evidence, 3),
+        "explainer_of_one": explainer.request(evidence, 1),
+        "explainer_short": explainer.short_request(evidence),
         "fuzzing": fuzzing.request(explanation, [texts, texts[:2]], [(False, True, False, True), (True, False)]),
         "lineup": lineup.request(
             explanation, [("A", [marked(texts, (False, True, False, False))]), ("B", [marked(texts, (True,) * 4)])]
@@ -80,8 +82,8 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
         "reviser": reviser.request(
             [explanation, "a rival"], [Tried(sentence=explanation, fate="dropped: refuted")], revealed, evidence, 2
         ),
-        "simulator": simulator.request(explanation, [texts, texts[:2]]),
-        "simulator_last": simulator_last.request(explanation, [texts, texts[:2]]),
+        "simulator": simulator.request(explanation, [texts, texts[:2]], scale),
+        "simulator_last": simulator_last.request(explanation, [texts, texts[:2]], scale),
         "simulator_lines": simulator_lines.request(explanation, texts),
         "simulator_token": simulator_token.request(explanation, texts, 1),
         "writer": writer.request(explanation, ["a rival"], 6, scale, revealed),

@@ -11,9 +11,9 @@ from tools.bench import Bench, padded, texts_sha256
 from tools.catalogue import all_tools
 from tools.catalogue.confirmation import Confirm
 from tools.catalogue.examples import ShowExamples
-from tools.catalogue.experiments import Design, Read, Rival
+from tools.catalogue.experiments import Design, Read, Rival, asked_of
 from tools.catalogue.hypotheses import Gather, Propose, Revise
-from tools.catalogue.null import MAX_NULL, Null
+from tools.catalogue.null import MAX_NULL, MOST_NEURONS_ASKED, Null
 from tools.catalogue.predictions import Before, Calibrated, Unchanged
 from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Score
@@ -28,8 +28,10 @@ from tools.evidence.progress import NoProgress
 from tools.evidence.runs import run_hashes
 from tools.evidence.scan import scan_layer
 from tools.evidence.splits import split_corpus
+from tools.experiments.candidates import Candidate
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
+from tools.free_text.simulator import TEXTS_A_CALL
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.rule import PLAIN
 from tools.records.neuron import NeuronId
@@ -714,6 +716,37 @@ def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, b
     assert {good, bad, nothing} == set(reader.read)
 
 
+def test_what_cannot_win_any_more_is_read_no_further(box, bench):
+    bench.word_simulator = Counted()
+    good, bad = "tokens 3 4", "tokens 100 101"
+    asked = Score(sentences=[TRUTH, good, bad], leading=[TRUTH], new=[good, bad])
+    truth, best, lost = box.call("score", asked).scores
+    assert (truth.behind, best.behind, lost.behind) == (None, None, TRUTH)
+    assert isinstance(lost.score, ScoreValue)
+    assert lost.score.n_excerpts < best.score.n_excerpts
+
+
+def test_of_a_null_few_are_asked_for(box, bench):
+    llm = AskedForTheNull("3" * 64)
+    bench.explainers, bench.word_simulator, bench.twin_writer = (llm,), Counted(), Twins()
+    found = box.call("null", Null(n={"openai:fake": 16}))
+    assert llm.n_asked <= MOST_NEURONS_ASKED
+    assert found.n_scored <= MOST_NEURONS_ASKED
+
+
+def test_of_an_llm_few_texts_are_asked_and_none_without_a_context():
+    made = [
+        Candidate((1, 2, 3, i), generator, "", f"{generator}-{i // 2}")
+        for generator, n in (("retrieval", 46), ("written", 2))
+        for i in range(n)
+    ]
+    made += [Candidate((1,) * n, "truncation", "", f"cut-{n}") for n in (1, 2)]
+    asked = [made[i] for i in asked_of(made)]
+    assert len(asked) == len({one.carrier for one in asked}) == TEXTS_A_CALL  # each carrier is one witness
+    assert [one.generator for one in asked].count("written") == 1
+    assert min(len(one.tokens) for one in asked) == 4
+
+
 def test_without_twins_every_sentence_is_read(box, bench):
     reader = bench.word_simulator = Counted()
     box.call("score", Score(sentences=[TRUTH, "tokens 100 101", "tokens 200 3"], leading=[TRUTH]))
@@ -725,7 +758,7 @@ def test_a_null_of_an_llm_is_asked_for_only_where_too_few_are_known(box, bench):
     bench.explainers, bench.word_simulator, bench.twin_writer = (llm,), reader, Twins()
     first = box.call("null", Null(n={"openai:fake": 3}))
     assert (llm.n_asked, first.sources, first.n_scored, first.by_twins) == (3, {"asked": 3}, 3, 3)
-    assert set(reader.read) == {first.sentence}  # the others were judged by their twins
+    assert not reader.read  # they were judged by their twins
     again = box.call("null", Null(n={"openai:fake": 3}))  # the same neuron's run, repeated, asks the same again
     assert (llm.n_asked, again.sources) == (6, {"asked": 3})
     for neuron in first.neurons:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_samples import unhurried
 
 from agent.belief import log_scores
 from tools.bench import Bench
@@ -28,7 +29,7 @@ from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
 from tools.free_text.texts import TokenTexts
 from tools.free_text.writer import FreeTextWriter
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, TokenChoice, Usage
-from tools.prompts.evidence import READABLE_LANGUAGE, Scale, tokens_in, unescape
+from tools.prompts.evidence import READABLE_LANGUAGE, Scale, rows_in, unescape
 from tools.records.excerpts import Excerpts, ExploreReadings, Readings
 from tools.records.result import Unscored
 from tools.roles import Revealed, Simulation, Tried
@@ -69,21 +70,23 @@ def level(token: str) -> int:
 
 def simulated(request: ChatRequest) -> str:
     """The right reply to each of the simulator's prompts: digits fire."""
-    shown = question(request).rpartition("<data>\n")[2]
-    if request.prompt == "simulator/2":
+    shown = question(request).partition("<data>\n")[2].partition("\n</data>")[0]
+    if request.prompt == "simulator/3":
         excerpts = [
             {
                 "number": n,
-                "active": [{"index": i, "token": t, "level": level(t)} for i, t in enumerate(tokens, 1) if level(t)],
+                "active": [
+                    {"row": i, "token": t, "level": level(t)} for i, row in enumerate(rows, 1) for t in row if level(t)
+                ],
             }
-            for n, tokens in enumerate(tokens_in("<data>\n" + shown), 1)
+            for n, rows in enumerate(rows_in("<data>\n" + shown), 1)
         ]
         return json.dumps({"excerpts": excerpts})
-    if request.prompt == "simulator-last/2":
+    if request.prompt == "simulator-last/3":
         ends = re.findall(r'^(\d+)\. ".*<<(.*)>>"$', shown, re.MULTILINE)
-        return json.dumps({"levels": [{"number": int(n), "level": level(unescape(end))} for n, end in ends]})
-    tokens = [json.loads(line) for line in shown.partition("\n</data>")[0].split("\n")]
-    if request.prompt == "simulator-token/2":
+        return json.dumps({"levels": {n: level(unescape(end)) for n, end in ends}})
+    tokens = [json.loads(line) for line in shown.split("\n")]
+    if request.prompt == "simulator-token/3":
         return str(level(tokens[-1]))
     return "\n".join(f"{json.dumps(token)}\t{level(token)}" for token in tokens)
 
@@ -118,10 +121,26 @@ def test_several_excerpts_in_a_call(n: int) -> None:
     assert llm.bursts == [-(-len(ROWS) // n)]
 
 
+def test_rivals_are_asked_about_the_same_excerpts_in_the_same_order() -> None:
+    llm = Fake(simulated)
+    simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=2)
+    simulator.simulate("digits", ROWS[[1, 0, 3]])
+    simulator.simulate_each([("letters", ROWS), ("words", ROWS[::-1])])
+    before = {request.prompt: question(request).partition("Explanation:")[0] for request in llm.asked}
+    assert len(before) == 1
+    first, second, *others = [question(request).partition("Explanation:")[0] for request in llm.asked]
+    by_text = [others[i : i + 2] for i in range(0, len(others), 2)]
+    assert [one == other for one, other in by_text] == [True] * 3
+    assert by_text[0][0] == first
+    assert by_text[1][0].startswith(second.partition("\n</data>")[0])  # it was the first of them, alone
+    simulator.simulate("digits", ROWS)
+    assert len(llm.asked) == 2 + 6 + 2  # of what was asked before nothing is asked again
+
+
 def test_a_bad_excerpt_spoils_no_other_of_its_call() -> None:
     def second_is_bad(request: ChatRequest) -> str:
         reply = json.loads(simulated(request))
-        reply["excerpts"][1]["active"][0]["index"] -= 1
+        reply["excerpts"][1]["active"][0]["row"] += 1
         return json.dumps(reply)
 
     llm = Fake(second_is_bad)
@@ -152,7 +171,7 @@ def test_unreadable_replies_are_asked_for_again_where_half_could_be_read(n_bad: 
 
 
 def test_a_reply_that_is_unreadable_twice_is_unscored_and_no_third_is_asked_for() -> None:
-    llm = Fake(lambda request: "no idea" if tokens_in(question(request))[-1] == (" c",) else simulated(request))
+    llm = Fake(lambda request: "no idea" if rows_in(question(request))[-1] == [(" c",)] else simulated(request))
     found = FreeTextSimulator(llm, TEXTS).simulate("digits", ROWS)
     assert llm.bursts == [5, 1]
     assert set(found.unscored) == {2}
@@ -160,7 +179,7 @@ def test_a_reply_that_is_unreadable_twice_is_unscored_and_no_third_is_asked_for(
 
 def test_what_was_not_answered_is_not_asked_again() -> None:
     refused = ChatFailure("refusal", "no")
-    llm = Fake(lambda request: refused if tokens_in(question(request))[-1] == (" c",) else simulated(request))
+    llm = Fake(lambda request: refused if rows_in(question(request))[-1] == [(" c",)] else simulated(request))
     found = FreeTextSimulator(llm, TEXTS).simulate("digits", ROWS)
     assert llm.bursts == [5]
     assert found.unscored == {2: "refusal: no"}
@@ -168,7 +187,7 @@ def test_what_was_not_answered_is_not_asked_again() -> None:
 
 def test_one_unreadable_token_makes_an_excerpt_unscored() -> None:
     def one(request: ChatRequest) -> str:
-        return "none" if question(request).endswith('"2"\n</data>') else simulated(request)
+        return "none" if '"2"\n</data>\nExplanation:' in question(request) else simulated(request)
 
     llm = Fake(one)
     found = FreeTextSimulator(llm, TEXTS, "token-by-token").simulate("digits", ROWS)
@@ -187,16 +206,16 @@ def test_expected_levels_come_from_log_probabilities() -> None:
 
 def test_ends_of_texts() -> None:
     llm = Fake(simulated)
-    texts = [(0, 3), (5, 1), (4,)] * 7
-    found = FreeTextSimulator(llm, TEXTS).at_ends("digits", texts)
-    assert found == [6.0, 0.0, 7.0] * 7
-    assert llm.bursts == [-(-len(texts) // TEXTS_A_CALL)]
+    texts = [(i, j, k) for i in range(8) for j in range(8) for k in (3, 1)]
+    found = FreeTextSimulator(llm, TEXTS).at_ends("digits", texts * 2)
+    assert found == [6.0, 0.0] * 128
+    assert llm.bursts == [-(-len(texts) // TEXTS_A_CALL)]  # a text that is asked about twice is sent once
     assert FreeTextSimulator(Fake(simulated), TEXTS).at_ends("digits", []) == []
 
 
 def test_ends_that_did_not_come_back_are_unscored() -> None:
     def first_only(request: ChatRequest) -> str:
-        return '{"levels":[{"number":1,"level":3},{"number":2,"level":11}]}'
+        return '{"levels":{"1":3,"2":11}}'
 
     first, second, third = FreeTextSimulator(Fake(first_only), TEXTS).at_ends("s", [(0,), (1,), (2,)])
     assert first == 3.0
@@ -204,6 +223,7 @@ def test_ends_that_did_not_come_back_are_unscored() -> None:
     assert isinstance(third, Unscored)
 
 
+@unhurried
 @given(st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=6), min_size=1, max_size=6), st.integers(1, 4))
 def test_any_tokens_come_back_as_they_were_asked(rows: list[list[int]], n: int) -> None:
     tokens = padded(rows)
@@ -285,9 +305,10 @@ def test_a_revision_shows_what_refuted_and_not_what_was_never_asked() -> None:
     )
     assert len(found) == N_REVISED
     shown = question(llm.asked[0])
-    assert "predicted 0; fired" in shown
-    assert "predicted 8; fired" in shown
-    assert "predicted ?; weak" in shown
+    assert "no. 1 said 0; fired" in shown
+    assert "no. 1 said 8; fired" in shown
+    assert "nobody asked; weak" in shown
+    assert "?" not in shown
     assert "%;" not in shown
     assert "other" not in shown
 
@@ -313,7 +334,7 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
     long = "the word " * 13 + "not"
 
     def said(request: ChatRequest) -> str:
-        if request.prompt == "mender/1":
+        if request.prompt == "mender/2":
             anew = [{"number": 1, "explanation": "not"}, {"number": 2, "explanation": "words related to months"}]
             return json.dumps({"explanations": anew})
         return broken("digits", long, "tokens related to months")
@@ -330,7 +351,7 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
 
 
 def test_what_cannot_be_said_anew_stays_as_it_was() -> None:
-    llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/1" else broken("text related to months"))
+    llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/2" else broken("text related to months"))
     (found,) = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(readings(60), 20, np.random.default_rng(0), 3)
     assert found.sentence == "text related to months"
 
@@ -372,7 +393,8 @@ def test_explanations_of_several_neurons_are_asked_for_at_once() -> None:
     def second_fails(_: ChatRequest) -> Said:
         nonlocal n_asked
         n_asked += 1
-        return ChatFailure("refusal", "no") if n_asked == 2 else json.dumps(WRITTEN)
+        said = json.dumps({"explanation": "digit 0", "words": ["0"]})
+        return ChatFailure("refusal", "no") if n_asked == 2 else said
 
     llm = Fake(second_fails)
     neurons = [(readings(60, seed=i), np.random.default_rng(i)) for i in range(3)]
@@ -382,6 +404,11 @@ def test_explanations_of_several_neurons_are_asked_for_at_once() -> None:
     assert first.sentence == "digit 0"
     assert second is None
     assert third is not None
+    assert first.words == ("0",)
+    own = Fake(lambda _: json.dumps(WRITTEN))
+    FreeTextExplainer(own, TEXTS, CONCEPTS, 0).propose(*neurons[0][:1], 20, np.random.default_rng(0), 1)
+    short, whole = (sum(len(m.content) for m in asked.messages) for asked in (llm.asked[0], own.asked[0]))
+    assert short < 0.6 * whole
 
 
 def test_the_writer() -> None:
@@ -418,6 +445,7 @@ def sample(n_each: int = 20) -> StratifiedSample:
     return StratifiedSample.draw(Readings(known.excerpts, known.values), strata, np.random.default_rng(1))
 
 
+@unhurried
 @given(st.integers(1, 70), st.integers(2, 15))
 def test_thin_rows_keep_strata_and_are_the_same_for_everybody(n: int, n_each: int) -> None:
     whole = sample(n_each)
@@ -429,6 +457,7 @@ def test_thin_rows_keep_strata_and_are_the_same_for_everybody(n: int, n_each: in
     assert counts == dict.fromkeys(("top", "quantile", "random"), expected)
 
 
+@unhurried
 @given(st.sets(st.integers(0, 29), min_size=0, max_size=30))
 def test_a_part_is_what_was_simulated(failed: set[int]) -> None:
     whole = sample(10)

@@ -37,14 +37,12 @@ TOKENS = ("It", " is", "\n", ' "not"', " 7")
 REQUEST = ChatRequest("simulator", "t/1", (Message("user", "say"),), 50)
 
 VALID = [
-    json.dumps(
-        {"excerpts": [{"number": n, "active": [{"index": 1, "token": TOKENS[0], "level": 10}]} for n in (1, 2)]}
-    ),
-    json.dumps({"active": [{"index": i, "token": t, "level": 3} for i, t in enumerate(TOKENS, 1)]}),
+    json.dumps({"excerpts": [{"number": n, "active": [{"row": 1, "token": TOKENS[0], "level": 10}]} for n in (1, 2)]}),
+    json.dumps({"active": [{"row": 1, "token": t, "level": 3} for t in TOKENS]}),
     "\n".join(f"{json.dumps(t)}\t{i}" for i, t in enumerate(TOKENS)),
     "10",
     "Level: 7",
-    '{"levels":[{"number":1,"level":7},{"number":2,"level":10}]}',
+    '{"levels":{"1":7,"2":10}}',
     '{"hypotheses":[{"explanation":"a b","label":"l","form":"c","texts":[{"text":"d","level":9}]}]}',
     '{"texts":[{"text":"d","level":9},{"text":"e","level":0}]}',
     '{"texts":[{"text":"a d","words":["d"]},{"text":"e","words":[]}]}',

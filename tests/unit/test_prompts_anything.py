@@ -26,14 +26,12 @@ from tools.records.result import Unscored
 
 TOKENS = ("a", "\n", " May")
 VALID = [
-    json.dumps(
-        {"excerpts": [{"number": n, "active": [{"index": 1, "token": TOKENS[0], "level": 10}]} for n in (1, 2)]}
-    ),
-    json.dumps({"active": [{"index": i, "token": t, "level": 3} for i, t in enumerate(TOKENS, 1)]}),
+    json.dumps({"excerpts": [{"number": n, "active": [{"row": 1, "token": TOKENS[0], "level": 10}]} for n in (1, 2)]}),
+    json.dumps({"active": [{"row": 1, "token": t, "level": 3} for t in TOKENS]}),
     '"a"\t0\n"\\n"\t10\n" May"\t1\n',
     "10",
     "Level: 7",
-    '{"levels":[{"number":1,"level":7},{"number":2,"level":10}]}',
+    '{"levels":{"1":7,"2":10}}',
     '{"hypotheses":[{"explanation":"a b","label":"l","form":"c","texts":[{"text":"d","level":9}]}]}',
     '{"texts":[{"text":"d","level":9},{"text":"e","level":0}]}',
     '{"answers":[{"number":1,"fires":true},{"number":2,"fires":false}]}',

@@ -10,6 +10,7 @@ from prompt_samples import reply_of
 
 from tools.llm.chat import ChatReply, TokenChoice
 from tools.prompts import simulator, simulator_last, simulator_lines, simulator_token
+from tools.prompts.alignment import rows_of
 from tools.prompts.lines import Line, lines_in
 from tools.prompts.structured import CUT_OFF
 from tools.records.result import Unscored
@@ -29,7 +30,7 @@ def levels(found: object) -> list[float]:
 
 
 def excerpt(number: int, *active: tuple[object, object, object]) -> dict[str, object]:
-    return {"number": number, "active": [{"index": i, "token": t, "level": level} for i, t, level in active]}
+    return {"number": number, "active": [{"row": i, "token": t, "level": level} for i, t, level in active]}
 
 
 def whole(*excerpts: object) -> str:
@@ -37,7 +38,7 @@ def whole(*excerpts: object) -> str:
 
 
 class TestWhole:
-    good = excerpt(1, (2, " May", 9), (3, "\n", 1))
+    good = excerpt(1, (1, " May", 9), (1, "\n", 1))
 
     @pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here you go: {} Bye."])
     def test_good(self, around: str) -> None:
@@ -53,34 +54,41 @@ class TestWhole:
             (found,) = simulator.parse(reply_of(json.dumps(content)), [TOKENS])
             assert levels(found) == [0, 9, 1]
 
-    @pytest.mark.parametrize("token", ["May", '" May"', " may ", " May"])
+    @pytest.mark.parametrize("token", ["May", '" May"', " may ", " May", "| May"])
     def test_a_token_as_llms_copy_it(self, token: str) -> None:
-        (found,) = simulator.parse(reply_of(whole(excerpt(1, (2, token, 9), (3, "\\n", 1)))), [TOKENS])
+        (found,) = simulator.parse(reply_of(whole(excerpt(1, (1, token, 9), (1, "|\\n", 1)))), [TOKENS])
         assert levels(found) == [0, 9, 1]
+
+    def test_a_token_that_stands_twice_begins_another_row(self) -> None:
+        asked = (*TOKENS, " may", "|", " x")
+        assert rows_of(asked) == [TOKENS, (" may", "|", " x")]
+        (found,) = simulator.parse(reply_of(whole(excerpt(1, (1, " May", 9), (2, " may", 3), (2, "|", 1)))), [asked])
+        assert levels(found) == [0, 9, 0, 3, 1, 0]
+        assert [len(row) for row in rows_of([str(n) for n in range(25)])] == [12, 12, 1]
 
     @pytest.mark.parametrize(
         ("active", "reason"),
         [
-            ((1, " May", 9), 'token 1 is " in", and " May" came back for it'),
-            ((3, " May", 9), 'token 3 is "\\n", and " May" came back for it'),
-            ((0, " in", 9), "token 0 came back, and there are only 1 to 3"),
-            ((4, " May", 9), "token 4 came back, and there are only 1 to 3"),
-            ((2, " May", 11), 'the level of token 2 is "11", not a number from 0 to 10'),
-            ((2, " May", None), 'the level of token 2 is "None", not a number from 0 to 10'),
-            (("two", " May", 9), "not the JSON asked for: active.0.index: Input should be a valid integer"),
+            ((1, " June", 9), 'row 1 has no such token: " June" came back for it'),
+            ((1, " in May", 9), 'row 1 has no such token: " in May" came back for it'),
+            ((0, " in", 9), "row 0 came back, and there are only 1 to 1"),
+            ((2, " May", 9), "row 2 came back, and there are only 1 to 1"),
+            ((1, " May", 11), 'the level of " May" in row 1 is "11", not a number from 0 to 10'),
+            ((1, " May", None), 'the level of " May" in row 1 is "None", not a number from 0 to 10'),
+            (("two", " May", 9), "not the JSON asked for: active.0.row: Input should be a valid integer"),
         ],
     )
-    def test_index_and_token_must_agree(self, active: tuple[object, object, object], reason: str) -> None:
+    def test_row_and_token_must_agree(self, active: tuple[object, object, object], reason: str) -> None:
         other = excerpt(2, (1, "a", 4))
         first, second = simulator.parse(reply_of(whole(excerpt(1, active), other)), [TOKENS, ("a",)])
         assert why(first).startswith(reason)
         assert levels(second) == [4]
 
-    def test_an_index_that_came_twice(self) -> None:
-        (found,) = simulator.parse(reply_of(whole(excerpt(1, (2, " May", 9), (2, " May", 9)))), [TOKENS])
-        assert why(found) == "token 2 came back twice"
+    def test_a_place_that_came_twice(self) -> None:
+        (found,) = simulator.parse(reply_of(whole(excerpt(1, (1, " May", 9), (1, "may", 9)))), [TOKENS])
+        assert why(found) == '"may" of row 1 came back twice'
 
-    def test_all_tokens_without_their_indices_are_no_answer(self) -> None:
+    def test_all_tokens_without_their_rows_are_no_answer(self) -> None:
         echo = {"number": 1, "tokens": [{"token": token, "level": 0} for token in TOKENS]}
         for reply in (whole(echo), '" in"\t0\n" May"\t9\n"\\n"\t1'):
             (found,) = simulator.parse(reply_of(reply), [TOKENS])
@@ -91,7 +99,7 @@ class TestWhole:
         first, *others = simulator.parse(reply_of(whole(odd, self.good, strange)), [TOKENS, ("a",), ("b",), ("c",)])
         assert levels(first) == [0, 9, 1]
         assert [why(other) for other in others] == [
-            'the level of token 1 is "11", not a number from 0 to 10',
+            'the level of "a" in row 1 is "11", not a number from 0 to 10',
             "not the JSON asked for: active: Input should be a valid list",
             "excerpt 4 did not come back",
         ]
@@ -253,20 +261,27 @@ class TestToken:
 
 class TestLast:
     def test_good(self) -> None:
-        assert simulator_last.parse('{"levels":[{"number":2,"level":"0"},{"number":1,"level":7.5}]}', 2) == [7.5, 0.0]
+        assert simulator_last.parse('{"levels":{"2":"0","1":7.5}}', 2) == [7.5, 0.0]
 
     def test_each_on_its_own(self) -> None:
-        items = [{"number": 1, "level": 11}, {"number": 2}, {"number": 3, "level": 3}, {"number": 4}, {"number": 4}]
-        found = simulator_last.parse(json.dumps({"levels": items}), 5)
+        found = simulator_last.parse(json.dumps({"levels": {"1": 11, "2": None, "3": 3}}), 4)
         assert found[2] == 3.0
-        assert [why(found[i]) for i in (0, 1, 3, 4)] == [
+        assert [why(found[i]) for i in (0, 1, 3)] == [
             'the level of text 1 is "11", not a number from 0 to 10',
-            "text 2 came back without a level",
-            "text 4 came back 2 times",
-            "text 5 did not come back",
+            'the level of text 2 is "None", not a number from 0 to 10',
+            "text 4 did not come back",
         ]
 
-    @pytest.mark.parametrize("text", ["", "Sorry.", '{"levels":[{"number":1,"level":7}', '{"levels":7}'])
+    def test_a_number_that_nobody_asked_for_puts_all_in_doubt(self) -> None:
+        found = simulator_last.parse('{"levels":{"0":1,"1":2}}', 2)
+        assert [why(one) for one in found] == ["text 0 came back, and only 1 to 2 were asked for"] * 2
+
+    def test_the_schema_names_every_text(self) -> None:
+        request = simulator_last.request("x", [("a",), ("b",), ("c",)])
+        assert request.schema is not None
+        assert request.schema["properties"]["levels"]["required"] == ["1", "2", "3"]
+
+    @pytest.mark.parametrize("text", ["", "Sorry.", '{"levels":{"1":7', '{"levels":7}', '{"levels":{"1":7,"1":8}}'])
     def test_bad(self, text: str) -> None:
         found = simulator_last.parse(text, 2)
         assert len(found) == 2

@@ -118,6 +118,9 @@ class _Sealed:
         """The scores besides correlation of the explanation, or of another sentence on the same excerpts."""
         if sentence is None:
             return dict.fromkeys(PROTOCOLS, Unscored(reason="there is no sentence to score"))
+        if sentence != self.sentence and not self.bench.is_exact(sentence):
+            reason = "it was read on sealed text alone: to read it on development text too would decide nothing"
+            return dict.fromkeys(PROTOCOLS, Unscored(reason=reason))
         fitted, seen = (self._simulated(sentence, sample) for sample in (self.bench.development, self.sample))
         if isinstance(fitted, Unscored):
             return dict.fromkeys(PROTOCOLS, fitted)

@@ -11,13 +11,17 @@ from pydantic import BaseModel, Field, field_validator
 
 from tools.bench import Bench, Tokens, texts_sha256
 from tools.errors import BadInput
+from tools.experiments.candidates import Candidate
 from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Rival as Rival
 from tools.experiments.round import Choice, Rounds
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
+from tools.free_text.simulator import TEXTS_A_CALL
 from tools.records.result import Unscored
 from tools.scoring.calibration import fit_balanced, probabilities
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
+
+_LEAST_TOKENS = 3
 
 
 class Design(Arguments):
@@ -62,7 +66,8 @@ class ProbeSet(Arguments):
 class Designed(Outcome):
     """Chosen experiments with each rival's probability of firing, in the order of the rivals.
 
-    None where a rival has no prediction, because an LLM gave no usable reply; `abstained` counts the reasons. `levels`
+    None where a rival has no prediction, because an LLM was not asked (see `asked_of`) or gave no usable reply, of
+    which `abstained` counts the reasons. `levels`
     are the levels 0 to 10 that they were made from, where an LLM is told of them; else there are none.
     """
 
@@ -108,6 +113,25 @@ def balanced_chances(bench: Bench, sentence: str, texts: list[Tokens], abstained
     return chances(table, bench.at_ends(sentence, texts), abstained)
 
 
+def asked_of(chosen: Sequence[Candidate]) -> list[int]:
+    """On which of the chosen texts those rivals predict who cost something to ask: at most 24, in one question.
+
+    Taken in turns from each generator. The second text of a carrier is taken when none is left that was not heard:
+    together they are one witness. A word without a context says nothing to who reads a sentence.
+    """
+    by_generator: dict[str, list[int]] = {}
+    heard: Counter[str] = Counter()
+    for i, candidate in enumerate(chosen):
+        if len(candidate.tokens) >= _LEAST_TOKENS:
+            by_generator.setdefault(candidate.generator, []).append(i)
+    turns = [(turn, i) for own in by_generator.values() for turn, i in enumerate(own)]
+    ranked = []
+    for turn, i in sorted(turns):
+        ranked.append((heard[chosen[i].carrier], turn, i))
+        heard[chosen[i].carrier] += 1
+    return sorted(i for *_, i in sorted(ranked)[:TEXTS_A_CALL])
+
+
 def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
     """`design_experiments`, `design_probe_set` and the two that read, bound to one neuron."""
     evidence, rounds = bench.evidence, Rounds(bench)
@@ -135,13 +159,20 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
             predictions[i] = [round(float(p), 5) for p in row]
         is_told = bench.writer is not None
         told: list[list[float | None]] = []
+        few = asked_of(chosen)
         for i, rival in enumerate(rivals):
             if i in free and not is_told:
                 continue
-            levels = bench.at_ends(rival.sentence, [c.tokens for c in chosen])
-            told.append([None if isinstance(level, Unscored) else round(float(level), 2) for level in levels])
+            rows = list(range(len(chosen))) if i in free else few
+            levels = bench.at_ends(rival.sentence, [chosen[row].tokens for row in rows])
+            known = {
+                row: None if isinstance(level, Unscored) else round(float(level), 2)
+                for row, level in zip(rows, levels, strict=True)
+            }
+            told.append([known.get(row) for row in range(len(chosen))])
             if i not in free:
-                predictions[i] = chances(rival.table, levels, abstained)
+                said_of = dict(zip(rows, chances(rival.table, levels, abstained), strict=True))
+                predictions[i] = [said_of.get(row) for row in range(len(chosen))]
         planned = [
             Planned(
                 tokens=list(c.tokens),

@@ -1,7 +1,8 @@
 """The tool that finds the matched null: the best of as many explanations of other neurons as a run has tried.
 
 Where an LLM writes explanations, those are taken first that it has given of other neurons before: in other runs, and
-for the nulls of other runs. It is asked for new ones only where there are too few.
+for the nulls of other runs. It is asked for new ones only where there are too few, and for no more than six: how many
+the null was chosen from stands in the result.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from tools.bench import Bench
-from tools.catalogue.scores import Scored, development_score
+from tools.catalogue.scores import development_score
 from tools.errors import BadInput
 from tools.evidence.neighbours import similar_firing_rate
 from tools.roles import AsksAnLLM, Explainer
@@ -21,6 +22,8 @@ from tools.scoring.null import Source, Told, explanations_of, kept_explanations
 from tools.toolbox import Arguments, Outcome, Tool
 
 MAX_NULL = 16
+MOST_NEURONS_ASKED = 6
+"""Other neurons of which an LLM is asked, at most."""
 _SEED = 31
 
 
@@ -34,7 +37,7 @@ class NullChoice(Outcome):
     """The null's best sentence on this neuron's development text; None when none of them could be scored.
 
     `sources` counts where those that were scored come from, see `tools.scoring.null.Source`. Of sentences in free words
-    that have lexical twins `by_twins` were judged by those, and only the best of them was read by the LLM.
+    that have lexical twins `by_twins` were judged by those: the LLM reads the best of them on sealed text alone.
     """
 
     neurons: list[int]
@@ -56,7 +59,6 @@ class _Search:
     best: str | None = None
     value: float = -np.inf
     by_twins: int = 0
-    _likely: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -73,24 +75,25 @@ class _Search:
             n += self._tried(explanations_of(self.bench.scan, self._next(wanted - n), explainer, self.size, self.about))
 
     def by_an_llm(self, explainer: Explainer, wanted: int) -> None:
-        """What it has said of others before, then what it says when it is asked; a hopeless one is not asked long."""
+        """What it has said of others before, then what it says when it is asked, which is of few."""
         bench = self.bench
+        if bench.twin_writer is None:  # what it has said before costs something to read, too
+            wanted = min(wanted, MOST_NEURONS_ASKED)
         known = kept_explanations(bench.scan, self.waiting, explainer, self.size, self.about)
         there = {told.neuron for told in known} | set(self.used)
         known += [told for told in bench.told_before(explainer.name) if told.neuron not in there]
         n = asked = 0
-        while n < wanted and (known or (self.waiting and asked < 2 * wanted)):
+        most = min(2 * wanted, MOST_NEURONS_ASKED)
+        while n < wanted and (known or (self.waiting and asked < most)):
             if known:
                 now, known = known[: wanted - n], known[wanted - n :]
                 self.used += [told.neuron for told in now]
                 self.waiting = [neuron for neuron in self.waiting if neuron not in set(self.used)]
             else:
-                neurons = self._next(min(wanted - n, 2 * wanted - asked))
+                neurons = self._next(min(wanted - n, most - asked))
                 asked += len(neurons)
                 now = explanations_of(bench.scan, neurons, explainer, self.size, self.about)
             n += self._tried(now)
-        if self._likely:
-            self._take(development_score(bench, max(self._likely)[1]))
 
     def _next(self, n: int) -> list[int]:
         now, self.waiting = self.waiting[:n], self.waiting[n:]
@@ -112,16 +115,10 @@ class _Search:
                 continue
             n += 1
             self.sources[one.source] += 1
-            if one in costly:
-                self.by_twins += 1
-                self._likely.append((found.merit, one.sentence))
-            else:
-                self._take(found)
+            self.by_twins += one in costly
+            if found.merit > self.value:
+                self.best, self.value = one.sentence, found.merit
         return n
-
-    def _take(self, found: Scored) -> None:
-        if found.merit is not None and found.merit > self.value:
-            self.best, self.value = found.sentence, found.merit
 
 
 def null_tools(bench: Bench) -> list[Tool[Null, NullChoice]]:

@@ -24,10 +24,12 @@ _TRIES = 8
 
 
 class Calibrated(BaseModel):
-    """A sentence and its calibration: probabilities of firing at levels 0 to 10."""
+    """A sentence, its calibration (probabilities of firing at levels 0 to 10), and of which of the texts it is asked;
+    None for all."""
 
     sentence: str
     table: list[float]
+    of: list[int] | None = None
 
 
 class Unchanged(BaseModel):
@@ -109,11 +111,13 @@ def prediction_tools(bench: Bench) -> list[Tool[Any, Any]]:
 
     def before(arguments: Before, rng: np.random.Generator) -> Predicted:
         found = [text_before(bench, text.carrier, text.value) for text in arguments.texts]
-        known = list(dict.fromkeys(text for text in found if text is not None))  # many edits share a carrier
         rows: list[list[float | None]] = []
         for rival in arguments.rivals:
+            asked = set(range(len(found)) if rival.of is None else rival.of)
+            wanted = [text if i in asked else None for i, text in enumerate(found)]
+            known = list(dict.fromkeys(text for text in wanted if text is not None))  # many edits share a carrier
             given = dict(zip(known, at_ends(rival.sentence, rival.table, known), strict=True)) if known else {}
-            rows.append([None if text is None else given[text] for text in found])
+            rows.append([None if text is None else given[text] for text in wanted])
         return Predicted(predictions=rows)
 
     def design_pairs(arguments: ProbeSet, rng: np.random.Generator) -> DesignedPairs:

@@ -9,10 +9,15 @@ from tools.bench import Bench
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.calibration import fit
 from tools.scoring.metrics import Estimate, Series, StratifiedSample
+from tools.scoring.parts import Part
 from tools.toolbox import Arguments, Outcome, Tool
 
 MARGIN = 0.1
 """By how much a reading may turn out better than its lexical twin, though none did so far."""
+
+CLEARLY = 0.05
+"""By how much the upper bound of a gain must be below zero for a sentence to have lost: what leads was chosen for its
+score, and is worth a little less than it seems."""
 
 PROTOCOL = "simulation, correlation over top, quantile and random excerpts"
 
@@ -24,6 +29,9 @@ class Score(Arguments):
     twins are clearly below the best of `leading`: no reading of them is bought. One without a twin is read, since
     nothing says what it is worth. `over_twins` is how much better than
     its twin such a sentence was found to be so far, and `keep` how many are read whatever their twins do.
+
+    Of those of `new` that only an LLM can read the first excerpts are read, then the others; as soon as one is clearly
+    below the best of `leading`, no more of it is.
     """
 
     sentences: list[str]
@@ -32,6 +40,7 @@ class Score(Arguments):
     leading: list[str] = Field(default_factory=list)
     over_twins: float = Field(default=0.0, ge=0)
     keep: int = Field(default=0, ge=0)
+    new: list[str] = Field(default_factory=list)
 
 
 class Scored(BaseModel):
@@ -44,8 +53,8 @@ class Scored(BaseModel):
     those excerpts: a paired difference hangs less on which excerpts they are.
 
     Of a sentence in free words with a twin, `agreement` is the correlation of what both say on those excerpts, and
-    `over_twin` how much higher its merit is. `behind` is the sentence that its twin is clearly below, where it was
-    passed over for that.
+    `over_twin` how much higher its merit is. `behind` is the sentence that it is clearly below on the excerpts that
+    were read of it; or that its twin is below, where it was passed over for that and has no score.
     """
 
     sentence: str
@@ -105,13 +114,15 @@ def correlated(
 
 def development_score(bench: Bench, sentence: str, reference: str | None = None) -> Scored:
     """A sentence on development text, as `Scored` says."""
-    sample = bench.development
-    part = bench.on(sentence, sample)
+    part = bench.on(sentence, bench.development)
     if isinstance(part, Unscored):
         return Scored(sentence=sentence, score=part, gain=None, table=[])
+    return _scored(bench, sentence, part, *compared(bench, sentence, reference))
+
+
+def _scored(bench: Bench, sentence: str, part: Part, gained: Interval | None, beside: float | None) -> Scored:
     found = part.sample.correlation(part.levels)
     mask = part.sample.readings.excerpts.mask
-    gained, beside = compared(bench, sentence, reference)
     return Scored(
         sentence=sentence,
         score=measured(found, part.sample, "development", PROTOCOL, n_unscored=part.n_unscored),
@@ -155,17 +166,20 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores]]:
 
     def score(arguments: Score, rng: np.random.Generator) -> Scores:
         behind = _passed_over(bench, arguments)
-        bench.prepare([sentence for sentence in arguments.sentences if sentence not in behind], bench.development)
-        return Scores(
-            scores=[
-                _unread(sentence, behind[sentence])
-                if sentence in behind
-                else _beside_twin(
-                    bench, development_score(bench, sentence, arguments.reference), arguments.twins.get(sentence)
-                )
-                for sentence in arguments.sentences
-            ]
-        )
+        lost = _lost(bench, arguments, [one for one in arguments.new if one not in behind])
+        left = [sentence for sentence in arguments.sentences if sentence not in behind and sentence not in lost]
+        bench.prepare(left, bench.development)
+
+        def scored(sentence: str) -> Scored:
+            if sentence in behind:
+                return _unread(sentence, behind[sentence])
+            if sentence in lost:
+                return _over_twin(bench, lost[sentence], arguments.twins.get(sentence))
+            return _beside_twin(
+                bench, development_score(bench, sentence, arguments.reference), arguments.twins.get(sentence)
+            )
+
+        return Scores(scores=[scored(sentence) for sentence in arguments.sentences])
 
     return [Tool("score", "Score sentences on development text.", Score, Scores, score)]
 
@@ -175,16 +189,55 @@ def _unread(sentence: str, best: str) -> Scored:
     return Scored(sentence=sentence, score=Unscored(reason=why), gain=None, table=[], behind=best)
 
 
+def _best_of(bench: Bench, leading: list[str]) -> tuple[str, float] | None:
+    """The best of sentences, and its merit; None without any."""
+    merits = {sentence: _merit_of(bench, sentence) for sentence in leading}
+    return max(merits.items(), key=lambda one: one[1], default=None)
+
+
+def _lost(bench: Bench, arguments: Score, new: list[str]) -> dict[str, Scored]:
+    """Sentences that cannot win any more, each with its score on the excerpts that were read of it until then."""
+    racing = [sentence for sentence in new if not bench.is_exact(sentence)]
+    if bench.word_simulator is None or not racing or (best := _best_of(bench, arguments.leading)) is None:
+        return {}
+    out: dict[str, Scored] = {}
+    for first in (True, False):
+        racing = [sentence for sentence in racing if sentence not in out]
+        bench.prepare(racing, bench.development, first)
+        for sentence in racing:
+            found = _behind(bench, sentence, best[0], first)
+            if found is not None:
+                out[sentence] = found
+    return out
+
+
+def _behind(bench: Bench, sentence: str, best: str, first: bool) -> Scored | None:
+    """The score of a sentence on what was read of it, where that is clearly below the best one on the same excerpts."""
+    part = (bench.on_first if first else bench.on)(sentence, bench.development)
+    if isinstance(part, Unscored):
+        return None
+    theirs = bench.on_rows(best, part, bench.development)
+    if isinstance(theirs, Unscored):
+        return None
+    own, other = (one.sample.correlation(one.levels) for one in (part, theirs))
+    if isinstance(own, Unscored) or isinstance(other, Unscored):  # too little to tell is no reason
+        return None
+    gain = own.minus(other)
+    if gain.high >= -CLEARLY:
+        return None
+    return _scored(bench, sentence, part, None, None).model_copy(update={"behind": best})
+
+
 def _passed_over(bench: Bench, arguments: Score) -> dict[str, str]:
     """Sentences whose reading would be bought in vain, each with the one that its twin is clearly below.
 
     A reading may be better than its twin, as those were that are known: so much must the twin be below.
     """
     twins = {sentence: twin for sentence, twin in arguments.twins.items() if twin is not None}
-    merits = {sentence: _merit_of(bench, sentence) for sentence in arguments.leading}
-    best = max(merits, key=lambda sentence: merits[sentence], default=None)
-    if best is None or not twins:
+    leading = _best_of(bench, arguments.leading) if twins else None
+    if leading is None:
         return {}
+    best, merit = leading
     worth = {sentence: _merit_of(bench, twin) for sentence, twin in twins.items()}
     ranked = sorted(worth, key=lambda sentence: -worth[sentence])
     read = ranked[: arguments.keep]
@@ -194,7 +247,7 @@ def _passed_over(bench: Bench, arguments: Score) -> dict[str, str]:
 
     def highest_gain(sentence: str) -> float:
         gain = compared(bench, twins[sentence], best)[0]
-        return worth[sentence] - merits[best] if gain is None else gain.high
+        return worth[sentence] - merit if gain is None else gain.high
 
     return {one: best for one in ranked[arguments.keep :] if highest_gain(one) + margin < 0}
 
@@ -213,9 +266,13 @@ def _beside_twin(bench: Bench, found: Scored, twin: str | None) -> Scored:
         return found
     said, also = (part.sample.tokens_of(levels) for levels in (part.levels, other.levels))
     agreement = _correlation(said, also, part.sample.token_importance)
-    return found.model_copy(
-        update={"agreement": agreement, "over_twin": round(found.merit - _merit_of(bench, twin), 6)}
-    )
+    return _over_twin(bench, found.model_copy(update={"agreement": agreement}), twin)
+
+
+def _over_twin(bench: Bench, found: Scored, twin: str | None) -> Scored:
+    if twin is None or found.merit is None:
+        return found
+    return found.model_copy(update={"over_twin": round(found.merit - _merit_of(bench, twin), 6)})
 
 
 def _correlation(one: Series, other: Series, weights: Series) -> float | None:

@@ -68,7 +68,8 @@ class FreeTextExplainer:
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the LLM, where it is, and the version of the prompt."""
-        return hashlib.sha256(f"{self.endpoint} {self.model.name} {explainer.PROMPT}".encode()).hexdigest()
+        prompts = f"{explainer.PROMPT} {explainer.SHORT_PROMPT}"
+        return hashlib.sha256(f"{self.endpoint} {self.model.name} {prompts}".encode()).hexdigest()
 
     def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
         """At most `n` rivals of different form.
@@ -90,10 +91,13 @@ class FreeTextExplainer:
     def propose_each(
         self, neurons: Sequence[tuple[ExploreReadings, np.random.Generator]], size: int
     ) -> list[Proposal | None]:
-        """The one that it would bet on for each of several neurons, asked all at once."""
-        requests = [self._question(explore, rng, 1) for explore, rng in neurons]
-        found = ask_each(self.model, requests, lambda _, reply: explainer.parse(reply.text))
-        written = iter(self._proposals([one.written[0] for one in found if not isinstance(one, Unscored)]))
+        """The one that it would bet on for each of several neurons, asked all at once, in short."""
+        requests = [
+            self._seeded(explainer.short_request(findings(explore, self.texts, self.concepts, rng, self.known)))
+            for explore, rng in neurons
+        ]
+        found = ask_each(self.model, requests, lambda _, reply: explainer.parse_short(reply.text))
+        written = iter(self._proposals([one for one in found if not isinstance(one, Unscored)]))
         return [None if isinstance(one, Unscored) else next(written) for one in found]
 
     def revise(

@@ -44,12 +44,11 @@ class Known:
 
 def scale_of(explore: ExploreReadings, known: Known | None) -> Scale:
     """How the raw values of a neuron are told."""
-    if known is not None and known.explore is explore:
-        theta = known.theta
-    else:
-        drawn = explore.take(explore.drawn)
-        theta = threshold(drawn.values[drawn.excerpts.mask])
-    return Scale(float(explore.values.max(initial=0.0)), theta)
+    drawn = explore.take(explore.drawn)
+    values = drawn.values[drawn.excerpts.mask]
+    theta = known.theta if known is not None and known.explore is explore else threshold(values)
+    firing = values[values > theta]
+    return Scale(float(explore.values.max(initial=0.0)), theta, float(np.median(firing)) if len(firing) else None)
 
 
 def findings(

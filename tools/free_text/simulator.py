@@ -12,6 +12,7 @@ from tools.free_text.asking import ask_each
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import ChatModel
 from tools.prompts import simulator, simulator_last, simulator_lines, simulator_token
+from tools.prompts.evidence import Scale
 from tools.records.result import Unscored
 from tools.roles import Simulation
 
@@ -22,7 +23,7 @@ Levels = NDArray[np.float64] | Unscored
 Excerpt = tuple[str, tuple[str, ...]]
 """A sentence, and the tokens of an excerpt that it is to be simulated on."""
 
-TEXTS_A_CALL = 16
+TEXTS_A_CALL = 24
 """Texts of which the level at the last token is asked for in one call."""
 
 
@@ -34,15 +35,25 @@ class FreeTextSimulator:
         texts: the subject model's tokens.
         way: whole excerpts in a structured reply; all at once, with the expected value over the log probabilities; or
             token by token.
-        excerpts_a_call: of whole excerpts, how many in one call.
+        excerpts_a_call: of whole excerpts, how many in one call at most.
+        scale: of the neuron's values, by which it is said what counts as firing; None where that is not known.
     """
 
-    def __init__(self, model: ChatModel, texts: TokenTexts, way: Way = "excerpt", excerpts_a_call: int = 1) -> None:
+    def __init__(
+        self,
+        model: ChatModel,
+        texts: TokenTexts,
+        way: Way = "excerpt",
+        excerpts_a_call: int = 1,
+        scale: Scale | None = None,
+    ) -> None:
         self.model = model
         self.texts = texts
         self.way = way
         self.excerpts_a_call = excerpts_a_call
+        self.scale = scale
         self._known: dict[Excerpt, Levels] = {}
+        self._place: dict[tuple[str, ...], int] = {}
 
     @property
     def name(self) -> str:
@@ -75,22 +86,30 @@ class FreeTextSimulator:
         return Simulation(levels, unscored)
 
     def _whole(self, excerpts: list[Excerpt]) -> list[Levels]:
-        calls: list[tuple[str, list[tuple[str, ...]]]] = []
+        """Excerpts go together as they were first met, in the same order whatever the sentence: so rivals are asked
+        about the same text in the same company, and what their questions share comes first."""
+        calls: dict[tuple[int, str], list[tuple[str, ...]]] = {}
         for sentence, tokens in excerpts:
-            if not calls or calls[-1][0] != sentence or len(calls[-1][1]) == self.excerpts_a_call:
-                calls.append((sentence, []))
-            calls[-1][1].append(tokens)
+            place = self._place.setdefault(tokens, len(self._place))
+            calls.setdefault((place // self.excerpts_a_call, sentence), []).append(tokens)
+        order = sorted(calls, key=lambda call: call[0])
+        shown = [sorted(calls[call], key=lambda tokens: self._place[tokens]) for call in order]
         found = ask_each(
             self.model,
-            [simulator.request(sentence, tokens) for sentence, tokens in calls],
-            lambda i, reply: unless_all_unread(simulator.parse(reply, calls[i][1])),
+            [simulator.request(sentence, some, self.scale) for (_, sentence), some in zip(order, shown, strict=True)],
+            lambda i, reply: unless_all_unread(simulator.parse(reply, shown[i])),
         )
-        return [one for (_, call), each in zip(calls, found, strict=True) for one in each_of(each, len(call))]
+        levels = {
+            (sentence, tokens): one
+            for (_, sentence), some, each in zip(order, shown, found, strict=True)
+            for tokens, one in zip(some, each_of(each, len(some)), strict=True)
+        }
+        return [levels[excerpt] for excerpt in excerpts]
 
     def _at_once(self, excerpts: list[Excerpt]) -> list[Levels]:
         found = ask_each(
             self.model,
-            [simulator_lines.request(sentence, tokens) for sentence, tokens in excerpts],
+            [simulator_lines.request(sentence, tokens, self.scale) for sentence, tokens in excerpts],
             lambda i, reply: simulator_lines.parse(reply, excerpts[i][1]),
         )
         return [one if isinstance(one, Unscored) else one.values for one in found]
@@ -100,7 +119,7 @@ class FreeTextSimulator:
         found = iter(
             ask_each(
                 self.model,
-                [simulator_token.request(sentence, tokens, k) for sentence, tokens, k in places],
+                [simulator_token.request(sentence, tokens, k, self.scale) for sentence, tokens, k in places],
                 lambda _, reply: simulator_token.parse(reply),
             )
         )
@@ -115,13 +134,16 @@ class FreeTextSimulator:
     def at_ends(self, sentence: str, texts: Sequence[tuple[int, ...]]) -> list[float | Unscored]:
         """The predicted level, 0 to 10, at the last token of each text of token ids."""
         shown = [self.texts.of(text) for text in texts]
-        calls = [shown[first : first + TEXTS_A_CALL] for first in range(0, len(shown), TEXTS_A_CALL)]
+        new = list(dict.fromkeys(shown))
+        calls = [new[first : first + TEXTS_A_CALL] for first in range(0, len(new), TEXTS_A_CALL)]
         found = ask_each(
             self.model,
-            [simulator_last.request(sentence, call) for call in calls],
+            [simulator_last.request(sentence, call, self.scale) for call in calls],
             lambda i, reply: unless_all_unread(simulator_last.parse(reply.text, len(calls[i]))),
         )
-        return [one for call, each in zip(calls, found, strict=True) for one in each_of(each, len(call))]
+        each = [one for call, some in zip(calls, found, strict=True) for one in each_of(some, len(call))]
+        level = dict(zip(new, each, strict=True))
+        return [level[text] for text in shown]
 
 
 def unless_all_unread(answers: list[T | Unscored]) -> list[T | Unscored] | Unscored:

@@ -22,6 +22,7 @@ _BROKE = "answered with an error"
 _MOST_IN_VAIN = 5
 """After so many questions that a server breaks on in whatever form, forms are no longer tried out."""
 
+_OF_BOUNDS = ("maxitems", "max_items", "repetition")
 _OF_STRUCTURE = ("response_format", "json_schema", "json_object", "grammar", "guided")
 _NO_SYSTEM = re.compile(
     r"system (role|message|prompt|instruction)s?\b.{0,40}\b(not|n't|un)|(not|n't|un)\w* support.{0,20}\bsystem\b"
@@ -51,6 +52,7 @@ class Capabilities:
     temperature: bool = True
     seed: bool = True
     system: bool = True
+    bounds: bool = True
     room: int = 0
 
 
@@ -127,6 +129,11 @@ class Discovery:
             if asked == self.now:
                 self._without_system("refused")
             return True
+        has_bounds = self._is_structured(request, asked) and asked.structure == "json_schema" and asked.bounds
+        if has_bounds and any(word in said for word in _OF_BOUNDS):
+            if asked == self.now:
+                self._without("bounds", "refused")
+            return True
         if self._is_structured(request, asked) and any(word in said for word in _OF_STRUCTURE):
             if asked == self.now:
                 self._less_structure("refused")
@@ -198,7 +205,8 @@ class Discovery:
         self.now = replace(self.now, system=False)
 
     def _without(self, what: str, why: str) -> None:
-        self.noticed.append(f"{what.replace('logprobs', 'log probabilities')} is {why}: from here on without")
+        told = {"logprobs": "log probabilities", "bounds": "a bound on the length of a list"}.get(what, what)
+        self.noticed.append(f"{told} is {why}: from here on without")
         self.now = replace(self.now, **{what: False})  # type: ignore[arg-type]
 
     def _other_field(self, why: str) -> None:

@@ -244,7 +244,9 @@ class Metered:
     def _at_most(self, request: ChatRequest) -> Usage:
         """The most that a call is expected to cost, judged by earlier calls: a model that thinks may write for long."""
         longer = self._longer if self._n_replies else _GUESS_AT_FIRST
-        room = ROOM_TO_THINK if self._thinks or self._n_replies < _REPLIES_TO_TRUST else 0
+        # With each reply that kept to its limit it is less likely that the next one takes room to think.
+        doubted = ROOM_TO_THINK >> self._n_replies if self._n_replies < _REPLIES_TO_TRUST else 0
+        room = ROOM_TO_THINK if self._thinks else doubted
         return Usage(round(longer * size_of(request)), request.max_tokens + room)
 
     @property

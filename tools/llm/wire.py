@@ -56,13 +56,24 @@ def body_of(request: ChatRequest, model: str, can: Capabilities) -> dict[str, An
     if can.logprobs and request.logprobs:
         body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
     if request.schema is not None and can.structure == "json_schema":
-        named = {"name": request.prompt.partition("/")[0].replace("-", "_"), "strict": True, "schema": request.schema}
+        schema = request.schema if can.bounds else _unbounded(request.schema)
+        named = {"name": request.prompt.partition("/")[0].replace("-", "_"), "strict": True, "schema": schema}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
     elif request.schema is not None and can.structure == "json_object":
         body["response_format"] = {"type": "json_object"}
     if request.functions and can.functions:
         body["tools"] = [_tool(function) for function in request.functions]
     return body
+
+
+def _unbounded(schema: Any) -> Any:
+    """A schema without bounds on the length of lists."""
+    if isinstance(schema, list):
+        return [_unbounded(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    is_list = schema.get("type") == "array"
+    return {name: _unbounded(value) for name, value in schema.items() if not (is_list and name == "maxItems")}
 
 
 def _folded(messages: Sequence[Message]) -> list[Message]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from tools.prompts.structured import brief
 from tools.records.result import Unscored
 
 HIGHEST = 10.0
+MOST_IN_A_ROW = 12
 _NUMBER = re.compile(r"[0-9]{1,2}(\.[0-9]{1,9})?")
 
 
@@ -51,27 +53,53 @@ def aligned(expected: Sequence[str], given: Sequence[tuple[str, object]]) -> NDA
     return levels
 
 
-def placed(expected: Sequence[str], given: Sequence[tuple[int, str, object]]) -> NDArray[np.float64] | Unscored:
-    """Levels float64 [n] in 0..10 for the `n` expected tokens, 0 but for those given as (index from 1, token, level).
+def rows_of(tokens: Sequence[str]) -> list[tuple[str, ...]]:
+    """Tokens in order, cut into rows of at most 12, in none of which two are the same by the rule of `aligned`: so row
+    and token together name one place, and nobody has to count."""
+    rows: list[list[str]] = []
+    seen: set[str] = set()
+    for token in tokens:
+        folded = _folded(token)
+        if not rows or len(rows[-1]) == MOST_IN_A_ROW or folded in seen:
+            rows.append([])
+            seen = set()
+        rows[-1].append(token)
+        seen.add(folded)
+    return [tuple(row) for row in rows]
 
-    The token at an index must be the one given with it, by the rule of `aligned`, and no index may come twice.
+
+def placed(expected: Sequence[str], given: Sequence[tuple[int, str, object]]) -> NDArray[np.float64] | Unscored:
+    """Levels float64 [n] in 0..10 for the `n` expected tokens, 0 but for those given as (row from 1, token, level).
+
+    The token must stand in its row of `rows_of`, by the rule of `aligned`, and no place may come twice.
     """
+    rows = rows_of(expected)
+    starts = [0, *accumulate(map(len, rows))]
     levels = np.zeros(len(expected))
     seen: set[int] = set()
-    for index, token, raw in given:
-        if not 1 <= index <= len(expected):
-            return Unscored(reason=f"token {index} came back, and there are only 1 to {len(expected)}")
-        if _folded(expected[index - 1]) not in _forms(token):
-            return Unscored(
-                reason=f"token {index} is {brief(expected[index - 1])}, and {brief(token)} came back for it"
-            )
-        if index in seen:
-            return Unscored(reason=f"token {index} came back twice")
+    for row, token, raw in given:
+        if not 1 <= row <= len(rows):
+            return Unscored(reason=f"row {row} came back, and there are only 1 to {len(rows)}")
+        at = _places(rows[row - 1], token)
+        if len(at) != 1:
+            found = "no such token" if not at else f"{len(at)} such tokens"
+            return Unscored(reason=f"row {row} has {found}: {brief(token)} came back for it")
+        if (place := starts[row - 1] + at[0]) in seen:
+            return Unscored(reason=f"{brief(token)} of row {row} came back twice")
         if (level := level_of(raw)) is None:
-            return no_level(raw, f"of token {index}")
-        seen.add(index)
-        levels[index - 1] = level
+            return no_level(raw, f"of {brief(token)} in row {row}")
+        seen.add(place)
+        levels[place] = level
     return levels
+
+
+def _places(row: Sequence[str], token: str) -> list[int]:
+    """Where in a row a token stands that came back, which LLMs may copy with the bar that is shown before it."""
+    bare = token.strip().removeprefix("|")
+    for forms in ({_folded(token)}, _forms(token), _forms(bare)):
+        if at := [i for i, one in enumerate(row) if _folded(one) in forms]:
+            return at
+    return []
 
 
 def line_up(expected: Sequence[str], given: Sequence[str], levels: Sequence[object]) -> list[int] | Unscored:

@@ -8,9 +8,10 @@ from tools.llm.chat import ChatRequest, Message
 from tools.prompts.answers import ANSWERS_FORMAT, ANSWERS_SCHEMA, check_number, parse_answers
 from tools.prompts.evidence import DATA_RULE, listed, unmarked
 from tools.prompts.simulator import question
+from tools.prompts.structured import bounded
 from tools.records.result import Unscored
 
-PROMPT = "detection/1"
+PROMPT = "detection/2"
 
 _SYSTEM = (
     "From an explanation of when a neuron of a language model fires, tell in which excerpts it fires on at least one "
@@ -31,7 +32,7 @@ def request(explanation: str, excerpts: Sequence[Sequence[str]]) -> ChatRequest:
         prompt=PROMPT,
         messages=(Message("system", _SYSTEM), Message("user", question(explanation, lines))),
         max_tokens=64 + 20 * len(excerpts),
-        schema=ANSWERS_SCHEMA,
+        schema=bounded(ANSWERS_SCHEMA, answers=len(excerpts)),
     )
 
 

@@ -40,7 +40,9 @@ _ESCAPE = re.compile(r'\\(?:([nrtbf/"\\])|u([0-9a-fA-F]{4})|U(0010[0-9a-fA-F]{4}
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 _RULE = re.compile(r"(Fires|Never fires)\b")
 _HEADING = re.compile(r"excerpt [0-9]+")
-_NUMBERED = re.compile(r'(?:[0-9]+ )?("(?:[^"\\]|\\.)*")(?:\t.*)?')
+_ROW = re.compile(r'[0-9]+ "((?:[^"\\]|\\.)*)"')
+_BEGINNING = re.compile(r"\||(?<=[^ |])(?= [^ |])")
+_BAR, _SPACE = "\\u007c", "\\u0020"
 
 
 def escaped(text: str) -> str:
@@ -91,18 +93,25 @@ def block(lines: Iterable[str]) -> str:
     return "\n".join([OPENED, *lines, CLOSED])
 
 
-def tokens_in(prompt: str) -> list[tuple[str, ...]]:
-    """The tokens of each numbered excerpt in the blocks of a prompt, as they were before escaping."""
-    excerpts: list[list[str]] = []
+def rows_in(prompt: str) -> list[list[tuple[str, ...]]]:
+    """The tokens of each row of each numbered excerpt in the blocks of a prompt: the inverse of `row_lines`."""
+    excerpts: list[list[tuple[str, ...]]] = []
     inside = False
     for line in prompt.split("\n"):
         if line in (OPENED, CLOSED):
             inside = line == OPENED
         elif inside and _HEADING.fullmatch(line):
             excerpts.append([])
-        elif inside and excerpts and (token := _NUMBERED.fullmatch(line)):
-            excerpts[-1].append(unquoted(token[1]))
-    return [tuple(tokens) for tokens in excerpts]
+        elif inside and excerpts and (row := _ROW.fullmatch(line)):
+            # Later rows may begin with a bar, before which there is nothing.
+            pieces = _BEGINNING.split(row[1].removeprefix("|") if excerpts[-1] else row[1])
+            excerpts[-1].append(tuple(map(unescape, pieces)))
+    return excerpts
+
+
+def tokens_in(prompt: str) -> list[tuple[str, ...]]:
+    """The tokens of each numbered excerpt in the blocks of a prompt, as they were before escaping."""
+    return [tuple(token for row in rows for token in row) for rows in rows_in(prompt)]
 
 
 @dataclass(frozen=True)
@@ -147,10 +156,12 @@ class Scale:
     Attributes:
         largest: the raw value that is level 10: the largest on explore text.
         theta: the raw value above which the neuron fires.
+        typical: the raw value that it mostly has where it fires; None where that is not known.
     """
 
     largest: float
     theta: float
+    typical: float | None = None
 
     def level(self, value: float) -> float:
         """A raw value as a level 0..10."""
@@ -161,6 +172,15 @@ class Scale:
         if value > self.theta:
             return "fired"
         return "weak" if value > WEAK_FROM * self.theta else "silent"
+
+    def in_short(self) -> str:
+        """What counts as firing and how strong that mostly is, for whoever predicts levels."""
+        usual = (
+            ""
+            if self.typical is None
+            else f" Where it fires, its level is mostly about {self.level(self.typical):.0f}."
+        )
+        return f"It fires above level {self.level(self.theta):.1f}.{usual}"
 
     def stated(self) -> str:
         """What counts as firing, as a sentence."""
@@ -176,9 +196,28 @@ def token_lines(tokens: Sequence[str]) -> list[str]:
     return [quoted(token) for token in tokens]
 
 
-def numbered_tokens(tokens: Sequence[str]) -> list[str]:
-    """One line a token, with its index from 1."""
-    return [f"{index} {quoted(token)}" for index, token in enumerate(tokens, 1)]
+ROWS = "Rows are numbered; in them a token begins at each | and at each single space."
+
+
+def row_lines(rows: Iterable[Sequence[str]]) -> list[str]:
+    """One line a row of tokens, with its number from 1, as `ROWS` says: running text, with a bar where neither a space
+    nor the beginning of the excerpt shows that a token begins."""
+    lines: list[str] = []
+    before: str | None = None
+    for number, row in enumerate(rows, 1):
+        pieces = []
+        for token in row:
+            starts = before not in (None, "") and before[-1] != " " and re.fullmatch(" [^ ]+", token) is not None
+            pieces.append(("" if starts or before is None else "|") + _in_row(token, starts))
+            before = token
+        lines.append(f'{number} "{"".join(pieces)}"')
+    return lines
+
+
+def _in_row(token: str, starts: bool) -> str:
+    """A token as it stands in a row, where nothing in it looks as if another one began."""
+    text = escaped(token).replace("|", _BAR)
+    return text if starts else re.sub("(?<=[^ ]) (?=[^ ])", lambda _: _SPACE, text)
 
 
 def level_lines(tokens: Sequence[str], levels: Sequence[float]) -> list[str]:
@@ -227,15 +266,16 @@ def _with_level(scale: Scale, token: str, value: float) -> str:
             return escaped(token)
 
 
-def how_to_read(sentences: Iterable[str]) -> str:
-    """A line, with its end, on each language of rules that sentences may be of; empty where there is none."""
+def how_to_read(sentences: Iterable[str], known: str = "") -> str:
+    """A line, with its end, on each language of rules that sentences may be of; empty where there is none. What stands
+    in `known` is not said again."""
     told = list(sentences)
     lines = []
     if any(_RULE.match(sentence) and "`" not in sentence for sentence in told):
         lines.append(READABLE_LANGUAGE)
     if any(_RULE.match(sentence) and "`" in sentence for sentence in told):
         lines.append(MACHINE_LANGUAGE)
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in lines if line not in known)
 
 
 def explanation_block(explanation: str) -> str:

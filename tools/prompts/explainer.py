@@ -2,41 +2,90 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts.evidence import DATA_RULE, MARKS
 from tools.prompts.findings import Evidence, told
-from tools.prompts.written import GUIDELINES, HYPOTHESES_FORMAT, HYPOTHESES_SCHEMA, Hypotheses, parse_hypotheses
+from tools.prompts.structured import bounded
+from tools.prompts.written import (
+    GUIDELINES,
+    HYPOTHESES_FORMAT,
+    HYPOTHESES_SCHEMA,
+    ONE_EACH,
+    SHORT_FORMAT,
+    SHORT_SCHEMA,
+    Hypotheses,
+    WrittenHypothesis,
+    parse_hypotheses,
+)
+from tools.prompts.written import parse_short as read_short
 from tools.records.result import Unscored
 
-PROMPT = "explainer/3"
+PROMPT, SHORT_PROMPT = "explainer/4", "explainer-short/1"
 
 NEURON = (
     "A neuron of a language model reads text token by token; at each token it knows that token and what came before, "
     "and nothing of what follows. Levels run from 0 to 10 (the largest activation seen)."
 )
-_SYSTEM = (
-    f"You find out what makes a neuron fire. {NEURON} {MARKS}\n\n"
+_ABOUT = f"You find out what makes a neuron fire. {NEURON} {MARKS}"
+_PAIRS = "Look at the pairs of the same word firing and silent: a hypothesis must tell them apart."
+_RIVALS = (
     "Write rival hypotheses of DIFFERENT FORM, which predict different things: such as a word in one of its senses, "
-    "a meaning that different words share, grammar, what stood before, a place in the text. Look at the pairs of the "
-    f"same word firing and silent: a hypothesis must tell them apart. {GUIDELINES}\n\n{HYPOTHESES_FORMAT}\n\n"
-    f"{DATA_RULE}"
+    f"a meaning that different words share, grammar, what stood before, a place in the text. {_PAIRS} {GUIDELINES} "
+    f"{ONE_EACH}"
 )
+_ONE = f"Write the one hypothesis that you would bet on. {_PAIRS} {GUIDELINES}"
+_SHORT_SYSTEM = (
+    f"{_ABOUT}\n\nWrite the one explanation that you would bet on. {GUIDELINES} {SHORT_FORMAT}\n\n{DATA_RULE}"
+)
+
+_TOP, _WORDS, _CLASSES = 8, 8, 4
+"""Of what is known of a neuron, so much is shown in the short question."""
 
 
 def request(evidence: Evidence, n: int) -> ChatRequest:
-    """Ask for `n` hypotheses, which should differ in form."""
+    """Ask for `n` hypotheses, which should differ in form; where `n` is 1, for the best one."""
+    system = f"{_ABOUT}\n\n{_RIVALS if n > 1 else _ONE}\n\n{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
     return ChatRequest(
         role="explainer",
         prompt=PROMPT,
         messages=(
-            Message("system", _SYSTEM),
+            Message("system", system),
             Message("user", "\n\n".join([*told(evidence), f"Hypotheses to write: {n}."])),
         ),
         max_tokens=200 + 400 * n,
-        schema=HYPOTHESES_SCHEMA,
+        schema=bounded(HYPOTHESES_SCHEMA, hypotheses=n),
+    )
+
+
+def short_request(evidence: Evidence) -> ChatRequest:
+    """Ask for the best explanation alone, from the least that shows what a neuron does: what matched nulls are made of,
+    of which several are asked for."""
+    least = replace(
+        evidence,
+        top=evidence.top[:_TOP],
+        weaker=(),
+        pairs=(),
+        random=(),
+        words=evidence.words[:_WORDS],
+        classes=evidence.classes[:_CLASSES],
+        notes=(),
+    )
+    return ChatRequest(
+        role="explainer",
+        prompt=SHORT_PROMPT,
+        messages=(Message("system", _SHORT_SYSTEM), Message("user", "\n\n".join(told(least)))),
+        max_tokens=200,
+        schema=SHORT_SCHEMA,
     )
 
 
 def parse(text: str) -> Hypotheses | Unscored:
     """The hypotheses written."""
     return parse_hypotheses(text)
+
+
+def parse_short(text: str) -> WrittenHypothesis | Unscored:
+    """The explanation written in reply to the short question."""
+    return read_short(text)

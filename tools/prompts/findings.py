@@ -87,9 +87,9 @@ def pairs_told(evidence: Evidence) -> list[str]:
     return _part("The same word firing and silent; each text ends at it:", lines)
 
 
-def top_told(evidence: Evidence) -> list[str]:
-    """Where it fires most."""
-    return _texts("Where it fires most, each text cut shortly after:", evidence.top, evidence.scale)
+def top_told(evidence: Evidence, most: int | None = None) -> list[str]:
+    """Where it fires most; all that is known, or so many texts of it."""
+    return _texts("Where it fires most, each text cut shortly after:", evidence.top[:most], evidence.scale)
 
 
 def _kinds(evidence: Evidence) -> Iterable[str]:

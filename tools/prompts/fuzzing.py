@@ -8,9 +8,10 @@ from tools.llm.chat import ChatRequest, Message
 from tools.prompts.answers import ANSWERS_FORMAT, ANSWERS_SCHEMA, check_number, parse_answers
 from tools.prompts.evidence import DATA_RULE, listed, marked
 from tools.prompts.simulator import question
+from tools.prompts.structured import bounded
 from tools.records.result import Unscored
 
-PROMPT = "fuzzing/1"
+PROMPT = "fuzzing/2"
 
 _SYSTEM = (
     "From an explanation of when a neuron of a language model fires, tell for each excerpt whether the tokens marked "
@@ -32,7 +33,7 @@ def request(explanation: str, excerpts: Sequence[Sequence[str]], marks: Sequence
         prompt=PROMPT,
         messages=(Message("system", _SYSTEM), Message("user", question(explanation, lines))),
         max_tokens=64 + 20 * len(excerpts),
-        schema=ANSWERS_SCHEMA,
+        schema=bounded(ANSWERS_SCHEMA, answers=len(excerpts)),
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, WithJsonSchema
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts.evidence import DATA_RULE, explanation_block
 from tools.prompts.explainer import NEURON
-from tools.prompts.structured import parsed, schema_of, validated
+from tools.prompts.structured import bounded, parsed, schema_of, validated
 from tools.prompts.written import MAX_TEXT_CHARACTERS
 from tools.records.result import Unscored
 from tools.roles import MadeText
@@ -58,7 +58,7 @@ def request(sentence: str, n: int, near_misses: bool) -> ChatRequest:
             Message("user", f"{explanation_block(sentence)}\n\nTexts to write: {n}."),
         ),
         max_tokens=100 + 120 * n,
-        schema=_SCHEMA,
+        schema=bounded(_SCHEMA, texts=n),
     )
 
 

@@ -10,16 +10,16 @@ from pydantic import BaseModel, WithJsonSchema
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts.evidence import DATA_RULE, block, escaped, listed, quoted
 from tools.prompts.numbered import by_number
-from tools.prompts.structured import parsed, schema_of
-from tools.prompts.written import GUIDELINES, plain
+from tools.prompts.structured import bounded, parsed, schema_of
+from tools.prompts.written import GUIDELINES, LENGTH, plain
 from tools.records.result import Unscored
 
-PROMPT = "mender/1"
+PROMPT = "mender/2"
 
 _SYSTEM = (
     f"You wrote explanations of what makes a neuron of a language model fire, and these break the rules. {GUIDELINES} "
-    "Say each anew so that it keeps them: the same meaning, the core of it where all does not fit. Reply with JSON "
-    f'only: {{"explanations":[{{"number":1,"explanation":"..."}},...]}}.\n\n{DATA_RULE}'
+    f"It has {LENGTH}. Say each anew so that it keeps them: the same meaning, the core of it where all does not fit. "
+    f'Reply with JSON only: {{"explanations":[{{"number":1,"explanation":"..."}},...]}}.\n\n{DATA_RULE}'
 )
 
 
@@ -44,7 +44,7 @@ def request(broken: Sequence[tuple[str, str]]) -> ChatRequest:
         prompt=PROMPT,
         messages=(Message("system", _SYSTEM), Message("user", f"Explanations, and what is wrong:\n{block(lines)}")),
         max_tokens=64 + 80 * len(broken),
-        schema=_SCHEMA,
+        schema=bounded(_SCHEMA, explanations=len(broken)),
     )
 
 

@@ -36,10 +36,11 @@ class RevealedText:
 
 
 def revealed_block(revealed: Sequence[RevealedText]) -> str:
-    """A line an experiment: what each explanation predicted, what the neuron did, and the text."""
+    """A line an experiment: what explanations had predicted, by their numbers, what the neuron did, and the text."""
     return block(listed(_line(experiment) for experiment in revealed))
 
 
 def _line(experiment: RevealedText) -> str:
-    predicted = ", ".join("?" if p is None else f"{round(p, 1):g}" for p in experiment.predicted) or "?"
-    return f"predicted {predicted}; {experiment.outcome}, {experiment.level:.1f}; {unmarked(experiment.tokens)}"
+    said = [f"no. {number} said {round(p, 1):g}" for number, p in enumerate(experiment.predicted, 1) if p is not None]
+    predicted = ", ".join(said) or "nobody asked"
+    return f"{predicted}; {experiment.outcome}, {experiment.level:.1f}; {unmarked(experiment.tokens)}"

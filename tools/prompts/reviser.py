@@ -9,16 +9,24 @@ from tools.prompts.evidence import DATA_RULE, MARKS, block, escaped, how_to_read
 from tools.prompts.explainer import NEURON
 from tools.prompts.findings import Evidence, pairs_told, top_told
 from tools.prompts.revealed import RevealedText, revealed_block
-from tools.prompts.written import GUIDELINES, HYPOTHESES_FORMAT, HYPOTHESES_SCHEMA, Hypotheses, parse_hypotheses
+from tools.prompts.structured import bounded
+from tools.prompts.written import (
+    GUIDELINES,
+    HYPOTHESES_FORMAT,
+    HYPOTHESES_SCHEMA,
+    ONE_EACH,
+    Hypotheses,
+    parse_hypotheses,
+)
 from tools.records.result import Unscored
 from tools.roles import Tried
 
-PROMPT = "reviser/4"
+PROMPT = "reviser/5"
 
 EXPERIMENTS = (
-    "An experiment is a text, shown without marks, that ends at the token in question. Beforehand each explanation, in "
-    "the order shown, predicted a level there (? where it said nothing); then the neuron was read: it fired, was weak "
-    "or was silent, with its level."
+    "An experiment is a text, shown without marks, that ends at the token in question. Beforehand explanations, told "
+    "by their numbers, predicted a level there; not all were asked. Then the neuron was read: it fired, was weak or "
+    "was silent, with its level."
 )
 _SYSTEM = (
     f"You revise explanations of what makes a neuron fire. {NEURON} {MARKS} {EXPERIMENTS}\n\n"
@@ -26,8 +34,12 @@ _SYSTEM = (
     "did where an explanation was wrong. To narrow an explanation, to widen it, to split or to merge it, and to give "
     "it up for another are equally welcome; none is kept because it was first. Do not repeat what was tried. "
     "Hypotheses must differ from one another "
-    f"in what they predict. {GUIDELINES}\n\n{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
+    f"in what they predict. {GUIDELINES} {ONE_EACH}\n\n{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
 )
+
+
+_TOP = 10
+"""Contexts of the strongest firings that are shown again; its experiments say more."""
 
 
 def request(
@@ -42,21 +54,21 @@ def request(
         evidence: what the neuron does on explore text.
         n: how many.
     """
-    reading = how_to_read([*best, *(one.sentence for one in others)])
+    reading = how_to_read(best)
     parts = [f"Explanations so far, best first:\n{reading}{block(listed(map(quoted, best)))}"]
     if others:
         lines = (f"{quoted(one.sentence)}: {escaped(one.fate)}" for one in others)
-        parts.append(f"Also tried:\n{block(lines)}")
+        parts.append(f"Also tried:\n{how_to_read((one.sentence for one in others), known=reading)}{block(lines)}")
     parts.append(evidence.scale.stated())
     if revealed:
         parts.append(f"Experiments:\n{revealed_block(revealed)}")
-    parts += [*top_told(evidence), *pairs_told(evidence), f"Hypotheses to write: {n}."]
+    parts += [*top_told(evidence, _TOP), *pairs_told(evidence), f"Hypotheses to write: {n}."]
     return ChatRequest(
         role="reviser",
         prompt=PROMPT,
         messages=(Message("system", _SYSTEM), Message("user", "\n\n".join(parts))),
         max_tokens=200 + 400 * n,
-        schema=HYPOTHESES_SCHEMA,
+        schema=bounded(HYPOTHESES_SCHEMA, hypotheses=n),
     )
 
 

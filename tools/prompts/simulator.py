@@ -12,13 +12,13 @@ from pydantic import BaseModel, WithJsonSchema
 
 from tools.llm.chat import ChatReply, ChatRequest, Message
 from tools.prompts import examples
-from tools.prompts.alignment import placed
-from tools.prompts.evidence import DATA_RULE, block, explanation_block, numbered, numbered_tokens
+from tools.prompts.alignment import placed, rows_of
+from tools.prompts.evidence import DATA_RULE, ROWS, Scale, block, explanation_block, numbered, row_lines
 from tools.prompts.numbered import by_number
-from tools.prompts.structured import parsed, schema_of, validated
+from tools.prompts.structured import bounded, parsed, schema_of, validated
 from tools.records.result import Unscored
 
-PROMPT = "simulator/2"
+PROMPT = "simulator/3"
 
 TASK = (
     "A neuron of a language model reads text token by token; at each token it knows that token and what came before, "
@@ -28,15 +28,15 @@ TASK = (
 )
 _SYSTEM = (
     f"{TASK}\n\n"
-    "Give only the tokens whose level is above 0, with the index that stands before them, spelled as shown; for an "
-    "excerpt without any give an empty list. Reply with JSON only, every excerpt in it: "
-    '{"excerpts":[{"number":1,"active":[{"index":...,"token":...,"level":...},...]},...]}.\n\n'
+    f"{ROWS} Give only the tokens whose level is above 0, each by itself, with the number of its row, spelled as "
+    "shown; for an excerpt without any give an empty list. Reply with JSON only, every excerpt in it: "
+    '{"excerpts":[{"number":1,"active":[{"row":...,"token":...,"level":...},...]},...]}.\n\n'
     f"{DATA_RULE}"
 )
 
 
 class _Active(BaseModel):
-    index: int
+    row: int
     token: str
     level: Annotated[Any, WithJsonSchema({"type": "integer"})]
 
@@ -57,12 +57,18 @@ class _Excerpts(BaseModel):
 
 _SCHEMA = schema_of(_Excerpts)
 
-_PER_TOKEN = 12
+_PER_TOKEN = 8
 """Tokens of a reply that are allowed for each token of an excerpt: as if every other one were active."""
 
 
-def request(explanation: str, excerpts: Sequence[Sequence[str]]) -> ChatRequest:
-    """Ask for the levels of all tokens of all excerpts at once."""
+def request(explanation: str, excerpts: Sequence[Sequence[str]], scale: Scale | None = None) -> ChatRequest:
+    """Ask for the levels of all tokens of all excerpts at once.
+
+    Args:
+        explanation: by which to predict.
+        excerpts: as their tokens.
+        scale: of the neuron's values; None where it is not known.
+    """
     sample = [(examples.TOKENS, examples.LEVELS), (examples.SILENT_TOKENS, examples.SILENT_LEVELS)]
     return ChatRequest(
         role="simulator",
@@ -71,17 +77,17 @@ def request(explanation: str, excerpts: Sequence[Sequence[str]]) -> ChatRequest:
             Message("system", _SYSTEM),
             Message("user", _question(examples.EXPLANATION, [tokens for tokens, _ in sample])),
             Message("assistant", _answer(sample)),
-            Message("user", _question(explanation, excerpts)),
+            Message("user", _question(explanation, excerpts, scale)),
         ),
         max_tokens=64 + sum(16 + _PER_TOKEN * len(tokens) for tokens in excerpts),
-        schema=_SCHEMA,
+        schema=bounded(_SCHEMA, excerpts=len(excerpts), active=max(map(len, excerpts), default=0)),
     )
 
 
 def parse(reply: ChatReply, excerpts: Sequence[Sequence[str]]) -> list[NDArray[np.float64] | Unscored]:
     """Levels 0..10, float64 [n tokens], for each excerpt that was asked for: 0 where none was given.
 
-    Index and token must agree. Of a single excerpt, its active tokens alone will do.
+    Row and token must agree. Of a single excerpt, its active tokens alone will do.
     """
     if len(excerpts) == 1 and isinstance(single := parsed(reply.text, _Tokens), _Tokens):
         return [_levels(single, excerpts[0])]
@@ -92,9 +98,13 @@ def parse(reply: ChatReply, excerpts: Sequence[Sequence[str]]) -> list[NDArray[n
     return [_levels(answer, tokens) for answer, tokens in zip(answers, excerpts, strict=True)]
 
 
-def question(explanation: str, lines: Sequence[str]) -> str:
-    """The user's message of every simulation: an explanation, then what it is about, line by line."""
-    return f"{explanation_block(explanation)}\n{block(lines)}"
+def question(explanation: str, lines: Sequence[str], scale: Scale | None = None) -> str:
+    """The user's message of every simulation: what is asked about, line by line, then the explanation.
+
+    In this order, so that of rivals that are asked about the same excerpts a server keeps what they share.
+    """
+    about = "" if scale is None else f"{scale.in_short()}\n"
+    return f"Text:\n{block(lines)}\n{about}{explanation_block(explanation)}"
 
 
 def _levels(answer: object, tokens: Sequence[str]) -> NDArray[np.float64] | Unscored:
@@ -103,11 +113,11 @@ def _levels(answer: object, tokens: Sequence[str]) -> NDArray[np.float64] | Unsc
     found = answer if isinstance(answer, _Tokens) else validated(answer, _Tokens)
     if isinstance(found, Unscored):
         return found
-    return placed(tokens, [(one.index, one.token, one.level) for one in found.active])
+    return placed(tokens, [(one.row, one.token, one.level) for one in found.active])
 
 
-def _question(explanation: str, excerpts: Sequence[Sequence[str]]) -> str:
-    return question(explanation, numbered(numbered_tokens(tokens) for tokens in excerpts))
+def _question(explanation: str, excerpts: Sequence[Sequence[str]], scale: Scale | None = None) -> str:
+    return question(explanation, numbered(row_lines(rows_of(tokens)) for tokens in excerpts), scale)
 
 
 def _answer(sample: Sequence[tuple[Sequence[str], Sequence[int]]]) -> str:
@@ -115,11 +125,16 @@ def _answer(sample: Sequence[tuple[Sequence[str], Sequence[int]]]) -> str:
         {
             "number": number,
             "active": [
-                {"index": index, "token": token, "level": level}
-                for index, (token, level) in enumerate(zip(tokens, levels, strict=True), 1)
+                {"row": number_of_row, "token": token, "level": level}
+                for token, level, number_of_row in zip(tokens, levels, _row_numbers(tokens), strict=True)
                 if level > 0
             ],
         }
         for number, (tokens, levels) in enumerate(sample, 1)
     ]
     return json.dumps({"excerpts": excerpts}, separators=(",", ":"))
+
+
+def _row_numbers(tokens: Sequence[str]) -> list[int]:
+    """Of each token the number of its row."""
+    return [number for number, row in enumerate(rows_of(tokens), 1) for _ in row]

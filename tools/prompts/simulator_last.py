@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel
 
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts import examples
 from tools.prompts.alignment import level_of, no_level
-from tools.prompts.evidence import DATA_RULE, last_marked, listed
+from tools.prompts.evidence import DATA_RULE, Scale, last_marked, listed
 from tools.prompts.numbered import by_number
 from tools.prompts.simulator import TASK, question
-from tools.prompts.structured import parsed, schema_of
+from tools.prompts.structured import parsed
 from tools.records.result import Unscored
 
-PROMPT = "simulator-last/2"
+PROMPT = "simulator-last/3"
 
 _SYSTEM = (
     f"{TASK}\n\n"
     "You are shown texts; predict the level at the last token of each, marked <<so>>. "
-    f'Reply with JSON only: {{"levels":[{{"number":1,"level":...}},...]}}.\n\n{DATA_RULE}'
+    f'Reply with JSON only, the level of every text after its number: {{"levels":{{"1":...,"2":...}}}}.\n\n{DATA_RULE}'
 )
 
 
-class _Level(BaseModel):
-    number: int
-    level: int
-
-
 class _Levels(BaseModel):
-    levels: list[Annotated[Any, WithJsonSchema(schema_of(_Level))]]
+    levels: dict[str, Any]
 
 
-_SCHEMA = schema_of(_Levels)
+def request(explanation: str, texts: Sequence[Sequence[str]], scale: Scale | None = None) -> ChatRequest:
+    """Ask for the level at the last token of each text; texts are given as their tokens.
 
-
-def request(explanation: str, texts: Sequence[Sequence[str]]) -> ChatRequest:
-    """Ask for the level at the last token of each text; texts are given as their tokens."""
+    Args:
+        explanation: by which to predict.
+        texts: as their tokens.
+        scale: of the neuron's values; None where it is not known.
+    """
     sample = (examples.TOKENS[:4], examples.SILENT_TOKENS)
     return ChatRequest(
         role="simulator",
@@ -46,12 +44,24 @@ def request(explanation: str, texts: Sequence[Sequence[str]]) -> ChatRequest:
         messages=(
             Message("system", _SYSTEM),
             Message("user", question(examples.EXPLANATION, listed(map(last_marked, sample)))),
-            Message("assistant", '{"levels":[{"number":1,"level":9},{"number":2,"level":0}]}'),
-            Message("user", question(explanation, listed(map(last_marked, texts)))),
+            Message("assistant", '{"levels":{"1":9,"2":0}}'),
+            Message("user", question(explanation, listed(map(last_marked, texts)), scale)),
         ),
-        max_tokens=64 + 20 * len(texts),
-        schema=_SCHEMA,
+        max_tokens=64 + 12 * len(texts),
+        schema=_schema(len(texts)),
     )
+
+
+def _schema(n: int) -> dict[str, Any]:
+    """With the numbers in it, so that where a grammar holds the reply to the schema no text is passed over."""
+    numbers = [str(number) for number in range(1, n + 1)]
+    levels = {
+        "type": "object",
+        "properties": {number: {"type": "integer"} for number in numbers},
+        "required": numbers,
+        "additionalProperties": False,
+    }
+    return {"type": "object", "properties": {"levels": levels}, "required": ["levels"], "additionalProperties": False}
 
 
 def parse(text: str, n: int) -> list[float | Unscored]:
@@ -59,13 +69,12 @@ def parse(text: str, n: int) -> list[float | Unscored]:
     found = parsed(text, _Levels)
     if isinstance(found, Unscored):
         return [found for _ in range(n)]
-    return [_level(answer, i) for i, answer in enumerate(by_number(found.levels, n, "text"), 1)]
+    answers = by_number([{"number": number, "level": level} for number, level in found.levels.items()], n, "text")
+    return [_level(answer, i) for i, answer in enumerate(answers, 1)]
 
 
 def _level(answer: dict[str, Any] | Unscored, number: int) -> float | Unscored:
     if isinstance(answer, Unscored):
         return answer
-    if "level" not in answer:
-        return Unscored(reason=f"text {number} came back without a level")
     level = level_of(answer["level"])
     return no_level(answer["level"], f"of text {number}") if level is None else level

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from tools.llm.chat import ChatReply, ChatRequest, Message
 from tools.prompts import examples
 from tools.prompts.alignment import aligned
-from tools.prompts.evidence import DATA_RULE, level_lines, token_lines
+from tools.prompts.evidence import DATA_RULE, Scale, level_lines, token_lines
 from tools.prompts.expected import expected_level, starts_of, text_of
 from tools.prompts.lines import lines_in
 from tools.prompts.simulator import TASK, question
 from tools.prompts.structured import CUT_OFF, brief
 from tools.records.result import Unscored
 
-PROMPT = "simulator-lines/2"
+PROMPT = "simulator-lines/3"
 
 _SYSTEM = (
     f"{TASK}\n\n"
@@ -41,7 +41,7 @@ class Levels:
     expected: bool
 
 
-def request(explanation: str, tokens: Sequence[str]) -> ChatRequest:
+def request(explanation: str, tokens: Sequence[str], scale: Scale | None = None) -> ChatRequest:
     """Ask for the levels of all tokens of one excerpt, with log probabilities."""
     return ChatRequest(
         role="simulator",
@@ -50,7 +50,7 @@ def request(explanation: str, tokens: Sequence[str]) -> ChatRequest:
             Message("system", _SYSTEM),
             Message("user", question(examples.EXPLANATION, token_lines(examples.TOKENS))),
             Message("assistant", "\n".join(level_lines(examples.TOKENS, examples.LEVELS))),
-            Message("user", question(explanation, token_lines(tokens))),
+            Message("user", question(explanation, token_lines(tokens), scale)),
         ),
         max_tokens=32 + 16 * len(tokens),
         logprobs=True,

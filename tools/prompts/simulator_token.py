@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from tools.llm.chat import ChatReply, ChatRequest, Message
 from tools.prompts import examples
 from tools.prompts.alignment import level_of, no_level
-from tools.prompts.evidence import DATA_RULE, token_lines
+from tools.prompts.evidence import DATA_RULE, Scale, token_lines
 from tools.prompts.expected import expected_level, starts_of, text_of
 from tools.prompts.simulator import TASK, question
 from tools.prompts.structured import CUT_OFF, brief
 from tools.records.result import Unscored
 
-PROMPT = "simulator-token/2"
+PROMPT = "simulator-token/3"
 
 _SYSTEM = f"{TASK}\n\nReply with one number: the level at the last token shown. Nothing else.\n\n{DATA_RULE}"
 _LONE = re.compile(r"\s*(?:level)?[\s:=]*(?P<level>[^\s:=]+?)(?P<end>\.?\s*)", re.IGNORECASE)
@@ -32,7 +32,7 @@ class Level:
     expected: bool
 
 
-def request(explanation: str, tokens: Sequence[str], position: int) -> ChatRequest:
+def request(explanation: str, tokens: Sequence[str], position: int, scale: Scale | None = None) -> ChatRequest:
     """Ask for the level at `tokens[position]`; what comes after is not shown, as the neuron does not see it.
 
     Raises:
@@ -47,7 +47,7 @@ def request(explanation: str, tokens: Sequence[str], position: int) -> ChatReque
             Message("system", _SYSTEM),
             Message("user", question(examples.EXPLANATION, token_lines(examples.TOKENS[: _FIRES_AT + 1]))),
             Message("assistant", str(examples.LEVELS[_FIRES_AT])),
-            Message("user", question(explanation, token_lines(tokens[: position + 1]))),
+            Message("user", question(explanation, token_lines(tokens[: position + 1]), scale)),
         ),
         max_tokens=8,
         logprobs=True,

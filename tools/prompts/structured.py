@@ -110,6 +110,24 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     return {key: value for key, value in strict(whole).items() if key != "description"}
 
 
+def bounded(schema: dict[str, Any], **most: int) -> dict[str, Any]:
+    """A schema in which lists have an end: each that is the property of a name has at most so many items.
+
+    A list that is longer all the same is still read: the bound keeps a model that repeats itself from going on.
+    """
+
+    def within(value: Any, name: str = "") -> Any:
+        if isinstance(value, list):
+            return [within(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        out = {key: within(item, key) for key, item in value.items()}
+        return out | {"maxItems": most[name]} if name in most and value.get("type") == "array" else out
+
+    found: dict[str, Any] = within(schema)
+    return found
+
+
 def _wrapped(value: object, model: type[BaseModel]) -> object:
     if isinstance(value, list) and len(model.model_fields) == 1:
         return {next(iter(model.model_fields)): value}

@@ -9,10 +9,11 @@ from tools.prompts.evidence import DATA_RULE, Scale, block, how_to_read, listed,
 from tools.prompts.explainer import NEURON
 from tools.prompts.revealed import RevealedText, revealed_block
 from tools.prompts.reviser import EXPERIMENTS
+from tools.prompts.structured import bounded
 from tools.prompts.written import TEXTS_FORMAT, TEXTS_SCHEMA, WrittenText, parse_texts
 from tools.records.result import Unscored
 
-PROMPT = "writer/2"
+PROMPT = "writer/3"
 
 _SYSTEM = (
     f"You try to refute an explanation of what makes a neuron fire. {NEURON} {EXPERIMENTS}\n\n"
@@ -38,22 +39,18 @@ def request(
         scale: of the neuron's values.
         revealed: experiments so far, with predictions in the order of the leading explanation and its rivals.
     """
-    parts = [f"Leading explanation:\n{how_to_read([leading, *rivals])}{block([quoted(leading)])}"]
-    if rivals:
-        parts.append(f"Rivals:\n{block(listed(map(quoted, rivals)))}")
-    parts.append(scale.stated())
+    every = [leading, *rivals]
+    heading = "Explanations, the leading one first, then its rivals:" if rivals else "The leading explanation:"
+    parts = [f"{heading}\n{how_to_read(every)}{block(listed(map(quoted, every)))}", scale.stated()]
     if revealed:
-        parts.append(
-            f"Experiments, each with what the leading explanation and then its rivals predicted:\n"
-            f"{revealed_block(revealed)}"
-        )
+        parts.append(f"Experiments:\n{revealed_block(revealed)}")
     parts.append(f"Texts to write: {n}.")
     return ChatRequest(
         role="writer",
         prompt=PROMPT,
         messages=(Message("system", _SYSTEM), Message("user", "\n\n".join(parts))),
         max_tokens=100 + 140 * n,
-        schema=TEXTS_SCHEMA,
+        schema=bounded(TEXTS_SCHEMA, texts=n),
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, WithJsonSchema
 
 from tools.prompts import examples
 from tools.prompts.alignment import level_of
-from tools.prompts.structured import brief, parsed, schema_of, validated
+from tools.prompts.structured import bounded, brief, parsed, schema_of, validated
 from tools.readable.contract import MAX_LABEL_WORDS, MAX_QUOTED, MAX_WORDS
 from tools.records.result import Unscored
 from tools.roles import WrittenText as WrittenText
@@ -26,6 +26,7 @@ MAX_NAMED_WORDS, MAX_WORD_CHARACTERS = 16, 40
 
 _MARKED = re.compile(r"<<(?:[0-9.]+\|)?([^<>]*)>>")
 _WORD = re.compile(r"[^\W_]")
+_SHORT_FORM = "one sentence"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class _Hypothesis(BaseModel):
     texts: list[Annotated[Any, WithJsonSchema(schema_of(_Text))]]
 
 
+class _Short(BaseModel):
+    explanation: str
+    words: Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "string"}})] = None
+
+
 class _Hypotheses(BaseModel):
     # Each is checked on its own: a bad one spoils no other.
     hypotheses: list[Annotated[Any, WithJsonSchema(schema_of(_Hypothesis))]]
@@ -78,16 +84,19 @@ _EXAMPLE = {
     "words": list(examples.WORDS),
     "texts": [{"text": text, "level": level} for text, level in examples.TEXTS],
 }
-HYPOTHESES_SCHEMA = schema_of(_Hypotheses)
+_ASKED_WORDS, _ASKED_TEXTS = 12, 6
+HYPOTHESES_SCHEMA = bounded(schema_of(_Hypotheses), words=_ASKED_WORDS, texts=_ASKED_TEXTS)
+SHORT_SCHEMA = bounded(schema_of(_Short), words=_ASKED_WORDS)
 GUIDELINES = (
     "An explanation is one phrase or sentence with which a person who has nothing but the text can say where the "
-    f"neuron fires: at most {MAX_WORDS} words, at most {MAX_QUOTED} of them quoted. Be specific ('imports in Python', "
-    "not 'code'), and say what the cases have in common: no list of tokens, no 'tokens related to'. Give one meaning "
-    "each; where the neuron has several, write a hypothesis for each."
+    "neuron fires. Be specific ('imports in Python', not 'code'), and say what the cases have in common: no list of "
+    "tokens, no 'tokens related to', and one meaning."
 )
+LENGTH = f"at most {MAX_WORDS} words, at most {MAX_QUOTED} of them quoted"
+ONE_EACH = "Where the neuron has several meanings, write a hypothesis for each."
 HYPOTHESES_FORMAT = (
     "For each give:\n"
-    "- explanation: what makes it fire;\n"
+    f"- explanation: what makes it fire, in {LENGTH};\n"
     f"- label: the same as a heading, 1 to {MAX_LABEL_WORDS} words;\n"
     "- form: the kind of explanation, in a few words;\n"
     "- words: 3 to 12 words or short pieces of text by which excerpts can be found in which it must fire, as they "
@@ -96,6 +105,11 @@ HYPOTHESES_FORMAT = (
     "words of a text most neurons are silent. 2 or 3 that END at a token where it must fire, with the level from 1 to "
     "10 that you predict there, and 2 or 3 that END at a similar token where it must stay silent, with level 0.\n"
     f'Reply with JSON only, such as {{"hypotheses":[{json.dumps(_EXAMPLE, separators=(",", ":"))},...]}}.'
+)
+SHORT_FORMAT = (
+    f"Reply with JSON only: the explanation in {LENGTH}, and 3 to 12 words or short pieces of text by which excerpts "
+    "can be found in which it must fire, such as "
+    f"{json.dumps({'explanation': examples.EXPLANATION, 'words': list(examples.WORDS)}, separators=(',', ':'))}."
 )
 TEXTS_SCHEMA = schema_of(_Texts)
 TEXTS_FORMAT = 'Reply with JSON only: {"texts":[{"text":"The paint that she had chosen was not red","level":9},...]}.'
@@ -116,6 +130,12 @@ def parse_hypotheses(text: str) -> Hypotheses | Unscored:
     if not kept:
         return Unscored(reason=f"none of the {len(read)} hypotheses written can be used")
     return Hypotheses(kept, tuple(one.reason for one in read if isinstance(one, Unscored)))
+
+
+def parse_short(text: str) -> WrittenHypothesis | Unscored:
+    """The one explanation in a reply, without texts; checked as `parse_hypotheses` does."""
+    found = parsed(text, _Short)
+    return found if isinstance(found, Unscored) else _usable(found.explanation, _SHORT_FORM, (), "", found.words)
 
 
 def parse_texts(text: str) -> list[WrittenText] | Unscored:
@@ -140,7 +160,13 @@ def _hypothesis(item: object) -> WrittenHypothesis | Unscored:
     found = validated(item, _Hypothesis)
     if isinstance(found, Unscored):
         return found
-    explanation, form = plain(found.explanation), plain(found.form)
+    return _usable(found.explanation, found.form, tuple(_texts(found.texts)), found.label, found.words)
+
+
+def _usable(
+    said: str, kind: str, texts: tuple[WrittenText, ...], heading: str, named: object
+) -> WrittenHypothesis | Unscored:
+    explanation, form = plain(said), plain(kind)
     if not explanation or not form:
         return Unscored(reason=f"{'its form' if explanation else 'the explanation'} is empty")
     if len(explanation) > MAX_EXPLANATION_CHARACTERS:
@@ -151,9 +177,9 @@ def _hypothesis(item: object) -> WrittenHypothesis | Unscored:
     return WrittenHypothesis(
         explanation,
         form[:MAX_FORM_CHARACTERS].rstrip(),
-        tuple(_texts(found.texts)),
-        label(found.label),
-        words(found.words),
+        texts,
+        label(heading),
+        words(named),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,18 @@ def thin_rows(sample: StratifiedSample, n: int) -> NDArray[np.int64]:
     drawn = [rng.permutation(np.flatnonzero(labels == name)) for name in names]
     share = _share(sample, n)
     return np.sort(np.concatenate([rows[:share] for rows in drawn])) if drawn else np.arange(0)
+
+
+def share_of_rows(sample: StratifiedSample, rows: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """A share of some rows of a sample, the same of each stratum, drawn at random; the same ones whoever asks."""
+    rng = np.random.default_rng([_SEED, 1])
+    lots = rng.random(len(sample))[rows]
+    labels = np.array([sample.strata[row] for row in rows])
+    picked = []
+    for label in dict.fromkeys(labels.tolist()):
+        own = rows[labels == label]
+        picked.append(own[np.argsort(lots[labels == label], kind="stable")][: max(1, ceil(share * len(own)))])
+    return np.sort(np.concatenate(picked)) if picked else rows
 
 
 def _share(sample: StratifiedSample, n: int) -> int:
