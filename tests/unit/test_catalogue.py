@@ -483,23 +483,23 @@ def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, benc
     assert final.score.value == pytest.approx(1)
     assert (final.score.split, final.openai_top_random.n_excerpts) == ("sealed", 10)
     assert isinstance(final.random_only, ScoreValue)
-    assert set(final.baselines) == set(final.gains) == {"token_lookup_30", "token_lookup_full", "null"}
-    for name, baseline in final.baselines.items():
+    assert final.baselines.model_fields_set == set(final.gains) == {"token_lookup_30", "token_lookup_full", "null"}
+    for name, baseline in final.baselines:
         assert isinstance(baseline, Interval)
         assert final.gains[name].value == pytest.approx(final.score.value - baseline.value, abs=2e-6)
     assert final.gains["null"].low > 0.9
     assert list(final.scores) == list(PROTOCOLS)
     for name, row in final.scores.items():
-        assert list(row) == ["explanation", "token_lookup_30", "null"]
-        assert row["explanation"].value == pytest.approx(1)
-        assert (row["explanation"].split, row["explanation"].protocol) == ("sealed", PROTOCOLS[name])
-        assert row["null"].low <= row["null"].value < 0.7
+        assert [kind for kind, _ in row] == ["explanation", "token_lookup_30", "null"]
+        assert row.explanation.value == pytest.approx(1)
+        assert (row.explanation.split, row.explanation.protocol) == ("sealed", PROTOCOLS[name])
+        assert row.null.low <= row.null.value < 0.7
     without = box.call("confirm", Confirm(sentence=NEVER, null=None, fold=0))
     assert isinstance(without.score, Unscored)
     assert all(isinstance(gain, Unscored) for gain in without.gains.values())
-    assert all(isinstance(row["null"], Unscored) for row in without.scores.values())
-    assert isinstance(without.scores["explained_variance"]["explanation"], Unscored)
-    assert without.scores["detection"]["explanation"].value == 0.5
+    assert all(isinstance(row.null, Unscored) for row in without.scores.values())
+    assert isinstance(without.scores["explained_variance"].explanation, Unscored)
+    assert without.scores["detection"].explanation.value == 0.5
     with pytest.raises(ToolFailed, match="no sealed fold 9"):
         box.call("confirm", Confirm(sentence=TRUTH, null=None, fold=9))
 
@@ -592,7 +592,7 @@ def test_score_null_and_gain_add_up_where_some_excerpts_cannot_be_read(box, benc
     assert final.score.n_unscored > 0
     assert 30 <= final.score.n_excerpts < 60
     for name in ("null", "token_lookup_30", "token_lookup_full"):
-        told = final.score.value - final.baselines[name].value
+        told = final.score.value - getattr(final.baselines, name).value
         assert final.gains[name].value == pytest.approx(told, abs=2e-6), name
     assert final.gains["previous"].value == pytest.approx(final.score.value - final.previous.value, abs=2e-6)
     assert final.previous.n_excerpts == final.predictor.n_excerpts == final.score.n_excerpts
@@ -607,7 +607,7 @@ def test_a_null_that_cannot_be_read_costs_the_explanation_nothing(box, bench):
     bench.word_simulator = Hopeless()
     final = box.call("confirm", Confirm(sentence="tokens 3 4", null="tokens 5", fold=0))
     assert final.score.n_unscored == 0
-    assert isinstance(final.baselines["null"], Unscored)
+    assert isinstance(final.baselines.null, Unscored)
     assert isinstance(final.gains["null"], Unscored)
 
 
@@ -718,7 +718,7 @@ def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, b
 
 def test_what_cannot_win_any_more_is_read_no_further(box, bench):
     bench.word_simulator = Counted()
-    good, bad = "tokens 3 4", "tokens 100 101"
+    good, bad = "tokens 3 4 5", f"tokens {' '.join(map(str, range(6, 60)))}"
     asked = Score(sentences=[TRUTH, good, bad], leading=[TRUTH], new=[good, bad])
     truth, best, lost = box.call("score", asked).scores
     assert (truth.behind, best.behind, lost.behind) == (None, None, TRUTH)
