@@ -50,7 +50,7 @@ from traces.events import (
     Scored,
     SealedOpened,
 )
-from traces.story import read_story
+from traces.story import Trial, read_story
 
 RUN = 12
 PROMPTS = {
@@ -273,7 +273,16 @@ def test_what_a_rival_claims_is_among_what_is_simulated(base: dict[str, Any], se
 
 
 def test_pairs_are_scored_by_their_order_in_the_trace_too(run: Run) -> None:
-    """What the trace's reader makes of experiments is what moved belief, for who is free to ask and who is not."""
+    """What the trace's reader makes of experiments is what moved belief, for who is free to ask and who is not.
+
+    Of a text on which a rival said nothing it earns what those earned on average that said something.
+    """
+
+    def earned(trial: Trial, name: str) -> float:
+        own = trial.log_score(name)
+        said = [score for one in trial.predicted if (score := trial.log_score(one)) is not None]
+        return own if own is not None else sum(said) / max(len(said), 1)
+
     story = read_story(Path(run.told["trace"]))
     rival = run.rival(TRUTH).name
     told = {event.round: event.log_scores for event in run.of(BeliefUpdated)}
@@ -282,7 +291,7 @@ def test_pairs_are_scored_by_their_order_in_the_trace_too(run: Run) -> None:
     for number, scores in told.items():
         trials = story.rounds[number].experiments.values()
         for name in (rival, "token-lookup-30"):
-            assert sum(t.log_score(name) or 0 for t in trials) == pytest.approx(scores[name], abs=1e-3)
+            assert sum(earned(trial, name) for trial in trials) == pytest.approx(scores[name], abs=1e-3)
 
 
 def test_the_same_run_again_asks_nothing_and_is_the_same(
@@ -327,8 +336,8 @@ def test_a_run_in_another_way_of_simulating_is_repeated_too(
 
 
 def _bare_tokens(question: str) -> list[tuple[str, ...]]:
-    """Tokens that stand in the last block without a heading."""
-    block = question.rpartition("<data>\n")[2].partition("\n</data>")[0]
+    """Tokens that stand in the first block, a line each."""
+    block = question.partition("<data>\n")[2].partition("\n</data>")[0]
     return [tuple(json.loads(line) for line in block.split("\n") if line)]
 
 
@@ -437,7 +446,7 @@ def test_one_shot_finds_what_was_planted(
     assert f"{score.n_excerpts} excerpts" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("limit", [50, 20_000, 30_000])
+@pytest.mark.parametrize("limit", [50, 8_000, 16_000])
 def test_a_limit_on_tokens(limit: int, base: dict[str, Any], tmp_path: Path) -> None:
     with scripted_llm(script()) as server:
         found = Run(server, tmp_path, **base, budget=12, explainer="openai:fake", max_tokens=limit)
@@ -514,7 +523,7 @@ def test_what_an_llm_writes_against_the_rules_is_asked_for_again_and_else_refuse
     assert "names a topic" in refused[0]
     assert [note for note in found.of(Note) if re.search(r"cannot be used: .* has 120 words", note.message)]
     assert server.kinds()["mender"] >= 1
-    assert {llm.prompt for _, llm in found.asked() if llm.role == "explainer"} == {"explainer/3", "mender/1"}
+    assert {llm.prompt for _, llm in found.asked() if llm.role == "explainer"} == {"explainer/4", "explainer-short/1", "mender/2"}
 
 
 def test_rules_of_an_llm_have_the_limits_of_all_rules(base: dict[str, Any], tmp_path: Path) -> None:
