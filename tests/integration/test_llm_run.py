@@ -523,7 +523,11 @@ def test_what_an_llm_writes_against_the_rules_is_asked_for_again_and_else_refuse
     assert "names a topic" in refused[0]
     assert [note for note in found.of(Note) if re.search(r"cannot be used: .* has 120 words", note.message)]
     assert server.kinds()["mender"] >= 1
-    assert {llm.prompt for _, llm in found.asked() if llm.role == "explainer"} == {"explainer/4", "explainer-short/1", "mender/2"}
+    assert {llm.prompt for _, llm in found.asked() if llm.role == "explainer"} == {
+        "explainer/4",
+        "explainer-short/1",
+        "mender/2",
+    }
 
 
 def test_rules_of_an_llm_have_the_limits_of_all_rules(base: dict[str, Any], tmp_path: Path) -> None:
