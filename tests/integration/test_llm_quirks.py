@@ -51,11 +51,11 @@ def alternating(_: int, body: dict[str, Any], __: Script) -> Answer | None:
 
 
 def moderated(n: int, _: dict[str, Any], __: Script) -> Answer | None:
-    return (403, 'Your input was flagged for "harassment" by moderation') if n % 10 == 5 else None
+    return (403, 'Your input was flagged for "harassment" by moderation') if n % 3 == 0 else None
 
 
 def forbidden(n: int, _: dict[str, Any], __: Script) -> Answer | None:
-    return (403, "Forbidden") if n % 10 == 5 else None
+    return (403, "Forbidden") if n % 3 == 0 else None
 
 
 def no_grammar(_: int, body: dict[str, Any], __: Script) -> Answer | None:
@@ -131,11 +131,7 @@ def test_a_forbidden_question_is_a_refusal_of_that_question(
     errors = [llm.error for call in events if isinstance(call, ToolCall) for llm in call.llm if llm.error]
     assert errors
     assert all(error.startswith("refusal: HTTP 403") for error in errors)
-    assert (
-        len(errors)
-        == sum(role["failed"] for role in found["llm"]["by_role"].values())
-        == quirky.n // 10 + (quirky.n % 10 >= 5)
-    )
+    assert len(errors) == sum(role["failed"] for role in found["llm"]["by_role"].values()) == quirky.n // 3
 
 
 def test_a_key_that_is_forbidden_from_the_first_call_on(world: Any, capsys: pytest.CaptureFixture[str]) -> None:

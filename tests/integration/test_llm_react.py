@@ -446,7 +446,7 @@ def test_counterexamples_lead_to_a_revision(revising: Run) -> None:
     chosen = [e for d in revising.of(ExperimentsDesigned) for e in d.experiments if e.generator != "fixed_probe"]
     assert "written" in {experiment.generator for experiment in chosen}
     question = next(question_of(body) for body in revising.bodies if kind_of(body) == "reviser")
-    assert "predicted" in question
+    assert "no. 1 said" in question
     keeps_its_budget(revising)
     revising.adds_up()
     assert not [event for event in revising.of(ReadingsRevealed) if event.exploratory]
