@@ -24,10 +24,10 @@ from tools.errors import BadInput
 from tools.readable import contract
 from tools.records.neuron import NeuronId
 from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
-from traces.console import Display, QuietDisplay
-from traces.runs import RunFolder
-from traces.store import Trace
-from traces.store import load_trace as load_events
+from traces.events.runs import RunFolder
+from traces.events.store import Trace
+from traces.events.store import load_trace as load_events
+from traces.text.console import Display, QuietDisplay
 
 __all__ = ["explain", "firing_classes", "load_trace", "read", "resume", "score_sentence", "top"]
 

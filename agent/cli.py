@@ -148,7 +148,7 @@ def _failed(sentence: str, exit_code: int) -> int:
             import traceback
 
             traceback.print_exc()
-        from traces.text import one_line  # a name that somebody typed may hold what moves a cursor
+        from traces.text.formatting import one_line  # a name that somebody typed may hold what moves a cursor
 
         print(f"agent: {one_line(sentence)}", file=sys.stderr, flush=True)
     return exit_code

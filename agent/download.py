@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traces.console import Display
+from traces.text.console import Display
 
 
 class DownloadBar:

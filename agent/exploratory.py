@@ -6,8 +6,8 @@ from tools.bench import Bench
 from tools.catalogue.subject import Ablate, Found
 from tools.catalogue.thinking import ReadText, SeenTexts
 from tools.toolbox import Arguments, Outcome, Toolbox
-from traces.events import ReadingsRevealed
-from traces.store import TraceWriter
+from traces.events.kinds import ReadingsRevealed
+from traces.events.store import TraceWriter
 
 
 def note_seen(

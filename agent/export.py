@@ -33,13 +33,13 @@ from tools.records.neuron import parse_target
 from tools.records.result import Result, Unscored
 from tools.scoring.parts import Part
 from tools.scoring.sampling import top_and_random_sample
-from traces.console import Display, QuietDisplay
-from traces.events import SealedOpened, ToolCall
-from traces.models import Model
-from traces.rows import ResultRow
-from traces.runs import NeuronFolder, RunFolder
+from traces.database.models import Model
+from traces.database.rows import ResultRow
+from traces.events.kinds import SealedOpened, ToolCall
+from traces.events.runs import NeuronFolder, RunFolder
+from traces.events.store import load_trace
 from traces.storage import replace_file, storage_errors
-from traces.store import load_trace
+from traces.text.console import Display, QuietDisplay
 
 _SAME = 2e-6
 """Scores are recorded to six digits."""

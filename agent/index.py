@@ -19,7 +19,7 @@ from tools.index.find import Source, check_source, index_folder
 from tools.index.shown import ShownNeuron, shown_neuron
 from tools.index.store import BUILDING, ActivationIndex
 from tools.subject.lean import LeanModel
-from traces.console import Display
+from traces.text.console import Display
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered, Meters
 from tools.llm.prices import Price, price_of, price_within
 from tools.llm.settings import access
-from traces.console import Display
+from traces.text.console import Display
 
 
 @dataclass(frozen=True)

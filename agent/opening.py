@@ -35,7 +35,7 @@ from tools.rules.tables import AllTokens, ListedTokens
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.protocol import SubjectModel
 from tools.subject.sides import ModelView
-from traces.console import Display
+from traces.text.console import Display
 
 _N_PROMOTED = 8
 """Output tokens that an LLM is told of."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from tools.errors import BadInput
-from traces.results import Opening
+from traces.database.results import Opening
 
 
 class SealedFolds(Protocol):
@@ -14,7 +14,7 @@ class SealedFolds(Protocol):
     def next_fold(
         self, model: str, neuron: str, corpus: str, n_folds: int, run_id: str, wanted: int | None = None
     ) -> Opening:
-        """The fold for a run. See `traces.results.ResultsDatabase.next_fold`."""
+        """The fold for a run. See `traces.database.results.ResultsDatabase.next_fold`."""
 
     def explanation_before(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
         """(run id, explanation) of the last run before the `number`-th opening that left one; None when none did."""

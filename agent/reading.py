@@ -10,7 +10,7 @@ from agent.subjects import open_model, open_neuron
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.subject.sides import ModelView
-from traces.console import Display, QuietDisplay
+from traces.text.console import Display, QuietDisplay
 
 
 @dataclass(frozen=True)

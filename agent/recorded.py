@@ -11,10 +11,10 @@ from tools.llm.prices import price_of
 from tools.llm.recorded import RecordedReplies, recorded_price
 from tools.llm.settings import OPENAI_URL
 from tools.toolbox import CallRecord
-from traces.events import Event, SealedOpened, ToolCall
-from traces.recorder import TraceRecorder, call_record
-from traces.results import Opening
-from traces.store import TraceWriter
+from traces.database.results import Opening
+from traces.events.kinds import Event, SealedOpened, ToolCall
+from traces.events.recorder import TraceRecorder, call_record
+from traces.events.store import TraceWriter
 
 
 class Parted(Exception):

@@ -24,13 +24,13 @@ from tools.bench import Bench
 from tools.errors import BadInput, Interrupted
 from tools.llm.recorded import NotRecorded
 from tools.prompts import simulator_lines, simulator_token
-from traces.console import Display
-from traces.difference import Differences, differences
-from traces.event_difference import EventComparison
-from traces.events import SCHEMA_VERSION, Event, RunStarted, ToolCall
-from traces.sessions import is_session
-from traces.store import TraceWriter, load_trace
-from traces.story import read_story
+from traces.analysis.difference import Differences, differences
+from traces.analysis.event_difference import EventComparison
+from traces.analysis.story import read_story
+from traces.events.kinds import SCHEMA_VERSION, Event, RunStarted, ToolCall
+from traces.events.runs import is_session
+from traces.events.store import TraceWriter, load_trace
+from traces.text.console import Display
 
 _WITH_LOGPROBS = (simulator_lines.PROMPT, simulator_token.PROMPT)
 
@@ -41,7 +41,8 @@ class Replayed:
 
     Attributes:
         run_id: of the run.
-        state: of the recorded run, see `traces.story.Story`; one that has not finished is replayed as far as it went.
+        state: of the recorded run, see `traces.analysis.story.Story`; one that has not finished is replayed as far as
+            it went.
         changed: what is not as it was when the run was made, as sentences; the likely causes of any difference.
         notes: what else to know about this replay.
         stopped: why the replay could not go on to the end; empty where it did.

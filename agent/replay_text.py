@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from traces.difference_text import event_lines, first_lines, result_lines, where
-from traces.lines import wrapped
-from traces.text import visible
+from traces.text.difference import event_lines, first_lines, result_lines, where
+from traces.text.formatting import visible
+from traces.text.lines import wrapped
 
 if TYPE_CHECKING:
     from agent.replay import Replayed

@@ -31,16 +31,15 @@ from tools.records.neuron import parse_target
 from tools.records.result import Result
 from tools.subject.resolve import called
 from tools.toolbox import Recorder, Toolbox
-from traces.console import Display
-from traces.events import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
-from traces.events import Interrupted as InterruptedEvent
-from traces.recorder import TraceRecorder
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.selection import Selection
-from traces.sessions import is_session
-from traces.store import TraceWriter, load_trace
-from traces.text import runs_dir_option, shorten
+from traces.database.results import ResultsDatabase
+from traces.database.selection import Selection
+from traces.events.kinds import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
+from traces.events.kinds import Interrupted as InterruptedEvent
+from traces.events.recorder import TraceRecorder
+from traces.events.runs import RunFolder, is_session
+from traces.events.store import TraceWriter, load_trace
+from traces.text.console import Display
+from traces.text.formatting import runs_dir_option, shorten
 
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
 

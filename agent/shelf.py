@@ -22,7 +22,7 @@ from tools.rules.vocabulary import Vocabulary
 from tools.subject.planted import PlantedModel
 from tools.subject.protocol import SubjectModel
 from tools.subject.sides import ModelView
-from traces.console import Display
+from traces.text.console import Display
 
 _SMALL_MODEL = 10_000_000
 _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000

@@ -26,8 +26,8 @@ from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.roles import AsksAnLLM
 from tools.scoring.skill import Registered
 from tools.toolbox import Toolbox
-from traces.events import Decided, HypothesisProposed
-from traces.store import TraceWriter
+from traces.events.kinds import Decided, HypothesisProposed
+from traces.events.store import TraceWriter
 
 BASE_RATE = "base-rate"
 LOOKUP = "token-lookup-30"

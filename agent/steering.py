@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tools.errors import BadInput, Interrupted
-from traces.events import Event, PersonActed
+from traces.events.kinds import Event, PersonActed
 
 Place = Literal["experiments", "confirm"]
 PLACES: tuple[Place, ...] = ("experiments", "confirm")

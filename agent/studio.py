@@ -26,9 +26,9 @@ from tools.errors import AgentError, BadInput
 from tools.records.neuron import parse_target
 from tools.records.result import Result
 from tools.subject.resolve import called
-from traces.console import QuietDisplay
-from traces.events import Event
-from traces.results import ResultsDatabase
+from traces.database.results import ResultsDatabase
+from traces.events.kinds import Event
+from traces.text.console import QuietDisplay
 
 RUNS_DIR = "NEURON_AGENT_RUNS_DIR"
 """The environment variable that says where runs go; `runs` where it is not set."""

@@ -15,7 +15,7 @@ from tools.subject.planted import PlantedModel
 from tools.subject.protocol import SubjectModel
 from tools.subject.resolve import resolve
 from tools.subject.sides import side_of
-from traces.console import Display
+from traces.text.console import Display
 
 if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel

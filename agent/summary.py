@@ -7,10 +7,10 @@ from typing import Any
 
 from tools.records.result import Result, Unscored
 from tools.records.sides import side_lines
-from traces.causal import causal_lines
-from traces.finding import Piece, finding_of, null_told, own_reader, pieces_of
-from traces.lines import Line, drawn, wrapped
-from traces.text import cost_text, runs_dir_option, score_text, visible
+from traces.text.causal import causal_lines
+from traces.text.finding import Piece, finding_of, null_told, own_reader, pieces_of
+from traces.text.formatting import cost_text, runs_dir_option, score_text, visible
+from traces.text.lines import Line, drawn, wrapped
 
 _INDENT = "  "
 _MARKS = ("<<", ">>")

@@ -13,8 +13,8 @@ from typing import Any, TextIO
 
 from agent.steering import Pause, Place, RivalShown
 from tools.errors import BadInput
-from traces.console import Display
-from traces.text import budget_text, printable, score_text
+from traces.text.console import Display
+from traces.text.formatting import budget_text, printable, score_text
 
 _HELP = {
     "look": "look [H2]            show the rivals, or one of them",

@@ -32,9 +32,9 @@ from agent.runner import start_run
 from agent.shelf import Shelf
 from tools.engine.local import LocalEngine
 from tools.errors import AgentError
-from traces.batches import Entry, results_of
-from traces.console import QuietDisplay
-from traces.results import ResultsDatabase
+from traces.database.batches import Entry, results_of
+from traces.database.results import ResultsDatabase
+from traces.text.console import QuietDisplay
 
 Settings = list[dict[str, object]]
 

@@ -125,7 +125,7 @@ def main() -> None:
     from agent.config import RunConfig
     from agent.opening import open_bench
     from agent.shelf import Shelf
-    from traces.console import QuietDisplay
+    from traces.text.console import QuietDisplay
 
     shelf, seen = Shelf(), []
     for layer in map(int, options.layers.split(",")):

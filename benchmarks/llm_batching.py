@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from agent.config import RunConfig
 from agent.opening import open_bench
 from tools.records.result import Unscored
-from traces.console import QuietDisplay
+from traces.text.console import QuietDisplay
 
 PER_CALL = (1, 2, 5, 10)
 

@@ -29,8 +29,8 @@ from tools.evidence.corpus import check_rereadable
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Unscored
-from traces.clock import Clock, duration
-from traces.console import Display
+from traces.text.clock import Clock, duration
+from traces.text.console import Display
 
 if TYPE_CHECKING:
     from evals.worker import Setting

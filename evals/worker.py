@@ -33,10 +33,10 @@ from tools.records.result import Baselines, Budget, Interval, Measured, Result, 
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
 from tools.subject.planted import PlantedFunction, PlantedModel, planted_function
-from traces.console import Display, QuietDisplay
-from traces.events import Failed, ToolCall
-from traces.runs import RunFolder
-from traces.store import load_trace
+from traces.events.kinds import Failed, ToolCall
+from traces.events.runs import RunFolder
+from traces.events.store import load_trace
+from traces.text.console import Display, QuietDisplay
 
 CEILING = f"trees on the last 8 tokens, never below the full lookup; {PROTOCOL}"
 

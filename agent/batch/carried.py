@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from traces.results import ResultsDatabase
-from traces.rows import COLUMNS
+from traces.database.results import ResultsDatabase
+from traces.database.rows import COLUMNS
 from traces.storage import replace_file, storage_errors
 
 _LAST = "run.json"  # a folder without it is no run yet

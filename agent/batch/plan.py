@@ -29,13 +29,13 @@ from tools.readable import contract
 from tools.records.result import Unscored
 from tools.subject.fetch import cached_folder
 from tools.subject.names import is_hub_name, short_name
-from traces.batches import Entry
-from traces.console import Display
-from traces.models import distinct, is_same, told_apart
-from traces.results import ResultsDatabase
-from traces.rows import ResultRow
-from traces.runs import RunFolder
-from traces.selection import Selection
+from traces.database.batches import Entry
+from traces.database.models import distinct, is_same, told_apart
+from traces.database.results import ResultsDatabase
+from traces.database.rows import ResultRow
+from traces.database.selection import Selection
+from traces.events.runs import RunFolder
+from traces.text.console import Display
 
 _TEXTS = ("corpus", "corpus_tokens", "index")
 

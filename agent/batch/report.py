@@ -7,10 +7,10 @@ from statistics import fmean
 from typing import Any
 
 from tools.scoring.multiplicity import p_above_zero, q_values
-from traces.batches import Batch, Entry, entries_of, results_of
-from traces.results import ResultsDatabase
-from traces.rows import ResultRow
-from traces.text import one_line, runs_dir_option, score_text, shorten
+from traces.database.batches import Batch, Entry, entries_of, results_of
+from traces.database.results import ResultsDatabase
+from traces.database.rows import ResultRow
+from traces.text.formatting import one_line, runs_dir_option, score_text, shorten
 
 CLAIMS = ("supported", "split")
 _N_SHOWN = 20

@@ -23,12 +23,12 @@ from agent.shelf import Shelf
 from tools.engine.open import open_engine
 from tools.engine.protocol import Engine, EngineName
 from tools.errors import AgentError, Interrupted, StorageError
-from traces.batches import LEASE_S, Batch, Entry, Queue, add_batch
-from traces.clock import Clock, duration
-from traces.console import Display
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.text import runs_dir_option
+from traces.database.batches import LEASE_S, Batch, Entry, Queue, add_batch
+from traces.database.results import ResultsDatabase
+from traces.events.runs import RunFolder
+from traces.text.clock import Clock, duration
+from traces.text.console import Display
+from traces.text.formatting import runs_dir_option
 
 _WAIT_S = 0.5
 

@@ -13,8 +13,8 @@ from tools.formats.published import PublishedNeuron, read_published
 from tools.records.neuron import NeuronId, parse_target
 from tools.subject.load import check_neuron
 from tools.subject.names import short_name
-from traces.rows import ResultRow
-from traces.text import shorten
+from traces.database.rows import ResultRow
+from traces.text.formatting import shorten
 
 _N_SHOWN = 10
 

@@ -22,12 +22,12 @@ from tools.errors import AgentError, BadInput, StorageError
 from tools.evidence.cache import default_cache_dir
 from tools.records.neuron import parse_target
 from tools.records.result import Result
-from traces.console import QuietDisplay
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
+from traces.database.results import ResultsDatabase
+from traces.events.runs import RunFolder
+from traces.events.store import is_being_written
 from traces.storage import storage_errors
-from traces.store import is_being_written
-from traces.text import score_text
+from traces.text.console import QuietDisplay
+from traces.text.formatting import score_text
 
 _PATIENCE_S = 10.0
 

@@ -19,11 +19,11 @@ from agent.settings import configured
 from agent.shelf import Shelf
 from tools.errors import AgentError, BadInput
 from tools.evidence.corpus import check_rereadable
-from traces.batches import Batch, Queue, all_batches, entries_of, find_batch, retry_failed
-from traces.console import Display
-from traces.models import told_apart
-from traces.results import ResultsDatabase
-from traces.text import one_line, shorten
+from traces.database.batches import Batch, Queue, all_batches, entries_of, find_batch, retry_failed
+from traces.database.models import told_apart
+from traces.database.results import ResultsDatabase
+from traces.text.console import Display
+from traces.text.formatting import one_line, shorten
 
 _MOST_TOLD = 400
 

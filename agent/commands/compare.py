@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from agent.commands.found import traces_of
 from agent.commands.output import progress, say, width
 from agent.replay_text import replay_text
 from tools.errors import BadInput
-from traces.difference import differences
-from traces.difference_text import difference_text
-from traces.runs import NeuronFolder
-from traces.story import read_story
+from traces.analysis.difference import differences
+from traces.analysis.story import read_story
+from traces.events.runs import NeuronFolder, traces_of
+from traces.text.difference import difference_text
 
 
 def diff(arguments: argparse.Namespace) -> None:

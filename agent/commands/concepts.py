@@ -16,7 +16,7 @@ from rich.table import Table
 
 from agent.commands.output import progress, say, say_json, width
 from tools.concepts.concepts import Concept, Concepts
-from traces.text import one_line, visible
+from traces.text.formatting import one_line, visible
 
 _SAMPLE = 40
 

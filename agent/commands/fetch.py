@@ -13,7 +13,7 @@ from tools.subject.fetch import cached_folder, fetch_model
 from tools.subject.folder import check_folder
 from tools.subject.names import OWN_NAMES, SMOLLM2, is_hub_name
 from tools.subject.smollm2 import describe
-from traces.console import Display
+from traces.text.console import Display
 
 
 def fetch(arguments: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from agent.index import IndexRequest, build, opened, show
 from tools.index.shown import ReadExcerpt, ShownNeuron
 from tools.index.store import ActivationIndex
 from tools.sizes import size_text
-from traces.tokens import around_peak
+from traces.text.tokens import around_peak
 
 
 def build_command(arguments: argparse.Namespace) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from agent.commands.found import traces_of
 from agent.commands.output import say
-from traces.inspect_log import write_inspect_log
-from traces.text import visible
+from traces.events.runs import traces_of
+from traces.export.inspect_log import write_inspect_log
+from traces.text.formatting import visible
 
 
 def export(arguments: argparse.Namespace) -> None:

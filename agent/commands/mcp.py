@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.commands.llm import llm_options
 from agent.settings import configured
 from tools.errors import BadInput
-from traces.console import make_display
+from traces.text.console import make_display
 
 _NO_NEURON = "L0N0"
 """A session's settings are a run's but for the neuron, which every call names."""

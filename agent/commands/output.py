@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.errors import StorageError
-from traces.console import Display, make_display
 from traces.storage import storage_error
-from traces.text import printable
+from traces.text.console import Display, make_display
+from traces.text.formatting import printable
 
 
 def say(text: str) -> None:

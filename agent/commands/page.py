@@ -6,14 +6,13 @@ import argparse
 import webbrowser
 from pathlib import Path
 
-from agent.commands.found import traces_of
 from agent.commands.output import say
 from tools.collector import without_collection
 from tools.errors import BadInput, StorageError
+from traces.analysis.story import read_story
+from traces.events.runs import RunFolder, traces_of
 from traces.html.render import story_html
-from traces.runs import RunFolder
 from traces.storage import replace_file
-from traces.story import read_story
 
 
 def open_page(arguments: argparse.Namespace) -> None:

@@ -12,8 +12,8 @@ from agent.commands.output import progress, say, say_json
 from agent.reading import read as read_neuron
 from tools.errors import BadInput
 from tools.records.result import Unscored
-from traces.text import cost_text, score_text
-from traces.tokens import around_peak, render_tokens, render_tokens_plain
+from traces.text.formatting import cost_text, score_text
+from traces.text.tokens import around_peak, render_tokens, render_tokens_plain
 
 if TYPE_CHECKING:
     from agent.api import SentenceScore

@@ -11,11 +11,11 @@ from pathlib import Path
 from agent.commands.output import progress, say, say_json, width
 from tools.errors import BadInput
 from tools.subject.names import short_name
-from traces.models import distinct, told_apart
-from traces.results import ResultsDatabase
-from traces.rows import ResultRow
-from traces.selection import Selection
-from traces.text import one_line, score_text, shorten, visible
+from traces.database.models import distinct, told_apart
+from traces.database.results import ResultsDatabase
+from traces.database.rows import ResultRow
+from traces.database.selection import Selection
+from traces.text.formatting import one_line, score_text, shorten, visible
 
 _HEAD = ("model", "neuron", "verdict", "score on sealed text", "excerpts", "run")
 _SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
@@ -53,7 +53,7 @@ def export(arguments: argparse.Namespace) -> None:
     if form == "neuron-explainer":
         _export_simulations(rows, path, arguments)
         return
-    from traces import tables
+    from traces.export import tables
 
     {"csv": tables.write_csv, "parquet": tables.write_parquet}[form](rows, path)
     say(f"{_n(len(rows), 'result')} written to {arguments.path}.")

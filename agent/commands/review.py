@@ -8,8 +8,9 @@ from pathlib import Path
 
 from agent.commands.output import say
 from tools.errors import BadInput, NotAvailable
-from traces.results import ResultsDatabase
-from traces.reviews import labels, write_labels
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import labels
+from traces.export.tables import write_labels
 
 _NEEDED = ("fastapi", "uvicorn", "jinja2")
 

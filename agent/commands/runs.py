@@ -11,7 +11,7 @@ from agent.summary import summary
 from agent.terminal import TerminalPerson
 from tools.errors import BadInput
 from tools.records.result import Result
-from traces.console import Display
+from traces.text.console import Display
 
 
 def explain(arguments: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from agent.commands.output import say
-from traces.event_schema import schema_text
+from traces.events.schema import schema_text
 
 
 def show(arguments: argparse.Namespace) -> None:

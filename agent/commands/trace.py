@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from agent.commands.output import has_colours, say, width
-from traces.show import list_runs, show_run
+from traces.text.show import list_runs, show_run
 
 
 def list_all(arguments: argparse.Namespace) -> None:

@@ -35,13 +35,12 @@ from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Result, Unscored
 from tools.subject.resolve import called
 from tools.toolbox import UNIT_TEXTS, Outcome, Tool, Toolbox
-from traces.console import Display
-from traces.events import CorpusName, Gathered, Interrupted, Note, RunStarted
-from traces.recorder import TraceRecorder
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.sessions import SESSION_POLICY
-from traces.store import TraceWriter
+from traces.database.results import ResultsDatabase
+from traces.events.kinds import CorpusName, Gathered, Interrupted, Note, RunStarted
+from traces.events.recorder import TraceRecorder
+from traces.events.runs import SESSION_POLICY, RunFolder
+from traces.events.store import TraceWriter
+from traces.text.console import Display
 
 _TOLD_OF_A_RESULT = (
     "verdict", "label", "explanation", "examples", "reader", "score", "development_score", "baselines", "stop_reason",

@@ -11,7 +11,7 @@ from tools.catalogue.causal import CausalCheck, CausalEvidence, ClaimOutput, Out
 from tools.records.result import Result, Unscored
 from tools.rules.language import quote
 from tools.scoring.causal import Push
-from traces.events import Stage
+from traces.events.kinds import Stage
 
 
 def causal(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from tools.records.result import (
 )
 from tools.rules.language import n_words
 from tools.scoring.skill import PredictionScores
-from traces.events import Confirmed, Decided, SealedOpened, Stage
+from traces.events.kinds import Confirmed, Decided, SealedOpened, Stage
 
 
 def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:

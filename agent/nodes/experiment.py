@@ -21,7 +21,7 @@ from tools.experiments.change import changed
 from tools.roles import Revealed
 from tools.scoring.evidence import BY_ORDER, order_of
 from tools.scoring.skill import Registered
-from traces.events import (
+from traces.events.kinds import (
     BeliefUpdated,
     Decided,
     ExperimentsDesigned,

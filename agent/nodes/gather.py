@@ -10,7 +10,7 @@ from langgraph.types import Command
 from agent.state import Context, Investigation, LoopState
 from tools.catalogue.hypotheses import Gather
 from tools.catalogue.hypotheses import Gathered as Known
-from traces.events import Decided, Gathered, Note, Stage
+from traces.events.kinds import Decided, Gathered, Note, Stage
 
 
 def gather(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["propose", "react", "conclude"]]:

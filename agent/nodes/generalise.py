@@ -8,7 +8,7 @@ from agent.state import REFERENCES, Investigation
 from tools.catalogue.hypotheses import Proposed
 from tools.embedded import EmbeddedReader
 from tools.readable.generalised import Generalised
-from traces.events import Decided
+from traces.events.kinds import Decided
 
 
 def too_wide(run: Investigation) -> list[str]:

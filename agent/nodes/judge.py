@@ -14,7 +14,7 @@ from agent.policy import ROUND_COST, TEST_COST
 from agent.state import BASE_RATE, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
 from tools.catalogue.meanings import Agreement, Agreements, FoundMeaning
 from tools.rules.language import n_words
-from traces.events import Decided, Stage
+from traces.events.kinds import Decided, Stage
 
 SPLIT_COST = TEST_COST + 1
 """Units to let each meaning compete for itself: score, design, read."""

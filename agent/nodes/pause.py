@@ -21,7 +21,7 @@ from tools.errors import BadInput, BudgetSpent
 from tools.readable.contract import why_not_free
 from tools.records.result import ScoreValue
 from tools.toolbox import ToolFailed
-from traces.events import Decided, PersonActed
+from traces.events.kinds import Decided, PersonActed
 
 TEST_COST = 2
 """Units that a text of one's own takes: what rivals predict of it, and its reading."""

@@ -10,7 +10,7 @@ from agent.state import Hypothesis, Investigation
 from tools.catalogue.experiments import Designed, ProbeSet, Read, Values
 from tools.catalogue.predictions import DesignedPairs
 from tools.scoring.skill import CHOSEN_PROTOCOL, PROTOCOL, PredictionScores, Registered, prediction_scores
-from traces.events import PredictionsRegistered, PredictionsScored, ReadingsRevealed
+from traces.events.kinds import PredictionsRegistered, PredictionsScored, ReadingsRevealed
 
 
 def score_predictions(run: Investigation, round_: int) -> dict[str, dict[str, PredictionScores]]:

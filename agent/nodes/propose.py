@@ -21,7 +21,7 @@ from tools.roles import Tried
 from tools.rules.clauses import Rule
 from tools.rules.language import render
 from tools.scoring.claimed import Claimant
-from traces.events import Decided, Note, Scored, Stage
+from traces.events.kinds import Decided, Note, Scored, Stage
 
 _START_COST = 2
 _SHOWN, _SHOWN_UNSCORED = 4, 2

@@ -42,7 +42,7 @@ from tools.prompts.written import MAX_NAMED_WORDS, label, words
 from tools.readable.contract import why_not_free
 from tools.records.result import ScoreValue
 from tools.toolbox import Arguments, ToolFailed, units_of
-from traces.events import Decided, Note, Stage
+from traces.events.kinds import Decided, Note, Stage
 
 _MOST_SILENT_TURNS = 2
 """Turns in a row without a call that can be made."""

@@ -14,7 +14,7 @@ from agent.state import REFERENCES, Entrant, Hypothesis, Investigation
 from tools.catalogue.scores import Score, Scored
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
 from tools.readable import explainer as rules
-from traces.events import Note
+from traces.events.kinds import Note
 
 AGREES = 0.7
 """What a sentence and its twin say on development text must correlate so well for the twin to stand in for it."""

@@ -30,11 +30,11 @@ from agent.review.steered import Steerer
 from agent.review.unfinished import PER_PAGE as UNFINISHED_PER_PAGE
 from agent.review.unfinished import read_unfinished, without_result
 from tools.errors import AgentError, BadInput, NotAvailable
-from traces.difference import differences
-from traces.results import ResultsDatabase
-from traces.reviews import LONGEST_NAME, LONGEST_NOTE, OPINIONS, Review, add_review, reviews_of
-from traces.show import where
-from traces.text import visible
+from traces.analysis.difference import differences
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import LONGEST_NAME, LONGEST_NOTE, OPINIONS, Review, add_review, reviews_of
+from traces.text.formatting import visible
+from traces.text.show import where
 
 PATIENCE_S = 5.0
 _STATUSES: dict[type[AgentError], int] = {BadInput: 400, NotAvailable: 503}

@@ -9,9 +9,9 @@ from typing import Any, get_args
 from urllib.parse import urlencode
 
 from tools.records.result import Verdict
-from traces.reviews import OPINIONS
-from traces.rows import COLUMNS
-from traces.selection import Selection
+from traces.database.reviews import OPINIONS
+from traces.database.rows import COLUMNS
+from traces.database.selection import Selection
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
 SORTS = ("run", "model", "neuron", "verdict", "score", "variant")

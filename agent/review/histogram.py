@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from agent.review.asked import VERDICTS
-from traces.selection import Brief
+from traces.database.selection import Brief
 
 WIDTH, HEIGHT, BELOW = 640, 132, 22
 STEP = 0.05

@@ -6,7 +6,7 @@ import logging
 import threading
 
 from tools.errors import StorageError
-from traces.results import ResultsDatabase, index_tokens
+from traces.database.results import ResultsDatabase, index_tokens
 
 _AT_ONCE = 20
 _BREATH_S, _REST_S = 0.05, 15.0

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from agent.review.asked import PER_PAGE, VERDICTS, Asked
 from agent.review.places import Place
 from tools.errors import StorageError
-from traces.finding import Finding, finding_of
-from traces.models import Model, told_apart
-from traces.results import ResultsDatabase
-from traces.reviews import Review, latest_of
-from traces.rows import ResultRow
-from traces.runs import RunFolder
-from traces.selection import Brief, rows_at
-from traces.text import one_line
+from traces.database.models import Model, told_apart
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import Review, latest_of
+from traces.database.rows import ResultRow
+from traces.database.selection import Brief, rows_at
+from traces.events.runs import RunFolder
+from traces.text.finding import Finding, finding_of
+from traces.text.formatting import one_line
 
 _N_REASONS = 6
 

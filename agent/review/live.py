@@ -26,8 +26,8 @@ from tools.subject.load import check_neuron
 from tools.subject.names import is_hub_name
 from tools.subject.protocol import SubjectModel
 from tools.subject.sides import ModelView, side_of
-from traces.console import QuietDisplay
-from traces.story import Story
+from traces.analysis.story import Story
+from traces.text.console import QuietDisplay
 
 LONGEST_TEXT = 4_000
 _PATIENCE_S = 60.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tools.errors import BadInput
-from traces.runs import NeuronFolder, RunFolder, safe_name
+from traces.events.runs import NeuronFolder, RunFolder, safe_name
 
 
 @dataclass(frozen=True)

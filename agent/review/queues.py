@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from traces.models import told_apart
-from traces.results import ResultsDatabase
+from traces.database.models import told_apart
+from traces.database.results import ResultsDatabase
 
 _N_FAILURES = 200
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from agent.review.places import Place
 from tools.errors import StorageError
-from traces.results import ResultsDatabase
-from traces.rows import COLUMNS, ResultRow
-from traces.story import Story, read_story
+from traces.analysis.story import Story, read_story
+from traces.database.results import ResultsDatabase
+from traces.database.rows import COLUMNS, ResultRow
 
 
 @dataclass(frozen=True)

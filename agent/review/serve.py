@@ -17,7 +17,7 @@ from agent.review.app import create_app
 from agent.review.guard import Bound
 from agent.review.indexing import Indexer
 from tools.errors import BadInput
-from traces.results import ResultsDatabase
+from traces.database.results import ResultsDatabase
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.review.places import Place
-from traces.difference import Differences, Pair
-from traces.models import IDENTITY
-from traces.results import ResultsDatabase
-from traces.text import score_text, shorten
+from traces.analysis.difference import Differences, Pair
+from traces.database.models import IDENTITY
+from traces.database.results import ResultsDatabase
+from traces.text.formatting import score_text, shorten
 
 _LONGEST = 600
 _NONE = "–"

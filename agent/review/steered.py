@@ -14,7 +14,7 @@ from typing import Any
 from agent.review.runs import Seen
 from agent.steering import PLACES, Absent, Action, Pause, Place, Waiting
 from tools.errors import AgentError, BadInput
-from traces.console import QuietDisplay
+from traces.text.console import QuietDisplay
 
 _OWN_FUNCTIONS = "evals.planted."
 

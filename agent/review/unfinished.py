@@ -13,11 +13,11 @@ from pathlib import Path
 
 from agent.review.places import Place
 from tools.errors import StorageError
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.show import unread
+from traces.database.results import ResultsDatabase
+from traces.events.runs import RunFolder
+from traces.events.store import is_being_written
 from traces.storage import storage_errors
-from traces.store import is_being_written
+from traces.text.show import unread
 
 PER_PAGE = 50
 _TAIL = 64 * 1024

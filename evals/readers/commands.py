@@ -17,7 +17,7 @@ from evals.readers.packets import Key, make_key, packet_text, read_key, task_of,
 from evals.readers.runs import bench_of, finished_runs
 from evals.readers.score import scores
 from evals.readers.sentences import kinds_of, read_sentences, sentences_on
-from traces.text import cost_text, visible
+from traces.text.formatting import cost_text, visible
 
 
 def packet(arguments: argparse.Namespace) -> None:

@@ -16,8 +16,8 @@ from evals.readers.sentences import Sentence, read_sentences, sentences_on
 from tools.bench import Bench
 from tools.errors import BadInput
 from tools.llm.meter import Metered
-from traces.console import Display
-from traces.text import visible
+from traces.text.console import Display
+from traces.text.formatting import visible
 
 
 def benches(

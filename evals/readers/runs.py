@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent.commands.found import traces_of
 from agent.config import RunConfig, recorded_settings
 from agent.llms import LLMs
 from agent.opening import open_bench
@@ -18,10 +17,10 @@ from tools.bench import Bench
 from tools.catalogue.shown import ShownExcerpt, ShownExcerpts
 from tools.errors import BadInput
 from tools.records.result import Result
-from traces.console import Display
-from traces.events import RunStarted, ToolCall
-from traces.runs import NeuronFolder, RunFolder
-from traces.store import load_trace
+from traces.events.kinds import RunStarted, ToolCall
+from traces.events.runs import NeuronFolder, RunFolder, traces_of
+from traces.events.store import load_trace
+from traces.text.console import Display
 
 STRATA = ("top", "quantile", "random")
 N_OF_EACH = 2

@@ -20,8 +20,8 @@ from evals.readers.trigger import summed, triggered
 from tools.concepts.concepts import Concepts
 from tools.free_text.maker import FreeTextMaker
 from tools.making.maker import LexicalMaker
-from traces.console import Display
-from traces.text import visible
+from traces.text.console import Display
+from traces.text.formatting import visible
 
 
 def trigger(arguments: argparse.Namespace) -> None:

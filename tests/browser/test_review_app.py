@@ -16,9 +16,9 @@ from review_samples import HOSTILE, Client, make_run, result_of, run_id_of, serv
 from agent.config import RunConfig
 from agent.reading import read
 from agent.runner import start_run
-from traces.console import QuietDisplay
-from traces.results import ResultsDatabase
-from traces.reviews import labels
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import labels
+from traces.text.console import QuietDisplay
 
 TEXT = "import os\nfrom spam import \u202eeggs"
 LONG = "x" * 10_000

@@ -23,12 +23,12 @@ from agent.batch.work import Job, work
 from agent.cli import main
 from agent.shelf import Shelf
 from tools.records.result import Result
-from traces.batches import Entry, Queue, add_batch, all_batches, entries_of
-from traces.console import QuietDisplay
-from traces.events import without_clock
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.store import is_being_written, load_trace
+from traces.database.batches import Entry, Queue, add_batch, all_batches, entries_of
+from traces.database.results import ResultsDatabase
+from traces.events.kinds import without_clock
+from traces.events.runs import RunFolder
+from traces.events.store import is_being_written, load_trace
+from traces.text.console import QuietDisplay
 
 SETTINGS = {"corpus_tokens": 30_000, "budget": 4, "seed": 3}
 NEURONS = ["L0N7", "L0N9", "L1N3", "L1N5"]  # the first one is dead

@@ -20,8 +20,8 @@ from evals.run import evaluate
 from evals.suite import SuiteNeuron, load_suite
 from evals.tasks import plan
 from tools.errors import BadInput, StorageError
-from traces.clock import Clock, duration
-from traces.console import QuietDisplay
+from traces.text.clock import Clock, duration
+from traces.text.console import QuietDisplay
 
 HERE = Path(__file__).parent
 A, B = Variant("a", settings={"patience": 3}), Variant("b")
@@ -155,7 +155,7 @@ from agent.variants.load import Variant
 from evals.run import evaluate
 from evals.suite import load_suite
 from tools.errors import AgentError
-from traces.console import make_display
+from traces.text.console import make_display
 
 if __name__ == "__main__":
     try:

@@ -21,8 +21,8 @@ from tools.evidence.splits import N_FOLDS
 from tools.records.result import ScoreValue, Unscored
 from tools.rules.language import n_words
 from tools.scoring.lookup import FULL_LOOKUP
-from traces.console import QuietDisplay
-from traces.store import load_trace
+from traces.events.store import load_trace
+from traces.text.console import QuietDisplay
 
 SOURCE = """
 def vowels(tokens):

@@ -37,8 +37,8 @@ from tools.records.result import ScoreValue, Unscored
 from tools.rules.clauses import MAX_LISTED_TOKENS
 from tools.rules.language import check_limits, parse
 from tools.scoring.lookup import FULL_LOOKUP
-from traces.console import QuietDisplay
-from traces.events import (
+from traces.analysis.story import read_story
+from traces.events.kinds import (
     BeliefUpdated,
     Decided,
     ExperimentsDesigned,
@@ -49,7 +49,7 @@ from traces.events import (
     Scored,
     SealedOpened,
 )
-from traces.story import read_story
+from traces.text.console import QuietDisplay
 
 RUN = 12
 PROMPTS = {

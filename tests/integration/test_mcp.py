@@ -20,10 +20,10 @@ from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import BadInput, BudgetSpent
 from tools.toolbox import ToolFailed
-from traces.console import QuietDisplay
-from traces.events import ReadingsRevealed, RunStarted, ToolCall
-from traces.runs import RunFolder, run_ids
-from traces.store import load_trace
+from traces.events.kinds import ReadingsRevealed, RunStarted, ToolCall
+from traces.events.runs import RunFolder, run_ids
+from traces.events.store import load_trace
+from traces.text.console import QuietDisplay
 
 TOKENS = 60_000
 NEURON = "L5N131"

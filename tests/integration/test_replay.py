@@ -21,7 +21,7 @@ from agent.replay_text import replay_text
 from tools.catalogue import all_tools
 from tools.errors import BadInput
 from tools.llm.endpoint import Endpoint
-from traces.console import QuietDisplay
+from traces.text.console import QuietDisplay
 
 TARGET, SETTINGS = "L1N3", {"corpus_tokens": 30_000, "budget": 8, "seed": 3}
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"

@@ -25,11 +25,11 @@ from tools.catalogue import all_tools
 from tools.errors import BadInput, Interrupted, NotAvailable, StorageError
 from tools.records.result import Result
 from tools.toolbox import Tool
-from traces.events import Event, SealedOpened, ToolCall, without_clock
-from traces.results import ResultsDatabase
-from traces.selection import Selection
-from traces.show import list_runs
-from traces.store import is_being_written
+from traces.database.results import ResultsDatabase
+from traces.database.selection import Selection
+from traces.events.kinds import Event, SealedOpened, ToolCall, without_clock
+from traces.events.store import is_being_written
+from traces.text.show import list_runs
 
 TARGET, SETTINGS = "L1N3", {"corpus_tokens": 30_000, "budget": 10, "seed": 3}
 
@@ -336,7 +336,7 @@ def test_a_clock_that_was_set_back_hides_no_run(runs: World, tmp_path: Path, mon
         def now(cls, tz: Any = None) -> datetime:
             return datetime(2001, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("traces.runs.datetime", Early)
+    monkeypatch.setattr("traces.events.runs.datetime", Early)
     later = agent.explain(TARGET, **runs.settings | {"seed": 4}, runs_dir=tmp_path / "r")
     assert agent.resume("last", runs_dir=tmp_path / "r") == later
     database = ResultsDatabase(tmp_path / "r")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from traces.results import ResultsDatabase
-from traces.reviews import Review, add_review
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import Review, add_review
 
 CODE = "import sys; from agent.cli import main; sys.exit(main())"
 

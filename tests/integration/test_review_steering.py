@@ -11,7 +11,7 @@ import pytest
 
 import agent
 from agent.steering import Absent, Waiting
-from traces.events import PersonActed, SealedOpened
+from traces.events.kinds import PersonActed, SealedOpened
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 from review_samples import Client, serving

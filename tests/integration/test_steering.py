@@ -29,8 +29,7 @@ from agent.replay import replay
 from tools.catalogue import all_tools
 from tools.errors import Interrupted
 from tools.toolbox import Tool
-from traces.console import QuietDisplay
-from traces.events import (
+from traces.events.kinds import (
     Event,
     HypothesisProposed,
     PersonActed,
@@ -39,7 +38,8 @@ from traces.events import (
     ToolCall,
     without_clock,
 )
-from traces.show import show_run
+from traces.text.console import QuietDisplay
+from traces.text.show import show_run
 
 TARGET = "L1N3"
 SENTENCE = "Fires on commas."

@@ -13,10 +13,20 @@ from typing import Any
 import pytest
 
 from tools.errors import BadInput, StorageError
-from traces.batches import Batch, Entry, Queue, add_batch, all_batches, entries_of, find_batch, retry_failed
-from traces.leases import is_alive, this_process
-from traces.results import ResultsDatabase
-from traces.schema import SCHEMA_VERSION
+from traces.database.batches import (
+    Batch,
+    Entry,
+    Queue,
+    add_batch,
+    all_batches,
+    entries_of,
+    find_batch,
+    is_alive,
+    retry_failed,
+    this_process,
+)
+from traces.database.results import ResultsDatabase
+from traces.database.schema import SCHEMA_VERSION
 
 ENTRIES = [
     Entry("L10N0", 10, 0),
@@ -104,7 +114,7 @@ def test_an_expired_lease_is_taken_up_and_a_renewed_one_is_not(database: Results
 
 
 def test_the_lease_of_a_process_that_is_gone_is_over_at_once(database: ResultsDatabase) -> None:
-    code = "from traces.leases import this_process; print(this_process())"
+    code = "from traces.database.batches import this_process; print(this_process())"
     dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert is_alive(dead) is False
     assert is_alive(this_process()) is True
@@ -168,7 +178,7 @@ def test_batches_and_their_runs_sort_as_they_were_made_whatever_the_clock_says(
         def now(cls, tz: Any = None) -> datetime:
             return datetime(2001, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("traces.runs.datetime", Early)
+    monkeypatch.setattr("traces.events.runs.datetime", Early)
     second = batch_of(database, fingerprint="g")
     assert find_batch(database, "last") == second
     later = Queue(database, second).claim()

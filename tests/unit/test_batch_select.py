@@ -15,9 +15,9 @@ from agent.batch.select import Asked, choose, read_lines
 from agent.cli import _parser
 from tools.errors import BadInput
 from tools.records.result import Result
-from traces.batches import Entry, Queue, add_batch
-from traces.results import ResultsDatabase
-from traces.rows import ResultRow
+from traces.database.batches import Entry, Queue, add_batch
+from traces.database.results import ResultsDatabase
+from traces.database.rows import ResultRow
 
 
 @dataclass

@@ -163,7 +163,7 @@ ALL_ERRORS = [e for e in vars(errors).values() if isinstance(e, type) and issubc
 
 @pytest.mark.parametrize("error", ALL_ERRORS, ids=lambda e: e.__name__)
 def test_each_error_has_its_exit_code_and_prints_one_sentence(error, monkeypatch, capsys):
-    monkeypatch.setattr("traces.show.list_runs", raising(error("it broke: mend it.")))
+    monkeypatch.setattr("traces.text.show.list_runs", raising(error("it broke: mend it.")))
     monkeypatch.setattr("agent.commands.trace.list_runs", raising(error("it broke: mend it.")))
     assert main(["trace", "list"]) == error.exit_code
     assert capsys.readouterr() == ("", "agent: it broke: mend it.\n")
@@ -377,7 +377,7 @@ def test_log_levels(monkeypatch, capsys):
 
     import structlog
 
-    from traces.console import make_display
+    from traces.text.console import make_display
 
     for level, said in ((None, {"warning"}), ("info", {"info", "warning"}), ("error", set())):
         monkeypatch.setenv("AGENT_LOG", level or "")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from traces_samples import sample_result, sample_run
 
-from traces import events as e
-from traces.difference import Pair, Piece, differences, word_difference
-from traces.difference_text import difference_text
-from traces.event_difference import compared, first_event
-from traces.store import TraceWriter
-from traces.story import read_story
+from traces.analysis.difference import Pair, Piece, differences, word_difference
+from traces.analysis.event_difference import compared, first_event
+from traces.analysis.story import read_story
+from traces.events import kinds as e
+from traces.events.store import TraceWriter
+from traces.text.difference import difference_text
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 

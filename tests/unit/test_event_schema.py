@@ -12,12 +12,12 @@ from traces_samples import sample_run
 from agent.cli import main
 from tools.records.llm import LLMCall
 from tools.records.neuron import NeuronId
-from traces.event_schema import event_schema
-from traces.events import SCHEMA_VERSION, CallError, Failed, Interrupted, ToolCall, event_to_line
-from traces.runs import RunFolder
-from traces.show import show_run
-from traces.store import load_trace
-from traces.story import read_story
+from traces.analysis.story import read_story
+from traces.events.kinds import SCHEMA_VERSION, CallError, Failed, Interrupted, ToolCall, event_to_line
+from traces.events.runs import RunFolder
+from traces.events.schema import event_schema
+from traces.events.store import load_trace
+from traces.text.show import show_run
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "traces" / "events.schema.json"

@@ -6,7 +6,7 @@ from traces_samples import sample_result, sample_result_v1
 from agent.policy import LIST_IS_BETTER
 from agent.summary import summary
 from tools.records.result import Example, Result
-from traces.finding import Piece, finding_of, pieces_of
+from traces.text.finding import Piece, finding_of, pieces_of
 
 NOT_FOR_A_PERSON = ("tokens nearer", "everywhere", "beyond doubt", "token_lookup", "null", "[", "predicted positive")
 LISTED = "A list of 30 words predicts better (r = 0.70)."

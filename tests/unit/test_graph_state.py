@@ -17,7 +17,7 @@ from tools.catalogue.thinking import Turn, WantedCall
 from tools.errors import BadInput
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.skill import Registered
-from traces.events import Note, PersonActed
+from traces.events.kinds import Note, PersonActed
 
 
 def full_state() -> LoopState:

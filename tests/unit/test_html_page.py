@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from traces.analysis.refutations import fates
+from traces.analysis.story import Change, read_story
 from traces.html import experiments
 from traces.html.answers import answers_of
 from traces.html.drawing import Bar, Bin, beliefs, bins_of, calibration, intervals
 from traces.html.experiments import Piece, pieces, rounds_of
 from traces.html.heat import N_SHADES, shade, shown_excerpts
 from traces.html.writing import LONGEST_TOKEN, token
-from traces.refutations import fates
-from traces.story import Change, read_story
 
 TRACE = Path(__file__).parent.parent / "fixtures" / "trace_v3" / "events.jsonl"
 

@@ -13,10 +13,10 @@ from agent.cli import main
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.records.llm import LLMCall
 from tools.records.neuron import NeuronId
-from traces.events import CallError, Confirmed, Event, Failed, Interrupted, ToolCall
-from traces.inspect_log import write_inspect_log
-from traces.runs import RunFolder
-from traces.store import TraceWriter, load_trace
+from traces.events.kinds import CallError, Confirmed, Event, Failed, Interrupted, ToolCall
+from traces.events.runs import RunFolder
+from traces.events.store import TraceWriter, load_trace
+from traces.export.inspect_log import write_inspect_log
 
 needs_inspect = pytest.mark.skipif(
     importlib.util.find_spec("inspect_ai") is None,

@@ -9,7 +9,7 @@ import pytest
 from agent.config import RunConfig
 from agent.llm_costs import most_llm_cost
 from agent.llms import open_llms
-from traces.console import QuietDisplay
+from traces.text.console import QuietDisplay
 
 LLM = {"url": "https://api.openai.com/v1"}
 

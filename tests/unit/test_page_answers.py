@@ -10,12 +10,12 @@ import pytest
 from traces_samples import sample_result, sample_run
 
 from tools.scoring.evidence import earned_by_order
-from traces import events as e
+from traces.analysis.story import Story, read_story
+from traces.events import kinds as e
+from traces.events.store import TraceWriter
 from traces.html.render import story_html
 from traces.html.view import view_of
-from traces.show import show_run, where
-from traces.store import TraceWriter
-from traces.story import Story, read_story
+from traces.text.show import show_run, where
 
 RUN_ID = "20260131T120102Z-mini-L5N131-3f9a1c"
 

@@ -9,11 +9,12 @@ import pytest
 from review_samples import make_run, result_of, run_id_of
 
 from tools.errors import BadInput
-from traces.results import ResultsDatabase, index_tokens
-from traces.reviews import EXPORTED, Review, add_review, labels, latest_of, reviews_of, write_labels
-from traces.selection import Selection
-from traces.story import read_story
-from traces.token_index import MOST, Tokens, named_in, pattern_of, tokens_of, written
+from traces.analysis.story import read_story
+from traces.database.results import ResultsDatabase, index_tokens
+from traces.database.reviews import EXPORTED, Review, add_review, labels, latest_of, reviews_of
+from traces.database.selection import Selection
+from traces.database.token_index import MOST, Tokens, named_in, pattern_of, tokens_of, written
+from traces.export.tables import write_labels
 
 
 def review(number: int, opinion: str = "agree", **changes: str | None) -> Review:
@@ -90,7 +91,7 @@ def test_an_export_has_the_result_beside_what_was_said(database: ResultsDatabase
 
 
 def test_a_database_of_version_2_gets_the_tables(tmp_path: Path) -> None:
-    from traces import schema
+    from traces.database import schema
 
     connection = sqlite3.connect(tmp_path / "results.sqlite", isolation_level=None)
     connection.execute("BEGIN")

@@ -13,8 +13,8 @@ from agent.review.live import LONGEST_TEXT, LiveReader
 from agent.subjects import open_model
 from tools.errors import BadInput, NotAvailable
 from tools.subject.planted import PlantedModel
-from traces.console import QuietDisplay
-from traces.story import Story
+from traces.analysis.story import Story
+from traces.text.console import QuietDisplay
 
 TEXT = "import os\nfrom spam import eggs"
 

@@ -16,11 +16,11 @@ from agent.review.guard import LARGEST_BODY, Bound
 from agent.review.histogram import draw
 from agent.review.serve import listen
 from tools.errors import BadInput, StorageError
-from traces.batches import Entry, add_batch
-from traces.results import ResultsDatabase
-from traces.reviews import labels
-from traces.selection import Brief
-from traces.store import TraceWriter
+from traces.database.batches import Entry, add_batch
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import labels
+from traces.database.selection import Brief
+from traces.events.store import TraceWriter
 
 PLACE = f"/runs/{run_id_of(1)}/mini.L5N131"
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from traces.causal import causal_details, causal_lines
+from traces.text.causal import causal_details, causal_lines
 
 SCORE = {"value": 0.5, "low": 0.25, "high": 0.75}
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from traces_samples import sample_run
 
-from traces.console import Display, LiveDisplay, PlainDisplay, QuietDisplay, make_display
-from traces.events import Event, HypothesisProposed, Note
-from traces.text import one_line, printable, score_text, shorten, visible
-from traces.tokens import render_tokens, render_tokens_plain
+from traces.events.kinds import Event, HypothesisProposed, Note
+from traces.text.console import Display, LiveDisplay, PlainDisplay, QuietDisplay, make_display
+from traces.text.formatting import one_line, printable, score_text, shorten, visible
+from traces.text.tokens import render_tokens, render_tokens_plain
 
 ROOT = Path(__file__).resolve().parents[2]
 STRANGE = "[red]\x1b[2J\u202e\ud800 \u0000[/nope] 日本語 🙂\r\n\t" + "w" * 300
@@ -142,7 +142,7 @@ def test_a_live_display_on_a_terminal_of_any_width(monkeypatch: pytest.MonkeyPat
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that a test sets."""
     now = [100.0]
-    monkeypatch.setattr("traces.console.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("traces.text.console.time.monotonic", lambda: now[0])
     return now
 
 
@@ -243,7 +243,8 @@ def test_progress_and_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_traces_load_nothing_heavy() -> None:
     code = (
-        "import sys, traces.store, traces.show, traces.console, traces.results, traces.tokens;"
+        "import sys, traces.events.store, traces.text.show, traces.text.console, traces.database.results;"
+        "import traces.text.tokens;"
         "print(sorted({'torch', 'transformers', 'langgraph', 'rich', 'structlog', 'numpy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

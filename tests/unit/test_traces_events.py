@@ -11,8 +11,8 @@ from traces_samples import sample_result, sample_result_v1, sample_run
 from tools.errors import StorageError
 from tools.records.neuron import NeuronId
 from tools.records.result import Result, ScoreValue, Unscored
-from traces import events as e
-from traces.store import load_trace
+from traces.events import kinds as e
+from traces.events.store import load_trace
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 

@@ -25,16 +25,16 @@ from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.records.result import Result
 from tools.subject.folder import fingerprint
-from traces import schema
-from traces.batches import add_batch
-from traces.console import QuietDisplay
-from traces.events import Finished, RunStarted
-from traces.models import distinct, is_same, named, told_apart
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.selection import Selection
-from traces.show import list_runs
-from traces.store import TraceWriter
+from traces.database import schema
+from traces.database.batches import add_batch
+from traces.database.models import distinct, is_same, named, told_apart
+from traces.database.results import ResultsDatabase
+from traces.database.selection import Selection
+from traces.events.kinds import Finished, RunStarted
+from traces.events.runs import RunFolder
+from traces.events.store import TraceWriter
+from traces.text.console import QuietDisplay
+from traces.text.show import list_runs
 
 NAME = "checkpoint-1000"
 

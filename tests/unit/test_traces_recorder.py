@@ -5,8 +5,8 @@ import pytest
 
 from tools.errors import BadInput
 from tools.toolbox import Arguments, Outcome, Recorder, Tool, Toolbox, ToolFailed
-from traces.recorder import TraceRecorder
-from traces.store import TraceWriter, load_trace
+from traces.events.recorder import TraceRecorder
+from traces.events.store import TraceWriter, load_trace
 
 
 class Draw(Arguments):

@@ -12,9 +12,9 @@ from traces_samples import sample_result
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
 from tools.records.result import Result
-from traces import results
-from traces.results import Opening, ResultsDatabase
-from traces.runs import RunFolder, new_run_id, run_ids, safe_name
+from traces.database import results
+from traces.database.results import Opening, ResultsDatabase
+from traces.events.runs import RunFolder, new_run_id, run_ids, safe_name
 
 
 def result_of(run_id: str, **changes: object) -> Result:

@@ -10,11 +10,11 @@ from traces_samples import sample_result
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
 from tools.records.result import Result
-from traces import schema
-from traces.results import ResultsDatabase
-from traces.rows import COLUMNS, ResultRow, kind_of
-from traces.runs import RunFolder
-from traces.selection import Selection
+from traces.database import schema
+from traces.database.results import ResultsDatabase
+from traces.database.rows import COLUMNS, ResultRow, kind_of
+from traces.database.selection import Selection
+from traces.events.runs import RunFolder
 
 VERSION_1 = """
 CREATE TABLE sealed_openings (model TEXT NOT NULL, neuron TEXT NOT NULL, corpus TEXT NOT NULL, fold INTEGER NOT NULL,

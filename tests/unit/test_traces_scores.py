@@ -1,6 +1,6 @@
 """The table of final scores, whole."""
 
-from traces.scores import missing_scores, score_table
+from traces.text.scores import missing_scores, score_table
 
 
 def interval(value: float) -> dict[str, float]:

@@ -7,7 +7,7 @@ from traces_samples import sample_run
 from agent.cli import main
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
-from traces.events import (
+from traces.events.kinds import (
     CallError,
     Confirmed,
     Event,
@@ -20,9 +20,9 @@ from traces.events import (
     Scored,
     ToolCall,
 )
-from traces.runs import RunFolder
-from traces.show import list_runs, show_run
-from traces.store import TraceWriter
+from traces.events.runs import RunFolder
+from traces.events.store import TraceWriter
+from traces.text.show import list_runs, show_run
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "trace_v1"
 RUN_ID = "20260131T120102Z-mini-L5N131-3f9a1c"

@@ -11,9 +11,9 @@ import pytest
 from traces_samples import sample_run
 
 from tools.errors import StorageError
-from traces import store
-from traces.events import CallError, Event, Failed, Interrupted, Stage, ToolCall, without_clock
-from traces.store import TraceWriter, is_being_written, load_trace
+from traces.events import store
+from traces.events.kinds import CallError, Event, Failed, Interrupted, Stage, ToolCall, without_clock
+from traces.events.store import TraceWriter, is_being_written, load_trace
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -149,7 +149,7 @@ def test_two_writers_are_refused_and_readers_are_not(tmp_path: Path, monkeypatch
     assert len(load_trace(path).events) == 1
     with pytest.raises(StorageError, match="is being written by another process"):
         TraceWriter(path, resume=True)
-    code = f"from traces.store import TraceWriter; TraceWriter({str(path)!r}, resume=True)"
+    code = f"from traces.events.store import TraceWriter; TraceWriter({str(path)!r}, resume=True)"
     other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "is being written by another process" in other.stderr
     writer.close()
@@ -224,7 +224,7 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 from traces_samples import sample_run
-from traces.store import TraceWriter
+from traces.events.store import TraceWriter
 writer = TraceWriter({path!r})
 for event in sample_run()[:12]:
     writer.emit(event)

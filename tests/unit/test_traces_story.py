@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from traces_samples import sample_result, sample_run
 
-from traces import events as e
-from traces.refutations import blows, fates, losers, winner_of
-from traces.store import TraceWriter
-from traces.story import Change, Story, Trial, read_story
+from traces.analysis.refutations import blows, fates, losers, winner_of
+from traces.analysis.story import Change, Story, Trial, read_story
+from traces.events import kinds as e
+from traces.events.store import TraceWriter
 
 WINNER, SECOND, THIRD = 'Fires at 9 on " import" after a line break.', "Fires at 5 on keywords.", "Fires on verbs."
 

@@ -11,8 +11,8 @@ from traces_samples import sample_result
 
 from tools.errors import StorageError
 from tools.records.result import Result
-from traces.rows import COLUMNS, ResultRow, kind_of
-from traces.tables import safe_cell, write_csv, write_parquet
+from traces.database.rows import COLUMNS, ResultRow, kind_of
+from traces.export.tables import safe_cell, write_csv, write_parquet
 
 HOSTILE = [
     "=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1:A9)", "\t=1", "\r=1", "\n=1", "  =1", "\u00a0=1", "＝1", "|x", "%x",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from traces.analysis.story import Story
 from traces.html.writing import token
-from traces.story import Story
 
 KINDS = ("predicted positive", "predicted negative", "minimal pair")
 GENERATORS = (

@@ -8,8 +8,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from tools.records.result import Example
-from traces.finding import Piece, pieces_of
-from traces.text import one_line, score_text, visible
+from traces.text.finding import Piece, pieces_of
+from traces.text.formatting import one_line, score_text, visible
 
 _BEFORE, _AFTER = 90, 40  # characters of an example around its largest value
 
