@@ -636,7 +636,7 @@ def _add_evaluations(commands: Any, command: Callable[..., argparse.ArgumentPars
 
 
 def _how_part() -> argparse.ArgumentParser:
-    """How a neuron is explained: what `agent.settings.configured` takes."""
+    """How a neuron is explained: what `agent.setup.settings.configured` takes."""
     how = _part()
     how.add_argument(
         "--explainer", metavar="NAME",

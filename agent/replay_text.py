@@ -10,7 +10,7 @@ from traces.text.formatting import visible
 from traces.text.lines import wrapped
 
 if TYPE_CHECKING:
-    from agent.replay import Replayed
+    from agent.run.replay import Replayed
 
 _NAMES = ("recorded", "now")
 _ROUNDING = 1e-3

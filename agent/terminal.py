@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TextIO
 
-from agent.steering import Pause, Place, RivalShown
+from agent.graph.steering import Pause, Place, RivalShown
 from tools.errors import BadInput
 from traces.text.console import Display
 from traces.text.formatting import budget_text, printable, score_text
@@ -32,7 +32,7 @@ _PAUSING = b"\npausing at the next round of experiments, or before the confirmat
 
 
 class TerminalPerson:
-    """Asks at the terminal, or reads what a script writes there. Implements `agent.steering.Person`.
+    """Asks at the terminal, or reads what a script writes there. Implements `agent.graph.steering.Person`.
 
     Args:
         display: shows progress; it makes room for the prompt.

@@ -6,7 +6,7 @@
 Turn by turn, a batch with one worker and a bare loop in one process that shares what it has opened explain the same
 neurons of `mini`, each in a new folder of runs, with evidence in the cache. Starting and the first neuron are told
 apart. Wall time moves with whatever else the machine does, so the CPU time of both, starting included, stands beside
-it, and what can be read off a batch alone: how much of its time was not spent inside `agent.runner.start_run`.
+it, and what can be read off a batch alone: how much of its time was not spent inside `agent.run.runner.start_run`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from agent.batch.plan import Plan
 from agent.batch.run import Where, begin, work_through
-from agent.config import RunConfig
-from agent.opening import open_bench
-from agent.runner import start_run
-from agent.shelf import Shelf
+from agent.run.runner import start_run
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.resources import Shelf
 from tools.engine.local import LocalEngine
 from tools.errors import AgentError
 from traces.database.batches import Entry, results_of

@@ -122,9 +122,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None, help="default: print only")
     options = parser.parse_args()
 
-    from agent.config import RunConfig
-    from agent.opening import open_bench
-    from agent.shelf import Shelf
+    from agent.setup.config import RunConfig
+    from agent.setup.evidence import open_bench
+    from agent.setup.resources import Shelf
     from traces.text.console import QuietDisplay
 
     shelf, seen = Shelf(), []

@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent.config import RunConfig
-from agent.opening import open_bench
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
 from tools.records.result import Unscored
 from traces.text.console import QuietDisplay
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.commands.output import progress, say
-from agent.variants.load import Variant, load_variant, shipped_variants
+from agent.setup.variants.load import Variant, load_variant, shipped_variants
 from evals.asked import code_sha256, refuse_another
 from evals.folder import EvalFolder
 from evals.idle import refuse_idle, refuse_idle_options
@@ -139,7 +139,7 @@ def _work_through(
         refuse_another(out, old, asked)
         asked["variants"] = old.variants | asked["variants"]
     asked["halves"] = halves or (old is not None and old.halves)
-    from agent.runner import commit_of_program  # heavy
+    from agent.run.runner import commit_of_program  # heavy
 
     folder.write_manifest(Manifest(**asked, commit=commit_of_program()))
 

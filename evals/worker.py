@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.config import BASELINE_EXPLAINERS, RunConfig
-from agent.llms import settled
-from agent.opening import open_bench
-from agent.runner import resume_run, start_run
-from agent.shelf import Shelf
-from agent.subjects import Subject
-from agent.variants.load import Variant
+from agent.run.runner import resume_run, start_run
+from agent.setup.config import BASELINE_EXPLAINERS, RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.llms import settled
+from agent.setup.resources import Shelf
+from agent.setup.subjects import Subject
+from agent.setup.variants.load import Variant
 from evals.folder import folder_name
 from evals.measures import named, recovery, scorer_check
 from evals.records import AnytimePoint, CellError, CellResult, NeuronRecord, Registered

@@ -9,11 +9,11 @@ from statistics import fmean
 from typing import Any
 
 from agent.batch.plan import Plan
-from agent.config import RunConfig
-from agent.llm_costs import LLMCost, most_llm_cost
-from agent.llms import prices_of
-from agent.shelf import default_corpus_tokens
-from agent.subjects import Subject
+from agent.setup.config import RunConfig
+from agent.setup.llm_costs import LLMCost, most_llm_cost
+from agent.setup.llms import prices_of
+from agent.setup.resources import default_corpus_tokens
+from agent.setup.subjects import Subject
 from tools.errors import StorageError
 from tools.subject.planted import PlantedModel
 from tools.toolbox import UNIT_TOKENS

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from agent.batch.select import Asked, Chosen, Line, choose, read_lines
-from agent.config import RunConfig
-from agent.llms import settled
-from agent.shelf import Shelf
-from agent.subjects import Subject
+from agent.setup.config import RunConfig
+from agent.setup.llms import settled
+from agent.setup.resources import Shelf
+from agent.setup.subjects import Subject
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.evidence.corpus import check_rereadable

@@ -18,8 +18,8 @@ from typing import Any
 from agent.batch.carried import history_of, pack, unpack
 from agent.batch.plan import Plan
 from agent.batch.work import Carried, Done, Job, check_model, work
-from agent.config import RunConfig
-from agent.shelf import Shelf
+from agent.setup.config import RunConfig
+from agent.setup.resources import Shelf
 from tools.engine.open import open_engine
 from tools.engine.protocol import Engine, EngineName
 from tools.errors import AgentError, Interrupted, StorageError

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.subjects import Subject
+from agent.setup.subjects import Subject
 from tools.errors import BadInput
 from tools.formats.published import PublishedNeuron, read_published
 from tools.records.neuron import NeuronId, parse_target

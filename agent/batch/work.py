@@ -13,11 +13,11 @@ from typing import Any
 from filelock import FileLock
 
 from agent.batch.carried import History, moved, moved_files, pack, put_history, unpack
-from agent.config import RunConfig
-from agent.opening import open_bench
-from agent.runner import resume_run, start_run
-from agent.shelf import Shelf
-from agent.subjects import Subject
+from agent.run.runner import resume_run, start_run
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.resources import Shelf
+from agent.setup.subjects import Subject
 from tools.errors import AgentError, BadInput, StorageError
 from tools.evidence.cache import default_cache_dir
 from tools.records.neuron import parse_target

@@ -15,8 +15,8 @@ from agent.batch.select import Asked
 from agent.batch.work import check_model
 from agent.commands.llm import llm_options
 from agent.commands.output import progress, say, say_json, width
-from agent.settings import configured
-from agent.shelf import Shelf
+from agent.setup.resources import Shelf
+from agent.setup.settings import configured
 from tools.errors import AgentError, BadInput
 from tools.evidence.corpus import check_rereadable
 from traces.database.batches import Batch, Queue, all_batches, entries_of, find_batch, retry_failed

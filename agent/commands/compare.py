@@ -32,7 +32,7 @@ def replay(arguments: argparse.Namespace) -> None:
     The first word printed is `same` or `differs`. Either is a result, so that the exit code is 0; it is another one
     only where the run cannot be replayed at all.
     """
-    from agent.replay import replay as replayed  # heavy
+    from agent.run.replay import replay as replayed  # heavy
 
     paths = traces_of(arguments.runs_dir, arguments.name, arguments.neuron)
     with progress(quiet=arguments.quiet) as display:

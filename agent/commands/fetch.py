@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from agent.commands.output import progress, say
-from agent.download import DownloadBar
+from agent.setup.subjects import DownloadBar
 from tools.errors import BadInput, NotAvailable
 from tools.evidence.hub import fetch_corpus
 from tools.subject.fetch import cached_folder, fetch_model

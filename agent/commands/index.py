@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from agent.commands.output import progress, say, say_json
-from agent.index import IndexRequest, build, opened, show
+from agent.setup.indexes import IndexRequest, build, opened, show
 from tools.index.shown import ReadExcerpt, ShownNeuron
 from tools.index.store import ActivationIndex
 from tools.sizes import size_text

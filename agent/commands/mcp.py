@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from agent.commands.llm import llm_options
-from agent.settings import configured
+from agent.setup.settings import configured
 from tools.errors import BadInput
 from traces.text.console import make_display
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.commands.llm import llm_options
 from agent.commands.output import progress, say, say_json
-from agent.reading import read as read_neuron
+from agent.setup.activations import read as read_neuron
 from tools.errors import BadInput
 from tools.records.result import Unscored
 from traces.text.formatting import cost_text, score_text

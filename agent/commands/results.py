@@ -75,7 +75,7 @@ def _export_simulations(rows: Sequence[ResultRow], folder: Path, arguments: argp
         )
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{arguments.path} is a file, and neuron-explainer is a folder of files: name a folder.")
-    from agent.export import Exported, simulate_again
+    from agent.run.openai_export import Exported, simulate_again
 
     seen: dict[str, ResultRow] = {}
     for row in rows:  # in a folder each neuron has one file: that of its latest run

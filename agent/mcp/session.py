@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from agent.config import RunConfig
-from agent.exploratory import note_seen
-from agent.llms import LLMs, open_llms, prices_of, settled
+from agent.graph.exploratory import note_seen
 from agent.mcp.served import EXPLAIN, SERVED, Explain, Explained
-from agent.opening import open_bench
-from agent.openings import CountedOpenings
-from agent.runner import commit_of_program, program_versions, start_run
-from agent.shelf import Shelf
+from agent.run.runner import commit_of_program, program_versions, start_run
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.llms import LLMs, open_llms, prices_of, settled
+from agent.setup.resources import Shelf
+from agent.setup.sealed_folds import CountedOpenings
 from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.catalogue.scores import Scored, Scores

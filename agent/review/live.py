@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from agent.shelf import Shelf
-from agent.subjects import Subject
+from agent.setup.resources import Shelf
+from agent.setup.subjects import Subject
 from tools.bench import in_free_words
 from tools.errors import BadInput, NotAvailable
 from tools.evidence.gated import silences

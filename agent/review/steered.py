@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.graph.steering import PLACES, Absent, Action, Pause, Place, Waiting
 from agent.review.runs import Seen
-from agent.steering import PLACES, Absent, Action, Pause, Place, Waiting
 from tools.errors import AgentError, BadInput
 from traces.text.console import QuietDisplay
 
@@ -70,8 +70,8 @@ class Steerer:
     def _go_on(self, run_id: str, places: list[Place], given: dict[str, Any] | None) -> None:
         stands = Steered(trouble="It ended unexpectedly: the terminal in which `agent review` runs says more.")
         try:
-            from agent.runner import resume_run  # LangGraph takes a second, and most who look never steer
-            from agent.shelf import Shelf
+            from agent.run.runner import resume_run  # LangGraph takes a second, and most who look never steer
+            from agent.setup.resources import Shelf
 
             self._shelf = self._shelf or Shelf()
             resume_run(run_id, self._runs_dir, QuietDisplay(), self._shelf, Absent(places, given))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.commands.output import say
-from agent.shelf import Shelf
+from agent.setup.resources import Shelf
 from evals.readers.endpoints import endpoint_of
 from evals.readers.runs import FinishedRun, bench_of
 from evals.readers.sentences import Sentence, read_sentences, sentences_on

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent.config import RunConfig, recorded_settings
-from agent.llms import LLMs
-from agent.opening import open_bench
-from agent.shelf import Shelf
+from agent.setup.config import RunConfig, recorded_settings
+from agent.setup.evidence import open_bench
+from agent.setup.llms import LLMs
+from agent.setup.resources import Shelf
 from tools.bench import Bench
 from tools.catalogue.shown import ShownExcerpt, ShownExcerpts
 from tools.errors import BadInput

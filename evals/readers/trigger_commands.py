@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.commands.output import progress, say, say_json, width
-from agent.shelf import Shelf
+from agent.setup.resources import Shelf
 from evals.readers import tables
 from evals.readers.made import FromMaker, TextSource, write_for_writers, written_texts
 from evals.readers.opened import benches, llm_of

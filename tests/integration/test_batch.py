@@ -21,7 +21,7 @@ import agent
 from agent.batch.run import _Desk
 from agent.batch.work import Job, work
 from agent.cli import main
-from agent.shelf import Shelf
+from agent.setup.resources import Shelf
 from tools.records.result import Result
 from traces.database.batches import Entry, Queue, add_batch, all_batches, entries_of
 from traces.database.results import ResultsDatabase

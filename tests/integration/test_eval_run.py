@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.cli import main
-from agent.variants.load import Variant, load_variant
+from agent.setup.variants.load import Variant, load_variant
 from evals import asked
 from evals.asked import code_sha256, refuse_another
 from evals.folder import EvalFolder
@@ -151,7 +151,7 @@ INTERRUPTED = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from agent.variants.load import Variant
+from agent.setup.variants.load import Variant
 from evals.run import evaluate
 from evals.suite import load_suite
 from tools.errors import AgentError

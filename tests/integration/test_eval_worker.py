@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.variants.load import Variant, load_variant
+from agent.setup.variants.load import Variant, load_variant
 from evals import worker
 from evals.folder import EvalFolder, folder_name
 from evals.records import NeuronRecord

@@ -13,7 +13,7 @@ from scripted_llm import MODULE, TRUTH, Run, Script, kind_of, question_of, scrip
 from scripted_person import ScriptedPerson
 
 import agent
-from agent.replay import replay
+from agent.run.replay import replay
 from tools.bench import texts_sha256
 from tools.catalogue.thinking import OFFERED
 from tools.errors import LLMNotAvailable

@@ -27,8 +27,8 @@ from scripted_llm import (
 
 import agent
 from agent.cli import main
-from agent.config import RunConfig
-from agent.opening import open_bench
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
 from tools.concepts.words import words_of
 from tools.errors import BadInput
 from tools.prompts.evidence import tokens_in, unescape

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from agent.cli import main
-from agent.config import RunConfig
 from agent.mcp.served import EXPLAIN, SERVED
 from agent.mcp.session import Session
-from agent.opening import open_bench
-from agent.settings import configured
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.settings import configured
 from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import BadInput, BudgetSpent

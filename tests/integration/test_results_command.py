@@ -19,7 +19,7 @@ from scripted_llm import MODULE, script, scripted_llm
 
 import agent
 from agent.cli import main
-from agent.export import LeftOut, simulate_again
+from agent.run.openai_export import LeftOut, simulate_again
 from tools.formats.files import read_simulation_results
 from tools.formats.published import PublishedNeuron, read_published
 from tools.records.result import Result

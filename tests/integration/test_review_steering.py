@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import agent
-from agent.steering import Absent, Waiting
+from agent.graph.steering import Absent, Waiting
 from traces.events.kinds import PersonActed, SealedOpened
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import agent
-from agent.config import RunConfig
-from agent.opening import open_bench
-from agent.policy import NOTHING
+from agent.graph.verdict import NOTHING
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
 from tools.bench import Bench
 from tools.errors import BadInput
 from tools.experiments.registry import GENERATORS

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.belief import FLOOR, joined, log_scores, merged, updated, without
+from agent.graph.belief import FLOOR, joined, log_scores, merged, updated, without
 
 probability = st.floats(0.02, 0.98)
 beliefs = st.integers(2, 12).flatmap(

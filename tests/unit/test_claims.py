@@ -9,8 +9,8 @@ from readable_world import concepts
 from test_catalogue import NEVER, PLANTED, TRUTH, bench, box, scan  # noqa: F401
 from traces_samples import sample_result
 
-from agent.nodes.claims import claims
-from agent.state import Context, Hypothesis, LoopState
+from agent.graph.nodes.claims import claims
+from agent.graph.state import Context, Hypothesis, LoopState
 from tools.catalogue import all_tools
 from tools.catalogue.claims import Claims, Try, WhichTested
 from tools.catalogue.confirmation import Confirm

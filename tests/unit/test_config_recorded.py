@@ -1,6 +1,6 @@
 """Settings of runs that an earlier version of the program recorded."""
 
-from agent.config import RunConfig, recorded_settings
+from agent.setup.config import RunConfig, recorded_settings
 
 OLD = {
     "unseen_member": 13, "sister_class": 6, "other_context": 4, "minimal_pair": 12, "truncation": 3,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from agent.graph import build_graph, recursion_limit, serializer
-from agent.state import Context, Hypothesis, Investigation, Lead, LoopState
-from agent.steering import Absent, Action, Pauses
+from agent.graph.state import Context, Hypothesis, Investigation, Lead, LoopState
+from agent.graph.steering import Absent, Action, Pauses
+from agent.graph.wiring import build_graph, recursion_limit, serializer
 from tools.catalogue.experiments import Designed, Planned
 from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.thinking import Turn, WantedCall

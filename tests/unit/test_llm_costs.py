@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agent.config import RunConfig
-from agent.llm_costs import most_llm_cost
-from agent.llms import open_llms
+from agent.setup.config import RunConfig
+from agent.setup.llm_costs import most_llm_cost
+from agent.setup.llms import open_llms
 from traces.text.console import QuietDisplay
 
 LLM = {"url": "https://api.openai.com/v1"}

@@ -1,4 +1,4 @@
-"""Trying a text: a small real model with planted weights, read by the app and by `agent.reading` alike."""
+"""Trying a text: a small real model with planted weights, read by the app and by `agent.setup.activations` alike."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from review_samples import make_run, result_of, run_id_of, serving
 
-from agent.reading import read
 from agent.review.live import LONGEST_TEXT, LiveReader
-from agent.subjects import open_model
+from agent.setup.activations import read
+from agent.setup.subjects import open_model
 from tools.errors import BadInput, NotAvailable
 from tools.subject.planted import PlantedModel
 from traces.analysis.story import Story

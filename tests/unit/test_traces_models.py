@@ -14,13 +14,13 @@ from traces_samples import sample_result, sample_run
 from agent.batch.plan import Request, make_plan
 from agent.batch.select import Asked
 from agent.cli import main
-from agent.config import RunConfig
 from agent.review.asked import Asked as Listed
 from agent.review.listing import read_listing
 from agent.review.places import Place
 from agent.review.runs import look
 from agent.review.sides import others
-from agent.shelf import Shelf
+from agent.setup.config import RunConfig
+from agent.setup.resources import Shelf
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.records.result import Result

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import Quotas, RunConfig
-from agent.variants.load import NOT_A_VARIANTS, Variant, load_variant, shipped_variants
+from agent.setup.config import Quotas, RunConfig
+from agent.setup.variants.load import NOT_A_VARIANTS, Variant, load_variant, shipped_variants
 from tools.errors import BadInput
 
 REQUIRED = {"token-lookup-30", "token-lookup-full", "one-shot", "tournament"}
@@ -45,7 +45,7 @@ def test_the_tournament_is_the_default() -> None:
 
 @pytest.mark.parametrize("name", sorted(ABLATIONS))
 def test_an_ablation_is_small_and_changes_one_setting(name) -> None:
-    text = files("agent.variants").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    text = files("agent.setup.variants").joinpath(f"{name}.toml").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 3
     default, changed = RunConfig(target="L0N0"), load_variant(name).config(target="L0N0", seed=0)
     different = [field for field in RunConfig.model_fields if getattr(default, field) != getattr(changed, field)]
@@ -126,4 +126,6 @@ def test_a_name_that_no_folder_can_have(written) -> None:
 
 def test_shipped_files_are_toml_without_surprises() -> None:
     for name in shipped_variants():
-        assert "about" in tomllib.loads(files("agent.variants").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+        assert "about" in tomllib.loads(
+            files("agent.setup.variants").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        )
