@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.commands.output import progress, say
+from agent.cli.output import progress, say
 from agent.setup.variants.load import Variant, load_variant, shipped_variants
 from evals.asked import code_sha256, refuse_another
 from evals.folder import EvalFolder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.commands.output import progress, say, say_json, width
+from agent.cli.output import progress, say, say_json, width
 from agent.setup.resources import Shelf
 from evals.readers import tables
 from evals.readers.ask import ask

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.commands.output import say
+from agent.cli.output import say
 from agent.setup.resources import Shelf
 from evals.readers.endpoints import endpoint_of
 from evals.readers.runs import FinishedRun, bench_of

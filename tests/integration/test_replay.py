@@ -16,7 +16,7 @@ from scripted_llm import MODULE, TRUTH, Scripted, script, scripted_llm
 import agent
 import agent.run.runner
 from agent.cli import main
-from agent.replay_text import replay_text
+from agent.cli.replay_text import replay_text
 from agent.run.replay import Replayed, replay
 from tools.catalogue import all_tools
 from tools.errors import BadInput

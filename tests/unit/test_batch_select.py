@@ -12,7 +12,7 @@ from traces_samples import sample_result
 
 from agent.batch.report import discoveries, lines, p_of, report
 from agent.batch.select import Asked, choose, read_lines
-from agent.cli import _parser
+from agent.cli import make_parser
 from tools.errors import BadInput
 from tools.records.result import Result
 from traces.database.batches import Entry, Queue, add_batch
@@ -141,19 +141,19 @@ def test_a_sample_is_drawn_by_the_seed_from_what_is_left() -> None:
     ("text", "layers"), [("3", {3}), ("3-5", {3, 4, 5}), ("3,5", {3, 5}), ("0-1, 7", {0, 1, 7}), ("2-2", {2})]
 )
 def test_layers_as_they_are_typed(text: str, layers: set[int]) -> None:
-    assert _parser().parse_args(["batch", "--layers", text]).layers == layers
+    assert make_parser().parse_args(["batch", "--layers", text]).layers == layers
 
 
 @pytest.mark.parametrize("text", ["", "x", "5-3", "3-", "-1", "1,,2", "1.5", "0-999999999999"])
 def test_layers_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        _parser().parse_args(["batch", f"--layers={text}"])
+        make_parser().parse_args(["batch", f"--layers={text}"])
     assert "must be layers such as 3, 3-5 or 3,5-7" in capsys.readouterr().err
 
 
 def test_options_may_stand_before_and_behind_the_word_resume() -> None:
     for words in (["--runs-dir", "r", "--workers", "3", "resume"], ["resume", "--runs-dir", "r", "--workers", "3"]):
-        parsed = _parser().parse_args(["batch", *words])
+        parsed = make_parser().parse_args(["batch", *words])
         assert (parsed.runs_dir, parsed.workers, parsed.engine, parsed.name) == ("r", 3, "local", "last")
 
 

@@ -13,7 +13,8 @@ from importlib import import_module
 
 import pytest
 
-from agent.cli import main
+from agent.cli import main, make_parser
+from agent.cli.parsing import Elsewhere
 from tools import errors
 from tools.errors import AgentError
 
@@ -38,7 +39,7 @@ def test_help_loads_nothing_heavy(arguments):
 
 
 def test_the_test_of_imports_can_fail():
-    found = heavy_imports_of("import agent.commands.output, rich, numpy")
+    found = heavy_imports_of("import agent.api, rich, numpy")
     assert {"numpy", "rich", "pydantic"} <= set(found)
 
 
@@ -55,24 +56,26 @@ def test_help_is_there_at_once():
 
 @pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
 def test_every_help_ends_in_an_example_that_can_be_copied(command, capsys):
-    from agent.cli import _parser
 
     assert main([*command, "--help"]) == 0
     out = capsys.readouterr().out
     example = out.rstrip().splitlines()[-1].strip()
     assert example.startswith(" ".join(["agent", *command]))
-    assert _parser().parse_args(shlex.split(example)[1:]).run
+    assert make_parser().parse_args(shlex.split(example)[1:]).run
 
 
 def test_every_command_exists():
-    from agent.cli import _parser
-
     lines = ("mcp", "explain x", "resume x", "read x y", "top x", "test x y", "fetch x", "trace list", "trace show x",
              "batch", "batch resume", "batch show", "batch list",
              "eval run x", "eval compare", "eval report", "eval power", "eval list")  # fmt: skip
     for line in lines:
-        module, function = _parser().parse_args(line.split()).run
-        assert callable(getattr(import_module(module), function))
+        parsed = make_parser().parse_args(line.split())
+        run = parsed.run
+        assert callable(run)
+        for module in parsed.loads:
+            assert import_module(module)
+        if isinstance(run, Elsewhere):
+            assert callable(getattr(import_module(run.module), run.function))
 
 
 def test_alone_it_prints_help(capsys):
@@ -164,7 +167,6 @@ ALL_ERRORS = [e for e in vars(errors).values() if isinstance(e, type) and issubc
 @pytest.mark.parametrize("error", ALL_ERRORS, ids=lambda e: e.__name__)
 def test_each_error_has_its_exit_code_and_prints_one_sentence(error, monkeypatch, capsys):
     monkeypatch.setattr("traces.text.show.list_runs", raising(error("it broke: mend it.")))
-    monkeypatch.setattr("agent.commands.trace.list_runs", raising(error("it broke: mend it.")))
     assert main(["trace", "list"]) == error.exit_code
     assert capsys.readouterr() == ("", "agent: it broke: mend it.\n")
 
@@ -176,7 +178,7 @@ def test_exit_codes_are_the_documented_ones():
 
 
 def test_the_unexpected_is_one_line_and_a_traceback_only_when_asked_for(monkeypatch, capsys):
-    monkeypatch.setattr("agent.commands.trace.list_runs", raising(ZeroDivisionError("division\nby zero")))
+    monkeypatch.setattr("traces.text.show.list_runs", raising(ZeroDivisionError("division\nby zero")))
     assert main(["trace", "list"]) == 1
     expected = "agent: unexpected ZeroDivisionError: division by zero (AGENT_DEBUG=1 shows the traceback).\n"
     assert capsys.readouterr() == ("", expected)
@@ -186,7 +188,7 @@ def test_the_unexpected_is_one_line_and_a_traceback_only_when_asked_for(monkeypa
 
 
 def test_ctrl_c_before_anything_began(monkeypatch, capsys):
-    monkeypatch.setattr("agent.commands.trace.list_runs", raising(KeyboardInterrupt()))
+    monkeypatch.setattr("traces.text.show.list_runs", raising(KeyboardInterrupt()))
     assert main(["trace", "list"]) == 130
     out, err = capsys.readouterr()
     assert out == ""
@@ -196,7 +198,7 @@ def test_ctrl_c_before_anything_began(monkeypatch, capsys):
 def test_how_to_go_on_is_said_behind_what_went_wrong(monkeypatch, capsys):
     broken = ZeroDivisionError("division by zero")
     broken.add_note("`agent resume x` goes on where it was.")
-    monkeypatch.setattr("agent.commands.trace.list_runs", raising(broken))
+    monkeypatch.setattr("traces.text.show.list_runs", raising(broken))
     assert main(["trace", "list"]) == 1
     expected = "agent: unexpected ZeroDivisionError: division by zero (AGENT_DEBUG=1 shows the traceback). "
     assert capsys.readouterr().err == f"{expected}`agent resume x` goes on where it was.\n"
@@ -237,14 +239,14 @@ def test_ctrl_c_at_any_moment(command, delay, tmp_path):
 def test_ctrl_c_that_turns_into_another_error_is_ctrl_c_all_the_same(tmp_path):
     code = """
 import os, signal, sys
-import agent.commands.trace
+import traces.text.show
 def broken(*_):
     try:
         os.kill(os.getpid(), signal.SIGINT)
     except KeyboardInterrupt:
         raise ImportError("a module is half imported")
-agent.commands.trace.list_runs = broken
-from agent.cli import main
+traces.text.show.list_runs = broken
+from agent.cli import main, make_parser
 sys.argv = ["agent", "trace", "list"]
 sys.exit(main())
 """
@@ -257,9 +259,9 @@ def test_ctrl_c_in_text_that_is_executed_ends_with_the_documented_code(tmp_path)
     """As the making of a dataclass or a named tuple does."""
     code = """
 import os, signal, sys
-import agent.commands.trace
-agent.commands.trace.list_runs = lambda *_: exec("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
-from agent.cli import main
+import traces.text.show
+traces.text.show.list_runs = lambda *_: exec("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+from agent.cli import main, make_parser
 sys.argv = ["agent", "trace", "list"]
 sys.exit(main())
 """
@@ -273,7 +275,7 @@ def test_ctrl_c_that_the_shell_has_switched_off_stays_off(tmp_path):
     code = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-from agent.cli import main
+from agent.cli import main, make_parser
 sys.argv = ["agent", "trace", "list"]
 main()
 assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -308,7 +310,7 @@ def test_closed_output_streams_are_no_error():
 
 
 def test_an_encoding_that_cannot_say_it():
-    code = "from agent.commands.output import say, say_json; say('␣⏎ é'); say_json({'a': 'é␣'})"
+    code = "from agent.cli.output import say, say_json; say('␣⏎ é'); say_json({'a': 'é␣'})"
     env = os.environ | {"PYTHONIOENCODING": "ascii"}
     out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
     first, rest = out.split("\n", 1)
@@ -358,14 +360,14 @@ def test_help_on_a_full_disk():
 
 
 def test_json_is_readable_where_it_can_be(capsys):
-    from agent.commands.output import say_json
+    from agent.cli.output import say_json
 
     say_json({"a": "é␣"})
     assert capsys.readouterr().out == '{\n  "a": "é␣"\n}\n'
 
 
 def test_what_libraries_print_does_not_reach_stdout(capsys):
-    from agent.commands.output import progress
+    from agent.cli.output import progress
 
     with progress(quiet=True):
         print("Loaded pretrained model gpt2 into HookedTransformer")
@@ -408,7 +410,7 @@ def test_settings_for_libraries_are_made_before_they_are_imported_and_can_be_ove
 
 
 def test_a_disk_that_fills_while_printing_is_a_storage_error(monkeypatch):
-    from agent.commands import output
+    from agent.cli import output
 
     class Full:
         encoding = "utf-8"
@@ -432,7 +434,7 @@ class Last:
     def __del__(self):  # when modules are taken apart
         Last.kill(Last.pid, Last.number)
 sys.last = Last()
-from agent.cli import main
+from agent.cli import main, make_parser
 sys.argv = ["agent", "trace", "list"]
 sys.exit(main())
 """

@@ -3,8 +3,8 @@
 import pytest
 from traces_samples import sample_result, sample_result_v1
 
+from agent.cli.summary import summary
 from agent.graph.verdict import LIST_IS_BETTER
-from agent.summary import summary
 from tools.records.result import Example, Result
 from traces.text.finding import Piece, finding_of, pieces_of
 

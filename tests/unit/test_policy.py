@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.graph import policy
+from agent.graph import verdict as verdicts
 from agent.graph.belief import FLOOR
 from agent.graph.policy import MOST_ALIVE, Contender, Standing, should_stop, to_drop, to_merge
-from agent.graph.verdict import KINDS, Findings, MeaningTests, Tests, borne_out, untested, verdict
+from agent.graph.verdict import KINDS, Findings, MeaningTests, borne_out, untested, verdict
 from agent.setup.config import MOST_ASKED
 from tools.records.result import Interval, ScoreValue, Unscored
 
@@ -116,48 +117,48 @@ def test_the_reason_says_where_a_list_of_words_predicts_better(gained, is_said) 
     ],
 )  # fmt: skip
 def test_what_surely_passed_and_what_surely_failed(passed, failed, enough, refuting) -> None:
-    tests = Tests(passed, failed)
+    tests = verdicts.Tests(passed, failed)
     assert (tests.enough, tests.refuting) == (enough, refuting)
 
 
 def test_the_interval_of_a_pass_rate_is_wilsons() -> None:
-    assert Tests(23, 8).interval == pytest.approx((0.5675, 0.8630), abs=1e-3)
-    assert Tests(0, 0).interval == (0.0, 1.0)
-    assert Tests(5, 0).interval == pytest.approx((0.5655, 1.0), abs=1e-3)
-    assert Tests(3, 7).interval == pytest.approx([1 - x for x in Tests(7, 3).interval[::-1]])
+    assert verdicts.Tests(23, 8).interval == pytest.approx((0.5675, 0.8630), abs=1e-3)
+    assert verdicts.Tests(0, 0).interval == (0.0, 1.0)
+    assert verdicts.Tests(5, 0).interval == pytest.approx((0.5655, 1.0), abs=1e-3)
+    assert verdicts.Tests(3, 7).interval == pytest.approx([1 - x for x in verdicts.Tests(7, 3).interval[::-1]])
 
 
 @given(st.integers(0, 200), st.integers(0, 200))
 def test_bounds_hold_the_rate_and_no_test_is_passed_and_failed(passed, failed) -> None:
-    tests = Tests(passed, failed)
+    tests = verdicts.Tests(passed, failed)
     low, high = tests.interval
     assert 0 <= low <= high <= 1
     if tests.total:
         assert low - 1e-9 <= passed / tests.total <= high + 1e-9
     assert not (tests.enough and tests.refuting)
-    assert Tests(passed + 1, failed).interval[0] >= low - 1e-9
+    assert verdicts.Tests(passed + 1, failed).interval[0] >= low - 1e-9
 
 
 def test_a_kind_that_leaves_it_open_is_carried_by_the_others() -> None:
-    sure, open_ = Tests(30, 4), Tests(11, 10)
+    sure, open_ = verdicts.Tests(30, 4), verdicts.Tests(11, 10)
     kinds = {"predicted positive": open_, "predicted negative": sure, "minimal pair": sure}
     assert borne_out(kinds) == dict.fromkeys(KINDS, True)
     assert not borne_out(dict.fromkeys(KINDS, open_))["minimal pair"]
-    assert not borne_out(kinds | {"minimal pair": Tests(4, 0)})["minimal pair"]
-    assert not borne_out(kinds | {"predicted positive": Tests(5, 20)})["predicted positive"]
+    assert not borne_out(kinds | {"minimal pair": verdicts.Tests(4, 0)})["minimal pair"]
+    assert not borne_out(kinds | {"predicted positive": verdicts.Tests(5, 20)})["predicted positive"]
     # hundreds of tests of one kind weigh no more than twenty of another
-    failed = Tests(3, 10)
-    assert not borne_out(kinds | {"minimal pair": failed, "predicted negative": Tests(400, 0)})["minimal pair"]
+    failed = verdicts.Tests(3, 10)
+    assert not borne_out(kinds | {"minimal pair": failed, "predicted negative": verdicts.Tests(400, 0)})["minimal pair"]
 
 
-ALL_PASSED = dict.fromkeys(KINDS, Tests(23, 8))
+ALL_PASSED = dict.fromkeys(KINDS, verdicts.Tests(23, 8))
 ABOVE = {"null": gain(0.01, 0.2), "token_lookup_30": gain(0.001, 0.2)}
 LEVEL = ABOVE | {"token_lookup_30": gain(-0.019, 0.002)}
-HALF = MeaningTests(0.5, Tests(3, 0), Tests(1, 0))
-SMALL = MeaningTests(0.19, Tests(9, 0), Tests(9, 0))
-FAILED = MeaningTests(0.4, Tests(3, 4), Tests(1, 0))
-NO_PAIR = MeaningTests(0.4, Tests(9, 0), Tests(0, 0))
-PAIR_FAILED = MeaningTests(0.4, Tests(9, 0), Tests(1, 2))
+HALF = MeaningTests(0.5, verdicts.Tests(3, 0), verdicts.Tests(1, 0))
+SMALL = MeaningTests(0.19, verdicts.Tests(9, 0), verdicts.Tests(9, 0))
+FAILED = MeaningTests(0.4, verdicts.Tests(3, 4), verdicts.Tests(1, 0))
+NO_PAIR = MeaningTests(0.4, verdicts.Tests(9, 0), verdicts.Tests(0, 0))
+PAIR_FAILED = MeaningTests(0.4, verdicts.Tests(9, 0), verdicts.Tests(1, 2))
 
 
 @pytest.mark.parametrize(
@@ -174,12 +175,12 @@ PAIR_FAILED = MeaningTests(0.4, Tests(9, 0), Tests(1, 2))
             "too few tests: predicted positive (passed 0 of 0); too few",
         ),
         (
-            Findings(score(0.5), ABOVE, NOT, ALL_PASSED | {"minimal pair": Tests(1, 9)}),
+            Findings(score(0.5), ABOVE, NOT, ALL_PASSED | {"minimal pair": verdicts.Tests(1, 9)}),
             "unresolved",
             "too many failed tests: minimal pair (passed 1 of 10)",
         ),
         (
-            Findings(score(0.5), ABOVE, NOT, dict.fromkeys(KINDS, Tests(6, 6))),
+            Findings(score(0.5), ABOVE, NOT, dict.fromkeys(KINDS, verdicts.Tests(6, 6))),
             "unresolved",
             "undecided tests: predicted positive (passed 6 of 12)",
         ),
@@ -230,14 +231,14 @@ def test_verdicts(found: Findings, expected: str, why: str) -> None:
 
 def test_more_tests_are_needed_where_they_neither_bear_it_out_nor_refute_it() -> None:
     tests = {
-        "predicted positive": Tests(4, 0),
-        "predicted negative": Tests(5, 5),
-        "minimal pair": Tests(2, 12),
+        "predicted positive": verdicts.Tests(4, 0),
+        "predicted negative": verdicts.Tests(5, 5),
+        "minimal pair": verdicts.Tests(2, 12),
     }
     assert untested(tests) == ["predicted positive", "predicted negative"]
     assert tests["minimal pair"].refuting
-    assert untested(dict.fromkeys(KINDS, Tests(0, 4))) == list(KINDS)
-    assert untested(dict.fromkeys(KINDS, Tests(9, 1))) == []
+    assert untested(dict.fromkeys(KINDS, verdicts.Tests(0, 4))) == list(KINDS)
+    assert untested(dict.fromkeys(KINDS, verdicts.Tests(9, 1))) == []
 
 
 def test_of_rivals_that_say_the_same_the_most_believed_stays_then_the_shorter_then_the_better() -> None:

@@ -9,12 +9,14 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tools.errors import StorageError
 from traces.storage import storage_error
-from traces.text.console import Display, make_display
 from traces.text.formatting import printable
+
+if TYPE_CHECKING:
+    from traces.text.console import Display
 
 
 def say(text: str) -> None:
@@ -25,12 +27,8 @@ def say(text: str) -> None:
         BrokenPipeError: nobody reads it any more.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
+    with printing():
         print("\n".join(printable(line, encoding) for line in text.split("\n")), flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise unwritable(error) from error
 
 
 def say_json(value: Any) -> None:
@@ -48,6 +46,17 @@ def unwritable(error: OSError) -> StorageError:
     return storage_error(error, "write to", Path("stdout"))
 
 
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """Turns what goes wrong with stdout inside into a StorageError, except that nobody reads it any more."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable(error) from error
+
+
 def width() -> int:
     """Characters per line of the terminal; 100 where there is none."""
     return shutil.get_terminal_size((100, 24)).columns
@@ -61,6 +70,8 @@ def has_colours() -> bool:
 @contextlib.contextmanager
 def progress(*, quiet: bool, budget: int | None = None) -> Iterator[Display]:
     """A display on stderr; inside, what libraries print on stdout goes to stderr, since stdout is for the result."""
+    from traces.text.console import make_display
+
     display = make_display(quiet=quiet, budget=budget)
     try:
         with contextlib.redirect_stdout(sys.stderr):

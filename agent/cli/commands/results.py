@@ -7,23 +7,85 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agent.commands.output import progress, say, say_json, width
+from agent.cli.option_types import score, whole
+from agent.cli.output import progress, say, say_json, width
+from agent.cli.parsing import Commands, command
 from tools.errors import BadInput
 from tools.subject.names import short_name
-from traces.database.models import distinct, told_apart
-from traces.database.results import ResultsDatabase
-from traces.database.rows import ResultRow
-from traces.database.selection import Selection
 from traces.text.formatting import one_line, score_text, shorten, visible
+
+if TYPE_CHECKING:
+    from traces.database.results import ResultsDatabase
+    from traces.database.rows import ResultRow
+    from traces.database.selection import Selection
+
 
 _HEAD = ("model", "neuron", "verdict", "score on sealed text", "excerpts", "run")
 _SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
 _N_REASONS = 5
 
 
+def add(commands: Commands) -> None:
+    """Mount them."""
+
+    def chosen(default: str | None) -> argparse.ArgumentParser:
+        made = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=default)
+        made.add_argument("--below", type=score, metavar="SCORE", help="with a final score under this")
+        made.add_argument("--above", type=score, metavar="SCORE", help="with a final score of at least this")
+        made.add_argument("--layer", type=whole(0), metavar="N", help="of this layer")
+        made.add_argument("--model", metavar="NAME", help="of this model, as the results name it")
+        made.add_argument("--verdict", choices=("supported", "split", "unresolved", "noise", "dead"))
+        made.add_argument("--variant", metavar="NAME", help="of this way of deciding")
+        made.add_argument("--all", action="store_true", help="all runs, not only the latest on each neuron")
+        made.add_argument(
+            "--sort", metavar="COLUMN",
+            help="by score, layer, seconds or any other column; -score begins with the best (default: run)",
+        )  # fmt: skip
+        made.add_argument("--limit", type=whole(1), metavar="N", help="at most so many")
+        made.add_argument("--runs-dir", metavar="DIR", help="the folder of all runs (default: runs)")
+        return made
+
+    # Options may stand before the word `export` and behind it: those behind say only what they change.
+    before, behind = chosen(None), chosen(argparse.SUPPRESS)
+    results = command(
+        commands, "results", show,
+        "Show what all runs found, and export it.",
+        "agent results --below 0.3 --layer 5 --sort score\n"
+        "  agent results export results.parquet\n"
+        "  agent results export published --format neuron-explainer --model gpt2",
+        [before], ("traces.database.results",),
+    )  # fmt: skip
+    results.set_defaults(sort="run", runs_dir="runs")
+    results.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    more = results.add_subparsers(metavar="COMMAND", required=False)
+    exported = command(
+        more, "export", export,
+        "Write results to a CSV or Parquet file, or in the format of OpenAI's neuron-explainer into a folder.",
+        "agent results export low.csv --below 0.3", [behind], ("traces.database.results",),
+    )  # fmt: skip
+    exported.add_argument("path", metavar="PATH", help="a .csv or .parquet file, or a folder for neuron-explainer")
+    exported.add_argument(
+        "--format", choices=("csv", "parquet", "neuron-explainer"), help="(default: by the end of the name)"
+    )
+    exported.add_argument(
+        "--ask-llm", action="store_true",
+        help="for neuron-explainer: ask and pay the simulator again for what is no longer kept",
+    )  # fmt: skip
+    exported.add_argument("--quiet", action="store_true", help="show no progress")
+    rebuilt = command(
+        more, "rebuild", rebuild,
+        "Make the table of results anew from the files of all runs.", "agent results rebuild",
+        loads=("traces.database.results",),
+    )  # fmt: skip
+    rebuilt.add_argument("--runs-dir", default=argparse.SUPPRESS, metavar="DIR", help="the folder of all runs")
+
+
 def show(arguments: argparse.Namespace) -> None:
     """Print the results that were asked for."""
+    from traces.database.results import ResultsDatabase
+
     selection = _selection(arguments)
     database = ResultsDatabase(arguments.runs_dir)
     rows = database.select(selection)
@@ -41,6 +103,8 @@ def show(arguments: argparse.Namespace) -> None:
 
 def export(arguments: argparse.Namespace) -> None:
     """Write the results that were asked for to a file, or in OpenAI's format into a folder."""
+    from traces.database.results import ResultsDatabase
+
     path = Path(arguments.path)
     form = arguments.format or _SUFFIXES.get(path.suffix.lower())
     if form is None:
@@ -61,6 +125,8 @@ def export(arguments: argparse.Namespace) -> None:
 
 def rebuild(arguments: argparse.Namespace) -> None:
     """Make the index of results anew from the files of all runs."""
+    from traces.database.results import ResultsDatabase
+
     database = ResultsDatabase(arguments.runs_dir)
     unreadable = database.rebuild_index()
     lines = [f"left out: {one_line(str(error))}" for error in unreadable]
@@ -68,6 +134,8 @@ def rebuild(arguments: argparse.Namespace) -> None:
 
 
 def _export_simulations(rows: Sequence[ResultRow], folder: Path, arguments: argparse.Namespace) -> None:
+    from traces.database.models import distinct
+
     models = distinct(row.of_model for row in rows)
     if len(models) > 1:
         raise BadInput(
@@ -100,6 +168,8 @@ def _export_simulations(rows: Sequence[ResultRow], folder: Path, arguments: argp
 
 
 def _selection(arguments: argparse.Namespace) -> Selection:
+    from traces.database.selection import Selection
+
     if arguments.below is not None and arguments.above is not None and arguments.below <= arguments.above:
         raise BadInput("--below must be more than --above: no score is both.")
     return Selection(
@@ -129,6 +199,8 @@ def _left_out(database: ResultsDatabase, selection: Selection) -> tuple[list[Res
 
 
 def _table(rows: Sequence[ResultRow], runs_dir: str, width: int) -> list[str]:
+    from traces.database.models import told_apart
+
     if not rows:
         return [f"There are no such results in {runs_dir}."]
     called = told_apart(row.of_model for row in rows)

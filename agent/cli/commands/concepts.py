@@ -9,16 +9,59 @@ import random
 import textwrap
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
-from agent.commands.output import progress, say, say_json, width
-from tools.concepts.concepts import Concept, Concepts
+from agent.cli.option_types import whole
+from agent.cli.options import corpus_part, neuron_part, output_part, part
+from agent.cli.output import progress, say, say_json, width
+from agent.cli.parsing import Commands, command, group
 from traces.text.formatting import one_line, visible
 
+if TYPE_CHECKING:
+    from tools.concepts.concepts import Concept, Concepts
+
+
 _SAMPLE = 40
+
+
+def add(commands: Commands) -> None:
+    """Mount them."""
+    under = group(
+        commands, "concepts", "Look at the classes of words that explanations can name.",
+        "agent concepts show verbs of emotion\n  agent concepts of forgiveness",
+    )  # fmt: skip
+    options = part()
+    options.add_argument("--concepts", metavar="FILE.toml", help="classes of your own, beside those of the program")
+    options.add_argument("--json", action="store_true", help="print JSON")
+    listed = command(
+        under, "list", list_all, "List all classes, or those of a kind.",
+        "agent concepts list --kind closed", [options],
+    )  # fmt: skip
+    listed.add_argument(
+        "--kind", metavar="KIND",
+        choices=("meaning", "closed", "grammar", "calendar", "name", "punctuation", "format", "code", "spelling"),
+        help="meaning, closed, grammar, calendar, name, punctuation, format, code or spelling",
+    )  # fmt: skip
+    shown = command(
+        under, "show", show,
+        "Show what a class is, where it comes from and what belongs to it.",
+        "agent concepts show putting things right --all", [options],
+    )  # fmt: skip
+    shown.add_argument("name", nargs="+", metavar="NAME", help="the name of a class; needs no quotes")
+    shown.add_argument("--all", action="store_true", help="all members, not some")
+    of = command(
+        under, "of", of_word, "Say which classes a word or phrase belongs to.",
+        "agent concepts of forgiveness", [options],
+    )  # fmt: skip
+    of.add_argument("word", nargs="+", metavar="WORD", help="a word or phrase")
+    firing = command(
+        under, "fires", fires,
+        "Say which classes of words a neuron fires on: picked on one half of the explore text, measured on the other.",
+        "agent concepts fires L8N321 --model smollm2 --corpus FILE",
+        [neuron_part(), corpus_part(), output_part()], ("agent.api",),
+    )  # fmt: skip
+    firing.add_argument("-n", type=whole(1), default=12, metavar="N", help="how many (default: 12)")
+    firing.add_argument("--concepts", metavar="FILE.toml", help="classes of your own, beside those of the program")
 
 
 def list_all(arguments: argparse.Namespace) -> None:
@@ -71,10 +114,13 @@ def of_word(arguments: argparse.Namespace) -> None:
 
 def fires(arguments: argparse.Namespace) -> None:
     """Print the classes of words that say most of where a neuron fires."""
-    from agent import api  # it loads what runs need
+    from rich.console import Console
+    from rich.table import Table
+
+    from agent.api import firing_classes
 
     with progress(quiet=arguments.quiet) as display:
-        found = api.firing_classes(
+        found = firing_classes(
             arguments.target,
             arguments.n,
             model=arguments.model,
@@ -111,6 +157,8 @@ def fires(arguments: argparse.Namespace) -> None:
 
 
 def _load(arguments: argparse.Namespace) -> Concepts:
+    from tools.concepts.concepts import Concepts
+
     return Concepts.load(None if arguments.concepts is None else Path(arguments.concepts))
 
 

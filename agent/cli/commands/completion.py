@@ -5,16 +5,27 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-import shtab
-
-from agent.commands.output import say
+from agent.cli.output import say
+from agent.cli.parsing import Commands, command
 
 _FOLDERS = ("DIR",)
 _FILES = ("FILE", "FILE.toml", "PATH", "NAME_OR_FILE")
 
 
+def add(commands: Commands) -> None:
+    """Mount it."""
+    made = command(
+        commands, "completion", show,
+        "Print a script that makes a shell complete what is typed.",
+        "agent completion bash",
+    )  # fmt: skip
+    made.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
+
+
 def show(arguments: argparse.Namespace) -> None:
     """Print the script for one shell."""
+    import shtab
+
     parser: argparse.ArgumentParser = arguments.parser
     for action in _actions(parser):
         if action.metavar in _FOLDERS:

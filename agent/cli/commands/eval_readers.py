@@ -1,47 +1,43 @@
-"""What can be typed after `agent eval readers`."""
+"""`agent eval readers`: what can be typed to measure what readers make of an explanation. See `evals.readers`."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import Any
 
-from agent.option_types import amount, seconds, whole
-
-Command = Callable[..., argparse.ArgumentParser]
-_MODULE = "evals.readers"
+from agent.cli.option_types import amount, seconds, whole
+from agent.cli.options import part
+from agent.cli.parsing import Commands, Elsewhere, command, group
 
 
-def add_readers(evaluations: Any, command: Command) -> None:
-    """`agent eval readers` and its subcommands."""
-    about = "What somebody who has the sentence and nothing else makes of it."
-    group = evaluations.add_parser(
-        "readers", help=about, description=about,
-        epilog="example:\n  agent eval readers packet runs/* --out readers --also list",
-    ).add_subparsers(metavar="COMMAND", required=True)  # fmt: skip
-    runs, llm, said, answers = _runs_part(), _llm_part(), _said_part(), _answers_part()
-    quiet = _part()
+def add(evaluations: Commands) -> None:
+    """Mount them under `agent eval`."""
+    under = group(
+        evaluations, "readers", "What somebody who has the sentence and nothing else makes of it.",
+        "agent eval readers packet runs/* --out readers --also list",
+    )  # fmt: skip
+    runs, llm, said, answers = _runs_part(), _endpoint_part(), _said_part(), _answers_part()
+    quiet = part()
     quiet.add_argument("--quiet", action="store_true", help="show no progress")
 
     packet = command(
-        group, "packet", f"{_MODULE}.commands:packet",
+        under, "packet", Elsewhere("evals.readers.commands", "packet"),
         "Write packets for readers: sentences, and sealed excerpts on which to say where the neuron fires.",
         "agent eval readers packet runs/* --out readers --also list --readers 6", [runs, quiet],
     )  # fmt: skip
     _add_out(packet)
     command(
-        group, "score", f"{_MODULE}.commands:score",
+        under, "score", Elsewhere("evals.readers.commands", "score"),
         "Score what readers wrote, beside what was claimed.", "agent eval readers score readers", [answers, said],
     )  # fmt: skip
     asked = command(
-        group, "ask", f"{_MODULE}.commands:ask_llm",
+        under, "ask", Elsewhere("evals.readers.commands", "ask_llm"),
         "Have an LLM answer the packets that nobody else has answered.",
         "agent eval readers ask readers --reader openai:gpt-4o-mini --max-usd 0.50", [answers, llm, said, quiet],
     )  # fmt: skip
     asked.add_argument("--reader", required=True, metavar="openai:MODEL", help="who reads")
 
     trigger = command(
-        group, "trigger", f"{_MODULE}.trigger_commands:trigger",
+        under, "trigger", Elsewhere("evals.readers.trigger_commands", "trigger"),
         "Of texts made from the sentence alone, how many fire, and how many near misses stay silent.",
         "agent eval readers trigger runs/* --maker lexical --also list\n"
         "  agent eval readers trigger runs/* --maker openai:gpt-4o-mini\n"
@@ -55,14 +51,14 @@ def add_readers(evaluations: Any, command: Command) -> None:
     )  # fmt: skip
     trigger.add_argument("--texts", type=whole(1), default=10, metavar="N", help="of either sort (default: 10)")
     for_writers = command(
-        group, "trigger-packet", f"{_MODULE}.trigger_commands:trigger_packet",
+        under, "trigger-packet", Elsewhere("evals.readers.trigger_commands", "trigger_packet"),
         "Write what somebody gets who makes texts by hand: the sentences and nothing else.",
         "agent eval readers trigger-packet runs/* --out texts.json", [runs, quiet],
     )  # fmt: skip
     for_writers.add_argument("--out", required=True, metavar="FILE", help="a .json file that is not there yet")
 
     discriminate = command(
-        group, "discriminate", f"{_MODULE}.lineup_commands:discriminate",
+        under, "discriminate", Elsewhere("evals.readers.lineup_commands", "discriminate"),
         "How often a reader who has the sentence picks its neuron out of ten that fire about as often.",
         "agent eval readers discriminate runs/* --also list", [runs, llm, said, quiet],
     )  # fmt: skip
@@ -71,19 +67,19 @@ def add_readers(evaluations: Any, command: Command) -> None:
         help="embedded, which reads explanations and lists and needs no LLM, or openai:MODEL (default: embedded)",
     )  # fmt: skip
     lineups = command(
-        group, "discriminate-packet", f"{_MODULE}.lineup_commands:discriminate_packet",
+        under, "discriminate-packet", Elsewhere("evals.readers.lineup_commands", "discriminate_packet"),
         "Write packets for readers who tell the neuron that is meant from nine others.",
         "agent eval readers discriminate-packet runs/* --out lineups", [runs, quiet],
     )  # fmt: skip
     _add_out(lineups)
     command(
-        group, "discriminate-score", f"{_MODULE}.lineup_commands:discriminate_score",
+        under, "discriminate-score", Elsewhere("evals.readers.lineup_commands", "discriminate_score"),
         "Count what readers chose.", "agent eval readers discriminate-score lineups", [answers, said],
     )  # fmt: skip
 
 
 def _runs_part() -> argparse.ArgumentParser:
-    runs = _part()
+    runs = part()
     runs.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a finished run, or its id")
     runs.add_argument("--runs-dir", default="runs", metavar="DIR", help="where ids are looked for (default: runs)")
     runs.add_argument(
@@ -99,8 +95,8 @@ def _runs_part() -> argparse.ArgumentParser:
     return runs
 
 
-def _llm_part() -> argparse.ArgumentParser:
-    llm = _part()
+def _endpoint_part() -> argparse.ArgumentParser:
+    llm = part()
     llm.add_argument(
         "--llm-url", metavar="URL",
         help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1 (default: $OPENAI_BASE_URL, or OpenAI)",
@@ -117,13 +113,13 @@ def _llm_part() -> argparse.ArgumentParser:
 
 
 def _said_part() -> argparse.ArgumentParser:
-    said = _part()
+    said = part()
     said.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     return said
 
 
 def _answers_part() -> argparse.ArgumentParser:
-    answers = _part()
+    answers = part()
     answers.add_argument("folder", metavar="DIR", help="the folder of packets")
     return answers
 
@@ -135,7 +131,3 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
         help="packets over which sentences are dealt, so that no reader sees two on one neuron (default: as many as "
         "there are sentences on a neuron)",
     )  # fmt: skip
-
-
-def _part() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(add_help=False, allow_abbrev=False)

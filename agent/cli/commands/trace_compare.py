@@ -1,21 +1,21 @@
-"""`agent trace diff` and `agent trace replay`."""
+"""What `agent trace diff` and `agent trace replay` do."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from agent.commands.output import progress, say, width
-from agent.replay_text import replay_text
+from agent.cli.output import progress, say, width
 from tools.errors import BadInput
-from traces.analysis.difference import differences
-from traces.analysis.story import read_story
-from traces.events.runs import NeuronFolder, traces_of
-from traces.text.difference import difference_text
 
 
 def diff(arguments: argparse.Namespace) -> None:
     """Print where two runs differ; also of two neurons or models. The exit code is 0 whether or not they do."""
+    from traces.analysis.difference import differences
+    from traces.analysis.story import read_story
+    from traces.events.runs import traces_of
+    from traces.text.difference import difference_text
+
     a, b = (traces_of(arguments.runs_dir, name) for name in (arguments.a, arguments.b))
     pages = [
         difference_text(
@@ -32,7 +32,9 @@ def replay(arguments: argparse.Namespace) -> None:
     The first word printed is `same` or `differs`. Either is a result, so that the exit code is 0; it is another one
     only where the run cannot be replayed at all.
     """
-    from agent.run.replay import replay as replayed  # heavy
+    from agent.cli.replay_text import replay_text
+    from agent.run.replay import replay as replayed
+    from traces.events.runs import traces_of
 
     paths = traces_of(arguments.runs_dir, arguments.name, arguments.neuron)
     with progress(quiet=arguments.quiet) as display:
@@ -42,6 +44,8 @@ def replay(arguments: argparse.Namespace) -> None:
 
 def _paired(a: list[Path], b: list[Path]) -> list[tuple[Path, Path]]:
     """Each trace of one run beside the other run's on the same neuron; of runs of one neuron, whichever it is."""
+    from traces.events.runs import NeuronFolder
+
     if len(a) == len(b) == 1:
         return [(a[0], b[0])]
     other = {NeuronFolder(path.parent).path.name: path for path in b}
