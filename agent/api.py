@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.graph.steering import Person
-from agent.setup.activations import Reading, read
+from agent.setup.activations import TextActivations, read
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_bench
 from agent.setup.settings import configured, llm_settings
@@ -44,7 +44,7 @@ class TopExcerpts:
     neuron: NeuronId
     theta: float
     status: str
-    excerpts: list[Reading]
+    excerpts: list[TextActivations]
 
 
 @dataclass(frozen=True)
@@ -167,10 +167,10 @@ def top(
     order = np.argsort(-explore.values.max(1), kind="stable")[:n]
     strings = bench.vocabulary.strings
 
-    def reading(row: int) -> Reading:
+    def reading(row: int) -> TextActivations:
         length = int(explore.excerpts.lengths[row])
         tokens: NDArray[np.int32] = explore.excerpts.tokens[row, :length]
-        return Reading(
+        return TextActivations(
             bench.subject.name,
             bench.evidence.neuron,
             [strings[t] for t in tokens],

@@ -17,12 +17,12 @@ import numpy as np
 from pydantic import ValidationError
 
 from agent.graph.exploratory import note_seen
-from agent.mcp.served import EXPLAIN, SERVED, Explain, Explained
+from agent.mcp.tools import EXPLAIN, SERVED, Explain, Explained
 from agent.run.runner import commit_of_program, program_versions, start_run
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_bench
 from agent.setup.llms import LLMs, open_llms, prices_of, settled
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from tools.bench import Bench
 from tools.catalogue import all_tools
@@ -64,18 +64,18 @@ class Session:
         config: how neurons are read and explained; its target is not used.
         runs_dir: where the session's trace goes, and the runs that `explain` makes.
         display: shows progress.
-        shelf: what was opened before.
+        resources: what was opened before.
 
     Attributes:
         limit: units of budget for all calls together.
     """
 
-    def __init__(self, config: RunConfig, runs_dir: Path, display: Display, shelf: Shelf | None = None) -> None:
+    def __init__(self, config: RunConfig, runs_dir: Path, display: Display, resources: Resources | None = None) -> None:
         self._config = settled(config)
         self.limit = config.budget
         self._runs_dir = runs_dir
         self._display = display
-        self._shelf = shelf or Shelf()
+        self._resources = resources or Resources()
         self._llms: LLMs = open_llms(self._config, display)
         self._desks: dict[tuple[str, NeuronId], _Desk] = {}
         self._folder: RunFolder | None = None
@@ -96,7 +96,7 @@ class Session:
         """Call a served tool.
 
         Args:
-            name: see `agent.mcp.served.SERVED`.
+            name: see `agent.mcp.tools.SERVED`.
             arguments: its own, and `neuron`.
 
         Raises:
@@ -148,7 +148,7 @@ class Session:
         return self._desks[model, neuron]
 
     def _opened(self, config: RunConfig) -> _Desk:
-        bench = open_bench(config, self._display, CountedOpenings(), self._shelf, self._llms)
+        bench = open_bench(config, self._display, CountedOpenings(), self._resources, self._llms)
         if self._folder is None:
             self._folder = self._created()
         neuron = self._folder.neuron(bench.subject.name, bench.evidence.neuron)
@@ -185,7 +185,7 @@ class Session:
 
         def explain(arguments: Explain, rng: np.random.Generator) -> Explained:
             wanted = {"budget": arguments.budget, "seed": arguments.seed, **self._llm_limits()}
-            result = start_run(config.model_copy(update=wanted), self._runs_dir, self._display, self._shelf)
+            result = start_run(config.model_copy(update=wanted), self._runs_dir, self._display, self._resources)
             self._pay(result)
             return Explained(run_id=result.run_id, result=result.to_json())
 

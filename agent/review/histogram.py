@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from agent.review.asked import VERDICTS
+from agent.review.filters import VERDICTS
 from traces.database.selection import Brief
 
 WIDTH, HEIGHT, BELOW = 640, 132, 22

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.review.places import Place
+from agent.review.addresses import Address
 from tools.errors import StorageError
 from traces.database.results import ResultsDatabase
 from traces.events.runs import RunFolder
@@ -35,7 +35,7 @@ class Unfinished:
     """
 
     run_id: str
-    place: Place | None
+    place: Address | None
     state: str
     about: str
     written_at: float
@@ -72,7 +72,7 @@ def read_unfinished(runs_dir: Path, run_ids: Sequence[str]) -> list[Unfinished]:
             state, about, when = _state(folder.events)
             if state != "finished" and folder.result.is_file():
                 state = "finished"
-            out.append(Unfinished(run_id, Place(run_id, folder.path.name), state, about, when))
+            out.append(Unfinished(run_id, Address(run_id, folder.path.name), state, about, when))
     return out
 
 

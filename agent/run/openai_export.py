@@ -16,7 +16,7 @@ import numpy as np
 
 from agent.setup.config import RunConfig, recorded_settings
 from agent.setup.evidence import open_bench
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from tools.bench import Bench
 from tools.errors import AgentError, LLMNotAvailable
@@ -95,7 +95,7 @@ def simulate_again(
     Raises:
         LLMNotAvailable: an LLM is to be asked and there is none.
     """
-    shelf = Shelf()
+    resources = Resources()
     progress = _OnlyProgress(display)
     at: tuple[Model, int | None] | None = None
     order = sorted(
@@ -103,10 +103,10 @@ def simulate_again(
     )
     for row in order:
         if at != (row.of_model, row.layer):  # scans of layers are large
-            shelf.scans.clear()
+            resources.scans.clear()
             at = row.of_model, row.layer
         try:
-            yield _exported(row, runs_dir, shelf, progress, ask_llm)
+            yield _exported(row, runs_dir, resources, progress, ask_llm)
         except _Unusable as unusable:
             yield LeftOut(row, str(unusable))
         except LLMNotAvailable:
@@ -115,7 +115,7 @@ def simulate_again(
             yield LeftOut(row, str(error))
 
 
-def _exported(row: ResultRow, runs_dir: Path, shelf: Shelf, display: Display, ask_llm: bool) -> Exported:
+def _exported(row: ResultRow, runs_dir: Path, resources: Resources, display: Display, ask_llm: bool) -> Exported:
     run = RunFolder(runs_dir / row.run_id)
     folder, result = _files(run, row)
     if result.explanation is None:
@@ -132,7 +132,7 @@ def _exported(row: ResultRow, runs_dir: Path, shelf: Shelf, display: Display, as
     check_rereadable(config.corpus)
     ledger = CountedOpenings()
     ledger.count(opened.fold, opened.opening)
-    bench = _bench(config, display, ledger, shelf, ask_llm)
+    bench = _bench(config, display, ledger, resources, ask_llm)
     if bench.subject.fingerprint != fingerprint:
         raise _Unusable("the model has changed since the run")
     if bench.scan.corpus.fingerprint != result.corpus.fingerprint:
@@ -178,11 +178,11 @@ def _confirmation(folder: NeuronFolder) -> tuple[ToolCall, SealedOpened]:
     return call, opened
 
 
-def _bench(config: RunConfig, display: Display, ledger: CountedOpenings, shelf: Shelf, ask_llm: bool) -> Bench:
+def _bench(config: RunConfig, display: Display, ledger: CountedOpenings, resources: Resources, ask_llm: bool) -> Bench:
     if ask_llm:
-        return open_bench(config, display, ledger, shelf)
+        return open_bench(config, display, ledger, resources)
     alone = config.model_copy(update={"explainer": "rules", "simulator": "rules", "policy": "tournament"})
-    bench = open_bench(alone, display, ledger, shelf)
+    bench = open_bench(alone, display, ledger, resources)
     if (model := config.simulator_llm) is not None:
         kept = KeptReplies.of(model, config.llm.url or OPENAI_URL)
         texts = TokenTexts(bench.vocabulary.strings)

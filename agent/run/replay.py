@@ -18,7 +18,7 @@ from agent.graph.steering import Pauses
 from agent.run.recorded import Parted, Player, RecordedFolds, recorded_llms
 from agent.setup.config import RunConfig, recorded_settings
 from agent.setup.evidence import open_bench
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from tools.bench import Bench
 from tools.errors import BadInput, Interrupted
@@ -72,14 +72,14 @@ class _AsFarAsRecorded(Exception):
     """All events of an unfinished run have happened again."""
 
 
-def replay(path: Path, display: Display, *, recorded: bool = False, shelf: Shelf | None = None) -> Replayed:
+def replay(path: Path, display: Display, *, recorded: bool = False, resources: Resources | None = None) -> Replayed:
     """Do the run whose trace is at `path` again, and compare.
 
     Args:
         path: of an `events.jsonl`, wherever it lies.
         display: shows progress, and first what is not as it was.
         recorded: take the results of tools from the trace, and derive only the decisions again.
-        shelf: what was opened before.
+        resources: what was opened before.
 
     Raises:
         BadInput: the trace is of an older format, or of a run that did not begin; its model or corpus cannot be used.
@@ -106,7 +106,7 @@ def replay(path: Path, display: Display, *, recorded: bool = False, shelf: Shelf
     ]
     for sentence in changed:
         display.note(f"not as it was when the run was made: {sentence}.")
-    bench = open_bench(config, display, openings, shelf, llms)
+    bench = open_bench(config, display, openings, resources, llms)
     if others := _other_inputs(begun, bench):
         changed = [*others, *changed]
         for sentence in others:

@@ -21,7 +21,7 @@ from agent.graph.steering import Pause, Pauses, Person
 from agent.setup.config import RunConfig, recorded_settings
 from agent.setup.evidence import open_bench
 from agent.setup.llms import llm_notes, llm_report, prices_of, settled
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings, SealedFolds
 from tools.bench import Bench
 from tools.catalogue import all_tools
@@ -48,7 +48,7 @@ def start_run(
     config: RunConfig,
     runs_dir: Path,
     display: Display,
-    shelf: Shelf | None = None,
+    resources: Resources | None = None,
     run_id: str | None = None,
     person: Person | None = None,
 ) -> Result:
@@ -61,7 +61,7 @@ def start_run(
         config: what to do.
         runs_dir: the folder of all runs.
         display: shows progress.
-        shelf: what was opened before.
+        resources: what was opened before.
         run_id: names the run; made up when left out.
         person: may step in at the places that `agent.graph.steering` names; None where nobody is there.
     """
@@ -75,7 +75,7 @@ def start_run(
     folder = RunFolder.create(runs_dir, run_id, begun)
     with folder.held(), _said_how_to_go_on(folder):
         try:
-            opened = _opened(folder, config, begun, display, shelf)
+            opened = _opened(folder, config, begun, display, resources)
         except (BadInput, NotAvailable, LLMNotAvailable):  # refused: there is nothing to go on with
             folder.remove()
             if is_first:
@@ -86,7 +86,7 @@ def start_run(
 
 
 def resume_run(
-    run: str, runs_dir: Path, display: Display, shelf: Shelf | None = None, person: Person | None = None
+    run: str, runs_dir: Path, display: Display, resources: Resources | None = None, person: Person | None = None
 ) -> Result:
     """Go on with a run. See `agent.api.resume`."""
     started = time.monotonic()
@@ -108,10 +108,10 @@ def resume_run(
     with folder.held(), _said_how_to_go_on(folder):
         if not is_read:  # it was stopped before anything was known
             begun = _begun(config, config.model, person) | _held_up(manifest)
-            opened = _opened(folder, config, begun, display, shelf)
+            opened = _opened(folder, config, begun, display, resources)
             return _run(folder, opened, display, started, person, resume=False)
         openings = CountedOpenings()
-        bench = open_bench(config, display, openings, shelf)
+        bench = open_bench(config, display, openings, resources)
         if bench.subject.fingerprint != fingerprint:
             raise BadInput(
                 f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
@@ -158,11 +158,11 @@ def _begun(config: RunConfig, model: str, person: Person | None) -> dict[str, An
 
 
 def _opened(
-    folder: RunFolder, config: RunConfig, begun: dict[str, Any], display: Display, shelf: Shelf | None
+    folder: RunFolder, config: RunConfig, begun: dict[str, Any], display: Display, resources: Resources | None
 ) -> _Opened:
     """Read the model and the corpus, and write into `run.json` what they are."""
     openings = CountedOpenings()
-    bench = open_bench(config, display, openings, shelf)
+    bench = open_bench(config, display, openings, resources)
     for sentence in config.rivals:
         bench.check_sentence(sentence)
         if (refused := bench.why_not(sentence)) is not None:

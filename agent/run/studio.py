@@ -20,7 +20,7 @@ from langgraph.types import Command, interrupt
 from agent.graph.steering import Absent, Place, Waiting
 from agent.run.runner import resume_run, start_run
 from agent.setup.config import RunConfig
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from agent.setup.settings import configured
 from tools.errors import AgentError, BadInput
 from tools.records.neuron import parse_target
@@ -33,7 +33,7 @@ from traces.text.console import QuietDisplay
 RUNS_DIR = "NEURON_AGENT_RUNS_DIR"
 """The environment variable that says where runs go; `runs` where it is not set."""
 
-_SHELF = Shelf()
+_RESOURCES = Resources()
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -114,8 +114,8 @@ def work(state: Served) -> Command[Literal["ask", "__end__"]]:
 
     def run() -> Result:
         if (_runs_dir() / state["run_id"]).is_dir():
-            return resume_run(state["run_id"], _runs_dir(), display, _SHELF, person)
-        return start_run(_config(state), _runs_dir(), display, _SHELF, state["run_id"], person)
+            return resume_run(state["run_id"], _runs_dir(), display, _RESOURCES, person)
+        return start_run(_config(state), _runs_dir(), display, _RESOURCES, state["run_id"], person)
 
     try:
         with _ONE_AT_A_TIME:

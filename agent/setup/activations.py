@@ -14,7 +14,7 @@ from traces.text.console import Display, QuietDisplay
 
 
 @dataclass(frozen=True)
-class Reading:
+class TextActivations:
     """One neuron on one text: token strings, and the raw value at each; BOS is not among them.
 
     Of a negative side (`L8N321-`) the values have their sign turned.
@@ -28,7 +28,7 @@ class Reading:
 
 def read(
     target: str, text: str, *, model: str = "auto", trust_remote_code: bool = False, display: Display | None = None
-) -> Reading:
+) -> TextActivations:
     """One neuron's values on any text.
 
     `trust_remote_code` lets Python code that the model's folder brings run, with your rights.
@@ -47,4 +47,4 @@ def read(
     read_values = subject.signed_values if isinstance(subject, ModelView) else subject.neuron_values
     values = read_values(inputs, neuron.layer, neuron.index)[0]
     strings = subject.tokenizer.token_strings()
-    return Reading(subject.name, neuron, [strings[i] for i in ids], [float(v) for v in values])
+    return TextActivations(subject.name, neuron, [strings[i] for i in ids], [float(v) for v in values])

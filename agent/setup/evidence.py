@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agent.setup.config import REFERENCE_EXPLAINERS, RunConfig
 from agent.setup.llms import LLMs, open_llms
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from agent.setup.subjects import open_neuron
 from tools.bench import Bench, IndexUsed
@@ -46,7 +46,7 @@ def open_subject_for(
     model: str,
     display: Display,
     planted: tuple[str, ...] = (),
-    shelf: Shelf | None = None,
+    resources: Resources | None = None,
     trust_remote_code: bool = False,
 ) -> tuple[SubjectModel, NeuronId]:
     """The subject model that a target means, and the neuron, checked to exist.
@@ -55,15 +55,15 @@ def open_subject_for(
         BadInput: the target or the model cannot be used.
         NotAvailable: the model is not here and cannot be fetched.
     """
-    books = shelf or Shelf()
-    return open_neuron(target, model, lambda name: books.subject(name, planted, display, trust_remote_code))
+    resources = resources or Resources()
+    return open_neuron(target, model, lambda name: resources.subject(name, planted, display, trust_remote_code))
 
 
 def open_bench(
     config: RunConfig,
     display: Display,
     ledger: Ledger | None = None,
-    shelf: Shelf | None = None,
+    resources: Resources | None = None,
     llms: LLMs | None = None,
     silences_of_always_on: bool = True,
 ) -> Bench:
@@ -73,7 +73,7 @@ def open_bench(
         config: what to do.
         display: shows progress.
         ledger: counts the openings of the sealed split.
-        shelf: what was opened before.
+        resources: what was opened before.
         llms: who answers in place of the endpoints that the config names.
         silences_of_always_on: whether a neuron that is nearly always on is asked about where it goes silent.
 
@@ -82,16 +82,16 @@ def open_bench(
         NotAvailable: a model or corpus is not here and cannot be fetched.
         StorageError: the cache cannot be written.
     """
-    shelf = shelf or Shelf()
+    resources = resources or Resources()
     llms = llms or open_llms(config, display)  # first: what is missing should be said before anything is read
     if config.concepts is not None:  # likewise
-        shelf.concepts(config.concepts)
+        resources.concepts(config.concepts)
     subject, neuron = open_subject_for(
-        config.target, config.model, display, config.planted, shelf, config.trust_remote_code
+        config.target, config.model, display, config.planted, resources, config.trust_remote_code
     )
-    index, corpus = shelf.evidence(config, subject, display)
+    index, corpus = resources.evidence(config, subject, display)
     display.note(f"{subject.name}/{neuron} on {_described(config, index, corpus)}")
-    scan = shelf.scan(subject, corpus, neuron.layer, display)
+    scan = resources.scan(subject, corpus, neuron.layer, display)
     evidence = neuron_evidence(scan, neuron, sought_excerpts(index, neuron) if index else None)
     if silences_of_always_on and isinstance(subject, ModelView) and (found := always_on(evidence)) is not None:
         subject = silences(subject, neuron, found)
@@ -99,7 +99,7 @@ def open_bench(
         evidence = neuron_evidence(scan, neuron, always_on=found)
     if config.half is not None:
         evidence = _half_of(evidence, config.half)
-    vocabulary = shelf.vocabulary(subject)
+    vocabulary = resources.vocabulary(subject)
     texts = TokenTexts(vocabulary.strings)
     word_simulator = writer = asker = known = None
     if llms.simulator is not None:
@@ -108,20 +108,20 @@ def open_bench(
     if llms.explainer is not None:
         known = _known(scan, subject, evidence, texts)
         writer = FreeTextWriter(llms.explainer, texts, scale_of(evidence.explore, known))
-    reader = shelf.reader(subject, config.concepts)
+    reader = resources.reader(subject, config.concepts)
     return Bench(
         subject=subject,
         scan=scan,
         evidence=evidence,
         vocabulary=vocabulary,
-        explainers=_explainers(config, subject, shelf, llms, texts, known),
+        explainers=_explainers(config, subject, resources, llms, texts, known),
         predictors=_predictors(config, vocabulary),
         simulator=reader,
         lexical=reader.lexical,
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
         word_simulator=word_simulator,
-        twin_writer=shelf.explainer(subject, config.concepts) if word_simulator and has_twins(config) else None,
+        twin_writer=resources.explainer(subject, config.concepts) if word_simulator and has_twins(config) else None,
         writer=writer,
         thinker=llms.explainer if config.policy == "react" else None,
         asker=asker,
@@ -148,20 +148,20 @@ def _described(config: RunConfig, index: ActivationIndex | None, corpus: SplitCo
 
 
 def _explainers(
-    config: RunConfig, subject: SubjectModel, shelf: Shelf, llms: LLMs, texts: TokenTexts, known: Known | None
+    config: RunConfig, subject: SubjectModel, resources: Resources, llms: LLMs, texts: TokenTexts, known: Known | None
 ) -> tuple[Explainer, ...]:
-    rules = shelf.explainer(subject, config.concepts)
+    rules = resources.explainer(subject, config.concepts)
     if llms.explainer is not None:
-        concepts, endpoint = shelf.concepts(config.concepts), config.llm.url or ""
+        concepts, endpoint = resources.concepts(config.concepts), config.llm.url or ""
         own = FreeTextExplainer(llms.explainer, texts, concepts, config.seed, known, endpoint)
         return (own, rules) if config.rules_compete else (own,)
     match config.explainer:
         case "token-lookup-30":
-            return (ListedTokens(shelf.vocabulary(subject)),)
+            return (ListedTokens(resources.vocabulary(subject)),)
         case "token-lookup-full":
             return (AllTokens(),)
         case BestClass.name:
-            return (BestClass(shelf.reader(subject, config.concepts).lexical),)
+            return (BestClass(resources.reader(subject, config.concepts).lexical),)
         case _:
             return (rules,)
 

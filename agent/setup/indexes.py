@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.setup.evidence import open_subject_for
-from agent.setup.resources import Shelf, default_corpus_tokens
+from agent.setup.resources import Resources, default_corpus_tokens
 from tools.engine.open import open_engine
 from tools.errors import BadInput, Interrupted
 from tools.evidence.cache import default_cache_dir
@@ -52,7 +52,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     from tools.index.build import build_index
     from tools.index.plan import BuildOptions
 
-    subject = Shelf().subject(request.model, (), display, request.trust_remote_code)
+    subject = Resources().subject(request.model, (), display, request.trust_remote_code)
     if not isinstance(subject, LeanModel):
         raise BadInput(
             f"an index is made by the lean readers, which know GPT-2's and Llama's families, and {subject.name} is "
@@ -102,14 +102,14 @@ def opened(
     """
     if index == "none":
         raise BadInput("--index none leaves nothing to show: give a folder, or auto.")
-    shelf = Shelf()
+    resources = Resources()
     if index != "auto":
         given = ActivationIndex(Path(index))
         if corpus:
-            check_source(given, shelf.source(corpus, model)[0], corpus)
+            check_source(given, resources.source(corpus, model)[0], corpus)
         return given
-    subject = shelf.subject(model, (), display, trust_remote_code)
-    found = shelf.index(subject, corpus, "auto")
+    subject = resources.subject(model, (), display, trust_remote_code)
+    found = resources.index(subject, corpus, "auto")
     if found is None:
         options = f"--model {model}{f' --corpus {corpus}' if corpus else ''}"
         raise BadInput(

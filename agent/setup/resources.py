@@ -29,7 +29,7 @@ _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000
 
 
 @dataclass
-class Shelf:
+class Resources:
     """What several neurons share and is opened once: models, split corpora, scans of layers, vocabularies, concepts.
 
     Whoever keeps one trusts that models and corpora do not change on disk meanwhile.

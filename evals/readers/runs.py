@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from agent.setup.config import RunConfig, recorded_settings
 from agent.setup.evidence import open_bench
 from agent.setup.llms import LLMs
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from tools.bench import Bench
 from tools.catalogue.shown import ShownExcerpt, ShownExcerpts
 from tools.errors import BadInput
@@ -131,7 +131,7 @@ def _excerpts(events: Sequence[object], sentence: str) -> tuple[ShownExcerpt, ..
     return tuple(one for stratum in STRATA for one in by[stratum][:N_OF_EACH])
 
 
-def bench_of(run: FinishedRun, shelf: Shelf, display: Display) -> Bench:
+def bench_of(run: FinishedRun, resources: Resources, display: Display) -> Bench:
     """The neuron of a run on the table again, on the same text. No LLM is at hand, and no sealed fold can be opened.
 
     Raises:
@@ -143,7 +143,7 @@ def bench_of(run: FinishedRun, shelf: Shelf, display: Display) -> Bench:
         config = RunConfig.checked(**recorded_settings(run.begun.config))
     except BadInput as error:
         raise BadInput(f"the settings in {run.events} are of another version of this program: {error}") from error
-    bench = open_bench(config, display, shelf=shelf, llms=LLMs())
+    bench = open_bench(config, display, resources=resources, llms=LLMs())
     if bench.subject.fingerprint != run.begun.model_fingerprint:
         raise BadInput(f"the weights of {bench.subject.name} are not those that {run.events.parent} was made with.")
     if bench.scan.corpus.fingerprint != run.begun.corpus.fingerprint:

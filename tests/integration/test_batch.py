@@ -21,7 +21,7 @@ import agent
 from agent.batch.run import _Desk
 from agent.batch.work import Job, work
 from agent.cli import main
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from tools.records.result import Result
 from traces.database.batches import Entry, Queue, add_batch, all_batches, entries_of
 from traces.database.results import ResultsDatabase
@@ -304,7 +304,7 @@ def test_a_corpus_that_is_gone_costs_its_neuron_on_a_cluster_too(batches: Batche
     batch = add_batch(database, "model", begun.model_fingerprint, settings, {}, [Entry("L1N3", 1, 3)])
     entry = Queue(database, batch).claim()
     assert entry is not None
-    done = work(_Desk(batch, database, engine, Shelf(), QuietDisplay()).job(entry))
+    done = work(_Desk(batch, database, engine, Resources(), QuietDisplay()).job(entry))
     assert done is not None
     assert done.has_failed
     assert f"there is no corpus {tmp_path / 'gone'}" in done.said

@@ -54,7 +54,7 @@ REAL = SuiteNeuron("L0N3", "real", "L0N3")
 def setting(world, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "planted_by_test.py").write_text(SOURCE)
-    monkeypatch.setattr(worker, "_SHELF", worker.Shelf())
+    monkeypatch.setattr(worker, "_RESOURCES", worker.Resources())
     yield worker.Setting(
         "mine", tmp_path / "out", str(world.model), ("planted_by_test:noisy_vowels",), str(world.corpus), None, 6,
         ceiling=True,

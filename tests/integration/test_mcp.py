@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from agent.cli import main
-from agent.mcp.served import EXPLAIN, SERVED
 from agent.mcp.session import Session
+from agent.mcp.tools import EXPLAIN, SERVED
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_bench
 from agent.setup.settings import configured

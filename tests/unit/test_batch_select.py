@@ -11,7 +11,7 @@ import pytest
 from traces_samples import sample_result
 
 from agent.batch.report import discoveries, lines, p_of, report
-from agent.batch.select import Asked, choose, read_lines
+from agent.batch.select import Criteria, choose, read_lines
 from agent.cli import make_parser
 from tools.errors import BadInput
 from tools.records.result import Result
@@ -34,7 +34,7 @@ def row(neuron: str, **changes: Any) -> ResultRow:
     return replace(ResultRow.of(Result.model_validate({**sample_result(), "neuron": neuron})), **changes)
 
 
-def chosen(asked: Asked, rows: list[ResultRow] | None = None, seed: int = 0) -> tuple[list[str], list[str]]:
+def chosen(asked: Criteria, rows: list[ResultRow] | None = None, seed: int = 0) -> tuple[list[str], list[str]]:
     named, bad = read_lines(asked.neurons) if asked.neurons else ([], [])
     found, wrong = choose(asked, Shape(), "mini", named, bad, rows or [], seed)  # type: ignore[arg-type]
     return [str(one.neuron) for one in found], wrong
@@ -59,20 +59,20 @@ def published(folder: Path, layer: int, index: int, score: float | None, words: 
 
 
 def test_a_file_names_neurons_by_line(names: Path) -> None:
-    assert chosen(Asked(neurons=names)) == (["L1N4", "L2N3", "L3N9"], [])
+    assert chosen(Criteria(neurons=names)) == (["L1N4", "L2N3", "L3N9"], [])
 
 
 def test_bad_lines_are_told_by_number_text_and_reason_and_left_out_only_when_told_to(names: Path) -> None:
     with names.open("a") as file:
         file.write("L2N3x\nL4N0\ngpt2/L1N1\n")
     with pytest.raises(BadInput) as refused:
-        chosen(Asked(neurons=names))
+        chosen(Criteria(neurons=names))
     said = str(refused.value)
     assert "line 7, 'L2N3x': cannot read the target" in said
     assert "line 8, 'L4N0': there is no neuron L4N0: mini has layers 0-3" in said
     assert "line 9, 'gpt2/L1N1': it is of the model gpt2, and the batch is of mini" in said
     assert said.endswith("correct that, or leave it out with --skip-bad-lines.")
-    neurons, wrong = chosen(Asked(neurons=names, skip_bad_lines=True))
+    neurons, wrong = chosen(Criteria(neurons=names, skip_bad_lines=True))
     assert neurons == ["L1N4", "L2N3", "L3N9"]
     assert len(wrong) == 3
     with pytest.raises(BadInput, match="cannot read the neurons in none: No such file"):
@@ -89,34 +89,34 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
 
 def test_options_combine_by_intersection(names: Path, tmp_path: Path) -> None:
     rows = [row("L2N3", score=0.2), row("L3N9", score=0.29), row("L0N0", score=-0.1), row("L1N4", score=0.3)]
-    assert chosen(Asked(below=0.3), rows)[0] == ["L0N0", "L2N3", "L3N9"]
-    assert chosen(Asked(below=0.3, neurons=names), rows)[0] == ["L2N3", "L3N9"]
-    assert chosen(Asked(below=0.3, neurons=names, layers=frozenset({2, 1})), rows)[0] == ["L2N3"]
-    assert chosen(Asked(layers=frozenset({1, 3})))[0] == [f"L{layer}N{i}" for layer in (1, 3) for i in range(10)]
+    assert chosen(Criteria(below=0.3), rows)[0] == ["L0N0", "L2N3", "L3N9"]
+    assert chosen(Criteria(below=0.3, neurons=names), rows)[0] == ["L2N3", "L3N9"]
+    assert chosen(Criteria(below=0.3, neurons=names, layers=frozenset({2, 1})), rows)[0] == ["L2N3"]
+    assert chosen(Criteria(layers=frozenset({1, 3})))[0] == [f"L{layer}N{i}" for layer in (1, 3) for i in range(10)]
     for layer, index, score in ((2, 3, 0.1), (3, 9, 0.5), (0, 1, None)):
         published(tmp_path, layer, index, score)
-    assert chosen(Asked(published=tmp_path))[0] == ["L0N1", "L2N3", "L3N9"]
-    assert chosen(Asked(published=tmp_path, below=0.3))[0] == ["L2N3"]
+    assert chosen(Criteria(published=tmp_path))[0] == ["L0N1", "L2N3", "L3N9"]
+    assert chosen(Criteria(published=tmp_path, below=0.3))[0] == ["L2N3"]
     with pytest.raises(BadInput, match="no neuron of mini is selected: --below, --layers and the others must all"):
-        chosen(Asked(below=0.3, layers=frozenset({1})), rows)
+        chosen(Criteria(below=0.3, layers=frozenset({1})), rows)
     with pytest.raises(BadInput, match="no neuron of mini is selected: no run of it has such a score"):
-        chosen(Asked(below=-0.5), rows)
+        chosen(Criteria(below=-0.5), rows)
     (tmp_path / "empty.txt").write_text("# none\n")
     with pytest.raises(BadInput, match=r"no neuron of mini is selected: .*empty\.txt names none"):
-        chosen(Asked(neurons=tmp_path / "empty.txt"))
+        chosen(Criteria(neurons=tmp_path / "empty.txt"))
     with pytest.raises(BadInput, match="there is no layer 4: mini has layers 0-3"):
-        chosen(Asked(layers=frozenset({4})))
+        chosen(Criteria(layers=frozenset({4})))
 
 
 def test_the_worst_are_those_with_the_lowest_score(names: Path, tmp_path: Path) -> None:
     rows = [row("L2N3", score=0.2), row("L3N9", score=-0.1), row("L0N0", score=0.1), row("L0N1", score=None)]
-    assert chosen(Asked(worst=2), rows)[0] == ["L0N0", "L3N9"]
-    assert chosen(Asked(worst=9), rows)[0] == ["L0N0", "L2N3", "L3N9"]
-    assert chosen(Asked(worst=2, below=0.0), rows)[0] == ["L3N9"]
-    assert chosen(Asked(worst=1, neurons=names, layers=frozenset({2})), rows)[0] == ["L2N3"]
+    assert chosen(Criteria(worst=2), rows)[0] == ["L0N0", "L3N9"]
+    assert chosen(Criteria(worst=9), rows)[0] == ["L0N0", "L2N3", "L3N9"]
+    assert chosen(Criteria(worst=2, below=0.0), rows)[0] == ["L3N9"]
+    assert chosen(Criteria(worst=1, neurons=names, layers=frozenset({2})), rows)[0] == ["L2N3"]
     for layer, index, score in ((2, 3, 0.1), (3, 9, 0.05), (0, 1, None)):
         published(tmp_path, layer, index, score)
-    assert chosen(Asked(published=tmp_path, worst=1), rows)[0] == ["L3N9"]
+    assert chosen(Criteria(published=tmp_path, worst=1), rows)[0] == ["L3N9"]
 
 
 def test_published_files_that_cannot_be_used_are_bad_lines(tmp_path: Path) -> None:
@@ -124,17 +124,17 @@ def test_published_files_that_cannot_be_used_are_bad_lines(tmp_path: Path) -> No
     published(tmp_path, 9, 1, 0.1)
     (tmp_path / "explanations" / "0" / "2.jsonl").write_text("{")
     with pytest.raises(BadInput, match=r"2\.jsonl is damaged.*there is no neuron L9N1.*--skip-bad-lines"):
-        chosen(Asked(published=tmp_path))
-    assert chosen(Asked(published=tmp_path, skip_bad_lines=True))[0] == ["L0N1"]
+        chosen(Criteria(published=tmp_path))
+    assert chosen(Criteria(published=tmp_path, skip_bad_lines=True))[0] == ["L0N1"]
 
 
 def test_a_sample_is_drawn_by_the_seed_from_what_is_left() -> None:
-    asked = Asked(layers=frozenset({1}), sample=4)
+    asked = Criteria(layers=frozenset({1}), sample=4)
     samples = [chosen(asked, seed=seed)[0] for seed in range(5)]
     assert all(len(set(sample)) == 4 and sample == sorted(sample) for sample in samples)
     assert len(set(map(tuple, samples))) > 1
     assert chosen(asked, seed=3)[0] == samples[3]
-    assert len(chosen(Asked(sample=100))[0]) == 40
+    assert len(chosen(Criteria(sample=100))[0]) == 40
 
 
 @pytest.mark.parametrize(

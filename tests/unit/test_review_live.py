@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from review_samples import make_run, result_of, run_id_of, serving
 
-from agent.review.live import LONGEST_TEXT, LiveReader
+from agent.review.try_text import LONGEST_TEXT, LiveReader
 from agent.setup.activations import read
 from agent.setup.subjects import open_model
 from tools.errors import BadInput, NotAvailable

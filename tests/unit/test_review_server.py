@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from review_samples import HOSTILE, Client, make_run, result_of, run_id_of, serving
 
-from agent.review.asked import Asked
+from agent.review.filters import Filters
 from agent.review.guard import LARGEST_BODY, Bound
 from agent.review.histogram import draw
 from agent.review.serve import listen
@@ -89,11 +89,11 @@ def test_what_cannot_be_asked_is_left_out_and_said(app: Client) -> None:
 
 
 def test_an_address_says_only_what_is_not_usual() -> None:
-    asked = Asked.read({"verdict": "dead", "page": "3", "sort": "-run", "q": " a&b "})
+    asked = Filters.read({"verdict": "dead", "page": "3", "sort": "-run", "q": " a&b "})
     assert asked.query() == "?q=a%26b&verdict=dead"
     assert asked.query(page=4) == "?q=a%26b&verdict=dead&page=4"
     assert asked.sorted_by("score") == "?q=a%26b&verdict=dead&sort=-score"
-    assert Asked.read({"neuron": "L3N7"}).selection().layer == 3
+    assert Filters.read({"neuron": "L3N7"}).selection().layer == 3
 
 
 @pytest.mark.parametrize("path", ["/", "/batches", "/unfinished", PLACE, "/static/review.css", "/nothing", "/compare"])
@@ -425,7 +425,7 @@ def test_a_page_that_fails_is_told_once_and_without_the_values_of_variables(
 
 
 def test_a_layer_of_other_digits_is_told_and_left_out() -> None:
-    asked = Asked.read({"neuron": "L²N3"})
+    asked = Filters.read({"neuron": "L²N3"})
     assert (asked.layer, asked.neuron) == ("", "")
     assert asked.errors == ("neuron cannot be “L²N3”: write a number, or L5N131",)
     assert asked.selection().layer is None

@@ -12,15 +12,15 @@ from review_samples import run_id_of
 from traces_samples import sample_result, sample_run
 
 from agent.batch.plan import Request, make_plan
-from agent.batch.select import Asked
+from agent.batch.select import Criteria
 from agent.cli import main
-from agent.review.asked import Asked as Listed
+from agent.review.addresses import Address
+from agent.review.comparison import others
+from agent.review.filters import Filters as Listed
 from agent.review.listing import read_listing
-from agent.review.places import Place
 from agent.review.runs import look
-from agent.review.sides import others
 from agent.setup.config import RunConfig
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.records.result import Result
@@ -139,7 +139,7 @@ def test_the_review_app_keeps_two_of_one_name_apart(tmp_path: Path) -> None:
     assert listing.models == [(f"{NAME}@aaaaaa", 1), (f"{NAME}@bbbbbb", 1)]
     assert listing.choices.models == (f"{NAME}@aaaaaa", f"{NAME}@bbbbbb")
     assert len(read_listing(database, Listed(model=f"{NAME}@bbbbbb")).lines) == 1
-    seen = look(tmp_path, database, Place.of(run_id_of(1), NAME, "L5N131"))
+    seen = look(tmp_path, database, Address.of(run_id_of(1), NAME, "L5N131"))
     assert seen is not None
     beside = others(database, seen.identity, seen.neuron, seen.place)
     assert [other.place.run_id for other in beside] == [results[2].run_id]
@@ -154,7 +154,7 @@ def test_a_batch_by_score_is_of_the_model_itself_not_of_its_name(tmp_path: Path,
 
     def planned(model: str) -> list[str]:
         config = RunConfig.checked(target="L0N0", model=model, index="none")
-        plan = make_plan(Request(Asked(below=0.9), config, True, runs), QuietDisplay(), Shelf())
+        plan = make_plan(Request(Criteria(below=0.9), config, True, runs), QuietDisplay(), Resources())
         return [entry.about["earlier"]["run_id"] for entry in plan.entries]
 
     assert planned("auto") == [run_id_of(1)]

@@ -25,7 +25,7 @@ from tools.errors import AgentError, BadInput
 from traces.text.formatting import one_line, shorten
 
 if TYPE_CHECKING:
-    from agent.setup.resources import Shelf
+    from agent.setup.resources import Resources
     from traces.database.batches import Batch
     from traces.text.console import Display
 
@@ -110,12 +110,12 @@ def run(arguments: argparse.Namespace) -> None:
     from agent.batch.estimate import estimate
     from agent.batch.plan import Request, make_plan
     from agent.batch.run import begin
-    from agent.batch.select import Asked
-    from agent.setup.resources import Shelf
+    from agent.batch.select import Criteria
+    from agent.setup.resources import Resources
     from agent.setup.settings import configured
     from tools.evidence.corpus import check_rereadable
 
-    asked = Asked(
+    asked = Criteria(
         below=arguments.below,
         neurons=None if arguments.neurons is None else Path(arguments.neurons),
         layers=arguments.layers,
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
         published=None if arguments.published is None else Path(arguments.published),
         skip_bad_lines=arguments.skip_bad_lines,
     )
-    if asked == Asked(skip_bad_lines=asked.skip_bad_lines):
+    if asked == Criteria(skip_bad_lines=asked.skip_bad_lines):
         raise BadInput("say which neurons: give --below, --worst, --neurons, --layers, --sample or --published.")
     check_rereadable(arguments.corpus)
     texts = {"corpus": arguments.corpus, "corpus_tokens": arguments.corpus_tokens, "index": arguments.index}
@@ -135,24 +135,24 @@ def run(arguments: argparse.Namespace) -> None:
         concepts=arguments.concepts,
         explainer=arguments.explainer, **llm_arguments(arguments),
     )  # fmt: skip
-    runs_dir, shelf = Path(arguments.runs_dir), Shelf()
+    runs_dir, resources = Path(arguments.runs_dir), Resources()
     if config.concepts is not None:  # what is wrong should be said first
-        shelf.concepts(config.concepts)
+        resources.concepts(config.concepts)
     takes_texts = texts != {"corpus": None, "corpus_tokens": None, "index": "auto"}
     with progress(quiet=arguments.quiet) as display:
         request = Request(asked, config, takes_texts, runs_dir)
-        plan = make_plan(request, display, shelf, may_fetch=not arguments.dry_run)
+        plan = make_plan(request, display, resources, may_fetch=not arguments.dry_run)
         for note in [*(f"left out: {why}" for why in plan.left_out), *plan.notes]:
             display.note(note)
         if arguments.dry_run:
-            subject = shelf.subject(plan.config.model, plan.config.planted, display, plan.config.trust_remote_code)
+            subject = resources.subject(plan.config.model, plan.config.planted, display, plan.config.trust_remote_code)
             found = estimate(plan, subject, arguments.workers or os.cpu_count() or 1, runs_dir)
         else:
             batch = begin(plan, asked.told(), runs_dir)
             del plan
             if arguments.engine == "local":
-                shelf = Shelf()  # workers open a model each, and this process needs none
-            _work(batch, arguments, display, shelf)
+                resources = Resources()  # workers open a model each, and this process needs none
+            _work(batch, arguments, display, resources)
     if not arguments.dry_run:
         _say_report(batch, arguments)
     elif arguments.json:
@@ -164,7 +164,7 @@ def run(arguments: argparse.Namespace) -> None:
 def resume(arguments: argparse.Namespace) -> None:
     """Go on with a batch."""
     from agent.batch.work import check_model
-    from agent.setup.resources import Shelf
+    from agent.setup.resources import Resources
     from traces.database.batches import Queue, find_batch, retry_failed
     from traces.database.results import ResultsDatabase
 
@@ -173,16 +173,16 @@ def resume(arguments: argparse.Namespace) -> None:
     if arguments.retry_failed:
         retry_failed(database, batch.batch_id)
     with progress(quiet=arguments.quiet) as display:
-        shelf = Shelf()
+        resources = Resources()
         if Queue(database, batch).n_open():  # or each neuron would say so by itself
             settings = batch.settings
             trusted = bool(settings.get("trust_remote_code"))  # batches of older versions do not say
-            subject = shelf.subject(settings["model"], tuple(settings["planted"]), display, trusted)
+            subject = resources.subject(settings["model"], tuple(settings["planted"]), display, trusted)
             check_model(subject, batch.model_fingerprint)
             del subject
         if arguments.engine == "local":
-            shelf = Shelf()
-        _work(batch, arguments, display, shelf)
+            resources = Resources()
+        _work(batch, arguments, display, resources)
     _say_report(batch, arguments)
 
 
@@ -229,12 +229,12 @@ def _told(asked: dict[str, Any]) -> str:
     return ", ".join(one_line(f"{name.replace('_', ' ')} {value}") for name, value in asked.items())
 
 
-def _work(batch: Batch, arguments: argparse.Namespace, display: Display, shelf: Shelf) -> None:
+def _work(batch: Batch, arguments: argparse.Namespace, display: Display, resources: Resources) -> None:
     from agent.batch.run import Where, work_through
 
     display.note(f"batch {batch.batch_id}")
     where = Where(arguments.engine, arguments.workers, arguments.ray_address)
-    work_through(batch, Path(arguments.runs_dir), where, display, shelf)
+    work_through(batch, Path(arguments.runs_dir), where, display, resources)
 
 
 def _say_report(batch: Batch, arguments: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ _MOST_PAGES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Asked:
+class Filters:
     """The filters, as text from the address that was checked; empty for any. `errors` tells what was left out."""
 
     q: str = ""
@@ -45,7 +45,7 @@ class Asked:
     errors: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> Asked:
+    def read(cls, query: Mapping[str, str]) -> Filters:
         """From an address; what cannot be used is left out and told."""
         errors: list[str] = []
 
@@ -145,7 +145,7 @@ class Asked:
         )
 
 
-_USUAL = Asked()
+_USUAL = Filters()
 
 
 def _is_number(text: str) -> bool:

@@ -11,19 +11,19 @@ from traces.events.runs import NeuronFolder, RunFolder, safe_name
 
 
 @dataclass(frozen=True)
-class Place:
+class Address:
     """A run's id and the name of a folder of its neurons, such as `mini.L5N131`."""
 
     run_id: str
     folder: str
 
     @classmethod
-    def of(cls, run_id: str, model: str, neuron: str) -> Place:
+    def of(cls, run_id: str, model: str, neuron: str) -> Address:
         """From what a result says."""
         return cls(run_id, f"{safe_name(model)}.{neuron}")
 
     @classmethod
-    def read(cls, text: str) -> Place:
+    def read(cls, text: str) -> Address:
         """From `run/folder`, as addresses of two runs have it.
 
         Raises:

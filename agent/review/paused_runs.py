@@ -41,7 +41,7 @@ class Steerer:
         self._runs_dir = runs_dir
         self._lock = threading.Lock()
         self._known: dict[str, Steered] = {}
-        self._shelf: Any = None
+        self._resources: Any = None
 
     def look(self, seen: Seen) -> Steered | None:
         """How it stands; None for a run that waits for nobody."""
@@ -71,10 +71,10 @@ class Steerer:
         stands = Steered(trouble="It ended unexpectedly: the terminal in which `agent review` runs says more.")
         try:
             from agent.run.runner import resume_run  # LangGraph takes a second, and most who look never steer
-            from agent.setup.resources import Shelf
+            from agent.setup.resources import Resources
 
-            self._shelf = self._shelf or Shelf()
-            resume_run(run_id, self._runs_dir, QuietDisplay(), self._shelf, Absent(places, given))
+            self._resources = self._resources or Resources()
+            resume_run(run_id, self._runs_dir, QuietDisplay(), self._resources, Absent(places, given))
             stands = Steered()
         except Waiting as waiting:
             stands = Steered(pause=waiting.pause)

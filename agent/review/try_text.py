@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.setup.resources import Shelf
+from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
 from tools.bench import in_free_words
 from tools.errors import BadInput, NotAvailable
@@ -93,7 +93,7 @@ class LiveReader:
     """Reads neurons one at a time; models stay open once they were used. Safe for several threads."""
 
     def __init__(self) -> None:
-        self._shelf = Shelf()
+        self._resources = Resources()
         self._lock = threading.Lock()
 
     def read(self, story: Story, manifest: dict[str, Any], text: str) -> Tried:
@@ -156,7 +156,7 @@ class LiveReader:
             )
         if is_hub_name(model) and model != "mini" and not _is_here(model):
             raise NotAvailable(f"the model {model} is not on this machine: `agent fetch {model}` gets it.")
-        subject = self._shelf.subject(model, planted, QuietDisplay())
+        subject = self._resources.subject(model, planted, QuietDisplay())
         if subject.fingerprint != fingerprint:
             raise BadInput(
                 f"the run was on another {model} than the one on this machine (its fingerprint is not the same), so "
@@ -200,7 +200,7 @@ class LiveReader:
                 else "This run has no result yet, so there is no explanation that could predict anything."
             )
             return None
-        simulated = self._shelf.reader(subject, None).simulate(sentence, tokens)
+        simulated = self._resources.reader(subject, None).simulate(sentence, tokens)
         if isinstance(simulated, Unscored):
             notes.append(
                 "The explanation is in free words: only an LLM can say what it predicts, and none is asked from here, "

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from agent.review.places import Place
+from agent.review.addresses import Address
 from traces.analysis.difference import Differences, Pair
 from traces.database.models import IDENTITY
 from traces.database.results import ResultsDatabase
@@ -31,7 +31,7 @@ class Row:
 class Other:
     """Another run on the same neuron."""
 
-    place: Place
+    place: Address
     variant: str
     verdict: str
     score: str
@@ -51,7 +51,7 @@ def settings(found: Differences) -> list[Row]:
     return [_row(pair, _shown) for pair in (*found.settings, *found.versions)]
 
 
-def others(database: ResultsDatabase, identity: str, neuron: str, place: Place) -> list[Other]:
+def others(database: ResultsDatabase, identity: str, neuron: str, place: Address) -> list[Other]:
     """The other runs on the same neuron that have ended, the latest first; `identity` is the model's fingerprint.
 
     Raises:
@@ -65,7 +65,7 @@ def others(database: ResultsDatabase, identity: str, neuron: str, place: Place) 
         rows = [] if connection is None else connection.execute(question, (identity, neuron)).fetchall()
     found = [
         Other(
-            Place.of(run_id, model, neuron), variant, verdict,
+            Address.of(run_id, model, neuron), variant, verdict,
             "no score" if score is None else score_text({"value": score, "low": low, "high": high}),
         )
         for run_id, model, variant, verdict, score, low, high in rows
