@@ -67,7 +67,7 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
         notes=(f"Its other side fires on '{texts[2]}'.",),
     )
     return {
-        "agent": agent.request(agent.setup.evidence(FUNCTIONS, "".join(texts), 3, 40), FUNCTIONS),
+        "agent": agent.request(agent.opening(FUNCTIONS, "".join(texts), 3, 40), FUNCTIONS),
         "detection": detection.request(explanation, [texts, texts[:2]]),
         "explainer": explainer.request(evidence, 3),
         "fuzzing": fuzzing.request(explanation, [texts, texts[:2]], [(False, True, False, True), (True, False)]),

@@ -87,7 +87,7 @@ PROMPTS: dict[str, Callable[[str], ChatRequest]] = {
     ),
     "agent": lambda text: agent.request(
         (
-            *agent.setup.evidence(FUNCTIONS, text, 0, 9),
+            *agent.opening(FUNCTIONS, text, 0, 9),
             Message("assistant", "", (FunctionCall("c", "read", "{}"),)),
             agent.shown_back(agent.Call("read", {}, "c"), text, 1, 9),
             agent.shown_back(agent.BadCall(text, "there is no tool"), "", 1, 9),

@@ -208,7 +208,7 @@ def test_budget() -> None:
 
 def test_functions_are_told_once() -> None:
     """Named in words; what they are stands beside every request as it is."""
-    system, _ = agent.setup.evidence([Function("look", "See.", {"type": "object"})], "", 0, 1)
+    system, _ = agent.opening([Function("look", "See.", {"type": "object"})], "", 0, 1)
     assert "look" in system.content
     assert "See." not in system.content
     assert '"type"' not in system.content

@@ -23,7 +23,7 @@ needs_inspect = pytest.mark.skipif(
     reason="Inspect is not installed: pip install -c constraints.txt -e '.[inspect]'",
 )
 RUN_ID = "20260131T120102Z-mini-L5N131-3f9a1c"
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 HOSTILE = "<script>alert(1)</script> ‮ \x1b[31m \ud83d [link](http://example.com)".encode(
     "utf-16", "surrogatepass"
 ).decode("utf-16", "replace")

@@ -14,7 +14,7 @@ from tools.records.result import Result, ScoreValue, Unscored
 from traces.events import kinds as e
 from traces.events.store import load_trace
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
 json_values = st.recursive(
     st.none()

@@ -24,7 +24,7 @@ from traces.events.runs import RunFolder
 from traces.events.store import TraceWriter
 from traces.text.show import list_runs, show_run
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "trace_v1"
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "trace_v1"
 RUN_ID = "20260131T120102Z-mini-L5N131-3f9a1c"
 
 

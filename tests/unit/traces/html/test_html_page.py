@@ -16,7 +16,7 @@ from traces.html.experiments import Piece, pieces, rounds_of
 from traces.html.heat import N_SHADES, shade, shown_excerpts
 from traces.html.writing import LONGEST_TOKEN, token
 
-TRACE = Path(__file__).parent.parent / "fixtures" / "trace_v3" / "events.jsonl"
+TRACE = Path(__file__).resolve().parents[3] / "fixtures" / "trace_v3" / "events.jsonl"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from traces.events import store
 from traces.events.kinds import CallError, Event, Failed, Interrupted, Stage, ToolCall, without_clock
 from traces.events.store import TraceWriter, is_being_written, load_trace
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def play(writer: TraceWriter, events: Sequence[Event]) -> list[Event]:
@@ -235,7 +235,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_kill_9_in_mid_write(tmp_path: Path, whole: Path) -> None:
     path = tmp_path / "events.jsonl"
-    code = KILLED.format(tests=str(Path(__file__).parent), path=str(path))
+    code = KILLED.format(tests=str(ROOT / "tests" / "unit"), path=str(path))
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -signal.SIGKILL
     assert load_trace(path).truncated
     assert not is_being_written(path)

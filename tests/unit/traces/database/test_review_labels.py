@@ -169,7 +169,7 @@ def test_what_has_no_tokens_yet_is_filled_in_later(database: ResultsDatabase) ->
 
 
 def test_tokens_are_those_of_a_trace_as_it_is_written() -> None:
-    trace = Path(__file__).parent.parent / "fixtures" / "trace_v3" / "events.jsonl"
+    trace = Path(__file__).resolve().parents[3] / "fixtures" / "trace_v3" / "events.jsonl"
     story = read_story(trace)
     assert story.theta is not None
     strongest = {

@@ -19,7 +19,7 @@ from traces.events.schema import event_schema
 from traces.events.store import load_trace
 from traces.text.show import show_run
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 PUBLISHED = ROOT / "traces" / "events.schema.json"
 FIXTURES = ROOT / "tests" / "fixtures"
 VERSIONS = range(1, SCHEMA_VERSION + 1)

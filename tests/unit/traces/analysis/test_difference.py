@@ -15,7 +15,7 @@ from traces.events import kinds as e
 from traces.events.store import TraceWriter
 from traces.text.difference import difference_text
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
 
 def written(path: Path, events: list[e.Event]) -> Path:

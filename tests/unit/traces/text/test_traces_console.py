@@ -19,7 +19,7 @@ from traces.text.console import Display, LiveDisplay, PlainDisplay, QuietDisplay
 from traces.text.formatting import one_line, printable, score_text, shorten, visible
 from traces.text.tokens import render_tokens, render_tokens_plain
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 STRANGE = "[red]\x1b[2J\u202e\ud800 \u0000[/nope] 日本語 🙂\r\n\t" + "w" * 300
 
 
