@@ -13,12 +13,32 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
-from agent.cli.commands import add_all
+from agent.cli.commands import (
+    batch,
+    completion,
+    concepts,
+    eval,
+    explain,
+    fetch,
+    index,
+    mcp,
+    read,
+    results,
+    review,
+    test,
+    top,
+    trace,
+)  # fmt: skip
 from agent.cli.interrupts import EXIT_CODE, Interrupts
 from agent.cli.output import printing
 from agent.cli.parsing import Parser, Version
 from tools.errors import AgentError, Interrupted
 from traces.text.formatting import one_line
+
+_COMMANDS = (
+    explain, read, top, test, fetch, concepts, trace, review, mcp, results, batch, index, eval, completion,
+)  # fmt: skip
+"""In the order of the help. Each has a function `add` that mounts it."""
 
 _ENVIRONMENT = {
     # Read when torch is imported: with spinning OpenMP threads a small read takes 40 times as long on a busy machine.
@@ -139,5 +159,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", "--version", action=Version, nargs=0, help="show the version and exit")
     parser.set_defaults(parser=parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add_all(commands)
+    for one in _COMMANDS:
+        one.add(commands)
     return parser
