@@ -1,4 +1,4 @@
-"""From what was asked for to a batch: its model, its neurons, and the settings of each one's run. Nothing is written.
+"""Plans a batch: its model, its neurons, and the settings of each one's run. Nothing is written.
 
 Whoever is chosen for a low score is measured again on the same corpus: model, corpus and index are then those of the
 earlier run, so that its explanation can be scored again on a fold of sealed text that neither run has seen. To compare

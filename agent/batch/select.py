@@ -1,4 +1,4 @@
-"""Which neurons a batch is about: what each option selects, and what all of them leave."""
+"""Chooses the neurons of a batch: each option selects some, and a neuron must be selected by all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one process of a batch does: a neuron at a time, with models, corpora and the scan of a layer opened once."""
+"""The work of one process of a batch: one neuron at a time; models, corpora and scans of layers are opened once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels to a worker that shares no disk and back: the files of a run, and what its neuron's sealed folds saw.
+"""Files sent to a worker that shares no disk, and back: those of a run, and the record of opened sealed folds.
 
 A run begins in a folder of the worker's own, with a results database in which stands what the real one knows of the
 neuron. So it takes the fold that was reserved for it, and scores an earlier explanation again, as a run on this machine

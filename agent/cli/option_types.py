@@ -1,4 +1,4 @@
-"""What the value of an option must be: a function each, which says what was expected and what was given."""
+"""Types of options: each function checks a value, and names what was expected and what was given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command prints on stdout, and where progress goes meanwhile."""
+"""Prints a command's result on stdout, and shows its progress on stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person at the terminal: the prompt of a paused run, and Ctrl-C as the wish for a pause."""
+"""A person at the terminal: the prompt of a paused run. Ctrl-C asks for a pause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody looked at while exploring a neuron: noted, so that it counts as evidence for nobody."""
+"""Notes what somebody looked at while exploring a neuron, so that it never counts as evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person in the loop: what they are shown, what they may do, and what of it a trace has on record.
+"""A person in the loop: what they are shown, what they may do, and what a trace records of it.
 
 The graph has two places at which a run can be held up: before a round of experiments, and before a sealed fold is
 opened. There LangGraph's `interrupt` hands a `Pause` to whoever runs the graph, and takes an `Action` as the answer.

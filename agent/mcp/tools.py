@@ -1,4 +1,4 @@
-"""What `agent mcp` offers: the toolbox's tools by the names of the commands, each with what it costs."""
+"""The tools that `agent mcp` offers, named like the commands, each with what it costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a result lies in the folder of runs, in an address and on disk; no address leads out of that folder."""
+"""Addresses of results: the part of a URL, and the folder on disk. No address leads out of the folder of runs."""
 
 from __future__ import annotations
 

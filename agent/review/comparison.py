@@ -1,4 +1,4 @@
-"""Two runs side by side: the rows of the tables that say where they differ, and what could stand beside one."""
+"""Two runs side by side: rows that say where they differ, and other runs to compare with."""
 
 from __future__ import annotations
 

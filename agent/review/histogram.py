@@ -1,4 +1,4 @@
-"""How the scores of many results are spread, as a drawing and in words."""
+"""The histogram of many results' scores, as a drawing and in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a page is made from a template: those of the trace's page and the app's own, in one environment."""
+"""Makes pages from templates: those of a trace's page and the app's own, in one environment."""
 
 from __future__ import annotations
 

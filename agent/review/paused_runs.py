@@ -1,4 +1,4 @@
-"""Runs that wait for a person, gone on with from their page: one at a time, in a thread beside the server.
+"""Continues paused runs from their page, one at a time, in a thread beside the server.
 
 What somebody does goes the way it goes at the terminal: the run is resumed from its trace, does that one thing, and is
 left again at the next question.

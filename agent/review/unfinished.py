@@ -1,4 +1,4 @@
-"""Runs without a result: those that are going on, were interrupted, failed, or ended before they reached a neuron.
+"""Runs without a result: running, interrupted, failed, or ended before they reached a neuron.
 
 Of thousands of runs only those are looked at whose ids the database does not have, and of these only one page is read.
 """

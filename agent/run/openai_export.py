@@ -1,4 +1,4 @@
-"""A finished run as OpenAI's neuron-explainer has it: its explanation simulated anew on the excerpts of its own fold.
+"""Exports a finished run in the format of OpenAI's neuron-explainer: its explanation is simulated again on its fold.
 
 Traces hold scores, not the 640 values behind them, so the run's bench is opened once more. Only the fold that the run
 has opened is read, which is no new opening; and what an LLM simulated comes from the replies that are kept.

@@ -1,4 +1,4 @@
-"""What a trace serves to a run that is done again: which fold was opened, what LLMs replied, results of tools."""
+"""What a replay takes from the trace: the sealed fold, the replies of LLMs, the results of tools."""
 
 from __future__ import annotations
 

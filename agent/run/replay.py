@@ -1,4 +1,4 @@
-"""A run done again from its trace alone: is the result the same, and where do they part?
+"""Replays a run from its trace alone, and finds where the two differ.
 
 Settings, seed, fingerprints, what LLMs replied, which sealed fold was opened and what an earlier run had found there:
 all of it comes from `events.jsonl`. Everything happens in a temporary folder: nothing is written where runs lie, no

@@ -1,4 +1,4 @@
-"""Runs one neuron from a config, or goes on with a run: owns the trace, the toolbox and what is left behind."""
+"""Starts or resumes the run of one neuron: owns its folder, its trace and its toolbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs served over LangGraph's API, as `langgraph dev` does: begun with a request, held up by interrupts.
+"""Runs over LangGraph's API, as `langgraph dev` serves it: a request starts one, an interrupt pauses it.
 
 A run is the same as one from the command line, with its own folder and trace. What makes it go on after an interrupt is
 that trace: while somebody thinks, nothing of a run is alive here, and the server may be started again meanwhile. The

@@ -1,4 +1,4 @@
-"""What a run is told to do. Together with its seed it decides everything but the results of tool calls."""
+"""The settings of a run. With its seed they decide everything but the results of tool calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a target and a model's name to a neuron on the bench: where a run's parts are chosen."""
+"""Opens a neuron with its evidence: the one place that chooses the parts of a run from its settings."""
 
 from __future__ import annotations
 

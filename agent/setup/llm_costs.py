@@ -1,4 +1,4 @@
-"""What the LLM calls of a run take at most, said before the first of them.
+"""An upper bound on what the LLM calls of a run cost, given before the first of them.
 
 Counted from above: every sentence is read, every round is held, and questions and replies are as long as they usually
 get. What an LLM thinks before it answers is not known beforehand, and is not in it.

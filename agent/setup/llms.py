@@ -1,4 +1,4 @@
-"""The LLMs of a run: who is asked, what it costs, and the account that all of them share."""
+"""The LLMs of a run: which ones, at what price, and the account that they share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what was typed or passed to the settings of a run: a variant's settings, and what goes before them."""
+"""The settings of a run from what was typed or passed, over those of its variant."""
 
 from __future__ import annotations
 

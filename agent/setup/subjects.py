@@ -1,4 +1,4 @@
-"""From a target and a model's name to a subject model and its neuron: all that a reading needs, so it loads quickly."""
+"""Opens a subject model and its neuron by what was typed. Imports little, so that `agent read` answers quickly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the events of two runs are not the same: the first one that differs, and how many of which kind do."""
+"""Where the events of two runs differ: the first one, and how many of each kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who refuted whom: which experiments told two rivals apart, and which rival came second."""
+"""Who refuted whom: the experiments that told two rivals apart, and the rival that came second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model a result is of: its fingerprint decides, and its name is for people."""
+"""The model of a result: its fingerprint identifies it, its name is for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which results are asked for, and the question put to the results database."""
+"""Which results are wanted, and the SQL that selects them."""
 
 from __future__ import annotations
 

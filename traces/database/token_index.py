@@ -1,4 +1,4 @@
-"""Which tokens a result is about: those on which its neuron fired, and those that its explanation names.
+"""The tokens of a result: those on which its neuron fired, and those that its explanation names.
 
 Both are read from the files of a run, so the table can be made anew at any time. It is kept small: distinct tokens,
 the strongest first, and at most `MOST` of each kind for a result.

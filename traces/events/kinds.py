@@ -1,4 +1,4 @@
-"""What happened in a run, as one small class per event; `events.jsonl` holds one of them per line.
+"""The kinds of events: one small class each; `events.jsonl` has one event per line.
 
 `at`, `seconds`, `cached` and `this_time` (which LLM replies were kept from before, and what that saved) are the only
 clock fields, wherever they stand; all else is a function of the seed, of the recorded tool results and of what a person

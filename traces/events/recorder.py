@@ -1,4 +1,4 @@
-"""The toolbox's calls in the trace, and served from it when a run is resumed."""
+"""Records the toolbox's calls in the trace, and serves them from it when a run is resumed."""
 
 from __future__ import annotations
 

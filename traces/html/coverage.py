@@ -1,4 +1,4 @@
-"""What was tested of an explanation, and what never."""
+"""Which parts of an explanation were tested, and which were not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a trace as one record: what its templates show, each part worked out by a module of its own."""
+"""The page of a trace as one record for its templates; a module of its own works out each part."""
 
 from __future__ import annotations
 

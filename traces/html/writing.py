@@ -1,4 +1,4 @@
-"""How text and numbers look on a page, whatever a trace holds: filters of the templates."""
+"""Filters of the templates: text and numbers on a page, whatever a trace contains."""
 
 from __future__ import annotations
 

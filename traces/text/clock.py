@@ -1,4 +1,4 @@
-"""How long a piece of divided work will still take, estimated from what is done."""
+"""Estimates how long divided work will still take, from what is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live progress on stderr: one more consumer of events, which a run does without just as well.
+"""Live progress on stderr. It only consumes events: a run works the same without it.
 
 Three renderers behind one Protocol: a live block on a terminal, plain lines elsewhere, nothing with --quiet. None of
 them ever fails because of what it is given to show or where: a closed or broken stderr ends the display, not the run.

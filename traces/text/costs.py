@@ -1,4 +1,4 @@
-"""What a run took, by tool and by the role of an LLM."""
+"""The costs of a run, by tool and by the role of an LLM."""
 
 from __future__ import annotations
 

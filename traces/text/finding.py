@@ -1,4 +1,4 @@
-"""What was found of a neuron, in the few lines that somebody in a hurry reads, on a screen or a page."""
+"""The finding on a neuron in a few lines, for a screen or a page."""
 
 from __future__ import annotations
 

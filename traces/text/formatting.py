@@ -1,4 +1,4 @@
-"""How numbers, tokens and foreign text look on one line of a screen, whatever they contain."""
+"""Formats numbers, tokens and text from elsewhere for one line of a screen, whatever they contain."""
 
 from __future__ import annotations
 

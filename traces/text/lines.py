@@ -1,4 +1,4 @@
-"""Lines of text for a terminal, some parts of which are in colour where it has any."""
+"""Lines of text for a terminal, with parts in colour where it has colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text as the neuron sees it: tokens coloured by raw activation, or plain with the values beside them."""
+"""A text token by token: coloured by raw activation, or plain with the values beside it."""
 
 from __future__ import annotations
 

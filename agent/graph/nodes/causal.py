@@ -1,4 +1,4 @@
-"""After the end: what the neuron does to the model's output, beside what its explanation says."""
+"""The node `causal`, after the confirmation: what the neuron does to the model's output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last thing: which parts of the explanation were ever put to the test."""
+"""The node `claims`, the last one: which parts of the explanation were tested."""
 
 from __future__ import annotations
 

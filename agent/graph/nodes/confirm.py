@@ -1,4 +1,4 @@
-"""The end: the best explanation on a sealed fold beside the baselines, and what the run may claim."""
+"""The node `confirm`: scores the winner on a sealed fold beside the baselines, and gives the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A round of experiments: design, predict, then look."""
+"""The nodes `design` and `measure`: one round of experiments. Rivals predict before the neuron is read."""
 
 from __future__ import annotations
 

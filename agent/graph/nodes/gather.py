@@ -1,4 +1,4 @@
-"""The start: what is known of the neuron, and whether there is anything to explain."""
+"""The node `gather`, the first one: what is known of the neuron, and whether there is anything to explain."""
 
 from __future__ import annotations
 

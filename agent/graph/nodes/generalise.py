@@ -1,4 +1,4 @@
-"""What the loop makes of experiments on classes: which rivals name one that is too wide, and what became of it."""
+"""Experiments on classes of words: finds rivals that name a class that is too wide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judge: applies the policy to what is on record."""
+"""The node `judge`: merges and drops rivals, and decides whether to go on, by `agent.graph.policy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a hypothesis is about one thing or about several: each with its share of the firing and its own tests."""
+"""Splits a hypothesis into unrelated meanings, each with its share of the firing and its own tests."""
 
 from __future__ import annotations
 

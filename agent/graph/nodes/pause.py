@@ -1,4 +1,4 @@
-"""The two places at which a person can hold a run up: before a round of experiments, and before the sealed fold.
+"""The nodes at which a person can pause a run: before a round of experiments, and before the sealed fold.
 
 Each node does one thing that a person wants and comes back to itself, until they let the run go on. LangGraph begins a
 node anew when its interrupt is answered, so nothing is done in it before that.

@@ -1,4 +1,4 @@
-"""How well each hypothesis predicted: the run's own experiments, and the fixed probe set, changed texts included."""
+"""Scores each hypothesis's predictions, on the run's own experiments and on the fixed probe set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rivals enter: first of several forms beside the baselines they are compared to, later in the light of experiments."""
+"""The nodes `propose` and `refine`: rivals are written first from text, later in the light of experiments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variants of the agent: small TOML files of the settings in which one way of deciding differs from the default."""
+"""Variants of the agent: TOML files with the settings in which a way of deciding differs from the default."""
 
 from __future__ import annotations
 
