@@ -86,6 +86,35 @@ len: Python builtins; not Python keywords
 ValueError: Python exceptions; not Python builtins
 kindness: words in -ness; not words in -ment
 unhappy: words beginning with un-; not words beginning with re-
+directories: files and folders; not homes and housing
+filename: files and folders; not strings and characters
+substrings: strings and characters; not files and folders
+None: missing or empty values; not strings and characters
+deadlocks: threads and processes; not opening and closing
+committed: version control; not cells and genes
+passwd: security and passwords; not encryption and keys
+decrypts: encryption and keys; not files and folders
+matrices: vectors and matrices; not trees and nodes
+leaves: trees and nodes
+this: not classes and objects
+pytest: software testing; not servers and networks
+kwargs: functions and arguments; not classes and objects
+timestamps: clocks and timestamps; not the past
+crowned: royalty and nobility; not prizes and awards
+envoys: diplomacy and treaties; not elections and voting
+harvested: farming and crops; not gardens and gardening
+overdue: slowness and delay; not speed and haste
+later: not slowness and delay
+sprinted: speed and haste; not slowness and delay
+frozen: cold and ice; not heat and warmth
+forgotten: memory and forgetting; not sleep and dreams
+apologized: regret and apology; not thanks and gratitude
+ashamed: shame and embarrassment; not pride and arrogance
+might: not strength and toughness
+yesterday: the past; not the future
+someday: the future; not the past
+approximately: words of approximation; not words of quantity
+around: not words of approximation
 """.strip().splitlines()
 
 
@@ -272,6 +301,8 @@ def test_classes_of_ones_own(tmp_path):
         ('[[concept]]\nname = "mine"\nwords = "a"\nkind = "new"', "is of the kind 'new'"),
         ('[[concept]]\nname = "mine"\nwords = "a"\ncolour = "b"', "which means nothing here"),
         ('[[concept]]\nname = "mine"\nwordnet = "dog.n.1"', "only the project's own files can"),
+        ('[[concept]]\nname = "mine"\nnouns = "dog"', "only the project's own files can"),
+        ('[[concept]]\nname = "mine"\nverbs = "dog"\npattern = "a"', "must have either words or a pattern"),
         ('[[concept]]\nname = "Months"\nwords = "a"', 'called "months" already'),
         ('[[concept]]\nname = "m"\nwords = "a"\n[[concept]]\nname = "M"\nwords = "b"', "two classes"),
     ],
@@ -395,6 +426,10 @@ def tiny_wordnet(tmp_path):
     hand = tmp_path / "hand"
     hand.mkdir()
     (hand / "choices.toml").write_text('drop = ["entitys"]\n[rename]\n')
+    (hand / "themes.toml").write_text(
+        'kind = "meaning"\nsource = "us"\n[[concept]]\nname = "work and tools"\n'
+        'nouns = "bench"\nverbs = "saw"\nadjectives = "blunt"\nwords = "made saws"\nrare = "saws"\n'
+    )
     (hand / "closed.toml").write_text(
         'kind = "closed"\nsource = "us"\n[[concept]]\nname = "articles"\nwords = "a the"\n'
     )
@@ -411,6 +446,10 @@ def test_compiling_twice_gives_the_same_bytes(tiny_wordnet):
     assert by_name["tools"].members["hammers"] is False
     assert by_name["tools"].members["file"] is True, "its third sense"
     assert by_name["tools"].about == "what one works with"
+    assert by_name["work and tools"].members == {
+        "bench": False, "benchs": False, "saw": False, "sawed": False, "sawing": False, "saws": True, "blunt": False,
+        "made": False,
+    }  # fmt: skip
     again = compile_classes(WordNet(folder), Plain(), hand)
     assert pack(classes) == pack(list(reversed(again)))
 
@@ -496,7 +535,21 @@ def test_the_shipped_file_is_what_hand_written_classes_say(concepts):
             continue
         for one in read_classes(path):
             assert concepts.get(one.name).pattern == one.pattern
-            assert set(one.members) <= set(concepts.members(one.name, rare=True))
+            lemmas = {word for word, _ in one.lemmas}
+            assert {*one.members, *lemmas} <= set(concepts.members(one.name, rare=True))
+
+
+def test_no_word_is_in_many_themes():
+    """A word that is everywhere tells no theme from another."""
+    themes: dict[str, set[str]] = {}
+    for path in Path(DATA.parent, "hand").glob("themes_of_*.toml"):
+        for one in read_classes(path):
+            words = [word for word, is_rare in one.members.items() if not is_rare]
+            lemmas = [word for word, _ in one.lemmas]
+            assert 12 <= len({*words, *lemmas}) <= 60, one.name
+            for word in {*words, *lemmas}:
+                themes.setdefault(word, set()).add(one.name)
+    assert {word: names for word, names in themes.items() if len(names) > 2} == {}
 
 
 @pytest.mark.parametrize(

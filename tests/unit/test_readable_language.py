@@ -95,8 +95,14 @@ def test_what_a_rule_quotes() -> None:
         ('Fires on "a", "b" and "c" and on months when repeated but not right after "the".',
          Rule(((6, Item(Quoted(("a", "b", "c")))),
                (6, Item(Named("months"), context=Again(), unless=Context("right after", Quoted(("the",)))))))),
-        ('Fires on the end of words beginning with "dis".',
+        ('Fires on the last piece of words beginning with "dis".',
          Rule(((6, Item(Spelt("beginning with", "dis"), end=True)),))),
+        ('Fires on modals but not "will" and on rare words that are also nouns.',
+         Rule(((6, Item(Named("modals"), unless=Context("among", Quoted(("will",))))),
+               (6, Item(Named("rare words"), context=Context("among", Named("nouns"))))))),
+        ("Fires on commas in quotes but not in parentheses.",
+         Rule(((6, Item(Named("commas"), context=Context("in", Named("text in quotes")),
+                        unless=Context("in", Named("text in parentheses")))),))),
         ('Fires on words like "heal" and "solve" but not when repeated.',
          Rule(((6, Item(Like(("heal", "solve")), unless=Again())),))),
     ],
@@ -114,6 +120,13 @@ def test_how_a_person_may_write_it() -> None:
     assert LANGUAGE.parse("Fires weakly on modals, strongly on months.") == LANGUAGE.parse(
         "Fires strongly on months and weakly on modals."
     )
+
+
+def test_what_earlier_versions_wrote_means_the_same() -> None:
+    earlier = 'Fires on the end of modals but not among "will" and on the beginning of rare words among nouns.'
+    now = 'Fires on the last piece of modals but not "will" and on the first piece of rare words that are also nouns.'
+    assert LANGUAGE.parse(earlier) == LANGUAGE.parse(now)
+    assert LANGUAGE.parse("Fires on commas in text in quotes.") == LANGUAGE.parse("Fires on commas in quotes.")
 
 
 def test_a_theme_is_what_words_are_about_and_a_thing_what_they_are_for() -> None:
@@ -151,7 +164,7 @@ REFUSED = {
     "Fires on.": "expected words in double quotes, 'words like', or the name of a class",
     "Fires on flumps.": "and found 'flumps'",
     "Fires on modals right after flumps.": "and found 'flumps'",
-    "Fires on modals but not modals.": "expected where, such as 'right after' and found 'modals'",
+    "Fires on modals but not flumps.": "and found 'flumps'",
     "Fires on modals sometimes.": "expected the end, or a comma and 'on' and found 'sometimes'",
     'Fires on "open.': "cannot read '\"open'",
     'Fires on "".': "cannot read '\"\"'",

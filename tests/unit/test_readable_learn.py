@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from readable_world import World, filler
+from readable_world import World, concepts, filler
 
 from tools.evidence.neuron import threshold
 from tools.readable.contract import why_not
 from tools.readable.explainer import ReadableExplainer
-from tools.readable.learn import Features, Learner
+from tools.readable.features import Features
+from tools.readable.learn import Learner
 from tools.readable.merit import Merit
 from tools.readable.narrow import neighbours
 from tools.readable.rule import Item, Named, Quoted, Rule
@@ -286,3 +287,21 @@ def test_neighbours_are_parts_of_a_class_wider_ones_and_its_words(world) -> None
 def test_the_fingerprint_is_of_all_that_decides(world) -> None:
     assert ReadableExplainer(world.reader).fingerprint == ReadableExplainer(World().reader).fingerprint
     assert len(ReadableExplainer(world.reader).fingerprint) == 64
+
+
+def test_no_class_by_meaning_stands_for_one_word_of_it(world) -> None:
+    """Strings are used for adding, in some dictionary; nobody who reads "words about adding" thinks of them."""
+    texts = among(["string", "strings", "bugle", "wolf", "table", "valley"])
+    sentence = learnt(world, texts, on("string", "strings"))
+    assert world.fires(sentence, "string wolf strings add") == [["string", "strings"]], sentence
+    kinds = [kind for _, item in world.reader.language.parse(sentence).items for kind in item.kinds()]
+    assert not any(isinstance(kind, Named) and concepts().get(kind.name).kind == "meaning" for kind in kinds)
+
+
+def test_what_adds_a_trifle_is_left_out(world) -> None:
+    """A word on which a neuron of months fires a quarter as much, and rarely."""
+
+    def value(text: list[str], at: int) -> float:
+        return 1.0 if text[at] in MONTHS else 0.29 if text[at] == "zorb" else 0.0
+
+    assert learnt(world, among([*MONTHS, "zorb"]), value) == "Fires on months."

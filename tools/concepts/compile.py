@@ -28,7 +28,7 @@ from tools.concepts.written import Written, read_classes
 from tools.errors import AgentError, BadInput
 
 HAND = Path(__file__).parent / "hand"
-_THEMES, _CHOICES = "themes.toml", "choices.toml"
+_CHOICES = "choices.toml"
 _FUNCTION_CLASSES = (
     "auxiliary verbs", "modals", "determiners", "prepositions", "conjunctions", "negations", "pronouns",
     "question words", "number words",
@@ -49,7 +49,7 @@ def compile_classes(
     Args:
         wordnet: the synsets.
         english: inflections and frequencies.
-        hand: a folder with choices.toml, perhaps themes.toml, and files of classes written by hand.
+        hand: a folder with choices.toml, and files of classes written by hand.
         known_places: what GeoNames knows, if names of places are wanted.
         listed: men's, women's and family names, each with its share in percent, if they are wanted.
     """
@@ -64,6 +64,8 @@ def compile_classes(
     for one in written:
         if one.synsets:
             one.members = {**meanings.union(one.synsets), **one.members}
+        if one.lemmas:
+            one.members = {**meanings.inflected(one.lemmas), **one.members}
     made = meanings.classes()
     common = meanings.common_words()
     if listed is not None:

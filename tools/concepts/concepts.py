@@ -94,6 +94,10 @@ class Concepts:
         own = [] if extra is None else read_classes(extra, source=str(extra))
         if any(one.synsets for one in own):
             raise BadInput(f"{extra} takes words from WordNet, which only the project's own files can: list the words.")
+        if any(one.lemmas for one in own):
+            raise BadInput(
+                f"{extra} asks for all forms of words, which only the project's own files can: list the forms as words."
+            )
         return cls(unpack(DATA), own)
 
     @cached_property

@@ -1,6 +1,6 @@
 """Which classes a neuron fires on: picked on one half of explore text, and measured on the other.
 
-A class is worth naming when knowing that a word belongs to it says much about the neuron's value there. Of some 2,500
+A class is worth naming when knowing that a word belongs to it says much about the neuron's value there. Of some 2,700
 classes some fit any half of a text by luck, so what is told of one comes from the half that had no say in picking it.
 """
 

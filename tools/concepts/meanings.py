@@ -99,6 +99,10 @@ class Meanings:
         keys = [key for name in names for key in self._wordnet.tree(self._wordnet.find(name))]
         return self._members([*self._pairs(keys), *self._derived(keys)])
 
+    def inflected(self, lemmas: Iterable[tuple[str, str]]) -> dict[str, bool]:
+        """All forms of some words, given with their parts of speech, as members by a sense that one thinks of."""
+        return {form: False for word, pos in lemmas for form in self._all_forms(word, pos)}
+
     # Words
 
     def _is_used(self, word: str, synset: Synset) -> bool:

@@ -27,7 +27,13 @@ from tools.errors import BadInput
 
 Kind = Literal["meaning", "closed", "grammar", "calendar", "name", "punctuation", "format", "code", "spelling"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_KEYS = {"name", "kind", "source", "about", "words", "phrases", "rare", "pattern", "over", "case", "context", "wordnet"}
+LEMMAS = {"nouns": "n", "verbs": "v", "adjectives": "a"}
+"""The keys whose words are to be inflected, and WordNet's letter for each part of speech."""
+
+_KEYS = {
+    "name", "kind", "source", "about", "words", "phrases", "rare", "pattern", "over", "case", "context", "wordnet",
+    *LEMMAS,
+}  # fmt: skip
 _LONGEST_NAME = 4
 
 
@@ -45,6 +51,8 @@ class Written:
     case: bool = False
     context: str | None = None
     synsets: tuple[str, ...] = ()
+    lemmas: tuple[tuple[str, str], ...] = ()
+    """Words that stand for all their forms, each with its part of speech; only `compile` knows the forms."""
 
 
 def read_classes(path: Path, *, source: str | None = None) -> list[Written]:
@@ -81,14 +89,14 @@ def read_classes(path: Path, *, source: str | None = None) -> list[Written]:
 def _class(table: dict[str, Any], where: str) -> Written:
     if unknown := sorted(table.keys() - _KEYS):
         raise BadInput(f"{where} has {unknown[0]!r}, which means nothing here: use {', '.join(sorted(_KEYS))}.")
-    for key in sorted(table.keys() & (_KEYS - {"words", "phrases", "rare", "case"})):
+    for key in sorted(table.keys() & (_KEYS - {"words", "phrases", "rare", "case", *LEMMAS})):
         if not isinstance(table[key], str) or not table[key].strip():
             raise BadInput(f"{key} of {where} must be text that is not empty.")
     name = " ".join(str(table.get("name", "")).split())
     if not name or len(name.split()) > _LONGEST_NAME or not name.isprintable():
         raise BadInput(f"{where} needs a name of 1 to {_LONGEST_NAME} words.")
     where = f'"{name}" ({where})'
-    forms = [bool(table.keys() & {"words", "phrases", "wordnet"}), "pattern" in table, "context" in table]
+    forms = [bool(table.keys() & {"words", "phrases", "wordnet", *LEMMAS}), "pattern" in table, "context" in table]
     if sum(forms) != 1:
         raise BadInput(f"{where} must have either words or a pattern, and not both.")
     kind = table.get("kind", "format" if "pattern" in table else "meaning")
@@ -104,6 +112,7 @@ def _class(table: dict[str, Any], where: str) -> Written:
     return Written(
         name, kind, table.get("source", ""), table.get("about", ""), _members(table, where), table.get("pattern"),
         over, case, table.get("context"), tuple(table.get("wordnet", "").split()),
+        tuple((word, pos) for key, pos in LEMMAS.items() for word in _words(table.get(key, []), key, where)),
     )  # fmt: skip
 
 

@@ -19,12 +19,14 @@ from tools.errors import BadInput
 from tools.evidence.neuron import threshold
 from tools.readable.bag import bag_of
 from tools.readable.contract import why_not
-from tools.readable.learn import PRICE, Features, Form, Learner, Learnt
+from tools.readable.features import Features
+from tools.readable.learn import Learner, Learnt
 from tools.readable.merit import Merit
 from tools.readable.narrow import neighbours
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import STRENGTHS, AnyWord, Everything, Item, Quoted, Rule
 from tools.readable.sample import Sample
+from tools.readable.screen import PRICE, Form
 from tools.readable.texts import Keys
 from tools.records.excerpts import ExploreReadings
 from tools.roles import Proposal, Revealed

@@ -89,6 +89,10 @@ class Knowledge:
             self._matrices[texts] = sparse.csr_matrix((ones, (rows, columns)), shape=shape)
         return self._matrices[texts]
 
+    def is_meaning(self, name: str) -> bool:
+        """Whether a class holds words by what they mean, and not by grammar, spelling or what they are in code."""
+        return name not in SPECIAL and name not in PLACES and self.concepts.get(name).kind == "meaning"
+
     def classes_of(self, key: str) -> list[str]:
         """The classes over words that a word belongs to."""
         if not key:

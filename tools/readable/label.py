@@ -35,7 +35,8 @@ def label_of(sentence: str, language: Language | None = None) -> str:
     """What a sentence is about, in 1 to 6 words.
 
     Of a readable rule that is the kind of words of its strongest item, with where it stands if there is room; of the
-    strongest ones the first, as a learner names first what explains most. Of any other sentence it is what stands
+    strongest ones the first, as a learner names first what explains most, but a class rather than several words that
+    are quoted: a class is a name. Of any other sentence it is what stands
     before the first comma or word of context.
 
     `Fires on possessive determiners, and weakly on articles.` is about `possessive determiners`.
@@ -51,7 +52,11 @@ def label_of(sentence: str, language: Language | None = None) -> str:
 def _label_of_rule(rule: Rule, language: Language) -> str:
     if not rule.items:
         return "nothing"
-    said = list(_said(rule.items[0][1], language))
+    strongest = [item for strength, item in rule.items if strength == rule.items[0][0]]
+    named = (item for item in strongest if isinstance(item.kind, Named))
+    is_list = isinstance(strongest[0].kind, Quoted) and len(strongest[0].kind.words) > 1
+    item = next(named, strongest[0]) if is_list else strongest[0]
+    said = list(_said(item, language))
     short = next((one for one in said if len(one.split()) <= MAX_LABEL_WORDS), None)
     return short or _cut(said[-1].split())
 
@@ -59,9 +64,10 @@ def _label_of_rule(rule: Rule, language: Language) -> str:
 def _said(item: Item, language: Language) -> Iterator[str]:
     """An item in ever fewer words."""
     kind = _kind(item.kind, language)
-    bare = replace(item, kind=AnyWord(), end=False, start=False, longer=False, unless=None)
+    bare = replace(item, kind=AnyWord(), longer=False, unless=None)
     place = language.item(bare).removeprefix("any word").strip()
-    if item.unless is not None or item.end or item.start or item.longer:
+    item = replace(item, end=False, start=False)  # which piece of a word it is belongs to no name
+    if item.unless is not None or item.longer:
         yield language.item(item).replace(language.kind(item.kind), kind, 1)
     if isinstance(item.context, Again):
         # "Repeated months", and "the word “or” when repeated".

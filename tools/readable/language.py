@@ -42,8 +42,10 @@ _QUOTE = r'"(?:[^"\\\n]|\\.)+"'
 _LEXEME = re.compile(rf"\s*({_QUOTE}|[,;]|[^\s,;\"]+)")
 _RELATIONS: tuple[Relation, ...] = tuple(sorted(get_args(Relation), key=len, reverse=True))
 _AGAIN = "when repeated"
-_END = "the end of"
-_START = "the beginning of"
+_END = "the last piece of"
+_START = "the first piece of"
+_PIECES = {_END: "the end of", _START: "the beginning of"}
+"""A token of a word, and how earlier versions said it: "the end of years" reads like a date."""
 _ANY = "any word"
 _EVERYTHING = "everything"
 _LONGER = ", the longer the more"
@@ -52,9 +54,15 @@ _PLACES = {
     "first words of lines": "at the start of a line",
     "first words of sentences": "at the start of a sentence",
     "deeply indented lines": "on deeply indented lines",
+    "text in quotes": "in quotes",
+    "text in brackets": "in brackets",
+    "text in parentheses": "in parentheses",
+    "text in square brackets": "in square brackets",
+    "text in braces": "in braces",
 }
 """How one says that a token stands in some classes."""
 
+_ALSO = "that are also"
 _LIKE = "words like"
 _SAYS_ITSELF = re.compile(r"^(words?|verbs?|nouns|adjectives|adverbs|names?|kinds|people|plural|singular)\b")
 EXAMPLE = 'Fires strongly on modals, weakly on "not" right after forms of be.'
@@ -130,7 +138,7 @@ class Language:
         if item.context is not None:
             parts.append(self._context(item.context))
         if item.unless is not None:
-            parts.append(f"but not {self._context(item.unless)}")
+            parts.append(f"but not {self._context(item.unless).removeprefix(_ALSO).lstrip()}")
         return " ".join(parts) + (_LONGER if item.longer else "")
 
     def _context(self, context: Context | Again) -> str:
@@ -140,7 +148,7 @@ class Language:
             return _PLACES[context.kind.name]
         if context.relation == "in text about" and isinstance(context.kind, Named):
             return f"in text about {context.kind.name}"
-        return f"{context.relation} {self.kind(context.kind)}"
+        return f"{_ALSO if context.relation == 'among' else context.relation} {self.kind(context.kind)}"
 
     def kind(self, kind: Kind) -> str:
         """A kind of words as it stands in a sentence."""
@@ -253,14 +261,18 @@ class _Parser:
         return False
 
     def _item(self) -> Item:
-        end = self._take(_END)
-        start = not end and self._take(_START)
+        end = self._take(_END) or self._take(_PIECES[_END])
+        start = not end and (self._take(_START) or self._take(_PIECES[_START]))
         kind = self._kind()
-        context = self._context(required=False)
-        unless = self._context(required=True) if self._take("but not") else None
+        context = self._context()
+        unless = self._unless() if self._take("but not") else None
         return Item(kind, end, context, unless, self._take(_LONGER), start)
 
-    def _context(self, *, required: bool) -> Context | Again | None:
+    def _unless(self) -> Context | Again:
+        """Where an item does not hold, or the words for which it does not."""
+        return self._context() or Context("among", self._kind())
+
+    def _context(self) -> Context | Again | None:
         if self._take(_AGAIN):
             return Again(next(how for how in _REPEATS if not how or self._take(how)))
         for name, place in _PLACES.items():
@@ -269,9 +281,7 @@ class _Parser:
         for relation in _RELATIONS:
             if self._take(relation):
                 return Context(relation, self._kind())
-        if required:
-            raise self._expected("where, such as 'right after'")
-        return None
+        return Context("among", self._kind()) if self._take(_ALSO) else None
 
     def _kind(self) -> Kind:
         if self._take(_ANY):

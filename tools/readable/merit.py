@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tools.readable.contract import n_words
-from tools.readable.learn import PRICE, Learner
+from tools.readable.learn import Learner
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import Rule
+from tools.readable.screen import PRICE
 from tools.roles import Revealed
 
 REVEALED_SHARE = 0.15

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ Integers = NDArray[np.int64]
 SENTENCE_ENDS = frozenset(".!?…。") | {"..", "..."}
 _KEPT, _LARGE = 6, 10_000
 """Texts kept of each size, and the tokens from which they are large."""
+_CUT = 10_000
+"""Single texts kept: the texts of an experiment come back in every round."""
 
 
 class Phrase(NamedTuple):
@@ -57,6 +60,75 @@ class Keys:
         return found
 
 
+@dataclass(frozen=True)
+class CutText:
+    """One text as words, numbered from 0.
+
+    Attributes:
+        text: its tokens and characters.
+        keys: of its words.
+        previous: the word before each; -1 for the first.
+        word_of: the word of each token.
+        unfinished: tokens after which their word goes on, and what has come of it.
+        phrases: of several words that classes know.
+    """
+
+    text: TokenText
+    keys: list[str]
+    previous: Integers
+    word_of: Integers
+    unfinished: list[tuple[int, str]]
+    phrases: list[Phrase]
+
+    @classmethod
+    def of(cls, tokens: Sequence[str], concepts: Concepts) -> CutText:
+        """Cut a text that is given as the strings of its tokens."""
+        text = TokenText(tokens)
+        words = text.words()
+        keys: list[str] = []
+        previous: list[int] = []
+        numbers: list[int] = []
+        last, word_of = -1, [-1] * text.n_tokens
+        spelt = {word.first: n for n, word in reversed(list(enumerate(words)))}
+        begun = 0
+        for token in range(text.n_tokens):
+            n = spelt.get(token)
+            if n is None and word_of[token] >= 0:
+                continue
+            if n is None:
+                previous.append(last)
+                keys.append("")
+                word_of[token] = len(keys) - 1
+                continue
+            while begun <= n or (begun < len(words) and words[begun].first == token):
+                word = words[begun]
+                previous.append(last)
+                keys.append(word.key)
+                last = len(keys) - 1
+                numbers.append(last)
+                for inside in range(max(word.first, token), word.last + 1):
+                    word_of[inside] = last
+                begun += 1
+        phrases = [
+            Phrase(numbers[n], numbers[words.index(end, n)], phrase)
+            for n in range(len(words))
+            for phrase, end in concepts.phrase_at(words, n, text.text)
+        ]
+        found = np.array(previous, dtype=np.int64), np.array(word_of, dtype=np.int64)
+        return cls(text, keys, *found, list(_unfinished(text, words)), phrases)
+
+
+def _kept(kept: dict[bytes, CutText], row: NDArray[np.int32], strings: Sequence[str], concepts: Concepts) -> CutText:
+    name = row.tobytes()
+    if name not in kept:
+        kept[name] = CutText.of([strings[token] for token in row], concepts)
+    return kept[name]
+
+
+def _joined(parts: Sequence[Integers]) -> Integers:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
 class WordTexts(Keys):
     """Some texts as words. A token that belongs to no word, such as a line end, stands for a word without letters.
 
@@ -66,6 +138,7 @@ class WordTexts(Keys):
         tokens: int32 [n, pos], -1 past the end.
         strings: of the model's tokens.
         concepts: tells which phrases there are.
+        kept: texts that were cut before, by their tokens; those that are new are added.
 
     Attributes:
         keys: the distinct words; the first is the empty one.
@@ -78,55 +151,38 @@ class WordTexts(Keys):
         phrases: of several words that classes know.
     """
 
-    def __init__(self, tokens: NDArray[np.int32], strings: Sequence[str], concepts: Concepts) -> None:
+    def __init__(
+        self,
+        tokens: NDArray[np.int32],
+        strings: Sequence[str],
+        concepts: Concepts,
+        kept: dict[bytes, CutText] | None = None,
+    ) -> None:
         self.mask = tokens >= 0
         self.shape = tokens.shape
-        self.texts = [TokenText([strings[i] for i in row[row >= 0]]) for row in tokens]
+        kept = {} if kept is None else kept
+        cut = [_kept(kept, row[row >= 0], strings, concepts) for row in tokens]
+        self.texts = [one.text for one in cut]
         number = {"": 0}
-        key: list[int] = []
-        text_of: list[int] = []
-        previous: list[int] = []
-        word_of: list[int] = []
-        self.phrases: list[Phrase] = []
-        self._begun: list[tuple[int, str]] = []
-        n_before = 0
-        for at, text in enumerate(self.texts):
-            words = text.words()
-            last, here = -1, [-1] * text.n_tokens
-            numbers = []
-            spelt = {word.first: n for n, word in reversed(list(enumerate(words)))}
-            begun = 0
-            for token in range(text.n_tokens):
-                n = spelt.get(token)
-                if n is None and here[token] >= 0:
-                    continue
-                if n is None:
-                    previous.append(last)
-                    key.append(0)
-                    here[token] = len(key) - 1
-                    text_of.append(at)
-                    continue
-                while begun <= n or (begun < len(words) and words[begun].first == token):
-                    word = words[begun]
-                    previous.append(last)
-                    key.append(number.setdefault(word.key, len(number)))
-                    text_of.append(at)
-                    last = len(key) - 1
-                    numbers.append(last)
-                    for inside in range(max(word.first, token), word.last + 1):
-                        here[inside] = last
-                    begun += 1
-            word_of += here
-            self._begun += [(n_before + at, begun) for at, begun in _unfinished(text, words)]
-            n_before += text.n_tokens
-            for n in range(len(words)):
-                for phrase, end in concepts.phrase_at(words, n, text.text):
-                    self.phrases.append(Phrase(numbers[n], numbers[words.index(end, n)], phrase))
+        self.key = np.array([number.setdefault(key, len(number)) for one in cut for key in one.keys], dtype=np.int64)
         super().__init__(list(number))
-        self.key = np.array(key, dtype=np.int64)
-        self.text_of = np.array(text_of, dtype=np.int64)
-        self.previous = np.array(previous, dtype=np.int64)
-        self.word_of = np.array(word_of, dtype=np.int64)
+        n_words = np.array([len(one.keys) for one in cut], dtype=np.int64)
+        n_tokens = np.array([len(one.word_of) for one in cut], dtype=np.int64)
+        before, tokens_before = np.cumsum(n_words) - n_words, np.cumsum(n_tokens) - n_tokens
+        self.text_of = np.repeat(np.arange(len(cut)), n_words)
+        previous = _joined([one.previous for one in cut])
+        self.previous = np.where(previous >= 0, previous + np.repeat(before, n_words), -1)
+        self.word_of = _joined([one.word_of for one in cut]) + np.repeat(before, n_tokens)
+        self._begun = [
+            (at + first, begun)
+            for one, first in zip(cut, tokens_before.tolist(), strict=True)
+            for at, begun in one.unfinished
+        ]
+        self.phrases = [
+            Phrase(one.first + first, one.last + first, one.key)
+            for text, first in zip(cut, before.tolist(), strict=True)
+            for one in text.phrases
+        ]
         following = np.append(self.word_of[1:], -1)
         self.is_last = self.word_of != following
         self.is_first = np.append(True, self.is_last[:-1])
@@ -311,6 +367,7 @@ class Shelf:
         self._concepts = concepts
         self._small: OrderedDict[bytes, WordTexts] = OrderedDict()
         self._large: OrderedDict[bytes, WordTexts] = OrderedDict()
+        self._cut: dict[bytes, CutText] = {}
 
     def texts(self, tokens: NDArray[np.int32]) -> WordTexts:
         """The texts as words."""
@@ -318,7 +375,9 @@ class Shelf:
         key = hashlib.blake2b(tokens.tobytes() + str(tokens.shape).encode(), digest_size=16).digest()
         kept = self._small if (tokens >= 0).sum() < _LARGE else self._large
         if key not in kept:
-            kept[key] = WordTexts(tokens, self._strings, self._concepts)
+            if len(self._cut) > _CUT:
+                self._cut.clear()
+            kept[key] = WordTexts(tokens, self._strings, self._concepts, self._cut)
             while len(kept) > _KEPT:
                 kept.popitem(last=False)
         kept.move_to_end(key)
