@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agent.api import explain, load_trace, resume, score_sentence, top
-    from agent.reading import read
+    from agent.setup.activations import read
 
 __all__ = ["explain", "load_trace", "read", "resume", "score_sentence", "top"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "read":
-        from agent.reading import read
+        from agent.setup.activations import read
 
         return read
     if name in __all__:

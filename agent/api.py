@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.config import RunConfig
-from agent.opening import open_bench
-from agent.reading import Reading, read
-from agent.settings import configured, llm_settings
-from agent.steering import Person
+from agent.graph.steering import Person
+from agent.setup.activations import TextActivations, read
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.settings import configured, llm_settings
 from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.concepts.concepts import Concepts
@@ -24,10 +24,10 @@ from tools.errors import BadInput
 from tools.readable import contract
 from tools.records.neuron import NeuronId
 from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
-from traces.console import Display, QuietDisplay
-from traces.runs import RunFolder
-from traces.store import Trace
-from traces.store import load_trace as load_events
+from traces.events.runs import RunFolder
+from traces.events.store import Trace
+from traces.events.store import load_trace as load_events
+from traces.text.console import Display, QuietDisplay
 
 __all__ = ["explain", "firing_classes", "load_trace", "read", "resume", "score_sentence", "top"]
 
@@ -44,7 +44,7 @@ class TopExcerpts:
     neuron: NeuronId
     theta: float
     status: str
-    excerpts: list[Reading]
+    excerpts: list[TextActivations]
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,11 @@ def explain(
         simulator: `openai:MODEL` for sentences in free words; None for the explainer where that is an LLM.
         max_tokens: of all LLM calls, in and out; None for the variant's, which is no limit unless it says otherwise.
         max_usd: US dollars for all LLM calls; None likewise.
-        llm: settings of the run that are about LLMs, by their names in `agent.config.RunConfig` (`simulation`,
+        llm: settings of the run that are about LLMs, by their names in `agent.setup.config.RunConfig` (`simulation`,
             `simulated_excerpts`, `excerpts_per_call`) or in `tools.llm.settings.LLMSettings` (`url` and others).
         runs_dir: where the run's folder goes.
         display: shows progress; None shows nothing.
-        person: may step in before experiments and before the confirmation, see `agent.steering`; None for nobody.
+        person: may step in before experiments and before the confirmation, see `agent.graph.steering`; None for nobody.
 
     Raises:
         BadInput, NotAvailable, LLMNotAvailable, StorageError, Interrupted: see `tools.errors`.
@@ -127,7 +127,7 @@ def explain(
         explainer=explainer,
         simulator=simulator, max_tokens=max_tokens, max_usd=max_usd, llm=llm,
     )  # fmt: skip
-    from agent.runner import start_run  # LangGraph takes half a second that reading does not need
+    from agent.run.runner import start_run  # LangGraph takes half a second that reading does not need
 
     return start_run(config, Path(runs_dir), display or QuietDisplay(), person=person)
 
@@ -139,7 +139,7 @@ def resume(
 
     `person` may step in, as in `explain`; one that was paused for somebody needs one to go on.
     """
-    from agent.runner import resume_run
+    from agent.run.runner import resume_run
 
     return resume_run(run, Path(runs_dir), display or QuietDisplay(), person=person)
 
@@ -167,10 +167,10 @@ def top(
     order = np.argsort(-explore.values.max(1), kind="stable")[:n]
     strings = bench.vocabulary.strings
 
-    def reading(row: int) -> Reading:
+    def reading(row: int) -> TextActivations:
         length = int(explore.excerpts.lengths[row])
         tokens: NDArray[np.int32] = explore.excerpts.tokens[row, :length]
-        return Reading(
+        return TextActivations(
             bench.subject.name,
             bench.evidence.neuron,
             [strings[t] for t in tokens],

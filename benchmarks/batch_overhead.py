@@ -6,7 +6,7 @@
 Turn by turn, a batch with one worker and a bare loop in one process that shares what it has opened explain the same
 neurons of `mini`, each in a new folder of runs, with evidence in the cache. Starting and the first neuron are told
 apart. Wall time moves with whatever else the machine does, so the CPU time of both, starting included, stands beside
-it, and what can be read off a batch alone: how much of its time was not spent inside `agent.runner.start_run`.
+it, and what can be read off a batch alone: how much of its time was not spent inside `agent.run.runner.start_run`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from agent.batch.plan import Plan
 from agent.batch.run import Where, begin, work_through
-from agent.config import RunConfig
-from agent.opening import open_bench
-from agent.runner import start_run
-from agent.shelf import Shelf
+from agent.run.runner import start_run
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.resources import Resources
 from tools.engine.local import LocalEngine
 from tools.errors import AgentError
-from traces.batches import Entry, results_of
-from traces.console import QuietDisplay
-from traces.results import ResultsDatabase
+from traces.database.batches import Entry, results_of
+from traces.database.results import ResultsDatabase
+from traces.text.console import QuietDisplay
 
 Settings = list[dict[str, object]]
 
@@ -68,10 +68,10 @@ def cpu_seconds() -> float:
 
 def bare_loop(settings: Settings, folder: str) -> list[float]:
     """Seconds of each neuron, explained one after the other in this process."""
-    shelf, seconds = Shelf(), []
+    resources, seconds = Resources(), []
     for one in settings:
         began = time.perf_counter()
-        start_run(RunConfig.checked(**one), Path(folder), QuietDisplay(), shelf)
+        start_run(RunConfig.checked(**one), Path(folder), QuietDisplay(), resources)
         seconds.append(time.perf_counter() - began)
     return seconds
 
@@ -93,7 +93,7 @@ def in_a_batch(plan: Plan) -> Turn:
     cpu, began, stamps = cpu_seconds(), time.perf_counter(), Stamps()
     with tempfile.TemporaryDirectory() as folder:
         batch = begin(plan, {}, Path(folder))
-        work_through(batch, Path(folder), Where("local", 1), stamps, Shelf())
+        work_through(batch, Path(folder), Where("local", 1), stamps, Resources())
         found = results_of(ResultsDatabase(folder), batch.batch_id)
     if len(found) != len(plan.entries):
         raise AgentError("a neuron failed")
@@ -103,12 +103,12 @@ def in_a_batch(plan: Plan) -> Turn:
 
 def planned(n: int, config: RunConfig) -> Plan:
     """Neurons of two layers, which are read here, so that neither side reads one."""
-    entries, shelf = [], Shelf()
+    entries, resources = [], Resources()
     for number in range(n):
         layer = 1 + (number >= n // 2)
         entries.append(Entry(f"L{layer}N{7 * number}", layer, 7 * number))
     for entry in entries:
-        bench = open_bench(config.model_copy(update={"target": entry.neuron}), QuietDisplay(), shelf=shelf)
+        bench = open_bench(config.model_copy(update={"target": entry.neuron}), QuietDisplay(), resources=resources)
     return Plan(bench.subject.name, bench.subject.fingerprint, config, entries)
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from traces.events import ToolCall
-from traces.runs import RunFolder, run_ids
-from traces.store import load_trace
+from traces.events.kinds import ToolCall
+from traces.events.runs import RunFolder, run_ids
+from traces.events.store import load_trace
 
 TARGETS = ("mini/L5N131", "smollm2/L2N321", "smollm2/L8N321", "smollm2/L20N321")
 STAGES = {

@@ -122,18 +122,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None, help="default: print only")
     options = parser.parse_args()
 
-    from agent.config import RunConfig
-    from agent.opening import open_bench
-    from agent.shelf import Shelf
-    from traces.console import QuietDisplay
+    from agent.setup.config import RunConfig
+    from agent.setup.evidence import open_bench
+    from agent.setup.resources import Resources
+    from traces.text.console import QuietDisplay
 
-    shelf, seen = Shelf(), []
+    resources, seen = Resources(), []
     for layer in map(int, options.layers.split(",")):
-        shape = shelf.subject(options.model, (), QuietDisplay(), False)
+        shape = resources.subject(options.model, (), QuietDisplay(), False)
         names = sorted(range(shape.d_mlp), key=lambda i: hashlib.sha256(f"L{layer}N{i}".encode()).digest())
         for index in names[: options.neurons]:
             config = RunConfig(target=f"L{layer}N{index}", model=options.model, corpus=options.corpus)
-            bench = open_bench(config, QuietDisplay(), shelf=shelf)
+            bench = open_bench(config, QuietDisplay(), resources=resources)
             if bench.evidence.status != "firing":
                 continue
             for sentence in sentences_of(bench):

@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent.config import RunConfig
-from agent.opening import open_bench
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
 from tools.records.result import Unscored
-from traces.console import QuietDisplay
+from traces.text.console import QuietDisplay
 
 PER_CALL = (1, 2, 5, 10)
 

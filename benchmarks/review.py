@@ -23,9 +23,9 @@ from typing import Any
 
 from tools.mini.text import texts_of
 from tools.records.result import Result
-from traces.results import ResultsDatabase, _insert
-from traces.runs import RunFolder
-from traces.token_index import Tokens, named_in, put_tokens
+from traces.database.results import ResultsDatabase, _insert
+from traces.database.token_index import Tokens, named_in, put_tokens
+from traces.events.runs import RunFolder
 
 VERDICTS = ("supported", "split", "unresolved", "noise", "dead")
 REPEATS = 15

@@ -32,7 +32,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from traces.events import SCHEMA_VERSION, event_from_line, predictions_sha256  # noqa: E402
+from traces.events.kinds import SCHEMA_VERSION, event_from_line, predictions_sha256  # noqa: E402
 
 FIXTURE = ROOT / "tests" / "fixtures" / "trace_v3" / "events.jsonl"
 N_EVENTS, N_EXPERIMENTS, N_REVISED = 10_000, 64, 20

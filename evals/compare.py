@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.commands.output import say, say_json, width
+from agent.cli.output import say, say_json, width
 from evals.folder import EvalFolder
 from evals.records import CellResult, Kind, Manifest, NeuronRecord
 from evals.scorer import scorer_tally

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from evals.records import EVAL_VERSION, READABLE, CellResult, Manifest, NeuronRecord, Record
 from tools.errors import BadInput, StorageError
-from traces.runs import safe_name
+from traces.events.runs import safe_name
 from traces.storage import replace_file, storage_errors, write_all
 
 R = TypeVar("R", bound=Record)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from agent.config import RunConfig
-from agent.variants.load import Variant
+from agent.setup.config import RunConfig
+from agent.setup.variants.load import Variant
 from evals.suite import Suite
 from tools.errors import BadInput
 

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from agent.commands.output import say, say_json
+from agent.cli.output import say, say_json
 from evals.compare import checked_metric, load
 from evals.statistics import ALPHA, FEWEST_NEURONS, Floats, permutation_ps
 from evals.summaries import METRICS, compare
 from tools.errors import BadInput
-from traces.text import one_line
+from traces.text.formatting import one_line
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.config import RunConfig
+from agent.setup.config import RunConfig
 from tools.concepts.concepts import Concepts
 from tools.embedded import EmbeddedReader
 from tools.free_text.simulator import FreeTextSimulator

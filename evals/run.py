@@ -13,8 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.commands.output import progress, say
-from agent.variants.load import Variant, load_variant, shipped_variants
+from agent.cli.output import progress, say
+from agent.setup.variants.load import Variant, load_variant, shipped_variants
 from evals.asked import code_sha256, refuse_another
 from evals.folder import EvalFolder
 from evals.idle import refuse_idle, refuse_idle_options
@@ -29,8 +29,8 @@ from tools.evidence.corpus import check_rereadable
 from tools.evidence.splits import N_FOLDS
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Unscored
-from traces.clock import Clock, duration
-from traces.console import Display
+from traces.text.clock import Clock, duration
+from traces.text.console import Display
 
 if TYPE_CHECKING:
     from evals.worker import Setting
@@ -139,7 +139,7 @@ def _work_through(
         refuse_another(out, old, asked)
         asked["variants"] = old.variants | asked["variants"]
     asked["halves"] = halves or (old is not None and old.halves)
-    from agent.runner import commit_of_program  # heavy
+    from agent.run.runner import commit_of_program  # heavy
 
     folder.write_manifest(Manifest(**asked, commit=commit_of_program()))
 

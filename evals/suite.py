@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from agent.variants.load import PLAIN_NAME, closest, read_toml
+from agent.setup.variants.load import PLAIN_NAME, closest, read_toml
 from evals.planted.claims import Planted
 from evals.puzzles import Puzzle, read_puzzles
 from evals.records import Difficulty, Kind, NeuronRecord

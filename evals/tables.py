@@ -14,7 +14,7 @@ from evals.stability import Agreement, Verdicts
 from evals.statistics import ALPHA
 from evals.summaries import METRICS, RECOVERED, TIE, Comparison, CostPerCell, Group, VariantSummary
 from tools.records.result import Compared, Interval
-from traces.text import one_line, shorten
+from traces.text.formatting import one_line, shorten
 
 TITLES: dict[Group, str] = {"planted": "Planted neurons", "real": "Real neurons", "puzzles": "Puzzles"}
 SECONDS = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from agent.variants.load import Variant
+from agent.setup.variants.load import Variant
 from evals.puzzle_readers import reader_maker
 from evals.puzzles import puzzle_cell, puzzle_record
 from evals.records import CellError, CellResult, NeuronRecord

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.config import BASELINE_EXPLAINERS, RunConfig
-from agent.llms import settled
-from agent.opening import open_bench
-from agent.runner import resume_run, start_run
-from agent.shelf import Shelf
-from agent.subjects import Subject
-from agent.variants.load import Variant
+from agent.run.runner import resume_run, start_run
+from agent.setup.config import BASELINE_EXPLAINERS, RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.llms import settled
+from agent.setup.resources import Resources
+from agent.setup.subjects import Subject
+from agent.setup.variants.load import Variant
 from evals.folder import folder_name
 from evals.measures import named, recovery, scorer_check
 from evals.records import CellError, CellResult, NeuronRecord
@@ -33,10 +33,10 @@ from tools.records.result import Baselines, Budget, Interval, Measured, Result, 
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
 from tools.subject.planted import PlantedFunction, PlantedModel, planted_function
-from traces.console import Display, QuietDisplay
-from traces.events import Failed, ToolCall
-from traces.runs import RunFolder
-from traces.store import load_trace
+from traces.events.kinds import Failed, ToolCall
+from traces.events.runs import RunFolder
+from traces.events.store import load_trace
+from traces.text.console import Display, QuietDisplay
 
 CEILING = f"trees on the last 8 tokens, never below the full lookup; {PROTOCOL}"
 
@@ -65,7 +65,7 @@ class Setting:
     trust_remote_code: bool = False
 
 
-_SHELF = Shelf()
+_RESOURCES = Resources()
 
 
 class _Openings:
@@ -78,7 +78,7 @@ class _Openings:
 def fingerprints(setting: Setting) -> tuple[str, str, str]:
     """The model's name, and the fingerprints of model (planted functions included) and corpus."""
     subject = _subject(setting, bool(setting.planted))
-    corpus = _SHELF.corpus(subject, setting.corpus, setting.corpus_tokens, QuietDisplay())
+    corpus = _RESOURCES.corpus(subject, setting.corpus, setting.corpus_tokens, QuietDisplay())
     return subject.name, subject.fingerprint, corpus.fingerprint
 
 
@@ -96,8 +96,8 @@ def scan(setting: Setting, layer: int, planted: bool, display: Display) -> None:
         StorageError: the cache cannot be written.
     """
     subject = _subject(setting, planted)
-    corpus = _SHELF.corpus(subject, setting.corpus, setting.corpus_tokens, display)
-    found = _SHELF.scan(subject, corpus, layer, display)
+    corpus = _RESOURCES.corpus(subject, setting.corpus, setting.corpus_tokens, display)
+    found = _RESOURCES.scan(subject, corpus, layer, display)
     if isinstance(subject, PlantedModel):
         for index, function in enumerate(subject.functions):
             if _is_own(function.entry):
@@ -112,12 +112,12 @@ def is_firing(setting: Setting, neuron: NeuronId) -> bool:
         target=str(neuron), model=setting.model, trust_remote_code=setting.trust_remote_code, corpus=setting.corpus,
         corpus_tokens=setting.corpus_tokens,
     )  # fmt: skip
-    return open_bench(config, QuietDisplay(), shelf=_SHELF).evidence.status == "firing"
+    return open_bench(config, QuietDisplay(), resources=_RESOURCES).evidence.status == "firing"
 
 
 def survey(setting: Setting, neuron: SuiteNeuron, n_folds: int) -> NeuronRecord:
     """What is measured of a neuron once: its status, the ceiling on the first folds, the check of our scorer."""
-    bench = open_bench(_config(setting, neuron, Variant("survey"), 0, None), QuietDisplay(), _Openings(), _SHELF)
+    bench = open_bench(_config(setting, neuron, Variant("survey"), 0, None), QuietDisplay(), _Openings(), _RESOURCES)
     check = None
     if neuron.planted is not None and _is_own(neuron.planted):  # here in another process than where it was scanned
         check_scanned(planted_function(neuron.planted), bench.evidence.explore, bench.vocabulary.strings)
@@ -180,14 +180,14 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     # A folder of runs for each variant and seed: each run is the first to open its fold, whatever ran before.
     runs_dir = setting.out / "runs" / folder_name(variant.name) / part
     folder = RunFolder(runs_dir / folder_name(neuron.name))
-    subject = _SHELF.subject(config.model, config.planted, QuietDisplay(), config.trust_remote_code)
-    corpus = _SHELF.corpus(subject, config.corpus, config.corpus_tokens, QuietDisplay())
+    subject = _RESOURCES.subject(config.model, config.planted, QuietDisplay(), config.trust_remote_code)
+    corpus = _RESOURCES.corpus(subject, config.corpus, config.corpus_tokens, QuietDisplay())
     result = _result(config, folder, subject.fingerprint, corpus.fingerprint)
     cell = _cell(setting, neuron, variant, half, _measured_by(config, result), folder)
     recovered: Measured | None = None
     true, _ = neuron.claim_functions()
     if true is not None and cell.fold is not None:
-        bench = open_bench(config, QuietDisplay(), shelf=_SHELF)
+        bench = open_bench(config, QuietDisplay(), resources=_RESOURCES)
         if bench.meters is not None:  # what the evaluation asks is not the run's, and its limits hold for it alone
             bench.meters.account.share = 1.0
         recovered = recovery(bench, cell.explanation, PlantedFunction(neuron.name, true), cell.fold)
@@ -213,10 +213,10 @@ def _measured_by(config: RunConfig, result: Result) -> Result:
 def _result(config: RunConfig, folder: RunFolder, model: str, corpus: str) -> Result:
     """Run, go on with a run that was killed, or begin anew where one failed or was asked for something else."""
     if (folder.path / "run.json").is_file() and _can_go_on(folder, config, model, corpus):
-        return resume_run(folder.run_id, folder.path.parent, QuietDisplay(), _SHELF)
+        return resume_run(folder.run_id, folder.path.parent, QuietDisplay(), _RESOURCES)
     if folder.path.exists():
         shutil.rmtree(folder.path)
-    return start_run(config, folder.path.parent, QuietDisplay(), _SHELF, folder.run_id)
+    return start_run(config, folder.path.parent, QuietDisplay(), _RESOURCES, folder.run_id)
 
 
 def _can_go_on(folder: RunFolder, config: RunConfig, model: str, corpus: str) -> bool:
@@ -242,8 +242,8 @@ def _simulated(
 ) -> NDArray[np.float32] | Unscored:
     """What a sentence predicts on all of some text; of free words that costs too much, and stability is not told."""
     if sentence == FULL_LOOKUP:
-        return open_bench(config, QuietDisplay(), shelf=_SHELF).levels(sentence, tokens)
-    return _SHELF.reader(subject, config.concepts).simulate(sentence, tokens)
+        return open_bench(config, QuietDisplay(), resources=_RESOURCES).levels(sentence, tokens)
+    return _RESOURCES.reader(subject, config.concepts).simulate(sentence, tokens)
 
 
 def _cell(
@@ -283,4 +283,4 @@ def _config(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, 
 
 def _subject(setting: Setting, planted: bool) -> Subject:
     given = setting.planted if planted else ()
-    return _SHELF.subject(setting.model, given, QuietDisplay(), setting.trust_remote_code)
+    return _RESOURCES.subject(setting.model, given, QuietDisplay(), setting.trust_remote_code)

@@ -1,0 +1,4 @@
+"""What happened in a run, written, found again and shown.
+
+Rooms, lowest first: `events`, `database`, `analysis`, `text`, then `html` and `export`.
+"""

@@ -1,4 +1,4 @@
-"""Files and folders: operating-system errors as one sentence, and writes that are whole or not at all."""
+"""Files and folders: errors of the operating system as one sentence, and writes that are whole or do not happen."""
 
 from __future__ import annotations
 

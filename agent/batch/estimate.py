@@ -9,20 +9,20 @@ from statistics import fmean
 from typing import Any
 
 from agent.batch.plan import Plan
-from agent.config import RunConfig
-from agent.llm_costs import LLMCost, most_llm_cost
-from agent.llms import prices_of
-from agent.shelf import default_corpus_tokens
-from agent.subjects import Subject
+from agent.setup.config import RunConfig
+from agent.setup.llm_costs import LLMCost, most_llm_cost
+from agent.setup.llms import prices_of
+from agent.setup.resources import default_corpus_tokens
+from agent.setup.subjects import Subject
 from tools.errors import StorageError
 from tools.subject.planted import PlantedModel
 from tools.toolbox import UNIT_TOKENS
-from traces.clock import duration
-from traces.models import is_same
-from traces.results import ResultsDatabase
-from traces.rows import ResultRow
-from traces.runs import RunFolder
-from traces.selection import Selection
+from traces.database.models import is_same
+from traces.database.results import ResultsDatabase
+from traces.database.rows import ResultRow
+from traces.database.selection import Selection
+from traces.events.runs import RunFolder
+from traces.text.clock import duration
 
 SECONDS_PER_UNIT = 1.0
 _GUESSED = f"a guess of {SECONDS_PER_UNIT:g} s for a unit of the budget, which fits a small model on two processors"

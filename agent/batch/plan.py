@@ -1,4 +1,4 @@
-"""From what was asked for to a batch: its model, its neurons, and the settings of each one's run. Nothing is written.
+"""Plans a batch: its model, its neurons, and the settings of each one's run. Nothing is written.
 
 Whoever is chosen for a low score is measured again on the same corpus: model, corpus and index are then those of the
 earlier run, so that its explanation can be scored again on a fold of sealed text that neither run has seen. To compare
@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from agent.batch.select import Asked, Chosen, Line, choose, read_lines
-from agent.config import RunConfig
-from agent.llms import settled
-from agent.shelf import Shelf
-from agent.subjects import Subject
+from agent.batch.select import Chosen, Criteria, Line, choose, read_lines
+from agent.setup.config import RunConfig
+from agent.setup.llms import settled
+from agent.setup.resources import Resources
+from agent.setup.subjects import Subject
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.evidence.corpus import check_rereadable
@@ -29,13 +29,13 @@ from tools.readable import contract
 from tools.records.result import Unscored
 from tools.subject.fetch import cached_folder
 from tools.subject.names import is_hub_name, short_name
-from traces.batches import Entry
-from traces.console import Display
-from traces.models import distinct, is_same, told_apart
-from traces.results import ResultsDatabase
-from traces.rows import ResultRow
-from traces.runs import RunFolder
-from traces.selection import Selection
+from traces.database.batches import Entry
+from traces.database.models import distinct, is_same, told_apart
+from traces.database.results import ResultsDatabase
+from traces.database.rows import ResultRow
+from traces.database.selection import Selection
+from traces.events.runs import RunFolder
+from traces.text.console import Display
 
 _TEXTS = ("corpus", "corpus_tokens", "index")
 
@@ -51,7 +51,7 @@ class Request:
         runs_dir: the folder of all runs.
     """
 
-    asked: Asked
+    asked: Criteria
     config: RunConfig
     takes_texts: bool
     runs_dir: Path
@@ -78,7 +78,7 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
 
-def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool = True) -> Plan:
+def make_plan(request: Request, display: Display, resources: Resources, may_fetch: bool = True) -> Plan:
     """Choose the neurons and say how each is to be run.
 
     Raises:
@@ -95,14 +95,14 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     config = _with_model(config, asked, lines, rows, request.runs_dir)
     if not may_fetch and is_hub_name(config.model) and not _is_here(config.model):
         raise NotAvailable(f"{config.model} is not on this machine: `agent fetch {config.model}` gets it.")
-    subject = shelf.subject(config.model, config.planted, display, config.trust_remote_code)
+    subject = resources.subject(config.model, config.planted, display, config.trust_remote_code)
     excerpt_width(subject)  # or each neuron would say by itself that the model cannot be used
     if config.model == "auto":
         config = config.model_copy(update={"model": subject.name})
     rows = _of_this_model(rows, subject)
     chosen, left_out = choose(asked, subject, config.model, lines, bad, rows, config.seed)
     plan = Plan(subject.name, subject.fingerprint, config, [], left_out)
-    judge = _Rivals(shelf.reader(subject, config.concepts), config) if asked.published is not None else None
+    judge = _Rivals(resources.reader(subject, config.concepts), config) if asked.published is not None else None
     unlike = Counter[str]()
     for one in chosen:
         about, settings = _about(one, judge, config), {}
@@ -123,13 +123,15 @@ def make_plan(request: Request, display: Display, shelf: Shelf, may_fetch: bool 
     is_used = any("index" not in entry.settings for entry in plan.entries)
     if is_used and config.index == "auto" and not config.corpus_tokens and not config.planted:
         # settled once, or an index that is built meanwhile would give the later neurons other text
-        index = shelf.auto_index(subject, config.corpus)
+        index = resources.auto_index(subject, config.corpus)
         settled_index = str(index[0].folder.resolve()) if index else "none"
         plan = replace(plan, config=config.model_copy(update={"index": settled_index}))
     return plan
 
 
-def _with_model(config: RunConfig, asked: Asked, lines: list[Line], rows: list[ResultRow], runs_dir: Path) -> RunConfig:
+def _with_model(
+    config: RunConfig, asked: Criteria, lines: list[Line], rows: list[ResultRow], runs_dir: Path
+) -> RunConfig:
     """With the model that the selection itself names, where none was typed."""
     if config.model != "auto":
         return config

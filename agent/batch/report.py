@@ -7,10 +7,10 @@ from statistics import fmean
 from typing import Any
 
 from tools.scoring.multiplicity import p_above_zero, q_values
-from traces.batches import Batch, Entry, entries_of, results_of
-from traces.results import ResultsDatabase
-from traces.rows import ResultRow
-from traces.text import one_line, runs_dir_option, score_text, shorten
+from traces.database.batches import Batch, Entry, entries_of, results_of
+from traces.database.results import ResultsDatabase
+from traces.database.rows import ResultRow
+from traces.text.formatting import one_line, runs_dir_option, score_text, shorten
 
 CLAIMS = ("supported", "split")
 _N_SHOWN = 20
@@ -91,7 +91,7 @@ def discoveries(rows: list[ResultRow], fdr: float) -> dict[str, Any]:
 def p_of(row: ResultRow) -> float:
     """How likely sealed gains like these are where there is none: the larger p-value of those over both baselines.
 
-    A claim on a neuron that is a set of few tokens need not beat a list of them (see `agent.policy.verdict`); then the
+    A claim on a neuron that is a set of few tokens need not beat a list of them (see `agent.graph.verdict`); then the
     gain over null alone counts. Where a gain could not be had there is no evidence, and p is 1.
     """
     over_null = _p(row.gain_null, row.gain_null_low, row.gain_null_high)

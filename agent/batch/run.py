@@ -15,20 +15,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agent.batch.carried import history_of, pack, unpack
 from agent.batch.plan import Plan
 from agent.batch.work import Carried, Done, Job, check_model, work
-from agent.config import RunConfig
-from agent.shelf import Shelf
+from agent.batch.worker_files import history_of, pack, unpack
+from agent.setup.config import RunConfig
+from agent.setup.resources import Resources
 from tools.engine.open import open_engine
 from tools.engine.protocol import Engine, EngineName
 from tools.errors import AgentError, Interrupted, StorageError
-from traces.batches import LEASE_S, Batch, Entry, Queue, add_batch
-from traces.clock import Clock, duration
-from traces.console import Display
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.text import runs_dir_option
+from traces.database.batches import LEASE_S, Batch, Entry, Queue, add_batch
+from traces.database.results import ResultsDatabase
+from traces.events.runs import RunFolder
+from traces.text.clock import Clock, duration
+from traces.text.console import Display
+from traces.text.formatting import runs_dir_option
 
 _WAIT_S = 0.5
 
@@ -53,7 +53,7 @@ def begin(plan: Plan, asked: dict[str, Any], runs_dir: Path) -> Batch:
 
 
 def work_through(
-    batch: Batch, runs_dir: Path, where: Where, display: Display, shelf: Shelf, lease_s: float = LEASE_S
+    batch: Batch, runs_dir: Path, where: Where, display: Display, resources: Resources, lease_s: float = LEASE_S
 ) -> None:
     """Run all neurons of a batch that are neither done nor failed, beside whoever else does.
 
@@ -66,7 +66,7 @@ def work_through(
     queue = Queue(database, batch, lease_s)
     try:
         with open_engine(where.engine, where.workers, where.address) as engine, _leases_kept(queue):
-            _work_through(queue, engine, _Desk(batch, database, engine, shelf, display), display)
+            _work_through(queue, engine, _Desk(batch, database, engine, resources, display), display)
     except (Exception, KeyboardInterrupt) as error:
         command = f"`agent batch resume {batch.batch_id}{runs_dir_option(runs_dir)}` goes on where it was."
         if isinstance(error, KeyboardInterrupt):
@@ -132,8 +132,10 @@ class _Jobs(Sequence[tuple[Job | None]]):
 class _Desk:
     """Writes jobs out and takes in what comes back."""
 
-    def __init__(self, batch: Batch, database: ResultsDatabase, engine: Engine, shelf: Shelf, display: Display) -> None:
-        self._batch, self._database, self._shelf, self._display = batch, database, shelf, display
+    def __init__(
+        self, batch: Batch, database: ResultsDatabase, engine: Engine, resources: Resources, display: Display
+    ) -> None:
+        self._batch, self._database, self._resources, self._display = batch, database, resources, display
         self._runs_dir = database.path.parent
         self._shares_disk = engine.name == "local"
         self._corpora: dict[str, str] = {}
@@ -152,9 +154,11 @@ class _Desk:
 
     def _carried(self, entry: Entry, run_id: str, config: RunConfig) -> Carried:
         """With a sealed fold reserved: the worker cannot see which ones were opened, nor may it choose."""
-        subject = self._shelf.subject(config.model, config.planted, self._display, config.trust_remote_code)
+        subject = self._resources.subject(config.model, config.planted, self._display, config.trust_remote_code)
         check_model(subject, self._batch.model_fingerprint)
-        _, corpus = self._shelf.evidence(config, subject, self._display)  # what the worker will find, which is checked
+        _, corpus = self._resources.evidence(
+            config, subject, self._display
+        )  # what the worker will find, which is checked
         key = (subject.fingerprint, entry.neuron, corpus.fingerprint)
         self._corpora[entry.neuron] = corpus.fingerprint
         self._database.next_fold(*key, corpus.sealed.n_folds, run_id, config.sealed_fold)

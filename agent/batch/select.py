@@ -1,4 +1,4 @@
-"""Which neurons a batch is about: what each option selects, and what all of them leave."""
+"""Chooses the neurons of a batch: each option selects some, and a neuron must be selected by all."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.subjects import Subject
+from agent.setup.subjects import Subject
 from tools.errors import BadInput
 from tools.formats.published import PublishedNeuron, read_published
 from tools.records.neuron import NeuronId, parse_target
 from tools.subject.load import check_neuron
 from tools.subject.names import short_name
-from traces.rows import ResultRow
-from traces.text import shorten
+from traces.database.rows import ResultRow
+from traces.text.formatting import shorten
 
 _N_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Asked:
+class Criteria:
     """How neurons are to be chosen; None for an option that was not given.
 
     Attributes:
@@ -97,7 +97,7 @@ def read_lines(path: Path) -> tuple[list[Line], list[str]]:
 
 
 def choose(
-    asked: Asked, subject: Subject, model: str, lines: Sequence[Line], bad: Sequence[str], rows: Sequence[ResultRow],
+    asked: Criteria, subject: Subject, model: str, lines: Sequence[Line], bad: Sequence[str], rows: Sequence[ResultRow],
     seed: int,
 ) -> tuple[list[Chosen], list[str]]:  # fmt: skip
     """The neurons by layer and index, and what was left out because it cannot be used.
@@ -166,7 +166,7 @@ def _is_low(score: float | None, below: float | None) -> bool:
     return score is not None and (below is None or score < below)
 
 
-def _layers(asked: Asked, subject: Subject) -> list[int]:
+def _layers(asked: Criteria, subject: Subject) -> list[int]:
     if asked.layers is None:
         return list(range(subject.n_layers))
     if max(asked.layers) >= subject.n_layers:

@@ -1,4 +1,4 @@
-"""What one process of a batch does: a neuron at a time, with models, corpora and the scan of a layer opened once."""
+"""The work of one process of a batch: one neuron at a time; models, corpora and scans of layers are opened once."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 
 from filelock import FileLock
 
-from agent.batch.carried import History, moved, moved_files, pack, put_history, unpack
-from agent.config import RunConfig
-from agent.opening import open_bench
-from agent.runner import resume_run, start_run
-from agent.shelf import Shelf
-from agent.subjects import Subject
+from agent.batch.worker_files import History, moved, moved_files, pack, put_history, unpack
+from agent.run.runner import resume_run, start_run
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.resources import Resources
+from agent.setup.subjects import Subject
 from tools.errors import AgentError, BadInput, StorageError
 from tools.evidence.cache import default_cache_dir
 from tools.records.result import Result
-from traces.console import QuietDisplay
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
+from traces.database.results import ResultsDatabase
+from traces.events.runs import RunFolder
+from traces.events.store import is_being_written
 from traces.storage import storage_errors
-from traces.store import is_being_written
-from traces.text import score_text
+from traces.text.console import QuietDisplay
+from traces.text.formatting import score_text
 
 _PATIENCE_S = 10.0
 
-_SHELF = Shelf()
+_RESOURCES = Resources()
 _opened: set[tuple[object, ...]] = set()
 
 
@@ -111,17 +111,17 @@ def _attempt(job: Job, runs_dir: Path) -> Done:
 
 def _explain(job: Job, runs_dir: Path) -> Result:
     config = RunConfig.checked(**job.settings)
-    subject = _SHELF.subject(config.model, config.planted, QuietDisplay(), config.trust_remote_code)
+    subject = _RESOURCES.subject(config.model, config.planted, QuietDisplay(), config.trust_remote_code)
     check_model(subject, job.fingerprint)
     _open_layer(config)
     folder = RunFolder(runs_dir / job.run_id)
     if (folder.path / "run.json").is_file():
         _wait_for_its_writer(folder)
-        return resume_run(job.run_id, runs_dir, QuietDisplay(), _SHELF)
+        return resume_run(job.run_id, runs_dir, QuietDisplay(), _RESOURCES)
     if folder.path.exists():  # killed before it could say what it was
         with storage_errors("remove", folder.path):
             shutil.rmtree(folder.path)
-    return start_run(config, runs_dir, QuietDisplay(), _SHELF, job.run_id)
+    return start_run(config, runs_dir, QuietDisplay(), _RESOURCES, job.run_id)
 
 
 def check_model(subject: Subject, fingerprint: str) -> None:
@@ -144,12 +144,12 @@ def _open_layer(config: RunConfig) -> None:
     if key in _opened:
         return
     _opened.clear()
-    _SHELF.scans.clear()
+    _RESOURCES.scans.clear()
     locks = default_cache_dir() / "locks"
     with storage_errors("create", locks):
         locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.lock"):
-        open_bench(config, QuietDisplay(), shelf=_SHELF)
+        open_bench(config, QuietDisplay(), resources=_RESOURCES)
     _opened.add(key)
 
 

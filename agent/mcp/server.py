@@ -12,8 +12,8 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, TextContent, Tool
 
-from agent.mcp.served import SERVED
 from agent.mcp.session import Session
+from agent.mcp.tools import SERVED
 from tools.errors import AgentError, BudgetSpent
 
 _INSTRUCTIONS = """\

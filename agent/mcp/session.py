@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from agent.config import RunConfig
-from agent.exploratory import note_seen
-from agent.llms import LLMs, open_llms, prices_of, settled
-from agent.mcp.served import EXPLAIN, SERVED, Explain, Explained
-from agent.opening import open_bench
-from agent.openings import CountedOpenings
-from agent.runner import commit_of_program, program_versions, start_run
-from agent.shelf import Shelf
+from agent.graph.exploratory import note_seen
+from agent.mcp.tools import EXPLAIN, SERVED, Explain, Explained
+from agent.run.runner import commit_of_program, program_versions, start_run
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.llms import LLMs, open_llms, prices_of, settled
+from agent.setup.resources import Resources
+from agent.setup.sealed_folds import CountedOpenings
 from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.catalogue.scores import Scored, Scores
@@ -35,13 +35,12 @@ from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Result, Unscored
 from tools.subject.resolve import called
 from tools.toolbox import UNIT_TEXTS, Outcome, Tool, Toolbox
-from traces.console import Display
-from traces.events import CorpusName, Gathered, Interrupted, Note, RunStarted
-from traces.recorder import TraceRecorder
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.sessions import SESSION_POLICY
-from traces.store import TraceWriter
+from traces.database.results import ResultsDatabase
+from traces.events.kinds import CorpusName, Gathered, Interrupted, Note, RunStarted
+from traces.events.recorder import TraceRecorder
+from traces.events.runs import SESSION_POLICY, RunFolder
+from traces.events.store import TraceWriter
+from traces.text.console import Display
 
 _TOLD_OF_A_RESULT = (
     "verdict", "label", "explanation", "examples", "reader", "score", "development_score", "baselines", "stop_reason",
@@ -65,18 +64,18 @@ class Session:
         config: how neurons are read and explained; its target is not used.
         runs_dir: where the session's trace goes, and the runs that `explain` makes.
         display: shows progress.
-        shelf: what was opened before.
+        resources: what was opened before.
 
     Attributes:
         limit: units of budget for all calls together.
     """
 
-    def __init__(self, config: RunConfig, runs_dir: Path, display: Display, shelf: Shelf | None = None) -> None:
+    def __init__(self, config: RunConfig, runs_dir: Path, display: Display, resources: Resources | None = None) -> None:
         self._config = settled(config)
         self.limit = config.budget
         self._runs_dir = runs_dir
         self._display = display
-        self._shelf = shelf or Shelf()
+        self._resources = resources or Resources()
         self._llms: LLMs = open_llms(self._config, display)
         self._desks: dict[tuple[str, NeuronId], _Desk] = {}
         self._folder: RunFolder | None = None
@@ -97,7 +96,7 @@ class Session:
         """Call a served tool.
 
         Args:
-            name: see `agent.mcp.served.SERVED`.
+            name: see `agent.mcp.tools.SERVED`.
             arguments: its own, and `neuron`.
 
         Raises:
@@ -149,7 +148,7 @@ class Session:
         return self._desks[model, neuron]
 
     def _opened(self, config: RunConfig) -> _Desk:
-        bench = open_bench(config, self._display, CountedOpenings(), self._shelf, self._llms)
+        bench = open_bench(config, self._display, CountedOpenings(), self._resources, self._llms)
         if self._folder is None:
             self._folder = self._created()
         neuron = self._folder.neuron(bench.subject.name, bench.evidence.neuron)
@@ -186,7 +185,7 @@ class Session:
 
         def explain(arguments: Explain, rng: np.random.Generator) -> Explained:
             wanted = {"budget": arguments.budget, "seed": arguments.seed, **self._llm_limits()}
-            result = start_run(config.model_copy(update=wanted), self._runs_dir, self._display, self._shelf)
+            result = start_run(config.model_copy(update=wanted), self._runs_dir, self._display, self._resources)
             self._pay(result)
             return Explained(run_id=result.run_id, result=result.to_json())
 

@@ -16,25 +16,25 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from agent.review.asked import PER_PAGE, VERDICTS, Asked
+from agent.review.addresses import Address
+from agent.review.batches import read_batches
+from agent.review.comparison import others, outcomes, settings
+from agent.review.filters import PER_PAGE, VERDICTS, Filters
 from agent.review.guard import Bound, Guard
 from agent.review.histogram import draw
 from agent.review.listing import neighbours, read_listing
-from agent.review.live import LONGEST_TEXT, LiveReader
 from agent.review.pages import Pages
-from agent.review.places import Place
-from agent.review.queues import read_batches
+from agent.review.paused_runs import Steerer
 from agent.review.runs import Seen, look
-from agent.review.sides import others, outcomes, settings
-from agent.review.steered import Steerer
+from agent.review.try_text import LONGEST_TEXT, LiveReader
 from agent.review.unfinished import PER_PAGE as UNFINISHED_PER_PAGE
 from agent.review.unfinished import read_unfinished, without_result
 from tools.errors import AgentError, BadInput, NotAvailable
-from traces.difference import differences
-from traces.results import ResultsDatabase
-from traces.reviews import LONGEST_NAME, LONGEST_NOTE, OPINIONS, Review, add_review, reviews_of
-from traces.show import where
-from traces.text import visible
+from traces.analysis.difference import differences
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import LONGEST_NAME, LONGEST_NOTE, OPINIONS, Review, add_review, reviews_of
+from traces.text.formatting import visible
+from traces.text.show import where
 
 PATIENCE_S = 5.0
 _STATUSES: dict[type[AgentError], int] = {BadInput: 400, NotAvailable: 503}
@@ -82,7 +82,7 @@ class Desk:
 
     def run_page(self, seen: Seen, query: Mapping[str, str], status: int = 200, **more: Any) -> HTMLResponse:
         """The page of one run; `more` has what a form that could not be used held."""
-        asked = Asked.read(query)
+        asked = Filters.read(query)
         before, after, number, n = neighbours(self.database, asked, seen.place)
         key = (seen.place.run_id, seen.model, seen.neuron)
         values: dict[str, Any] = {"tried": None, "refused": "", "text": "", "not_saved": "", "kept": {}, "not_done": ""}
@@ -150,7 +150,7 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
     @app.get("/")
     def results(request: Request) -> Response:
         """The list of results."""
-        listing = read_listing(desk.database, Asked.read(request.query_params))
+        listing = read_listing(desk.database, Filters.read(request.query_params))
         n_unfinished = len(without_result(desk.database))
         return desk.show(
             "list.html", listing=listing, asked=listing.asked, histogram=draw(listing.found), verdicts=VERDICTS,
@@ -174,12 +174,12 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
     @app.get("/compare")
     def compare(request: Request) -> Response:
         """Two runs side by side, or what could stand beside one."""
-        a = look(desk.runs_dir, desk.database, Place.read(request.query_params.get("a", "")))
+        a = look(desk.runs_dir, desk.database, Address.read(request.query_params.get("a", "")))
         if a is None:
             raise HTTPException(404)
         choices = others(desk.database, a.identity, a.neuron, a.place)
         given = request.query_params.get("b", "")
-        b = look(desk.runs_dir, desk.database, Place.read(given)) if given else None
+        b = look(desk.runs_dir, desk.database, Address.read(given)) if given else None
         if given and b is None:
             raise HTTPException(404)
         found = differences(a.story, b.story, with_events=False) if a.story and b and b.story else None
@@ -191,7 +191,7 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
 
 def _add_runs(app: FastAPI, desk: Desk) -> None:
     def seen_at(run_id: str, folder: str) -> Seen:
-        seen = look(desk.runs_dir, desk.database, Place(run_id, folder))
+        seen = look(desk.runs_dir, desk.database, Address(run_id, folder))
         if seen is None:
             raise HTTPException(404)
         return seen

@@ -1,4 +1,4 @@
-"""What stands before the app: whose requests are answered, and what a browser may do with the answers.
+"""Protects the app: which requests are answered, and what a browser may do with the answers.
 
 A page of somebody else's that is open in the same browser can send requests to this machine. It must learn nothing and
 change nothing: a name of its own that it lets point here is refused by the Host header, a form or script of its own by

@@ -1,4 +1,4 @@
-"""How the scores of many results are spread, as a drawing and in words."""
+"""The histogram of many results' scores, as a drawing and in words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from agent.review.asked import VERDICTS
-from traces.selection import Brief
+from agent.review.filters import VERDICTS
+from traces.database.selection import Brief
 
 WIDTH, HEIGHT, BELOW = 640, 132, 22
 STEP = 0.05

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.review.asked import PER_PAGE, VERDICTS, Asked
-from agent.review.places import Place
+from agent.review.addresses import Address
+from agent.review.filters import PER_PAGE, VERDICTS, Filters
 from tools.errors import StorageError
-from traces.finding import Finding, finding_of
-from traces.models import Model, told_apart
-from traces.results import ResultsDatabase
-from traces.reviews import Review, latest_of
-from traces.rows import ResultRow
-from traces.runs import RunFolder
-from traces.selection import Brief, rows_at
-from traces.text import one_line
+from traces.database.models import Model, told_apart
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import Review, latest_of
+from traces.database.rows import ResultRow
+from traces.database.selection import Brief, rows_at
+from traces.events.runs import RunFolder
+from traces.text.finding import Finding, finding_of
+from traces.text.formatting import one_line
 
 _N_REASONS = 6
 
@@ -27,7 +27,7 @@ class Line:
 
     row: ResultRow
     model: str
-    place: Place
+    place: Address
     review: Review | None
     finding: Finding | None
 
@@ -54,7 +54,7 @@ class Listing:
         n_unindexed: results whose tokens are not indexed yet, so that a search for a token cannot find them.
     """
 
-    asked: Asked
+    asked: Filters
     n_all: int = 0
     found: Sequence[Brief] = ()
     lines: Sequence[Line] = ()
@@ -93,7 +93,7 @@ class Listing:
         return [*told, *([("other reasons", rest)] if rest else [])]
 
 
-def read_listing(database: ResultsDatabase, asked: Asked) -> Listing:
+def read_listing(database: ResultsDatabase, asked: Filters) -> Listing:
     """The page that was asked for.
 
     Raises:
@@ -126,7 +126,7 @@ def read_listing(database: ResultsDatabase, asked: Asked) -> Listing:
         )
     lines = [
         Line(
-            row, called[row.of_model], Place.of(row.run_id, row.model, row.neuron),
+            row, called[row.of_model], Address.of(row.run_id, row.model, row.neuron),
             reviews.get((row.run_id, row.model, row.neuron)), _finding(database, row),
         )
         for row in rows
@@ -143,14 +143,16 @@ def _finding(database: ResultsDatabase, row: ResultRow) -> Finding | None:
     return None if result is None else finding_of(result)
 
 
-def neighbours(database: ResultsDatabase, asked: Asked, place: Place) -> tuple[Place | None, Place | None, int, int]:
+def neighbours(
+    database: ResultsDatabase, asked: Filters, place: Address
+) -> tuple[Address | None, Address | None, int, int]:
     """The results before and after one in the list that was asked for, its number there, and how many there are.
 
     The number is 0 where the list does not hold it.
     """
     with database.reading() as connection:
         found = [] if connection is None else asked.selection().brief(connection)
-    places = [Place.of(one.run_id, one.model, one.neuron) for one in found]
+    places = [Address.of(one.run_id, one.model, one.neuron) for one in found]
     if place not in places:
         return None, None, 0, len(places)
     at = places.index(place)

@@ -1,4 +1,4 @@
-"""How a page is made from a template: those of the trace's page and the app's own, in one environment."""
+"""Makes pages from templates: those of a trace's page and the app's own, in one environment."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from traces.database.rows import ResultRow
 from traces.html import writing
 from traces.html.heat import shade
 from traces.html.render import resource, story_body
-from traces.rows import ResultRow
-from traces.text import one_line, visible
+from traces.text.formatting import one_line, visible
 
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)")
 

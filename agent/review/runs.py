@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.review.places import Place
+from agent.review.addresses import Address
 from tools.errors import StorageError
-from traces.results import ResultsDatabase
-from traces.rows import COLUMNS, ResultRow
-from traces.story import Story, read_story
+from traces.analysis.story import Story, read_story
+from traces.database.results import ResultsDatabase
+from traces.database.rows import COLUMNS, ResultRow
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Seen:
         trouble: why there is no story.
     """
 
-    place: Place
+    place: Address
     model: str
     neuron: str
     story: Story | None
@@ -61,7 +61,7 @@ class Seen:
         return f"{self.model}/{self.neuron}" if self.model else self.place.folder
 
 
-def look(runs_dir: Path, database: ResultsDatabase, place: Place) -> Seen | None:
+def look(runs_dir: Path, database: ResultsDatabase, place: Address) -> Seen | None:
     """What there is of a run on a neuron now; None where neither the folder nor the database knows it.
 
     Raises:
@@ -95,10 +95,10 @@ def look(runs_dir: Path, database: ResultsDatabase, place: Place) -> Seen | None
     return Seen(place, model, neuron, story, manifest, row, trouble)
 
 
-def _row(database: ResultsDatabase, place: Place) -> ResultRow | None:
+def _row(database: ResultsDatabase, place: Address) -> ResultRow | None:
     with database.reading() as connection:
         rows = [] if connection is None else connection.execute(
             f"SELECT {', '.join(COLUMNS)} FROM results WHERE run_id = ?", (place.run_id,)
         ).fetchall()  # fmt: skip
     found = map(ResultRow.read, rows)
-    return next((row for row in found if Place.of(row.run_id, row.model, row.neuron) == place), None)
+    return next((row for row in found if Address.of(row.run_id, row.model, row.neuron) == place), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import sys
@@ -15,9 +16,12 @@ import uvicorn
 
 from agent.review.app import create_app
 from agent.review.guard import Bound
-from agent.review.indexing import Indexer
-from tools.errors import BadInput
-from traces.results import ResultsDatabase
+from tools.errors import BadInput, StorageError
+from traces.database.results import ResultsDatabase, index_tokens
+
+_AT_ONCE = 20
+_BREATH_S, _REST_S = 0.05, 15.0
+_log = logging.getLogger(__name__)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -99,3 +103,33 @@ def _open_soon(url: str) -> None:
     has_window = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     if has_window:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
+class Indexer(threading.Thread):
+    """Fills in the tokens of results that were made before there was an index of them, until it is stopped.
+
+    A database that is busy is left for later.
+    """
+
+    def __init__(self, database: ResultsDatabase) -> None:
+        super().__init__(name="token index", daemon=True)
+        self._database = database
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        """A few results at a time, so that pages are not kept waiting."""
+        said = ""
+        while not self._is_over.is_set():
+            try:
+                n = index_tokens(self._database, _AT_ONCE)
+            except StorageError as error:
+                if str(error) != said:  # a folder that cannot be written stays so
+                    said = str(error)
+                    _log.warning("tokens are not indexed for now: %s", error)
+                n = 0
+            self._is_over.wait(_BREATH_S if n else _REST_S)
+
+    def stop(self) -> None:
+        """End it after what it is doing."""
+        self._is_over.set()
+        self.join(timeout=2)

@@ -1,4 +1,4 @@
-"""Runs without a result: those that are going on, were interrupted, failed, or ended before they reached a neuron.
+"""Runs without a result: running, interrupted, failed, or ended before they reached a neuron.
 
 Of thousands of runs only those are looked at whose ids the database does not have, and of these only one page is read.
 """
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.review.places import Place
+from agent.review.addresses import Address
 from tools.errors import StorageError
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.show import unread
+from traces.database.results import ResultsDatabase
+from traces.events.runs import RunFolder
+from traces.events.store import is_being_written
 from traces.storage import storage_errors
-from traces.store import is_being_written
+from traces.text.show import unread
 
 PER_PAGE = 50
 _TAIL = 64 * 1024
@@ -35,7 +35,7 @@ class Unfinished:
     """
 
     run_id: str
-    place: Place | None
+    place: Address | None
     state: str
     about: str
     written_at: float
@@ -72,7 +72,7 @@ def read_unfinished(runs_dir: Path, run_ids: Sequence[str]) -> list[Unfinished]:
             state, about, when = _state(folder.events)
             if state != "finished" and folder.result.is_file():
                 state = "finished"
-            out.append(Unfinished(run_id, Place(run_id, folder.path.name), state, about, when))
+            out.append(Unfinished(run_id, Address(run_id, folder.path.name), state, about, when))
     return out
 
 

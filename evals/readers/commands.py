@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.commands.output import progress, say, say_json, width
-from agent.shelf import Shelf
+from agent.cli.output import progress, say, say_json, width
+from agent.setup.resources import Resources
 from evals.readers import tables
 from evals.readers.ask import ask
 from evals.readers.lineup import LineupKey
@@ -17,7 +17,7 @@ from evals.readers.packets import Key, make_key, packet_text, read_key, task_of,
 from evals.readers.runs import bench_of, finished_runs
 from evals.readers.score import scores
 from evals.readers.sentences import kinds_of, read_sentences, sentences_on
-from traces.text import cost_text, visible
+from traces.text.formatting import cost_text, visible
 
 
 def packet(arguments: argparse.Namespace) -> None:
@@ -30,10 +30,10 @@ def packet(arguments: argparse.Namespace) -> None:
     with_list = "list" in arguments.also
     found = finished_runs(arguments.runs, arguments.runs_dir)
     with progress(quiet=arguments.quiet) as display:
-        shelf = Shelf()
+        resources = Resources()
         runs = []
         for run in found.runs:
-            bench = bench_of(run, shelf, display) if with_list else None
+            bench = bench_of(run, resources, display) if with_list else None
             runs.append((run, sentences_on(run, bench, files), bench))
     kinds = kinds_of(with_list, files)
     key = make_key(runs, found.left_out, len(kinds), arguments.readers, arguments.seed)

@@ -8,7 +8,7 @@ from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered
 from tools.llm.prices import price_within
 from tools.llm.settings import LLMSettings, parse_spec
-from traces.console import Display
+from traces.text.console import Display
 
 
 def endpoint_of(spec: str, arguments: argparse.Namespace, display: Display) -> Metered | None:

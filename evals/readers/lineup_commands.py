@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from agent.commands.output import progress, say, say_json, width
+from agent.cli.output import progress, say, say_json, width
 from evals.readers import tables
 from evals.readers.ask import chosen_letters
 from evals.readers.discriminate import Choice, answered, counted

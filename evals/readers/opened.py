@@ -8,25 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.commands.output import say
-from agent.shelf import Shelf
+from agent.cli.output import say
+from agent.setup.resources import Resources
 from evals.readers.endpoints import endpoint_of
 from evals.readers.runs import FinishedRun, bench_of
 from evals.readers.sentences import Sentence, read_sentences, sentences_on
 from tools.bench import Bench
 from tools.errors import BadInput
 from tools.llm.meter import Metered
-from traces.console import Display
-from traces.text import visible
+from traces.text.console import Display
+from traces.text.formatting import visible
 
 
 def benches(
     runs: Sequence[FinishedRun], arguments: argparse.Namespace, display: Display
 ) -> Iterator[tuple[FinishedRun, Bench, np.random.Generator, list[Sentence]]]:
     """Each neuron on the table, a generator that depends on it and the seed alone, and the sentences on it."""
-    files, shelf = read_sentences(arguments.sentences), Shelf()
+    files, resources = read_sentences(arguments.sentences), Resources()
     for run in runs:
-        bench = bench_of(run, shelf, display)
+        bench = bench_of(run, resources, display)
         neuron = bench.evidence.neuron
         rng = np.random.default_rng([arguments.seed, neuron.layer, neuron.index, int(neuron.is_negative)])
         yield run, bench, rng, sentences_on(run, bench if "list" in arguments.also else None, files)

@@ -16,7 +16,7 @@ from evals.readers.score import Correlated, Scores
 from evals.readers.trigger import Tried, Triggers
 from tools.making.passages import LENGTH
 from tools.records.result import Compared, Interval, Unscored
-from traces.text import one_line, shorten
+from traces.text.formatting import one_line, shorten
 
 _N_REASONS = 3
 

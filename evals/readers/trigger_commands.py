@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.commands.output import progress, say, say_json, width
-from agent.shelf import Shelf
+from agent.cli.output import progress, say, say_json, width
+from agent.setup.resources import Resources
 from evals.readers import tables
 from evals.readers.made import FromMaker, TextSource, write_for_writers, written_texts
 from evals.readers.opened import benches, llm_of
@@ -20,8 +20,8 @@ from evals.readers.trigger import summed, triggered
 from tools.concepts.concepts import Concepts
 from tools.free_text.maker import FreeTextMaker
 from tools.making.maker import LexicalMaker
-from traces.console import Display
-from traces.text import visible
+from traces.text.console import Display
+from traces.text.formatting import visible
 
 
 def trigger(arguments: argparse.Namespace) -> None:
@@ -60,11 +60,11 @@ def trigger_packet(arguments: argparse.Namespace) -> None:
     files = read_sentences(arguments.sentences)
     found = finished_runs(arguments.runs, arguments.runs_dir)
     with progress(quiet=arguments.quiet) as display:
-        shelf = Shelf()
+        resources = Resources()
         sentences = [
             (run.name, one)
             for run in found.runs
-            for one in sentences_on(run, bench_of(run, shelf, display) if "list" in arguments.also else None, files)
+            for one in sentences_on(run, bench_of(run, resources, display) if "list" in arguments.also else None, files)
         ]
     write_for_writers(Path(arguments.out), sentences)
     say(

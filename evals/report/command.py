@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.commands.output import say
+from agent.cli.output import say
 from evals.compare import Evaluations, load
 from evals.report import anytime, calibration, ceiling, differences, listing, overview, planted
 from evals.report.page import Page, Plot, Section

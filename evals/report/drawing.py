@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tools.records.result import Compared, Interval
-from traces.text import printable, shorten
+from traces.text.formatting import printable, shorten
 
 INK, MUTED, RULE, SURFACE = "#1b1f24", "#5c6470", "#d9dde3", "#ffffff"
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from evals.report.drawing import Drawing
 from tools.records.result import Interval, Unscored
-from traces.text import one_line, visible
+from traces.text.formatting import one_line, visible
 
 CellKind = Literal["text", "number", "bad", "number bad", "number strong", "number muted", "muted", "sentence"]
 

@@ -13,12 +13,12 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
 from review_samples import HOSTILE, Client, make_run, result_of, run_id_of, serving
 
-from agent.config import RunConfig
-from agent.reading import read
-from agent.runner import start_run
-from traces.console import QuietDisplay
-from traces.results import ResultsDatabase
-from traces.reviews import labels
+from agent.run.runner import start_run
+from agent.setup.activations import read
+from agent.setup.config import RunConfig
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import labels
+from traces.text.console import QuietDisplay
 
 TEXT = "import os\nfrom spam import \u202eeggs"
 LONG = "x" * 10_000

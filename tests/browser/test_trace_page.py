@@ -15,10 +15,10 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
 from traces_samples import sample_run
 
-from traces.events import event_from_line, event_to_line, predictions_sha256
+from traces.analysis.story import Story, read_story
+from traces.events.kinds import event_from_line, event_to_line, predictions_sha256
 from traces.html.render import story_html
 from traces.html.writing import number, token
-from traces.story import Story, read_story
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 HOSTILE = (

@@ -21,7 +21,7 @@ from typing import Any
 import agent
 from tools.prompts.evidence import rows_in, unescape
 from tools.records.result import Result
-from traces.events import Event, ToolCall, without_clock
+from traces.events.kinds import Event, ToolCall, without_clock
 
 Level = Callable[[str, tuple[str, ...]], int]
 """(explanation, tokens up to and including the one in question) -> level 0..10."""

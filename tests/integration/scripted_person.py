@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from agent.steering import Pause
+from agent.graph.steering import Pause
 
 
 class ScriptedPerson:

@@ -10,7 +10,7 @@ import pytest
 from agent import api
 from tests.architectures import KINDS, save
 from tools.errors import BadInput
-from traces.results import ResultsDatabase
+from traces.database.results import ResultsDatabase
 
 WHOLE_RUNS = sorted(KINDS.keys() - {"Mixtral"})
 

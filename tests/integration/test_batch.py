@@ -21,14 +21,14 @@ import agent
 from agent.batch.run import _Desk
 from agent.batch.work import Job, work
 from agent.cli import main
-from agent.shelf import Shelf
+from agent.setup.resources import Resources
 from tools.records.result import Result
-from traces.batches import Entry, Queue, add_batch, all_batches, entries_of
-from traces.console import QuietDisplay
-from traces.events import without_clock
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.store import is_being_written, load_trace
+from traces.database.batches import Entry, Queue, add_batch, all_batches, entries_of
+from traces.database.results import ResultsDatabase
+from traces.events.kinds import without_clock
+from traces.events.runs import RunFolder
+from traces.events.store import is_being_written, load_trace
+from traces.text.console import QuietDisplay
 
 SETTINGS = {"corpus_tokens": 30_000, "budget": 4, "seed": 3}
 NEURONS = ["L0N7", "L0N9", "L1N3", "L1N5"]  # the first one is dead
@@ -304,7 +304,7 @@ def test_a_corpus_that_is_gone_costs_its_neuron_on_a_cluster_too(batches: Batche
     batch = add_batch(database, "model", begun.model_fingerprint, settings, {}, [Entry("L1N3", 1, 3)])
     entry = Queue(database, batch).claim()
     assert entry is not None
-    done = work(_Desk(batch, database, engine, Shelf(), QuietDisplay()).job(entry))
+    done = work(_Desk(batch, database, engine, Resources(), QuietDisplay()).job(entry))
     assert done is not None
     assert done.has_failed
     assert f"there is no corpus {tmp_path / 'gone'}" in done.said

@@ -13,7 +13,7 @@ import pytest
 import agent
 from agent.cli import main
 from tools.errors import BadInput
-from traces.events import Note, without_clock
+from traces.events.kinds import Note, without_clock
 
 SETTINGS: dict[str, Any] = {"corpus_tokens": 30_000, "budget": 8}
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.cli import main
-from agent.variants.load import Variant, load_variant
+from agent.setup.variants.load import Variant, load_variant
 from evals import asked
 from evals.asked import code_sha256, refuse_another
 from evals.folder import EvalFolder
@@ -20,8 +20,8 @@ from evals.run import evaluate
 from evals.suite import SuiteNeuron, load_suite
 from evals.tasks import plan
 from tools.errors import BadInput, StorageError
-from traces.clock import Clock, duration
-from traces.console import QuietDisplay
+from traces.text.clock import Clock, duration
+from traces.text.console import QuietDisplay
 
 HERE = Path(__file__).parent
 A, B = Variant("a", settings={"patience": 3}), Variant("b")
@@ -151,11 +151,11 @@ INTERRUPTED = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from agent.variants.load import Variant
+from agent.setup.variants.load import Variant
 from evals.run import evaluate
 from evals.suite import load_suite
 from tools.errors import AgentError
-from traces.console import make_display
+from traces.text.console import make_display
 
 if __name__ == "__main__":
     try:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.variants.load import Variant, load_variant
+from agent.setup.variants.load import Variant, load_variant
 from evals import worker
 from evals.folder import EvalFolder, folder_name
 from evals.records import NeuronRecord
@@ -21,8 +21,8 @@ from tools.evidence.splits import N_FOLDS
 from tools.records.result import ScoreValue, Unscored
 from tools.rules.language import n_words
 from tools.scoring.lookup import FULL_LOOKUP
-from traces.console import QuietDisplay
-from traces.store import load_trace
+from traces.events.store import load_trace
+from traces.text.console import QuietDisplay
 
 SOURCE = """
 def vowels(tokens):
@@ -54,7 +54,7 @@ REAL = SuiteNeuron("L0N3", "real", "L0N3")
 def setting(world, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "planted_by_test.py").write_text(SOURCE)
-    monkeypatch.setattr(worker, "_SHELF", worker.Shelf())
+    monkeypatch.setattr(worker, "_RESOURCES", worker.Resources())
     yield worker.Setting(
         "mine", tmp_path / "out", str(world.model), ("planted_by_test:noisy_vowels",), str(world.corpus), None, 6,
         ceiling=True,

@@ -7,8 +7,8 @@ import pytest
 
 import agent
 from agent.cli import main
-from traces.events import Decided, ExperimentsDesigned, HypothesisProposed
-from traces.store import load_trace
+from traces.events.kinds import Decided, ExperimentsDesigned, HypothesisProposed
+from traces.events.store import load_trace
 
 FUNCTION = """
 from tools.concepts.words import words_of

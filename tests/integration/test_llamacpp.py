@@ -20,8 +20,8 @@ from tools.llm.replies import ReplyStore
 from tools.llm.settings import LLMSettings
 from tools.prompts import lineup, simulator, simulator_token
 from tools.records.result import Result, Unscored
-from traces.events import HypothesisProposed, ToolCall
-from traces.store import load_trace
+from traces.events.kinds import HypothesisProposed, ToolCall
+from traces.events.store import load_trace
 
 TOKENS = ("The", " moon", " is", " red", ".")
 FREE = "names of colours"

@@ -13,7 +13,7 @@ from scripted_llm import Answer, Script, kind_of, scripted_llm
 import agent
 from agent.cli import main
 from tools.llm import endpoint as module
-from traces.events import ToolCall
+from traces.events.kinds import ToolCall
 
 TEXTS = [("an e", 9), ("no", 0)]
 

@@ -13,14 +13,13 @@ from scripted_llm import MODULE, TRUTH, Run, Script, kind_of, question_of, scrip
 from scripted_person import ScriptedPerson
 
 import agent
-from agent.replay import replay
+from agent.run.replay import replay
 from tools.bench import texts_sha256
 from tools.catalogue.thinking import OFFERED
 from tools.errors import LLMNotAvailable
 from tools.prompts.evidence import unescape
 from tools.records.result import ScoreValue
-from traces.console import QuietDisplay
-from traces.events import (
+from traces.events.kinds import (
     BeliefUpdated,
     Decided,
     ExperimentsDesigned,
@@ -32,6 +31,7 @@ from traces.events import (
     SealedOpened,
     ToolCall,
 )
+from traces.text.console import QuietDisplay
 
 AT_FIRST = "the letters e and a"
 BEGINNING = "You investigate what makes one neuron"

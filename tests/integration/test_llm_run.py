@@ -27,8 +27,8 @@ from scripted_llm import (
 
 import agent
 from agent.cli import main
-from agent.config import RunConfig
-from agent.opening import open_bench
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
 from tools.concepts.words import words_of
 from tools.errors import BadInput
 from tools.free_text.simulator import TEXTS_A_CALL
@@ -38,8 +38,8 @@ from tools.records.result import ScoreValue, Unscored
 from tools.rules.clauses import MAX_LISTED_TOKENS
 from tools.rules.language import check_limits, parse
 from tools.scoring.lookup import FULL_LOOKUP
-from traces.console import QuietDisplay
-from traces.events import (
+from traces.analysis.story import Trial, read_story
+from traces.events.kinds import (
     BeliefUpdated,
     Decided,
     ExperimentsDesigned,
@@ -50,7 +50,7 @@ from traces.events import (
     Scored,
     SealedOpened,
 )
-from traces.story import Trial, read_story
+from traces.text.console import QuietDisplay
 
 RUN = 12
 PROMPTS = {

@@ -12,8 +12,8 @@ import pytest
 from serving import served_mini
 
 from tools.records.result import Result
-from traces.events import HypothesisProposed, Note, ToolCall
-from traces.store import load_trace
+from traces.events.kinds import HypothesisProposed, Note, ToolCall
+from traces.events.store import load_trace
 
 FREE = "words in the middle of a name"
 

@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from agent.cli import main
-from agent.config import RunConfig
-from agent.mcp.served import EXPLAIN, SERVED
 from agent.mcp.session import Session
-from agent.opening import open_bench
-from agent.settings import configured
+from agent.mcp.tools import EXPLAIN, SERVED
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
+from agent.setup.settings import configured
 from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import BadInput, BudgetSpent
 from tools.toolbox import ToolFailed
-from traces.console import QuietDisplay
-from traces.events import ReadingsRevealed, RunStarted, ToolCall
-from traces.runs import RunFolder, run_ids
-from traces.store import load_trace
+from traces.events.kinds import ReadingsRevealed, RunStarted, ToolCall
+from traces.events.runs import RunFolder, run_ids
+from traces.events.store import load_trace
+from traces.text.console import QuietDisplay
 
 TOKENS = 60_000
 NEURON = "L5N131"

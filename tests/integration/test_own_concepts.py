@@ -8,8 +8,8 @@ import pytest
 
 import agent
 from agent.cli import main
-from agent.config import RunConfig
-from agent.variants.load import load_variant
+from agent.setup.config import RunConfig
+from agent.setup.variants.load import load_variant
 from tools.errors import BadInput
 
 OWN = '[[concept]]\nname = "chess pieces"\nwords = "pawn rook knight"\n'

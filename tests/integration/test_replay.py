@@ -14,14 +14,14 @@ from conftest import DEAD
 from scripted_llm import MODULE, TRUTH, Scripted, script, scripted_llm
 
 import agent
-import agent.runner
+import agent.run.runner
 from agent.cli import main
-from agent.replay import Replayed, replay
-from agent.replay_text import replay_text
+from agent.cli.replay_text import replay_text
+from agent.run.replay import Replayed, replay
 from tools.catalogue import all_tools
 from tools.errors import BadInput
 from tools.llm.endpoint import Endpoint
-from traces.console import QuietDisplay
+from traces.text.console import QuietDisplay
 
 TARGET, SETTINGS = "L1N3", {"corpus_tokens": 30_000, "budget": 8, "seed": 3}
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -100,7 +100,7 @@ def test_recorded_runs_no_tool(trace: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*_: Any) -> Any:
         raise AssertionError("a tool was called")
 
-    monkeypatch.setattr(agent.runner, "all_tools", lambda bench: [replace(t, run=refuse) for t in all_tools(bench)])
+    monkeypatch.setattr(agent.run.runner, "all_tools", lambda bench: [replace(t, run=refuse) for t in all_tools(bench)])
     assert again(trace, recorded=True).is_same
 
 

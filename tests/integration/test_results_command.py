@@ -19,13 +19,13 @@ from scripted_llm import MODULE, script, scripted_llm
 
 import agent
 from agent.cli import main
-from agent.export import LeftOut, simulate_again
+from agent.run.openai_export import LeftOut, simulate_again
 from tools.formats.files import read_simulation_results
 from tools.formats.published import PublishedNeuron, read_published
 from tools.records.result import Result
-from traces.console import QuietDisplay
-from traces.results import ResultsDatabase
-from traces.rows import COLUMNS
+from traces.database.results import ResultsDatabase
+from traces.database.rows import COLUMNS
+from traces.text.console import QuietDisplay
 
 WANTED = (
     "neuron_explainer==0.0.1", "blobfile", "boostedblob", "orjson", "lxml", "pycryptodomex", "uvloop", "urllib3",

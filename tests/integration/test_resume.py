@@ -18,18 +18,18 @@ from typing import Any
 import pytest
 
 import agent
-import agent.runner
+import agent.run.runner
 from agent.cli import main
 from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import BadInput, Interrupted, NotAvailable, StorageError
 from tools.records.result import Result
 from tools.toolbox import Tool
-from traces.events import Event, SealedOpened, ToolCall, without_clock
-from traces.results import ResultsDatabase
-from traces.selection import Selection
-from traces.show import list_runs
-from traces.store import is_being_written
+from traces.database.results import ResultsDatabase
+from traces.database.selection import Selection
+from traces.events.kinds import Event, SealedOpened, ToolCall, without_clock
+from traces.events.store import is_being_written
+from traces.text.show import list_runs
 
 TARGET, SETTINGS = "L1N3", {"corpus_tokens": 30_000, "budget": 10, "seed": 3}
 
@@ -111,7 +111,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return replace(tool, run=run)
 
-    monkeypatch.setattr(agent.runner, "all_tools", lambda bench: [counted(tool) for tool in all_tools(bench)])
+    monkeypatch.setattr(agent.run.runner, "all_tools", lambda bench: [counted(tool) for tool in all_tools(bench)])
     return names
 
 
@@ -159,7 +159,7 @@ def test_a_crash_after_any_event(runs: World, tmp_path: Path, monkeypatch: pytes
 
         return replace(tool, run=run)
 
-    monkeypatch.setattr(agent.runner, "all_tools", lambda bench: [remembered(tool) for tool in all_tools(bench)])
+    monkeypatch.setattr(agent.run.runner, "all_tools", lambda bench: [remembered(tool) for tool in all_tools(bench)])
     for n_events in range(len(runs.events) + 1):
         folder = tmp_path / str(n_events)
         half = b"" if n_events == len(runs.events) else runs.lines[n_events][: 1 + 7 * n_events]
@@ -172,7 +172,7 @@ def test_a_crash_after_any_event(runs: World, tmp_path: Path, monkeypatch: pytes
 
 
 def test_ctrl_c_and_resume(runs: World, tmp_path: Path, executed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = agent.runner.all_tools
+    counted = agent.run.runner.all_tools
 
     def interrupted_once(bench: Bench) -> list[Tool[Any, Any]]:
         def press(tool: Tool[Any, Any]) -> Tool[Any, Any]:
@@ -185,7 +185,7 @@ def test_ctrl_c_and_resume(runs: World, tmp_path: Path, executed: list[str], mon
         return [press(tool) for tool in counted(bench)]
 
     with monkeypatch.context() as patch:
-        patch.setattr(agent.runner, "all_tools", interrupted_once)
+        patch.setattr(agent.run.runner, "all_tools", interrupted_once)
         with pytest.raises(Interrupted, match=r"`agent resume \S+ --runs-dir \S+` goes on where it was"):
             agent.explain(TARGET, **runs.settings, runs_dir=tmp_path / "r")
     stopped = agent.load_trace("last", runs_dir=tmp_path / "r")
@@ -216,7 +216,7 @@ def test_a_failure_in_the_middle_and_resume(runs: World, tmp_path: Path, monkeyp
         return [replace(t, run=fail) if t.name == "read_activations" else t for t in all_tools(bench)]
 
     with monkeypatch.context() as patch:
-        patch.setattr(agent.runner, "all_tools", broken)
+        patch.setattr(agent.run.runner, "all_tools", broken)
         with pytest.raises(MemoryError):
             agent.explain(TARGET, **runs.settings, runs_dir=tmp_path / "r")
     assert agent.load_trace("last", runs_dir=tmp_path / "r").events[-1].type == "failed"
@@ -238,7 +238,7 @@ def test_an_unexpected_error_names_the_command_that_goes_on(runs: World, tmp_pat
     words = ["explain", TARGET, "--model", runs.settings["model"], "--corpus", runs.settings["corpus"], "--quiet",
              "--runs-dir", str(tmp_path / "r")]  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agent.runner, "all_tools", broken)
+        patch.setattr(agent.run.runner, "all_tools", broken)
         assert main(words) == 1
     (run,) = (tmp_path / "r").glob("*/run.json")
     assert capsys.readouterr().err == (
@@ -248,9 +248,9 @@ def test_an_unexpected_error_names_the_command_that_goes_on(runs: World, tmp_pat
 
 
 READERS = {
-    "the model": "agent.shelf.open_model",
-    "the corpus": "agent.shelf.split_corpus",
-    "a layer": "agent.shelf.scan_layer",
+    "the model": "agent.setup.resources.open_model",
+    "the corpus": "agent.setup.resources.split_corpus",
+    "a layer": "agent.setup.resources.scan_layer",
 }
 
 
@@ -304,7 +304,7 @@ def test_what_auto_meant_is_known_before_anything_is_read(
     def stopped(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agent.shelf.open_model", stopped)
+    monkeypatch.setattr("agent.setup.resources.open_model", stopped)
     with pytest.raises(Interrupted):
         agent.explain("L1N3", runs_dir=tmp_path / "r")
     (run,) = (tmp_path / "r").glob("*/run.json")
@@ -336,7 +336,7 @@ def test_a_clock_that_was_set_back_hides_no_run(runs: World, tmp_path: Path, mon
         def now(cls, tz: Any = None) -> datetime:
             return datetime(2001, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("traces.runs.datetime", Early)
+    monkeypatch.setattr("traces.events.runs.datetime", Early)
     later = agent.explain(TARGET, **runs.settings | {"seed": 4}, runs_dir=tmp_path / "r")
     assert agent.resume("last", runs_dir=tmp_path / "r") == later
     database = ResultsDatabase(tmp_path / "r")

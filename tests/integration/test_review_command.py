@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from traces.results import ResultsDatabase
-from traces.reviews import Review, add_review
+from traces.database.results import ResultsDatabase
+from traces.database.reviews import Review, add_review
 
 CODE = "import sys; from agent.cli import main; sys.exit(main())"
 
@@ -62,7 +62,7 @@ def test_it_says_who_can_reach_it(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.commands.review.find_spec", lambda name: None if name == "uvicorn" else object())
+    monkeypatch.setattr("agent.cli.commands.review.find_spec", lambda name: None if name == "uvicorn" else object())
     assert main(["review", "--runs-dir", str(tmp_path), "--no-browser"]) == 3
     assert capsys.readouterr().err == "agent: agent review needs uvicorn: pip install uvicorn gets it.\n"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import agent
-from agent.steering import Absent, Waiting
-from traces.events import PersonActed, SealedOpened
+from agent.graph.steering import Absent, Waiting
+from traces.events.kinds import PersonActed, SealedOpened
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 from review_samples import Client, serving
@@ -66,11 +66,11 @@ def test_a_run_is_steered_from_its_page(world: Any, tmp_path: Path) -> None:
     "setting", [{"explainer": "openai:m"}, {"planted": ["os:system"]}, {"trust_remote_code": True}]
 )
 def test_what_is_not_done_from_a_page(setting: dict[str, Any]) -> None:
-    from agent.review.places import Place
+    from agent.review.addresses import Address
+    from agent.review.paused_runs import Steerer
     from agent.review.runs import Seen
-    from agent.review.steered import Steerer
     from tools.errors import BadInput
 
-    seen = Seen(Place("r", "mini.L0N0"), "mini", "L0N0", None, {"config": setting}, None, "")
+    seen = Seen(Address("r", "mini.L0N0"), "mini", "L0N0", None, {"config": setting}, None, "")
     with pytest.raises(BadInput, match="is not done from a page: `agent resume r`"):
         Steerer(Path()).act(seen, {"action": "go"})

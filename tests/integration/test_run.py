@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 
 import agent
-from agent.config import RunConfig
-from agent.opening import open_bench
-from agent.policy import NOTHING
+from agent.graph.verdict import NOTHING
+from agent.setup.config import RunConfig
+from agent.setup.evidence import open_bench
 from tools.bench import Bench
 from tools.errors import BadInput
 from tools.experiments.registry import GENERATORS
 from tools.readable import contract
 from tools.records.result import Result, ScoreValue, Unscored
-from traces.console import QuietDisplay
-from traces.events import (
+from traces.events.kinds import (
     Decided,
     Event,
     ExperimentsDesigned,
@@ -36,6 +35,7 @@ from traces.events import (
     canonical,
     without_clock,
 )
+from traces.text.console import QuietDisplay
 
 TARGET, TOKENS, BUDGET, SEED = "L1N3", 30_000, 10, 3
 FREE = (

@@ -12,7 +12,7 @@ import pytest
 import agent
 from agent.cli import main
 from tools.errors import BadInput
-from traces.events import without_clock
+from traces.events.kinds import without_clock
 
 
 @pytest.fixture(scope="module")

@@ -23,14 +23,13 @@ import pytest
 from scripted_person import ScriptedPerson
 
 import agent
-import agent.runner
+import agent.run.runner
 from agent.cli import main
-from agent.replay import replay
+from agent.run.replay import replay
 from tools.catalogue import all_tools
 from tools.errors import Interrupted
 from tools.toolbox import Tool
-from traces.console import QuietDisplay
-from traces.events import (
+from traces.events.kinds import (
     Event,
     HypothesisProposed,
     PersonActed,
@@ -39,7 +38,8 @@ from traces.events import (
     ToolCall,
     without_clock,
 )
-from traces.show import show_run
+from traces.text.console import QuietDisplay
+from traces.text.show import show_run
 
 TARGET = "L1N3"
 SENTENCE = "Fires on commas."
@@ -173,7 +173,7 @@ def test_a_crash_at_any_place_of_a_pause(
 
         return replace(tool, run=run)
 
-    monkeypatch.setattr(agent.runner, "all_tools", lambda bench: [remembered(tool) for tool in all_tools(bench)])
+    monkeypatch.setattr(agent.run.runner, "all_tools", lambda bench: [remembered(tool) for tool in all_tools(bench)])
     acted = [event.seq for event in events if isinstance(event, PersonActed)]
     places = sorted({seq + more for seq in acted for more in (0, 1, 3)})
     for n_events in places:

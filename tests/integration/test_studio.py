@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import agent
-from traces.events import HypothesisProposed, PersonActed, SealedOpened
+from traces.events.kinds import HypothesisProposed, PersonActed, SealedOpened
 
 ROOT = Path(__file__).resolve().parents[2]
 

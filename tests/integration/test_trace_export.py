@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from scripted_llm import MODULE, TRUTH, Run, script, scripted_llm
 
 from agent.cli import main
-from traces.event_schema import event_schema
-from traces.events import PredictionsRegistered, Scored, ToolCall
-from traces.runs import RunFolder
+from traces.events.kinds import PredictionsRegistered, Scored, ToolCall
+from traces.events.runs import RunFolder
+from traces.events.schema import event_schema
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from traces_samples import sample_result, sample_run
 
 from tools.records.neuron import NeuronId
 from tools.records.result import Result
-from traces.events import Finished, RunStarted
-from traces.results import ResultsDatabase
-from traces.runs import RunFolder
-from traces.store import TraceWriter
+from traces.database.results import ResultsDatabase
+from traces.events.kinds import Finished, RunStarted
+from traces.events.runs import RunFolder
+from traces.events.store import TraceWriter
 
 HOSTILE = "<script>alert(1)</script>\"'\u202e\x07🙂 `␣<img src=x onerror=alert(2)>`"
 

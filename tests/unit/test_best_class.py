@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent.variants.load import load_variant
+from agent.setup.variants.load import load_variant
 from tools.concepts.concepts import Concepts
 from tools.readable.best_class import BestClass
 from tools.readable.reader import LexicalReader

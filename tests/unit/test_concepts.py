@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cli import _parser, main
+from agent.cli import main, make_parser
 from tools.concepts import sentences
 from tools.concepts.compile import compile_classes, compile_sentences
 from tools.concepts.concepts import DATA, Concepts, Reading
@@ -342,9 +342,9 @@ def test_nothing_heavy_is_loaded():
 
 
 def test_the_command_knows_all_kinds():
-    assert _parser().parse_args(["concepts", "list", "--kind", KINDS[-1]]).kind == KINDS[-1]
+    assert make_parser().parse_args(["concepts", "list", "--kind", KINDS[-1]]).kind == KINDS[-1]
     for kind in KINDS:
-        _parser().parse_args(["concepts", "list", "--kind", kind])
+        make_parser().parse_args(["concepts", "list", "--kind", kind])
 
 
 def said(capsys, *words):

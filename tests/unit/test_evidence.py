@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.belief import log_scores, updated
+from agent.graph.belief import log_scores, updated
 from tools.scoring.evidence import earned, earned_by_order, order_chances, order_of
 
 THETA = 0.3

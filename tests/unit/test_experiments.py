@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tools.mini
-from agent.config import Quotas
+from agent.setup.config import Quotas
 from tools.concepts.words import words_of
 from tools.evidence.fresh import fresh, runs_of
 from tools.evidence.runs import run_hashes

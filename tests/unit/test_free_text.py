@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_samples import unhurried
 
-from agent.belief import log_scores
+from agent.graph.belief import log_scores
 from tools.bench import Bench
 from tools.catalogue.experiments import balanced_chances, chances
 from tools.concepts.concepts import Concepts

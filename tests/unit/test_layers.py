@@ -1,36 +1,80 @@
-"""Imports point down: tools <- traces <- agent <- evals, and nothing of ours imports tests."""
+"""Imports point down: tools <- traces <- agent <- evals, and inside of traces and agent from room to room.
+
+Nothing of ours imports tests.
+"""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("tools", "traces", "agent", "evals")
-ROOF = ROOT / "agent" / "cli.py"  # mounts the commands of every layer, loading each when it is called
-MODULES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py")) if path != ROOF]
+ROOMS = {  # lowest first; those that share a line do not import each other
+    "traces": (("storage",), ("events",), ("database",), ("analysis",), ("text",), ("html", "export")),
+    "agent": (("setup",), ("graph",), ("run",), ("api", "batch", "mcp", "review"), ("cli",)),
+}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for layer in LAYERS
+    for path in sorted((ROOT / layer).rglob("*.py"))
+}
 
 
-def imported_packages(source: str) -> set[str]:
+def imported(source: str) -> set[str]:
+    """Everything that a source imports, also inside functions: modules, and names that may be modules."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "relative imports hide where they point"
-            names.add(node.module or "")
-    return {name.partition(".")[0] for name in names}
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_down(path: Path) -> None:
-    layer = path.relative_to(ROOT).parts[0]
+def packages(source: str) -> set[str]:
+    return {name.partition(".")[0] for name in imported(source)}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module: str) -> None:
+    layer = module.partition(".")[0]
     forbidden = {*LAYERS[LAYERS.index(layer) + 1 :], "tests"}
-    assert imported_packages(path.read_text()) & forbidden == set()
+    assert packages(MODULES[module].read_text()) & forbidden == set()
+
+
+@pytest.mark.parametrize("layer", ROOMS)
+def test_rooms_import_only_rooms_below(layer: str) -> None:
+    floor = {room: n for n, rooms in enumerate(ROOMS[layer]) for room in rooms}
+    wrong = set()
+    for module, path in MODULES.items():
+        if not module.startswith(f"{layer}."):
+            continue
+        room = module.split(".")[1]
+        assert room in floor, f"{module} is in no room that ROOMS names"
+        for name in imported(path.read_text()):
+            other = name.split(".")[1] if name.startswith(f"{layer}.") else room
+            if other != room and floor.get(other, len(floor)) >= floor[room]:
+                wrong.add(f"{module} imports {name}")
+    assert wrong == set()
+
+
+def test_no_two_files_import_each_other() -> None:
+    graph = {
+        module: {name for name in imported(path.read_text()) if name in MODULES and name != module}
+        for module, path in MODULES.items()
+        if module.partition(".")[0] in ("traces", "agent", "evals")
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 def test_an_import_inside_a_function_counts() -> None:
-    assert imported_packages("def f():\n    from evals.runner import run\n    import agent.cli") == {"evals", "agent"}
+    assert packages("def f():\n    from evals.runner import run\n    import agent.cli") == {"evals", "agent"}
 
 
 def test_there_is_something_to_check() -> None:

@@ -42,7 +42,7 @@ from tools.prompts import maker as maker_prompt
 from tools.records.excerpts import DevelopmentReadings, Excerpts
 from tools.records.result import Interval, Unscored
 from tools.roles import MadeText
-from traces.console import QuietDisplay
+from traces.text.console import QuietDisplay
 
 TOKENS = ["a", " b", " c", " d"]
 RNG = np.random.default_rng

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from agent.cli import _parser
+from agent.cli import make_parser
 from tools.concepts.concepts import Concepts
 from tools.errors import AgentError, BadInput
 from tools.readable import contract
@@ -45,7 +45,7 @@ def language():
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_is_understood(line, language):
     words = shlex.split(line, comments=True)[1:]
-    assert _parser().parse_args(words).run
+    assert make_parser().parse_args(words).run
     sentences = [word for word in words if word.startswith("Fires")]
     assert [language.render(language.parse(sentence)) for sentence in sentences] == sentences
 

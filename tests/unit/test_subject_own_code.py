@@ -12,8 +12,8 @@ import pytest
 
 from agent.api import read
 from agent.cli import main
-from agent.config import RunConfig
-from agent.variants.load import load_variant
+from agent.setup.config import RunConfig
+from agent.setup.variants.load import load_variant
 from tools.errors import BadInput
 from tools.subject.folder import ModelFolder, fingerprint
 from tools.subject.load import open_subject

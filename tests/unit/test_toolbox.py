@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from tools.errors import BadInput, BudgetSpent, StorageError
 from tools.toolbox import Arguments, CallRecord, Outcome, Tool, Toolbox, ToolFailed, units_of
-from traces.recorder import TraceRecorder
-from traces.store import TraceWriter
+from traces.events.recorder import TraceRecorder
+from traces.events.store import TraceWriter
 
 
 class Texts(Arguments):

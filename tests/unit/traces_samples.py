@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from traces import events as e
+from traces.events import kinds as e
 
 
 def sample_result() -> dict[str, Any]:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from tools.records.result import Interval, ScoreValue
 from tools.scoring.evidence import order_chances
-from traces.costs import cost_sentence
+from traces.analysis.refutations import Fate, losers, winner_of
+from traces.analysis.story import Story, Trial
 from traces.html.coverage import untested
 from traces.html.heat import Excerpts
 from traces.html.scores import BASELINES, sealed_score
 from traces.html.writing import token
-from traces.refutations import Fate, losers, winner_of
-from traces.story import Story, Trial
-from traces.text import score_text
+from traces.text.costs import cost_sentence
+from traces.text.formatting import score_text
 
 _N_PEAKS, _N_LAST, _N_CHARACTERS = 8, 12, 200
 

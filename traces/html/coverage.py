@@ -1,11 +1,11 @@
-"""What was tested of an explanation, and what never."""
+"""Which parts of an explanation were tested, and which were not."""
 
 from __future__ import annotations
 
 from tools.records.coverage import Claim, Count
 from tools.records.result import PartialResult, Unscored
+from traces.analysis.story import Story
 from traces.html.writing import token
-from traces.story import Story
 
 KINDS = ("predicted positive", "predicted negative", "minimal pair")
 GENERATORS = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tools.records.predictions import Bin
-from traces.text import shorten
+from traces.text.formatting import shorten
 
 N_COLOURS = 8
 """Lines are told apart by colour, by dashes and by their names; the classes `c0` to `c7` of the style sheet."""

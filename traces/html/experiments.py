@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from traces.events import Decided
+from traces.analysis.story import Change, Round, Story, Trial
+from traces.events.kinds import Decided
 from traces.html.heat import Cell, cells
-from traces.story import Change, Round, Story, Trial
 
 N_WITH_VALUES = 40
 """Experiments whose every token is shown with its value: the most telling ones."""

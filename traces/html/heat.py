@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from traces.story import Story
+from traces.analysis.story import Story
 
 N_SHADES = 10
 _LEGEND = (0.1, 0.3, 0.5, 0.7, 1.0)

@@ -14,11 +14,11 @@ from typing import Any
 from jinja2 import ChainableUndefined, Environment, FunctionLoader
 from markupsafe import Markup
 
+from traces.analysis.story import Story
 from traces.html import writing
 from traces.html.experiments import pieces_of
 from traces.html.view import view_of
-from traces.people import person_text
-from traces.story import Story
+from traces.text.people import person_text
 
 
 @cache

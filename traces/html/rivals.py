@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from traces.analysis.refutations import Blow, Fate
+from traces.analysis.story import Story
 from traces.html import drawing
-from traces.refutations import Blow, Fate
-from traces.story import Story
 
 _N_BLOWS = 5
 _MOST_ROUNDS = 60

@@ -1,4 +1,4 @@
-"""The page of a trace as one record: what its templates show, each part worked out by a module of its own."""
+"""The page of a trace as one record for its templates; a module of its own works out each part."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from tools.records.effects import OutputWeights
 from tools.records.predictions import Bin
 from tools.records.result import Measured, PartialResult
 from tools.records.sides import as_told, side_lines
-from traces.causal import causal_details, causal_lines
-from traces.costs import Role, ToolUse, llm_errors, roles_of, tools_of
-from traces.finding import Finding, finding_of, null_told, own_reader
+from traces.analysis.refutations import fates, winner_of
+from traces.analysis.story import Story
 from traces.html import drawing, scores
 from traces.html.answers import Answer, answers_of, leader_of
 from traces.html.coverage import claims_of, tests_of, unused_generators
@@ -23,9 +22,10 @@ from traces.html.experiments import ShownRound, rounds_of
 from traces.html.heat import Excerpts, shown_excerpts
 from traces.html.rivals import Beliefs, Rival, beliefs_of, rivals_of
 from traces.html.scores import OtherScore
-from traces.refutations import fates, winner_of
-from traces.show import where
-from traces.story import Story
+from traces.text.causal import causal_details, causal_lines
+from traces.text.costs import Role, ToolUse, llm_errors, roles_of, tools_of
+from traces.text.finding import Finding, finding_of, null_told, own_reader
+from traces.text.show import where
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How text and numbers look on a page, whatever a trace holds: filters of the templates."""
+"""Filters of the templates: text and numbers on a page, whatever a trace contains."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from tools.records.result import Example, Interval
-from traces.finding import Piece, pieces_of
-from traces.text import one_line, score_text, visible
+from traces.text.finding import Piece, pieces_of
+from traces.text.formatting import one_line, score_text, visible
 
 _BEFORE, _AFTER = 90, 40  # characters of an example around its largest value
 

@@ -1,0 +1,163 @@
+"""`agent trace`: runs as text, as a page, as a file for Inspect; for `diff` and `replay` see `trace_compare`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli.commands.trace_compare import diff, replay
+from agent.cli.options import runs_part
+from agent.cli.output import has_colours, say, width
+from agent.cli.parsing import Commands, Handler, command, group
+from tools.collector import without_collection
+from tools.errors import BadInput, StorageError
+from traces.storage import replace_file
+from traces.text.formatting import visible
+
+if TYPE_CHECKING:
+    from traces.events.runs import RunFolder
+
+
+_RUN = "the run's id, a part of it, or last"
+_RUN_OR_TRACE = f"{_RUN}; or the path of an events.jsonl"
+
+
+def add(commands: Commands) -> None:
+    """Mount them."""
+    under = group(commands, "trace", "Look at runs.", "agent trace open last")
+
+    def about_a_run(name: str, run: Handler, about: str, example: str, *loads: str) -> argparse.ArgumentParser:
+        made = command(under, name, run, about, example, [runs_part()], loads)
+        made.add_argument("name", metavar="RUN", help=_RUN if name == "show" else _RUN_OR_TRACE)
+        made.add_argument("--neuron", metavar="L5N131", help="which one, for a run of several (default: all of them)")
+        return made
+
+    command(
+        under, "list", list_all,
+        "List all runs with their verdicts and scores.", "agent trace list", [runs_part()], ("traces.text.show",),
+    )  # fmt: skip
+    shown = about_a_run(
+        "show", show,
+        "Tell the story of a run: explanation, rivals, experiments, decisions, tokens in colour.",
+        "agent trace show last", "traces.text.show",
+    )  # fmt: skip
+    shown.add_argument("--no-color", action="store_true", help="no colours, also on a terminal")
+    opened = about_a_run(
+        "open", open_page,
+        "Write the story of a run as one HTML page that loads nothing, and open it in the browser.",
+        "agent trace open last\n  agent trace open last --out neuron.html --no-browser", "traces.html.render",
+    )  # fmt: skip
+    opened.add_argument("--out", metavar="FILE", help="where the page goes (default: report.html beside the trace)")
+    opened.add_argument("--no-browser", action="store_true", help="only write the page")
+    compared = command(
+        under, "diff", diff,
+        "Say where two runs differ: settings, verdict, scores, rivals, readings, and the first event that is not the "
+        "same.",
+        "agent trace diff 20261126T1441 last", [runs_part()], ("traces.text.difference",),
+    )  # fmt: skip
+    compared.add_argument("a", metavar="A", help=_RUN_OR_TRACE)
+    compared.add_argument("b", metavar="B", help=_RUN_OR_TRACE)
+    replayed = about_a_run(
+        "replay", replay,
+        "Run again from the trace alone, and say where, if anywhere, the result differs. Opens no new sealed fold, and "
+        "pays for no LLM call.",
+        "agent trace replay last\n  agent trace replay last --recorded", "agent.run.replay",
+    )  # fmt: skip
+    replayed.add_argument(
+        "--recorded", action="store_true",
+        help="take the results of tools from the trace and derive only the decisions again, in seconds",
+    )  # fmt: skip
+    replayed.add_argument("--quiet", action="store_true", help="show no progress")
+    exported = about_a_run(
+        "export", export,
+        "Write a run as a log of Inspect, for `inspect view` (pip install -e '.[inspect]').",
+        "agent trace export last run.eval", "traces.export.inspect_log",
+    )  # fmt: skip
+    exported.add_argument("path", metavar="FILE", help="what to write: .eval or .json")
+    schema = command(
+        under, "schema", show_schema,
+        "Print the JSON Schema of a line of events.jsonl, or of result.json.",
+        "agent trace schema > events.schema.json\n  agent trace schema --result > result.schema.json",
+    )  # fmt: skip
+    schema.add_argument("--result", action="store_true", help="the schema of result.json")
+
+
+def list_all(arguments: argparse.Namespace) -> None:
+    """Print a table of all runs."""
+    from traces.text.show import list_runs
+
+    say(list_runs(arguments.runs_dir, width()).rstrip("\n"))
+
+
+def show(arguments: argparse.Namespace) -> None:
+    """Print the story of a run, in colours on a terminal unless `--no-color` or `NO_COLOR` forbids them."""
+    from traces.text.show import show_run
+
+    is_coloured = has_colours() and not arguments.no_color
+    said = show_run(arguments.runs_dir, arguments.name, neuron=arguments.neuron, width=width(), is_coloured=is_coloured)
+    say(said.rstrip("\n"))
+
+
+def open_page(arguments: argparse.Namespace) -> None:
+    """Write a page for each neuron of a run, print where it is, and show the first in the browser if there is one."""
+    from traces.analysis.story import read_story
+    from traces.events.runs import RunFolder, traces_of
+    from traces.html.render import story_html
+
+    paths = traces_of(arguments.runs_dir, arguments.name, arguments.neuron)
+    if arguments.out and len(paths) > 1:
+        raise BadInput(f"the run has {len(paths)} neurons and --out names one file: say which with --neuron.")
+    pages = []
+    for path in paths:
+        page = Path(arguments.out) if arguments.out else path.with_name("report.html")
+        run = RunFolder(path.parents[2]) if path.parent.parent.name == "neurons" else None
+        with without_collection():  # a story is many small objects that all stay
+            html = story_html(read_story(path), run.run_id if run else str(path), _manifest(run))
+        # A trace may hold halves of characters.
+        replace_file(page, html.encode("utf-8", "backslashreplace"), elsewhere="name another with --out")
+        say(str(page))
+        pages.append(page)
+    if not arguments.no_browser:
+        _show(pages[0])  # of many neurons the first: nobody wants a hundred tabs
+
+
+def _show(page: Path) -> None:
+    """Where there is no browser, the path that was printed must do."""
+    import webbrowser
+
+    try:
+        webbrowser.open(page.absolute().as_uri())
+    except (OSError, webbrowser.Error):
+        return
+
+
+def _manifest(run: RunFolder | None) -> dict[str, object] | None:
+    """What is in run.json; a trace can be read without it."""
+    try:
+        return run.manifest() if run else None
+    except StorageError:
+        return None
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Write a run as a log of Inspect."""
+    from traces.events.runs import traces_of
+    from traces.export.inspect_log import write_inspect_log
+
+    path = Path(arguments.path)
+    log = write_inspect_log(traces_of(arguments.runs_dir, arguments.name, arguments.neuron), path)
+    n = len(log.samples)
+    n_events = sum(len(sample.events) for sample in log.samples)
+    say(
+        f"{n} neuron{'' if n == 1 else 's'} with {n_events:,} events written to {visible(str(path))}.\n"
+        f"Look at it with: inspect view --log-dir {visible(str(path.parent))}"
+    )
+
+
+def show_schema(arguments: argparse.Namespace) -> None:
+    """Print the JSON Schema of a line of events.jsonl, or of result.json."""
+    from traces.events.result_schema import result_schema_text
+    from traces.events.schema import schema_text
+
+    say(result_schema_text() if arguments.result else schema_text())

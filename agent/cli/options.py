@@ -1,0 +1,209 @@
+"""Options that several commands share, as parts of a parser, and what of them the Python API takes."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from agent.cli.option_types import amount, seconds, whole
+
+CORPUS = (
+    "a file, a folder, - for standard input, or hf:owner/name; a file is .jsonl, .ndjson or .json of objects with a "
+    '"text", .parquet, .csv or .tsv with a column "text", or plain text, also with .gz or .zst after it'
+)
+"""What `--corpus` takes."""
+
+
+def part() -> argparse.ArgumentParser:
+    """An empty part, to which options are added."""
+    return argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+
+
+def neuron_part() -> argparse.ArgumentParser:
+    """Which neuron, and of which model."""
+    neuron = part()
+    neuron.add_argument(
+        "target", metavar="TARGET",
+        help="the neuron: L5N131, 5/131 or gpt2-xl/L5N131; L5N131- is its negative side, where neurons have one",
+    )  # fmt: skip
+    neuron.add_argument(
+        "--model",
+        default="auto",
+        help="mini, gpt2, gpt2-medium, gpt2-large, gpt2-xl, smollm2, a Hugging Face id, a folder in Hugging Face's "
+        "format, or auto (the default): gpt2 when it is on this machine, else mini",
+    )
+    add_trust(neuron)
+    return neuron
+
+
+def corpus_part() -> argparse.ArgumentParser:
+    """Which texts, and which index of them."""
+    corpus = part()
+    corpus.add_argument("--corpus", help=f"{CORPUS} (default: the model's own)")
+    corpus.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
+    corpus.add_argument(
+        "--index", metavar="DIR", default="auto",
+        help="an activation index to take evidence from, or none, or auto (the default): the one that `agent index "
+        "build` has made of this model and corpus, if there is one and --corpus-tokens is not given",
+    )  # fmt: skip
+    return corpus
+
+
+def runs_part() -> argparse.ArgumentParser:
+    """Where runs lie."""
+    runs = part()
+    runs.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
+    return runs
+
+
+def llm_part() -> argparse.ArgumentParser:
+    """Who answers as an LLM, and within which limits."""
+    llm = part()
+    llm.add_argument(
+        "--simulator", metavar="openai:MODEL",
+        help="an LLM that says what a sentence in free words predicts; better a second one, since who wrote a sentence "
+        "knows what was meant (default: the explainer where that is an LLM)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--llm-url", metavar="URL",
+        help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1 (default: $OPENAI_BASE_URL, or OpenAI)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--max-tokens",
+        type=whole(1),
+        metavar="N",
+        help="of all LLM calls of a run, in and out (default: no limit)",
+    )
+    llm.add_argument(
+        "--max-usd",
+        type=amount,
+        metavar="USD",
+        help="US dollars for all LLM calls of a run, at known prices (default: no limit)",
+    )
+    llm.add_argument(
+        "--llm-concurrency",
+        type=whole(1),
+        metavar="N",
+        help="LLM requests in flight, at most, of each process (default: 16)",
+    )
+    llm.add_argument("--llm-timeout", type=seconds, metavar="S", help="for one attempt (default: 120)")
+    llm.add_argument(
+        "--token-field", choices=("max_completion_tokens", "max_tokens"),
+        help="how the endpoint calls the limit on a reply's tokens (default: found out)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--simulation", choices=("excerpt", "all-at-once", "token-by-token"),
+        help="how an LLM simulates: whole excerpts, all at once with log probabilities, or token by token "
+        "(default: excerpt)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--simulated-excerpts", type=whole(3), metavar="N",
+        help="excerpts on which a sentence in free words is simulated for a score (default: 30)",
+    )  # fmt: skip
+    llm.add_argument(
+        "--excerpts-per-call",
+        type=whole(1),
+        metavar="N",
+        help="excerpts simulated in one LLM call (default: 10)",
+    )
+    return llm
+
+
+def settings_part() -> argparse.ArgumentParser:
+    """How a neuron is explained: `agent.setup.settings.configured` takes these."""
+    how = part()
+    how.add_argument(
+        "--explainer", metavar="NAME",
+        help="who writes hypotheses: rules (needs no LLM) or openai:MODEL (default: the variant's, rules)",
+    )  # fmt: skip
+    how.add_argument(
+        "--budget", type=whole(1), metavar="N",
+        help="units of work; one is a tool call of at most 64 texts or 4,096 tokens (default: the variant's, 20)",
+    )  # fmt: skip
+    how.add_argument(
+        "--max-seconds",
+        type=seconds,
+        metavar="S",
+        help="time for tool calls (default: the variant's, none)",
+    )
+    how.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
+    how.add_argument(
+        "--rival", action="append", default=[], metavar="SENTENCE",
+        help="a sentence of your own that competes; may be given several times",
+    )  # fmt: skip
+    how.add_argument(
+        "--variant", default="tournament", metavar="NAME_OR_FILE",
+        help="a way of deciding: one that `agent eval list` names, or a .toml file (default: tournament)",
+    )  # fmt: skip
+    how.add_argument(
+        "--planted", action="append", default=[], metavar="MODULE:FUNCTION",
+        help="a function of token strings, explained as L0N0, the second one given as L0N1, and so on",
+    )  # fmt: skip
+    how.add_argument(
+        "--concepts",
+        metavar="FILE.toml",
+        help="classes of words of your own, which explanations may name beside those of the program",
+    )
+    return how
+
+
+def engine_part() -> argparse.ArgumentParser:
+    """Who does work that can be divided: `tools.engine.open.open_engine` takes these."""
+    engine = part()
+    engine.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="processes on this machine, or the actors of a Ray cluster (default: local)",
+    )  # fmt: skip
+    engine.add_argument(
+        "--workers", type=whole(1), metavar="N",
+        help="how many at once, each with a subject model of its own (default: one per processor of this machine or "
+        "of the cluster, or per GPU where the work is done on GPUs)",
+    )  # fmt: skip
+    engine.add_argument(
+        "--ray-address", metavar="ADDRESS",
+        help="a Ray cluster that is running: auto for the one this machine has joined, or HOST:PORT (default: one is "
+        "started on this machine for the time of the command)",
+    )  # fmt: skip
+    return engine
+
+
+def output_part() -> argparse.ArgumentParser:
+    """What is printed."""
+    output = part()
+    output.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    output.add_argument("--quiet", action="store_true", help="show no progress")
+    return output
+
+
+def model_part() -> argparse.ArgumentParser:
+    """Which model, where no neuron is named."""
+    model = part()
+    model.add_argument("--model", default="auto", help="a name or a folder, as for `agent explain` (default: auto)")
+    add_trust(model)
+    return model
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add the option that lets a model bring code of its own."""
+    parser.add_argument(
+        "--trust-remote-code", action="store_true",
+        help="let Python code that the model's folder brings run, with your rights (default: never)",
+    )  # fmt: skip
+
+
+def llm_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of `agent.api.explain` and `score_sentence`."""
+    return {
+        "simulator": arguments.simulator,
+        "max_tokens": arguments.max_tokens,
+        "max_usd": arguments.max_usd,
+        "llm": {
+            "url": arguments.llm_url,
+            "concurrency": arguments.llm_concurrency,
+            "timeout_s": arguments.llm_timeout,
+            "token_field": arguments.token_field,
+            "simulation": arguments.simulation,
+            "simulated_excerpts": arguments.simulated_excerpts,
+            "excerpts_per_call": arguments.excerpts_per_call,
+        },
+    }

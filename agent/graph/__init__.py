@@ -1,0 +1,1 @@
+"""The loop as a LangGraph graph: its state, its nodes, and the pure functions that decide."""

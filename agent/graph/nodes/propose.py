@@ -1,0 +1,178 @@
+"""The nodes `propose` and `refine`: rivals are written first from text, later in the light of experiments."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from agent.graph import policy
+from agent.graph.nodes.generalise import tell_changes, too_wide
+from agent.graph.nodes.twins import take_readings, to_score, with_twins
+from agent.graph.state import BASE_RATE, LOOKUP, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
+from agent.setup.config import TEST_COST
+from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
+from tools.catalogue.predictor import FindPredictor
+from tools.catalogue.scores import Scored as Entry
+from tools.catalogue.scores import Scores
+from tools.errors import BudgetSpent
+from tools.records.result import ScoreValue, Unscored
+from tools.roles import Tried
+from tools.rules.clauses import Rule
+from tools.rules.language import render
+from tools.scoring.claimed import Claimant
+from traces.events.kinds import Decided, Note, Scored, Stage
+
+_START_COST = 2
+_SHOWN, _SHOWN_UNSCORED = 4, 2
+_WIDE = 1
+
+
+def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["before_experiments", "before_confirm"]]:
+    """The first rivals, scored on development text."""
+    run = Investigation.at(state, runtime.context)
+    run.trace.emit(Stage(stage="propose"))
+    rivals = starters(run)
+    unreadable: list[str] = []
+    try:
+        if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
+            proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
+            rivals += [
+                Entrant(p.form, p.sentence, p.by, p.by, label=p.label, words=tuple(p.words)) for p in proposed.proposals
+            ]
+            unreadable = proposed.unreadable
+            take_texts(run, proposed)
+            rivals = with_twins(run, rivals)
+        find_predictor(run, unreadable)
+        new = run.enter(rivals, 0)
+        score(run, new, 0, None)
+    except BudgetSpent as spent:
+        if not run.hypotheses:
+            run.enter(rivals, 0)
+        return _out_of_budget(run, 0, spent)
+    if run.config.max_rounds == 0:
+        run.trace.emit(Decided(action="stop", reason="rounds: no experiments were asked for"))
+        return Command(goto="before_confirm", update=run.update(stop="rounds"))
+    stop = policy.should_stop(policy.Standing(run.best().score, None, 0, 1, None, run.toolbox.left, TEST_COST))
+    if stop and stop[0] == "perfect":  # nothing is left to write; what it says is put to the test all the same
+        run.trace.emit(Decided(action="stop", reason=f"perfect: {stop[1]}", hypothesis=run.best().name))
+        return Command(goto="before_experiments", update=run.update(round=1, stop="perfect"))
+    return Command(goto="before_experiments", update=run.update(round=1))
+
+
+def starters(run: Investigation) -> list[Entrant]:
+    """What stands in every run: base rate and the 30 tokens, for reference, and a user's own sentences."""
+    rivals = [Entrant(BASE_RATE, render(Rule(())), "reference")]
+    if run.config.lookup_competes:
+        lookup: Proposals = run.toolbox.call("lookup", Lookup())
+        rivals += [Entrant(LOOKUP, p.sentence, "reference") for p in lookup.proposals]
+    return rivals + [Entrant("own words", sentence, "user") for sentence in run.config.rivals]
+
+
+def find_predictor(run: Investigation, candidates: list[str]) -> None:
+    """Learn once what the best rule of any form predicts; it is shown beside the explanation and decides nothing."""
+    if run.toolbox.left <= 0:  # not charged, but it takes time, and that may be up
+        return
+    run.predictor = run.toolbox.call("predictor", FindPredictor(candidates=candidates))
+
+
+def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judge", "before_confirm"]]:
+    """New hypotheses from explore text and revealed experiments, scored beside the best so far."""
+    run, round_ = Investigation.at(state, runtime.context), state.round
+    run.trace.emit(Stage(stage="propose", round=round_))
+    # Those that experiments favour though they have no score are shown too, or nobody would learn from what they said.
+    shown, rest = run.ranked()[:_SHOWN], run.ranked()[_SHOWN:]
+    best = [h.sentence for h in [*shown, *[h for h in rest if h.merit is None][:_SHOWN_UNSCORED]]]
+    try:
+        if run.toolbox.left < _START_COST:
+            raise BudgetSpent(f"a revision needs {_START_COST} units and {run.toolbox.left:g} are left")
+        new: list[Hypothesis] = []
+        if run.config.revision:
+            asked = Revise(
+                best=best,
+                n_revealed=len(run.bench.revealed),
+                too_wide=too_wide(run)[:_WIDE],
+                tried=tried(run, best) if run.bench.writer is not None else [],
+            )
+            revised: Proposals = run.toolbox.call("revise", asked)
+            entrants = [
+                Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), p.label, tuple(p.words))
+                for p in revised.proposals
+            ]
+            new = run.enter(with_twins(run, entrants), round_)
+            tell_changes(run, revised.proposals, round_)
+            take_texts(run, revised)
+        score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
+    except BudgetSpent as spent:
+        return _out_of_budget(run, round_, spent)
+    return Command(goto="judge", update=run.update())
+
+
+def tried(run: Investigation, best: list[str]) -> list[Tried]:
+    """Every other rival and what became of it. Why one has no score may quote text that no author may see."""
+    told = []
+    for h in run.hypotheses.values():
+        if h.sentence in best or h.name in REFERENCES:
+            continue
+        scored = (
+            f"it correlates {h.score.value:.2f} with the neuron on other text"
+            if isinstance(h.score, ScoreValue)
+            else "it has no score"
+        )
+        told.append(Tried(sentence=h.sentence, fate=f"{h.fate or 'still a rival'}; {scored}"))
+    return told
+
+
+def take_texts(run: Investigation, written: Proposals) -> None:
+    """Note the texts that hypotheses came with, to be read in a round to come, and what was not written."""
+    run.wrote |= {explainer.name for explainer in run.bench.explainers} - set(written.unwritten)
+    for explainer, reason in written.unwritten.items():
+        run.unwritten.setdefault(explainer, []).append(reason)
+    run.bench.written += [text for proposal in written.proposals for text in proposal.texts]
+    none = [f"{explainer} wrote no hypothesis: {reason}" for explainer, reason in written.unwritten.items()]
+    for message in [*none, *written.refused]:
+        run.trace.emit(Note(message=message, level="warning"))
+
+
+def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> dict[str, Entry]:
+    """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
+
+    Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
+
+    Returns:
+        What was found, by sentence.
+    """
+    before = run.best() if run.bests else None
+    entrants = [*new, before] if before is not None and before not in new else list(new)
+    again = [h for h in run.ranked() if isinstance(h.score, Unscored)]
+    entrants += [h for h in again if h not in entrants]
+    reference = run.hypotheses[since].sentence if since is not None else None
+    run.bench.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
+    scores: Scores = run.toolbox.call("score", to_score(run, new, entrants, reference))
+    run.take_scores(entrants, scores.scores)
+    entries = {entry.sentence: entry for entry in scores.scores}
+    for hypothesis in [*new, *(h for h in again if not isinstance(h.score, Unscored))]:
+        run.trace.emit(
+            Scored(
+                hypothesis=hypothesis.name,
+                split="development",
+                protocol=getattr(hypothesis.score, "protocol", ""),
+                score=hypothesis.score.model_dump(mode="json"),
+                round=round_,
+            )
+        )
+        # What predicts nothing no experiment can speak for or against.
+        if not hypothesis.table and entries[hypothesis.sentence].behind is None:
+            reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
+            run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
+    take_readings(run, entries, round_)
+    best = run.note_leader()
+    run.bests.append(best.name)
+    run.gain = entries[best.sentence].gain if best.sentence in entries else None
+    return entries
+
+
+def _out_of_budget(run: Investigation, round_: int, spent: BudgetSpent) -> Command[Any]:
+    run.trace.emit(Decided(action="stop", reason=f"budget: {spent}", round=round_))
+    return Command(goto="before_confirm", update=run.update(stop="budget"))

@@ -1,0 +1,107 @@
+"""Lexical twins: exact rules of what sentences in free words speak of, which say beforehand what a reading is worth.
+
+A twin competes by itself, at no cost. An LLM's reading of a sentence is bought on development text unless its twin is
+clearly below what leads there; and where the reading agrees with the twin, the twin says what the sentence predicts of
+experiments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agent.graph import policy
+from agent.graph.state import REFERENCES, Entrant, Hypothesis, Investigation
+from tools.catalogue.scores import Score, Scored
+from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
+from tools.readable import explainer as rules
+from tools.records.result import ScoreValue
+from traces.events.kinds import Note
+
+AGREES = 0.7
+"""What a sentence and its twin say on development text must correlate so well for the twin to stand in for it."""
+
+
+COVERS = 0.5
+"""Share of the words that a sentence's author names on which its twin must hold: else it speaks of something else, and
+only competes."""
+
+
+def with_twins(run: Investigation, entrants: Sequence[Entrant]) -> list[Entrant]:
+    """The entrants, and the twins of those in free words that are new."""
+    known = {h.sentence for h in run.hypotheses.values()} | set(run.twins)
+    bench = run.bench
+    writer = bench.twin_writer
+    new = [] if writer is None else [
+        one for one in entrants if one.by == bench.explainer.name and one.sentence not in known
+        and not bench.is_exact(one.sentence)
+    ]  # fmt: skip
+    if writer is None or not new:
+        return list(entrants)
+    wanted = FindTwins(sentences=[InFreeWords(sentence=one.sentence, words=list(one.words)) for one in new])
+    found: FoundTwins = run.toolbox.call("find_twins", wanted)
+    run.twins |= {
+        one.sentence: twin if twin is not None and writer.covers(twin, one.words) >= COVERS else None
+        for one, twin in zip(new, found.twins, strict=True)
+    }
+    return [
+        *entrants,
+        *(
+            Entrant("lexical twin", twin, "twin", rules.NAME, one.sentence)
+            for one, twin in zip(new, found.twins, strict=True)
+            if twin is not None
+        ),
+    ]
+
+
+def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[Hypothesis], since: str | None) -> Score:
+    """What to score, with what is known by twins of those that nobody has read yet."""
+    read = [h for h in run.hypotheses.values() if h.sentence in run.twins and h.merit is not None]
+    unread = {h.sentence: run.twins[h.sentence] for h in new if h.sentence in run.twins}
+    # Of those that an LLM reads the leader alone, which is read with the newcomers: others would be read for nothing.
+    leading = [
+        h.sentence for h in run.competing()
+        if h.name not in REFERENCES and (run.bench.is_exact(h.sentence) or (h in entrants and h.merit is not None))
+    ]  # fmt: skip
+    # An LLM that picks the tools is told the whole score of what it registered.
+    races = run.config.policy != "react"
+    costly = [h.sentence for h in new if races and not run.bench.is_exact(h.sentence)]
+    return Score(
+        sentences=[h.sentence for h in entrants],
+        reference=since,
+        twins=unread,
+        leading=leading if costly else [],
+        over_twins=max(run.over_twins, 0.0),
+        keep=int(not read),
+        new=costly,
+    )
+
+
+def take_readings(run: Investigation, entries: Mapping[str, Scored], round_: int) -> None:
+    """Note what readings said of twins, and let those go that were not worth one."""
+    names = {h.sentence: h.name for h in run.hypotheses.values()}
+    for sentence, entry in entries.items():
+        h = run.hypotheses[names[sentence]]
+        twin = names.get(run.twins.get(sentence) or "")
+        if entry.behind is not None:
+            run.drop(h.name, _why_behind(entry, names[entry.behind], twin), round_)
+        if entry.over_twin is not None:
+            run.over_twins = max(run.over_twins, entry.over_twin)
+        if twin is not None and entry.agreement is not None and entry.agreement >= AGREES:
+            h.stand_in = twin
+            agree = f"on development text both say nearly the same ({entry.agreement:.2f})"
+            run.trace.emit(Note(message=f"{twin} says for {h.name} what it predicts of experiments: {agree}."))
+
+
+def _why_behind(entry: Scored, best: str, twin: str | None) -> str:
+    if isinstance(entry.score, ScoreValue):
+        return f"it is clearly below {best} on the {entry.score.n_excerpts} excerpts of development text read of it"
+    return f"its lexical twin {twin} is clearly below {best} on development text, so it was not read"
+
+
+def who_predicts(run: Investigation, rivals: Sequence[Hypothesis]) -> list[Hypothesis | None]:
+    """For each rival who says what it predicts of experiments: itself or its twin; None where an LLM would have to be
+    asked and the answer could hardly change who wins."""
+    readers = [run.read_as(h) for h in rivals]
+    costly = {h.name for h, by in zip(rivals, readers, strict=True) if not run.bench.is_exact(by.sentence)}
+    asked = policy.worth_asking(run.contenders(), costly) | {run.best().name}
+    return [by if h.name not in costly or h.name in asked else None for h, by in zip(rivals, readers, strict=True)]

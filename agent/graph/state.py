@@ -1,0 +1,404 @@
+"""The graph's state, the context that its nodes work with, and one node's work on both.
+
+The state is what LangGraph means by it: typed, small, and safe to write into a checkpoint. A node works on a copy of it
+(`Investigation.at`) and returns what it changed (`Investigation.update`). What is heavy or alive, such as the model,
+the evidence, the toolbox and the trace, is the context.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple
+
+from agent.graph import belief
+from agent.graph.policy import Contender, StopReason, leader, weights
+from agent.graph.steering import Pauses
+from agent.graph.verdict import KINDS, Kind, Tests
+from agent.setup.config import RunConfig
+from agent.setup.sealed_folds import CountedOpenings, SealedFolds
+from tools.bench import Bench
+from tools.catalogue.experiments import Designed
+from tools.catalogue.predictor import FoundPredictor
+from tools.catalogue.scores import Scored
+from tools.catalogue.thinking import Turn
+from tools.records.costs import SilentExplainer
+from tools.records.result import Interval, Result, ScoreValue, Unscored
+from tools.records.sides import AlwaysOn, OtherSide
+from tools.roles import AsksAnLLM
+from tools.scoring.skill import Registered
+from tools.toolbox import Toolbox
+from traces.events.kinds import Decided, HypothesisProposed
+from traces.events.store import TraceWriter
+
+BASE_RATE = "base-rate"
+LOOKUP = "token-lookup-30"
+REFERENCES = (BASE_RATE, LOOKUP)
+"""Baselines that every run simulates and shows beside its rivals; they never win."""
+
+PERSON = "person"
+"""The origin of what somebody added while the run was paused."""
+
+NOT_SCORED = Unscored(reason="not scored yet")
+
+
+class Entrant(NamedTuple):
+    """A sentence that is to compete.
+
+    Attributes:
+        form: what kind of hypothesis it is.
+        sentence: what is scored.
+        origin: how it came in: `reference`, `user` (given beforehand), `person` (added while the run was paused),
+            `revised`, `split`, `twin`, or the explainer's name.
+        by: the explainer that wrote it; empty where none did.
+        parent: the sentence that it was made from, where that is known.
+        label: its author's name for it in 1 to 6 words; empty where there is none.
+        words: those by which excerpts that it claims can be found, where its author named some.
+    """
+
+    form: str
+    sentence: str
+    origin: str
+    by: str = ""
+    parent: str | None = None
+    label: str = ""
+    words: tuple[str, ...] = ()
+
+
+@dataclass
+class Hypothesis:
+    """A sentence that competes.
+
+    Attributes:
+        name: such as `H3`, or the form of a baseline that is always there.
+        form: what kind of hypothesis it is.
+        sentence: what is scored.
+        by: the explainer that wrote it; empty for what is always there and for what a user wrote.
+        label: its author's name for it; empty where there is none.
+        words: those by which excerpts that it claims can be found, where its author named some.
+        origin: how it came in, see `Entrant`.
+        score: on development text.
+        merit: what rivals are ranked by, see `tools.catalogue.scores.Scored`; None without a score.
+        table: probability of firing at levels 0 to 10.
+        status: competing, dropped or merged.
+        fate: why it competes no more, in words that its author may see: they quote no text.
+        stand_in: the name of its lexical twin, where that says what it predicts of experiments.
+        record: registered predictions of the run's own experiments, and what the neuron did.
+        revealed: for each of them, the number of the experiment among all revealed ones.
+        on_probe: the same of the fixed probe set.
+        probed: for each of them, the number of the text in the fixed probe set.
+        outcomes: per kind of test and carrier, whether each registered prediction came true.
+    """
+
+    name: str
+    form: str
+    sentence: str
+    by: str = ""
+    label: str = ""
+    words: tuple[str, ...] = ()
+    origin: str = ""
+    score: ScoreValue | Unscored = NOT_SCORED
+    merit: float | None = None
+    table: list[float] = field(default_factory=list)
+    status: str = "competing"
+    fate: str = ""
+    stand_in: str = ""
+    record: list[Registered] = field(default_factory=list)
+    revealed: list[int] = field(default_factory=list)
+    on_probe: list[Registered] = field(default_factory=list)
+    probed: list[int] = field(default_factory=list)
+    outcomes: dict[Kind, dict[str, list[bool]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+
+    def __post_init__(self) -> None:
+        self.words = tuple(self.words)  # a checkpoint gives a list back
+
+    def tests(self) -> dict[Kind, Tests]:
+        """Per kind, how many carriers bore the predictions out: a carrier passes when most of its texts do."""
+        out = {}
+        for kind, carriers in self.outcomes.items():
+            passed = sum(2 * sum(came_true) > len(came_true) for came_true in carriers.values())
+            out[kind] = Tests(passed, len(carriers) - passed)
+        return out
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Who led when so many units were used."""
+
+    used: int
+    hypothesis: str
+
+
+@dataclass
+class LoopState:
+    """Where an investigation is; nodes return updates of it, and a checkpoint of it can be written and read again.
+
+    Attributes:
+        round: rounds begun.
+        stop: why the loop stops, once that is known.
+        budget_used: units that were charged so far.
+        theta: the raw value above which the neuron fires, as it stands in the trace.
+        always_on: of a neuron that is nearly always on.
+        other_side: of a gated neuron, what its other side does.
+        hypotheses: by name, in the order in which they entered.
+        beliefs: of those that compete.
+        predictor: the best machine-readable rule, for reference; None before it was looked for.
+        bests: the best hypothesis after each scoring, the first one before any round.
+        leaders: whenever the lead may have changed.
+        gain: paired development gain of the best over what was best `patience` rounds ago.
+        designed: the experiments of this round.
+        before: for each rival of this round, what it says of its experiments' texts as they were before the change.
+        by_order: of those experiments, which are scored by the order of what was read before and after the change.
+        narrowed: by sentence, what it was made into, of which the trace has told.
+        separated: hypotheses of which each meaning has entered as a rival.
+        tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
+        test_rounds: rounds spent on nothing but tests.
+        unwritten: why an explainer wrote nothing, for each time that it was asked in vain.
+        wrote: explainers that ever wrote something.
+        twins: the lexical twin of each sentence in free words; None where it has none.
+        over_twins: by how much the reading of such a sentence was better than its twin, at most; 0 or more.
+        turns: of the LLM, where it picks the tools.
+        silent_turns: its turns in a row without a call that could be made.
+        turn: what it said last.
+        finished: why it is done, once it has said so.
+        pauses: places passed at which a person may step in.
+        acted: what a person has done at this one.
+        answer: what came of the last of it, for them to read; empty outside a pause.
+        untold: what a person did of which the LLM that picks the tools was not told yet.
+        result: at the end.
+    """
+
+    round: int = 0
+    stop: StopReason | None = None
+    budget_used: int = 0
+    theta: float = 0.0
+    always_on: AlwaysOn | None = None
+    other_side: OtherSide | None = None
+    hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
+    beliefs: dict[str, float] = field(default_factory=dict)
+    predictor: FoundPredictor | None = None
+    bests: list[str] = field(default_factory=list)
+    leaders: list[Lead] = field(default_factory=list)
+    gain: Interval | None = None
+    designed: Designed | None = None
+    before: list[list[float | None]] = field(default_factory=list)
+    by_order: list[bool] = field(default_factory=list)
+    narrowed: dict[str, list[str]] = field(default_factory=dict)
+    separated: set[str] = field(default_factory=set)
+    tested: dict[str, dict[str, int]] = field(default_factory=dict)
+    test_rounds: int = 0
+    unwritten: dict[str, list[str]] = field(default_factory=dict)
+    wrote: set[str] = field(default_factory=set)
+    twins: dict[str, str | None] = field(default_factory=dict)
+    over_twins: float = 0.0
+    turns: int = 0
+    silent_turns: int = 0
+    turn: Turn | None = None
+    finished: str | None = None
+    pauses: int = 0
+    acted: int = 0
+    answer: str = ""
+    untold: list[str] = field(default_factory=list)
+    result: Result | None = None
+
+
+STORED = (
+    Hypothesis, Lead, FoundPredictor, Designed, Interval, ScoreValue, Unscored, Registered, Turn, Result, AlwaysOn,
+    OtherSide,
+)  # fmt: skip
+"""Types of our own that a checkpoint of the state holds."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the nodes of one run on one neuron work with.
+
+    Attributes:
+        run_id: names the run.
+        config: its settings.
+        bench: the neuron.
+        openings: lets the bench open a sealed fold once its opening is counted.
+        toolbox: the door to everything.
+        trace: where events go.
+        folds: says which sealed fold to open, and what an earlier run found.
+        trace_name: what the result calls the trace.
+        steering: where a person steps in.
+    """
+
+    run_id: str
+    config: RunConfig
+    bench: Bench
+    openings: CountedOpenings
+    toolbox: Toolbox
+    trace: TraceWriter
+    folds: SealedFolds
+    trace_name: str
+    steering: Pauses = field(default_factory=Pauses)
+
+
+_FIELDS = tuple(one.name for one in fields(LoopState))
+
+
+@dataclass
+class Investigation(LoopState):
+    """One node's work: a copy of the state that it may change, and what the context holds."""
+
+    context: Context = field(kw_only=True)
+    start: LoopState = field(kw_only=True)
+
+    run_id: str = field(init=False)
+    config: RunConfig = field(init=False)
+    bench: Bench = field(init=False)
+    openings: CountedOpenings = field(init=False)
+    toolbox: Toolbox = field(init=False)
+    trace: TraceWriter = field(init=False)
+    folds: SealedFolds = field(init=False)
+    trace_name: str = field(init=False)
+    steering: Pauses = field(init=False)
+
+    def __post_init__(self) -> None:
+        for one in fields(Context):
+            setattr(self, one.name, getattr(self.context, one.name))
+
+    @property
+    def limit(self) -> int:
+        """Units that may be used, with what a person has added."""
+        return self.config.budget if self.toolbox.limit is None else self.toolbox.limit
+
+    @classmethod
+    def at(cls, state: LoopState, context: Context) -> Investigation:
+        """Work that begins with `state`, which stays as it is."""
+        return cls(context=context, start=state, **{name: _copied(getattr(state, name)) for name in _FIELDS})
+
+    def update(self, **more: Any) -> dict[str, Any]:
+        """What is no longer as it was in the state; `more` is set first."""
+        for name, value in more.items():
+            setattr(self, name, value)
+        self.budget_used = self.toolbox.used
+        return {name: getattr(self, name) for name in _FIELDS if getattr(self, name) != getattr(self.start, name)}
+
+    def enter(self, entrants: Sequence[Entrant], round_: int) -> list[Hypothesis]:
+        """Let sentences compete; those that are known already are passed over."""
+        known = {h.sentence: h.name for h in self.hypotheses.values()}
+        new = []
+        for form, sentence, origin, by, made_from, label, words in entrants:
+            if sentence in known:
+                continue
+            n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
+            name = form if form in REFERENCES else f"H{n}"
+            hypothesis = Hypothesis(name, form, sentence, by, label, words, origin)
+            known[sentence] = hypothesis.name
+            parent = self.bests[-1] if self.bests and origin == "revised" else None
+            parent = known.get(made_from, parent) if made_from else parent
+            self.hypotheses[hypothesis.name] = hypothesis
+            new.append(hypothesis)
+            self.trace.emit(
+                HypothesisProposed(
+                    hypothesis=hypothesis.name, form=form, sentence=sentence, words=len(sentence.split()),
+                    parent=parent, round=round_, origin=origin,
+                )
+            )  # fmt: skip
+        self.beliefs = belief.joined(self.beliefs, [h.name for h in new])
+        return new
+
+    def drop(self, name: str, reason: str, round_: int, fate: str = "") -> None:
+        """Let a hypothesis compete no more; `fate` is the reason in words that quote no text, where `reason` does."""
+        self.hypotheses[name].status = "dropped"
+        self.hypotheses[name].fate = f"dropped: {fate or reason}"
+        self.beliefs = belief.without(self.beliefs, name)
+        self.trace.emit(Decided(action="drop", reason=reason, hypothesis=name, round=round_))
+
+    def merge(self, gone: str, kept: str, round_: int) -> None:
+        """Two rivals that say the same become one."""
+        self.hypotheses[gone].status = "merged"
+        self.hypotheses[gone].fate = f"merged: it says the same as “{self.hypotheses[kept].sentence}”"
+        self.beliefs = belief.merged(self.beliefs, gone, kept)
+        reason = f"it says the same as {kept} on development text, and {kept} is believed more or says it better"
+        self.trace.emit(Decided(action="merge", reason=reason, hypothesis=gone, round=round_))
+
+    def read_as(self, hypothesis: Hypothesis) -> Hypothesis:
+        """Who says what a hypothesis predicts of experiments: itself, or the twin that stands in for it."""
+        twin = self.hypotheses.get(hypothesis.stand_in)
+        return twin if twin is not None and twin.table else hypothesis
+
+    def silent(self) -> list[SilentExplainer]:
+        """Explainers that were asked and never wrote anything: how often that was, and why not the last time."""
+        return [
+            SilentExplainer(explainer=name, times=len(reasons), reason=reasons[-1])
+            for name, reasons in self.unwritten.items()
+            if name not in self.wrote
+        ]
+
+    def competing(self) -> list[Hypothesis]:
+        """Those still believed in, in order of entry."""
+        return [self.hypotheses[name] for name in self.beliefs]
+
+    def take_scores(self, hypotheses: list[Hypothesis], scored: list[Scored]) -> None:
+        """Note development scores and calibrations."""
+        for hypothesis, entry in zip(hypotheses, scored, strict=True):
+            hypothesis.score, hypothesis.table, hypothesis.merit = entry.score, entry.table, entry.merit
+
+    def best(self) -> Hypothesis:
+        """The leader among rivals; see `agent.graph.policy.weights`. Base rate when none of them can lead yet."""
+        name = leader(self.contenders())
+        return self.hypotheses[name if name is not None else BASE_RATE]
+
+    def contenders(self) -> dict[str, Contender]:
+        """Those that may win, in order of entry, and what they may win by: baselines are none of them, nor is what
+        could not be simulated."""
+        return {
+            h.name: Contender(
+                self.beliefs[h.name],
+                h.merit,
+                h.score.n_excerpts if isinstance(h.score, ScoreValue) else 0,
+                h.tests()["predicted positive"].passed > 0,
+            )
+            for h in self.competing()
+            if h.table and h.name not in REFERENCES
+        }
+
+    def note_leader(self) -> Hypothesis:
+        """The leader, noted beside the budget used so far."""
+        best = self.best()
+        self.leaders.append(Lead(self.toolbox.used, best.name))
+        return best
+
+    def ranked(self) -> list[Hypothesis]:
+        """Those that may win, the one that is worth most first; see `agent.graph.policy.weights`."""
+        worth = weights(self.contenders())
+        return [self.hypotheses[name] for name in sorted(worth, key=lambda name: -worth[name])]
+
+    def null_tries(self, winner: Hypothesis) -> dict[str, int]:
+        """How many explanations of other neurons the matched null has of each explainer.
+
+        Where the lexical reader understands the winner, all of them are rules: as many as there were candidates, by an
+        explainer whose sentences the same reader reads. An LLM's would have to be asked for and read by it, and would
+        be compared with what another reader says.
+        """
+        tries = self.n_candidates()
+        rules = [one.name for one in self.bench.explainers if one.has_null and not isinstance(one, AsksAnLLM)]
+        if rules and self.bench.is_exact(winner.sentence):
+            return {rules[0]: sum(tries.values())}
+        return tries
+
+    def n_candidates(self) -> dict[str, int]:
+        """How many candidates of each explainer this run has scored: what a matched null must match.
+
+        What nobody here wrote counts for the explainer that the run was told to use.
+        """
+        own = self.bench.explainer.name
+        scored = [h for h in self.hypotheses.values() if h.name.startswith("H") and h.merit is not None]
+        counts = Counter(h.by or own for h in scored)
+        return dict(counts) or {own: 1}
+
+
+def _copied(value: Any) -> Any:
+    """A copy as deep as anything can be changed: what is frozen is shared."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, (list, set)):
+        return type(value)(_copied(item) for item in value)
+    if isinstance(value, Hypothesis):
+        return replace(value, **{one.name: _copied(getattr(value, one.name)) for one in fields(value)})
+    return value

@@ -1,0 +1,209 @@
+"""What a run may claim: how the winner's tests came out, and the verdict. Pure functions of what is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+from tools.records.result import Interval, ScoreValue, Unscored, Verdict
+
+Kind = Literal["predicted positive", "predicted negative", "minimal pair"]
+KINDS: tuple[Kind, ...] = ("predicted positive", "predicted negative", "minimal pair")
+
+MIN_TESTS = 5
+DEMAND = 0.5
+"""The pass rate that tests must show or refute. Half of the fixed texts fire, so chance passes half of those; of the
+others most are chosen where rivals disagree, and to pass half of them is not little."""
+
+_Z = 1.96
+MIN_OWN_TESTS = 3
+"""Predicted positives that a meaning of its own must have passed."""
+
+MIN_OWN_PAIRS = 1
+"""Minimal pairs that take this meaning alone away from a text, and with it the firing."""
+
+MIN_SHARE = 0.2
+"""A meaning is counted when it has this share of the firing."""
+
+NEARLY_ALL = 0.9
+"""A sealed correlation whose lower bound is above this leaves nothing for a longer explanation to say."""
+
+SHORT = 30
+"""Words: half of what an explanation may have."""
+
+NO_WORSE = 0.02
+"""A paired loss whose bound is below this is no loss that matters."""
+
+LIST_IS_BETTER = "a list of words predicts better"
+
+NOTHING = 0.15
+"""A sealed correlation whose upper bound is below this is no explanation of anything."""
+
+
+@dataclass(frozen=True)
+class Tests:
+    """How the winner's registered predictions of one kind turned out, counted by carrier."""
+
+    passed: int
+    failed: int
+
+    @property
+    def total(self) -> int:
+        """How many there were."""
+        return self.passed + self.failed
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Bounds of the pass rate, Wilson's at 95 %; nothing is known without a test."""
+        n = self.total
+        if not n:
+            return 0.0, 1.0
+        rate, z2 = self.passed / n, _Z**2 / n
+        middle, half = rate + z2 / 2, _Z * sqrt(rate * (1 - rate) / n + z2 / (4 * n))
+        return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
+
+    @property
+    def enough(self) -> bool:
+        """At least five, of which surely more than half passed."""
+        return self.total >= MIN_TESTS and self.interval[0] > DEMAND
+
+    @property
+    def refuting(self) -> bool:
+        """At least five, of which surely fewer than half passed."""
+        return self.total >= MIN_TESTS and self.interval[1] < DEMAND
+
+    def __str__(self) -> str:
+        return f"{self.passed} of {self.total}"
+
+
+def borne_out(tests: Mapping[Kind, Tests]) -> dict[Kind, bool]:
+    """Which kinds of test bear the winner out: those that do by themselves, and those with five passed tests or more
+    that leave it open, when all kinds taken together do. Each kind weighs the same there, however many tests it has."""
+    known = {kind: tests.get(kind, Tests(0, 0)) for kind in KINDS}
+    # One more passed and one more failed: with all passed, a variance of zero would say that we know for certain.
+    rates = [(t.passed + 1) / (t.total + 2) for t in known.values()]
+    variances = [rate * (1 - rate) / (t.total + 2) for rate, t in zip(rates, known.values(), strict=True)]
+    together = (sum(rates) - _Z * sqrt(sum(variances))) / len(known) > DEMAND
+    return {kind: t.enough or (together and t.passed >= MIN_TESTS and not t.refuting) for kind, t in known.items()}
+
+
+def untested(tests: Mapping[Kind, Tests]) -> list[Kind]:
+    """Kinds of test of which more are needed: they do not bear the winner out yet, and do not refute it."""
+    return [kind for kind, is_borne_out in borne_out(tests).items() if not is_borne_out and not tests[kind].refuting]
+
+
+@dataclass(frozen=True)
+class MeaningTests:
+    """One meaning of the winner: its share of the firing, and how its own predictions turned out, by carrier."""
+
+    share: float
+    positive: Tests
+    pair: Tests
+
+    @property
+    def enough(self) -> bool:
+        """Enough passed predicted positives and minimal pairs, and at least as many passed as failed."""
+        return (
+            self.positive.passed >= max(MIN_OWN_TESTS, self.positive.failed)
+            and self.pair.passed >= max(MIN_OWN_PAIRS, self.pair.failed)
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a verdict depends on, for a neuron that is not dead.
+
+    Attributes:
+        score: sealed correlation of the winner.
+        gains: paired sealed gains of the winner over `null` and `token_lookup_30`.
+        lookup_full: sealed correlation of the full token lookup.
+        tests: the winner's registered predictions by kind.
+        has_explanation: whether the winner says that the neuron ever fires.
+        words: of the winner's sentence.
+        lookup_words: of the 30-token lookup as a sentence; None when there is none.
+        meanings: unrelated meanings of the winner; empty or one where it is about one thing.
+    """
+
+    score: ScoreValue | Unscored
+    gains: Mapping[str, Interval | Unscored]
+    lookup_full: Interval | Unscored
+    tests: Mapping[Kind, Tests]
+    has_explanation: bool = True
+    words: int = 0
+    lookup_words: int | None = None
+    meanings: Sequence[MeaningTests] = ()
+
+
+def verdict(found: Findings) -> tuple[Verdict, str]:
+    """What the run may claim of a neuron that is not dead, and why.
+
+    *supported*: a score surely above 0.15, beats null and token-lookup-30 with intervals that exclude zero, and is
+    borne out by each kind of test. *split*: supported, with two or more meanings, each at least a fifth of the
+    firing and with its own passed tests. *noise*: neither the explanation nor the full lookup predicts anything on
+    sealed text. Else *unresolved*.
+
+    Where a neuron is a set of few tokens, the lookup is the truth, and no true sentence can beat it. An explanation is
+    compared with a list of tokens to show that it says more than such a list does. So it also passes when it is no
+    worse than the list, short (30 words, or no longer than the list as a sentence), and leaves nothing to be said: the
+    lower bound of its sealed score is above 0.9. The reason says which of the two it was. A neuron of which a list of
+    tokens tells half has to be told better than that, and the reason says where a list of words predicts better.
+    """
+    missing = []
+    if isinstance(found.score, ScoreValue) and found.score.low <= NOTHING:
+        missing.append(f"the sealed score may be below {NOTHING}, which explains nothing")
+    if not _is_above(found.gains.get("null")):
+        missing.append(_not_above("null", found.gains.get("null")))
+    beyond_lookup = _is_above(found.gains.get("token_lookup_30"))
+    if not beyond_lookup and not _is_as_good_as_a_list(found):
+        missing.append(_not_above("token_lookup_30", found.gains.get("token_lookup_30")))
+    tests = {kind: found.tests.get(kind, Tests(0, 0)) for kind in KINDS}
+    missing += [_not_borne_out(kind, tests[kind]) for kind, holds in borne_out(tests).items() if not holds]
+    if isinstance(found.score, ScoreValue) and found.has_explanation and not missing:
+        why = (
+            "beats null and token-lookup-30 on sealed text and passed every kind of test" if beyond_lookup else
+            "predicts nearly everything, as a list of tokens does: beats null on sealed text, is short and no worse "
+            "than token-lookup-30, and passed every kind of test"
+        )  # fmt: skip
+        why += f" ({', '.join(f'{tests[kind]} {kind}s' for kind in KINDS)})"
+        own = [meaning for meaning in found.meanings if meaning.share >= MIN_SHARE and meaning.enough]
+        if len(own) > 1:
+            shares = ", ".join(f"{meaning.share:.0%}" for meaning in own)
+            return "split", f"{why}; {len(own)} unrelated meanings ({shares} of the firing) passed tests of their own"
+        return "supported", why
+    weak = not found.has_explanation or (isinstance(found.score, ScoreValue) and found.score.high < NOTHING)
+    if weak and isinstance(found.lookup_full, Interval) and found.lookup_full.high < NOTHING:
+        return "noise", "the neuron fires, and neither the explanation nor the full token lookup predicts when"
+    if isinstance(found.score, Unscored):
+        missing.insert(0, found.score.reason)
+    return "unresolved", "; ".join(missing) or "there is no explanation"
+
+
+def _not_borne_out(kind: Kind, tests: Tests) -> str:
+    """Which tests are missing, and how many of how many passed."""
+    if tests.refuting:
+        return f"too many failed tests: {kind} (passed {tests})"
+    few = tests.total < MIN_TESTS
+    what = "too few" if few else "too few passed" if tests.passed < MIN_TESTS else "undecided"
+    return f"{what} tests: {kind} (passed {tests})"
+
+
+def _is_above(gain: Interval | Unscored | None) -> bool:
+    return isinstance(gain, Interval) and gain.low > 0
+
+
+def _not_above(name: str, gain: Interval | Unscored | None) -> str:
+    if not isinstance(gain, Interval):
+        return f"no comparison with {name}"
+    better = f", since {LIST_IS_BETTER}" if name == "token_lookup_30" and gain.value < 0 else ""
+    return f"not surely above {name}{better}"
+
+
+def _is_as_good_as_a_list(found: Findings) -> bool:
+    gain = found.gains.get("token_lookup_30")
+    return (
+        isinstance(gain, Interval) and gain.low > -NO_WORSE
+        and isinstance(found.score, ScoreValue) and found.score.low > NEARLY_ALL
+        and found.words <= max(SHORT, found.lookup_words or 0)
+    )  # fmt: skip

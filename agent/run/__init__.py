@@ -1,0 +1,1 @@
+"""One run from beginning to end: started, resumed, replayed, exported, served to LangGraph Studio."""

@@ -1,0 +1,269 @@
+"""Exports a finished run in the format of OpenAI's neuron-explainer: its explanation is simulated again on its fold.
+
+Traces hold scores, not the 640 values behind them, so the run's bench is opened once more. Only the fold that the run
+has opened is read, which is no new opening; and what an LLM simulated comes from the replies that are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.setup.config import RunConfig, recorded_settings
+from agent.setup.evidence import open_bench
+from agent.setup.resources import Resources
+from agent.setup.sealed_folds import CountedOpenings
+from tools.bench import Bench
+from tools.errors import AgentError, LLMNotAvailable
+from tools.evidence.corpus import check_rereadable
+from tools.formats.files import to_line
+from tools.formats.neuron_explainer import NeuronId, NeuronSimulationResults
+from tools.formats.published import explanations_file, provenance_file
+from tools.formats.simulated import scored_explanation
+from tools.free_text.findings import Known, scale_of
+from tools.free_text.simulator import FreeTextSimulator
+from tools.free_text.texts import TokenTexts
+from tools.llm.kept import KeptReplies
+from tools.llm.settings import OPENAI_URL
+from tools.records.result import Result, ScoreValue, Unscored
+from tools.scoring.parts import Part
+from tools.scoring.pearson import pearson
+from tools.scoring.sampling import top_and_random_sample
+from traces.database.models import Model
+from traces.database.rows import ResultRow
+from traces.events.kinds import SealedOpened, ToolCall
+from traces.events.runs import NeuronFolder, RunFolder
+from traces.events.store import load_trace
+from traces.storage import replace_file, storage_errors
+from traces.text.console import Display, QuietDisplay
+
+_SAME = 2e-6
+"""Scores are recorded to six digits."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A neuron in OpenAI's format; `provenance` is what the format has no place for, as JSON values."""
+
+    results: NeuronSimulationResults
+    provenance: dict[str, Any]
+
+    def write(self, folder: Path) -> Path:
+        """Put it where readers of published data look for it, and the provenance beside; returns the former's path.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        neuron = self.results.neuron_id
+        path = explanations_file(folder, neuron.layer_index, neuron.neuron_index)
+        beside = provenance_file(folder, neuron.layer_index, neuron.neuron_index)
+        provenance = json.dumps(self.provenance, ensure_ascii=False, allow_nan=False, indent=2).encode()
+        for file, data in ((beside, provenance), (path, to_line(self.results))):
+            with storage_errors("create", file.parent):
+                file.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(file, data + b"\n")
+        return path
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A result that cannot be had in OpenAI's format, and why."""
+
+    row: ResultRow
+    reason: str
+
+
+class _Unusable(Exception):
+    """A run that cannot be exported; the message is the reason."""
+
+
+def simulate_again(
+    rows: Sequence[ResultRow], runs_dir: Path, display: Display, *, ask_llm: bool = False
+) -> Iterator[Exported | LeftOut]:
+    """Each result with the sequences of OpenAI's protocol (5 top, 5 random) that its run was scored on, or why not.
+
+    Args:
+        rows: of the results database; may come in any order, and are done by model and layer.
+        runs_dir: where the runs lie.
+        display: shows progress where a layer must be read again.
+        ask_llm: whether an LLM is asked again, and paid, for what is no longer kept.
+
+    Raises:
+        LLMNotAvailable: an LLM is to be asked and there is none.
+    """
+    resources = Resources()
+    progress = _OnlyProgress(display)
+    at: tuple[Model, int | None] | None = None
+    order = sorted(
+        rows, key=lambda r: (r.model, r.model_fingerprint or "", r.corpus, r.layer or 0, r.idx or 0, r.run_id)
+    )
+    for row in order:
+        if at != (row.of_model, row.layer):  # scans of layers are large
+            resources.scans.clear()
+            at = row.of_model, row.layer
+        try:
+            yield _exported(row, runs_dir, resources, progress, ask_llm)
+        except _Unusable as unusable:
+            yield LeftOut(row, str(unusable))
+        except LLMNotAvailable:
+            raise
+        except AgentError as error:
+            yield LeftOut(row, str(error))
+
+
+def _exported(row: ResultRow, runs_dir: Path, resources: Resources, display: Display, ask_llm: bool) -> Exported:
+    run = RunFolder(runs_dir / row.run_id)
+    folder, result = _files(run, row)
+    if result.explanation is None:
+        raise _Unusable("there is no explanation")
+    neuron = result.neuron_id
+    if neuron is None or neuron.is_negative or result.always_on:
+        raise _Unusable("the format knows neurons by what they do above zero alone")
+    call, opened = _confirmation(folder)
+    manifest = run.manifest()
+    try:
+        config = RunConfig.checked(**recorded_settings(manifest["config"]))
+        fingerprint = manifest["model"]["fingerprint"]
+    except (KeyError, TypeError) as error:
+        raise _Unusable(f"run.json is damaged: it has no {error}") from error
+    check_rereadable(config.corpus)
+    ledger = CountedOpenings()
+    ledger.count(opened.fold, opened.opening)
+    bench = _bench(config, display, ledger, resources, ask_llm)
+    if bench.subject.fingerprint != fingerprint:
+        raise _Unusable("the model has changed since the run")
+    if bench.scan.corpus.fingerprint != result.corpus.fingerprint:
+        raise _Unusable("the corpus has changed since the run")
+    if bench.index is not None and vars(bench.index) != manifest.get("index"):
+        raise _Unusable("the activation index has changed since the run")
+    part = _simulated(bench, result.explanation, call, opened.fold)
+    explanation = scored_explanation(
+        result.explanation,
+        part,
+        bench.vocabulary.strings,
+        _same_score(part, result),
+        certain=bench.is_exact(result.explanation),
+    )
+    return Exported(
+        NeuronSimulationResults(
+            neuron_id=NeuronId(layer_index=bench.evidence.neuron.layer, neuron_index=bench.evidence.neuron.index),
+            scored_explanations=(explanation,),
+        ),
+        _provenance(result, bench, manifest, opened, part),
+    )
+
+
+def _files(run: RunFolder, row: ResultRow) -> tuple[NeuronFolder, Result]:
+    for folder in run.neurons():
+        result = folder.read_result()
+        if result is not None and (result.model, result.neuron) == (row.model, row.neuron):
+            return folder, result
+    raise _Unusable("the files of the run are gone")
+
+
+def _confirmation(folder: NeuronFolder) -> tuple[ToolCall, SealedOpened]:
+    """The call that scored the explanation, and the opening that it was allowed."""
+    call: ToolCall | None = None
+    opened: SealedOpened | None = None
+    for event in load_trace(folder.events).events if folder.events.is_file() else ():
+        if isinstance(event, SealedOpened):
+            opened = event
+        elif isinstance(event, ToolCall) and event.tool == "confirm" and event.outcome == "ok":
+            call = event
+    if call is None or opened is None or call.arguments.get("fold") != opened.fold:
+        raise _Unusable("the trace does not say on which sealed fold the explanation was scored")
+    return call, opened
+
+
+def _bench(config: RunConfig, display: Display, ledger: CountedOpenings, resources: Resources, ask_llm: bool) -> Bench:
+    if ask_llm:
+        return open_bench(config, display, ledger, resources)
+    alone = config.model_copy(update={"explainer": "rules", "simulator": "rules", "policy": "tournament"})
+    bench = open_bench(alone, display, ledger, resources)
+    if (model := config.simulator_llm) is not None:
+        kept = KeptReplies.of(model, config.llm.url or OPENAI_URL)
+        texts = TokenTexts(bench.vocabulary.strings)
+        scale = scale_of(bench.evidence.explore, Known(bench.evidence.explore, bench.evidence.theta))
+        bench.word_simulator = FreeTextSimulator(kept, texts, config.simulation, config.excerpts_per_call, scale)
+    return bench
+
+
+def _simulated(bench: Bench, sentence: str, call: ToolCall, fold: int) -> Part:
+    """The explanation on the ten excerpts that the confirmation drew, with the generator of that call."""
+    number = int(call.call_id.partition("-")[0])
+    readings = bench.evidence.sealed.open(fold, bench.ledger)
+    sample = top_and_random_sample(readings, 5, np.random.default_rng([bench.seed, number]))
+    part = bench.on(sentence, sample)
+    if isinstance(part, Unscored):
+        raise _Unusable(part.reason)
+    return part
+
+
+def _same_score(part: Part, result: Result) -> float | None:
+    """The recorded score of OpenAI's protocol, once it has come out the same again."""
+    if not isinstance(result.openai_top_random, ScoreValue):
+        return None
+    recorded = result.openai_top_random.value
+    mask = part.sample.readings.excerpts.mask
+    now = pearson(part.sample.readings.values[mask], part.levels[mask])
+    if now is None or abs(now - recorded) > _SAME:
+        found = "no score" if now is None else f"{now:.6f}"
+        raise _Unusable(f"simulated again it has {found} where the run had {recorded}: the program has changed since")
+    return recorded
+
+
+def _provenance(
+    result: Result, bench: Bench, manifest: dict[str, Any], opened: SealedOpened, part: Part
+) -> dict[str, Any]:
+    plain = result.model_dump(mode="json", include={"corpus", "openai_top_random", "score", "baselines", "gains"})
+    return {
+        "run_id": result.run_id,
+        "model": result.model,
+        "layer": bench.evidence.neuron.layer,
+        "index": bench.evidence.neuron.index,
+        "model_fingerprint": manifest["model"]["fingerprint"],
+        "corpus": plain["corpus"],
+        "verdict": result.verdict,
+        "openai_top_random": plain.get("openai_top_random", {}),
+        "score": plain["score"],
+        "baselines": plain["baselines"],
+        "gains": plain.get("gains"),
+        "sealed": {"fold": opened.fold, "opening": opened.opening, "reused": opened.reused},
+        "sequences": [
+            {"stratum": stratum, "excerpt": int(number)}
+            for stratum, number in zip(part.sample.strata, part.sample.readings.excerpts.ids, strict=True)
+        ],
+        "n_unscored": part.n_unscored,
+        "explainer": result.explainer,
+        "simulator": result.simulator,
+        "variant": result.variant,
+        "seed": result.seed,
+        "reading": manifest.get("reading"),
+        "activation_index": (manifest.get("index") or {}).get("fingerprint"),
+        "versions": manifest.get("versions"),
+        "commit": manifest.get("commit"),
+    }
+
+
+class _OnlyProgress(QuietDisplay):
+    """Shows how far long work is, and none of the notes that each neuron's opening has for a user who runs it."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
+        """See `Display`."""
+        self._display.start(total, what, in_bytes=in_bytes)
+
+    def advance(self, n: int) -> None:
+        """See `Display`."""
+        self._display.advance(n)
+
+    def finish(self) -> None:
+        """See `Display`."""
+        self._display.finish()

@@ -1,0 +1,120 @@
+"""What a replay takes from the trace: the sealed fold, the replies of LLMs, the results of tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.setup.config import RunConfig
+from agent.setup.llms import LLMs, metered_llms
+from tools.llm.prices import price_of
+from tools.llm.recorded import RecordedReplies, recorded_price
+from tools.llm.settings import OPENAI_URL
+from tools.toolbox import CallRecord
+from traces.database.results import Opening
+from traces.events.kinds import Event, SealedOpened, ToolCall
+from traces.events.recorder import TraceRecorder, call_record
+from traces.events.store import TraceWriter
+
+
+class Parted(Exception):
+    """The replay cannot go on, because what it does next is not on record; `now` is that, in a few words."""
+
+    def __init__(self, message: str, now: str) -> None:
+        super().__init__(message)
+        self.now = now
+
+
+@dataclass
+class RecordedFolds:
+    """Implements `SealedFolds`: the fold that a recorded run was given, and what it was told of before.
+
+    Attributes:
+        opened: the recorded opening; None where the run did not get there.
+        before: (run id, explanation) of an earlier run; None where there was none.
+    """
+
+    opened: SealedOpened | None = None
+    before: tuple[str, str] | None = None
+
+    @classmethod
+    def of(cls, events: list[Event]) -> RecordedFolds:
+        """As a trace has them."""
+        found = cls()
+        for event in events:
+            if isinstance(event, SealedOpened):
+                found.opened = event
+            elif isinstance(event, ToolCall) and event.tool == "confirm":
+                if event.arguments.get("previous") is not None:
+                    found.before = "", str(event.arguments["previous"])
+            elif event.type == "finished" and found.before:
+                earlier = event.result.get("previous") or {}
+                found.before = str(earlier.get("run_id", "")), found.before[1]
+        return found
+
+    def next_fold(
+        self, model: str, neuron: str, corpus: str, n_folds: int, run_id: str, wanted: int | None = None
+    ) -> Opening:
+        """The recorded opening."""
+        if self.opened is None:
+            raise Parted("the sealed split is to be opened, which the recorded run did not do", "sealed_opened")
+        if self.opened.fold >= n_folds:
+            raise Parted(f"there is no sealed fold {self.opened.fold} any more, only {n_folds}", "sealed_opened")
+        return Opening(self.opened.fold, self.opened.opening, self.opened.reused)
+
+    def explanation_before(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
+        """What the recorded run was told."""
+        return self.before
+
+
+@dataclass
+class Player(TraceRecorder):
+    """Records calls in the replay's own trace, and serves those that are taken from the recorded one.
+
+    Attributes:
+        calls: the recorded ones, by id.
+        taken: ids of those that are served.
+        only: nothing but these may be called.
+    """
+
+    writer: TraceWriter
+    calls: dict[str, ToolCall] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    only: bool = False
+
+    @classmethod
+    def of(cls, calls: list[ToolCall], taken: set[str], only: bool) -> Callable[[TraceWriter], Player]:
+        """What makes one, once there is a trace to write to."""
+        return lambda writer: cls(writer, {call.call_id: call for call in calls}, taken, only)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.writer)
+
+    def recorded(self, call_id: str) -> CallRecord | None:
+        """The recorded call, where it is to be served."""
+        if call_id in self.taken:
+            return call_record(self.calls[call_id])
+        if self.only:
+            raise Parted(f"the tool call {call_id} is not on record", f"tool_call {call_id.partition('-')[2]}")
+        return None
+
+    def record(self, call: CallRecord) -> None:
+        """Put a call on record; what was served for other arguments is no result of this call."""
+        super().record(call)
+        if call.call_id in self.taken and call.arguments != self.calls[call.call_id].arguments:
+            raise Parted(f"{call.tool} is called with other arguments than are on record", f"tool_call {call.tool}")
+
+
+def recorded_llms(config: RunConfig, calls: list[ToolCall]) -> LLMs:
+    """LLMs that say what the trace says they said, at the prices of then."""
+    names = dict.fromkeys(name for name in (config.explainer_llm, config.simulator_llm) if name is not None)
+    models = {name: RecordedReplies(f"openai:{name}") for name in names}
+    prices = {}
+    for name, model in models.items():
+        for call in calls:
+            turn = call.result if call.tool == "think" and isinstance(call.result, dict) else {}
+            for asked in call.llm:
+                model.add(asked, turn.get("raw") or (), turn.get("said"))
+        own = [asked for call in calls for asked in call.llm if asked.model == model.name]
+        prices[name] = recorded_price(own, price_of(config.llm.url or OPENAI_URL, name))
+    return metered_llms(config, models, prices)

@@ -1,0 +1,371 @@
+"""Starts or resumes the run of one neuron: owns its folder, its trace and its toolbox."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from agent.graph.state import Context, Investigation, LoopState
+from agent.graph.steering import Pause, Pauses, Person
+from agent.setup.config import RunConfig, recorded_settings
+from agent.setup.evidence import open_bench
+from agent.setup.llms import llm_notes, llm_report, prices_of, settled
+from agent.setup.resources import Resources
+from agent.setup.sealed_folds import CountedOpenings, SealedFolds
+from tools.bench import Bench
+from tools.catalogue import all_tools
+from tools.errors import AgentError, BadInput, Interrupted, LLMNotAvailable, NotAvailable, StorageError
+from tools.evidence.hub import default_corpus_is_cached
+from tools.records.result import PartialResult, Result
+from tools.subject.resolve import called
+from tools.toolbox import Recorder, Toolbox
+from traces.database.results import ResultsDatabase
+from traces.database.selection import Selection
+from traces.events.kinds import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
+from traces.events.kinds import Interrupted as InterruptedEvent
+from traces.events.recorder import TraceRecorder
+from traces.events.runs import RunFolder, is_session
+from traces.events.store import TraceWriter, load_trace
+from traces.text.console import Display
+from traces.text.formatting import runs_dir_option, shorten
+
+_VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
+
+
+def start_run(
+    config: RunConfig,
+    runs_dir: Path,
+    display: Display,
+    resources: Resources | None = None,
+    run_id: str | None = None,
+    person: Person | None = None,
+) -> Result:
+    """Explain one neuron and leave its run behind. See `agent.api.explain`.
+
+    The run's folder is there before anything is read, so that whoever is stopped at any time can go on with it. It is
+    removed where the run is refused.
+
+    Args:
+        config: what to do.
+        runs_dir: the folder of all runs.
+        display: shows progress.
+        resources: what was opened before.
+        run_id: names the run; made up when left out.
+        person: may step in at the places that `agent.graph.steering` names; None where nobody is there.
+    """
+    started = time.monotonic()
+    config = settled(config)
+    named, neuron = config.parsed_target
+    model = named or called(config.model, default_corpus_is_cached)
+    begun = _begun(config, model if config.model == "auto" and named is None else config.model, person)
+    run_id = run_id or ResultsDatabase(runs_dir).new_run_id(called(model), str(neuron))
+    is_first = not os.path.isdir(runs_dir)
+    folder = RunFolder.create(runs_dir, run_id, begun)
+    with folder.held(), _said_how_to_go_on(folder):
+        try:
+            opened = _opened(folder, config, begun, display, resources)
+        except (BadInput, NotAvailable, LLMNotAvailable):  # refused: there is nothing to go on with
+            folder.remove()
+            if is_first:
+                with suppress(OSError):  # another run has begun there meanwhile
+                    runs_dir.rmdir()
+            raise
+        return _run(folder, opened, display, started, person, resume=False)
+
+
+def resume_run(
+    run: str, runs_dir: Path, display: Display, resources: Resources | None = None, person: Person | None = None
+) -> Result:
+    """Go on with a run. See `agent.api.resume`."""
+    started = time.monotonic()
+    folder = RunFolder.find(runs_dir, run)
+    done = _finished(folder)
+    if done is not None:
+        display.note(f"the run {folder.run_id} has finished already; this is its result.")
+        return done
+    manifest = folder.manifest()
+    if is_session(manifest.get("config") or {}):
+        raise BadInput(f"{folder.run_id} is a session of `agent mcp`, whose client has gone: start a new one.")
+    is_read = "model" in manifest or bool(folder.neurons())
+    try:
+        # a run that says nothing of an index is older than indexes
+        config = RunConfig.checked(**recorded_settings(manifest["config"]))
+        model, fingerprint = (manifest["model"]["name"], manifest["model"]["fingerprint"]) if is_read else ("", "")
+    except (KeyError, TypeError, BadInput) as error:
+        raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error
+    with folder.held(), _said_how_to_go_on(folder):
+        if not is_read:  # it was stopped before anything was known
+            begun = _begun(config, config.model, person) | _held_up(manifest)
+            opened = _opened(folder, config, begun, display, resources)
+            return _run(folder, opened, display, started, person, resume=False)
+        openings = CountedOpenings()
+        bench = open_bench(config, display, openings, resources)
+        if bench.subject.fingerprint != fingerprint:
+            raise BadInput(
+                f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
+            )
+        if bench.index is not None and vars(bench.index) != manifest.get("index"):
+            raise BadInput(
+                f"the run {folder.run_id} used another index than now lies in {bench.index.folder}: start a new run."
+            )
+        if _concepts_used(config) != manifest.get("concepts"):
+            raise BadInput(f"the run {folder.run_id} used other classes than {config.concepts} has: start a new run.")
+        return _run(folder, _Opened(config, manifest, bench, openings), display, started, person, resume=True)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A run of which everything is known that it needs to begin, and that `run.json` says."""
+
+    config: RunConfig
+    manifest: dict[str, Any]
+    bench: Bench
+    openings: CountedOpenings
+
+
+def _held_up(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Where somebody wanted to be asked when the run began: whoever resumes it is not to open a sealed fold unasked."""
+    return {name: manifest[name] for name in ("pause_before",) if name in manifest}
+
+
+def _begun(config: RunConfig, model: str, person: Person | None) -> dict[str, Any]:
+    """What `run.json` says before anything was read. `model` is what the config's means now, since `auto` may mean
+    something else by the time the run is resumed."""
+    held_up = {"pause_before": sorted(person.pause_before)} if person is not None and person.pause_before else {}
+    return held_up | {
+        "config": config.model_copy(update={"model": model}).model_dump(mode="json"),
+        "seed": config.seed,
+        "versions": program_versions(),
+        "commit": commit_of_program(),
+        "reading": {
+            "bos": "prepended, its position left out",
+            "values": "post-activation MLP neurons, raw, float32, weights not folded",
+        },
+        "prices": prices_of(config),
+    }
+
+
+def _opened(
+    folder: RunFolder, config: RunConfig, begun: dict[str, Any], display: Display, resources: Resources | None
+) -> _Opened:
+    """Read the model and the corpus, and write into `run.json` what they are."""
+    openings = CountedOpenings()
+    bench = open_bench(config, display, openings, resources)
+    for sentence in config.rivals:
+        bench.check_sentence(sentence)
+        if (refused := bench.why_not(sentence)) is not None:
+            raise BadInput(f"the rival {shorten(sentence, 60)!r} may not compete: {refused}.")
+    found: dict[str, Any] = {"model": begun["config"]["model"]}
+    if config.index != "none":  # what `auto` means may be something else, likewise
+        found["index"] = bench.index.folder if bench.index else "none"
+    config = config.model_copy(update=found)
+    manifest = begun | {
+        "config": config.model_dump(mode="json"),
+        "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
+        "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
+        "index": vars(bench.index) if bench.index else None,
+        "concepts": _concepts_used(config),
+        "reading": begun["reading"] | {"excerpt_tokens": bench.scan.corpus.width},
+    }
+    folder.write_manifest(manifest)
+    return _Opened(config, manifest, bench, openings)
+
+
+def _concepts_used(config: RunConfig) -> dict[str, str] | None:
+    """The user's file of classes and the SHA-256 (hex) of what is in it; None where there is no such file."""
+    if config.concepts is None:
+        return None
+    try:
+        content = config.concepts.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{config.concepts} cannot be read: {error.strerror or error}.") from error
+    return {"file": str(config.concepts), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+@contextmanager
+def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+    """Names, with whatever ends a run, the command that goes on with it, where that may help."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        command = f"`agent resume {folder.run_id}{runs_dir_option(folder.path.parent)}` goes on where it was."
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(f"stopped; everything so far is saved. {command}") from error
+        if isinstance(error, LLMNotAvailable) and folder.path.is_dir():
+            raise LLMNotAvailable(f"{error} {command}") from error
+        is_of_a_disk = isinstance(error, StorageError) and (
+            not folder.traced() or isinstance(error.__cause__, (OSError, sqlite3.Error))
+        )  # and not of a trace that is damaged, or of another program
+        if is_of_a_disk or isinstance(error, Interrupted) or not isinstance(error, AgentError):
+            error.add_note(command)
+        raise
+
+
+def _finished(folder: RunFolder) -> Result | None:
+    """The result of a run that has ended, also of one that was killed between its last event and result.json."""
+    for neuron in folder.neurons():
+        done = neuron.read_result()
+        if done is not None:
+            return done
+        events = load_trace(neuron.events).events if neuron.events.is_file() else []
+        if events and isinstance(events[-1], Finished):
+            done = Result.model_validate(events[-1].result)
+            neuron.write_result(done)
+            ResultsDatabase(folder.path.parent).add_result(done)
+            return done
+    return None
+
+
+def _run(
+    folder: RunFolder, opened: _Opened, display: Display, started: float, person: Person | None, resume: bool
+) -> Result:
+    neuron = folder.neuron(opened.bench.subject.name, opened.bench.evidence.neuron)
+    with TraceWriter(neuron.events, resume=resume, listeners=[display.event]) as trace:
+        earlier = sum(e.seconds for e in trace.recorded if isinstance(e, ToolCall))
+        try:
+            results = ResultsDatabase(folder.path.parent)
+            results.check()  # better found out now than when the sealed split is to be opened
+            opened.bench.told_elsewhere = partial(_told_elsewhere, results, opened.bench)
+            run = investigation(
+                folder.run_id, opened.config, opened.bench, opened.openings, TraceRecorder(trace), trace, results,
+                str(neuron.events), Pauses.of(opened.manifest.get("pause_before", ()), person, trace.recorded),
+            )  # fmt: skip
+            result = investigate(run, run_started(run, opened.manifest), started - earlier)
+            neuron.write_result(result)
+            for noticed in llm_notes(opened.bench.meters):
+                display.note(noticed)
+            try:
+                results.add_result(result)
+            except StorageError as error:  # the index can be rebuilt; the result is safe and is shown
+                display.note(str(error))
+            return result
+        except KeyboardInterrupt:
+            trace.emit(InterruptedEvent(reason="stopped by the user"))
+            raise
+        except Interrupted as waiting:
+            trace.emit(InterruptedEvent(reason=str(waiting)))
+            raise
+        except StorageError:  # the trace itself may be what failed
+            raise
+        except Exception as error:
+            trace.emit(Failed(error=CallError(kind=type(error).__name__, message=str(error))))
+            raise
+
+
+def _told_elsewhere(results: ResultsDatabase, bench: Bench, explainer: str) -> list[tuple[int, str]]:
+    """What runs with that explainer found of neurons of the layer, on the same model and corpus, as (neuron, sentence);
+    the latest of each neuron."""
+    neuron = bench.evidence.neuron
+    rows = results.select(Selection(layer=neuron.layer, corpus=bench.scan.corpus.fingerprint, latest=True))
+    return [
+        (other.index, row.explanation)
+        for row in rows
+        if row.model_fingerprint == bench.subject.fingerprint and row.explainer == explainer
+        and (other := row.neuron_id) is not None and row.explanation is not None
+        and other.is_negative == neuron.is_negative
+    ]  # fmt: skip
+
+
+def run_started(run: Context, manifest: dict[str, Any]) -> RunStarted:
+    """The first event of a run; `manifest` says with what settings it was begun, and by which program."""
+    return RunStarted(
+        run_id=run.run_id,
+        model=run.bench.subject.name,
+        neuron=str(run.bench.evidence.neuron),
+        config=manifest["config"],
+        seed=run.config.seed,
+        versions=manifest["versions"],
+        model_fingerprint=run.bench.subject.fingerprint,
+        corpus=CorpusName(name=run.bench.scan.corpus.name, fingerprint=run.bench.scan.corpus.fingerprint),
+        commit=manifest["commit"],
+    )
+
+
+def investigation(
+    run_id: str,
+    config: RunConfig,
+    bench: Bench,
+    openings: CountedOpenings,
+    recorder: Recorder,
+    trace: TraceWriter,
+    folds: SealedFolds,
+    trace_name: str,
+    steering: Pauses,
+) -> Context:
+    """A run that is ready to begin, with its tools; see `agent.graph.state.Context`. `recorder` keeps their calls."""
+    tools = all_tools(bench)
+    toolbox = Toolbox(tools, recorder, config.seed, config.budget, config.max_seconds, bench.meters)
+    return Context(run_id, config, bench, openings, toolbox, trace, folds, trace_name, steering)
+
+
+def investigate(run: Context, begun: RunStarted, started: float) -> Result:
+    """Do it all, from the first event to the last; `started` is when it began, by `time.monotonic`."""
+    run.trace.emit(begun)
+    for note in run.bench.scan.corpus.notes:
+        run.trace.emit(Note(message=note))
+    state = Investigation.at(_walk(run), run)
+    assert state.result is not None
+    seconds = round(time.monotonic() - started, 2)
+    told = llm_report(run.bench.meters, state.silent())
+    result = state.result.with_more(PartialResult(seconds=seconds)).with_more(told)
+    run.trace.emit(Finished(result=result.to_json()))
+    return result
+
+
+def _walk(run: Context) -> LoopState:
+    """The graph from its start to its end, with a person asked where they are to be; returns the last state."""
+    from langgraph.checkpoint.memory import InMemorySaver  # LangGraph takes a second, and the reading came first
+    from langgraph.types import Command
+
+    from agent.graph.wiring import build_graph, recursion_limit, serializer
+
+    person = run.steering.person
+    # What makes a run go on after a crash is its trace; a checkpoint is only held while a person thinks.
+    graph = build_graph(InMemorySaver(serde=serializer()) if run.steering.before or person is not None else None)
+    given: Any = LoopState()
+    with person.listening() if person is not None else nullcontext():
+        while True:
+            limit = recursion_limit(run.toolbox.limit or run.config.budget, run.steering.n_recorded)
+            where = {"recursion_limit": limit, "configurable": {"thread_id": run.run_id}}
+            state = graph.invoke(given, where, context=run)
+            asked = state.pop("__interrupt__", ())
+            if not asked:
+                return LoopState(**state)
+            if person is None:
+                raise Interrupted("the run waits for a person, and nobody is here to be asked.")
+            given = Command(resume=person.ask(Pause.model_validate(asked[0].value)))
+
+
+def program_versions() -> dict[str, str]:
+    """Of Python, this program, and the libraries that decide what numbers come out."""
+    out = {"python": platform.python_version()}
+    for package in _VERSIONED:
+        try:
+            out[package] = version(package)
+        except PackageNotFoundError:
+            out[package] = "not installed as a package"
+    return out
+
+
+def commit_of_program() -> str | None:
+    """The commit of this program where it runs from a git checkout, with `+` when files have changed since."""
+    here = Path(__file__).parent
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5)
+        state = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head.stdout.strip() + ("+" if state.stdout.strip() else "") if head.returncode == 0 else None

@@ -1,0 +1,1 @@
+"""Ways of deciding that ship with the program, a TOML file each."""

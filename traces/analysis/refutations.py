@@ -1,0 +1,138 @@
+"""Who refuted whom: the experiments that told two rivals apart, and the rival that came second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from traces.analysis.story import Story, Trial
+
+BASE_RATE, LOOKUP = "base-rate", "token-lookup-30"
+"""Always compete, and are no explanation that somebody proposed."""
+
+
+@dataclass(frozen=True)
+class Blow:
+    """An experiment on which one rival did worse than another by `nats` of evidence, and the round that it was in."""
+
+    trial: Trial
+    round: int
+    nats: float
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How a rival ended.
+
+    Attributes:
+        how: winner, survived, dropped, merged or competing.
+        reason: why it was dropped or merged; empty elsewhere.
+        score: on development text, as a dict; None without one.
+        blows: experiments that spoke for the winner and against it, the heaviest first; empty for the winner.
+        for_it: experiments that spoke for it and against the winner, the heaviest first.
+        n_right: its registered predictions that came true, of `n_predicted` that were read.
+    """
+
+    name: str
+    how: str
+    reason: str
+    score: dict[str, object] | None
+    blows: list[Blow]
+    for_it: list[Blow]
+    n_right: int
+    n_predicted: int
+
+    @property
+    def nats_against(self) -> float:
+        """What the experiments that spoke against it are worth."""
+        return sum(blow.nats for blow in self.blows)
+
+    @property
+    def nats_for(self) -> float:
+        """What the experiments that spoke for it are worth."""
+        return sum(blow.nats for blow in self.for_it)
+
+    @property
+    def was_refuted(self) -> bool:
+        """Whether experiments spoke against it, all of them together; one that they favoured lost on something else."""
+        return bool(self.blows) and self.nats_against > self.nats_for
+
+    def in_sum(self, winner: str) -> str:
+        """What all experiments that told it and the winner apart come to, both ways."""
+        n, m = len(self.blows), len(self.for_it)
+        balance = self.nats_against - self.nats_for
+        ahead = winner if balance > 0 else self.name
+        return (
+            f"{n} experiment{'' if n == 1 else 's'} spoke for {winner} and {m} for {self.name}, in sum "
+            f"{abs(balance):.2f} nats for {ahead} ({self.nats_against:.2f} against {self.nats_for:.2f})"
+        )
+
+
+def winner_of(story: Story) -> str | None:
+    """The name of the hypothesis whose sentence is the result's explanation; None without an explanation."""
+    explanation = story.result.explanation
+    return next((name for name, h in story.hypotheses.items() if explanation and h.sentence == explanation), None)
+
+
+def blows(story: Story, loser: str, winner: str) -> list[Blow]:
+    """The experiments that moved belief from `loser` to `winner`, the heaviest first; those that both had predicted.
+
+    The fixed probe set moves no belief and is left out.
+    """
+    found = []
+    for number, this in story.rounds.items():
+        if not this.beliefs:
+            continue
+        for trial in this.experiments.values():
+            if loser not in trial.predicted or winner not in trial.predicted:
+                continue  # of a long run that is most of them
+            own, other = trial.log_score(loser), trial.log_score(winner)
+            if own is not None and other is not None and other > own:
+                found.append(Blow(trial, number, round(other - own, 4)))
+    return sorted(found, key=lambda blow: (-blow.nats, blow.round, blow.trial.experiment.id))
+
+
+def fates(story: Story) -> list[Fate]:
+    """How each rival ended: the winner, then the others by how long they lasted and how they scored."""
+    winner = winner_of(story)
+    statuses = {rival.name: rival.status for rival in story.result.rivals or []}
+    merged = {d.hypothesis: d.reason for r in story.rounds.values() for d in r.decisions if d.action == "merge"}
+    out = []
+    for name in story.hypotheses:
+        read = [
+            trial
+            for this in story.rounds.values()
+            for trial in this.experiments.values()
+            if name in trial.predicted and trial.fired is not None and not trial.exploratory
+        ]
+        how = str(statuses.get(name) or ("dropped" if name in story.dropped else "competing"))
+        if name in merged:
+            how = "merged"
+        elif name == winner:  # older results name no rivals
+            how = "winner"
+        out.append(
+            Fate(
+                name,
+                how,
+                story.dropped.get(name) or merged.get(name) or "",
+                story.scores.get((name, "development")),
+                blows(story, name, winner) if winner and winner != name else [],
+                blows(story, winner, name) if winner and winner != name else [],
+                sum(not trial.was_wrong(name) for trial in read),
+                len(read),
+            )
+        )
+    return sorted(out, key=lambda fate: _rank(fate, story))
+
+
+def _rank(fate: Fate, story: Story) -> tuple[int, float, float]:
+    order = {"winner": 0, "survived": 1, "competing": 1}
+    value = (fate.score or {}).get("value")
+    score = float(value) if isinstance(value, (int, float)) else float("-inf")
+    return order.get(fate.how, 2), -score, -story.beliefs.get(fate.name, 0.0)
+
+
+def losers(story: Story, ended: list[Fate] | None = None) -> list[Fate]:
+    """The rivals that did not win, the runner-up first; the baselines that always compete are left out, since nobody
+    proposed them. `ended` are the fates of all, where somebody has worked them out already."""
+    every = fates(story) if ended is None else ended
+    return [fate for fate in every if fate.how != "winner" and fate.name not in (BASE_RATE, LOOKUP)]

@@ -1,0 +1,131 @@
+"""The tokens of a result: those on which its neuron fired, and those that its explanation names.
+
+Both are read from the files of a run, so the table can be made anew at any time. It is kept small: distinct tokens,
+the strongest first, and at most `MOST` of each kind for a result.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+MOST = 80
+_LONGEST = 40
+_QUOTED = re.compile(r"`((?:[^`\\\n]|\\.)+)`")
+_ESCAPED = re.compile(r"\\(?:u\{([0-9a-f]{1,6})\}|(.))")
+_WANTED = (b'"gathered"', b'"experiments_designed"', b'"readings_revealed"', b'"read_', b'"confirm"')
+"""What lines hold that are worth reading; whether a space stands after a colon is the writer's choice."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens as `written`; the strongest first, and those named in the order of the sentence."""
+
+    fired: tuple[str, ...]
+    named: tuple[str, ...]
+
+
+def written(token: str) -> str:
+    """A token on one line: a space as `␣`, line breaks and tabs as in Python; cut where it is very long."""
+    shown = token.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):x}" for c in shown.replace(" ", "␣"))[:_LONGEST]
+
+
+def tokens_of(trace: Path, explanation: str | None) -> Tokens | None:
+    """The tokens of one result; None where the trace cannot be read at all. Lines that are damaged are left out."""
+    try:
+        with trace.open("rb") as lines:
+            strongest = _fired(_events(lines))
+    except OSError:
+        return None
+    best = sorted(strongest, key=lambda token: -strongest[token])
+    return Tokens(tuple(best[:MOST]), named_in(explanation or ""))
+
+
+def named_in(sentence: str) -> tuple[str, ...]:
+    """The tokens between backquotes, as the rule language and most LLMs write them."""
+
+    def meant(found: re.Match[str]) -> str:
+        if found[1]:
+            return chr(min(int(found[1], 16), 0x10FFFF))
+        return {"n": "\n", "t": "\t", "r": "\r"}.get(found[2], found[2])
+
+    plain = (_ESCAPED.sub(meant, text.replace("␣", " ")) for text in _QUOTED.findall(sentence))
+    return tuple(dict.fromkeys(map(written, plain)))[:MOST]
+
+
+def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        if any(wanted in line for wanted in _WANTED):
+            try:
+                event = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(event, dict):
+                yield event
+
+
+def _fired(events: Iterable[dict[str, Any]]) -> dict[str, float]:
+    """By token on which the neuron fired, its largest raw value there."""
+    strongest: dict[str, float] = {}
+    theta: float | None = None
+    planned: dict[str, dict[str, Any]] = {}
+    rows: Sequence[Any] = ()
+
+    def note(tokens: Any, values: Any) -> None:
+        if theta is None or not isinstance(tokens, list) or not isinstance(values, list):
+            return
+        for token, value in zip(tokens, values, strict=False):
+            if isinstance(token, str) and isinstance(value, int | float) and value > theta:
+                strongest[written(token)] = max(value, strongest.get(written(token), value))
+
+    for event in events:
+        match event:
+            case {"type": "gathered", "theta": int() | float() as found}:
+                theta = float(found)
+            case {"type": "experiments_designed", "experiments": list() as designed}:
+                planned |= {str(one.get("id")): one for one in designed if isinstance(one, dict)}
+            case {"type": "tool_call", "tool": "confirm", "result": {"shown": {"excerpts": list() as excerpts}}}:
+                for one in excerpts:
+                    if isinstance(one, dict):
+                        note(one.get("tokens"), one.get("values"))
+            case {"type": "tool_call", "result": {"values": list() as found}}:
+                rows = found
+            case {"type": "readings_revealed", "experiment_ids": list() as ids, "values": list() as values}:
+                by_token = rows if len(rows) == len(ids) else [None] * len(ids)
+                for name, value, row in zip(ids, values, by_token, strict=False):
+                    experiment = planned.get(str(name), {})
+                    tokens, at = experiment.get("tokens"), experiment.get("position")
+                    if isinstance(tokens, list) and isinstance(row, list) and len(row) == len(tokens):
+                        note(tokens, row)
+                    elif isinstance(tokens, list) and isinstance(at, int) and 0 <= at < len(tokens):
+                        note([tokens[at]], [value])
+    return strongest
+
+
+def put_tokens(connection: sqlite3.Connection, key: tuple[str, str, str], tokens: Tokens | None) -> None:
+    """Keep the tokens of a result (run id, model, neuron), in place of what was known of it."""
+    fired, named = (_line(tokens.fired), _line(tokens.named)) if tokens else (None, None)
+    connection.execute("INSERT OR REPLACE INTO result_tokens VALUES (?, ?, ?, ?, ?)", (*key, fired, named))
+
+
+def _line(tokens: Sequence[str]) -> str:
+    return "\n" + "".join(f"{token}\n" for token in tokens)
+
+
+def pattern_of(asked: str) -> tuple[str, str]:
+    """Two patterns of SQL's LIKE (escape `\\`) for a token that somebody typed: as it is, and after a space.
+
+    Capitals do not matter in ASCII, and a `*` at the end stands for any end. Quotes and spaces are left out around it.
+    """
+    text = asked.strip().strip("`").replace(" ", "␣")
+    end = "" if text.endswith("*") and len(text) > 1 else "\n"
+    text = text.removesuffix("*") if not end else text
+    plain = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%\n{plain}{end}%", f"%\n␣{plain}{end}%"

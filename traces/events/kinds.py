@@ -1,0 +1,433 @@
+"""The kinds of events: one small class each; `events.jsonl` has one event per line.
+
+`at`, `seconds`, `cached` and `this_time` (which LLM replies were kept from before, and what that saved) are the only
+clock fields, wherever they stand; all else is a function of the seed, of the recorded tool results and of what a person
+did. A change to any of these classes needs a new SCHEMA_VERSION.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, model_validator
+from pydantic_core import from_json
+
+from tools.errors import StorageError
+from tools.records.llm import LLMCall
+
+SCHEMA_VERSION = 3
+_PARSED = {"parsed": True}
+"""The context in which data has just been parsed from JSON, and so is canonical."""
+CLOCK_FIELDS = frozenset({"at", "seconds", "cached", "this_time"})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, (set, frozenset)):
+        raise TypeError("a set has no order, so it cannot be replayed: sort it into a list")
+    to_list = getattr(value, "tolist", None)  # numpy arrays and scalars, without importing numpy
+    if to_list is not None:
+        return to_list()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def canonical(value: Any) -> Any:
+    """`value` as it comes back from the trace: plain JSON values, every number exactly what a replay would read.
+
+    Raises:
+        ValueError: it holds NaN or an infinity, which are never a value.
+        TypeError: it holds something that JSON cannot say.
+    """
+    return json.loads(json.dumps(value, default=_plain, allow_nan=False))
+
+
+def without_clock(event: Event | dict[str, Any]) -> dict[str, Any]:
+    """The event as a plain dict with every clock field left out, at any depth, so that two runs can be compared."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(item) for key, item in value.items() if key not in CLOCK_FIELDS}
+        return [strip(item) for item in value] if isinstance(value, list) else value
+
+    plain = event if isinstance(event, dict) else event.model_dump(mode="json")
+    return {key: strip(value) for key, value in plain.items() if key not in CLOCK_FIELDS}
+
+
+class Record(BaseModel):
+    """A part of an event. What it is built from is made canonical JSON first: live and replayed values are the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _canonical(cls, data: Any, info: ValidationInfo) -> Any:
+        if info.context is _PARSED:
+            return data
+        try:
+            return canonical(data)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+
+
+class BaseEvent(Record):
+    """What every event has. The writer sets `seq` (0, 1, 2...) and `at` (UTC, ISO 8601)."""
+
+    seq: int = -1
+    at: str = ""
+
+
+class CorpusName(Record):
+    """Which text: its name and the SHA-256 (hex) of its content."""
+
+    name: str
+    fingerprint: str
+
+
+class RunStarted(BaseEvent):
+    """Everything that decides the run, but for the results of tool calls. `commit` is None outside a git checkout."""
+
+    type: Literal["run_started"] = "run_started"
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    model: str
+    neuron: str
+    config: dict[str, Any]
+    seed: int
+    versions: dict[str, str]
+    model_fingerprint: str
+    corpus: CorpusName
+    commit: str | None = None
+
+
+class Stage(BaseEvent):
+    """The loop entered a stage: gather, propose, design, predict, measure, judge, react, confirm or causal."""
+
+    type: Literal["stage"] = "stage"
+    stage: str
+    round: int = 0
+
+
+class Gathered(BaseEvent):
+    """Evidence is in: the firing threshold theta (raw activation), whether the neuron fires, how much text there is."""
+
+    type: Literal["gathered"] = "gathered"
+    theta: float
+    status: str
+    n_explore_excerpts: int
+    counts: dict[str, Any] = {}
+
+
+class CallError(Record):
+    """Why a tool call gave no result: the kind of the error and its sentence."""
+
+    kind: str
+    message: str
+
+
+class ToolCall(BaseEvent):
+    """One call through the toolbox, with what it cost and gave; `result` is what a resumed run is served again.
+
+    `budget_used` counts units over the whole run after this call; `seconds` is how long the call took; `llm` are the
+    calls of LLMs that the tool made.
+    """
+
+    type: Literal["tool_call"] = "tool_call"
+    call_id: str
+    tool: str
+    arguments: dict[str, Any]
+    outcome: Literal["ok", "error"]
+    result: Any = None
+    error: CallError | None = None
+    texts: int = 0
+    subject_tokens: int = 0
+    units: int = 0
+    charged: bool = True
+    budget_used: int = 0
+    seconds: float = 0.0
+    llm: list[LLMCall] = []
+
+
+class HypothesisProposed(BaseEvent):
+    """A rival entered the tournament. `origin` says who wrote it, `parent` which hypothesis it revises."""
+
+    type: Literal["hypothesis_proposed"] = "hypothesis_proposed"
+    hypothesis: str
+    form: str
+    sentence: str
+    words: int
+    parent: str | None = None
+    round: int = 0
+    origin: str = ""
+
+
+class PlannedExperiment(Record):
+    """One text to read. `purpose` says what it is for, `carrier` which sentence it was cut from (one unit of evidence).
+
+    `position` is the token whose reading counts; None means the largest over all tokens. Of an edit, `expectations`
+    hold `before_the_change` (the raw value at the end of the text that it was made from) and `change`: from token `at`
+    on, the tokens `removed` gave way to those `added`. `scored_by` is `order` where evidence is whether the value fell,
+    stayed or rose (`tools.scoring.evidence`). `about` is the item of a rule that it was made to test.
+    """
+
+    id: str
+    generator: str
+    purpose: str
+    carrier: str
+    text: str
+    tokens: list[str]
+    position: int | None = None
+    expectations: dict[str, Any] = {}
+
+
+class ExperimentsDesigned(BaseEvent):
+    """The experiments of a round, before anything is known about them."""
+
+    type: Literal["experiments_designed"] = "experiments_designed"
+    round: int
+    experiments: list[PlannedExperiment]
+
+
+def predictions_sha256(predictions: Mapping[str, Sequence[float | None]]) -> str:
+    """SHA-256 (hex) over the canonical JSON (sorted keys, no spaces) of the predictions."""
+    return _sha256(canonical(predictions))
+
+
+def _sha256(canonical_predictions: Mapping[str, Sequence[float | None]]) -> str:
+    text = json.dumps(canonical_predictions, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class PredictionsRegistered(BaseEvent):
+    """Each rival's probability of firing for each experiment, in the order of `experiment_ids`, before any reading.
+
+    None where a rival has no prediction because an LLM gave no usable reply. `sha256` is
+    `predictions_sha256(predictions)`; it is filled in when left out, and refused when it is wrong.
+    """
+
+    type: Literal["predictions_registered"] = "predictions_registered"
+    round: int
+    experiment_ids: list[str]
+    predictions: dict[str, list[float | None]]
+    sha256: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> PredictionsRegistered:
+        for hypothesis, probabilities in self.predictions.items():
+            if len(probabilities) != len(self.experiment_ids):
+                raise ValueError(
+                    f"{hypothesis} predicts {len(probabilities)} of {len(self.experiment_ids)} experiments: "
+                    "every rival must predict every experiment"
+                )
+        digest = _sha256(self.predictions)
+        if self.sha256 not in ("", digest):
+            raise ValueError("the sha256 is not that of the predictions: they were changed after they were registered")
+        object.__setattr__(self, "sha256", digest)
+        return self
+
+
+class ReadingsRevealed(BaseEvent):
+    """What the neuron did: per experiment the raw activation (largest, or at its position) and whether it fired.
+
+    Exploratory readings were not predicted and earn nobody evidence.
+    """
+
+    type: Literal["readings_revealed"] = "readings_revealed"
+    round: int
+    experiment_ids: list[str]
+    values: list[float]
+    fired: list[bool]
+    exploratory: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> ReadingsRevealed:
+        if not len(self.experiment_ids) == len(self.values) == len(self.fired):
+            raise ValueError("experiment_ids, values and fired must be equally long")
+        return self
+
+
+class BeliefUpdated(BaseEvent):
+    """Belief (weights that sum to 1) per hypothesis after a round, and the log score (nats) each earned in it."""
+
+    type: Literal["belief_updated"] = "belief_updated"
+    round: int
+    beliefs: dict[str, float]
+    log_scores: dict[str, float] = {}
+
+
+class PredictionsScored(BaseEvent):
+    """How well a hypothesis predicted what was read: log score, skill against base rate, calibration, sign accuracy.
+
+    `experiments` is `chosen` (the run's own) or `probe` (the fixed set); `scores` as in
+    `tools.scoring.skill.PredictionScores`.
+    """
+
+    type: Literal["predictions_scored"] = "predictions_scored"
+    hypothesis: str
+    experiments: Literal["chosen", "probe"]
+    scores: dict[str, Any]
+
+
+class Scored(BaseEvent):
+    """A score of one hypothesis or baseline: `{value, low, high, ...}`, or `{value: null, reason}` when it has none."""
+
+    type: Literal["scored"] = "scored"
+    hypothesis: str
+    split: str
+    protocol: str
+    score: dict[str, Any]
+    round: int = 0
+
+
+class Decided(BaseEvent):
+    """What the judge decided, and why; `narrow` and `widen` tell what became of a class of words that a rival names,
+    `win` by what a rival became the explanation."""
+
+    type: Literal["decided"] = "decided"
+    action: Literal["refine", "split", "merge", "drop", "stop", "narrow", "widen", "win"]
+    reason: str
+    hypothesis: str | None = None
+    round: int = 0
+
+
+class SealedOpened(BaseEvent):
+    """A fold of the sealed split was opened, as the `opening`-th (from 1) for this neuron and corpus."""
+
+    type: Literal["sealed_opened"] = "sealed_opened"
+    fold: int
+    opening: int
+    reused: bool
+
+
+class Confirmed(BaseEvent):
+    """The final scores, by name."""
+
+    type: Literal["confirmed"] = "confirmed"
+    scores: dict[str, Any]
+
+
+class PersonActed(BaseEvent):
+    """What a person did while the run was paused; it decides what follows, as a tool's result does.
+
+    Attributes:
+        pause: the place at which they stepped in: its number among those at which a run can be held up.
+        before: what they held up: a round of experiments, or the confirmation on a sealed fold.
+        round: rounds begun by then.
+        action: `drop` a hypothesis, `add` a sentence that competes, `test` a text, allow more `budget`, ask for more
+            `experiments`, `finish` the search, or `go` on.
+        hypothesis: which one was dropped.
+        text: the sentence that was added, or the text that was tested.
+        units: of budget that were added.
+    """
+
+    type: Literal["person_acted"] = "person_acted"
+    pause: int
+    before: Literal["experiments", "confirm"]
+    round: int
+    action: Literal["drop", "add", "test", "budget", "experiments", "finish", "go"]
+    hypothesis: str | None = None
+    text: str | None = None
+    units: int | None = None
+
+
+class Note(BaseEvent):
+    """Something worth knowing that is the same in a resumed run; anything else belongs on the screen only."""
+
+    type: Literal["note"] = "note"
+    message: str
+    level: Literal["info", "warning"] = "info"
+
+
+class Finished(BaseEvent):
+    """The run ended with a result (the content of result.json)."""
+
+    type: Literal["finished"] = "finished"
+    result: dict[str, Any]
+
+
+class Interrupted(BaseEvent):
+    """The user stopped the run; it can be resumed."""
+
+    type: Literal["interrupted"] = "interrupted"
+    reason: str
+
+
+class Failed(BaseEvent):
+    """The run ended with an error; it can be resumed."""
+
+    type: Literal["failed"] = "failed"
+    error: CallError
+
+
+Event = Annotated[
+    RunStarted
+    | Stage
+    | Gathered
+    | ToolCall
+    | HypothesisProposed
+    | ExperimentsDesigned
+    | PredictionsRegistered
+    | ReadingsRevealed
+    | BeliefUpdated
+    | PredictionsScored
+    | Scored
+    | Decided
+    | SealedOpened
+    | Confirmed
+    | PersonActed
+    | Note
+    | Finished
+    | Interrupted
+    | Failed,
+    Field(discriminator="type"),
+]
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+_TYPES: frozenset[str] = frozenset(cls.model_fields["type"].default for cls in BaseEvent.__subclasses__())
+
+
+def event_to_line(event: Event) -> bytes:
+    """One line of events.jsonl, newline included."""
+    return json.dumps(event.model_dump(mode="json"), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def _parsed(line: bytes) -> tuple[Any, dict[str, bool] | None]:
+    """The JSON in a line, and the context in which it becomes an event."""
+    try:
+        return from_json(line, allow_inf_nan=False), _PARSED
+    except ValueError:
+        return json.loads(line), None  # slower, and reads what Python writes: NaN, half characters, deep nesting
+
+
+def event_from_line(line: bytes, where: str) -> Event:
+    """The event in one line of events.jsonl; `where` (file and line number) goes into the errors.
+
+    Raises:
+        StorageError: it is damaged, or was written by a newer version of this program.
+    """
+    try:
+        fields, context = _parsed(line)
+    except ValueError as error:
+        raise StorageError(f"{where} is damaged (not JSON): restore the file, or start a new run.") from error
+    if not isinstance(fields, dict):
+        raise StorageError(f"{where} is damaged (not an event): restore the file, or start a new run.")
+    version = fields.get("schema_version")
+    if fields.get("type") == "run_started" and isinstance(version, int) and version > SCHEMA_VERSION:
+        raise StorageError(
+            f"{where} has trace format {version}, but this program reads up to {SCHEMA_VERSION}: upgrade the program."
+        )
+    kind = fields.get("type")
+    if isinstance(kind, str) and kind not in _TYPES:
+        raise StorageError(f"{where} has an event of unknown type {kind!r}: a newer version of this program wrote it.")
+    try:
+        return _ADAPTER.validate_python(fields, context=context)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "type"
+        raise StorageError(f"{where} is damaged ({field}: {first['msg']}): restore it, or start a new run.") from error
