@@ -34,16 +34,16 @@ def test_a_whole_run(kind: str, save_tokenizer: Any, world: Any, tmp_path: Path)
     is_gated = kind in ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma2")
     assert (result.other_side is not None) == is_gated
     # the model could be read to its output
-    assert len(result.causal["output"]["promoted"]) > 0
+    assert len(result.causal.output.promoted) > 0
 
 
 def test_the_negative_side_is_a_neuron_of_its_own(save_tokenizer: Any, world: Any, tmp_path: Path) -> None:
     negative = explain("Llama", "L1N5-", save_tokenizer, world, tmp_path)
     positive = explain("Llama", "L1N5", save_tokenizer, world, tmp_path)
     assert (negative.neuron, positive.neuron) == ("L1N5-", "L1N5")
-    assert negative.other_side["neuron"] == "L1N5"
-    assert positive.other_side["theta"] == pytest.approx(negative.theta, abs=1e-5)
-    assert negative.other_side["theta"] == pytest.approx(positive.theta, abs=1e-5)
+    assert negative.other_side.neuron == "L1N5"
+    assert positive.other_side.theta == pytest.approx(negative.theta, abs=1e-5)
+    assert negative.other_side.theta == pytest.approx(positive.theta, abs=1e-5)
     assert negative.sealed_opening == positive.sealed_opening == 1
     rows = ResultsDatabase(tmp_path / "runs").select()
     assert {(row.neuron, row.layer, row.idx) for row in rows} == {("L1N5-", 1, 5), ("L1N5", 1, 5)}

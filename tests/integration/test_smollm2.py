@@ -109,7 +109,7 @@ def test_a_whole_run(layer: int, smollm2: Path) -> None:
     assert done.returncode == 0, done.stderr
     result = Result.model_validate_json(done.stdout)
     assert (result.model, result.neuron) == ("smollm2", f"L{layer}N321")
-    assert result.other_side["neuron"] == f"L{layer}N321-"
-    assert result.other_side["firing_rate"] > 0
+    assert result.other_side.neuron == f"L{layer}N321-"
+    assert result.other_side.firing_rate > 0
     written = Path(result.trace).with_name("result.json")
     assert Result.model_validate_json(written.read_text(encoding="utf-8")) == result
