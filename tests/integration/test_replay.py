@@ -347,7 +347,7 @@ def test_an_llm_that_fails_now_and_then(spoken: Spoken, nobody_is_asked: Callabl
         return {3: {"content": None, "refusal": "I would rather not"}, 5: (400, "no"), 7: "rubbish"}.get(n % 9)
 
     with scripted_llm(script(override=override)) as server:
-        path = spoken.run("failing", server, max_tokens=8_000, llm={"concurrency": 1, "retries": 0})
+        path = spoken.run("failing", server, max_tokens=16_000, llm={"concurrency": 1, "retries": 0})
     nobody_is_asked()
     for recorded in (False, True):
         found = again(path, recorded)
