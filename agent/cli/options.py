@@ -191,6 +191,17 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def reading_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of `agent.api` that say which model and which text, from `neuron_part` and `corpus_part`."""
+    return {
+        "model": arguments.model,
+        "trust_remote_code": arguments.trust_remote_code,
+        "corpus": arguments.corpus,
+        "corpus_tokens": arguments.corpus_tokens,
+        "index": arguments.index,
+    }
+
+
 def llm_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
     """Keyword arguments of `agent.api.explain` and `score_sentence`."""
     return {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.option_types import whole
-from agent.cli.options import corpus_part, neuron_part, output_part, part
+from agent.cli.options import corpus_part, neuron_part, output_part, part, reading_arguments
 from agent.cli.output import progress, say, say_json, width
 from agent.cli.parsing import Commands, command, group
 from traces.text.formatting import one_line, visible
@@ -123,11 +123,7 @@ def fires(arguments: argparse.Namespace) -> None:
         found = firing_classes(
             arguments.target,
             arguments.n,
-            model=arguments.model,
-            trust_remote_code=arguments.trust_remote_code,
-            corpus=arguments.corpus,
-            corpus_tokens=arguments.corpus_tokens,
-            index=arguments.index,
+            **reading_arguments(arguments),
             concepts=arguments.concepts,
             display=display,
         )

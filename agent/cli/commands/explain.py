@@ -12,6 +12,7 @@ from agent.cli.options import (
     neuron_part,
     output_part,
     part,
+    reading_arguments,
     runs_part,
     settings_part,
 )
@@ -64,11 +65,7 @@ def explain(arguments: argparse.Namespace) -> None:
     with progress(quiet=arguments.quiet, budget=arguments.budget) as display:
         result = explain_neuron(
             arguments.target,
-            model=arguments.model,
-            trust_remote_code=arguments.trust_remote_code,
-            corpus=arguments.corpus,
-            corpus_tokens=arguments.corpus_tokens,
-            index=arguments.index,
+            **reading_arguments(arguments),
             budget=arguments.budget,
             max_seconds=arguments.max_seconds,
             seed=arguments.seed,

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from agent.cli.options import corpus_part, llm_arguments, llm_part, neuron_part, output_part
+from agent.cli.options import corpus_part, llm_arguments, llm_part, neuron_part, output_part, reading_arguments
 from agent.cli.output import progress, say, say_json
 from agent.cli.parsing import Commands, command
 from traces.text.formatting import cost_text, score_text
@@ -38,11 +38,7 @@ def test(arguments: argparse.Namespace) -> None:
         found = score_sentence(
             arguments.target,
             arguments.sentence,
-            model=arguments.model,
-            trust_remote_code=arguments.trust_remote_code,
-            corpus=arguments.corpus,
-            corpus_tokens=arguments.corpus_tokens,
-            index=arguments.index,
+            **reading_arguments(arguments),
             **llm_arguments(arguments),
             display=display,
         )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agent.cli.option_types import whole
-from agent.cli.options import corpus_part, neuron_part, output_part
+from agent.cli.options import corpus_part, neuron_part, output_part, reading_arguments
 from agent.cli.output import progress, say, say_json
 from agent.cli.parsing import Commands, command
 
@@ -31,11 +31,7 @@ def top(arguments: argparse.Namespace) -> None:
         found = top_excerpts(
             arguments.target,
             arguments.n,
-            model=arguments.model,
-            trust_remote_code=arguments.trust_remote_code,
-            corpus=arguments.corpus,
-            corpus_tokens=arguments.corpus_tokens,
-            index=arguments.index,
+            **reading_arguments(arguments),
             display=display,
         )
     if arguments.json:

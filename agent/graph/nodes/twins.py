@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.graph import policy
-from agent.graph.state import REFERENCES, Entrant, Hypothesis, Investigation
+from agent.graph.state import PERSON, REFERENCES, Entrant, Hypothesis, Investigation
 from tools.catalogue.scores import Score, Scored
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
 from tools.readable import explainer as rules
@@ -20,6 +20,8 @@ from traces.events.kinds import Note
 AGREES = 0.7
 """What a sentence and its twin say on development text must correlate so well for the twin to stand in for it."""
 
+_ASKED_FOR = ("user", PERSON)
+"""Origins of sentences that a person entered, before the run or while it was paused."""
 
 COVERS = 0.5
 """Share of the words that a sentence's author names on which its twin must hold: else it speaks of something else, and
@@ -62,9 +64,9 @@ def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[H
         h.sentence for h in run.competing()
         if h.name not in REFERENCES and (run.bench.is_exact(h.sentence) or (h in entrants and h.merit is not None))
     ]  # fmt: skip
-    # An LLM that picks the tools is told the whole score of what it registered.
+    # A person, or an LLM that picks the tools, is told the whole score of what they entered.
     races = run.config.policy != "react"
-    costly = [h.sentence for h in new if races and not run.bench.is_exact(h.sentence)]
+    costly = [h.sentence for h in new if races and h.origin not in _ASKED_FOR and not run.bench.is_exact(h.sentence)]
     return Score(
         sentences=[h.sentence for h in entrants],
         reference=since,
