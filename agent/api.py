@@ -97,18 +97,17 @@ def explain(
         trust_remote_code: let Python code that the model's folder brings run, with your rights.
         corpus: a file, a folder, `-` for standard input, a dataset (see `tools.evidence.corpus.load_texts`); None for
             the model's default.
-        corpus_tokens: read at most so many tokens of it; None for a default by the size of the model.
-        index: an activation index that evidence is taken from: a folder, `none`, or `auto` for the one in the cache.
+        corpus_tokens: read at most this many tokens of it; None for a default by the size of the model.
+        index: the activation index to take evidence from: a folder, `none`, or `auto` for the one in the cache.
         budget: units of the toolbox, at least 1; None for the variant's, which is 20 unless it says otherwise.
         max_seconds: time for tool calls; None for the variant's, which is no limit unless it says otherwise.
         seed: same seed, same trace.
-        rivals: sentences of one's own that compete with what the explainer writes; in free words where there is a
-            simulator that reads them.
+        rivals: your own explanations, which compete with the explainer's; free text needs a simulator.
         variant: a shipped variant or a file with one; its settings come after the arguments given here.
         planted: functions of text, `module:function`, served as neurons L0N0, L0N1, ... on top of the model.
-        concepts: a file of classes of words of one's own, see `tools.concepts.written`; None for the variant's, if any.
+        concepts: a file with your own word classes, see `tools.concepts.written`; None for the variant's, if any.
         explainer: `rules` or `openai:MODEL`; None for the variant's.
-        simulator: `openai:MODEL` for sentences in free words; None for the explainer where that is an LLM.
+        simulator: `openai:MODEL`, which simulates explanations in free text; None for the explainer if that is an LLM.
         max_tokens: of all LLM calls, in and out; None for the variant's, which is no limit unless it says otherwise.
         max_usd: US dollars for all LLM calls; None likewise.
         llm: settings of the run that are about LLMs, by their names in `agent.setup.config.RunConfig` (`simulation`,
@@ -135,9 +134,9 @@ def explain(
 def resume(
     run: str, *, runs_dir: str | Path = "runs", display: Display | None = None, person: Person | None = None
 ) -> Result:
-    """Go on with an interrupted run: it ends as it would have ended undisturbed, and repeats no recorded call.
+    """Resume an interrupted run. It ends as it would have without the interruption, and repeats no recorded call.
 
-    `person` may step in, as in `explain`; one that was paused for somebody needs one to go on.
+    `person` may step in, as in `explain`; a run that was paused for a person needs one.
     """
     from agent.run.runner import resume_run
 
@@ -185,7 +184,7 @@ def top(
 
 @dataclass(frozen=True)
 class FiringClasses:
-    """The classes of words that say most of where a neuron fires, best first; `rate` is the share of words it fires on.
+    """The word classes that best predict where a neuron fires, best first; `rate` is the share of words it fires on.
 
     They were picked on one half of explore text, and what is told of them is from the other; `theta` as in
     `TopExcerpts`.
@@ -211,7 +210,7 @@ def firing_classes(
     concepts: str | Path | None = None,
     display: Display | None = None,
 ) -> FiringClasses:
-    """The `n` classes of words that say most of where a neuron fires; `concepts` is a file of one's own classes."""
+    """The `n` word classes that best predict where a neuron fires; `concepts` is a file with your own classes."""
     known = Concepts.load(None if concepts is None else Path(concepts))  # what is wrong should be said first
     config = RunConfig.checked(
         target=target, model=model, trust_remote_code=trust_remote_code, corpus=corpus, corpus_tokens=corpus_tokens,
@@ -241,10 +240,9 @@ def score_sentence(
     llm: Mapping[str, Any] | None = None,
     display: Display | None = None,
 ) -> SentenceScore:
-    """Score a sentence on development text, beside the 30-token lookup on the same excerpts.
+    """Score an explanation on development text, beside the 30-token lookup on the same excerpts.
 
-    A sentence that the lexical reader understands is simulated as it reads; any other one needs a `simulator`, see
-    `explain`.
+    The lexical reader simulates an explanation that it can parse; any other one needs a `simulator`, see `explain`.
 
     Raises:
         BadInput: there is no simulator, and the lexical reader does not understand the sentence, or it names what is no
@@ -266,9 +264,9 @@ def score_sentence(
         sentence = bench.simulator.normal(sentence) if isinstance(bench.simulator, EmbeddedReader) else sentence
     else:
         reader = bench.simulator_of(sentence)
-        show.note(f"The lexical reader does not understand the sentence: {reader} says what it predicts.")
+        show.note(f"The lexical reader cannot parse this explanation, so {reader} simulates it.")
     if (refused := contract.why_not(sentence)) is not None:
-        show.note(f"The sentence is scored, and could be no explanation: {refused}.")
+        show.note(f"This can be scored, but it could not be the explanation of a run: {refused}.")
     sample = bench.development
     listed = bench.lookup_sentence
     score = correlated(bench, sentence, sample, "development", PROTOCOL)
@@ -286,7 +284,7 @@ def score_sentence(
 
 
 def _open(config: RunConfig, display: Display, silences_of_always_on: bool = True) -> Bench:
-    """The bench for a question that leaves no trace: what there is to know about the corpus is said on the screen."""
+    """The bench for a question that leaves no trace; notes on the corpus are shown on the screen."""
     bench = open_bench(config, display, silences_of_always_on=silences_of_always_on)
     for note in bench.scan.corpus.notes:
         display.note(note)
@@ -294,7 +292,7 @@ def _open(config: RunConfig, display: Display, silences_of_always_on: bool = Tru
 
 
 def load_trace(run: str, *, runs_dir: str | Path = "runs") -> Trace:
-    """The events of a run, also of one that is still going or was killed; `run` may be an id, its end, or `last`."""
+    """The events of a run, finished or not; `run` is an id, the end of one, or `last`."""
     folder = RunFolder.find(runs_dir, run)
     neurons = folder.traced()
     if not neurons:

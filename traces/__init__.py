@@ -1,4 +1,4 @@
-"""What happened in a run, written, found again and shown.
+"""What happened in a run: recorded, found again and shown.
 
 Rooms, lowest first: `events`, `database`, `analysis`, `text`, then `html` and `export`.
 """

@@ -1,4 +1,4 @@
-"""Files and folders: errors of the operating system as one sentence, and writes that are whole or do not happen."""
+"""Files and folders: errors of the operating system as one sentence, and atomic writes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def storage_error(error: OSError, doing: str, path: Path, elsewhere: str = _ELSE
         error: what the system says.
         doing: a verb, as in "cannot {doing} {path}".
         path: of the file or folder.
-        elsewhere: what to do where it cannot be there.
+        elsewhere: the advice if the path cannot be used.
     """
     known = _REASONS.get(error.errno or 0)
     reason = known.format(elsewhere=elsewhere) if known else error.strerror or str(error)
@@ -52,16 +52,16 @@ def storage_errors(doing: str, path: Path, elsewhere: str = _ELSEWHERE) -> Itera
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write all of `data`, or raise the OSError that stopped it."""
+    """Write all of `data`; an OSError says what stopped it."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
 def replace_file(path: Path, data: bytes, elsewhere: str = _ELSEWHERE) -> None:
-    """Give `path` the content `data`; whoever reads it, whenever, and whatever goes wrong, finds the old or the new.
+    """Replace the content of `path` atomically: a reader finds the old or the new, even after a crash.
 
-    `elsewhere` says what to do where it cannot be there.
+    `elsewhere` is the advice if the path cannot be used.
 
     Raises:
         StorageError: it cannot be written.

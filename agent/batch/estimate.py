@@ -39,10 +39,10 @@ class Estimate:
         seconds_per_neuron: mean; `source` says where it is from.
         seconds: of the whole batch with `workers` at once.
         subject_tokens: read for experiments, at most.
-        corpus_tokens: of every layer, read once where they are not in the cache; None where an index is used.
+        corpus_tokens: to read for each layer that is not in the cache; None with an index.
         llm_tokens: at most; 0 where no LLM is asked.
-        usd: at most; None where a price is not known.
-        is_limited: whether that is a limit of the user's, which is kept; else it is counted from above.
+        usd: at most; None if a price is unknown.
+        is_limited: whether the user set these limits; otherwise they are upper bounds.
         usual_llm_tokens, usual_usd: of all neurons, as earlier runs used them; None where there are none.
     """
 
@@ -146,7 +146,7 @@ def _alike(plan: Plan, runs_dir: Path) -> list[ResultRow]:
 def _config_of(row: ResultRow, runs_dir: Path) -> dict[str, Any]:
     try:
         config = RunFolder(runs_dir / row.run_id).manifest().get("config")
-    except StorageError:  # the run was thrown away
+    except StorageError:  # the run was deleted
         return {}
     return config if isinstance(config, dict) else {}
 

@@ -1,8 +1,8 @@
 """Plans a batch: its model, its neurons, and the settings of each one's run. Nothing is written.
 
-Whoever is chosen for a low score is measured again on the same corpus: model, corpus and index are then those of the
-earlier run, so that its explanation can be scored again on a fold of sealed text that neither run has seen. To compare
-a score with the one by which it was chosen would be to take regression to the mean for a gain.
+Neurons that were selected for a low score are run again with the model, corpus and index of the earlier run. The
+earlier explanation is then scored again too, on a sealed fold that neither run has seen. Comparing a new score with
+the low one that got the neuron selected would mistake regression to the mean for a gain.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Request:
 
     Attributes:
         asked: how neurons are chosen.
-        config: the settings of every run; its target means nothing.
-        takes_texts: whether corpus and index are those of `config` even where a neuron's earlier run had others.
+        config: the settings of every run; its target is not used.
+        takes_texts: use the corpus and index of `config` even where a neuron's earlier run had others.
         runs_dir: the folder of all runs.
     """
 
@@ -96,7 +96,7 @@ def make_plan(request: Request, display: Display, resources: Resources, may_fetc
     if not may_fetch and is_hub_name(config.model) and not _is_here(config.model):
         raise NotAvailable(f"{config.model} is not on this machine: `agent fetch {config.model}` gets it.")
     subject = resources.subject(config.model, config.planted, display, config.trust_remote_code)
-    excerpt_width(subject)  # or each neuron would say by itself that the model cannot be used
+    excerpt_width(subject)  # checked here: otherwise every neuron would fail with the same error
     if config.model == "auto":
         config = config.model_copy(update={"model": subject.name})
     rows = _of_this_model(rows, subject)
@@ -116,13 +116,13 @@ def make_plan(request: Request, display: Display, resources: Resources, may_fetc
         neuron = one.neuron
         plan.entries.append(Entry(str(neuron), neuron.layer, neuron.index, settings, about))
     for why, n in unlike.most_common():
-        plan.notes.append(f"{n} of the neurons are run with this command's corpus, not the earlier run's: {why}")
+        plan.notes.append(f"{n} of the neurons use this command's corpus, not the earlier run's: {why}")
     kept = Counter(entry.about["does_not_compete"] for entry in plan.entries if "does_not_compete" in entry.about)
     for why, n in kept.most_common(5):
         plan.notes.append(f"{n} published explanations are kept and do not compete: {why}")
     is_used = any("index" not in entry.settings for entry in plan.entries)
     if is_used and config.index == "auto" and not config.corpus_tokens and not config.planted:
-        # settled once, or an index that is built meanwhile would give the later neurons other text
+        # settled once: an index that is built meanwhile would give later neurons other text
         index = resources.auto_index(subject, config.corpus)
         settled_index = str(index[0].folder.resolve()) if index else "none"
         plan = replace(plan, config=config.model_copy(update={"index": settled_index}))
@@ -132,7 +132,7 @@ def make_plan(request: Request, display: Display, resources: Resources, may_fetc
 def _with_model(
     config: RunConfig, asked: Criteria, lines: list[Line], rows: list[ResultRow], runs_dir: Path
 ) -> RunConfig:
-    """With the model that the selection itself names, where none was typed."""
+    """The config with the model that the selection itself names, if none was typed."""
     if config.model != "auto":
         return config
     named = sorted({short_name(line.model) for line in lines if line.model is not None})
@@ -143,21 +143,19 @@ def _with_model(
         if len(models) > 1:
             one = [row for row in rows if models[0] in (row.model, called[row.of_model])]
             raise BadInput(
-                f"the results are of the models {' and '.join(models)}, and a batch is of one: "
+                f"the results are of the models {' and '.join(models)}, and a batch has one: "
                 f"choose with --model {_any_config_of(one, runs_dir).get('model', models[0])}."
             )
         earlier = _any_config_of(rows, runs_dir)
         planted = config.planted or tuple(earlier.get("planted", ()))
         return config.model_copy(update={"model": earlier.get("model", rows[0].model), "planted": planted})
     if len(named) > 1:
-        raise BadInput(
-            f"{asked.neurons} names the models {' and '.join(named)}, and a batch is of one: split the file."
-        )
+        raise BadInput(f"{asked.neurons} names the models {' and '.join(named)}, and a batch has one: split the file.")
     if not named and asked.by_score and asked.published is None:
         below = "" if asked.below is None else f" below {asked.below}"
         raise BadInput(f"there is no result{below} in {runs_dir}: nothing is selected.")
     if not named and asked.published is not None:
-        raise BadInput(f"it must be said whose explanations {asked.published} holds: give --model.")
+        raise BadInput(f"which model are the explanations in {asked.published} about? Give --model.")
     return config.model_copy(update={"model": named[0]}) if named else config
 
 
@@ -184,7 +182,7 @@ def _config_of(row: ResultRow, runs_dir: Path) -> dict[str, Any]:
 
 
 def _any_config_of(rows: list[ResultRow], runs_dir: Path) -> dict[str, Any]:
-    """That of the latest run which is there still; empty where all were thrown away."""
+    """The config of the latest run that still exists; empty if all were deleted."""
     for row in reversed(rows):
         with suppress(StorageError):
             return _config_of(row, runs_dir)
@@ -196,7 +194,7 @@ def _texts_of(row: ResultRow, runs_dir: Path, subject: Subject) -> dict[str, Any
     model = RunFolder(runs_dir / row.run_id).manifest().get("model")
     if not isinstance(model, dict) or model.get("fingerprint") != subject.fingerprint:
         raise BadInput(f"the weights of {subject.name} are not those of the earlier run.")
-    config = {"index": "none"} | _config_of(row, runs_dir)  # a run that says nothing of an index is older than indexes
+    config = {"index": "none"} | _config_of(row, runs_dir)  # a run without this setting is older than indexes
     check_rereadable(config.get("corpus"))
     return {name: config.get(name) for name in _TEXTS}
 
@@ -217,15 +215,15 @@ def _about(one: Chosen, judge: _Rivals | None, config: RunConfig) -> dict[str, A
 
 
 class _Rivals:
-    """Which published explanations may compete; the same is asked again of the neuron's bench when its run begins."""
+    """Which published explanations may compete; the neuron's bench checks again when its run begins."""
 
     def __init__(self, reader: EmbeddedReader, config: RunConfig) -> None:
         self._reader, self._reads_words = reader, config.simulator_llm is not None
 
     def why_not(self, sentence: str) -> str | None:
-        """Why nobody here can read a sentence, or it is longer than a rival may be; None where it may compete."""
+        """Why an explanation may not compete: it cannot be simulated, or is too long; None if it may."""
         levels = self._reader.simulate(sentence, np.zeros((1, 1), dtype=np.int32))
         if isinstance(levels, Unscored) and not self._reads_words:
-            return "a sentence in free words needs --simulator openai:MODEL."
+            return "an explanation in free text needs --simulator openai:MODEL."
         refused = contract.why_not(sentence)
         return None if refused is None else f"{refused}."

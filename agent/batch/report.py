@@ -17,7 +17,7 @@ _N_SHOWN = 20
 
 
 def report(database: ResultsDatabase, batch: Batch, fdr: float) -> dict[str, Any]:
-    """All that is known of a batch, as JSON can say it.
+    """All that is known of a batch, as plain JSON values.
 
     Args:
         database: where its queue and results are.
@@ -62,7 +62,7 @@ def report(database: ResultsDatabase, batch: Batch, fdr: float) -> dict[str, Any
 
 
 def discoveries(rows: list[ResultRow], fdr: float) -> dict[str, Any]:
-    """Which verdicts survive where many were sought, by Benjamini and Hochberg.
+    """Which verdicts survive the correction for many tests, by Benjamini and Hochberg.
 
     The family is every neuron that has a final score, whatever its verdict. Dead neurons and those without a score
     were not tested and are counted apart. A verdict is a discovery when it claims something and its q-value is at
@@ -89,10 +89,10 @@ def discoveries(rows: list[ResultRow], fdr: float) -> dict[str, Any]:
 
 
 def p_of(row: ResultRow) -> float:
-    """How likely sealed gains like these are where there is none: the larger p-value of those over both baselines.
+    """How likely such sealed gains are by chance: the larger of the p-values against both baselines.
 
     A claim on a neuron that is a set of few tokens need not beat a list of them (see `agent.graph.verdict`); then the
-    gain over null alone counts. Where a gain could not be had there is no evidence, and p is 1.
+    gain over null alone counts. A gain that could not be computed is no evidence, and p is 1.
     """
     over_null = _p(row.gain_null, row.gain_null_low, row.gain_null_high)
     list_is_the_truth = row.verdict in CLAIMS and (row.gain_token_lookup_30_low or 0.0) <= 0
@@ -107,7 +107,7 @@ def _p(value: float | None, low: float | None, high: float | None) -> float:
 
 
 def _again(entry: Entry, row: ResultRow | None) -> dict[str, Any] | None:
-    """The explanation of an earlier run beside the new one, both on the fold that this run opened."""
+    """The earlier run's explanation beside the new one, both on the fold that this run opened."""
     earlier = entry.about.get("earlier")
     if row is None or (earlier is None and row.previous_explanation is None):
         return None

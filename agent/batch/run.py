@@ -1,6 +1,6 @@
-"""Works through a batch: gives neurons out, keeps their leases, and notes what became of each.
+"""Works through a batch: hands out neurons, keeps their leases, and records what became of each.
 
-The process that runs this alone writes the queue. Workers on this machine write their runs straight into the folder of
+Only the process that runs this writes the queue. Workers on this machine write their runs straight into the folder of
 runs, so that whatever is killed is gone on with where it was; workers elsewhere get what a run needs and send its files
 back. A worker that is lost costs its neuron a second try, and whatever goes wrong with a neuron is noted as its reason.
 """
@@ -55,10 +55,10 @@ def begin(plan: Plan, asked: dict[str, Any], runs_dir: Path) -> Batch:
 def work_through(
     batch: Batch, runs_dir: Path, where: Where, display: Display, resources: Resources, lease_s: float = LEASE_S
 ) -> None:
-    """Run all neurons of a batch that are neither done nor failed, beside whoever else does.
+    """Run all neurons of a batch that are neither done nor failed; other processes may do the same at the same time.
 
     Raises:
-        BadInput: there is no such engine, or it has too little.
+        BadInput: there is no such engine, or it has too few resources.
         Interrupted: stopped by Ctrl-C; the message says how to go on.
         StorageError: the database cannot be used.
     """
@@ -84,7 +84,7 @@ def _work_through(queue: Queue, engine: Engine, desk: _Desk, display: Display) -
             n_free = queue.n_free()
             if not n_free:
                 if not is_waiting:
-                    display.note(f"the last {left:,} are being explained by another process: waiting for them.")
+                    display.note(f"another process is explaining the last {left:,}: waiting for it.")
                 is_waiting = True
                 time.sleep(_WAIT_S)
                 continue
@@ -109,7 +109,7 @@ def _work_through(queue: Queue, engine: Engine, desk: _Desk, display: Display) -
 
 
 class _Jobs(Sequence[tuple[Job | None]]):
-    """Jobs that are claimed when they are given out. A job that lost its worker is the same one again."""
+    """Jobs, claimed as they are handed out. A job that lost its worker is handed out again unchanged."""
 
     def __init__(self, claim: Callable[[], Entry | None], job: Callable[[Entry], Job], n: int) -> None:
         self._claim, self._job, self._n = claim, job, n
@@ -125,7 +125,7 @@ class _Jobs(Sequence[tuple[Job | None]]):
         return (None if entry is None else self._job(entry),)
 
     def entry(self, number: int) -> Entry | None:
-        """What a job was about; it is done with then."""
+        """The entry of a job, which is then done with."""
         return self._entries.pop(number)
 
 
@@ -153,7 +153,7 @@ class _Desk:
             return replace(job, refused=str(error))
 
     def _carried(self, entry: Entry, run_id: str, config: RunConfig) -> Carried:
-        """With a sealed fold reserved: the worker cannot see which ones were opened, nor may it choose."""
+        """The job with a sealed fold reserved: a worker does not know which ones were opened."""
         subject = self._resources.subject(config.model, config.planted, self._display, config.trust_remote_code)
         check_model(subject, self._batch.model_fingerprint)
         _, corpus = self._resources.evidence(
@@ -179,7 +179,9 @@ class _Desk:
                 if result is None:
                     continue
                 if result.corpus.fingerprint != self._corpora[entry.neuron]:
-                    why = "its worker found another corpus or index than is here: give every machine the same texts."
+                    why = (
+                        "its worker found another corpus or index than this machine: give every machine the same texts."
+                    )
                     return Done(why, True, outcome.seconds)
                 self._database.add_result(result)
         except StorageError as error:

@@ -21,14 +21,14 @@ _N_SHOWN = 10
 
 @dataclass(frozen=True)
 class Criteria:
-    """How neurons are to be chosen; None for an option that was not given.
+    """How to choose the neurons; None for an option that was not given.
 
     Attributes:
         below: a sealed score under this: the latest one in the results database, or the published one.
         neurons: a file with one target a line.
         layers: zero-based.
-        worst: so many of what the options above leave, those with the lowest score of that kind.
-        sample: so many, drawn at random from what the others leave.
+        worst: this many of what the options above leave, those with the lowest such score.
+        sample: this many, drawn at random from what the others leave.
         published: a folder of published explanations.
         skip_bad_lines: leave out what cannot be used instead of refusing all.
     """
@@ -43,7 +43,7 @@ class Criteria:
 
     @property
     def by_score(self) -> bool:
-        """Whether a score decides, which a neuron must have then."""
+        """Whether the choice is by score, so that a neuron must have one."""
         return self.below is not None or self.worst is not None
 
     def told(self) -> dict[str, object]:
@@ -108,7 +108,7 @@ def choose(
         model: as it was typed.
         lines: of `asked.neurons`.
         bad: what is wrong with other lines of it.
-        rows: the latest results; not looked at where explanations were published.
+        rows: the latest results; not used with published explanations.
         seed: of the sample.
 
     Raises:
@@ -176,7 +176,7 @@ def _layers(asked: Criteria, subject: Subject) -> list[int]:
 
 def _check(line: Line, subject: Subject, model: str) -> None:
     if line.model is not None and short_name(line.model) not in (short_name(model), subject.name):
-        raise BadInput(f"it is of the model {line.model}, and the batch is of {subject.name}")
+        raise BadInput(f"it belongs to the model {line.model}, and the batch to {subject.name}")
     check_neuron(subject, line.neuron)
 
 

@@ -36,7 +36,7 @@ _opened: set[tuple[object, ...]] = set()
 
 @dataclass(frozen=True)
 class Carried:
-    """For a worker that shares no disk: the files of a run that has begun, and what its neuron's folds saw."""
+    """For a worker that shares no disk: the files of a run that has begun, and its neuron's opened sealed folds."""
 
     history: History
     files: dict[str, bytes] = field(default_factory=dict)
@@ -48,8 +48,8 @@ class Job:
 
     Attributes:
         settings: of its `RunConfig`.
-        run_id: names its run; a run that has begun under this name is gone on with.
-        runs_dir: where that is; on a worker without a shared disk only what its files are to say.
+        run_id: the id of its run; a run that has begun under this id is resumed.
+        runs_dir: where the run is; on a worker without a shared disk, only the path that its files should name.
         fingerprint: of the subject model that the batch is about.
         carried: None where the disk is shared.
         refused: why it cannot be begun at all.
@@ -65,10 +65,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a job.
+    """The outcome of a job.
 
     Attributes:
-        said: the verdict and the score in a few words; what went wrong where there is none.
+        said: the verdict and the score in a few words, or what went wrong.
         has_failed: there is no result.
         seconds: of this attempt.
         files: of the run, from a worker that shares no disk.
@@ -81,7 +81,7 @@ class Done:
 
 
 def work(job: Job | None) -> Done | None:
-    """Explain one neuron, or go on with it; whatever goes wrong with it is said. None where there is nothing to do."""
+    """Explain one neuron or resume its run; a failure is part of the outcome. None if there is nothing to do."""
     if job is None:
         return None
     if job.refused is not None:
@@ -104,7 +104,7 @@ def _attempt(job: Job, runs_dir: Path) -> Done:
         said, has_failed = f"{result.verdict}, {score_text(result.score)}", False
     except AgentError as error:
         said, has_failed = str(error), True
-    except Exception as error:  # whatever it is, the others are explained
+    except Exception as error:  # whatever went wrong, the other neurons go on
         said, has_failed = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}", True
     return Done(said, has_failed, time.monotonic() - began)
 
@@ -132,7 +132,7 @@ def check_model(subject: Subject, fingerprint: str) -> None:
     """
     if subject.fingerprint != fingerprint:
         raise BadInput(
-            f"{subject.name} is not the model that the batch was begun with, its weights are others: put those back, "
+            f"{subject.name} is not the model that the batch was begun with, its weights differ: put those back, "
             "or begin a new batch."
         )
 

@@ -1,7 +1,7 @@
 """Files sent to a worker that shares no disk, and back: those of a run, and the record of opened sealed folds.
 
 A run begins in a folder of the worker's own, with a results database in which stands what the real one knows of the
-neuron. So it takes the fold that was reserved for it, and scores an earlier explanation again, as a run on this machine
+neuron. So it opens the fold that was reserved for it, and scores an earlier explanation again, as a run on this machine
 does.
 """
 
@@ -83,7 +83,7 @@ def unpack(files: dict[str, bytes], run: Path) -> None:
 
 
 def moved(text: str, here: Path, there: Path) -> str:
-    """What was said where a run was in `here`, as it is to be said where it is in `there`."""
+    """A text about a run in `here`, rewritten for the same run in `there`."""
     return text.replace(str(here), str(there))
 
 

@@ -47,7 +47,7 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    # Said either way, so that tokenizers does not warn when a process is started after it was used.
+    # Set either way, so that tokenizers does not warn when a process is started after it was used.
     "TOKENIZERS_PARALLELISM": "true",
 }
 
@@ -79,7 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(_GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
     for stream in (sys.stdout, sys.stderr):
         if getattr(stream, "errors", None) in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a help text, too, has characters that not all can show
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a help text, too, may hold characters that the terminal cannot show
     interrupts = Interrupts(is_own=argv is None)
     interrupts.end_at_once()
     try:
@@ -87,13 +89,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _flush()
         return exit_code
     except BrokenPipeError:
-        # Whoever reads has had enough. Stdout is flushed once more at exit, which must not fail then.
+        # The reader has closed the pipe. Python flushes stdout once more at exit; that flush must not fail.
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:
         interrupts.forget()
-        how = "".join(f" {note}" for note in getattr(error, "__notes__", ()))  # to go on, where a run had begun
+        how = "".join(f" {note}" for note in getattr(error, "__notes__", ()))  # how to resume, if a run had begun
         if isinstance(error, AgentError) and (isinstance(error, Interrupted) or not interrupts.was_asked):
             return _failed(f"{error}{how}", error.exit_code)
         if isinstance(error, KeyboardInterrupt) or interrupts.was_asked:
@@ -123,7 +125,7 @@ def _run(words: Sequence[str], interrupts: Interrupts) -> int:
 
 
 def _flush() -> None:
-    """Write out what is still to be printed: at exit it would fail with a traceback."""
+    """Flush stdout now: a flush that fails at exit would end in a traceback."""
     if sys.stdout is not None and not sys.stdout.closed:
         with printing():
             sys.stdout.flush()
@@ -144,16 +146,16 @@ def _failed(sentence: str, exit_code: int) -> int:
             import traceback
 
             traceback.print_exc()
-        # One line: a name that somebody typed may hold what moves a cursor.
+        # One line: a name that somebody typed may hold control characters.
         print(f"agent: {one_line(sentence)}", file=sys.stderr, flush=True)
     return exit_code
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """All that can be typed."""
+    """The parser of the whole command line."""
     parser = Parser(
         prog="agent",
-        description="Find out what makes a neuron fire, how well that is known, and how it was found out.",
+        description="Find out what makes a neuron fire, how sure that is, and how it was found out.",
         epilog=f"{_EXIT_CODES}\nexample:\n  agent explain L5N131 --budget 20 --model mini",
     )
     parser.add_argument("-V", "--version", action=Version, nargs=0, help="show the version and exit")

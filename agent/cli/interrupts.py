@@ -18,15 +18,15 @@ class Interrupts:
             ignored, as in the background of a script, it stays ignored.
 
     Attributes:
-        was_asked: Ctrl-C was pressed while the command ran. An error that follows is most likely its doing: what is
-            interrupted in an import or in a library's own code often raises something else.
+        was_asked: Ctrl-C was pressed while the command ran. An error that follows was most likely caused by it: an
+            interrupted import or library call often raises something else.
     """
 
     def __init__(self, *, is_own: bool) -> None:
         self.was_asked = False
         self._is_own = is_own and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self._is_own:
-            # Last of all, while the interpreter takes itself apart: everything is said, and handlers work no more.
+            # At the very end the interpreter shuts down: everything is printed, and handlers no longer work.
             atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
     def end_at_once(self) -> None:
@@ -40,7 +40,7 @@ class Interrupts:
             signal.signal(signal.SIGINT, self._interrupt)
 
     def forget(self) -> None:
-        """Have the process end with the exit code that it gives.
+        """Make the process end with the exit code that it gives.
 
         Where a KeyboardInterrupt passed through `exec` of a text, as in the making of a dataclass, Python notes it as
         never handled, and ends by the signal in the end, unless another text was run since.

@@ -46,7 +46,7 @@ def layers(text: str) -> frozenset[int]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         is_range = first.isdecimal() and (last if dash else first).isdecimal()
-        # no model has layers of more than five digits, and a set has no room for them
+        # layer numbers have at most five digits; a longer range would not fit in memory
         if not is_range or len(last or first) > 5 or int(last or first) < int(first):
             raise argparse.ArgumentTypeError(f"must be layers such as 3, 3-5 or 3,5-7, not {text[:60]!r}")
         out |= set(range(int(first), int(last or first) + 1))

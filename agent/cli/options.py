@@ -1,4 +1,4 @@
-"""Options that several commands share, as parts of a parser, and what of them the Python API takes."""
+"""Options that several commands share, as parts of a parser, and how they become arguments of the Python API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def neuron_part() -> argparse.ArgumentParser:
     neuron = part()
     neuron.add_argument(
         "target", metavar="TARGET",
-        help="the neuron: L5N131, 5/131 or gpt2-xl/L5N131; L5N131- is its negative side, where neurons have one",
+        help="the neuron: L5N131, 5/131 or gpt2-xl/L5N131; L5N131- is its negative side, if neurons have one",
     )  # fmt: skip
     neuron.add_argument(
         "--model",
@@ -37,14 +37,14 @@ def neuron_part() -> argparse.ArgumentParser:
 
 
 def corpus_part() -> argparse.ArgumentParser:
-    """Which texts, and which index of them."""
+    """Which corpus, and which activation index of it."""
     corpus = part()
     corpus.add_argument("--corpus", help=f"{CORPUS} (default: the model's own)")
     corpus.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
     corpus.add_argument(
         "--index", metavar="DIR", default="auto",
-        help="an activation index to take evidence from, or none, or auto (the default): the one that `agent index "
-        "build` has made of this model and corpus, if there is one and --corpus-tokens is not given",
+        help="the activation index to take evidence from, none, or auto (the default): the one that `agent index "
+        "build` made for this model and corpus, if it exists and --corpus-tokens is not given",
     )  # fmt: skip
     return corpus
 
@@ -57,12 +57,12 @@ def runs_part() -> argparse.ArgumentParser:
 
 
 def llm_part() -> argparse.ArgumentParser:
-    """Who answers as an LLM, and within which limits."""
+    """Which LLMs are asked, and within which limits."""
     llm = part()
     llm.add_argument(
         "--simulator", metavar="openai:MODEL",
-        help="an LLM that says what a sentence in free words predicts; better a second one, since who wrote a sentence "
-        "knows what was meant (default: the explainer where that is an LLM)",
+        help="the LLM that simulates explanations in free text; better not the explainer, which knows what it meant "
+        "(default: the explainer if that is an LLM)",
     )  # fmt: skip
     llm.add_argument(
         "--llm-url", metavar="URL",
@@ -72,7 +72,7 @@ def llm_part() -> argparse.ArgumentParser:
         "--max-tokens",
         type=whole(1),
         metavar="N",
-        help="of all LLM calls of a run, in and out (default: no limit)",
+        help="for all LLM calls of a run, in and out (default: no limit)",
     )
     llm.add_argument(
         "--max-usd",
@@ -84,12 +84,12 @@ def llm_part() -> argparse.ArgumentParser:
         "--llm-concurrency",
         type=whole(1),
         metavar="N",
-        help="LLM requests in flight, at most, of each process (default: 16)",
+        help="LLM requests in flight per process, at most (default: 16)",
     )
     llm.add_argument("--llm-timeout", type=seconds, metavar="S", help="for one attempt (default: 120)")
     llm.add_argument(
         "--token-field", choices=("max_completion_tokens", "max_tokens"),
-        help="how the endpoint calls the limit on a reply's tokens (default: found out)",
+        help="the endpoint's name for the limit on reply tokens (default: detected)",
     )  # fmt: skip
     llm.add_argument(
         "--simulation", choices=("excerpt", "all-at-once", "token-by-token"),
@@ -98,7 +98,7 @@ def llm_part() -> argparse.ArgumentParser:
     )  # fmt: skip
     llm.add_argument(
         "--simulated-excerpts", type=whole(3), metavar="N",
-        help="excerpts on which a sentence in free words is simulated for a score (default: 30)",
+        help="excerpts on which an explanation in free text is simulated for a score (default: 30)",
     )  # fmt: skip
     llm.add_argument(
         "--excerpts-per-call",
@@ -110,7 +110,7 @@ def llm_part() -> argparse.ArgumentParser:
 
 
 def settings_part() -> argparse.ArgumentParser:
-    """How a neuron is explained: `agent.setup.settings.configured` takes these."""
+    """How to explain a neuron: `agent.setup.settings.configured` takes these."""
     how = part()
     how.add_argument(
         "--explainer", metavar="NAME",
@@ -126,14 +126,14 @@ def settings_part() -> argparse.ArgumentParser:
         metavar="S",
         help="time for tool calls (default: the variant's, none)",
     )
-    how.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
+    how.add_argument("--seed", type=whole(0), default=0, metavar="N", help="for all random choices (default: 0)")
     how.add_argument(
         "--rival", action="append", default=[], metavar="SENTENCE",
-        help="a sentence of your own that competes; may be given several times",
+        help="your own explanation, which competes; may be given several times",
     )  # fmt: skip
     how.add_argument(
         "--variant", default="tournament", metavar="NAME_OR_FILE",
-        help="a way of deciding: one that `agent eval list` names, or a .toml file (default: tournament)",
+        help="the agent's variant: a name from `agent eval list`, or a .toml file (default: tournament)",
     )  # fmt: skip
     how.add_argument(
         "--planted", action="append", default=[], metavar="MODULE:FUNCTION",
@@ -142,13 +142,13 @@ def settings_part() -> argparse.ArgumentParser:
     how.add_argument(
         "--concepts",
         metavar="FILE.toml",
-        help="classes of words of your own, which explanations may name beside those of the program",
+        help="your own word classes, in addition to the built-in ones",
     )
     return how
 
 
 def engine_part() -> argparse.ArgumentParser:
-    """Who does work that can be divided: `tools.engine.open.open_engine` takes these."""
+    """Which processes share the work: `tools.engine.open.open_engine` takes these."""
     engine = part()
     engine.add_argument(
         "--engine", choices=("local", "ray"), default="local",
@@ -156,13 +156,13 @@ def engine_part() -> argparse.ArgumentParser:
     )  # fmt: skip
     engine.add_argument(
         "--workers", type=whole(1), metavar="N",
-        help="how many at once, each with a subject model of its own (default: one per processor of this machine or "
-        "of the cluster, or per GPU where the work is done on GPUs)",
+        help="how many at once, each with its own subject model (default: one per processor of this machine or "
+        "of the cluster, or per GPU when GPUs do the work)",
     )  # fmt: skip
     engine.add_argument(
         "--ray-address", metavar="ADDRESS",
-        help="a Ray cluster that is running: auto for the one this machine has joined, or HOST:PORT (default: one is "
-        "started on this machine for the time of the command)",
+        help="a running Ray cluster: auto for the one this machine has joined, or HOST:PORT (default: one is "
+        "started on this machine for this command)",
     )  # fmt: skip
     return engine
 

@@ -39,8 +39,7 @@ def say_json(value: Any) -> None:
 
 
 def unwritable(error: OSError) -> StorageError:
-    """What to raise where stdout cannot be written; what is still buffered is forgotten, since a flush at exit would
-    fail again, with a traceback and an exit code of its own."""
+    """The error for an unwritable stdout. Drops what is still buffered, since the flush at exit would fail again."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stdout.close()
     return storage_error(error, "write to", Path("stdout"))
@@ -48,7 +47,7 @@ def unwritable(error: OSError) -> StorageError:
 
 @contextlib.contextmanager
 def printing() -> Iterator[None]:
-    """Turns what goes wrong with stdout inside into a StorageError, except that nobody reads it any more."""
+    """Turns errors of stdout inside the block into a StorageError; a closed pipe stays a BrokenPipeError."""
     try:
         yield
     except BrokenPipeError:

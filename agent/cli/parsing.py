@@ -21,7 +21,7 @@ Handler: TypeAlias = Callable[[argparse.Namespace], None]
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, without the usage in front."""
+    """Reports a usage error in one sentence, without printing the usage first."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)
@@ -42,7 +42,7 @@ class Version(argparse.Action):
     """Prints the version and exits."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        """Print it; it is looked up only now."""
+        """Look the version up now, print it, and exit."""
         from importlib.metadata import version
 
         parser._print_message(f"agent {version('neuron-agent')}\n", sys.stdout)
@@ -80,7 +80,7 @@ def command(
         example: what can be copied from the end of its help; several on lines of their own.
         parts: options that other commands have too, see `agent.cli.options`.
         loads: modules of ours that take long to import. They are imported before the handler is called, while Ctrl-C
-            still ends the process at once: a library that is interrupted in its import raises anything.
+            still ends the process at once: a library whose import is interrupted may raise anything.
     """
     made: argparse.ArgumentParser = commands.add_parser(
         name, help=about, description=about, epilog=f"example:\n  {example}", parents=list(parts)
@@ -90,7 +90,7 @@ def command(
 
 
 def group(commands: Commands, name: str, about: str, example: str) -> Commands:
-    """Mount a command that is nothing but the commands under it."""
+    """Mount a command that only groups the commands under it."""
     made: argparse.ArgumentParser = commands.add_parser(
         name, help=about, description=about, epilog=f"example:\n  {example}"
     )

@@ -1,4 +1,4 @@
-"""A replay, as text: `same` or `differs` first, then why, then what came of it."""
+"""A replay, as text: `same` or `differs` first, then why, then the outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROUNDING = 1e-3
 
 
 def replay_text(replayed: Replayed, width: int = 100) -> str:
-    """What a replay found, in a few lines where all is the same."""
+    """What a replay found; only a few lines if all is the same."""
     lines = _lines(replayed, width)
     return "\n".join(visible(line) for line in lines) + "\n"
 
@@ -26,7 +26,7 @@ def _lines(replayed: Replayed, width: int) -> Iterator[str]:
     yield from wrapped(_verdict(replayed), width, "", "  ")
     if replayed.changed:
         likely = "" if replayed.is_same else ", and most likely the cause"
-        yield from wrapped(f"not as it was when the run was made{likely}: {'; '.join(replayed.changed)}", width)
+        yield from wrapped(f"changed since the run was made{likely}: {'; '.join(replayed.changed)}", width)
     for note in replayed.notes:
         yield from wrapped(f"note: {note}", width)
     if replayed.is_same:
@@ -41,12 +41,12 @@ def _lines(replayed: Replayed, width: int) -> Iterator[str]:
     apart = replayed.events.apart
     if apart is not None and apart < _ROUNDING:
         yield from wrapped(
-            f"only numbers differ, by at most {apart:.0e} of their size: rounding, as another number of threads or "
-            "another processor brings",
+            f"only numbers differ, by at most {apart:.0e} of their size: rounding, from another number of threads or "
+            "another processor",
             width,
         )
     if replayed.state == "finished" and not all(_same_result(replayed).values()):
-        yield "what came of it:"
+        yield "outcome:"
         yield from result_lines(replayed.difference, width, _NAMES)
         yield from _rivals(replayed)
 
@@ -64,7 +64,7 @@ def _verdict(replayed: Replayed) -> str:
 
 
 def _of_the_result(replayed: Replayed) -> str:
-    """Which of verdict, explanation and score came out as recorded."""
+    """Which of verdict, explanation and score are as recorded."""
     same = _same_result(replayed)
     as_recorded = [name for name, is_same in same.items() if is_same]
     other = [name for name, is_same in same.items() if not is_same]

@@ -1,4 +1,4 @@
-"""A result on a third of a screen: what was found, how sure that is, and how it looks in text; the rest on demand."""
+"""A result on a third of a screen: the explanation, its score and examples; the rest on demand."""
 
 from __future__ import annotations
 

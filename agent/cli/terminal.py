@@ -18,21 +18,21 @@ from traces.text.formatting import budget_text, printable, score_text
 
 _HELP = {
     "look": "look [H2]            show the rivals, or one of them",
-    "drop": "drop H2              let a rival compete no more",
-    "add": "add SENTENCE         let a sentence of your own compete",
-    "test": "test TEXT            have all rivals predict the neuron at the end of a text, and read it",
+    "drop": "drop H2              drop a rival",
+    "add": "add SENTENCE         add your own explanation as a rival",
+    "test": "test TEXT            have all rivals predict whether the neuron fires at the end of a text, then read it",
     "budget": "budget N             allow N more units",
-    "experiments": "experiments          search on: one more round of experiments, at least",
-    "finish": "finish               no more experiments; on to the confirmation on unseen text",
+    "experiments": "experiments          at least one more round of experiments",
+    "finish": "finish               no more experiments; go on to the confirmation on unseen text",
     "go": "go                   go on",
-    "stop": "stop                 save and leave; `agent resume` goes on from here",
+    "stop": "stop                 save and quit; `agent resume` goes on from here",
 }
 _WITH_TEXT = ("add", "test")
 _PAUSING = b"\npausing at the next round of experiments, or before the confirmation; Ctrl-C again stops at once\n"
 
 
 class TerminalPerson:
-    """Asks at the terminal, or reads what a script writes there. Implements `agent.graph.steering.Person`.
+    """Asks at the terminal, or reads answers from a script. Implements `agent.graph.steering.Person`.
 
     Args:
         display: shows progress; it makes room for the prompt.
@@ -56,7 +56,7 @@ class TerminalPerson:
 
     @property
     def is_there(self) -> bool:
-        """Whether somebody sits at a terminal and can be asked."""
+        """Whether there is a person at a terminal to ask."""
         return self._source.isatty() and self._sink.isatty()
 
     def ask(self, pause: Pause) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class TerminalPerson:
             self._say("\n".join(action))
 
     def went_on(self) -> None:
-        """Nobody wants in any more."""
+        """Forget a request for a pause."""
         self.wants_in = False
 
     @contextmanager
@@ -133,7 +133,7 @@ def _parsed(line: str, pause: Pause) -> dict[str, Any] | list[str]:
         return {"action": word, "text": rest}
     if word == "budget":
         if not rest.removeprefix("+").isdecimal():
-            raise BadInput("say how many more units, as in: budget 10")
+            raise BadInput("give the number of units to add, as in: budget 10")
         return {"action": word, "units": int(rest)}
     return {"action": word}
 

@@ -1,8 +1,8 @@
-"""One client of `agent mcp`: its calls on any neurons, under one budget, each in the trace of its neuron.
+"""One client of `agent mcp`: calls on any neurons under one budget, each recorded in the trace of its neuron.
 
-The folder of a session is that of a run of several neurons. Sealed text is out of reach: nothing that is served takes
-a fold, the bench's ledger lets none be opened, and texts that repeat the corpus are refused. Only the run that
-`explain` makes opens a fold, counts it, and tells scores and no text of it.
+The folder of a session is that of a run of several neurons. Sealed text is out of reach: no served tool takes a fold,
+the bench's ledger lets none be opened, and texts that repeat the corpus are refused. Only the run that `explain` starts
+opens a fold. It is counted, and the client learns scores but no text of it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _Desk:
 
 
 class Session:
-    """What a client does, call by call; calls from several threads wait for one another.
+    """Serves one client, call by call; calls from several threads wait for one another.
 
     Args:
         config: how neurons are read and explained; its target is not used.
@@ -181,7 +181,7 @@ class Session:
         return folder
 
     def _explaining(self, config: RunConfig, bench: Bench) -> Tool[Explain, Explained]:
-        """A whole run as a tool. It reads the neuron anew, so that nothing the client looked at guides it."""
+        """A whole run as a tool. It reads the neuron afresh, so that nothing the client looked at guides it."""
 
         def explain(arguments: Explain, rng: np.random.Generator) -> Explained:
             wanted = {"budget": arguments.budget, "seed": arguments.seed, **self._llm_limits()}
@@ -221,7 +221,7 @@ def _recorded(config: RunConfig) -> dict[str, Any]:
 
 
 def _told(answer: Outcome, bench: Bench) -> dict[str, Any]:
-    """A result as the client is told it."""
+    """A result as the client sees it."""
     if isinstance(answer, Scores):
         return {"scores": [_score(one, bench) for one in answer.scores]}
     if isinstance(answer, Explained):
@@ -233,7 +233,7 @@ def _told(answer: Outcome, bench: Bench) -> dict[str, Any]:
 def _score(scored: Scored, bench: Bench) -> dict[str, Any]:
     found: dict[str, Any] = {"sentence": scored.sentence}
     if isinstance(scored.score, Unscored):
-        # why an LLM's reading gave none may quote development text, which nobody who writes explanations may see
+        # the real reason may quote development text, which whoever writes explanations must not see
         is_by_llm = bench.word_simulator is not None and not bench.is_exact(scored.sentence)
         reason = "too few excerpts could be simulated" if is_by_llm else scored.score.reason
         return found | {"score": None, "reason": reason}

@@ -33,7 +33,7 @@ class Explain(Arguments):
 
 
 class Explained(Outcome):
-    """The run that was made, and its result (the content of result.json)."""
+    """The run and its result (the content of result.json)."""
 
     run_id: str
     result: dict[str, Any]
@@ -81,7 +81,7 @@ SERVED = {
     "top": Served(
         "top_excerpts", TopExcerpts,
         "Show the excerpts of the corpus on which the neuron's activation is highest, with the activation at each "
-        "token. `skip` passes over those that were shown before.", _ONE,
+        "token. `skip` leaves out those that were shown before.", _ONE,
     ),
     "search": Served(
         "search_corpus", Search,

@@ -48,9 +48,9 @@ class Address:
         return self.folder.rpartition(".")[2]
 
     def find(self, runs_dir: Path) -> tuple[RunFolder, NeuronFolder] | None:
-        """Its folders; None where there is no such run or no such neuron in it (any more).
+        """Its folders; None if there is no such run or neuron (any more).
 
-        Both names are looked for among those that the folders list, so that nothing in them is taken for a path.
+        Both names are looked up in folder listings, so that no part of them can act as a path.
         """
         run = RunFolder(runs_dir / self.run_id)
         if not _is_name(self.run_id) or not _is_name(self.folder) or not (run.path / "run.json").is_file():
@@ -60,5 +60,5 @@ class Address:
 
 
 def _is_name(text: str) -> bool:
-    """Whether a text can be nothing but the name of one entry of a folder."""
+    """Whether a text can only be the name of one entry of a folder."""
     return bool(text) and text not in (".", "..") and not any(c in "/\\\x00" for c in text) and len(text) <= 255

@@ -1,5 +1,5 @@
-"""The web app: every page is made on the server from what lies on disk at that moment. Only reviews are written, and
-runs that wait for a person go on when one says so."""
+"""The web app: the server renders every page from what is on disk at that moment. It writes only reviews, and
+continues paused runs when a person asks for it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Desk:
         return HTMLResponse(self.pages.render(template, runs_dir=str(self.runs_dir), where=option, **values), status)
 
     def run_page(self, seen: Seen, query: Mapping[str, str], status: int = 200, **more: Any) -> HTMLResponse:
-        """The page of one run; `more` has what a form that could not be used held."""
+        """The page of one run; `more` has the fields of a form that was refused."""
         asked = Filters.read(query)
         before, after, number, n = neighbours(self.database, asked, seen.place)
         key = (seen.place.run_id, seen.model, seen.neuron)
@@ -100,7 +100,7 @@ class Desk:
 
 
 def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -> Guard:
-    """The app over one folder of runs, behind its guard."""
+    """The app for one folder of runs, behind its guard."""
     pages = Pages()
     desk = Desk(runs_dir, ResultsDatabase(runs_dir, PATIENCE_S), pages, reader or LiveReader(), Steerer(runs_dir))
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
@@ -122,7 +122,7 @@ def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:
-        # As text: logging it as an exception would write the value of every variable, a whole story among them.
+        # Logged as text: logging the exception would write the value of every variable, such as a whole story.
         told = "".join(traceback.format_exception(error)).rstrip()
         _log.error("a page could not be made\n%s", "\n".join(map(visible, told.split("\n"))))
         sentence = f"unexpected {type(error).__name__}; the terminal in which `agent review` runs says more."
@@ -173,7 +173,7 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/compare")
     def compare(request: Request) -> Response:
-        """Two runs side by side, or what could stand beside one."""
+        """Two runs side by side, or the choice of a second one."""
         a = look(desk.runs_dir, desk.database, Address.read(request.query_params.get("a", "")))
         if a is None:
             raise HTTPException(404)
@@ -218,7 +218,7 @@ def _add_runs(app: FastAPI, desk: Desk) -> None:
                 seen.explanation,
             )  # fmt: skip
             add_review(desk.database, made)
-        except AgentError as error:  # what somebody has written must not be lost with it
+        except AgentError as error:  # what the person wrote must not be lost
             status = 400 if isinstance(error, BadInput) else 503
             return desk.run_page(seen, request.query_params, status, not_saved=str(error), kept=kept)
         query = f"?{request.url.query}" if request.url.query else ""
@@ -226,11 +226,11 @@ def _add_runs(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/runs/{run_id}/{folder}/steer")
     def steer(request: Request, run_id: str, folder: str, form: Annotated[Form, Depends(form_of)]) -> Response:
-        """Do what somebody wants with a run that waits for them, and go back to its page."""
+        """Do what a person wants with a paused run, and go back to its page."""
         seen = seen_at(run_id, folder)
         try:
             if desk.steerer.look(seen) is None:
-                raise BadInput("this run waits for nobody.")
+                raise BadInput("this run is not paused.")
             given = {name: value for name, value in form.items() if name != "action" and value.strip()}
             desk.steerer.act(seen, {"action": form["action"], **given} if form.get("action") else None)
         except AgentError as error:
@@ -248,7 +248,7 @@ def _add_runs(app: FastAPI, desk: Desk) -> None:
         status = 200
         try:
             if seen.story is None:
-                raise BadInput("the trace of this run is gone, so nothing tells what it explained.")
+                raise BadInput("the trace of this run is gone, so there is no record of what it explained.")
             found["tried"] = desk.reader.read(seen.story, seen.manifest, text)
         except AgentError as error:
             found["refused"] = str(error)

@@ -1,4 +1,4 @@
-"""Two runs side by side: rows that say where they differ, and other runs to compare with."""
+"""Two runs side by side: rows of what they say, and other runs to compare with."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Other:
 
 
 def outcomes(found: Differences) -> list[Row]:
-    """Verdicts, explanations, scores, and what they cost; those that neither run has are left out."""
+    """Verdicts, explanations, scores and costs; rows that neither run has are left out."""
     explanations = Pair("explanation", found.a.result.explanation, found.b.result.explanation)
     rows = [_row(pair, _shown) for pair in (*found.outcome, explanations)]
     rows += [_row(pair, score_text) for pair in found.scores]

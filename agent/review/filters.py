@@ -1,4 +1,4 @@
-"""Filters and order of the list of results. They live in the query of its address and nowhere else."""
+"""Filters and order of the list of results. They are kept in the query of its address and nowhere else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_PAGES = 1_000_000
 
 @dataclass(frozen=True)
 class Filters:
-    """The filters, as text from the address that was checked; empty for any. `errors` tells what was left out."""
+    """The filters, as checked text from the address; empty for any. `errors` says what was left out."""
 
     q: str = ""
     token: str = ""
@@ -46,7 +46,7 @@ class Filters:
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Filters:
-        """From an address; what cannot be used is left out and told."""
+        """From an address; what cannot be used is left out and reported."""
         errors: list[str] = []
 
         def text(name: str) -> str:
@@ -103,9 +103,9 @@ class Filters:
         )
 
     def query(self, **changes: Any) -> str:
-        """The address's query for this with changes, `?` and all; what is as usual is left out.
+        """The query of an address for these filters with changes, including the `?`; defaults are left out.
 
-        Whoever changes anything but the page begins at the first one.
+        A change of anything but the page goes back to the first page.
         """
         new = replace(self, **({"page": 1} | changes))
         plain = {f.name: getattr(new, f.name) for f in fields(new) if f.name != "errors"}
@@ -125,7 +125,7 @@ class Filters:
         return sum(1 for f in fields(self) if f.name not in usual and getattr(self, f.name) != "")
 
     def selection(self) -> Selection:
-        """The same as a question to the database."""
+        """The same as a database query."""
         return Selection(
             below=float(self.below) if self.below else None,
             above=float(self.above) if self.above else None,

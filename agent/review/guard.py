@@ -1,8 +1,8 @@
 """Protects the app: which requests are answered, and what a browser may do with the answers.
 
 A page of somebody else's that is open in the same browser can send requests to this machine. It must learn nothing and
-change nothing: a name of its own that it lets point here is refused by the Host header, a form or script of its own by
-Origin, and what only a person may do is never done by GET.
+change nothing. The Host header gives away a foreign domain name that points here, the Origin header a foreign form or
+script, and a GET request never changes anything.
 """
 
 from __future__ import annotations
@@ -59,10 +59,8 @@ class Bound:
         return self.host in ("", "0.0.0.0", "::")
 
     def is_own(self, host: str) -> bool:
-        """Whether a Host header names this server.
-
-        Where it listens on every address, any address will do, and this machine's own name: only names can be made to
-        point here by others.
+        """Whether a Host header names this server. If it listens on every address, any address will do, and this
+        machine's own name; other names are refused, since anybody can make a name point here.
         """
         name, port = _split(host.lower())
         if port != self.port:
@@ -146,9 +144,9 @@ class Guard:
             headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
         hosts = headers.get("host", [])
         if len(hosts) != 1 or not self.bound.is_own(hosts[0]):
-            return 421, "this server answers only under the address that it was started with."
+            return 421, "this server answers only at the address that it was started with."
         if scope["method"] not in _METHODS:
-            return 405, "there is nothing here for this method."
+            return 405, "this method is not supported here."
         if scope["method"] == "POST":
             if headers.get("origin") != [f"http://{hosts[0]}"]:
                 return 403, "only pages of this server may send something here."
@@ -164,7 +162,7 @@ _NAMES = tuple(name for name, _ in HEADERS)
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too large or never ended."""
+    """The whole body; None if it is too large or incomplete."""
     body = b""
     while True:
         message = await receive()
@@ -178,7 +176,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """What gives the body once more, and after it whatever else there is."""
+    """A `receive` that gives the body once more, and then whatever follows."""
     given = False
 
     async def once() -> Message:

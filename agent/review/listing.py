@@ -1,4 +1,4 @@
-"""The list of results: one page of it, and what is counted and drawn of all that fit."""
+"""The list of results: one page of it, and counts and drawings of all that match."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Choices:
-    """What there is to choose from, over all results."""
+    """The choices that the filters offer, over all results."""
 
     models: tuple[str, ...] = ()
     layers: tuple[int, ...] = ()
@@ -48,10 +48,10 @@ class Listing:
 
     Attributes:
         n_all: results of all runs.
-        found: all that fit, in order.
+        found: all that match, in order.
         lines: those of this page.
-        called: what each model is called, so that two of one name are told apart.
-        n_unindexed: results whose tokens are not indexed yet, so that a search for a token cannot find them.
+        called: the displayed name of each model; models of the same name get different ones.
+        n_unindexed: results whose tokens are not indexed yet; a search for a token misses them.
     """
 
     asked: Filters
@@ -86,7 +86,7 @@ class Listing:
 
     @property
     def unscored(self) -> list[tuple[str, int]]:
-        """Why those without a score have none, and how many of each."""
+        """Why results have no score, with the count of each reason."""
         counts = Counter(one_line(one.reason or "no reason is known") for one in self.found if one.score is None)
         told = counts.most_common(_N_REASONS)
         rest = sum(counts.values()) - sum(n for _, n in told)
@@ -135,7 +135,7 @@ def read_listing(database: ResultsDatabase, asked: Filters) -> Listing:
 
 
 def _finding(database: ResultsDatabase, row: ResultRow) -> Finding | None:
-    """What the result's own file says, which may be gone."""
+    """The content of the result's own file, if it still exists."""
     try:
         result = RunFolder(database.path.parent / row.run_id).folder_of(row.model, row.neuron).read_result()
     except StorageError:
@@ -146,9 +146,9 @@ def _finding(database: ResultsDatabase, row: ResultRow) -> Finding | None:
 def neighbours(
     database: ResultsDatabase, asked: Filters, place: Address
 ) -> tuple[Address | None, Address | None, int, int]:
-    """The results before and after one in the list that was asked for, its number there, and how many there are.
+    """The results before and after one in the selected list, its number there, and the length of the list.
 
-    The number is 0 where the list does not hold it.
+    The number is 0 if it is not in the list.
     """
     with database.reading() as connection:
         found = [] if connection is None else asked.selection().brief(connection)

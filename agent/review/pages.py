@@ -40,7 +40,7 @@ class Pages:
         }  # fmt: skip
 
     def _address(self, name: str) -> str:
-        """Where a file is served; another one when its content is another, so that browsers may keep it."""
+        """The address of a file. It changes with the content, so that browsers may cache it."""
         return f"/static/{name}?{hashlib.sha256(self.static[name].encode()).hexdigest()[:16]}"
 
     def render(self, template: str, **values: Any) -> str:
@@ -54,7 +54,7 @@ def _template(name: str) -> str | None:
 
 
 def lines(text: str) -> Markup:
-    """Text of several lines; all but the line breaks is made visible."""
+    """Text of several lines; control characters other than line breaks are made visible."""
     return Markup("<br>").join(escape(visible(line)) for line in text.split("\n"))
 
 

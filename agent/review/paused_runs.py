@@ -1,7 +1,7 @@
 """Continues paused runs from their page, one at a time, in a thread beside the server.
 
-What somebody does goes the way it goes at the terminal: the run is resumed from its trace, does that one thing, and is
-left again at the next question.
+An action works as at the terminal: the run is resumed from its trace, does that one thing, and pauses again at the
+next question.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _OWN_FUNCTIONS = "evals.planted."
 
 @dataclass(frozen=True)
 class Steered:
-    """How it stands with a run that waits for somebody.
+    """The state of a paused run.
 
     Attributes:
-        is_working: it is being gone on with.
-        pause: what is asked; None before it was gone on with from here.
-        trouble: why it could not go on.
+        is_working: it is running at the moment.
+        pause: the question; None until it was continued from here.
+        trouble: why it could not continue.
     """
 
     is_working: bool = False
@@ -35,7 +35,7 @@ class Steered:
 
 
 class Steerer:
-    """Goes on with runs of one folder."""
+    """Continues runs of one folder."""
 
     def __init__(self, runs_dir: Path) -> None:
         self._runs_dir = runs_dir
@@ -44,7 +44,7 @@ class Steerer:
         self._resources: Any = None
 
     def look(self, seen: Seen) -> Steered | None:
-        """How it stands; None for a run that waits for nobody."""
+        """The state of a run; None if it is not paused."""
         known = self._known.get(seen.place.run_id)
         if known is not None and known.is_working:
             return known
@@ -52,10 +52,10 @@ class Steerer:
         return (known or Steered()) if is_left and _places(seen) else None
 
     def act(self, seen: Seen, given: dict[str, Any] | None) -> None:
-        """Begin to do what somebody wants; None is to find out what they are asked.
+        """Begin to do what a person wants; None is to find out what the run asks.
 
         Raises:
-            BadInput: it is no action, another run is being gone on with, or this one may not be from a page.
+            BadInput: it is no action, another run is running, or this one may not run from a page.
         """
         _refuse(seen)
         if given is not None:
@@ -63,14 +63,14 @@ class Steerer:
         run_id = seen.place.run_id
         with self._lock:
             if any(known.is_working for known in self._known.values()):
-                raise BadInput("a run is being gone on with already: wait until it asks, or has ended.")
+                raise BadInput("another run is being continued: wait until it pauses or ends.")
             self._known[run_id] = Steered(is_working=True)
         threading.Thread(target=self._go_on, args=(run_id, _places(seen), given), daemon=True).start()
 
     def _go_on(self, run_id: str, places: list[Place], given: dict[str, Any] | None) -> None:
         stands = Steered(trouble="It ended unexpectedly: the terminal in which `agent review` runs says more.")
         try:
-            from agent.run.runner import resume_run  # LangGraph takes a second, and most who look never steer
+            from agent.run.runner import resume_run  # LangGraph takes a second to import, and most visitors never steer
             from agent.setup.resources import Resources
 
             self._resources = self._resources or Resources()
@@ -85,13 +85,13 @@ class Steerer:
 
 
 def _places(seen: Seen) -> list[Place]:
-    """Where somebody wanted to be asked when the run began."""
+    """Where the run was to pause when it began."""
     wanted = seen.manifest.get("pause_before") or ()
     return [place for place in PLACES if isinstance(wanted, list) and place in wanted]
 
 
 def _refuse(seen: Seen) -> None:
-    """A run can come from anywhere: going on with it here is not to run its code, nor to spend money.
+    """Refuse a run that would run foreign code or spend money: a folder of runs can come from anywhere.
 
     Raises:
         BadInput: this one would.
@@ -103,6 +103,6 @@ def _refuse(seen: Seen) -> None:
     asks = [config.get(role) for role in ("explainer", "simulator")]
     if is_foreign or config.get("trust_remote_code") or any(str(spec).startswith("openai:") for spec in asks):
         raise BadInput(
-            f"this run asks an LLM, or runs code of its own, which is not done from a page: `agent resume "
-            f"{seen.place.run_id}` goes on with it."
+            f"this run asks an LLM or runs its own code, which a page does not do: `agent resume "
+            f"{seen.place.run_id}` continues it."
         )

@@ -1,4 +1,4 @@
-"""One run on one neuron as the app sees it: its trace as it is now, and what the database says where that is gone."""
+"""One run on one neuron as the app sees it: its trace as it is now, or the database's row if the trace is gone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Seen:
     """A run on a neuron.
 
     Attributes:
-        model: as results name it; empty where nothing tells it, as `neuron`.
+        model: as results name it; empty if unknown, like `neuron`.
         story: None where there is no trace (any more).
         manifest: the content of `run.json`, empty where it cannot be read.
         row: what the database says; None where it has no result.
@@ -36,7 +36,7 @@ class Seen:
 
     @property
     def explanation(self) -> str | None:
-        """The sentence: what the trace says, else what the database says."""
+        """The explanation, from the trace or else from the database."""
         found = self.story.result.explanation if self.story else None
         if found is not None:
             return found
@@ -44,13 +44,13 @@ class Seen:
 
     @property
     def fingerprint(self) -> str:
-        """Tells whether the explanation is the one that somebody saw."""
+        """Identifies the explanation, so that a form can tell whether it has changed since it was shown."""
         text = "none" if self.explanation is None else f"is {self.explanation}"
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
     @property
     def identity(self) -> str:
-        """Says which model it was, where several have one name: its fingerprint, or its name where none is known."""
+        """Identifies the model: its fingerprint, or its name if none is known."""
         of_row = self.row.model_fingerprint if self.row else None
         of_trace = self.story.started.model_fingerprint if self.story and self.story.started else None
         return of_row or (of_trace if self.row is None else None) or self.model
@@ -62,7 +62,7 @@ class Seen:
 
 
 def look(runs_dir: Path, database: ResultsDatabase, place: Address) -> Seen | None:
-    """What there is of a run on a neuron now; None where neither the folder nor the database knows it.
+    """What is known of a run on a neuron now; None if neither the folder nor the database has it.
 
     Raises:
         StorageError: the database cannot be used.
@@ -72,7 +72,7 @@ def look(runs_dir: Path, database: ResultsDatabase, place: Address) -> Seen | No
     if found is None:
         if row is None:
             return None
-        gone = "The trace of this run is gone: only what the database of results says is left."
+        gone = "The trace of this run is gone: only its row in the results database is left."
         return Seen(place, row.model, row.neuron, None, {}, row, gone)
     run, folder = found
     try:
@@ -86,9 +86,9 @@ def look(runs_dir: Path, database: ResultsDatabase, place: Address) -> Seen | No
             trouble = " ".join(story.trouble) or "The trace is damaged."
             story = None
         elif story.started is None:
-            trouble, story = "This run has only just begun: there is nothing in its trace yet.", None
+            trouble, story = "This run has only just begun: its trace is still empty.", None
     else:
-        trouble = "There is no trace in this run's folder."
+        trouble = "This run's folder has no trace."
     model, neuron = (row.model, row.neuron) if row else ("", "")
     if story is not None and story.started is not None and not row:
         model, neuron = story.started.model, story.started.neuron

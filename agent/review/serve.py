@@ -41,12 +41,12 @@ def listen(host: str, port: int) -> socket.socket:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
         opened.listen(128)
-    except OSError as error:  # no socket at all: this machine has no IPv6, say
+    except OSError as error:  # no socket at all, for example without IPv6
         if opened is not None:
             opened.close()
         reasons = {
             errno.EADDRINUSE: f"port {port} is taken: give another one with --port, or 0 for any that is free.",
-            errno.EACCES: f"port {port} may not be used without more rights: give one from 1024 on with --port.",
+            errno.EACCES: f"port {port} needs more rights: give one from 1024 on with --port.",
             errno.EADDRNOTAVAIL: f"this machine has no address {host}: leave --host out, or give 0.0.0.0.",
         }
         raise BadInput(reasons.get(error.errno or 0, f"cannot listen on {host}, port {port}: {error}.")) from error
@@ -70,7 +70,7 @@ def serve(runs_dir: Path, host: str, port: int, *, is_browser_wanted: bool, say:
     if runs_dir.exists() and not runs_dir.is_dir():
         raise BadInput(f"{runs_dir} is not a folder: give the folder of all runs with --runs-dir.")
     database = ResultsDatabase(runs_dir)
-    with database.reading():  # what is wrong with it is better said now than on every page
+    with database.reading():  # report an unusable database now, not on every page
         pass
     with listen(host, port) as opened:
         bound = Bound(host, opened.getsockname()[1])
@@ -85,14 +85,14 @@ def serve(runs_dir: Path, host: str, port: int, *, is_browser_wanted: bool, say:
         )  # fmt: skip
         say(f"Reviewing the runs in {runs_dir}: {url} (Ctrl-C ends it)")
         if not bound.is_local:
-            say("Warning: everybody who can reach this machine can read all of it and write reviews; no password.")
+            say("Warning: no password; everybody who can reach this machine can read all runs and write reviews.")
         if is_browser_wanted:
             _open_soon(url)
         indexer = Indexer(database)
         indexer.start()
         try:
             server.run(sockets=[opened])
-        except KeyboardInterrupt:  # uvicorn has ended properly, and tells why
+        except KeyboardInterrupt:  # uvicorn has shut down, and raises the reason
             pass
         finally:
             indexer.stop()
@@ -106,10 +106,7 @@ def _open_soon(url: str) -> None:
 
 
 class Indexer(threading.Thread):
-    """Fills in the tokens of results that were made before there was an index of them, until it is stopped.
-
-    A database that is busy is left for later.
-    """
+    """Indexes the tokens of older results, until it is stopped. A busy database is tried again later."""
 
     def __init__(self, database: ResultsDatabase) -> None:
         super().__init__(name="token index", daemon=True)
@@ -123,7 +120,7 @@ class Indexer(threading.Thread):
             try:
                 n = index_tokens(self._database, _AT_ONCE)
             except StorageError as error:
-                if str(error) != said:  # a folder that cannot be written stays so
+                if str(error) != said:  # an unwritable folder will stay unwritable
                     said = str(error)
                     _log.warning("tokens are not indexed for now: %s", error)
                 n = 0

@@ -1,4 +1,4 @@
-"""Try a text: what the neuron of a run does on it, read now, beside what the run's explanation predicts."""
+"""Try a text: the neuron's activations on it, read now, beside what the run's explanation predicts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OWN_FUNCTIONS = "evals.planted."
 
 @dataclass(frozen=True)
 class LiveToken:
-    """One token of the text. What is not known is None.
+    """One token of the text; None for what is unknown.
 
     Attributes:
         value: the neuron's raw value.
@@ -70,16 +70,16 @@ class Tried:
 
     @property
     def highest(self) -> float:
-        """The end of the scale that values and predictions share; where nothing fires, the threshold.
+        """The top of the scale that values and predictions share; the threshold if nothing fires.
 
-        Without it the largest of values that all mean nothing would have the colour of a strong one.
+        Otherwise the largest of several tiny values would have the colour of a strong one.
         """
         values = [v for token in self.tokens for v in (token.value, token.predicted) if v is not None]
         return max([*values, self.theta or 0.0], default=0.0)
 
     @property
     def correlation(self) -> float | None:
-        """Of value and level over the tokens; None where there is none."""
+        """Correlation of value and level over the tokens; None if undefined."""
         if not self.has_levels:
             return None
         x = np.array([token.level for token in self.tokens], dtype=np.float64)
@@ -88,14 +88,14 @@ class Tried:
 
 
 class LiveReader:
-    """Reads neurons one at a time; models stay open once they were used. Safe for several threads."""
+    """Reads neurons one at a time, and keeps models open. Safe for several threads."""
 
     def __init__(self) -> None:
         self._resources = Resources()
         self._lock = threading.Lock()
 
     def read(self, story: Story, manifest: dict[str, Any], text: str) -> Tried:
-        """A text on the model of a run, whose fingerprint must be the one that the run was on.
+        """Read a text with the model of a run; its fingerprint must be the recorded one.
 
         Args:
             story: the run's; it may be unfinished, and then there may be no prediction.
@@ -142,23 +142,23 @@ class LiveReader:
             model = named
         for entry in planted:
             if not entry.startswith(_OWN_FUNCTIONS):
-                # A run can come from anywhere, and to read it here would run whatever code it names.
+                # A run can come from anywhere, and reading its neuron would run whatever code it names.
                 raise BadInput(
-                    f"this neuron is the function {entry}, which is not a part of this program and is not run from a "
-                    "page: `agent explain --planted` runs it."
+                    f"this neuron is the function {entry}, which is not part of this program; a page does not run it: "
+                    "`agent explain --planted` does."
                 )
         if config.get("trust_remote_code"):  # likewise
             raise BadInput(
-                f"this run let Python code of the folder of {named} run, which is not run from a page: `agent read "
-                "--trust-remote-code` runs it."
+                f"this run used Python code from the folder of {named}, which a page does not run: `agent read "
+                "--trust-remote-code` does."
             )
         if is_hub_name(model) and model != "mini" and not _is_here(model):
             raise NotAvailable(f"the model {model} is not on this machine: `agent fetch {model}` gets it.")
         subject = self._resources.subject(model, planted, QuietDisplay())
         if subject.fingerprint != fingerprint:
             raise BadInput(
-                f"the run was on another {model} than the one on this machine (its fingerprint is not the same), so "
-                "what is read now would not be about this run."
+                f"the run used another {model} than the one on this machine (the fingerprints differ), so "
+                "activations read now would not be about this run."
             )
         check_neuron(subject, neuron)
         return subject, neuron
@@ -195,14 +195,14 @@ class LiveReader:
             notes.append(
                 "This run has no explanation, so nothing is predicted."
                 if story.state == "finished"
-                else "This run has no result yet, so there is no explanation that could predict anything."
+                else "This run has no result yet, so there is no explanation and no prediction."
             )
             return None
         simulated = self._resources.reader(subject, None).simulate(sentence, tokens)
         if isinstance(simulated, Unscored):
             notes.append(
-                "The explanation is in free words: only an LLM can say what it predicts, and none is asked from here, "
-                "since that would cost money unasked."
+                "The explanation is free text, which only an LLM can simulate; a page asks none, "
+                "since that costs money."
                 if in_free_words(sentence) or (story.result.simulator or "").startswith("openai:")
                 else f"The explanation cannot be simulated: {simulated.reason}"
             )
@@ -218,13 +218,13 @@ def _as_raw(story: Story, levels: list[float] | None, notes: list[str]) -> list[
     if isinstance(slope, int | float) and isinstance(intercept, int | float):
         return [intercept + slope * level for level in levels]
     notes.append(
-        "This run does not say which raw value a level stands for, so levels (0 to 10) have a scale of their own."
+        "This run does not record which raw value a level stands for, so levels (0 to 10) have their own scale."
     )
     return None
 
 
 def _table(story: Story) -> list[float] | None:
-    """The explanation's probabilities of firing at levels 0 to 10, from the last call that gave or was given them."""
+    """The explanation's probabilities of firing at levels 0 to 10, from the last call that has them."""
     sentence = story.result.explanation
     for call in reversed(story.calls):
         arguments = call.arguments if isinstance(call.arguments, dict) else {}

@@ -1,6 +1,7 @@
 """Runs without a result: running, interrupted, failed, or ended before they reached a neuron.
 
-Of thousands of runs only those are looked at whose ids the database does not have, and of these only one page is read.
+With thousands of runs, only those whose ids are missing from the database are considered, and only one page of them
+is read.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Unfinished:
         place: None where the run did not reach a neuron.
         state: running, interrupted, failed, damaged, not begun, or finished (with a result that the database does not
             know).
-        about: the last thing that the trace tells, in a few words.
+        about: the last event of the trace, in a few words.
     """
 
     run_id: str
@@ -42,7 +43,7 @@ class Unfinished:
 
 
 def without_result(database: ResultsDatabase) -> list[str]:
-    """The ids of all runs that no result in the database is of, the latest first.
+    """The ids of all runs without a result in the database, the latest first.
 
     Raises:
         StorageError: the database or the folder cannot be read.
@@ -58,7 +59,7 @@ def without_result(database: ResultsDatabase) -> list[str]:
 
 
 def read_unfinished(runs_dir: Path, run_ids: Sequence[str]) -> list[Unfinished]:
-    """What is known of these runs, which may be changing or vanishing meanwhile."""
+    """What is known of these runs, which may change or vanish at any time."""
     out = []
     for run_id in run_ids:
         try:
@@ -89,7 +90,7 @@ def _state(events: Path) -> tuple[str, str, float]:
     for line in reversed(lines):
         try:
             found = json.loads(line)
-        except ValueError:  # half a line: it is being written, or was when the run was stopped
+        except ValueError:  # half a line: it is being written, or the run was stopped in mid-write
             continue
         if isinstance(found, dict):
             last = found

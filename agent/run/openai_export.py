@@ -1,7 +1,7 @@
-"""Exports a finished run in the format of OpenAI's neuron-explainer: its explanation is simulated again on its fold.
+"""Exports a finished run in the format of OpenAI's neuron-explainer, by simulating its explanation again on its fold.
 
-Traces hold scores, not the 640 values behind them, so the run's bench is opened once more. Only the fold that the run
-has opened is read, which is no new opening; and what an LLM simulated comes from the replies that are kept.
+Traces hold scores, not the 640 values behind them, so the run's bench is opened once more. It reads only the fold
+that the run had opened, which is no new opening. What an LLM simulated comes from its stored replies.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ _SAME = 2e-6
 
 @dataclass(frozen=True)
 class Exported:
-    """A neuron in OpenAI's format; `provenance` is what the format has no place for, as JSON values."""
+    """A neuron in OpenAI's format; `provenance` holds what the format has no place for, as JSON values."""
 
     results: NeuronSimulationResults
     provenance: dict[str, Any]
 
     def write(self, folder: Path) -> Path:
-        """Put it where readers of published data look for it, and the provenance beside; returns the former's path.
+        """Write it where readers of published data look for it, and the provenance beside it; returns the path.
 
         Raises:
             StorageError: it cannot be written.
@@ -72,29 +72,29 @@ class Exported:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A result that cannot be had in OpenAI's format, and why."""
+    """A result that cannot be exported, and why."""
 
     row: ResultRow
     reason: str
 
 
 class _Unusable(Exception):
-    """A run that cannot be exported; the message is the reason."""
+    """A run that cannot be exported; the message says why."""
 
 
 def simulate_again(
     rows: Sequence[ResultRow], runs_dir: Path, display: Display, *, ask_llm: bool = False
 ) -> Iterator[Exported | LeftOut]:
-    """Each result with the sequences of OpenAI's protocol (5 top, 5 random) that its run was scored on, or why not.
+    """Each result with the sequences of OpenAI's protocol (5 top, 5 random) on which its run was scored, or why not.
 
     Args:
-        rows: of the results database; may come in any order, and are done by model and layer.
+        rows: of the results database, in any order; they are worked through by model and layer.
         runs_dir: where the runs lie.
         display: shows progress where a layer must be read again.
-        ask_llm: whether an LLM is asked again, and paid, for what is no longer kept.
+        ask_llm: whether to ask (and pay) an LLM again for replies that are no longer stored.
 
     Raises:
-        LLMNotAvailable: an LLM is to be asked and there is none.
+        LLMNotAvailable: an LLM is needed and cannot be reached.
     """
     resources = Resources()
     progress = _OnlyProgress(display)
@@ -123,7 +123,7 @@ def _exported(row: ResultRow, runs_dir: Path, resources: Resources, display: Dis
         raise _Unusable("there is no explanation")
     neuron = result.neuron_id
     if neuron is None or neuron.is_negative or result.always_on:
-        raise _Unusable("the format knows neurons by what they do above zero alone")
+        raise _Unusable("the format has no place for the negative side of a neuron")
     call, opened = _confirmation(folder)
     manifest = run.manifest()
     try:
@@ -167,7 +167,7 @@ def _files(run: RunFolder, row: ResultRow) -> tuple[NeuronFolder, Result]:
 
 
 def _confirmation(folder: NeuronFolder) -> tuple[ToolCall, SealedOpened]:
-    """The call that scored the explanation, and the opening that it was allowed."""
+    """The call that scored the explanation, and the opening of the fold."""
     call: ToolCall | None = None
     opened: SealedOpened | None = None
     for event in load_trace(folder.events).events if folder.events.is_file() else ():
@@ -194,7 +194,7 @@ def _bench(config: RunConfig, display: Display, ledger: CountedOpenings, resourc
 
 
 def _simulated(bench: Bench, sentence: str, call: ToolCall, fold: int) -> Part:
-    """The explanation on the ten excerpts that the confirmation drew, with the generator of that call."""
+    """Simulate the explanation on the ten excerpts that the confirmation drew, with the generator of that call."""
     number = int(call.call_id.partition("-")[0])
     readings = bench.evidence.sealed.open(fold, bench.ledger)
     sample = top_and_random_sample(readings, 5, np.random.default_rng([bench.seed, number]))
@@ -205,7 +205,7 @@ def _simulated(bench: Bench, sentence: str, call: ToolCall, fold: int) -> Part:
 
 
 def _same_score(part: Part, result: Result) -> float | None:
-    """The recorded score of OpenAI's protocol, once it has come out the same again."""
+    """The recorded score of OpenAI's protocol, after checking that it comes out the same again."""
     if not isinstance(result.openai_top_random, ScoreValue):
         return None
     recorded = result.openai_top_random.value
@@ -213,7 +213,9 @@ def _same_score(part: Part, result: Result) -> float | None:
     now = pearson(part.sample.readings.values[mask], part.levels[mask])
     if now is None or abs(now - recorded) > _SAME:
         found = "no score" if now is None else f"{now:.6f}"
-        raise _Unusable(f"simulated again it has {found} where the run had {recorded}: the program has changed since")
+        raise _Unusable(
+            f"the simulation now gives {found}, and the run recorded {recorded}: the program has changed since"
+        )
     return recorded
 
 
@@ -251,7 +253,7 @@ def _provenance(
 
 
 class _OnlyProgress(QuietDisplay):
-    """Shows how far long work is, and none of the notes that each neuron's opening has for a user who runs it."""
+    """Shows the progress of long work, without the notes that opening each neuron would print."""
 
     def __init__(self, display: Display) -> None:
         self._display = display

@@ -1,4 +1,4 @@
-"""What a replay takes from the trace: the sealed fold, the replies of LLMs, the results of tools."""
+"""What a replay takes from the trace: the sealed fold, LLM replies, tool results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from traces.events.store import TraceWriter
 
 
 class Parted(Exception):
-    """The replay cannot go on, because what it does next is not on record; `now` is that, in a few words."""
+    """The replay cannot go on, because its next step is not on record; `now` describes that step."""
 
     def __init__(self, message: str, now: str) -> None:
         super().__init__(message)
@@ -27,11 +27,11 @@ class Parted(Exception):
 
 @dataclass
 class RecordedFolds:
-    """Implements `SealedFolds`: the fold that a recorded run was given, and what it was told of before.
+    """Implements `SealedFolds`: the fold that a recorded run got, and the earlier explanation that it got.
 
     Attributes:
-        opened: the recorded opening; None where the run did not get there.
-        before: (run id, explanation) of an earlier run; None where there was none.
+        opened: the recorded opening; None if the run did not get there.
+        before: (run id, explanation) of an earlier run; None if there was none.
     """
 
     opened: SealedOpened | None = None
@@ -39,7 +39,7 @@ class RecordedFolds:
 
     @classmethod
     def of(cls, events: list[Event]) -> RecordedFolds:
-        """As a trace has them."""
+        """From the events of a trace."""
         found = cls()
         for event in events:
             if isinstance(event, SealedOpened):
@@ -63,18 +63,18 @@ class RecordedFolds:
         return Opening(self.opened.fold, self.opened.opening, self.opened.reused)
 
     def explanation_before(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
-        """What the recorded run was told."""
+        """The earlier explanation that the recorded run got."""
         return self.before
 
 
 @dataclass
 class Player(TraceRecorder):
-    """Records calls in the replay's own trace, and serves those that are taken from the recorded one.
+    """Records calls in the replay's own trace, and serves results from the recorded one.
 
     Attributes:
         calls: the recorded ones, by id.
         taken: ids of those that are served.
-        only: nothing but these may be called.
+        only: no other call is allowed.
     """
 
     writer: TraceWriter
@@ -84,14 +84,14 @@ class Player(TraceRecorder):
 
     @classmethod
     def of(cls, calls: list[ToolCall], taken: set[str], only: bool) -> Callable[[TraceWriter], Player]:
-        """What makes one, once there is a trace to write to."""
+        """A factory, for when there is a trace to write to."""
         return lambda writer: cls(writer, {call.call_id: call for call in calls}, taken, only)
 
     def __post_init__(self) -> None:
         super().__init__(self.writer)
 
     def recorded(self, call_id: str) -> CallRecord | None:
-        """The recorded call, where it is to be served."""
+        """The recorded call, if it is one to serve."""
         if call_id in self.taken:
             return call_record(self.calls[call_id])
         if self.only:
@@ -99,14 +99,14 @@ class Player(TraceRecorder):
         return None
 
     def record(self, call: CallRecord) -> None:
-        """Put a call on record; what was served for other arguments is no result of this call."""
+        """Record a call, after checking that a served result belongs to these arguments."""
         super().record(call)
         if call.call_id in self.taken and call.arguments != self.calls[call.call_id].arguments:
-            raise Parted(f"{call.tool} is called with other arguments than are on record", f"tool_call {call.tool}")
+            raise Parted(f"{call.tool} is called with other arguments than the recorded ones", f"tool_call {call.tool}")
 
 
 def recorded_llms(config: RunConfig, calls: list[ToolCall]) -> LLMs:
-    """LLMs that say what the trace says they said, at the prices of then."""
+    """LLMs that repeat the replies in the trace, at the recorded prices."""
     names = dict.fromkeys(name for name in (config.explainer_llm, config.simulator_llm) if name is not None)
     models = {name: RecordedReplies(f"openai:{name}") for name in names}
     prices = {}

@@ -1,9 +1,9 @@
 """Replays a run from its trace alone, and finds where the two differ.
 
-Settings, seed, fingerprints, what LLMs replied, which sealed fold was opened and what an earlier run had found there:
-all of it comes from `events.jsonl`. Everything happens in a temporary folder: nothing is written where runs lie, no
-opening of the sealed split is counted, no LLM is asked. The model and the corpus must be here; the reading of a layer
-may come from the cache, as it may for any run.
+Settings, seed, fingerprints, LLM replies, the sealed fold and what an earlier run had found there all come from
+`events.jsonl`. Everything happens in a temporary folder: nothing is written where runs lie, no
+opening of the sealed split is counted, no LLM is asked. The model and the corpus must be on this machine; a layer's
+activations may come from the cache, as in any run.
 """
 
 from __future__ import annotations
@@ -37,15 +37,14 @@ _WITH_LOGPROBS = (simulator_lines.PROMPT, simulator_token.PROMPT)
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of doing a run again.
+    """The outcome of a replay.
 
     Attributes:
         run_id: of the run.
-        state: of the recorded run, see `traces.analysis.story.Story`; one that has not finished is replayed as far as
-            it went.
-        changed: what is not as it was when the run was made, as sentences; the likely causes of any difference.
+        state: of the recorded run, see `traces.analysis.story.Story`; an unfinished one is replayed as far as it went.
+        changed: what has changed since the run was made, as sentences; the likely causes of any difference.
         notes: what else to know about this replay.
-        stopped: why the replay could not go on to the end; empty where it did.
+        stopped: why the replay could not reach the end; empty if it did.
         difference: the recorded run (A) beside this one (B).
     """
 
@@ -58,7 +57,7 @@ class Replayed:
 
     @property
     def events(self) -> EventComparison:
-        """The recorded events beside those of this time."""
+        """The recorded events beside the replayed ones."""
         assert self.difference.events is not None
         return self.difference.events
 
@@ -69,16 +68,16 @@ class Replayed:
 
 
 class _AsFarAsRecorded(Exception):
-    """All events of an unfinished run have happened again."""
+    """Raised when all events of an unfinished run have been repeated."""
 
 
 def replay(path: Path, display: Display, *, recorded: bool = False, resources: Resources | None = None) -> Replayed:
-    """Do the run whose trace is at `path` again, and compare.
+    """Repeat the run whose trace is at `path`, and compare.
 
     Args:
         path: of an `events.jsonl`, wherever it lies.
-        display: shows progress, and first what is not as it was.
-        recorded: take the results of tools from the trace, and derive only the decisions again.
+        display: shows progress, and first what has changed.
+        recorded: take tool results from the trace, and repeat only the decisions.
         resources: what was opened before.
 
     Raises:
@@ -90,7 +89,7 @@ def replay(path: Path, display: Display, *, recorded: bool = False, resources: R
     trace = load_trace(path)
     begun = trace.events[0] if trace.events else None
     if not isinstance(begun, RunStarted):
-        raise BadInput(f"{path} records nothing yet that could be replayed.")
+        raise BadInput(f"{path} has nothing to replay yet.")
     config = _config(begun, path)
     calls = [event for event in trace.events if isinstance(event, ToolCall)]
     folds = RecordedFolds.of(trace.events)
@@ -105,12 +104,12 @@ def replay(path: Path, display: Display, *, recorded: bool = False, resources: R
         if versions.get(name) != was
     ]
     for sentence in changed:
-        display.note(f"not as it was when the run was made: {sentence}.")
+        display.note(f"changed since the run was made: {sentence}.")
     bench = open_bench(config, display, openings, resources, llms)
     if others := _other_inputs(begun, bench):
         changed = [*others, *changed]
         for sentence in others:
-            display.note(f"not as it was when the run was made: {sentence}.")
+            display.note(f"changed since the run was made: {sentence}.")
     taken = _taken(calls, recorded)
     stopped = now = ""
     with tempfile.TemporaryDirectory(prefix="neuron-agent-replay-") as folder:
@@ -123,7 +122,7 @@ def replay(path: Path, display: Display, *, recorded: bool = False, resources: R
             stopped, now = str(parted), parted.now
         except NotRecorded as asked:
             stopped = f"{asked}, and a replay asks no LLM"
-            now = f"a question to the {asked.request.role} that is not on record"
+            now = f"an unrecorded question to the {asked.request.role}"
         except KeyboardInterrupt as interrupted:
             raise Interrupted("stopped; a replay changes nothing.") from interrupted
         found = differences(read_story(path), read_story(here))
@@ -136,10 +135,10 @@ def _config(begun: RunStarted, path: Path) -> RunConfig:
     if begun.schema_version < SCHEMA_VERSION:
         raise BadInput(
             f"{path} has trace format {begun.schema_version}, and only format {SCHEMA_VERSION} can be replayed: an "
-            "older program did other things. `agent trace show` still reads it."
+            "older program worked differently. `agent trace show` still reads it."
         )
     if is_session(begun.config):
-        raise BadInput(f"{path} is of a session of `agent mcp`: what its client decided cannot be done again.")
+        raise BadInput(f"{path} records a session of `agent mcp`: the decisions of its client cannot be repeated.")
     try:
         return RunConfig.checked(**recorded_settings(begun.config))
     except BadInput as error:
@@ -147,13 +146,13 @@ def _config(begun: RunStarted, path: Path) -> RunConfig:
 
 
 def _other_inputs(begun: RunStarted, bench: Bench) -> list[str]:
-    """Model and corpus, where they are not those of the recorded run."""
+    """Where model and corpus differ from the recorded ones."""
     corpus = bench.scan.corpus
     out = []
     if bench.subject.fingerprint != begun.model_fingerprint:
-        out.append(f"the weights of {bench.subject.name} are others")
+        out.append(f"the weights of {bench.subject.name} differ")
     if corpus.fingerprint != begun.corpus.fingerprint:
-        out.append(f"the texts of {corpus.name} are others" + _formerly(begun.corpus.name, corpus.name))
+        out.append(f"the texts of {corpus.name} differ" + _formerly(begun.corpus.name, corpus.name))
     return out
 
 
@@ -162,8 +161,8 @@ def _formerly(was: str, now: str) -> str:
 
 
 def _taken(calls: list[ToolCall], recorded: bool) -> set[str]:
-    """Calls whose results come from the trace: all of them, or those that cannot be made again without an LLM, because
-    they asked for log probabilities, which a trace does not keep."""
+    """Calls whose results come from the trace: all of them, or those that asked an LLM for log probabilities, which a
+    trace does not keep."""
     return {call.call_id for call in calls if recorded or any(asked.prompt in _WITH_LOGPROBS for asked in call.llm)}
 
 
@@ -194,7 +193,7 @@ def _run(
     player: Callable[[TraceWriter], Player],
     events: list[Event],
 ) -> None:
-    """The run once more, into a trace at `here`."""
+    """Run again, into a trace at `here`."""
     from agent.run.runner import commit_of_program, investigate, investigation, program_versions, run_started
 
     left = _n_to_repeat(events)
@@ -221,7 +220,7 @@ def _n_to_repeat(events: list[Event]) -> int:
 
 
 def _with_next(found: Differences, now: str) -> Differences:
-    """The comparison with what the replay would have done next in place of nothing."""
+    """The comparison, with the replay's unrecorded next step as its first difference."""
     assert found.events is not None
     assert found.events.first is not None
     first = found.events.first

@@ -53,8 +53,8 @@ def start_run(
 ) -> Result:
     """Explain one neuron and leave its run behind. See `agent.api.explain`.
 
-    The run's folder is there before anything is read, so that whoever is stopped at any time can go on with it. It is
-    removed where the run is refused.
+    The run's folder is made before anything is read, so that a run can be resumed whenever it is stopped. A refused run
+    leaves no folder.
 
     Args:
         config: what to do.
@@ -62,7 +62,7 @@ def start_run(
         display: shows progress.
         resources: what was opened before.
         run_id: names the run; made up when left out.
-        person: may step in at the places that `agent.graph.steering` names; None where nobody is there.
+        person: may step in at the places that `agent.graph.steering` names; None for nobody.
     """
     started = time.monotonic()
     config = settled(config)
@@ -75,7 +75,7 @@ def start_run(
     with folder.held(), _said_how_to_go_on(folder):
         try:
             opened = _opened(folder, config, begun, display, resources)
-        except (BadInput, NotAvailable, LLMNotAvailable):  # refused: there is nothing to go on with
+        except (BadInput, NotAvailable, LLMNotAvailable):  # refused: there is nothing to resume
             folder.remove()
             if is_first:
                 with suppress(OSError):  # another run has begun there meanwhile
@@ -87,7 +87,7 @@ def start_run(
 def resume_run(
     run: str, runs_dir: Path, display: Display, resources: Resources | None = None, person: Person | None = None
 ) -> Result:
-    """Go on with a run. See `agent.api.resume`."""
+    """Resume a run. See `agent.api.resume`."""
     started = time.monotonic()
     folder = RunFolder.find(runs_dir, run)
     done = _finished(folder)
@@ -99,7 +99,7 @@ def resume_run(
         raise BadInput(f"{folder.run_id} is a session of `agent mcp`, whose client has gone: start a new one.")
     is_read = "model" in manifest or bool(folder.neurons())
     try:
-        # a run that says nothing of an index is older than indexes
+        # a run without this setting is older than indexes
         config = RunConfig.checked(**recorded_settings(manifest["config"]))
         model, fingerprint = (manifest["model"]["name"], manifest["model"]["fingerprint"]) if is_read else ("", "")
     except (KeyError, TypeError, BadInput) as error:
@@ -112,21 +112,19 @@ def resume_run(
         openings = CountedOpenings()
         bench = open_bench(config, display, openings, resources)
         if bench.subject.fingerprint != fingerprint:
-            raise BadInput(
-                f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
-            )
+            raise BadInput(f"the weights of {model} have changed since the run {folder.run_id} began: start a new run.")
         if bench.index is not None and vars(bench.index) != manifest.get("index"):
             raise BadInput(
-                f"the run {folder.run_id} used another index than now lies in {bench.index.folder}: start a new run."
+                f"the run {folder.run_id} used another index than the one now in {bench.index.folder}: start a new run."
             )
         if _concepts_used(config) != manifest.get("concepts"):
-            raise BadInput(f"the run {folder.run_id} used other classes than {config.concepts} has: start a new run.")
+            raise BadInput(f"{config.concepts} has changed since the run {folder.run_id} began: start a new run.")
         return _run(folder, _Opened(config, manifest, bench, openings), display, started, person, resume=True)
 
 
 @dataclass(frozen=True)
 class _Opened:
-    """A run of which everything is known that it needs to begin, and that `run.json` says."""
+    """All that a run needs to begin, and what `run.json` says of it."""
 
     config: RunConfig
     manifest: dict[str, Any]
@@ -135,13 +133,13 @@ class _Opened:
 
 
 def _held_up(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Where somebody wanted to be asked when the run began: whoever resumes it is not to open a sealed fold unasked."""
+    """Where the run was to pause when it began: resuming must not open a sealed fold without asking."""
     return {name: manifest[name] for name in ("pause_before",) if name in manifest}
 
 
 def _begun(config: RunConfig, model: str, person: Person | None) -> dict[str, Any]:
-    """What `run.json` says before anything was read. `model` is what the config's means now, since `auto` may mean
-    something else by the time the run is resumed."""
+    """The content of `run.json` before anything is read. `model` is what the config's model means now: `auto` may mean
+    something else when the run is resumed."""
     held_up = {"pause_before": sorted(person.pause_before)} if person is not None and person.pause_before else {}
     return held_up | {
         "config": config.model_copy(update={"model": model}).model_dump(mode="json"),
@@ -159,7 +157,7 @@ def _begun(config: RunConfig, model: str, person: Person | None) -> dict[str, An
 def _opened(
     folder: RunFolder, config: RunConfig, begun: dict[str, Any], display: Display, resources: Resources | None
 ) -> _Opened:
-    """Read the model and the corpus, and write into `run.json` what they are."""
+    """Read the model and the corpus, and record in `run.json` what they are."""
     openings = CountedOpenings()
     bench = open_bench(config, display, openings, resources)
     for sentence in config.rivals:
@@ -167,7 +165,7 @@ def _opened(
         if (refused := bench.why_not(sentence)) is not None:
             raise BadInput(f"the rival {shorten(sentence, 60)!r} may not compete: {refused}.")
     found: dict[str, Any] = {"model": begun["config"]["model"]}
-    if config.index != "none":  # what `auto` means may be something else, likewise
+    if config.index != "none":  # `auto` may mean something else here too
         found["index"] = bench.index.folder if bench.index else "none"
     config = config.model_copy(update=found)
     manifest = begun | {
@@ -183,7 +181,7 @@ def _opened(
 
 
 def _concepts_used(config: RunConfig) -> dict[str, str] | None:
-    """The user's file of classes and the SHA-256 (hex) of what is in it; None where there is no such file."""
+    """The user's file of classes and the SHA-256 (hex) of its content; None without such a file."""
     if config.concepts is None:
         return None
     try:
@@ -195,7 +193,7 @@ def _concepts_used(config: RunConfig) -> dict[str, str] | None:
 
 @contextmanager
 def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
-    """Names, with whatever ends a run, the command that goes on with it, where that may help."""
+    """Adds to an error that ends a run the command that resumes it, if that may help."""
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
@@ -206,14 +204,14 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
             raise LLMNotAvailable(f"{error} {command}") from error
         is_of_a_disk = isinstance(error, StorageError) and (
             not folder.traced() or isinstance(error.__cause__, (OSError, sqlite3.Error))
-        )  # and not of a trace that is damaged, or of another program
+        )  # not if the trace is damaged, or from another program
         if is_of_a_disk or isinstance(error, Interrupted) or not isinstance(error, AgentError):
             error.add_note(command)
         raise
 
 
 def _finished(folder: RunFolder) -> Result | None:
-    """The result of a run that has ended, also of one that was killed between its last event and result.json."""
+    """The result of a run that has ended, even if it was killed between its last event and result.json."""
     for neuron in folder.neurons():
         done = neuron.read_result()
         if done is not None:
@@ -235,7 +233,7 @@ def _run(
         earlier = sum(e.seconds for e in trace.recorded if isinstance(e, ToolCall))
         try:
             results = ResultsDatabase(folder.path.parent)
-            results.check()  # better found out now than when the sealed split is to be opened
+            results.check()  # fail now, not when the sealed split is about to be opened
             opened.bench.told_elsewhere = partial(_told_elsewhere, results, opened.bench)
             run = investigation(
                 folder.run_id, opened.config, opened.bench, opened.openings, TraceRecorder(trace), trace, results,
@@ -256,7 +254,7 @@ def _run(
         except Interrupted as waiting:
             trace.emit(InterruptedEvent(reason=str(waiting)))
             raise
-        except StorageError:  # the trace itself may be what failed
+        except StorageError:  # the trace itself may have failed
             raise
         except Exception as error:
             trace.emit(Failed(error=CallError(kind=type(error).__name__, message=str(error))))
@@ -264,8 +262,8 @@ def _run(
 
 
 def _told_elsewhere(results: ResultsDatabase, bench: Bench, explainer: str) -> list[tuple[int, str]]:
-    """What runs with that explainer found of neurons of the layer, on the same model and corpus, as (neuron, sentence);
-    the latest of each neuron."""
+    """Earlier explanations by the same explainer for neurons of the layer, on the same model and corpus, as (neuron,
+    explanation); the latest of each neuron."""
     neuron = bench.evidence.neuron
     rows = results.select(Selection(layer=neuron.layer, corpus=bench.scan.corpus.fingerprint, latest=True))
     return [
@@ -278,7 +276,7 @@ def _told_elsewhere(results: ResultsDatabase, bench: Bench, explainer: str) -> l
 
 
 def run_started(run: Context, manifest: dict[str, Any]) -> RunStarted:
-    """The first event of a run; `manifest` says with what settings it was begun, and by which program."""
+    """The first event of a run; `manifest` has its settings and the program's version."""
     return RunStarted(
         run_id=run.run_id,
         model=run.bench.subject.name,
@@ -303,14 +301,14 @@ def investigation(
     trace_name: str,
     steering: Pauses,
 ) -> Context:
-    """A run that is ready to begin, with its tools; see `agent.graph.state.Context`. `recorder` keeps their calls."""
+    """A run that is ready to begin, with its tools; see `agent.graph.state.Context`. `recorder` records their calls."""
     tools = all_tools(bench)
     toolbox = Toolbox(tools, recorder, config.seed, config.budget, config.max_seconds, bench.meters)
     return Context(run_id, config, bench, openings, toolbox, trace, folds, trace_name, steering)
 
 
 def investigate(run: Context, begun: RunStarted, started: float) -> Result:
-    """Do it all, from the first event to the last; `started` is when it began, by `time.monotonic`."""
+    """Run from the first event to the last; `started` is the time it began, by `time.monotonic`."""
     run.trace.emit(begun)
     for note in run.bench.scan.corpus.notes:
         run.trace.emit(Note(message=note))
@@ -324,14 +322,16 @@ def investigate(run: Context, begun: RunStarted, started: float) -> Result:
 
 
 def _walk(run: Context) -> LoopState:
-    """The graph from its start to its end, with a person asked where they are to be; returns the last state."""
-    from langgraph.checkpoint.memory import InMemorySaver  # LangGraph takes a second, and the reading came first
+    """Run the graph from start to end, asking the person where they are to be asked; returns the last state."""
+    from langgraph.checkpoint.memory import (
+        InMemorySaver,
+    )  # LangGraph takes a second to import; reading the neuron did not need it
     from langgraph.types import Command
 
     from agent.graph.wiring import build_graph, recursion_limit, serializer
 
     person = run.steering.person
-    # What makes a run go on after a crash is its trace; a checkpoint is only held while a person thinks.
+    # After a crash a run resumes from its trace; the checkpoint is needed only while a person thinks.
     graph = build_graph(InMemorySaver(serde=serializer()) if run.steering.before or person is not None else None)
     given: Any = LoopState()
     with person.listening() if person is not None else nullcontext():
@@ -343,12 +343,12 @@ def _walk(run: Context) -> LoopState:
             if not asked:
                 return LoopState(**state)
             if person is None:
-                raise Interrupted("the run waits for a person, and nobody is here to be asked.")
+                raise Interrupted("the run is paused for a person, and there is nobody to ask.")
             given = Command(resume=person.ask(Pause.model_validate(asked[0].value)))
 
 
 def program_versions() -> dict[str, str]:
-    """Of Python, this program, and the libraries that decide what numbers come out."""
+    """Versions of Python, this program, and the libraries that affect the numbers."""
     out = {"python": platform.python_version()}
     for package in _VERSIONED:
         try:

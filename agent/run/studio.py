@@ -1,7 +1,7 @@
 """Runs over LangGraph's API, as `langgraph dev` serves it: a request starts one, an interrupt pauses it.
 
-A run is the same as one from the command line, with its own folder and trace. What makes it go on after an interrupt is
-that trace: while somebody thinks, nothing of a run is alive here, and the server may be started again meanwhile. The
+A run is the same as one from the command line, with its own folder and trace. After an interrupt it resumes from that
+trace: while a person thinks, nothing of the run is alive here, and the server may even be restarted. The
 answer to an interrupt is an action of `agent.graph.steering`, such as `{"action": "drop", "hypothesis": "H2"}`.
 """
 
@@ -53,8 +53,7 @@ class Request(TypedDict, total=False):
 
 
 class Served(Request, total=False):
-    """A run as the server knows it: its id, what somebody is asked, what they answered, and the result or why there is
-    none."""
+    """A run as the server knows it: its id, the question, the answer, and the result or why there is none."""
 
     run_id: str
     pause: dict[str, Any] | None
@@ -64,7 +63,7 @@ class Served(Request, total=False):
 
 
 class Outcome(TypedDict, total=False):
-    """What came of a request: the content of result.json, and the run's id; or why there is no result."""
+    """The outcome of a request: the content of result.json and the run's id, or why there is no result."""
 
     run_id: str
     result: dict[str, Any] | None
@@ -76,7 +75,7 @@ class _Streamed(QuietDisplay):
 
     def __init__(self) -> None:
         self._write = get_stream_writer()
-        self._of_the_node = contextvars.copy_context()  # the writer looks there for where to send things
+        self._of_the_node = contextvars.copy_context()  # the stream writer reads its target from this context variable
 
     def event(self, event: Event) -> None:
         """Send it."""
@@ -102,12 +101,12 @@ def begin(state: Served) -> Command[Literal["work", "__end__"]]:
 
 
 def _refused(error: AgentError) -> Command[Any]:
-    """The end, with the reason: of an exception the server would tell no more than its name."""
+    """Ends with the reason: the server would report only the name of an exception."""
     return Command(goto="__end__", update={"pause": None, "answer": None, "refused": str(error)})
 
 
 def work(state: Served) -> Command[Literal["ask", "__end__"]]:
-    """Run until somebody is to be asked, or to the end; what the trace has on record is not done again."""
+    """Run until a person must be asked, or to the end; what the trace has on record is not repeated."""
     person = Absent(state.get("pause_before", []), state.get("answer"))
     display = _Streamed()
 
@@ -118,7 +117,7 @@ def work(state: Served) -> Command[Literal["ask", "__end__"]]:
 
     try:
         with _ONE_AT_A_TIME:
-            # In a context of its own: the loop is a graph too, and would take itself for a part of this one.
+            # In its own context: the loop is a graph too, and would take itself for a subgraph of this one.
             result = contextvars.Context().run(run)
     except Waiting as waiting:
         return Command(goto="ask", update={"pause": waiting.pause.model_dump(mode="json"), "answer": None})
@@ -128,7 +127,7 @@ def work(state: Served) -> Command[Literal["ask", "__end__"]]:
 
 
 def ask(state: Served) -> Command[Literal["work"]]:
-    """Hold the graph up until somebody has answered."""
+    """Interrupt the graph until a person has answered."""
     return Command(goto="work", update={"answer": interrupt(state["pause"])})
 
 

@@ -15,9 +15,9 @@ from traces.text.console import Display, QuietDisplay
 
 @dataclass(frozen=True)
 class TextActivations:
-    """One neuron on one text: token strings, and the raw value at each; BOS is not among them.
+    """One neuron on one text: token strings, and the raw value at each, without BOS.
 
-    Of a negative side (`L8N321-`) the values have their sign turned.
+    The values of a negative side (`L8N321-`) have their sign turned.
     """
 
     model: str

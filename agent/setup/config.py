@@ -1,4 +1,4 @@
-"""The settings of a run. With its seed they decide everything but the results of tool calls."""
+"""The settings of a run. Together with its seed they decide everything but the results of tool calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.records.neuron import NeuronId, parse_target
 from tools.toolbox import UNIT_TEXTS
 
 BASELINE_EXPLAINERS = ("token-lookup-30", "token-lookup-full")
-"""Tables of tokens, which are measured and never win."""
+"""Token tables; they are measured but never win."""
 
 REFERENCE_EXPLAINERS = ("best-class", *BASELINE_EXPLAINERS)
 """What an explanation is compared with, run as an agent of its own."""
@@ -30,10 +30,10 @@ TEST_COST = 2
 """Units to test the winner once more: design, read."""
 
 MOST_ASKED = 2
-"""Rivals of which an LLM is asked in a round of experiments."""
+"""Rivals that an LLM simulates in a round of experiments."""
 
 Simulation = Literal["excerpt", "all-at-once", "token-by-token"]
-"""Ways in which an LLM simulates."""
+"""How an LLM can simulate."""
 
 
 class _Quotas(BaseModel):
@@ -55,7 +55,7 @@ class _Quotas(BaseModel):
 
 
 def recorded_settings(config: object) -> dict[str, Any]:
-    """The settings of a recorded run, in today's names: a generator of experiments that was not there made no text.
+    """The settings of a recorded run, in today's names: a generator that did not exist yet made no text.
 
     Raises:
         TypeError: they are no settings at all.
@@ -95,39 +95,39 @@ class RunConfig(BaseModel):
         model: used when the target names none.
         trust_remote_code: whether Python code that the model's folder brings may run, with the user's rights.
         corpus: a file, a folder, a dataset; None for the model's default.
-        corpus_tokens: read at most so many tokens of the corpus; None for a default by the size of the model.
-        index: the activation index that evidence is taken from: a folder, `none`, or `auto` for the one in the cache
-            that fits model and corpus, if there is one and `corpus_tokens` is not given.
+        corpus_tokens: read at most this many tokens of the corpus; None for a default by the size of the model.
+        index: the activation index to take evidence from: a folder, `none`, or `auto` for the one in the cache that
+            fits model and corpus, if it exists and `corpus_tokens` is not given.
         budget: units of the toolbox.
         max_seconds: time for tool calls; None for no limit.
         seed: of every random choice.
-        rivals: a person's own sentences, which compete.
+        rivals: a person's own explanations, which compete.
         patience: rounds without gain before the loop stops.
-        variant: the name of this way of deciding; the settings below are what variants differ in.
+        variant: its name; variants differ in the settings below.
         planted: functions of text (`module:function`) that are served as neurons L0N0, L0N1, ... on top of `model`.
-        concepts: a file of classes of words of one's own, which explanations may name beside the program's.
+        concepts: a file with the user's word classes, which explanations may name in addition to the built-in ones.
         policy: who decides what to do next: the tournament, or an LLM that calls tools as it likes.
         explainer: who writes hypotheses: learnt `rules`, a table of tokens, or `openai:MODEL`.
-        simulator: who says what a sentence in free words predicts: `openai:MODEL`, or `rules` for nobody, since what
-            the lexical reader understands is always simulated by it. `auto` is the explainer where that is an LLM.
+        simulator: simulates explanations in free text: `openai:MODEL`, or `rules` for none. The lexical reader always
+            simulates what it can parse. `auto` is the explainer if that is an LLM.
         rules_compete: whether learnt rules are rivals of what an LLM writes.
-        twins: whether sentences in free words get lexical twins: exact rules of what they speak of, which compete, cost
-            nothing, and stand in for the LLM's reading where they agree with it. Only where rules compete.
+        twins: whether explanations in free text get lexical twins: the nearest readable rules, which compete, cost
+            nothing, and stand in for the LLM's simulation where they agree with it. Only if rules compete.
         simulation: how an LLM simulates: whole excerpts in a structured reply, all at once with log probabilities, or
             token by token.
-        simulated_excerpts: excerpts on which a sentence in free words is simulated for a score.
-        excerpts_per_call: excerpts of a sentence that an LLM simulates in one call.
+        simulated_excerpts: excerpts on which an explanation in free text is simulated for a score.
+        excerpts_per_call: excerpts that an LLM simulates in one call.
         max_tokens: tokens of all LLM calls, in and out; None for no limit.
         max_usd: US dollars for all LLM calls; None for no limit.
         llm: the connection to the endpoint.
-        n_rivals: hypotheses written at first; 1 is the one that the explainer would bet on.
+        n_rivals: hypotheses written at first; with 1, the explainer's best guess.
         lookup_competes: whether the 30-token lookup takes part in experiments and beliefs, for reference.
-        neighbourhoods: whether rules may name tokens by neighbourhoods in the subject model's embedding.
+        neighbourhoods: whether the predictor's rules may use neighbourhoods in the subject model's embedding.
         max_rounds: rounds of experiments; 0 for none, None for no limit but the budget.
         revision: whether hypotheses are written anew after experiments.
         choice: how experiments are chosen among candidates.
         quotas: texts of each generator in a round.
-        causal: whether the model's output is watched with the neuron ablated, after the final score.
+        causal: whether to measure, after the final score, how ablating the neuron changes the model's output.
         half: use only this half of the explore and development documents; None for all.
         sealed_fold: the fold to confirm on; None for the one opened least often.
     """
@@ -173,7 +173,7 @@ class RunConfig(BaseModel):
     @field_validator("concepts", mode="before")
     @classmethod
     def _is_a_place(cls, given: Any) -> Any:
-        # wherever a run is gone on with, it is the same file
+        # absolute: a run may be resumed from another folder
         return Path(given).expanduser().resolve() if isinstance(given, str | Path) else given
 
     @field_validator("explainer")
@@ -206,11 +206,11 @@ class RunConfig(BaseModel):
 
     @property
     def simulator_llm(self) -> str | None:
-        """The name of the LLM that simulates sentences in free words; None where none does."""
+        """The name of the LLM that simulates explanations in free text; None where none does."""
         return self.explainer_llm if self.simulator == "auto" else _llm_of(self.simulator)
 
     def quotas_of_a_round(self) -> dict[str, int]:
-        """Texts of each generator in a round; where an LLM writes some, room is made for them."""
+        """Texts of each generator in a round, with room for those that an LLM writes."""
         quotas = self.quotas.by_generator()
         return dict(WITH_A_WRITER) if self.explainer_llm and self.quotas == Quotas() else quotas
 

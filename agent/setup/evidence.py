@@ -1,4 +1,4 @@
-"""Opens a neuron with its evidence: the one place that chooses the parts of a run from its settings."""
+"""Opens a neuron with its evidence: the only place that chooses the parts of a run from its settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tools.subject.sides import ModelView
 from traces.text.console import Display
 
 _N_PROMOTED = 8
-"""Output tokens that an LLM is told of."""
+"""Output tokens that an LLM is told about."""
 
 
 def open_subject_for(
@@ -67,14 +67,14 @@ def open_bench(
     llms: LLMs | None = None,
     silences_of_always_on: bool = True,
 ) -> Bench:
-    """Everything that is known of a neuron before the run begins; reads the layer over the corpus when not cached.
+    """All evidence on a neuron before the run begins; reads the layer over the corpus if that is not cached.
 
     Args:
         config: what to do.
         display: shows progress.
         ledger: counts the openings of the sealed split.
         resources: what was opened before.
-        llms: who answers in place of the endpoints that the config names.
+        llms: answer in place of the endpoints that the config names.
         silences_of_always_on: whether a neuron that is nearly always on is asked about where it goes silent.
 
     Raises:
@@ -83,7 +83,7 @@ def open_bench(
         StorageError: the cache cannot be written.
     """
     resources = resources or Resources()
-    llms = llms or open_llms(config, display)  # first: what is missing should be said before anything is read
+    llms = llms or open_llms(config, display)  # first: report missing LLMs before anything is read
     if config.concepts is not None:  # likewise
         resources.concepts(config.concepts)
     subject, neuron = open_subject_for(
@@ -133,7 +133,7 @@ def open_bench(
 
 
 def has_twins(config: RunConfig) -> bool:
-    """Whether sentences in free words get lexical twins in a run."""
+    """Whether explanations in free text get lexical twins in a run."""
     return config.twins and config.rules_compete and config.explainer_llm is not None and config.policy != "react"
 
 
@@ -168,7 +168,7 @@ def _explainers(
 
 
 def _known(scan: LayerScan, subject: SubjectModel, evidence: NeuronEvidence, texts: TokenTexts) -> Known:
-    """What an LLM is told of the neuron beside explore text: when it is on, its other side, what it promotes."""
+    """What an LLM is told besides explore text: how often the neuron is on, its other side, what it promotes."""
     neuron = evidence.neuron
     notes = []
     if evidence.always_on is not None:
@@ -194,7 +194,7 @@ def _quoted(tokens: list[str]) -> str:
 
 
 def _predictors(config: RunConfig, vocabulary: Vocabulary) -> tuple[Explainer, ...]:
-    """Who writes rules of any form, for reference; a reference run as an agent of its own needs none beside it."""
+    """What learns rules of any form, for reference; a variant that is itself a reference needs none."""
     return () if config.explainer in REFERENCE_EXPLAINERS else (RulesExplainer(vocabulary, config.neighbourhoods),)
 
 

@@ -1,4 +1,4 @@
-"""Activation indexes by what a user types: build one, find one, look a neuron up in it."""
+"""Builds and finds activation indexes by what a user typed, and looks neurons up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from traces.text.console import Display
 
 @dataclass(frozen=True)
 class IndexRequest:
-    """What to build, and how; see `agent index build --help`."""
+    """Settings of an index; see `agent index build --help`."""
 
     model: str = "auto"
     trust_remote_code: bool = False
@@ -55,7 +55,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
     subject = Resources().subject(request.model, (), display, request.trust_remote_code)
     if not isinstance(subject, LeanModel):
         raise BadInput(
-            f"an index is made by the lean readers, which know GPT-2's and Llama's families, and {subject.name} is "
+            f"an index needs a lean reader, which exists for the GPT-2 and Llama families, and {subject.name} is "
             "of another kind: explain its neurons without an index."
         )
     width = excerpt_width(subject)
@@ -84,7 +84,7 @@ def build(request: IndexRequest, display: Display) -> ActivationIndex:
 
 
 def _where(model: str, subject: LeanModel) -> str:
-    """How a worker finds the model: by its folder, or by its name, which may be elsewhere on another machine."""
+    """How a worker finds the model: by its folder, or by its name, which may mean another folder on another machine."""
     if model == "auto":
         return subject.name
     is_folder = subject.folder.path.resolve() == Path(os.path.expanduser(model)).resolve()
@@ -136,6 +136,6 @@ def show(
     """
     subject, neuron = open_subject_for(target, model, display, trust_remote_code=trust_remote_code)
     if neuron.is_negative:
-        raise BadInput(f"an index holds the largest values of neurons, so it knows {neuron.other_side()} alone.")
+        raise BadInput(f"an index holds the largest values of neurons, so it has only {neuron.other_side()}.")
     found = opened(index, subject.name if model == "auto" else model, corpus, display, trust_remote_code)
     return found, subject.name, shown_neuron(found, subject, neuron, n_top)

@@ -1,7 +1,7 @@
 """An upper bound on what the LLM calls of a run cost, given before the first of them.
 
-Counted from above: every sentence is read, every round is held, and questions and replies are as long as they usually
-get. What an LLM thinks before it answers is not known beforehand, and is not in it.
+It assumes that every explanation is simulated, every round takes place, and questions and replies have their usual
+lengths. Reasoning tokens are unknown beforehand and not included.
 """
 
 from __future__ import annotations
@@ -26,27 +26,26 @@ from tools.records.excerpts import EXCERPT_TOKENS
 _SENTENCE = "a" * 150
 _WORD = " wordy"
 _TEXT_TOKENS = 24
-"""Of an experiment's text, or of a piece of the corpus that an explainer is shown."""
+"""Tokens of an experiment's text, or of a corpus excerpt that an explainer is shown."""
 
 _OF_THE_ALLOWED = 0.25
-"""Share of the longest reply that is allowed which a simulation takes where every eighth token is active."""
+"""A simulation's reply, as a share of the longest allowed one, if every eighth token is active."""
 
 _EVIDENCE = Usage(4_000, 1_800)
 _SHORT = Usage(1_000, 100)
 """The short question about another neuron, for the null, and its reply."""
 
 _WRITTEN = Usage(2_500, 2_300)
-"""A question with the evidence on a neuron, or with what experiments found, and the hypotheses or texts written in
-reply."""
+"""A question with evidence or with results of experiments, and the hypotheses or texts in reply."""
 
 _JUDGED = Usage(900, 160)
 """A question of detection or fuzzing."""
 
 _CLAIMED = 1.5
-"""Excerpts that are read by what is claimed, or anew when others claim, beside those of the first time."""
+"""Extra excerpts: those drawn because explanations claim them, and those simulated again when the claims change."""
 
 _OPENING, _TURN = 5_000, 800
-"""Of an LLM that decides: the opening of its conversation, and what each turn adds to it."""
+"""For an LLM that decides: the start of its conversation, and what each turn adds."""
 
 _TURNS_A_UNIT, _TURNS_BESIDE = 3, 10
 
@@ -65,7 +64,7 @@ class LLMCost:
 
 
 def most_llm_cost(config: RunConfig) -> LLMCost | None:
-    """What LLM calls of one run take at most; None where no LLM is asked.
+    """An upper bound on the LLM calls of one run; None if no LLM is asked.
 
     Raises:
         BadInput: a file of prices cannot be read.
@@ -116,14 +115,14 @@ def _read(config: RunConfig) -> Usage:
     n_read = _n_sentences(config) + (0 if _judges_by_twins(config) else _n_null(config))
     on_development = _times(_sentence(config), ceil(n_read * _CLAIMED))
     on_sealed = _times(_sentence(config), 3)  # the explanation, the null's and an earlier run's; and 5 + 5 excerpts
-    # What is asked of a round's texts, and of those that its pairs were made from, is a question each.
+    # A round's texts, and the originals of its minimal pairs, are one question each.
     experiments = _times(ends, rounds * MOST_ASKED * 2)
     probe = _times(ends, ceil(3 * N_FIXED / TEXTS_A_CALL))
     return _sum(on_development, on_sealed, experiments, probe, _times(_JUDGED, 2 * ceil(2 * N_EACH / MOST_EXCERPTS)))
 
 
 def _n_sentences(config: RunConfig) -> int:
-    """Sentences in free words that compete, at most."""
+    """The highest number of rivals in free text."""
     if config.policy == "react":
         return config.budget
     own = config.n_rivals + N_REVISED * _n_rounds(config)[0] * config.revision if config.explainer_llm else 0
@@ -139,7 +138,7 @@ def _judges_by_twins(config: RunConfig) -> bool:
 
 
 def _sentence(config: RunConfig) -> Usage:
-    """A sentence read on as many excerpts as a score takes."""
+    """One explanation simulated on as many excerpts as a score takes."""
     excerpt = [_WORD] * EXCERPT_TOKENS
     match config.simulation:
         case "excerpt":
@@ -170,6 +169,6 @@ def _sum(*usages: Usage) -> Usage:
 
 
 def _rounded(tokens: int) -> int:
-    """To two digits, upwards, from ten thousand on: more would say more than is known."""
+    """Rounded up to two digits from ten thousand on: more would be false precision."""
     unit = 10 ** max(0, len(str(tokens)) - 2) if tokens >= 10_000 else 1
     return -(-tokens // unit) * unit

@@ -1,4 +1,4 @@
-"""The LLMs of a run: which ones, at what price, and the account that they share."""
+"""The LLMs of a run: which ones, their prices, and their common account."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LLMs:
 
     Attributes:
         explainer: writes hypotheses and texts; None where none does.
-        simulator: simulates sentences in free words; None where none does.
+        simulator: simulates explanations in free text; None where none does.
         meters: counts the calls of both; None where there are none.
     """
 
@@ -44,8 +44,8 @@ def open_llms(config: RunConfig, display: Display) -> LLMs:
     names = [name for name in (config.explainer_llm, config.simulator_llm) if name is not None]
     if config.policy == "react" and config.explainer_llm is None:
         raise LLMNotAvailable(
-            f"the variant {config.variant} needs an LLM that decides: give --explainer openai:MODEL, or take the "
-            "variant tournament, which needs none."
+            f"in the variant {config.variant} an LLM decides: give --explainer openai:MODEL, or use the "
+            "variant tournament, which needs no LLM."
         )
     if not names:
         return LLMs()
@@ -59,7 +59,7 @@ def open_llms(config: RunConfig, display: Display) -> LLMs:
 
 
 def metered_llms(config: RunConfig, models: Mapping[str, ChatModel], prices: Mapping[str, Price | None]) -> LLMs:
-    """The LLMs of a run by what they do: who answers for each model that the config names, and what each costs."""
+    """The LLMs of a run by what they do, given who answers for each model that the config names, and the prices."""
     account = Account(config.max_tokens, config.max_usd)
     metered = {name: Metered(model, prices[name], account) for name, model in models.items()}
     if not metered:
@@ -72,34 +72,34 @@ def metered_llms(config: RunConfig, models: Mapping[str, ChatModel], prices: Map
 
 
 def _rules_go_on(config: RunConfig) -> bool:
-    """Whether rules are learnt and tested in this run, which cost nothing."""
+    """Whether this run also learns and tests rules, which cost nothing."""
     return config.policy != "react" and (config.explainer_llm is None or config.rules_compete)
 
 
 def _notes(config: RunConfig, endpoints: dict[str, Endpoint]) -> Iterator[str]:
-    """What a user should know before anything is asked: what it costs at most, where the key goes, what is in vain."""
+    """What a user should know before any LLM is asked: the highest cost, where the key goes, what will be useless."""
     if (cost := most_llm_cost(config)) is not None:
         is_limited = config.max_tokens is not None or config.max_usd is not None
-        price = "" if cost.usd is not None else " (what they cost is not known here)"
+        price = "" if cost.usd is not None else " (their price is unknown)"
         yield f"this run takes at most about {cost.told()}{price}" + (
             "." if is_limited else "; --max-tokens or --max-usd limits that."
         )
     if config.simulator_llm is None:
-        yield "what the LLM writes in free words cannot be scored without --simulator openai:MODEL, and is left out."
+        yield "free text from the LLM cannot be scored without --simulator openai:MODEL, and is left out."
         return
     for url in dict.fromkeys(e.where.url for e in endpoints.values() if e.where.key and not e.where.is_openai):
         yield f"OPENAI_API_KEY is sent to {url}."
 
 
 def settled(config: RunConfig) -> RunConfig:
-    """The config with the endpoint that the environment names written into it, so that a resumed run asks the same."""
+    """The config with the endpoint from the environment filled in, so that a resumed run asks the same one."""
     if config.explainer_llm is None and config.simulator_llm is None:
         return config
     return config.model_copy(update={"llm": config.llm.model_copy(update={"url": access(config.llm).url})})
 
 
 def prices_of(config: RunConfig) -> dict[str, Any]:
-    """What a million tokens cost in US dollars, by model, for the manifest; None where that is unknown."""
+    """The price of a million tokens in US dollars, by model, for the manifest; None if unknown."""
     names = dict.fromkeys(name for name in (config.explainer_llm, config.simulator_llm) if name is not None)
     return {name: _told(price_of(access(config.llm).url, name)) for name in names}
 
@@ -109,10 +109,10 @@ def _told(price: Price | None) -> dict[str, Any] | None:
 
 
 def llm_report(meters: Meters | None, silent: Sequence[SilentExplainer] = ()) -> PartialResult:
-    """What LLM calls cost, for the result: tokens and dollars by role, and what of that is this time's alone.
+    """What LLM calls cost, for the result: tokens and dollars by role, and the part of them that is new.
 
-    A reply that was kept from before counts as what it cost when it was made; `this_time` says how many those were.
-    `silent` are explainers that were asked and never wrote anything.
+    A stored reply counts with its original cost; `this_time` says how many of those there were. `silent` lists
+    explainers that were asked and never wrote anything.
     """
     if meters is None:
         return PartialResult()
@@ -133,7 +133,7 @@ def llm_report(meters: Meters | None, silent: Sequence[SilentExplainer] = ()) ->
 
 
 def llm_notes(meters: Meters | None) -> list[str]:
-    """What was found out about the endpoints on the way, as sentences."""
+    """What the run found out about the endpoints, as sentences."""
     return [
         f"{metered.name}: {what}"
         for metered in ([] if meters is None else meters.models)

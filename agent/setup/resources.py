@@ -32,7 +32,7 @@ _TOKENS_SMALL, _TOKENS_LARGE = 600_000, 150_000
 class Resources:
     """What several neurons share and is opened once: models, split corpora, scans of layers, vocabularies, concepts.
 
-    Whoever keeps one trusts that models and corpora do not change on disk meanwhile.
+    While one is in use, models and corpora must not change on disk.
     """
 
     subjects: dict[tuple[str, tuple[str, ...], bool], Subject] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Resources:
         return self.subjects[key]
 
     def _texts(self, spec: str | None, model: str, most: int = 0) -> Corpus:
-        key = spec, model, most if dataset_of(spec) else 0  # all else is read whole
+        key = spec, model, most if dataset_of(spec) else 0  # any other kind is read in full
         if key not in self.texts:
             self.texts[key] = load_texts(spec, model, most)
         return self.texts[key]
@@ -82,7 +82,7 @@ class Resources:
         return self.corpora[key]
 
     def index(self, subject: SubjectModel, spec: str | None, index: str) -> tuple[ActivationIndex, SplitCorpus] | None:
-        """The activation index that serves a model and a corpus, and the sample of its texts that every neuron shares.
+        """The activation index for a model and a corpus, and the sample of its texts that all neurons share.
 
         Args:
             subject: the model.
@@ -109,17 +109,17 @@ class Resources:
         return self.indexes[key]
 
     def auto_index(self, subject: SubjectModel, spec: str | None) -> tuple[ActivationIndex, SplitCorpus] | None:
-        """The index in the cache that a run takes unasked: none where it would read more text without one."""
+        """The index in the cache that a run uses by default: none if the run would read more text without it."""
         found = self.index(subject, spec, "auto")
         return None if found is None or _is_small(found[0], subject) else found
 
     def source(self, spec: str | None, model: str) -> tuple[Source, tuple[str, ...]]:
-        """What tells whether an index is of a corpus, and notes on reading it.
+        """The fingerprint that tells which corpus an index belongs to, and notes on reading the corpus.
 
         Raises:
             BadInput, NotAvailable, StorageError: see `tools.evidence.corpus.load_texts`.
         """
-        if dataset := dataset_of(spec):  # reading one to know its texts may take a network
+        if dataset := dataset_of(spec):  # finding out its texts may need the network
             return Source("", dataset), ()
         texts = self._texts(spec, model)
         return Source(texts.fingerprint), texts.notes
@@ -130,18 +130,18 @@ class Resources:
         """The index that a run takes its evidence from, if there is one, and the texts that all neurons share.
 
         Raises:
-            BadInput: an index is named beside what does not go with one, or does not fit; the model reads too few
-                tokens at once.
+            BadInput: an index cannot be combined with another setting, or does not fit; the model reads too few tokens
+                at once.
             NotAvailable, StorageError: see `corpus` and `index`.
         """
-        excerpt_width(subject)  # what is too short should be said before a corpus is read
-        # An index holds the largest values of neurons, so it knows nothing of their other side.
+        excerpt_width(subject)  # report a too short context before a corpus is read
+        # An index holds the largest values of neurons, so it has nothing on their negative side.
         is_negative = isinstance(subject, ModelView) and subject.is_negative
         if config.index not in ("auto", "none") and (config.corpus_tokens or config.planted or is_negative):
             given = "--corpus-tokens" if config.corpus_tokens else "--planted"
             given = "the minus sign" if is_negative else given
             raise BadInput(
-                f"an index is read whole, and holds the positive side of real neurons: leave out --index or {given}."
+                f"an index has a fixed text, and only the positive side of real neurons: leave out --index or {given}."
             )
         if config.index != "none" and not config.corpus_tokens and not config.planted and not is_negative:
             if config.index == "auto":
@@ -167,14 +167,14 @@ class Resources:
         return self.scans[key].asked_of(subject)
 
     def vocabulary(self, subject: SubjectModel) -> Vocabulary:
-        """The tokens of a subject model as rules see them."""
+        """The vocabulary of a subject model as rules see it."""
         if subject.fingerprint not in self.vocabularies:
             made = Vocabulary(subject.tokenizer.token_strings(), subject.embeddings())
             self.vocabularies[subject.fingerprint] = made
         return self.vocabularies[subject.fingerprint]
 
     def concepts(self, extra: Path | None) -> Concepts:
-        """The classes of words that explanations can name; `extra` is a file of one's own ones.
+        """The word classes that explanations can name; `extra` is a file with the user's own.
 
         Raises:
             BadInput: the file cannot be used.
@@ -184,7 +184,7 @@ class Resources:
         return self.classes[extra]
 
     def reader(self, subject: SubjectModel, extra: Path | None) -> EmbeddedReader:
-        """Who reads sentences on a subject model's texts at no cost; `extra` is a file of classes of one's own.
+        """The lexical reader for a subject model; `extra` is a file with the user's own word classes.
 
         Raises:
             BadInput: the file cannot be used.
@@ -195,7 +195,7 @@ class Resources:
         return self.readers[key]
 
     def explainer(self, subject: SubjectModel, extra: Path | None) -> ReadableExplainer:
-        """Who writes readable rules; it remembers what holds where in the texts that it saw.
+        """The explainer that learns readable rules; it caches what holds where in the texts that it saw.
 
         Raises:
             BadInput: the file of classes cannot be used.
@@ -207,13 +207,13 @@ class Resources:
 
 
 def _is_small(index: ActivationIndex, subject: SubjectModel) -> bool:
-    """Whether a run reads more text without this index."""
+    """Whether a run would read more text without this index."""
     about = index.manifest["corpus"]
     base = subject.base if isinstance(subject, PlantedModel) else subject
     return not about["is_whole"] and about["n_tokens"] < default_corpus_tokens(base)
 
 
 def default_corpus_tokens(subject: SubjectModel) -> int:
-    """How much of a corpus to read when nothing is said: about half a minute's worth for a small model on two cores."""
+    """How much of a corpus to read by default: about half a minute's worth for a small model on two cores."""
     weights = subject.n_layers * subject.d_model * (4 * subject.d_model + 2 * subject.d_mlp)
     return _TOKENS_SMALL if weights < _SMALL_MODEL else _TOKENS_LARGE

@@ -1,4 +1,4 @@
-"""Which folds of the sealed split a run may open: those whose opening the results database has counted."""
+"""Which sealed folds a run may open: only those whose opening the results database has counted."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from traces.database.results import Opening
 
 
 class SealedFolds(Protocol):
-    """What decides which fold of the sealed split a run is confirmed on: the results database, or a trace."""
+    """Chooses the sealed fold on which a run is confirmed: the results database does, or a recorded trace."""
 
     def next_fold(
         self, model: str, neuron: str, corpus: str, n_folds: int, run_id: str, wanted: int | None = None
     ) -> Opening:
-        """The fold for a run. See `traces.database.results.ResultsDatabase.next_fold`."""
+        """Choose the fold for a run. See `traces.database.results.ResultsDatabase.next_fold`."""
 
     def explanation_before(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
-        """(run id, explanation) of the last run before the `number`-th opening that left one; None when none did."""
+        """(run id, explanation) of the last run with an explanation before opening `number`; None without one."""
 
 
 class CountedOpenings:
-    """Lets only those folds of the sealed split be opened whose opening has been counted; a fresh one lets none."""
+    """Allows a sealed fold to be opened only after the opening has been counted; a new ledger allows none."""
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
 
     def count(self, fold: int, number: int) -> None:
-        """Note that opening `fold` stands in the results database, as the `number`-th for this neuron and corpus."""
+        """Note that the database has counted the opening of `fold`, as number `number` for this neuron and corpus."""
         self._counts[fold] = number
 
     def record_opening(self, fold: int) -> int:
-        """How often folds were opened before this one.
+        """How many openings came before this one.
 
         Raises:
             BadInput: the opening of this fold was not counted.

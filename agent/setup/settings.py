@@ -1,4 +1,4 @@
-"""The settings of a run from what was typed or passed, over those of its variant."""
+"""The settings of a run: what was typed or passed, on top of its variant."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def configured(
     max_usd: float | None = None,
     **fixed: Any,
 ) -> RunConfig:
-    """The settings of a run from the arguments of `agent.api.explain`; None is what the variant says.
+    """The settings of a run from the arguments of `agent.api.explain`; None stands for the variant's setting.
 
     Raises:
         BadInput: there is no such variant, or a setting is out of range.
@@ -45,7 +45,7 @@ def configured(
 
 
 def llm_settings(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings about LLMs as `RunConfig` has them: those of the connection in a model of their own."""
+    """LLM settings as `RunConfig` has them: those of the connection are a nested model."""
     known = {name: value for name, value in given.items() if value is not None}
     connection = {name: known.pop(name) for name in list(known) if name in LLMSettings.model_fields}
     return known | ({"llm": {**before, **connection}} if connection else {})

@@ -1,4 +1,4 @@
-"""Opens a subject model and its neuron by what was typed. Imports little, so that `agent read` answers quickly."""
+"""Opens a subject model and its neuron by their typed names. Imports little, so that `agent read` answers quickly."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def open_neuron(target: str, model: str, open_named: Callable[[str], Subject]) -
 
 
 class DownloadBar:
-    """What `tools.subject.fetch.fetch_model` reports its progress on `model` to; use it as a context manager."""
+    """Shows the progress of `tools.subject.fetch.fetch_model` on `model`; use it as a context manager."""
 
     def __init__(self, display: Display, model: str) -> None:
         self._display = display
@@ -70,7 +70,7 @@ class DownloadBar:
         self._done = 0
 
     def __call__(self, done: int, total: int, what: str = "fetching") -> None:
-        """`done` bytes of `total` are ready; another `what` than before ends one bar and begins the next."""
+        """`done` bytes of `total` are ready; a new `what` starts a new bar."""
         if what != self._what:
             self._finish()
             self._display.start(total, f"{what} {self._model}", in_bytes=True)

@@ -325,8 +325,8 @@ def test_an_unfinished_run_says_how_far_it_went(page: Any, show: Show, n: int) -
     assert "This run is interrupted" in page.locator(".s-warn").first.inner_text()
     assert "agent resume" in page.locator(".s-warn").first.inner_text()
     text = page.locator("article").inner_text()
-    assert "no score (the sealed split is scored at the end" in text
-    assert "The run has not ended" in text
+    assert "no score (sealed text is scored at the end" in text
+    assert "Open until the run has ended" in text
     if story.beliefs:
         assert "leads so far" in text
 

@@ -354,4 +354,4 @@ def test_an_unknown_run(half_written, refused):
         said = refused(USAGE, *command, "20990101-nothing")
         assert "there is no run '20990101-nothing'" in said
         assert half_written.parents[2].name in said
-        assert "holds no runs" in refused(USAGE, *command, "last", "--runs-dir", "elsewhere")
+        assert "has no runs" in refused(USAGE, *command, "last", "--runs-dir", "elsewhere")

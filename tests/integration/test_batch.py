@@ -150,7 +150,7 @@ def test_bad_lines_run_nothing_unless_they_are_skipped(batches: Batches, tmp_pat
     found = json.loads(capsys.readouterr().out)
     assert (found["n_neurons"], found["verdicts"], found["discoveries"]["n_dead"]) == (1, {"dead": 1}, 1)
     assert main(["batch"]) == 2
-    assert "say which neurons" in capsys.readouterr().err
+    assert "no neurons are chosen" in capsys.readouterr().err
 
 
 def test_stopped_then_killed_with_9_and_resumed(batches: Batches, tmp_path: Path, capsys: Any) -> None:
@@ -274,11 +274,11 @@ def test_another_model_than_the_batch_was_begun_with_is_refused(batches: Batches
     (begun,) = all_batches(ResultsDatabase(batches.runs))
     add_batch(ResultsDatabase(tmp_path), "model", "f" * 64, begun.settings, {}, [Entry("L1N3", 1, 3)])
     assert main(["batch", "resume", "--runs-dir", str(tmp_path), "--quiet", "--workers", "1"]) == 2
-    assert "its weights are others" in capsys.readouterr().err
+    assert "its weights differ" in capsys.readouterr().err
     assert [entry.status for entry in entries(tmp_path)] == ["waiting"]
     done = work(Job(begun.settings | {"target": "L1N3"}, "a run", tmp_path, "f" * 64))  # as on another machine
     assert done is not None
-    assert "its weights are others" in done.said
+    assert "its weights differ" in done.said
     assert done.has_failed
 
 
@@ -292,7 +292,7 @@ def test_what_is_foreign_in_a_failure_does_nothing_to_the_terminal(tmp_path: Pat
     assert main(["batch", "list", "--runs-dir", str(tmp_path)]) == 0
     said = capsys.readouterr()
     assert "the first, L0N1: \\x1b[2J\\u202e" in said.err
-    assert said.err.endswith("…. Everything else is there.\n")
+    assert said.err.endswith("…. All others have results.\n")
     assert len(said.err) < 600
     assert not {"\x1b", "\u202e", "\r"} & set(said.out + said.err)
 
@@ -326,7 +326,7 @@ def test_published_sentences_compete_where_they_can_be_read(batches: Batches, tm
     first, second = json.loads(capsys.readouterr().out)["published"]
     assert (first["neuron"], first["rival"]) == ("L0N7", sentence)
     assert (second["neuron"], second["published"]["explanation"]) == ("L0N8", "words about code")
-    assert second["does_not_compete"] == "a sentence in free words needs --simulator openai:MODEL."
+    assert second["does_not_compete"] == "an explanation in free text needs --simulator openai:MODEL."
     configs = {e.neuron: RunFolder(Path("runs") / str(e.run_id)).manifest()["config"] for e in entries(Path("runs"))}
     assert [configs[neuron]["rivals"] for neuron in ("L0N7", "L0N8")] == [[sentence], []]
 

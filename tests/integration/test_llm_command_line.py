@@ -107,7 +107,7 @@ def test_a_sentence_in_free_words(world: Any, capsys: pytest.CaptureFixture[str]
         assert set(server.kinds()) == {"simulator"}
         assert main(["test", "L1N3", "the letter e", *llm, "--json", "--quiet"]) == 0
     assert re.search(r"^  score +-?\d\.\d{3} \[.*\] +\(21 excerpts, simulated by openai:fake\)$", out, re.MULTILINE)
-    assert "does not understand the sentence: openai:fake says what it predicts" in err
+    assert "cannot parse this explanation, so openai:fake simulates it" in err
     assert "tokens" in out.splitlines()[-1]
     found = json.loads(capsys.readouterr().out)
     assert (found["simulator"], found["score"]["n_excerpts"]) == ("openai:fake", 21)

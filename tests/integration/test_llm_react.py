@@ -417,7 +417,7 @@ def test_free_words_are_not_simulated_on_a_whole_corpus(base: dict[str, Any], tm
 
 
 def test_no_llm_no_react(world: Any) -> None:
-    with pytest.raises(LLMNotAvailable, match="needs an LLM that decides: give --explainer openai:MODEL"):
+    with pytest.raises(LLMNotAvailable, match="an LLM decides: give --explainer openai:MODEL"):
         agent.explain("L1N3", model=str(world.model), corpus=str(world.corpus), variant="react")
 
 

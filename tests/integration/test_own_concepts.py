@@ -38,7 +38,7 @@ def test_a_run_does_not_go_on_with_other_classes(world, own):
     lines = events.read_bytes().splitlines(keepends=True)
     events.write_bytes(b"".join(lines[:-1]))
     own.write_text(OWN + 'about = "what stands on a board"\n')
-    with pytest.raises(BadInput, match=r"used other classes than .*own.toml has: start a new run"):
+    with pytest.raises(BadInput, match=r"own.toml has changed since the run .* began: start a new run"):
         agent.resume("last")
     own.write_text(OWN)
     assert agent.resume("last").budget.limit == 1

@@ -149,7 +149,7 @@ def test_a_call_that_was_not_made_then(trace: Path, tmp_path: Path) -> None:
 
     found = again(altered(trace, tmp_path, change), recorded=True)
     assert not found.is_same
-    assert "score is called with other arguments than are on record" in found.stopped
+    assert "score is called with other arguments than the recorded ones" in found.stopped
     assert found.events.first is not None
     assert found.events.first.type == "hypothesis_proposed"
     assert "What the result would be is not known" in replay_text(found, width=400)
@@ -194,8 +194,8 @@ def test_what_is_not_as_it_was(trace: Path, tmp_path: Path) -> None:
     found = replay(altered(trace, tmp_path, change), display)
     said = " ".join(replay_text(found).split())
     assert [sentence.split()[0] for sentence in found.changed] == ["the", "the", "torch"]
-    assert sum(note.startswith("not as it was") for note in seen) == 3
-    assert "not as it was when the run was made, and most likely the cause: the weights of" in said
+    assert sum(note.startswith("changed since") for note in seen) == 3
+    assert "changed since the run was made, and most likely the cause: the weights of" in said
     assert "torch is" in said
     assert "and was 1.0" in said
     assert "--max-seconds 1000" in said
@@ -334,7 +334,7 @@ def test_an_llm_says_again_what_it_said(
     assert "the simulator is asked what is not on record, and a replay asks no LLM" in found.stopped
     assert found.events.first is not None
     assert found.events.first.tool == "score"
-    assert "a question to the simulator that is not on record" in replay_text(found)
+    assert "an unrecorded question to the simulator" in replay_text(found)
 
 
 @pytest.mark.parametrize(("limit", "met"), [(30_000, {"", "refusal", "rejected"}), (20_000, {"", "limit reached"})])

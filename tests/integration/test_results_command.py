@@ -263,7 +263,7 @@ def test_a_folder_is_of_one_model(runs: Path, tmp_path: Path, capsys: pytest.Cap
     for result, model in ((first, "gpt2"), (second, "model")):
         ResultsDatabase(tmp_path).add_result(result.model_copy(update={"model": model, "model_fingerprint": model}))
     assert ask(tmp_path, "export", "out", "--format", "neuron-explainer") == 2
-    assert "the results are of 2 models, and a folder is of one: choose with --model gpt2" in capsys.readouterr().err
+    assert "the results are of 2 models, and a folder holds one: choose with --model gpt2" in capsys.readouterr().err
     assert ask(tmp_path, "--model", "openai-community/gpt2", "--json") == 0
     assert [row["model"] for row in json.loads(capsys.readouterr().out)["results"]] == ["gpt2"]
 
@@ -304,11 +304,11 @@ def test_a_run_whose_files_do_not_fit_is_left_out(runs: Path, tmp_path: Path, lo
         case "explanation":
             changed["explanation"] = "Fires on `e` (4)."
             result.write_text(json.dumps(changed))
-            said = "simulated again it has"
+            said = "the simulation now gives"
         case _:
             changed["openai_top_random"]["value"] += 0.01
             result.write_text(json.dumps(changed))
-            said = "simulated again it has"
+            said = "the simulation now gives"
     (one,) = simulate_again([row], copy, QuietDisplay())
     assert isinstance(one, LeftOut)
     assert said in one.reason

@@ -53,7 +53,7 @@ def test_it_says_who_can_reach_it(tmp_path: Path) -> None:
     try:
         assert server.stdout is not None
         assert "Reviewing the runs in" in server.stdout.readline()
-        assert server.stdout.readline().startswith("Warning: everybody who can reach this machine")
+        assert server.stdout.readline().startswith("Warning: no password; everybody who can reach this machine")
     finally:
         server.terminate()
         server.communicate(timeout=30)

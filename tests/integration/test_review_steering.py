@@ -1,4 +1,4 @@
-"""A run that waits for a person, gone on with from its page in the review app."""
+"""A paused run, continued from its page in the review app."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_run_is_steered_from_its_page(world: Any, tmp_path: Path) -> None:
     url = f"/runs/{folder.parts[-3]}/{folder.name}"
     with serving(runs) as app:
         first = app.get(url)
-        assert "This run waits for you" in first.text
+        assert "This run is paused" in first.text
         assert "refresh" not in first.headers
         refused = app.post(f"{url}/steer", {"action": "shout"})
         assert refused.status == 400
@@ -53,10 +53,10 @@ def test_a_run_is_steered_from_its_page(world: Any, tmp_path: Path) -> None:
         asked(app, url, "H1 competes no more")
         app.post(f"{url}/steer", {"action": "go"})
         done = asked(app, url, "What a person did")
-        assert "This run waits for you" not in done
+        assert "This run is paused" not in done
         late = app.post(f"{url}/steer", {"action": "go"})
         assert late.status == 400
-        assert "this run waits for nobody" in late.text
+        assert "this run is not paused" in late.text
     events = agent.load_trace("last", runs_dir=runs).events
     assert events[-1].type == "finished"
     assert [event.action for event in events if isinstance(event, PersonActed)] == ["drop", "go"]
@@ -72,5 +72,5 @@ def test_what_is_not_done_from_a_page(setting: dict[str, Any]) -> None:
     from tools.errors import BadInput
 
     seen = Seen(Address("r", "mini.L0N0"), "mini", "L0N0", None, {"config": setting}, None, "")
-    with pytest.raises(BadInput, match="is not done from a page: `agent resume r`"):
+    with pytest.raises(BadInput, match="which a page does not do: `agent resume r`"):
         Steerer(Path()).act(seen, {"action": "go"})

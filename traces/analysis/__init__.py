@@ -1,1 +1,1 @@
-"""What a trace amounts to: its story by hypothesis and round, who refuted whom, and how two runs differ."""
+"""What follows from traces: a run's story by hypothesis and round, who refuted whom, how two runs differ."""

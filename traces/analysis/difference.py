@@ -16,7 +16,7 @@ from traces.events.store import load_trace
 
 @dataclass(frozen=True)
 class Pair:
-    """A named value of run A and of run B; None where a run does not say."""
+    """A named value of run A and of run B; None if a run does not record it."""
 
     name: str
     a: Any
@@ -44,7 +44,7 @@ class RivalPair:
         sentence: what both say.
         a: its entry in run A.
         b: its entry in run B.
-        belief: in it, at the end of what is recorded; None where it did not compete any more.
+        belief: at the end of the recorded run; None if it no longer competed.
         score: on development text, as a dict.
     """
 
@@ -64,7 +64,7 @@ class SharedReading:
 
     @property
     def differs(self) -> bool:
-        """Whether the two read another value (raw activation) there."""
+        """Whether the two raw activations differ."""
         return self.a.value != self.b.value
 
     @property
@@ -75,27 +75,27 @@ class SharedReading:
 
 @dataclass(frozen=True)
 class Differences:
-    """What two runs have in common and what not.
+    """What two runs have in common and where they differ.
 
     Attributes:
         a: the first run.
         b: the second one.
-        apart: what should be known before anything is compared, as sentences: another neuron, model or corpus, another
-            sealed fold, a run that has not finished.
-        settings: those that differ, by their dotted names, of those that both runs record.
+        apart: caveats of the comparison, as sentences: another neuron, model or corpus, another sealed fold, an
+            unfinished run.
+        settings: those that both runs record and that differ, by their dotted names.
         unsaid_a: settings that only run B records, because another version of the program made run A.
         unsaid_b: settings that only run A records.
-        versions: of Python, libraries and this program, and its commit where both are known, those that differ.
-        outcome: verdict (or state of an unfinished run) and reason to stop, also where they are the same.
+        versions: those that differ: of Python, libraries and this program, and its commit if both are known.
+        outcome: verdict (or state of an unfinished run) and reason to stop, even if the same.
         explanation: the words of both explanations in order.
-        scores: final scores and the run's own development score, as dicts, also where they are the same.
-        same_fold: whether the final scores are on the same sealed excerpts; None where a run opened none.
+        scores: final scores and the run's own development score, as dicts, even if the same.
+        same_fold: whether the final scores are on the same sealed excerpts; None if a run opened none.
         rivals: that both had.
         only_a: rivals that only run A had.
         only_b: rivals that only run B had.
         readings: of texts that both runs read, in run A's order.
-        cost: budget, texts, tokens, seconds, money, also where they are the same.
-        events: where the traces part; None where one of them cannot be read, or nobody asked.
+        cost: budget, texts, tokens, seconds, money, even if the same.
+        events: where the traces diverge; None if one cannot be read, or nobody asked.
     """
 
     a: Story
@@ -118,7 +118,7 @@ class Differences:
 
 
 def differences(a: Story, b: Story, *, with_events: bool = True) -> Differences:
-    """Compare two runs, finished or not, also on different neurons or models.
+    """Compare two runs, finished or not, even on different neurons or models.
 
     Args:
         a: the first run.
@@ -153,7 +153,7 @@ def differences(a: Story, b: Story, *, with_events: bool = True) -> Differences:
 
 
 def word_difference(a: str, b: str) -> list[Piece]:
-    """Two sentences as words that both have and words that only one has, in order."""
+    """Two explanations as words that both have and words that only one has, in order."""
     one, other = a.split(), b.split()
     out: list[Piece] = []
     for what, i, j, k, m in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
@@ -184,17 +184,17 @@ def _apart(a: Story, b: Story, same_fold: bool | None) -> list[str]:
     planted = [" and ".join(map(str, story.config.get("planted") or [])) for story in (a.started, b.started)]
     if planted[0] != planted[1]:
         out.append(
-            f"the planted neurons are not the same, though they have one name: {planted[0] or 'none'} against "
+            f"the planted neurons differ, though they have the same name: {planted[0] or 'none'} against "
             f"{planted[1] or 'none'}"
         )
     elif a.started.model == b.started.model and a.started.model_fingerprint != b.started.model_fingerprint:
-        out.append(f"the weights of {a.started.model} are not the same")
+        out.append(f"the weights of {a.started.model} differ")
     if a.started.corpus != b.started.corpus:
         names = [story.corpus.name for story in (a.started, b.started)]
         out.append(
-            f"the texts are not the same: {names[0]} and {names[1]}"
+            f"the texts differ: {names[0]} and {names[1]}"
             if names[0] != names[1]
-            else f"the texts are not the same, though both are called {names[0]}"
+            else f"the texts differ, though both are called {names[0]}"
         )
     elif same_fold is False and a.opened and b.opened and a.opened.fold != b.opened.fold:
         out.append(
@@ -283,7 +283,7 @@ def _readings(a: Story, b: Story) -> list[SharedReading]:
 
 
 def _place(trial: Trial) -> tuple[str, int | None]:
-    """The text, and where in it (in characters) the token ends that counts: the same for any tokenizer."""
+    """The text, and the character at which the scored token ends: independent of the tokenizer."""
     at = trial.experiment.position
     return trial.experiment.text, None if at is None else len("".join(trial.experiment.tokens[: at + 1]))
 

@@ -1,4 +1,4 @@
-"""Where the events of two runs differ: the first one, and how many of each kind."""
+"""Where the events of two runs differ: the first such event, and how many of each kind."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from traces.events.kinds import Event, without_clock
 from traces.events.store import first_difference
 
 _OF_THE_RUN = ("run_id", "trace", "model_fingerprint")
-"""Fields of a result that say which run it is of, and of which model."""
+"""Fields of a result that identify its run and model."""
 
 _ENDS = ("interrupted", "failed")
 
 
 @dataclass(frozen=True)
 class EventDifference:
-    """The first event of two runs that is not the same.
+    """The first event that differs between two runs.
 
     Attributes:
-        number: of the event, from 0; the same in both runs, since all before it are the same.
-        type: of run A's event there; of run B's where A has ended.
-        tool: whose call it is, for a tool call; empty for other events.
-        field: dotted, such as `result.score.value`; empty where one run has ended or the events are of two kinds.
-        a: what run A has there.
-        b: what run B has there.
+        number: of the event, from 0, in both runs.
+        type: of run A's event; of run B's if A has ended.
+        tool: the tool of a tool call; empty for other events.
+        field: dotted, such as `result.score.value`; empty if one run has ended or the types differ.
+        a: the value in run A.
+        b: the value in run B.
     """
 
     number: int
@@ -41,18 +41,17 @@ class EventDifference:
 
 @dataclass(frozen=True)
 class EventComparison:
-    """The events of two runs side by side, clocks and names of the run aside.
+    """The events of two runs side by side, without clocks and run names.
 
     Attributes:
         n_a: events of run A.
         n_b: events of run B.
-        first: where they part; None where all that both have is the same and neither has more.
-        changed: by kind, how many events stand in both runs and are not the same, once what is new or gone is passed
-            over.
+        first: the first difference; None if the events are the same.
+        changed: by kind, how many events differ, after aligning the runs.
         only_a: by kind, how many only run A has.
         only_b: likewise.
-        apart: where both have the same events and they differ in numbers alone, by how much at most, relative to the
-            larger; None where something else differs too.
+        apart: if only numbers differ, the largest difference relative to the larger number; None if something else
+            differs too.
     """
 
     n_a: int
@@ -65,10 +64,9 @@ class EventComparison:
 
 
 def comparable(event: Event) -> dict[str, Any]:
-    """The event as a plain dict, without clocks and without what merely says which run it is of.
+    """The event as a plain dict, without clocks and without what merely identifies the run.
 
-    Of the first event nothing is left: settings, versions, model and text decide a run, and are no part of what
-    happened.
+    Nothing is left of the first event: settings, versions, model and text are not part of what happened.
     """
     if event.type == "run_started":
         return {"type": event.type}
@@ -84,7 +82,7 @@ def kind_of(event: Event) -> str:
 
 
 def first_event(a: Sequence[Event], b: Sequence[Event]) -> EventDifference | None:
-    """The first event that is not the same in two runs; None where there is none."""
+    """The first event that differs between two runs; None if there is none."""
     for number, (one, other) in enumerate(zip(a, b, strict=False)):
         if kind_of(one) != kind_of(other):
             return EventDifference(number, one.type, getattr(one, "tool", ""), "", kind_of(one), kind_of(other))
@@ -99,7 +97,7 @@ def first_event(a: Sequence[Event], b: Sequence[Event]) -> EventDifference | Non
 
 
 def compared(a: Sequence[Event], b: Sequence[Event]) -> EventComparison:
-    """Two runs event by event. Interruptions at the end of an unfinished run are no part of what happened."""
+    """Two runs event by event. Interruptions at the end of an unfinished run are ignored."""
     a, b = _without_end(a), _without_end(b)
     kinds_a, kinds_b = [kind_of(event) for event in a], [kind_of(event) for event in b]
     changed: Counter[str] = Counter()
@@ -128,7 +126,7 @@ def compared(a: Sequence[Event], b: Sequence[Event]) -> EventComparison:
 
 
 def _apart(a: Any, b: Any) -> float:
-    """The largest relative difference of two numbers at the same place; infinite where anything else differs."""
+    """The largest relative difference of two numbers at the same place; infinite if anything else differs."""
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         return max((_apart(a[key], b[key]) for key in a), default=0.0)
     if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):

@@ -1,4 +1,4 @@
-"""Who refuted whom: the experiments that told two rivals apart, and the rival that came second."""
+"""Who refuted whom: the experiments that separated two rivals, and the rival that came second."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from traces.analysis.story import Story, Trial
 
 BASE_RATE, LOOKUP = "base-rate", "token-lookup-30"
-"""Always compete, and are no explanation that somebody proposed."""
+"""Baselines that always compete; nobody proposed them as explanations."""
 
 
 @dataclass(frozen=True)
 class Blow:
-    """An experiment on which one rival did worse than another by `nats` of evidence, and the round that it was in."""
+    """An experiment on which one rival did worse than another by `nats` of evidence, and its round."""
 
     trial: Trial
     round: int
@@ -27,9 +27,9 @@ class Fate:
         how: winner, survived, dropped, merged or competing.
         reason: why it was dropped or merged; empty elsewhere.
         score: on development text, as a dict; None without one.
-        blows: experiments that spoke for the winner and against it, the heaviest first; empty for the winner.
-        for_it: experiments that spoke for it and against the winner, the heaviest first.
-        n_right: its registered predictions that came true, of `n_predicted` that were read.
+        blows: experiments that favoured the winner over it, the heaviest first; empty for the winner.
+        for_it: experiments that favoured it over the winner, the heaviest first.
+        n_right: how many of its `n_predicted` registered predictions came true.
     """
 
     name: str
@@ -43,21 +43,21 @@ class Fate:
 
     @property
     def nats_against(self) -> float:
-        """What the experiments that spoke against it are worth."""
+        """The evidence of the experiments against it, in nats."""
         return sum(blow.nats for blow in self.blows)
 
     @property
     def nats_for(self) -> float:
-        """What the experiments that spoke for it are worth."""
+        """The evidence of the experiments for it, in nats."""
         return sum(blow.nats for blow in self.for_it)
 
     @property
     def was_refuted(self) -> bool:
-        """Whether experiments spoke against it, all of them together; one that they favoured lost on something else."""
+        """Whether all experiments together spoke against it; otherwise it lost on something else."""
         return bool(self.blows) and self.nats_against > self.nats_for
 
     def in_sum(self, winner: str) -> str:
-        """What all experiments that told it and the winner apart come to, both ways."""
+        """The sum of all experiments that separated it from the winner, in words."""
         n, m = len(self.blows), len(self.for_it)
         balance = self.nats_against - self.nats_for
         ahead = winner if balance > 0 else self.name
@@ -68,13 +68,13 @@ class Fate:
 
 
 def winner_of(story: Story) -> str | None:
-    """The name of the hypothesis whose sentence is the result's explanation; None without an explanation."""
+    """The name of the hypothesis that is the result's explanation; None without one."""
     explanation = story.result.explanation
     return next((name for name, h in story.hypotheses.items() if explanation and h.sentence == explanation), None)
 
 
 def blows(story: Story, loser: str, winner: str) -> list[Blow]:
-    """The experiments that moved belief from `loser` to `winner`, the heaviest first; those that both had predicted.
+    """The experiments, predicted by both, that moved belief from `loser` to `winner`, the heaviest first.
 
     The fixed probe set moves no belief and is left out.
     """
@@ -92,7 +92,7 @@ def blows(story: Story, loser: str, winner: str) -> list[Blow]:
 
 
 def fates(story: Story) -> list[Fate]:
-    """How each rival ended: the winner, then the others by how long they lasted and how they scored."""
+    """How each rival ended: the winner first, then the others by how long they lasted and how they scored."""
     winner = winner_of(story)
     statuses = {rival.name: rival.status for rival in story.result.rivals or []}
     merged = {d.hypothesis: d.reason for r in story.rounds.values() for d in r.decisions if d.action == "merge"}

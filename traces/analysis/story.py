@@ -1,4 +1,4 @@
-"""A trace, finished or not, put together by hypothesis and by round."""
+"""A trace, finished or not, grouped by hypothesis and by round."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from traces.events.runs import is_session
 from traces.events.store import is_being_written, load_trace
 
 _BEFORE = "-before"
-"""Ends the name of an experiment where a prediction is about the text that it was made from."""
+"""Suffix of an experiment's name in a prediction about the original of its text."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """How a text was made from another: from token `at` on, those `removed` gave way to those `added`.
+    """How a text was made from another: at token `at`, the tokens `removed` were replaced by those `added`.
 
-    `value` is the raw activation at the end of the other text, None where that was not noted.
+    `value` is the raw activation at the end of the original; None if not recorded.
     """
 
     at: int
@@ -49,9 +49,9 @@ class Trial:
     """One experiment: what each rival predicted (probability of firing), what the neuron did (raw activation).
 
     Attributes:
-        value: what counts: at the experiment's position, or the largest.
-        values: at each of the experiment's tokens; None where the trace does not say.
-        predicted_before: what each rival said of the text that this one was made from.
+        value: the scored activation: at the experiment's position, or the largest.
+        values: at each of the experiment's tokens; None if the trace does not say.
+        predicted_before: what each rival predicted for the text that this one was made from.
         share: of one unit of evidence: 1 over the texts of the round that were cut from the same carrier.
         theta: the raw value above which the neuron fires.
     """
@@ -68,7 +68,7 @@ class Trial:
 
     @property
     def change(self) -> Change | None:
-        """How the text was made from another; None where it was not, or where an older trace does not say."""
+        """How the text was made from another; None if it was not, or if an older trace does not say."""
         found = self.experiment.expectations.get("change")
         if not isinstance(found, dict):
             return None
@@ -86,7 +86,7 @@ class Trial:
 
     @property
     def order(self) -> Order | None:
-        """Of a text that counts by the order of what was read before and after a change, what came out."""
+        """For a text scored by the order of activations before and after a change: the order that was observed."""
         before = self.experiment.expectations.get("before_the_change")
         by_order = self.experiment.expectations.get("scored_by") == "order"
         if not by_order or before is None or self.value is None:
@@ -94,8 +94,8 @@ class Trial:
         return order_of(before, self.value, self.theta)
 
     def log_score(self, hypothesis: str) -> float | None:
-        """What a rival earned here, in nats: its share of the logarithm of the probability that it gave to what came
-        out; None before the reading, or where it said nothing."""
+        """The evidence that a rival earned here: its share of the log probability that it gave to the outcome, in nats;
+        None before the reading, or without a prediction."""
         p, before = self.predicted.get(hypothesis), self.predicted_before.get(hypothesis)
         if p is None or self.fired is None or self.exploratory:
             return None
@@ -116,17 +116,17 @@ class Round:
 
 @dataclass
 class Story:
-    """What one neuron's trace says.
+    """The content of one neuron's trace.
 
     Attributes:
         state: `finished`, `running`, `interrupted`, `failed`, `damaged`, or `closed` for a session of `agent mcp`.
-        result: the content of result.json, as far as it can be read; nothing in it is known until the run has finished.
+        result: the content of result.json, as far as it can be read; empty until the run has finished.
         has_result: whether the run has finished with one.
         scores: per hypothesis or baseline and split, the last score.
         acted: what a person did while the run was paused.
         trouble: one sentence per error, interruption or warning.
         shown: sealed excerpts token by token, see `tools.catalogue.shown.ShownExcerpts`; empty in older traces.
-        output: what the output weights say; None where nobody asked.
+        output: what the output weights say; None if not asked.
     """
 
     path: Path
@@ -164,12 +164,12 @@ class Story:
         return self.result.stop_reason or (stops[-1] if stops else "")
 
     def round(self, number: int) -> Round:
-        """The round of that number, new if it is."""
+        """The round of that number, created if it is new."""
         return self.rounds.setdefault(number, Round(number))
 
 
 def read_story(path: Path) -> Story:
-    """Put the trace at `path` together; one that is damaged in the middle gives a story that says so and no more."""
+    """Read the trace at `path`; the story of a trace that is damaged in the middle says so and nothing else."""
     try:
         trace = load_trace(path)
     except StorageError as error:
@@ -255,12 +255,12 @@ def _tell(story: Story, event: Event) -> None:
 
 
 def _keep_result(story: Story, call: ToolCall) -> None:
-    """What a tool gave that no event of its own tells."""
+    """Take from a tool's result what no other event holds."""
     result = call.result if isinstance(call.result, dict) else {}
     if call.tool.startswith("read_"):
         story._last_read = result.get("values") or []
     elif call.tool == "confirm":
         story.shown = result.get("shown") or {}
     elif call.tool == "claim_output":
-        with suppress(ValidationError):  # a trace may come from elsewhere, and hold anything
+        with suppress(ValidationError):  # a foreign trace may hold anything
             story.output = OutputWeights.model_validate(result)

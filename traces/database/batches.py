@@ -1,8 +1,8 @@
 """The tables of batches in `runs/results.sqlite`: what each batch is to do, and a queue with leases.
 
-A neuron is given out for as long as its process is there, which can be seen on its own machine, or as its lease is
-renewed, which is all that others know. What a process that is gone has left is given out again, so that no neuron is
-lost, and none is worked on twice at the same time, whichever batches and processes share a database.
+A process keeps a neuron as long as it lives, which its own machine can check, or as long as it renews its lease, which
+is all that other machines can check. The neurons of a dead process are handed out again. So no neuron is lost, and none
+is worked on twice at the same time, whichever batches and processes share a database.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ENTRY = "neuron, layer, idx, settings, about, status, attempts, run_id, reason,
 
 @dataclass(frozen=True)
 class Batch:
-    """What is the same for all neurons of a batch; see `traces.database.schema`."""
+    """What all neurons of a batch share; see `traces.database.schema`."""
 
     batch_id: str
     created_at: str
@@ -121,7 +121,7 @@ def find_batch(database: ResultsDatabase, name: str) -> Batch:
     if matches:
         raise BadInput(f"{name!r} fits {len(matches)} batches in {where}: write more of the id.")
     if not known:
-        raise BadInput(f"there is no batch {name!r}: {where} holds none; name another folder with --runs-dir.")
+        raise BadInput(f"there is no batch {name!r}: {where} has none; name another folder with --runs-dir.")
     raise BadInput(f"there is no batch {name!r} in {where}; `agent batch list` shows them all.")
 
 
@@ -139,7 +139,7 @@ def entries_of(database: ResultsDatabase, batch_id: str) -> list[Entry]:
 
 
 def results_of(database: ResultsDatabase, batch_id: str) -> dict[str, ResultRow]:
-    """What was found so far, by neuron.
+    """The results so far, by neuron.
 
     Raises:
         StorageError: the database cannot be used.
@@ -154,7 +154,7 @@ def results_of(database: ResultsDatabase, batch_id: str) -> dict[str, ResultRow]
 
 
 def retry_failed(database: ResultsDatabase, batch_id: str) -> int:
-    """Have failed neurons wait again; returns how many.
+    """Put failed neurons back into the queue; returns how many.
 
     Raises:
         StorageError: the database cannot be used.
@@ -167,7 +167,7 @@ def retry_failed(database: ResultsDatabase, batch_id: str) -> int:
 
 
 class Queue:
-    """The neurons of one batch, given out to one process. Safe for several threads."""
+    """The neurons of one batch, handed out to one process. Safe for several threads."""
 
     def __init__(self, database: ResultsDatabase, batch: Batch, lease_s: float = LEASE_S) -> None:
         self.lease_s = lease_s
@@ -203,7 +203,7 @@ class Queue:
             return sum(1 for _ in self._free(connection))
 
     def n_open(self) -> int:
-        """How many neurons are neither done nor failed, whoever works on them."""
+        """How many neurons are neither done nor failed, including those that another process works on."""
         with self._database.reading() as connection:
             assert connection is not None
             (n,) = connection.execute(
@@ -213,7 +213,7 @@ class Queue:
             return int(n)
 
     def renew(self) -> None:
-        """Keep what this process works on for `lease_s` more seconds."""
+        """Renew the leases of this process for `lease_s` seconds."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE batch_neurons SET lease_until = ? WHERE batch_id = ? AND owner = ? AND status = 'running'",
@@ -230,7 +230,7 @@ class Queue:
             )
 
     def release(self) -> None:
-        """Give back what this process has not finished."""
+        """Put the unfinished neurons of this process back into the queue."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE batch_neurons SET status = 'waiting', owner = NULL, lease_until = NULL "
@@ -259,7 +259,7 @@ class Queue:
 
 
 def _is_held(owner: str | None, until: float | None, now: float) -> bool:
-    """A process that is known to live holds what it has, also when it slept past its lease or the clock was set."""
+    """A live process keeps its neurons, even if it slept past its lease or the clock was changed."""
     is_there = is_alive(owner)
     return until is not None and until > now if is_there is None else is_there
 
@@ -271,13 +271,13 @@ def _entry(row: tuple[Any, ...]) -> Entry:
 
 
 def this_process() -> str:
-    """A name of this process, unlike that of any other on this or another machine; it says nothing of a user."""
+    """A unique name of this process across machines, without any user name in it."""
     pid = os.getpid()
     return f"{_place()} {pid} {_started(pid)}"
 
 
 def is_alive(owner: str | None) -> bool | None:
-    """Whether the process of that name is still there; None where that cannot be told, as of another machine's."""
+    """Whether the process of that name is alive; None if unknown, as on another machine."""
     if owner is None:
         return False
     place, _, process = owner.rpartition(" ")[0].rpartition(" ")
@@ -288,21 +288,21 @@ def is_alive(owner: str | None) -> bool | None:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is there and somebody else's
+    except OSError:  # it exists and belongs to somebody else
         pass
     now = _started(int(process))
-    return None if "-" in (started, now) else now == started  # else the number went to another one since
+    return None if "-" in (started, now) else now == started  # otherwise the number now belongs to another process
 
 
 def _place() -> str:
-    """The machine, and the space of process numbers on it: containers of one machine have their own."""
+    """The machine and its namespace of process numbers: containers on one machine have their own."""
     with suppress(OSError):
         return f"{socket.gethostname()}/{os.readlink('/proc/self/ns/pid')}"
     return socket.gethostname()
 
 
 def _started(pid: int) -> str:
-    """When a process began, in ticks since the machine did; `-` where that cannot be told, `gone` for a dead one."""
+    """When a process started, in ticks since boot; `-` if unknown, `gone` for a dead one."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 Model = tuple[str, str | None]
-"""A name and a fingerprint; None where a run of an older version left none, and then the name must do."""
+"""A name and a fingerprint; None if a run of an older version recorded none, and then the name has to do."""
 
 IDENTITY = "coalesce({0}model_fingerprint, {0}model)"
-"""The same in SQL, of a table whose name with its dot stands in place of `{0}`. Written so in an index too."""
+"""The same in SQL; `{0}` is the table's name with its dot. An index uses this expression too."""
 
 _N_SHOWN = 6
 
 
 def is_same(a: Model, b: Model) -> bool:
-    """Whether two models are one."""
+    """Whether two models are the same."""
     return a[1] == b[1] if a[1] and b[1] else a[0] == b[0]
 
 
 def told_apart(models: Iterable[Model]) -> dict[Model, str]:
-    """What each is called in a list with all of them: its name, and `name@3f9a1c` where several have that name."""
+    """Unique names for a list of models: each one's name, or `name@3f9a1c` if several have that name."""
     every = set(models)
     known: dict[str, set[str]] = {}
     for name, fingerprint in every:
@@ -32,7 +32,7 @@ def told_apart(models: Iterable[Model]) -> dict[Model, str]:
 
 
 def distinct(models: Iterable[Model]) -> list[str]:
-    """What those are called that differ: one that goes by several names is one."""
+    """The unique names of the different models among these; one model may have several names."""
     every = sorted(set(models), key=lambda model: (model[0], model[1] or ""))
     called, known = told_apart(every), {name for name, fingerprint in every if fingerprint}
     first: dict[str, str] = {}
@@ -43,6 +43,6 @@ def distinct(models: Iterable[Model]) -> list[str]:
 
 
 def named(label: str) -> tuple[str, str]:
-    """The name and the beginning of the fingerprint in what `told_apart` gives; the latter is empty where none is."""
+    """The name and the start of the fingerprint in a name from `told_apart`; the latter may be empty."""
     name, at, beginning = label.rpartition("@")
     return (name, beginning) if at and name and beginning else (label, "")

@@ -1,7 +1,7 @@
 """`runs/results.sqlite`: which sealed folds were opened (primary), and an index rebuilt from every result.json.
 
-In this room, `schema` makes the tables, `rows` has a result's columns, `selection` the questions, `token_index` the
-tokens that a result is about, and `reviews` what people say of it.
+In this room, `schema` makes the tables, `rows` has a result's columns, `selection` the queries, `token_index` the
+tokens that a result is about, and `reviews` what people say about it.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from traces.storage import storage_errors
 _LOCK_PATIENCE_S = 30.0
 _GLANCE_S = 0.001
 _ANY_READING = "SELECT count(*) FROM sqlite_master"
-"""What a transaction begins with that reads: only then is the lock taken that it keeps to its end."""
+"""The first statement of a read transaction: only a read takes the lock that lasts to its end."""
 _LAST_IDS = " UNION ALL ".join(
     f"SELECT * FROM (SELECT {column} FROM {table} WHERE {column} GLOB '[0-9]*T[0-9]*Z-*' ORDER BY 1 DESC LIMIT 1)"
     for table, column in (("results", "run_id"), ("batches", "batch_id"), ("batch_neurons", "run_id"))
 )
-"""Of runs that were thrown away, too: what is said of the latest must not be hidden by them."""
+"""Run ids in all tables, including those of deleted runs, so that a new id sorts after all of them."""
 
 
 @dataclass(frozen=True)
 class Opening:
-    """A fold of the sealed split, given to one run.
+    """A sealed fold that one run was given.
 
     Attributes:
         fold: which, from 0.
         number: counts the openings for this model, neuron and corpus, from 1.
-        reused: the fold had been opened by another run before.
+        reused: whether another run had opened the fold before.
     """
 
     fold: int
@@ -50,11 +50,11 @@ class Opening:
 
 
 class ResultsDatabase:
-    """The database in a folder of runs; made when it is first written to. Safe for several processes at once.
+    """The database in a folder of runs; created by the first write. Safe for several processes at once.
 
     Args:
         runs_dir: the folder of all runs.
-        patience_s: how long to wait where another process is using it.
+        patience_s: how long to wait while another process uses it.
     """
 
     def __init__(self, runs_dir: str | Path, patience_s: float = _LOCK_PATIENCE_S) -> None:
@@ -65,8 +65,7 @@ class ResultsDatabase:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A connection inside one write transaction, with all tables made or brought up to date.
 
-        What is done is committed at the end of the block, and undone where an exception leaves it. Do not keep it open
-        while working on anything else: others wait.
+        The block ends with a commit, or with a rollback on an exception. Do no other work inside: other processes wait.
 
         Raises:
             StorageError: the database is damaged, from a newer version, in use for too long, or cannot be written.
@@ -83,7 +82,7 @@ class ResultsDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection for reading alone, which works where nothing can be written; None where there is no database.
+        """A read-only connection, which works on a read-only disk too; None if there is no database.
 
         Raises:
             StorageError: the database is damaged, from a newer version, or cannot be read.
@@ -103,7 +102,7 @@ class ResultsDatabase:
                 yield connection
 
     def _must_be_written(self, uri: str) -> bool:
-        """Whether a reader alone cannot do: the tables are old, or a process was killed in the middle of a change."""
+        """Whether reading needs a write first: the tables are old, or a process was killed in mid-change."""
         with self._connected(uri) as connection:
             try:
                 connection.execute("BEGIN")
@@ -112,7 +111,7 @@ class ResultsDatabase:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
                     raise
-                return True  # half a change is to be undone
+                return True  # half a change needs a rollback
 
     @contextmanager
     def _connected(self, where: str) -> Iterator[sqlite3.Connection]:
@@ -125,13 +124,13 @@ class ResultsDatabase:
             connection.close()  # rolls back what was not committed
 
     def _begin(self, connection: sqlite3.Connection, statement: str) -> None:
-        """Run the statement that takes a lock as soon as nobody else is in the way.
+        """Run the statement that takes a lock as soon as the lock is free.
 
-        SQLite's own waiting looks ever more rarely, at last every 100 ms, and so never finds the gaps that a process
-        leaves which writes all the time. What is waited for later, such as readers before a commit, ends by itself.
+        SQLite's own waiting checks less and less often, in the end every 100 ms, and misses the gaps between the writes
+        of a busy process. Later waits, such as for readers before a commit, end by themselves.
 
         Raises:
-            sqlite3.OperationalError: the database is in use for longer than this one's patience, or not to be had.
+            sqlite3.OperationalError: the database is in use for longer than `patience_s`, or cannot be opened.
         """
         give_up = time.monotonic() + self._patience_s
         connection.execute("PRAGMA busy_timeout = 0")
@@ -155,7 +154,7 @@ class ResultsDatabase:
             ) from error
 
     def _fill_in(self, connection: sqlite3.Connection) -> None:
-        """Give rows of an older version what their result.json says beyond it, where that is still there."""
+        """Complete the rows of an older version from their result.json files, where these still exist."""
         for (run_id,) in connection.execute("SELECT DISTINCT run_id FROM results").fetchall():
             for result, _ in self._results_of(run_id, []):
                 known = connection.execute(
@@ -167,7 +166,7 @@ class ResultsDatabase:
                     _insert(connection, result.model_copy(update={"model_fingerprint": fingerprint}))
 
     def _results_of(self, run_id: str, unreadable: list[StorageError]) -> list[tuple[Result, NeuronFolder]]:
-        """What the files of a run say, and where; errors of those that cannot be read are put into `unreadable`."""
+        """The results in the files of a run, with their paths; errors of unreadable ones go into `unreadable`."""
         found = []
         run = RunFolder(self.path.parent / run_id)
         try:
@@ -193,9 +192,9 @@ class ResultsDatabase:
             pass
 
     def new_run_id(self, model: str, target: str, connection: sqlite3.Connection | None = None) -> str:
-        """An id for a new run or batch that sorts after all that are here, whatever the clock says.
+        """An id for a new run or batch that sorts after all existing ones, whatever the clock says.
 
-        `connection` is to be given by whoever has one open.
+        Pass `connection` if one is open.
 
         Raises:
             StorageError: the database or the folder of runs cannot be read.
@@ -210,7 +209,7 @@ class ResultsDatabase:
     def next_fold(
         self, model: str, neuron: str, corpus: str, n_folds: int, run_id: str, wanted: int | None = None
     ) -> Opening:
-        """Open a fold of the sealed split for a run: the smallest unopened one, else the least opened, as reused.
+        """Open a sealed fold for a run: the smallest unopened one, else the least opened one, as reused.
 
         A run that has opened one before gets the same again and is not counted twice.
 
@@ -220,7 +219,7 @@ class ResultsDatabase:
             corpus: the corpus's fingerprint.
             n_folds: how many folds the sealed split has, at least 1.
             run_id: who opens it.
-            wanted: this fold and no other, as evaluations ask for, which compare runs on the same text.
+            wanted: exactly this fold, for evaluations that compare runs on the same text.
 
         Raises:
             StorageError: the database cannot be used.
@@ -248,9 +247,9 @@ class ResultsDatabase:
             return opening
 
     def explanation_before(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
-        """(run id, explanation) of the last run before the `number`-th opening that left one; None when none did.
+        """(run id, explanation) of the last run with an explanation before opening `number`; None without one.
 
-        A run that was given up after it had opened a fold does not hide what was found before it.
+        A run that opened a fold and found nothing does not hide an earlier explanation.
 
         Raises:
             StorageError: the database cannot be used.
@@ -265,7 +264,7 @@ class ResultsDatabase:
         return (found[0], found[1]) if found else None
 
     def add_result(self, result: Result) -> None:
-        """Put a result into the index, in place of what the same run said about the same neuron before.
+        """Put a result into the index, replacing an earlier one of the same run and neuron.
 
         Raises:
             StorageError: the database cannot be used.
@@ -276,7 +275,7 @@ class ResultsDatabase:
             _insert(connection, _with_fingerprint(result, run), tokens)
 
     def select(self, selection: Selection | None = None) -> list[ResultRow]:
-        """The results that fit; none where there is no database yet.
+        """The results that match; none if there is no database yet.
 
         Raises:
             StorageError: the database cannot be used.
@@ -285,9 +284,9 @@ class ResultsDatabase:
             return [] if connection is None else (selection or Selection()).read(connection)
 
     def rebuild_index(self) -> list[StorageError]:
-        """Make the index anew from every result.json and trace; sealed openings and reviews are left alone.
+        """Rebuild the index from every result.json and trace; sealed openings and reviews stay.
 
-        Returns the errors of the files that could not be read and are left out.
+        Returns the errors of unreadable files, which are left out.
 
         Raises:
             StorageError: the database cannot be used.
@@ -307,7 +306,7 @@ class ResultsDatabase:
 
 
 def index_tokens(database: ResultsDatabase, most: int) -> int:
-    """Fill in the tokens of at most `most` results that have none, the latest first; returns of how many.
+    """Index the tokens of at most `most` results that have none, the latest first; returns how many.
 
     Raises:
         StorageError: the database cannot be used.
@@ -332,7 +331,7 @@ def index_tokens(database: ResultsDatabase, most: int) -> int:
 
 
 def _with_fingerprint(result: Result, run: RunFolder) -> Result:
-    """With the model's fingerprint, which results of older versions lack and `run.json` has."""
+    """The result with the model's fingerprint, which older results lack and `run.json` has."""
     if result.model_fingerprint is not None:
         return result
     with suppress(StorageError):

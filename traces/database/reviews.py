@@ -1,6 +1,6 @@
-"""What people say of an explanation when they have read its run: the table `reviews`, which is primary data.
+"""What people say about an explanation after reading its run: the table `reviews`, which is primary data.
 
-Nothing in it is ever changed or deleted: whoever reviews again adds a row, and the latest of each reviewer counts.
+Rows are never changed or deleted: another review by the same person is a new row, and the latest counts.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _OF_RESULTS = ("verdict", "score", "low", "high", "reason", "layer", "idx", "var
 EXPORTED = ("model", "neuron", "layer", "idx", "opinion", "note", "reviewer", "reviewed_at", "is_latest", "explanation",
             "is_of_the_result", "verdict", "score", "low", "high", "reason", "variant", "seed", "explainer", "corpus",
             "model_fingerprint", "run_id", "review_id")  # fmt: skip
-"""The columns of an export; those from `verdict` to `model_fingerprint` are the result's, empty where it is gone."""
+"""The columns of an export; those from `verdict` to `model_fingerprint` are the result's, empty if it is gone."""
 
 
 @dataclass(frozen=True)
 class Review:
-    """What one person said of one run on one neuron.
+    """One person's review of one run on one neuron.
 
     Attributes:
         opinion: agree, disagree or unclear.
-        explanation: the sentence that it is about, as it was then; None where the run had none.
+        explanation: the reviewed explanation, as it was then; None if the run had none.
         reviewed_at: ISO 8601, UTC.
     """
 
@@ -49,7 +49,7 @@ class Review:
 
 
 def add_review(database: ResultsDatabase, review: Review) -> Review:
-    """Keep a review; returns it with its number, and the time where it had none.
+    """Store a review; returns it with its number, and the time if it had none.
 
     Raises:
         BadInput: the opinion is none of the three, or a text is too long.
@@ -76,12 +76,12 @@ def add_review(database: ResultsDatabase, review: Review) -> Review:
 
 
 def _kept(text: str) -> str:
-    """What a form sends: line breaks as one sign, and nothing that a database cannot hold (half of a character)."""
+    """A form's text with uniform line breaks, without lone surrogates, which a database cannot hold."""
     return text.replace("\r\n", "\n").strip().encode("utf-8", "replace").decode()
 
 
 def reviews_of(database: ResultsDatabase, run_id: str, model: str, neuron: str) -> list[Review]:
-    """All that was said of one run on one neuron, the latest first.
+    """All reviews of one run on one neuron, the latest first.
 
     Raises:
         StorageError: the database cannot be used.
@@ -101,8 +101,8 @@ def _review(row: Sequence[Any]) -> Review:
 def labels(database: ResultsDatabase) -> list[dict[str, Any]]:
     """Every review with the key columns of its result, oldest first; the names are `EXPORTED`.
 
-    `is_latest` says that this reviewer said nothing later of the same result; `is_of_the_result`, that the explanation
-    is still the one that the result has.
+    `is_latest`: the reviewer has no later review of this result. `is_of_the_result`: the result still has the reviewed
+    explanation.
 
     Raises:
         StorageError: the database cannot be used.
@@ -129,7 +129,7 @@ def labels(database: ResultsDatabase) -> list[dict[str, Any]]:
 def latest_of(
     connection: sqlite3.Connection, results: Sequence[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], Review]:
-    """Of each of these results (run id, model, neuron) the last review, if there is one."""
+    """The last review of each of these results (run id, model, neuron), if there is one."""
     question = (
         f"SELECT {', '.join(_KEYS)} FROM reviews WHERE (run_id, model, neuron) = (?, ?, ?) "
         "ORDER BY review_id DESC LIMIT 1"

@@ -12,19 +12,19 @@ from traces.database.models import Model
 
 @dataclasses.dataclass(frozen=True)
 class ResultRow:
-    """What is known of one run on one neuron. Scores are correlations, `_low` and `_high` their 95 % interval.
+    """One run on one neuron. Scores are correlations, `_low` and `_high` their 95 % interval.
 
-    A score that could not be had is None; for the final one `reason` says why. What a run of an older version did not
-    record is None too.
+    A missing score is None; for the final score `reason` says why. Fields that a run of an older version did not record
+    are None too.
 
     Attributes:
-        model: its name, which several may have.
-        model_fingerprint: says which model it was; None where nothing tells it any more.
-        neuron: as in `L5N131`; `layer` and `idx` are the same as numbers.
+        model: its name, which may not be unique.
+        model_fingerprint: identifies the model; None if it is no longer known.
+        neuron: such as `L5N131`; `layer` and `idx` are its numbers.
         label: the explanation in a few words; like `reader`, who read it, and the scores of the predictor, None in
             results of version 1.
         score: of the explanation on the sealed fold.
-        n_unscored: excerpts that could not be simulated, not among `n_excerpts`.
+        n_unscored: excerpts that could not be simulated; not counted in `n_excerpts`.
         token_lookup_30: the baseline's score on the same excerpts, as are `token_lookup_full` and `null_score`.
         gain_token_lookup_30: the explanation's score minus the baseline's, paired; so are `gain_null` and
             `gain_previous`.
@@ -32,7 +32,7 @@ class ResultRow:
         sealed_opening: counts the openings for this neuron and corpus, from 1.
         previous_run_id: the run before this one, whose explanation was scored again on this run's sealed fold.
         tokens: of LLM calls, in and out.
-        usd: what they cost; None where the price is not known.
+        usd: what they cost; None if the price is unknown.
         corpus: fingerprint.
     """
 
@@ -155,9 +155,9 @@ class ResultRow:
 
     @classmethod
     def read(cls, values: tuple[Any, ...]) -> ResultRow:
-        """The row that a query for `COLUMNS` found."""
+        """The row from a query for `COLUMNS`."""
         typed: list[Any] = list(values)
-        for at in _BOOLEANS:  # which SQLite keeps as numbers
+        for at in _BOOLEANS:  # SQLite stores them as numbers
             typed[at] = None if typed[at] is None else bool(typed[at])
         return cls(*typed)
 
@@ -168,7 +168,7 @@ class ResultRow:
 
     @property
     def neuron_id(self) -> NeuronId | None:
-        """The neuron; None where its name is not one of a neuron."""
+        """The neuron; None if its name cannot be parsed."""
         return neuron_of(self.neuron)
 
     def values(self) -> tuple[Any, ...]:

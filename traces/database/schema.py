@@ -1,6 +1,6 @@
 """The tables of `runs/results.sqlite`, made and changed by numbered migrations: number n leads to version n.
 
-A migration that has been released is never edited; a change is another one at the end.
+A released migration is never edited; a change is a new one at the end.
 """
 
 from __future__ import annotations
@@ -180,29 +180,31 @@ def _to_2(connection: sqlite3.Connection) -> None:
 
 
 def _to_3(connection: sqlite3.Connection) -> None:
-    """What reviewers say, and which tokens a result is about; the latter is filled in when somebody searches."""
+    """Reviews, and the tokens that a result is about; the latter are filled in later."""
     for statement in (*_REVIEWS, *_RESULT_TOKENS):
         connection.execute(statement)
 
 
 def _to_4(connection: sqlite3.Connection) -> None:
-    """Which model each result is of: two may have one name. What no opening tells, the files of the runs tell."""
+    """The fingerprint of each result's model, since names are not unique: from sealed openings, else from the run's
+    files.
+    """
     _execute(connection, _VERSION_4)
 
 
 def _to_5(connection: sqlite3.Connection) -> None:
-    """What a person calls an explanation, who read it, and the reference beside it; filled in from result.json."""
+    """An explanation's label, its reader, and the predictor's score; filled in from result.json."""
     _execute(connection, _VERSION_5)
 
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_to_1, _to_2, _to_3, _to_4, _to_5)
 SCHEMA_VERSION = len(MIGRATIONS)
 FIRST_WITH_ALL_COLUMNS = 5
-"""From this version on, `results` has every column that a result fills."""
+"""From this version on, `results` has a column for every field that it stores."""
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the database's tables; 0 where there are none yet.
+    """The version of the database's tables; 0 if there are none yet.
 
     Raises:
         StorageError: they are of a newer version than this program knows.

@@ -32,7 +32,7 @@ _OF_BATCH = "(run_id, neuron) IN (SELECT run_id, neuron FROM batch_neurons WHERE
 
 @dataclass(frozen=True)
 class Brief:
-    """A result in short: enough to count, to draw and to find it again. `row` is its number in the database."""
+    """A short form of a result, enough to count, to draw and to find it again. `row` is its number in the database."""
 
     row: int
     run_id: str
@@ -57,16 +57,16 @@ class Selection:
         verdict: such as `supported`.
         variant: the agent's.
         corpus: fingerprint.
-        latest: of the runs on one neuron of a model that `layer`, `idx`, `model`, `variant` and `corpus` leave, only
-            the latest, whatever its score; run ids sort in the order in which runs were begun.
+        latest: only the latest run on each neuron, among those that match `layer`, `idx`, `model`, `variant` and
+            `corpus`, whatever its score; run ids sort by the start of the run.
         batch: its id.
-        text: every word of it is in the explanation; capitals do not matter in ASCII.
+        text: words that must all be in the explanation; ASCII case is ignored.
         token: see `traces.database.token_index.pattern_of`; the neuron fired on it, or the explanation names it.
-        token_is: `fired` or `named`, where only one of the two is meant.
+        token_is: `fired` or `named`, to restrict `token` to one of the two.
         review: the latest opinion, or `none` or `any`.
         scored: whether there is a score.
-        sort: a column, or its name after `-` for descending order; results that have nothing there come last.
-        limit: at most so many.
+        sort: a column, or `-` and its name for descending order; results without a value come last.
+        limit: the highest number of results.
     """
 
     below: float | None = None
@@ -88,7 +88,7 @@ class Selection:
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a column that there is not.
+        """Refuse an unknown column.
 
         Raises:
             BadInput: there is no such column to sort by.
@@ -101,7 +101,7 @@ class Selection:
         return [ResultRow.read(row) for row in connection.execute(question, values)]
 
     def brief(self, connection: sqlite3.Connection) -> list[Brief]:
-        """The results in short, in the same order."""
+        """The short forms of the results, in the same order."""
         question, values = self._question("rowid", *list(Brief.__dataclass_fields__)[1:])
         return [Brief(*row) for row in connection.execute(question, values)]
 
@@ -114,7 +114,7 @@ class Selection:
             of_runs.append((_NAMED if beginning else "model = ?", one))
         of_runs.append((_OF_BATCH, self.batch))
         wanted = [*of_runs, *self._bounds()]
-        if self.latest:  # no run that is later is among those
+        if self.latest:  # no later run matches
             later, values = _where([(_LATER, ()), *of_runs])
             wanted.append((f"NOT EXISTS (SELECT 1 FROM results AS later{later})", tuple(values)))
         conditions, values = _where(wanted)
@@ -124,7 +124,7 @@ class Selection:
         return question, [*values, -1 if self.limit is None else self.limit]
 
     def _bounds(self) -> list[tuple[str, Any]]:
-        """What must hold of a result whatever other runs there are; a condition without a value has True."""
+        """The conditions on a single result, whatever other runs there are; a condition without a value has True."""
         asked: list[tuple[str, Any]] = [
             ("score < ?", self.below), ("score >= ?", self.above), ("verdict = ?", self.verdict),
             ("(score IS NOT NULL) = ?", self.scored),
@@ -150,7 +150,7 @@ class Selection:
                 f"{column} {direction}" for column in ("layer", "idx", "model", "model_fingerprint", "run_id")
             )
         column = _ALIASES.get(name, name)
-        if column not in COLUMNS:  # the only words of a user's that become part of the question
+        if column not in COLUMNS:  # the only user input that becomes part of the SQL
             raise BadInput(f"cannot sort by {name!r}: give score, layer, seconds, run or another column's name.")
         return ", ".join((f"{column} {direction} NULLS LAST", *_NEURON_ORDER))
 
@@ -163,12 +163,12 @@ def _where(conditions: list[tuple[str, Any]]) -> tuple[str, list[Any]]:
 
 
 def _plain(word: str) -> str:
-    """A word that LIKE takes as it is."""
+    """A word, escaped for LIKE."""
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def rows_at(connection: sqlite3.Connection, numbers: list[int]) -> list[ResultRow]:
-    """The whole results of those numbers, in that order; those that are gone are left out."""
+    """The full results with these numbers, in that order; missing ones are left out."""
     marks = ", ".join("?" * len(numbers))
     question = f"SELECT rowid, {', '.join(COLUMNS)} FROM results WHERE rowid IN ({marks})"
     found = {row[0]: ResultRow.read(row[1:]) for row in connection.execute(question, numbers)}

@@ -1,7 +1,7 @@
 """The tokens of a result: those on which its neuron fired, and those that its explanation names.
 
-Both are read from the files of a run, so the table can be made anew at any time. It is kept small: distinct tokens,
-the strongest first, and at most `MOST` of each kind for a result.
+Both come from the files of a run, so the table can be rebuilt at any time. It is kept small: distinct tokens, the
+strongest first, and at most `MOST` of each kind for a result.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _LONGEST = 40
 _QUOTED = re.compile(r"`((?:[^`\\\n]|\\.)+)`")
 _ESCAPED = re.compile(r"\\(?:u\{([0-9a-f]{1,6})\}|(.))")
 _WANTED = (b'"gathered"', b'"experiments_designed"', b'"readings_revealed"', b'"read_', b'"confirm"')
-"""What lines hold that are worth reading; whether a space stands after a colon is the writer's choice."""
+"""Marks of the lines worth parsing; the space after a colon is optional in JSON."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens as `written`; the strongest first, and those named in the order of the sentence."""
+    """Tokens as `written`; those that fired strongest first, those named in the order of the explanation."""
 
     fired: tuple[str, ...]
     named: tuple[str, ...]
@@ -38,7 +38,7 @@ def written(token: str) -> str:
 
 
 def tokens_of(trace: Path, explanation: str | None) -> Tokens | None:
-    """The tokens of one result; None where the trace cannot be read at all. Lines that are damaged are left out."""
+    """The tokens of one result; None if the trace cannot be read at all. Damaged lines are left out."""
     try:
         with trace.open("rb") as lines:
             strongest = _fired(_events(lines))
@@ -72,7 +72,7 @@ def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def _fired(events: Iterable[dict[str, Any]]) -> dict[str, float]:
-    """By token on which the neuron fired, its largest raw value there."""
+    """The largest raw value on each token on which the neuron fired."""
     strongest: dict[str, float] = {}
     theta: float | None = None
     planned: dict[str, dict[str, Any]] = {}
@@ -110,7 +110,7 @@ def _fired(events: Iterable[dict[str, Any]]) -> dict[str, float]:
 
 
 def put_tokens(connection: sqlite3.Connection, key: tuple[str, str, str], tokens: Tokens | None) -> None:
-    """Keep the tokens of a result (run id, model, neuron), in place of what was known of it."""
+    """Store the tokens of a result (run id, model, neuron), replacing earlier ones."""
     fired, named = (_line(tokens.fired), _line(tokens.named)) if tokens else (None, None)
     connection.execute("INSERT OR REPLACE INTO result_tokens VALUES (?, ?, ?, ?, ?)", (*key, fired, named))
 
@@ -120,9 +120,9 @@ def _line(tokens: Sequence[str]) -> str:
 
 
 def pattern_of(asked: str) -> tuple[str, str]:
-    """Two patterns of SQL's LIKE (escape `\\`) for a token that somebody typed: as it is, and after a space.
+    """Two LIKE patterns (escape `\\`) for a typed token: as it is, and after a space.
 
-    Capitals do not matter in ASCII, and a `*` at the end stands for any end. Quotes and spaces are left out around it.
+    ASCII case is ignored, and a `*` at the end matches anything. Surrounding quotes and spaces are dropped.
     """
     text = asked.strip().strip("`").replace(" ", "␣")
     end = "" if text.endswith("*") and len(text) > 1 else "\n"

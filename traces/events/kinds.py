@@ -1,8 +1,8 @@
 """The kinds of events: one small class each; `events.jsonl` has one event per line.
 
-`at`, `seconds`, `cached` and `this_time` (which LLM replies were kept from before, and what that saved) are the only
-clock fields, wherever they stand; all else is a function of the seed, of the recorded tool results and of what a person
-did. A change to any of these classes needs a new SCHEMA_VERSION.
+`at`, `seconds`, `cached` and `this_time` (which LLM replies came from the cache, and what that saved) are the only
+clock fields, at any depth. Everything else is a function of the seed, the recorded tool results and a person's actions.
+A change to any of these classes needs a new SCHEMA_VERSION.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tools.records.llm import LLMCall
 
 SCHEMA_VERSION = 3
 _PARSED = {"parsed": True}
-"""The context in which data has just been parsed from JSON, and so is canonical."""
+"""The validation context of data that was just parsed from JSON and so is canonical."""
 CLOCK_FIELDS = frozenset({"at", "seconds", "cached", "this_time"})
 
 
@@ -39,11 +39,11 @@ def _plain(value: object) -> object:
 
 
 def canonical(value: Any) -> Any:
-    """`value` as it comes back from the trace: plain JSON values, every number exactly what a replay would read.
+    """`value` as it comes back from the trace: plain JSON values, with exactly the numbers that a replay would read.
 
     Raises:
-        ValueError: it holds NaN or an infinity, which are never a value.
-        TypeError: it holds something that JSON cannot say.
+        ValueError: it holds NaN or an infinity, which are never values.
+        TypeError: it holds something that JSON cannot represent.
     """
     return json.loads(json.dumps(value, default=_plain, allow_nan=False))
 
@@ -61,7 +61,7 @@ def without_clock(event: Event | dict[str, Any]) -> dict[str, Any]:
 
 
 class Record(BaseModel):
-    """A part of an event. What it is built from is made canonical JSON first: live and replayed values are the same."""
+    """A part of an event. Its input is first made canonical JSON, so that live and replayed values are the same."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -77,7 +77,7 @@ class Record(BaseModel):
 
 
 class BaseEvent(Record):
-    """What every event has. The writer sets `seq` (0, 1, 2...) and `at` (UTC, ISO 8601)."""
+    """The fields of every event. The writer sets `seq` (0, 1, 2...) and `at` (UTC, ISO 8601)."""
 
     seq: int = -1
     at: str = ""
@@ -91,7 +91,7 @@ class CorpusName(Record):
 
 
 class RunStarted(BaseEvent):
-    """Everything that decides the run, but for the results of tool calls. `commit` is None outside a git checkout."""
+    """Everything that decides the run except the results of tool calls. `commit` is None outside a git checkout."""
 
     type: Literal["run_started"] = "run_started"
     schema_version: int = SCHEMA_VERSION
@@ -115,7 +115,7 @@ class Stage(BaseEvent):
 
 
 class Gathered(BaseEvent):
-    """Evidence is in: the firing threshold theta (raw activation), whether the neuron fires, how much text there is."""
+    """The evidence: the firing threshold theta (raw activation), whether the neuron fires, how much text there is."""
 
     type: Literal["gathered"] = "gathered"
     theta: float
@@ -125,17 +125,17 @@ class Gathered(BaseEvent):
 
 
 class CallError(Record):
-    """Why a tool call gave no result: the kind of the error and its sentence."""
+    """Why a tool call gave no result: the kind of error and its message."""
 
     kind: str
     message: str
 
 
 class ToolCall(BaseEvent):
-    """One call through the toolbox, with what it cost and gave; `result` is what a resumed run is served again.
+    """One call through the toolbox, with its cost and its result, which a resumed run gets again.
 
-    `budget_used` counts units over the whole run after this call; `seconds` is how long the call took; `llm` are the
-    calls of LLMs that the tool made.
+    `budget_used` counts units over the whole run after this call; `seconds` is the duration of the call; `llm` are the
+    LLM calls that the tool made.
     """
 
     type: Literal["tool_call"] = "tool_call"
@@ -168,12 +168,12 @@ class HypothesisProposed(BaseEvent):
 
 
 class PlannedExperiment(Record):
-    """One text to read. `purpose` says what it is for, `carrier` which sentence it was cut from (one unit of evidence).
+    """One text to read. `purpose` says what it is for, `carrier` which excerpt it was cut from (one unit of evidence).
 
-    `position` is the token whose reading counts; None means the largest over all tokens. Of an edit, `expectations`
-    hold `before_the_change` (the raw value at the end of the text that it was made from) and `change`: from token `at`
-    on, the tokens `removed` gave way to those `added`. `scored_by` is `order` where evidence is whether the value fell,
-    stayed or rose (`tools.scoring.evidence`). `about` is the item of a rule that it was made to test.
+    `position` is the token whose activation counts; None means the largest over all tokens. For an edit, `expectations`
+    hold `before_the_change` (the raw value at the end of the original text) and `change`: at token `at`, the tokens
+    `removed` were replaced by those `added`. `scored_by` is `order` if the evidence is whether the value fell, stayed
+    or rose (`tools.scoring.evidence`). `about` is the rule item that it tests.
     """
 
     id: str
@@ -207,8 +207,8 @@ def _sha256(canonical_predictions: Mapping[str, Sequence[float | None]]) -> str:
 class PredictionsRegistered(BaseEvent):
     """Each rival's probability of firing for each experiment, in the order of `experiment_ids`, before any reading.
 
-    None where a rival has no prediction because an LLM gave no usable reply. `sha256` is
-    `predictions_sha256(predictions)`; it is filled in when left out, and refused when it is wrong.
+    None if a rival has no prediction because an LLM gave no usable reply. `sha256` is
+    `predictions_sha256(predictions)`; it is filled in if left out, and a wrong one is refused.
     """
 
     type: Literal["predictions_registered"] = "predictions_registered"
@@ -235,7 +235,7 @@ class PredictionsRegistered(BaseEvent):
 class ReadingsRevealed(BaseEvent):
     """What the neuron did: per experiment the raw activation (largest, or at its position) and whether it fired.
 
-    Exploratory readings were not predicted and earn nobody evidence.
+    Exploratory activations were not predicted and earn nobody evidence.
     """
 
     type: Literal["readings_revealed"] = "readings_revealed"
@@ -253,7 +253,7 @@ class ReadingsRevealed(BaseEvent):
 
 
 class BeliefUpdated(BaseEvent):
-    """Belief (weights that sum to 1) per hypothesis after a round, and the log score (nats) each earned in it."""
+    """Belief (weights that sum to 1) per hypothesis after a round, and the log score (nats) that each earned in it."""
 
     type: Literal["belief_updated"] = "belief_updated"
     round: int
@@ -262,7 +262,7 @@ class BeliefUpdated(BaseEvent):
 
 
 class PredictionsScored(BaseEvent):
-    """How well a hypothesis predicted what was read: log score, skill against base rate, calibration, sign accuracy.
+    """How well a hypothesis predicted the neuron: log score, skill against base rate, calibration, sign accuracy.
 
     `experiments` is `chosen` (the run's own) or `probe` (the fixed set); `scores` as in
     `tools.scoring.skill.PredictionScores`.
@@ -275,7 +275,7 @@ class PredictionsScored(BaseEvent):
 
 
 class Scored(BaseEvent):
-    """A score of one hypothesis or baseline: `{value, low, high, ...}`, or `{value: null, reason}` when it has none."""
+    """A score of one hypothesis or baseline: `{value, low, high, ...}`, or `{value: null, reason}`."""
 
     type: Literal["scored"] = "scored"
     hypothesis: str
@@ -286,8 +286,8 @@ class Scored(BaseEvent):
 
 
 class Decided(BaseEvent):
-    """What the judge decided, and why; `narrow` and `widen` tell what became of a class of words that a rival names,
-    `win` by what a rival became the explanation."""
+    """What the judge decided, and why; `narrow` and `widen` say how a word class of a rival was changed, `win` by which
+    criterion a rival became the explanation."""
 
     type: Literal["decided"] = "decided"
     action: Literal["refine", "split", "merge", "drop", "stop", "narrow", "widen", "win"]
@@ -297,7 +297,7 @@ class Decided(BaseEvent):
 
 
 class SealedOpened(BaseEvent):
-    """A fold of the sealed split was opened, as the `opening`-th (from 1) for this neuron and corpus."""
+    """A sealed fold was opened, as number `opening` (from 1) for this neuron and corpus."""
 
     type: Literal["sealed_opened"] = "sealed_opened"
     fold: int
@@ -313,16 +313,16 @@ class Confirmed(BaseEvent):
 
 
 class PersonActed(BaseEvent):
-    """What a person did while the run was paused; it decides what follows, as a tool's result does.
+    """What a person did while the run was paused; it decides what follows, like a tool's result.
 
     Attributes:
-        pause: the place at which they stepped in: its number among those at which a run can be held up.
-        before: what they held up: a round of experiments, or the confirmation on a sealed fold.
-        round: rounds begun by then.
-        action: `drop` a hypothesis, `add` a sentence that competes, `test` a text, allow more `budget`, ask for more
+        pause: the number of the pause point, among all those of the run.
+        before: what the pause was before: a round of experiments, or the confirmation on a sealed fold.
+        round: rounds begun so far.
+        action: `drop` a hypothesis, `add` an explanation as a rival, `test` a text, add `budget`, ask for more
             `experiments`, `finish` the search, or `go` on.
         hypothesis: which one was dropped.
-        text: the sentence that was added, or the text that was tested.
+        text: the added explanation, or the tested text.
         units: of budget that were added.
     """
 
@@ -337,7 +337,9 @@ class PersonActed(BaseEvent):
 
 
 class Note(BaseEvent):
-    """Something worth knowing that is the same in a resumed run; anything else belongs on the screen only."""
+    """Something worth knowing that does not change when the run is resumed; anything else belongs only on the
+    screen.
+    """
 
     type: Literal["note"] = "note"
     message: str
@@ -398,11 +400,11 @@ def event_to_line(event: Event) -> bytes:
 
 
 def _parsed(line: bytes) -> tuple[Any, dict[str, bool] | None]:
-    """The JSON in a line, and the context in which it becomes an event."""
+    """The JSON in a line, and its validation context."""
     try:
         return from_json(line, allow_inf_nan=False), _PARSED
     except ValueError:
-        return json.loads(line), None  # slower, and reads what Python writes: NaN, half characters, deep nesting
+        return json.loads(line), None  # slower, but accepts what Python writes: NaN, lone surrogates, deep nesting
 
 
 def event_from_line(line: bytes, where: str) -> Event:

@@ -14,12 +14,12 @@ class TraceRecorder:
         self._writer = writer
 
     def recorded(self, call_id: str) -> CallRecord | None:
-        """The call of that id if the trace that is being resumed has it."""
+        """The call of that id, if the resumed trace has it."""
         call = self._writer.recorded_call(call_id)
         return None if call is None else call_record(call)
 
     def record(self, call: CallRecord) -> None:
-        """Put a call into the trace; on a replay, check that it is the one that was recorded.
+        """Put a call into the trace; on a replay, check that it is the recorded one.
 
         Raises:
             StorageError: it cannot be written, or differs from the recorded one.
@@ -44,7 +44,7 @@ class TraceRecorder:
 
 
 def call_record(call: ToolCall) -> CallRecord:
-    """A call of a trace as the toolbox takes it."""
+    """A call of a trace in the toolbox's own type."""
     return CallRecord(
         call_id=call.call_id,
         tool=call.tool,

@@ -16,9 +16,9 @@ from tools.records.result import RESULT_VERSION, Result
 from traces.events.schema import described
 
 _DESCRIPTION = f"""\
-The content of result.json, as this program writes it (version {RESULT_VERSION}). Fields that may be absent are those \
-that are not required. Version 1 is read too: it has no label, examples, reader and predictor. Results of other \
-programs may have more fields, which are kept. What a schema cannot say: the tokens, values and fires of an example \
+The content of result.json, as this program writes it (version {RESULT_VERSION}). Fields may be absent \
+unless they are required. Version 1 is read too: it has no label, examples, reader and predictor. Results of other \
+programs may have more fields, which are kept. Not in the schema: the tokens, values and fires of an example \
 are equally long, and an explanation of version 2 has a label, a reader, at most 25 words, and at most 5 quotations."""
 
 
@@ -57,7 +57,7 @@ def result_schema_text() -> str:
 
 
 def _models_in(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """A model and all that its fields hold, by name."""
+    """A model and all models in its fields, by name."""
     found: dict[str, type[BaseModel]] = {}
     left: list[Any] = [model]
     while left:

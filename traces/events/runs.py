@@ -38,7 +38,7 @@ _TIMED = re.compile(r"\d{8}T\d{6}(\.\d{3})?Z-")
 def safe_name(model: str) -> str:
     """A model's name or path as a part of a file name: `openai-community/gpt2` becomes `openai-community--gpt2`.
 
-    Of a path on disk only the last part is used: whose home it lies in says nothing about the model.
+    Of a path on disk only the last part is used: the folder above says nothing about the model.
     """
     if os.path.isabs(model) or model.startswith((".", "~")):
         model = Path(model).name or model
@@ -47,14 +47,14 @@ def safe_name(model: str) -> str:
 
 
 def new_run_id(model: str, target: str, known: Iterable[str] = ()) -> str:
-    """A run id that can be read, and is unique: `20260131T120102.345Z-gpt2-L5N131-3f9a1c`.
+    """A readable, unique run id: `20260131T120102.345Z-gpt2-L5N131-3f9a1c`.
 
-    Ids sort in the order in which they were given: where the clock was set back, a new one is a millisecond behind the
-    last of those `known`.
+    Ids sort in the order in which they were made: if the clock was set back, a new one is a millisecond after the last
+    of those `known`.
     """
     now = datetime.now(UTC)
     last = max((run_id for run_id in known if _TIMED.match(run_id)), default="")
-    with suppress(ValueError, OverflowError):  # a folder that only looks like a run's
+    with suppress(ValueError, OverflowError):  # a folder whose name only looks like a run id
         day, _, part = last.partition("Z")[0].partition(".")
         behind = datetime.strptime(day, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
         now = max(now, behind + timedelta(milliseconds=int(part or 999) + 1))
@@ -75,11 +75,11 @@ class NeuronFolder:
 
     @property
     def result(self) -> Path:
-        """The result; absent until the run has ended with one."""
+        """The result; missing until the run has ended with one."""
         return self.path / "result.json"
 
     def write_result(self, result: Result) -> None:
-        """Write result.json, whole or not at all.
+        """Write result.json atomically.
 
         Raises:
             StorageError: it cannot be written.
@@ -88,7 +88,7 @@ class NeuronFolder:
         replace_file(self.result, text.encode() + b"\n")
 
     def read_result(self) -> Result | None:
-        """The result, or None when there is none yet.
+        """The result, or None if there is none yet.
 
         Raises:
             StorageError: it cannot be read, or is not a result of this version.
@@ -139,30 +139,30 @@ class RunFolder:
         return folder
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
-        """Write `run.json`, whole or not at all.
+        """Write `run.json` atomically.
 
         Raises:
             StorageError: it cannot be written.
         """
         text = json.dumps(canonical(manifest), ensure_ascii=False, indent=2)
-        # What was typed may hold bytes that are no text: as JSON escapes them, so does this.
+        # Typed paths may hold undecodable bytes: escaped, as JSON does.
         replace_file(self.path / "run.json", text.encode("utf-8", "backslashreplace") + b"\n")
 
     def remove(self) -> None:
-        """Remove the run, and what it has found."""
+        """Remove the run and its results."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes from working on this run; `traces.events.store.is_being_written` tells of it.
+        """Keep other processes from working on this run; see `traces.events.store.is_being_written`.
 
         Raises:
-            StorageError: another process does, or the folder is not there.
+            StorageError: another process works on it, or the folder does not exist.
         """
         with storage_errors("open", self.path):
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            with suppress(OSError):  # a disk that knows no locks; the trace has one of its own
+            with suppress(OSError):  # a disk without locks; the trace has its own lock
                 lock(fd, self.path)
             yield
         finally:
@@ -170,7 +170,7 @@ class RunFolder:
 
     @classmethod
     def find(cls, runs_dir: str | Path, run_id: str) -> RunFolder:
-        """The run with that id, or the only one whose id holds it; `last` is the latest.
+        """The run with that id, or the only one whose id contains it; `last` is the latest.
 
         Raises:
             BadInput: there is none, or more than one; the message names the closest ids.
@@ -188,9 +188,7 @@ class RunFolder:
             shown = ", ".join(matches[:_N_SUGGESTIONS])
             raise BadInput(f"{run_id!r} fits {len(matches)} runs in {runs_dir} ({shown}): write more of the id.")
         if not known:
-            raise BadInput(
-                f"there is no run {run_id!r}: {runs_dir} holds no runs; name another folder with --runs-dir."
-            )
+            raise BadInput(f"there is no run {run_id!r}: {runs_dir} has no runs; name another folder with --runs-dir.")
         close = difflib.get_close_matches(run_id, known, n=_N_SUGGESTIONS, cutoff=0.0)
         raise BadInput(
             f"there is no run {run_id!r} in {runs_dir}; the closest: {', '.join(close)}. "
@@ -215,7 +213,7 @@ class RunFolder:
         return manifest
 
     def folder_of(self, model: str, neuron: str) -> NeuronFolder:
-        """Where the trace of a neuron lies, whether or not it is there; both as results name them."""
+        """The path of a neuron's trace, whether or not it exists; `model` and `neuron` as results name them."""
         return NeuronFolder(self.path / "neurons" / f"{safe_name(model)}.{neuron.replace('/', '-')}")
 
     def neuron(self, model: str, neuron: NeuronId) -> NeuronFolder:
@@ -242,7 +240,7 @@ class RunFolder:
             return [NeuronFolder(child) for child in sorted(path.iterdir()) if child.is_dir()]
 
     def traced(self) -> list[NeuronFolder]:
-        """The folders of those neurons that have a trace: none where the run was stopped while it read the corpus.
+        """The folders of the neurons with a trace: none if the run was stopped while it read the corpus.
 
         Raises:
             StorageError: they cannot be listed.
@@ -251,7 +249,7 @@ class RunFolder:
 
 
 def names_in(runs_dir: str | Path) -> list[str]:
-    """The names of all that lies in a folder of runs, run or not; none when the folder does not exist.
+    """The names of all entries of a folder of runs; none if the folder does not exist.
 
     Raises:
         StorageError: the folder cannot be read.
@@ -262,7 +260,7 @@ def names_in(runs_dir: str | Path) -> list[str]:
 
 
 def _holds(run_id: str, part: str) -> bool:
-    """Whether an id holds what was typed; `L5N131-` is a negative side, and not the beginning of `L5N131-3f9a1c`."""
+    """Whether an id contains what was typed; `L5N131-` is a negative side, not the start of `L5N131-3f9a1c`."""
     return (f"{part}-" if re.search(r"L\d+N\d+-$", part) else part) in run_id
 
 
@@ -280,8 +278,7 @@ def run_ids(runs_dir: str | Path) -> list[str]:
 
 
 def traces_of(runs_dir: str | Path, name: str, neuron: str | None = None) -> list[Path]:
-    """The traces of a run by its id, a part of it, or `last`; or by the path of a folder or of an `events.jsonl`, which
-    may lie anywhere.
+    """The traces of a run by its id, a part of it, or `last`; or by the path of a folder or an `events.jsonl` anywhere.
 
     Raises:
         BadInput: there is no such run, no such neuron in it, or no trace yet.
@@ -299,7 +296,7 @@ def traces_of(runs_dir: str | Path, name: str, neuron: str | None = None) -> lis
     if not folders:
         raise BadInput(f"the run {run.run_id} stopped before it reached a neuron: it has no trace yet.")
     if not wanted:
-        known = ", ".join(folder.path.name.rpartition(".")[2] for folder in folders)  # as it may be named
+        known = ", ".join(folder.path.name.rpartition(".")[2] for folder in folders)  # names that `--neuron` accepts
         raise BadInput(f"run {run.run_id} has no neuron {neuron!r}; it has: {known}.")
     return [folder.events for folder in wanted]
 
@@ -309,5 +306,5 @@ SESSION_POLICY = "mcp"
 
 
 def is_session(config: Mapping[str, Any]) -> bool:
-    """Whether a recorded config is that of a session, which cannot be resumed or replayed: its client has gone."""
+    """Whether a recorded config belongs to a session, which cannot be resumed or replayed: its client is gone."""
     return config.get("policy") == SESSION_POLICY

@@ -18,10 +18,10 @@ from traces.events.kinds import SCHEMA_VERSION, Event
 _DESCRIPTION = f"""\
 One event of a run: a line of events.jsonl, as this program writes it (trace format {SCHEMA_VERSION}). The first line \
 is run_started and names the format; seq counts the lines from 0. Earlier formats are read too, but lack fields that \
-are required here. What a schema cannot say: experiment_ids, values and fired of readings_revealed are equally long, \
+are required here. Not in the schema: experiment_ids, values and fired of readings_revealed are equally long, \
 so are experiment_ids and each rival's list in predictions_registered, and its sha256 is that of the canonical JSON \
-(sorted keys, no spaces) of the predictions. at, seconds, cached and this_time are clocks, and all else is a function \
-of the seed and of the recorded results of tools."""
+(sorted keys, no spaces) of the predictions. at, seconds, cached and this_time are clock fields; all else is a \
+function of the seed and of the recorded results of tools."""
 
 
 def event_schema() -> dict[str, Any]:
@@ -37,7 +37,7 @@ def event_schema() -> dict[str, Any]:
             cls["properties"]["at"] = {"type": "string", "format": "date-time"}
         for field in cls["properties"].values():
             field.pop("title", None)
-            field.pop("default", None)  # nothing is left out, so nothing is filled in
+            field.pop("default", None)  # every field is required, so there are no defaults
         for name, about in told.items():
             cls["properties"][name]["description"] = about
     made["$defs"]["RunStarted"]["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
@@ -52,7 +52,7 @@ def event_schema() -> dict[str, Any]:
 
 
 def described(docstring: str) -> tuple[str, dict[str, str]]:
-    """What a docstring says of a class, and of each of its attributes."""
+    """The description of a class and of each attribute, from its docstring."""
     whole, _, listed = docstring.partition("Attributes:")
     attributes = re.findall(r"^ *(\w+): (.+(?:\n(?! *\w+: ).+)*)", listed, re.MULTILINE)
     return " ".join(whole.split()), {name: " ".join(about.split()) for name, about in attributes}

@@ -1,7 +1,8 @@
-"""The trace of one neuron on disk: an append-only writer that can also replay, and a reader for half-written files.
+"""The trace of one neuron on disk: an append-only writer that can also replay, and a reader that accepts half-written
+files.
 
-Resuming is running again. `TraceWriter(path, resume=True)` serves recorded tool calls first, and checks that every
-event the run emits is the one that was recorded, clock aside, until the recorded ones are used up; then it appends.
+Resuming is running again. `TraceWriter(path, resume=True)` serves recorded tool calls first, and checks every event
+that the run emits against the recorded one, without clock fields. When the recorded ones are used up, it appends.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Trace:
 
 
 def load_trace(path: str | Path) -> Trace:
-    """Read `events.jsonl`, also while it is being written or after a crash.
+    """Read `events.jsonl`, even while it is being written or after a crash.
 
     Raises:
         StorageError: it cannot be read, a line is damaged, or it was written by a newer version of this program.
@@ -68,7 +69,7 @@ def _parse(data: bytes, path: Path) -> Trace:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether a process holds this trace open for writing, or works on the run of this folder."""
+    """Whether a process is writing this trace, or working on the run of this folder."""
     try:
         fd = os.open(path, os.O_RDONLY)
     except OSError:
@@ -85,13 +86,13 @@ def is_being_written(path: Path) -> bool:
 
 
 def lock(fd: int, path: Path) -> None:
-    """Have this process be the only one that works on the open file or folder, until it is closed.
+    """Lock the open file or folder for this process until it is closed.
 
     Raises:
-        StorageError: another one does.
+        StorageError: another process has the lock.
         OSError: it cannot be locked, as on some network disks.
     """
-    give_up = time.monotonic() + _LOCK_PATIENCE_S  # a reader asking "is it being written?" holds it for an instant
+    give_up = time.monotonic() + _LOCK_PATIENCE_S  # `is_being_written` holds the lock for an instant
     while True:
         try:
             return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,13 +112,14 @@ class TraceWriter:
     undisturbed one.
 
     Args:
-        path: the file; its folder must exist. Without `resume` the file must not; with it, none is as good as empty.
+        path: the file; its folder must exist. Without `resume` the file must not; with it, a missing file counts as
+            empty.
         resume: go on with the run that the file records.
         listeners: called with every event, replayed ones included, after it is on disk.
 
     Attributes:
         recorded: the events that are replayed, in order; empty for a new run.
-        cut: the bytes that were moved aside on resuming, and None when there were none.
+        cut: the bytes that were moved aside on resuming; None if there were none.
 
     Raises:
         StorageError: the file cannot be opened or is damaged, or another process is writing it.
@@ -177,11 +179,11 @@ class TraceWriter:
 
     @property
     def is_replaying(self) -> bool:
-        """Whether there are recorded events that have not been emitted again yet."""
+        """Whether some recorded events have not been emitted again yet."""
         return self._seq < len(self.recorded)
 
     def recorded_call(self, call_id: str) -> ToolCall | None:
-        """The recorded outcome of a tool call, to be served instead of calling again; None when there is none."""
+        """The recorded outcome of a tool call, to be served instead of calling again; None if there is none."""
         return self._calls.get(call_id)
 
     def emit(self, event: Event) -> Event:
@@ -190,7 +192,7 @@ class TraceWriter:
         Returns the event as it stands in the trace, with `seq` and `at`; while replaying, with the recorded clock.
 
         Raises:
-            StorageError: it cannot be written, or it is not the event that was recorded.
+            StorageError: it cannot be written, or it differs from the recorded event.
         """
         with self._emitting:
             self._open_fd()
@@ -198,7 +200,7 @@ class TraceWriter:
                 event = event.model_copy(update={"seq": self._seq, "at": _now()})
                 self._append(event)
             elif isinstance(event, (Interrupted, Failed)):
-                # Stopped before the replay caught up: the recorded events after this point must stay where they are.
+                # Stopped before the replay caught up: keep the recorded events after this point.
                 event = event.model_copy(update={"seq": self._seq, "at": _now()})
                 self._put_aside(event_to_line(event))
             else:
@@ -215,7 +217,7 @@ class TraceWriter:
         try:
             write_all(fd, line)
             self._seq += 1
-        except BaseException as error:  # Ctrl-C too: a line is either whole and counted, or not there
+        except BaseException as error:  # even on Ctrl-C a line is either written and counted, or absent
             self._take_back(fd, size)
             if isinstance(error, OSError):
                 raise storage_error(error, "write", self.path) from error
@@ -224,7 +226,7 @@ class TraceWriter:
     def _take_back(self, fd: int, size: int) -> None:
         try:
             os.ftruncate(fd, size)
-        except OSError:  # half a line stays, which is readable as long as nothing is written behind it
+        except OSError:  # half a line stays; it is readable as long as nothing follows it
             self._fd = None
             os.close(fd)
 
@@ -242,7 +244,7 @@ class TraceWriter:
         )
 
     def close(self) -> None:
-        """Make sure that the disk has it all, and let others write."""
+        """Flush everything to disk, and release the lock."""
         if self._fd is not None:
             fd, self._fd = self._fd, None
             try:
@@ -259,7 +261,7 @@ class TraceWriter:
 
 
 def first_difference(before: Any, now: Any, field: str = "") -> tuple[str, Any, Any] | None:
-    """Where two JSON values first differ, as (dotted field, value before, value now); None when they are equal."""
+    """Where two JSON values first differ, as (dotted field, value before, value now); None if they are equal."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*before, *(key for key in now if key not in before)]:
             path = f"{field}.{key}" if field else str(key)

@@ -1,6 +1,6 @@
 """The events of a trace as those of an Inspect log: a round is a span, an LLM call a model event, a tool a tool event.
 
-Needs the optional `inspect-ai`, imported where it is used. Text of the trace goes over as it is: Inspect shows it.
+Needs the optional `inspect-ai`, imported where it is used. Text of the trace is copied unchanged: Inspect displays it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _SOURCES = {
     "finished": "finished",
     "interrupted": "interrupted",
 }
-"""What an info event is called, by the type of ours."""
+"""The name of an info event, by the type of our event."""
 
 
 def to_score(told: dict[str, Any], **metadata: Any) -> Any:
-    """A score as Inspect's `Score`: its interval is in the explanation and the metadata.
+    """A score as Inspect's `Score`, with its interval in the explanation and the metadata.
 
-    One that does not exist is `Score.unscored` with the reason, which metrics leave out; it is never 0.
+    A missing score is `Score.unscored` with the reason, which metrics leave out; it is never 0.
     """
     from inspect_ai.scorer import Score
 
@@ -50,7 +50,7 @@ def to_score(told: dict[str, Any], **metadata: Any) -> Any:
 
 
 def to_usage(calls: Sequence[LLMCall]) -> Any:
-    """Tokens of these calls as Inspect's `ModelUsage`; without dollars where the price of any is not known."""
+    """Tokens of these calls as Inspect's `ModelUsage`; without dollars if any price is unknown."""
     from inspect_ai.model import ModelUsage
 
     asked, replied = sum(c.input_tokens for c in calls), sum(c.output_tokens for c in calls)
@@ -79,7 +79,7 @@ def to_events(events: Sequence[Event], sample: str) -> list[Any]:
 
 
 class _Transcript:
-    """Goes through a trace once; knows which spans are open."""
+    """Converts a trace in one pass, and keeps track of open spans."""
 
     def __init__(self, events: Sequence[Event], sample: str) -> None:
         self._events = events
@@ -87,7 +87,7 @@ class _Transcript:
         self._began = datetime.fromisoformat(events[0].at)
         self._now = self._began
         self._n = 0
-        self._open: list[tuple[str, str]] = []  # type and id of the spans around what comes next
+        self._open: list[tuple[str, str]] = []  # type and id of the open spans
         self._round: int | None = None
 
     def __iter__(self) -> Iterator[Any]:
@@ -96,7 +96,7 @@ class _Transcript:
             yield from self._spans_before(event)
             yield from self._told(event)
             if isinstance(event, ReadingsRevealed) and self._is_after_the_loop:
-                yield from self._close_to(1)  # a fixed set of experiments ends with its readings
+                yield from self._close_to(1)  # the fixed probe set ends with its activations
                 self._round = None
         yield from self._close_to(0)
 

@@ -1,8 +1,8 @@
 """A run as a log of Inspect, written by its own package and opened with `inspect view`.
 
-A neuron is a sample, with the sealed scores as its scores; `traces.export.inspect_events` tells what its events become.
-What Inspect has no place for is in the metadata: config, seed, versions, subject model and corpus in that of the eval,
-and the whole result in that of the sample. Needs the optional `inspect-ai`, imported where it is used.
+A neuron is a sample, with the sealed scores as its scores; `traces.export.inspect_events`
+converts its events. What Inspect has no field for is in the metadata: config, seed, versions, subject model and corpus
+in the eval's, the whole result in the sample's. Needs the optional `inspect-ai`, imported where it is used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def write_inspect_log(traces: Sequence[Path], path: Path) -> Any:
 
     Args:
         traces: each an `events.jsonl`, finished or not; the folder it lies in gives the sample its id.
-        path: the file, ending in `.eval` or `.json`; one that is there already is replaced.
+        path: the file, ending in `.eval` or `.json`; an existing one is replaced.
 
     Raises:
         BadInput: the file has another ending, or its folder does not exist.
@@ -39,7 +39,7 @@ def write_inspect_log(traces: Sequence[Path], path: Path) -> Any:
         StorageError: a trace is damaged, none has begun, or the log cannot be written.
     """
     if path.suffix not in SUFFIXES:
-        raise BadInput(f"a log of Inspect ends in .eval or .json, and {path} does not: name the file so.")
+        raise BadInput(f"the name of an Inspect log ends in .eval or .json, and {path} does not.")
     if not path.parent.is_dir():
         raise BadInput(f"there is no folder {path.parent} to write {path.name} into: make it, or name another.")
     if path.is_dir():
@@ -48,7 +48,7 @@ def write_inspect_log(traces: Sequence[Path], path: Path) -> Any:
         from inspect_ai.log import write_eval_log
     except ImportError as error:
         raise NotAvailable(
-            "Inspect is not installed, and its own package writes its logs: install it with "
+            "Inspect is not installed, and only its package can write its logs: install it with "
             "`pip install -c constraints.txt -e '.[inspect]'`."
         ) from error
     log = build_log(traces)
@@ -104,7 +104,7 @@ def build_log(traces: Sequence[Path]) -> Any:
             "versions": started.versions,
             "trace_schema_version": started.schema_version,
         },
-        viewer=ViewerConfig(trust_content=False),  # text of a corpus and of an LLM is anybody's
+        viewer=ViewerConfig(trust_content=False),  # text of a corpus or an LLM may hold anything
     )
     is_over = "running" not in states
     return EvalLog(
@@ -134,7 +134,7 @@ def _asked(events: Sequence[Event]) -> list[LLMCall]:
 
 
 def _usage(calls: Sequence[LLMCall], by: str) -> dict[str, Any]:
-    """Inspect's usage by model or role. A reply that was kept from before counts as when it was made, as in results."""
+    """Inspect's usage by model or role. A cached reply counts like a new one, as in results."""
     groups: dict[str, list[LLMCall]] = defaultdict(list)
     for call in calls:
         groups[model_name(call.model) if by == "model" else call.role].append(call)
@@ -197,7 +197,7 @@ def _scores(events: Sequence[Event], state: str) -> dict[str, dict[str, Any]]:
 
 
 def _results(samples: Sequence[Any], states: Sequence[str]) -> Any:
-    """For each score the mean over the neurons that have it; a score that none has, has no mean."""
+    """The mean of each score over the neurons that have it."""
     from inspect_ai.log import EvalMetric, EvalResults, EvalScore
 
     by_name: dict[str, list[float]] = defaultdict(list)

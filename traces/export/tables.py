@@ -19,27 +19,27 @@ _ARROW_KINDS = {str: "string", int: "int64", float: "float64", bool: "bool"}
 
 
 def write_csv(rows: Sequence[ResultRow], path: Path) -> None:
-    """One line per result, under a line of names; empty where there is nothing, `true` and `false`, UTF-8.
+    """CSV with a header and one line per result, in UTF-8; booleans are `true` and `false`, missing values empty.
 
-    Explanations quote whatever a corpus says, and spreadsheets run what begins like a formula: see `safe_cell`.
+    Explanations quote corpus text, and spreadsheets run what begins like a formula: see `safe_cell`.
 
     Raises:
         StorageError: it cannot be written.
     """
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")  # else a carriage return in a text would not be quoted
+    writer = csv.writer(text, lineterminator="\r\n")  # otherwise a carriage return in a text would not be quoted
     writer.writerow(COLUMNS)
     writer.writerows([_cell(value) for value in row.values()] for row in rows)
     replace_file(path, text.getvalue().encode(), elsewhere="name another file")
 
 
 def write_labels(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write what `traces.database.reviews.labels` found, as CSV or as JSON lines by the ending of the file's name.
+    """Write reviews (`traces.database.reviews.labels`) as CSV or JSON lines, by the ending of the file's name.
 
-    In CSV, what a spreadsheet would run is made safe, see `safe_cell`.
+    CSV cells are made safe for spreadsheets, see `safe_cell`.
 
     Raises:
-        BadInput: the name ends otherwise.
+        BadInput: the name has another ending.
         StorageError: it cannot be written.
     """
     match path.suffix.lower():
@@ -57,9 +57,9 @@ def write_labels(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def safe_cell(text: str) -> str:
-    """`text` with an apostrophe before it where a spreadsheet would run it, or where it begins with an apostrophe.
+    """`text` with an apostrophe before it if a spreadsheet would run it, or if it begins with an apostrophe.
 
-    So whoever reads a cell that begins with an apostrophe gets the text by leaving that one out.
+    To get the text back, remove the first apostrophe of a cell that begins with one.
     """
     begins = text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(_STARTS_A_FORMULA)
     return f"'{text}" if begins or text.startswith("'") else text
@@ -74,7 +74,7 @@ def _cell(value: Any) -> Any:
 
 
 def write_parquet(rows: Sequence[ResultRow], path: Path) -> None:
-    """One row per result: strings, 64-bit integers and floats, booleans; null where there is nothing. Text as it is.
+    """One row per result: strings, 64-bit integers and floats, booleans; null for missing values. Text is unchanged.
 
     Raises:
         StorageError: it cannot be written.

@@ -1,4 +1,4 @@
-"""The five questions that a reader in a hurry has, answered."""
+"""Answers to the five questions of a reader in a hurry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _N_PEAKS, _N_LAST, _N_CHARACTERS = 8, 12, 200
 
 @dataclass(frozen=True)
 class Answer:
-    """One of the questions that a reader comes with; `anchor` leads to the part of the page that says more."""
+    """One question; `anchor` is the part of the page with the details."""
 
     question: str
     words: str
@@ -28,18 +28,18 @@ class Answer:
 
 
 def answers_of(story: Story, ended: list[Fate], excerpts: Excerpts | None) -> list[Answer]:
-    """All five, for a run that has finished or not; `ended` are the fates of its rivals."""
+    """All five, for a run that may be unfinished; `ended` are the fates of its rivals."""
     return [
         Answer("What does the neuron do?", _what(story, excerpts), "sentence"),
         Answer("How sure are we?", _how_sure(story), "scores"),
-        Answer("Which experiment killed the runner-up?", _who_killed(story, losers(story, ended)), "rivals"),
+        Answer("Which experiment refuted the runner-up?", _who_killed(story, losers(story, ended)), "rivals"),
         Answer("What was never tested?", untested(story), "tests"),
         Answer("What did it cost?", cost_sentence(story), "cost"),
     ]
 
 
 def leader_of(story: Story) -> str | None:
-    """Of a run without a result, who is believed most."""
+    """The rival with the highest belief, for a run without a result."""
     if story.has_result or not story.beliefs:
         return None
     return max(story.beliefs, key=lambda name: (story.beliefs[name], name))
@@ -89,7 +89,7 @@ def _how_sure(story: Story) -> str:
 def _who_killed(story: Story, lost: list[Fate]) -> str:
     winner = winner_of(story)
     if not story.has_result:
-        return "None yet: the run has not ended, so nobody has won or come second."
+        return "None yet: the run has not ended."
     if winner is None or not lost:
         return "There was no runner-up."
     second = lost[0]
@@ -101,7 +101,7 @@ def _who_killed(story: Story, lost: list[Fate]) -> str:
         if this.beliefs
         for trial in this.experiments.values()
     )
-    why = f"predicted no worse than {winner}" if was_tried else "entered when no experiment was left to come"
+    why = f"predicted no worse than {winner}" if was_tried else "entered after the last experiment"
     if second.for_it:
         why = f"was favoured by experiments ({second.in_sum(winner)})"
     told = f"None: {second.name} ({_development(second)}) {why}, and lost on that score alone."
@@ -127,7 +127,7 @@ def _development(fate: Fate) -> str:
 
 
 def _came_out(trial: Trial) -> str:
-    """What the neuron did, as far as it counts."""
+    """What the neuron did, as far as it is scored."""
     if trial.order is None:
         return "fired" if trial.fired else "stayed silent"
     moved = "stayed as high" if trial.order == "stayed" else trial.order
@@ -135,7 +135,7 @@ def _came_out(trial: Trial) -> str:
 
 
 def _chance(trial: Trial, name: str) -> str:
-    """The probability that a rival gave to what came out."""
+    """The probability that a rival gave to the outcome."""
     p = trial.predicted[name]
     if trial.order is not None and name in trial.predicted_before:
         return f"{order_chances(trial.predicted_before[name], p)[trial.order]:.0%}"

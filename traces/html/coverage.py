@@ -12,25 +12,25 @@ GENERATORS = (
     "unseen_member", "sister_class", "other_context", "real_sentence", "minimal_pair", "truncation", "vocabulary_sweep",
     "neighbours", "retrieval", "look_alike", "sampled",
 )  # fmt: skip
-"""What experiments come from where no LLM writes any."""
+"""The generators of experiments that need no LLM."""
 
 _N_NAMED = 12
-"""Listed words that were never tested which a sentence names; of more it tells the number."""
+"""How many untested words a sentence names; beyond that it gives their number."""
 
 
 def tests_of(result: PartialResult) -> dict[str, Count]:
-    """Per kind of test, carriers that bore the explanation out and that did not; empty where the result has none."""
+    """Per kind of test, carriers that supported the explanation and carriers that did not; may be empty."""
     found = result.tests or {}
     return {kind: found.get(kind) or Count(passed=0, failed=0) for kind in KINDS} if found else {}
 
 
 def claims_of(result: PartialResult) -> list[Claim]:
-    """The parts of the explanation, those that were never tested first."""
+    """The parts of the explanation, untested ones first."""
     return sorted(result.claims or [], key=lambda claim: bool(claim.n))
 
 
 def unused_generators(story: Story) -> list[str]:
-    """Generators that no experiment came from; none where there was no experiment at all."""
+    """Generators without an experiment; none if there was no experiment at all."""
     used = {trial.experiment.generator for this in story.rounds.values() for trial in this.experiments.values()}
     return [name for name in GENERATORS if name not in used] if used else []
 
@@ -39,12 +39,12 @@ def untested(story: Story) -> str:
     """What was never tested, as a sentence."""
     result = story.result
     if not story.has_result:
-        return "The run has not ended, so that is not settled."
+        return "Open until the run has ended."
     parts = [*_kinds(result), *_claims(result)]
     if unused := unused_generators(story):
         parts.append(f"nothing came from {', '.join(name.replace('_', ' ') for name in unused)}")
     if result.explanation and not result.claims:
-        parts.append("which parts of the sentence were tested is not on record in this trace")
+        parts.append("this trace does not record which parts of the explanation were tested")
     if result.causal is None or isinstance(result.causal.output.test, Unscored):
         parts.append("what it does to the output")
     if not parts:
@@ -65,5 +65,5 @@ def _claims(result: PartialResult) -> list[str]:
     parts = [f"{len(clauses)} of its parts: {'; '.join(clauses)}"] if clauses else []
     if tokens:
         more = f" and {len(tokens) - _N_NAMED} more" if len(tokens) > _N_NAMED else ""
-        parts.append(f"of what it lists {', '.join(tokens[:_N_NAMED])}{more}")
+        parts.append(f"of the listed tokens {', '.join(tokens[:_N_NAMED])}{more}")
     return parts

@@ -1,4 +1,4 @@
-"""Drawings as SVG that takes its colours from the page: scores with intervals, beliefs over rounds, calibration."""
+"""SVG drawings in the page's colours: scores with intervals, beliefs over rounds, calibration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.records.predictions import Bin
 from traces.text.formatting import shorten
 
 N_COLOURS = 8
-"""Lines are told apart by colour, by dashes and by their names; the classes `c0` to `c7` of the style sheet."""
+"""Lines differ in colour, dashes and name; the classes `c0` to `c7` of the style sheet."""
 
 _WIDTH, _LABELS, _ROW = 640, 175, 30
 _QUARTERS = (0, 0.25, 0.5, 0.75, 1)
@@ -44,7 +44,7 @@ class Bar:
 
 
 def intervals(bars: Sequence[Bar]) -> Markup:
-    """Scores below each other on one axis, which holds 0 and 1 and all of them."""
+    """Scores below each other on one axis that includes 0, 1 and all of them."""
     left = min(0.0, *(bar.low for bar in bars)) if bars else 0.0
     right = max(1.0, *(bar.high for bar in bars)) if bars else 1.0
     height = _ROW * len(bars) + 26
@@ -60,11 +60,11 @@ def intervals(bars: Sequence[Bar]) -> Markup:
             _RANGE.format(kind, x(bar.low), x(bar.high), y),
             _POINT.format(kind, x(bar.value), y, 6 if bar.is_main else 4.5),
         ]
-    return _svg(out, _WIDTH, height, "Scores with 95 % intervals on one axis; the numbers stand in the table below")
+    return _svg(out, _WIDTH, height, "Scores with 95 % intervals on one axis; the table below has the numbers")
 
 
 def beliefs(names: Sequence[str], rounds: Sequence[int], series: Sequence[Sequence[float | None]]) -> Markup:
-    """Belief of each rival after each round; a line begins when its rival enters and ends when it is gone."""
+    """Belief of each rival after each round; a line starts when its rival enters and ends when it leaves."""
     height, top, bottom, left, right = 300, 12, 262, 44, _WIDTH - 165
     steps = max(1, len(rounds) - 1)
 
@@ -88,11 +88,11 @@ def beliefs(names: Sequence[str], rounds: Sequence[int], series: Sequence[Sequen
         last = next(value for value in reversed(values) if value is not None)
         ends.append((points[-1][1], colour, f"{shorten(name, _LONGEST_NAME)} {last:.2f}"))
     out += [_NAME.format(colour, right + 12, place + 4, name) for place, colour, name in _apart(ends, top, bottom)]
-    return _svg(out, _WIDTH, height, "Belief of each rival after each round; the numbers stand in the table below")
+    return _svg(out, _WIDTH, height, "Belief of each rival after each round; the table below has the numbers")
 
 
 def _apart(ends: list[tuple[float, int, str]], top: float, bottom: float) -> Iterator[tuple[float, int, str]]:
-    """Names beside the ends of their lines, pushed apart so that all can be read, as long as there is room."""
+    """Names beside the ends of their lines, moved apart so that all are readable, if there is room."""
     ends = sorted(ends)[: int((bottom - top) // _NAME_HEIGHT)]
     places = [place for place, _, _ in ends]
     for i in range(1, len(places)):
@@ -106,7 +106,7 @@ def _apart(ends: list[tuple[float, int, str]], top: float, bottom: float) -> Ite
 
 
 def calibration(sets: Sequence[tuple[str, Sequence[Bin]]]) -> Markup:
-    """Predicted probability against how often the neuron fired; the diagonal is perfect. The larger, the more texts."""
+    """Predicted probability against how often the neuron fired; the diagonal is perfect, larger dots are more texts."""
     low, high = 40, 284
 
     def x(value: float) -> float:

@@ -1,4 +1,4 @@
-"""Every experiment as text, predictions, reading, and who was wrong; as many as a page can hold."""
+"""Every experiment as text, predictions, activation, and who was wrong; as many as fit on a page."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from traces.events.kinds import Decided
 from traces.html.heat import Cell, cells
 
 N_WITH_VALUES = 40
-"""Experiments whose every token is shown with its value: the most telling ones."""
+"""How many of the most telling experiments are shown with the value of every token."""
 
 MOST = 3_000
-"""Experiments on a page; of more than that the least telling are left out, and their number is told."""
+"""The highest number of experiments on a page; the least telling beyond it are left out and counted."""
 
 _BEFORE, _AFTER = 400, 120
-"""Characters of a text that are shown before and after the token that counts."""
+"""How many characters of a text are shown before and after the scored token."""
 
 _MOST_CHANGED = 12
-"""Tokens of a change that are shown, on each side."""
+"""How many tokens of a change are shown, on each side."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of text: `same`, `removed`, `added`, or `target`, the token whose reading counts."""
+    """A stretch of text: `same`, `removed`, `added`, or `target`, the scored token."""
 
     kind: str
     text: str
@@ -33,7 +33,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Said:
-    """What a rival predicted (probability of firing), and whether it was wrong; None before the reading."""
+    """What a rival predicted (probability of firing), and whether it was wrong; None before the outcome is known."""
 
     name: str
     probability: float
@@ -63,7 +63,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class ShownRound:
-    """A round, or a reading of the fixed probe set; `left_out` experiments of it are not on the page."""
+    """A round, or the fixed probe set; `left_out` of its experiments are not on the page."""
 
     number: int
     title: str
@@ -78,7 +78,7 @@ class ShownRound:
 
 
 def rounds_of(story: Story) -> list[ShownRound]:
-    """All rounds with experiments or decisions, by number; a round's experiments with the most telling first."""
+    """All rounds with experiments or decisions, by number; in each round the most telling experiments first."""
     trials = [trial for this in story.rounds.values() for trial in this.experiments.values()]
     kept = sorted(trials, key=_rank)[:MOST]
     in_view = {id(trial) for trial in kept}
@@ -139,13 +139,13 @@ def _shown(trial: Trial, story: Story, highest: float | None) -> Shown:
 
 
 def pieces_of(trial: Trial) -> list[Piece]:
-    """The text of an experiment in pieces."""
+    """The pieces of an experiment's text."""
     planned = trial.experiment
     return pieces(planned.tokens, planned.position, trial.change) or [Piece("same", planned.text)]
 
 
 def pieces(tokens: Sequence[str], position: int | None, change: Change | None = None) -> list[Piece]:
-    """A text in pieces: what was removed and added, the token that counts, the rest cut around it."""
+    """The pieces of a text: what was removed and added, the scored token, and the cut rest around it."""
     kinds = ["same"] * len(tokens)
     if change is not None:
         for at in range(change.at, min(change.at + len(change.added), len(tokens))):
@@ -170,7 +170,7 @@ def pieces(tokens: Sequence[str], position: int | None, change: Change | None = 
 
 
 def _cut(found: list[Piece]) -> list[Piece]:
-    """Long stretches that are the same, cut on the side that lies further from what matters."""
+    """Shortens long unchanged stretches on the side away from the change and the scored token."""
     out = []
     for at, piece in enumerate(found):
         is_last, limit = at == len(found) - 1, _AFTER if at == len(found) - 1 and at else _BEFORE

@@ -1,4 +1,4 @@
-"""Tokens on the colour scale: what the neuron did, what was predicted, on one scale of raw activations."""
+"""Tokens on the colour scale: true and simulated values, on one scale of raw activations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEGEND = (0.1, 0.3, 0.5, 0.7, 1.0)
 
 @dataclass(frozen=True)
 class Cell:
-    """A token and the raw value there. `level` (0 to 10) is what an explanation predicted; None for a reading."""
+    """A token and its raw value. `level` (0 to 10) is what an explanation predicted; None for a true value."""
 
     token: str
     value: float
@@ -25,9 +25,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Beside:
-    """An excerpt twice: with the neuron's raw values, and with those that the explanation predicts.
+    """An excerpt with the neuron's raw values and with the simulated ones.
 
-    `simulated` is empty where the run does not say which raw value a level stands for.
+    `simulated` is empty if the run does not record which raw value a level stands for.
     """
 
     stratum: str
@@ -46,7 +46,7 @@ class Excerpts:
 
 
 def shade(value: float, highest: float) -> int:
-    """The step of the scale, 0 to `N_SHADES`; nothing at or below 0 has a colour."""
+    """The step of the scale, 0 to `N_SHADES`; values at or below 0 have no colour."""
     return 0 if value <= 0 or highest <= 0 else max(1, round(N_SHADES * min(1.0, value / highest)))
 
 
@@ -59,7 +59,7 @@ def cells(tokens: Sequence[str], values: Sequence[float], highest: float, theta:
 
 
 def shown_excerpts(story: Story) -> Excerpts | None:
-    """True beside simulated activations; None where the trace has none, as those of older runs."""
+    """True beside simulated activations; None if the trace has none, as in older runs."""
     rows: list[dict[str, Any]] = [row for row in story.shown.get("excerpts") or [] if row.get("tokens")]
     if not rows:
         return None
@@ -79,5 +79,5 @@ def shown_excerpts(story: Story) -> Excerpts | None:
 
 
 def legend(highest: float) -> list[tuple[int, float]]:
-    """Steps of the scale with the raw values that they stand for."""
+    """Steps of the scale and their raw values."""
     return [(shade(part * highest, highest), part * highest) for part in _LEGEND] if highest > 0 else []

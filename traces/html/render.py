@@ -1,4 +1,4 @@
-"""The page of a trace: one HTML file that loads nothing, and the same story as a part of another page.
+"""The page of a trace: one self-contained HTML file, or the same story as a part of another page.
 
 Everything from the trace is escaped; only our own style, script and drawings are not.
 """
@@ -23,16 +23,16 @@ from traces.text.people import person_text
 
 @cache
 def resource(name: str) -> str:
-    """The text of a file of this package, such as `style.css` and `story.js`, which every page with a story needs."""
+    """The text of a file of this package, such as `style.css` or `story.js`, which every page with a story needs."""
     return files("traces.html").joinpath(name).read_text(encoding="utf-8")
 
 
 def story_html(story: Story, run_id: str, manifest: dict[str, Any] | None) -> str:
-    """The whole page, for a run that has finished or not.
+    """The whole page, for a run that may be unfinished.
 
     Args:
         story: of one neuron.
-        run_id: as one types it.
+        run_id: as typed on the command line.
         manifest: the content of `run.json`; None where it cannot be read.
     """
     style, script = resource("style.css"), resource("story.js")
@@ -45,13 +45,13 @@ def story_html(story: Story, run_id: str, manifest: dict[str, Any] | None) -> st
 def story_body(
     story: Story, run_id: str, manifest: dict[str, Any] | None, id_prefix: str = "", level: int = 1
 ) -> Markup:
-    """What the page shows, to stand in any container of another one.
+    """The content of the page, for any container of another page.
 
     Args:
         story: of one neuron.
-        run_id: as one types it.
+        run_id: as typed on the command line.
         manifest: the content of `run.json`; None where it cannot be read.
-        id_prefix: what every id begins with, so that several stories can stand on one page.
+        id_prefix: starts every id, so that several stories fit on one page.
         level: of the highest heading.
     """
     view = view_of(story, run_id, manifest, id_prefix)
@@ -60,7 +60,7 @@ def story_body(
 
 @cache
 def _environment() -> Environment:
-    # Not strict: a trace of an older program lacks what a newer one records, and that is no error.
+    # Not strict: an older trace lacks what newer ones record, which is no error.
     made = Environment(
         loader=FunctionLoader(_template), autoescape=True, undefined=ChainableUndefined,
         trim_blocks=True, lstrip_blocks=True,

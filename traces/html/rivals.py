@@ -17,9 +17,9 @@ _MOST_ROUNDS = 60
 
 @dataclass(frozen=True)
 class Rival:
-    """A hypothesis, how it ended, and the heaviest of the experiments that spoke for the winner and against it.
+    """A hypothesis, how it ended, and the heaviest experiments that favoured the winner over it.
 
-    `belief` is that at the end, None where it did not compete any more.
+    `belief` is the one at the end; None if it no longer competed.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Rival:
 
 @dataclass(frozen=True)
 class Beliefs:
-    """Belief after each round that noted it.
+    """Belief after each round that recorded it.
 
     Attributes:
         rounds: their numbers.
-        table: per rival that was ever believed, its belief after each of `rounds`; None where it did not compete.
-        shown: places in `rounds` that a table shows: of many rounds some, the last among them.
+        table: per rival that was ever believed, its belief after each of `rounds`; None if it did not compete.
+        shown: the indices in `rounds` that a table shows; if there are many rounds, a selection with the last.
     """
 
     rounds: list[int]
@@ -47,7 +47,7 @@ class Beliefs:
 
     @property
     def plot(self) -> Markup | None:
-        """As a drawing; None where no belief was noted."""
+        """As a drawing; None without any belief."""
         if not self.table:
             return None
         return drawing.beliefs([name for name, _ in self.table], self.rounds, [values for _, values in self.table])

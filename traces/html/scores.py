@@ -1,4 +1,4 @@
-"""The final scores of a run beside what they must beat, and how right its registered predictions were."""
+"""The final scores of a run beside its baselines, and the calibration of its registered predictions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from traces.html import drawing
 BASELINES = {
     "token_lookup_30": ("token-lookup-30", "a table of 30 tokens, as long as an explanation"),
     "null": ("null", "the best of as many explanations of other neurons as this run tried"),
-    "token_lookup_full": ("token-lookup-full", "a table of all tokens, which nobody could read; for reference"),
+    "token_lookup_full": ("token-lookup-full", "a table of all tokens, too long to read; for reference"),
 }
-"""By their names in a result: label, and what they are."""
+"""Label and description of each baseline, by its name in a result."""
 
 _OTHER_SCORES = {
     "random_only": "random excerpts only", "openai_top_random": "OpenAI's 5 + 5 excerpts",
@@ -30,7 +30,7 @@ _PREDICTIONS = {"chosen": "experiments that the run chose", "probe": "fixed prob
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """A final score beside what it must beat."""
+    """A final score beside its baselines."""
 
     label: str
     about: str
@@ -40,7 +40,7 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class OtherScore:
-    """One of the scores besides correlation; the baselines' are None where they were not scored by it."""
+    """One of the scores besides correlation; None for baselines without it."""
 
     label: str
     own: Measured
@@ -49,15 +49,15 @@ class OtherScore:
 
     @property
     def protocol(self) -> str:
-        """How it was measured; empty where there is no score."""
+        """How it was measured; empty without a score."""
         return self.own.protocol if isinstance(self.own, ScoreValue) else ""
 
 
 def sealed_score(result: PartialResult) -> Measured:
-    """The score on sealed text; with a reason where there is none."""
+    """The score on sealed text, or the reason why there is none."""
     if result.score:
         return result.score
-    return Unscored(reason="the sealed split is scored at the end of a run, and this one has not ended")
+    return Unscored(reason="sealed text is scored at the end of a run, and this one has not ended")
 
 
 def score_rows(result: PartialResult) -> list[ScoreRow]:
@@ -74,7 +74,7 @@ def score_rows(result: PartialResult) -> list[ScoreRow]:
 
 
 def score_plot(rows: list[ScoreRow]) -> Markup | None:
-    """Those that have a value, as a drawing; the first row is the one that the page is about."""
+    """A drawing of the scores that have a value; the first row is the run's own."""
     bars = [
         drawing.Bar(row.label, row.score.value, row.score.low, row.score.high, at == 0)
         for at, row in enumerate(rows)
@@ -84,7 +84,7 @@ def score_plot(rows: list[ScoreRow]) -> Markup | None:
 
 
 def other_scores(result: PartialResult) -> list[OtherScore]:
-    """Those that the result has, in the order of the table."""
+    """The scores that the result has, in the order of the table."""
     alone = (("random_only", result.random_only), ("openai_top_random", result.openai_top_random))
     rows = {name: OtherScore(_OTHER_SCORES[name], score, None, None) for name, score in alone if score} | {
         name: OtherScore(_OTHER_SCORES[name], row.explanation, row.token_lookup_30, row.null)
@@ -95,7 +95,7 @@ def other_scores(result: PartialResult) -> list[OtherScore]:
 
 
 def calibration(result: PartialResult) -> list[tuple[str, list[Bin]]]:
-    """The winner's registered predictions in bins: of its own experiments, and of the fixed probe set."""
+    """The winner's registered predictions in bins: on the run's own experiments, and on the fixed probe set."""
     found = result.registered or RegisteredPredictions()
     return [(_PREDICTIONS[name], bins(own)) for name, own in (("chosen", found.chosen), ("probe", found.probe)) if own]
 

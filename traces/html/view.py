@@ -1,4 +1,4 @@
-"""The page of a trace as one record for its templates; a module of its own works out each part."""
+"""The page of a trace as one record for its templates; each part is computed in its own module."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class View:
     """The page of one story; the parts of it are described where they are made.
 
     Attributes:
-        where: the option that commands need to find the run again; empty where they need none.
-        prefix: what every id begins with, so that several stories can stand on one page.
+        where: the option that commands need to find the run again; may be empty.
+        prefix: starts every id, so that several stories fit on one page.
         result: the content of result.json, as far as it can be read.
-        verdict: or the state of a run that has none.
-        finding: what comes first on the page; None until the run has finished.
-        explanation: the sentence; None where there is none.
-        sides: of a gated neuron, that it is always on, and what its other side does; a line each.
-        leader: of a run without a result, who is believed most.
-        winner: the hypothesis that the explanation is of.
-        score: on sealed text; with a reason where there is none.
-        excerpts: true beside simulated activations; None where the trace has none.
+        verdict: the verdict, or the state of a run without one.
+        finding: the head of the page; None until the run has finished.
+        explanation: None if there is none.
+        sides: notes on a gated neuron: that it is always on, and what its other side does; a line each.
+        leader: the rival with the highest belief, for a run without a result.
+        winner: the hypothesis that became the explanation.
+        score: on sealed text, or the reason why there is none.
+        excerpts: true beside simulated activations; None if the trace has none.
         causal: the causal evidence in sentences.
-        output: what the output weights say; nothing where nobody asked.
-        facts: what the run was made with.
+        output: what the output weights say; empty if not asked.
+        facts: model, corpus, program and times of the run.
         config: all settings.
     """
 
@@ -87,7 +87,7 @@ class View:
 
 
 def view_of(story: Story, run_id: str, manifest: dict[str, Any] | None, prefix: str = "") -> View:
-    """The page of a story, finished or not; `manifest` is the content of `run.json`, None where it cannot be read."""
+    """The page of a story, finished or not; `manifest` is the content of `run.json`, None if it cannot be read."""
     begun, result = story.started, story.result
     ended, excerpts = fates(story), shown_excerpts(story)
     rows, calibration, causal = scores.score_rows(result), scores.calibration(result), result.causal

@@ -1,4 +1,4 @@
-"""Filters of the templates: text and numbers on a page, whatever a trace contains."""
+"""Template filters that show text and numbers safely, whatever a trace contains."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from traces.text.formatting import one_line, score_text, visible
 _BEFORE, _AFTER = 90, 40  # characters of an example around its largest value
 
 LONGEST_TOKEN = 60
-"""Characters of a token that are shown; the rest is told by its number."""
+"""How many characters of a token are shown; of a longer one the length is given."""
 
 _QUOTED = re.compile(r"(`(?:[^`\\\n]|\\.)*`)")
 
 
 def token(text: str) -> str:
-    """A token as the tokenizer has it: spaces as `␣`, line breaks and tabs as in Python; cut where it is very long."""
+    """A token as the tokenizer has it: spaces as `␣`, line breaks and tabs as in Python; very long ones are cut."""
     shown = text.replace("\\", "\\\\") if re.search(r"\\[nrt]", text) else text
     shown = shown.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t").replace(" ", "␣")
     if len(shown) > LONGEST_TOKEN:
@@ -29,12 +29,12 @@ def token(text: str) -> str:
 
 
 def line(text: Any) -> str:
-    """Anything on one line in which nothing can move a cursor or turn the direction of writing."""
+    """A value on one line, without characters that move the cursor or change the writing direction."""
     return one_line(str(text))
 
 
 def anchor(name: str) -> str:
-    """A name from the trace as an id that a link can lead to: letters and digits as they are, all else as its number.
+    """A name from the trace as an HTML id: letters and digits as they are, everything else as its code point.
 
     It begins with `e-` so that no experiment takes the id of a part of the page.
     """
@@ -42,12 +42,12 @@ def anchor(name: str) -> str:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number with a minus sign that is one; a dash for none."""
+    """A number with a proper minus sign; a dash for None."""
     return "–" if not isinstance(value, int | float) else f"{value:.{digits}f}".replace("-", "−")
 
 
 def thousands(value: Any) -> str:
-    """A whole number with commas; a dash for none."""
+    """A whole number with commas; a dash for None."""
     return f"{value:,}" if isinstance(value, int) else "–"
 
 
@@ -58,7 +58,7 @@ def score(value: Any) -> str:
 
 
 def sentence(text: str) -> Markup:
-    """A sentence with what stands between backquotes as code."""
+    """A sentence with the parts between backquotes as code."""
     parts = _QUOTED.split(one_line(text))
     return Markup("").join(
         Markup("<code>{}</code>").format(part[1:-1]) if at % 2 else escape(part) for at, part in enumerate(parts)
@@ -66,12 +66,12 @@ def sentence(text: str) -> Markup:
 
 
 def token_run(text: str) -> str:
-    """Text of several tokens: line breaks and tabs as signs, spaces as they are, all else visible."""
+    """Text of several tokens: line breaks and tabs as signs, other control characters made visible."""
     return visible(text)
 
 
 def words(example: Example) -> list[Piece]:
-    """The text around the largest value of an example, so much of it that it stands on a line or two."""
+    """The text around the largest value of an example, short enough for a line or two."""
     return pieces_of(example, _BEFORE, _AFTER)
 
 

@@ -12,7 +12,9 @@ _N_SHOWN = 8
 
 
 def causal_lines(causal: CausalFindings) -> Iterator[str]:
-    """At most three sentences: the explanation in the neuron's place, the neuron beside its like, its output side."""
+    """At most three sentences: the explanation in the neuron's place, the neuron beside its peers, its output
+    weights.
+    """
     score, beside, output = causal.ablation_score, causal.beside_peers, causal.output
     reasons = {part.reason if isinstance(part, Unscored) else None for part in (score, beside, output.test)}
     if len(reasons) == 1 and None not in reasons:
@@ -21,7 +23,7 @@ def causal_lines(causal: CausalFindings) -> Iterator[str]:
     yield f"ablation score (the explanation in the neuron's place): {score_text(score)}"
     if isinstance(beside, Beside):
         yield (
-            f"where it fires it moves the output {score_text(beside.times)} times as much as the median of "
+            f"where it fires, ablating it changes the output {score_text(beside.times)} times as much as the median of "
             f"{len(beside.peers)} neurons that fire like it"
         )
     else:
@@ -34,13 +36,13 @@ def _output(output: OutputEvidence) -> str:
     if output.holds:
         return f"{output.sentence} Where it fires they gain {score_text(test)} nats on tokens as frequent."
     if isinstance(test, Unscored):
-        return f"nothing is said of its output: {score_text(test)}"
+        return f"its output effect is unknown: {score_text(test)}"
     tokens = _listed(output.claimed)
     return f"that it pushes the model towards {tokens} did not hold: {score_text(test)} nats beside tokens as frequent"
 
 
 def causal_details(causal: CausalFindings) -> Iterator[str]:
-    """What is behind those sentences: divergences, peers, and the output weights."""
+    """The figures behind those sentences: divergences, peers, and the output weights."""
     if causal.to_mean is not None and causal.to_simulation is not None:
         yield (
             f"divergence {causal.to_simulation:.2e} nats a token with the explanation in its place, "

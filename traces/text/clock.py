@@ -1,4 +1,4 @@
-"""Estimates how long divided work will still take, from what is done."""
+"""Estimates the remaining time of divided work from the tasks that are done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 class Clock:
-    """How long is left, from how long tasks took that are done, by kind of work."""
+    """The remaining time, from the durations of finished tasks of each kind."""
 
     def __init__(self, kinds: Sequence[str], jobs: int) -> None:
         self._left = Counter(kinds)
@@ -15,12 +15,12 @@ class Clock:
         self._jobs = jobs
 
     def done(self, kind: str, seconds: float) -> None:
-        """A task of that kind took so long."""
+        """Record the duration of a task of that kind."""
         self._left[kind] -= 1
         self._spent[kind].append(seconds)
 
     def left(self) -> float | None:
-        """Seconds until all are done; None while a kind is left of which none is done yet."""
+        """Seconds until all are done; None while no task of some remaining kind is done."""
         left = {kind: n for kind, n in self._left.items() if n}
         if not left.keys() <= self._spent.keys():
             return None
@@ -29,7 +29,7 @@ class Clock:
 
 
 def duration(seconds: float) -> str:
-    """In words, as exact as an estimate can be."""
+    """In words, with the precision of an estimate."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,7 +1,7 @@
 """Live progress on stderr. It only consumes events: a run works the same without it.
 
 Three renderers behind one Protocol: a live block on a terminal, plain lines elsewhere, nothing with --quiet. None of
-them ever fails because of what it is given to show or where: a closed or broken stderr ends the display, not the run.
+them can make a run fail: a closed or broken stderr ends only the display.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 _PLAIN_PROGRESS_EVERY_S = 2.0
 _PLAIN_STILL_EVERY_S = 30.0
-"""Where nothing has come since, as with an LLM that takes its time."""
+"""Seconds between lines while nothing changes, as with a slow LLM."""
 
 _LIVE_REDRAW_EVERY_S = 0.1
 _TELLING_S = 1.0
-"""From then on the speed of a job tells how long it will take."""
+"""Seconds after which a job's speed is used to estimate its remaining time."""
 
 _N_SHOWN_BELIEFS = 5
 
@@ -40,13 +40,13 @@ _What = ParamSpec("_What")
 
 
 class Display(Protocol):
-    """Shows a run as it goes. Also the progress bar of a scan."""
+    """Shows the progress of a run, and of a scan."""
 
     def event(self, event: Event) -> None:
         """Something happened. Give this method to `TraceWriter(listeners=[display.event])`."""
 
     def note(self, message: str) -> None:
-        """Something worth saying that does not belong into the trace, in one line."""
+        """Show a message of one line that does not belong in the trace."""
 
     def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
         """A long job begins. See `tools.evidence.progress.Progress`."""
@@ -55,22 +55,22 @@ class Display(Protocol):
         """`n` more steps are done."""
 
     def finish(self) -> None:
-        """The long job has ended, or was given up."""
+        """The long job has ended or was abandoned."""
 
     def close(self) -> None:
-        """Leaves the terminal as it was, as long as nothing more comes; may be called twice."""
+        """Restore the terminal; may be called twice."""
 
 
 def make_display(*, quiet: bool = False, budget: int | None = None, stream: TextIO | None = None) -> Display:
-    """The renderer that fits: none when `quiet`, live when the stream is a terminal, else plain lines.
+    """The right renderer: none if `quiet`, live if the stream is a terminal, else plain lines.
 
     Args:
         quiet: show nothing.
         budget: units allowed, to show how many are left; None for no limit.
-        stream: where to; stderr unless given.
+        stream: where to write; stderr unless given.
     """
     stream = stream or sys.stderr
-    if quiet or stream is None:  # stderr is None under pythonw and some daemons
+    if quiet or stream is None:  # stderr may be None, as under pythonw
         return QuietDisplay()
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         return LiveDisplay(stream, budget)
@@ -100,7 +100,7 @@ class QuietDisplay:
 
 
 class RunSoFar:
-    """What a glance at a run needs, kept up to date from its events."""
+    """The state of a run for a display, kept up to date from its events."""
 
     def __init__(self, budget: int | None) -> None:
         self.budget = budget
@@ -135,7 +135,7 @@ class RunSoFar:
 
 
 class _Job:
-    """A long job as it goes: how far it is, and how long it will still take."""
+    """A long job: how far it is, and how long it will still take."""
 
     def __init__(self, total: int | None, what: str, in_bytes: bool) -> None:
         self.what, self.total, self.done = what, total, 0
@@ -153,7 +153,7 @@ class _Job:
         return f"{self._count(self.done)} of {self._count(self.total)}{left}"
 
     def ending(self) -> str:
-        """How it ended, as far as that can be known."""
+        """How it ended, as far as is known."""
         if self.total is None:
             return f"{self._count(self.done)} in all"
         if self.done >= self.total:
@@ -162,7 +162,7 @@ class _Job:
 
 
 def _never_fails(show: Callable[Concatenate[Any, _What], None]) -> Callable[Concatenate[Any, _What], None]:
-    """Showing is a courtesy: whatever goes wrong with the terminal ends the display and not the run."""
+    """Stops the display, not the run, when anything goes wrong with the terminal."""
 
     @functools.wraps(show)
     def guarded(self: Any, /, *args: _What.args, **kwargs: _What.kwargs) -> None:
@@ -170,14 +170,14 @@ def _never_fails(show: Callable[Concatenate[Any, _What], None]) -> Callable[Conc
             return
         try:
             show(self, *args, **kwargs)
-        except (OSError, ValueError):  # closed or full, or an encoding that cannot say it
+        except (OSError, ValueError):  # closed or full, or an encoding without the character
             self.is_broken = True
 
     return guarded
 
 
 class PlainDisplay:
-    """One line per thing worth knowing, through structlog; for pipes, files and CI."""
+    """One line per noteworthy event, through structlog; for pipes, files and CI."""
 
     def __init__(self, stream: TextIO, budget: int | None = None) -> None:
         import structlog
@@ -197,7 +197,7 @@ class PlainDisplay:
 
     @_never_fails
     def event(self, event: Event) -> None:
-        """Says what happened, where it is worth a line."""
+        """Writes a line for a noteworthy event."""
         self._run.see(event)
         line = _plain_line(event, self._run)
         if line:
@@ -205,18 +205,18 @@ class PlainDisplay:
 
     @_never_fails
     def note(self, message: str) -> None:
-        """Says the message."""
+        """Writes the message."""
         self._log.info(message)
 
     @_never_fails
     def start(self, total: int | None, what: str, *, in_bytes: bool = False) -> None:
-        """Says what begins."""
+        """Writes that the job begins."""
         self._job, self._said_at, self._said_done = _Job(total, what, in_bytes), time.monotonic(), 0
         self._log.info(what if total is None else f"{what}: {self._job.so_far()}")
 
     @_never_fails
     def advance(self, n: int) -> None:
-        """Says how far it is, every two seconds at most, and every thirty where it is no farther."""
+        """Writes the progress, at most every two seconds, and every thirty if there is none."""
         if self._job is not None:
             self._job.done += n
             wait_s = _PLAIN_STILL_EVERY_S if self._job.done == self._said_done else _PLAIN_PROGRESS_EVERY_S
@@ -226,13 +226,13 @@ class PlainDisplay:
 
     @_never_fails
     def finish(self) -> None:
-        """Says whether it got to its end."""
+        """Writes whether the job was completed."""
         job, self._job = self._job, None
         if job is not None:
             self._log.info(f"{job.what}: {job.ending()}")
 
     def close(self) -> None:
-        """Does nothing: every line is out already."""
+        """Does nothing: every line is already written."""
 
 
 def _plain_line(event: Event, run: RunSoFar) -> str | None:
@@ -297,10 +297,10 @@ class LiveDisplay:
 
     @_never_fails
     def event(self, event: Event) -> None:
-        """Redraws the block; what should stay on the screen is printed above it."""
+        """Redraws the block, and prints lasting messages above it."""
         self._run.see(event)
         line = _plain_line(event, self._run)
-        if line and event.type not in ("stage", "scored", "finished"):  # the block and the result say these
+        if line and event.type not in ("stage", "scored", "finished"):  # the block and the result show these
             self._print(line)
         if event.type in ("finished", "failed", "interrupted"):
             self._stop()
@@ -329,7 +329,7 @@ class LiveDisplay:
 
     @_never_fails
     def advance(self, n: int) -> None:
-        """Moves the bar."""
+        """Advances the bar."""
         if self._job is not None and self._progress is not None:
             self._job.done += n
             if time.monotonic() - self._drawn_at >= _LIVE_REDRAW_EVERY_S:
@@ -339,12 +339,12 @@ class LiveDisplay:
 
     @_never_fails
     def finish(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         self._job = self._progress = None
         self._draw()
 
     def close(self) -> None:
-        """Takes the block away and gives the cursor back, also when the display has broken."""
+        """Removes the block and shows the cursor again, even after the display has failed."""
         with contextlib.suppress(OSError, ValueError):
             self._stop()
 
@@ -358,7 +358,7 @@ class LiveDisplay:
         from rich.live import Live
 
         if self._live is None:
-            # Redrawn by hand: a thread that draws would die with a traceback when the terminal goes away.
+            # Redrawn by hand: rich's own thread would die with a traceback when the terminal goes away.
             self._live = Live(
                 console=self._console,
                 get_renderable=self._block,

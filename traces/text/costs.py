@@ -16,7 +16,7 @@ _N_ERRORS = 20
 
 @dataclass(frozen=True)
 class ToolUse:
-    """What the calls of one tool took."""
+    """The cost of one tool's calls."""
 
     name: str
     n_calls: int
@@ -29,7 +29,7 @@ class ToolUse:
 
 @dataclass(frozen=True)
 class Role:
-    """What the calls of LLMs in one role took; `usd` is None where the price of any of them is not known."""
+    """The cost of LLM calls in one role; `usd` is None if any price is unknown."""
 
     name: str
     models: list[str]
@@ -40,7 +40,7 @@ class Role:
 
 
 def tools_of(story: Story) -> list[ToolUse]:
-    """What each tool took, the costliest first."""
+    """The cost of each tool, the highest first."""
     by_name: dict[str, list[ToolCall]] = {}
     for call in story.calls:
         by_name.setdefault(call.tool, []).append(call)
@@ -55,7 +55,7 @@ def tools_of(story: Story) -> list[ToolUse]:
 
 
 def roles_of(story: Story) -> list[Role]:
-    """What LLMs took, by role."""
+    """The cost of LLM calls, by role."""
     asked = [call for event in story.calls for call in event.llm]
     out = []
     for name in dict.fromkeys(call.role for call in asked):
@@ -72,7 +72,7 @@ def roles_of(story: Story) -> list[Role]:
 
 
 def llm_errors(story: Story) -> list[tuple[str, int]]:
-    """Why LLMs gave nothing, and how often, the most frequent first."""
+    """Why LLM calls failed, and how often, the most frequent reason first."""
     return Counter(call.error for event in story.calls for call in event.llm if call.error).most_common(_N_ERRORS)
 
 

@@ -23,8 +23,8 @@ def difference_text(found: Differences, name_a: str, name_b: str, width: int = 1
 
     Args:
         found: the comparison.
-        name_a: what run A is called, such as its id.
-        name_b: what run B is called.
+        name_a: a name for run A, such as its id.
+        name_b: a name for run B.
         width: characters per line.
     """
     lines = [*_head(found, name_a, name_b), *_body(found, width)]
@@ -48,7 +48,7 @@ def _body(found: Differences, width: int) -> Iterator[str]:
     yield from _table([(pair.name, shorten(_text(pair.a), most), shorten(_text(pair.b), most)) for pair in pairs])
     for name, unsaid in (("A", found.unsaid_a), ("B", found.unsaid_b)):
         if unsaid:
-            yield from wrapped(f"run {name} is of another version and does not say: {', '.join(unsaid)}", width)
+            yield from wrapped(f"run {name} is from another version and does not record: {', '.join(unsaid)}", width)
     yield from _section("Result")
     yield from result_lines(found, width, ("A", "B"))
     yield from _rivals(found, width)
@@ -61,7 +61,7 @@ def _body(found: Differences, width: int) -> Iterator[str]:
 
 
 def result_lines(found: Differences, width: int, names: tuple[str, str]) -> Iterator[str]:
-    """Verdict, scores side by side, and the explanation with what differs in it; `names` head the two columns."""
+    """Verdict, scores side by side, and the differences in the explanation; `names` head the two columns."""
     most = _column(width)
     rows = [
         (pair.name, shorten(_text(pair.a), most), shorten(_text(pair.b), most))
@@ -78,12 +78,12 @@ def _score(score: Any, most: int) -> str:
 
 
 def _column(width: int) -> int:
-    """Characters for a value, where two of them stand beside a name."""
+    """The width of a value, with two values beside a name."""
     return max(_LEAST_CHARACTERS, (width - _NAME_CHARACTERS) // 2)
 
 
 def explanation_lines(pieces: Sequence[Piece], width: int, names: tuple[str, str]) -> Iterator[str]:
-    """One explanation where both are the same, else one text in which what only one run says is marked."""
+    """The explanation if it is the same, else a text that marks what only one run says."""
     if not pieces:
         yield "  explanation: none in either"
     elif all(piece.of == "both" for piece in pieces):
@@ -149,13 +149,13 @@ def _readings(readings: Sequence[SharedReading]) -> Iterator[str]:
 
 
 def event_lines(events: EventComparison, width: int, names: tuple[str, str]) -> Iterator[str]:
-    """Where two traces part, and how much of them differs."""
+    """Where two traces diverge, and how much of them differs."""
     if events.first is None:
-        yield f"  all {events.n_a} events are the same, clocks and names of the run aside"
+        yield f"  all {events.n_a} events are the same, apart from clocks and run names"
         return
     yield from first_lines(events.first, width, names)
     counts = (
-        ("in both and not the same", events.changed),
+        ("in both but different", events.changed),
         (f"only in {names[0]}", events.only_a),
         (f"only in {names[1]}", events.only_b),
     )
@@ -166,14 +166,14 @@ def event_lines(events: EventComparison, width: int, names: tuple[str, str]) -> 
 
 
 def first_lines(first: EventDifference, width: int, names: tuple[str, str]) -> Iterator[str]:
-    """The first event that differs, and in what."""
+    """The first event that differs, and its values."""
     yield f"  the first that differs: {where(first)}"
     for name, value in zip(names, (first.a, first.b), strict=True):
         yield "    " + shorten(f"{name:<10} {_text(value)}", max(40, width - 4))
 
 
 def where(first: EventDifference) -> str:
-    """An event by its number, its kind and the field in question."""
+    """An event by its number, kind and field."""
     kind = f"{first.type} {first.tool}".strip()
     return one_line(f"event {first.number} ({kind})" + (f", {first.field}" if first.field else ""))
 

@@ -29,11 +29,11 @@ _IN_WORDS = (
     ("predicted negative", "where it should not fire"),
     ("minimal pair", "one word changed"),
 )
-"""What the policy's reasons say in names of its own, and how a person would say it."""
+"""Plain words for names in the policy's reasons."""
 
 
 class Piece(NamedTuple):
-    """Text of one or several tokens, and whether the neuron fires there."""
+    """A stretch of text, and whether the neuron fires there."""
 
     text: str
     fires: bool
@@ -41,17 +41,17 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """The first thing to show of a result.
+    """The head of a result.
 
     Attributes:
-        label: a few words; None without an explanation, and in results of version 1.
-        sentence: the explanation; or that there is none.
-        verdict: in a person's words.
-        score: of the explanation on unseen text, and who read it.
+        label: a few words; None without an explanation and in results of version 1.
+        sentence: the explanation, or a sentence that there is none.
+        verdict: in plain words.
+        score: of the explanation on unseen text, and the reader.
         examples: at most three excerpts; none in results of version 1.
-        output: what the neuron does to the model's output; empty where that is not known.
-        better: what predicts better than the explanation; empty where nothing does.
-        failed: which LLM was asked throughout and gave nothing, which is to be said before all else; empty where none.
+        output: what the neuron does to the model's output; may be empty.
+        better: what predicts better than the explanation; may be empty.
+        failed: the LLM that failed on every call, to be shown first; may be empty.
     """
 
     label: str | None
@@ -65,32 +65,32 @@ class Finding:
 
 
 def own_reader(result: PartialResult) -> str:
-    """That who wrote the explanation also read it, where it is so; else empty."""
+    """A warning if the explainer also simulated its explanation; else empty."""
     if not result.reads_its_own:
         return ""
     return (
-        f"{one_line(str(result.reader))} wrote this explanation and read it too, and may see more in it than "
-        "others do; --simulator names a second LLM as the reader."
+        f"{one_line(str(result.reader))} wrote this explanation and also simulated it, so it may see more in it than "
+        "others would; --simulator names another LLM as the reader."
     )
 
 
 _SOURCES = {
-    "rules": "learnt as rules", "results": "taken from the results of other runs",
-    "kept": "kept from what the LLM said for other runs", "asked": "asked of the LLM",
+    "rules": "learnt as rules", "results": "from other runs' results",
+    "kept": "from the LLM's replies in other runs", "asked": "asked of the LLM",
 }  # fmt: skip
 
 
 def null_told(result: PartialResult) -> str:
-    """Where the explanations of other neurons come from that the null is the best of; empty where that is not known."""
+    """The origin of the other neurons' explanations among which the null is the best; empty if unknown."""
     found = result.null_from or {}
     parts = [f"{found[source]} {how}" for source, how in _SOURCES.items() if source in found]
     by_twins = result.null_by_twins
-    judged = f"; {by_twins} were judged by their lexical twins, and the best was read" if by_twins else ""
+    judged = f"; {by_twins} were scored by their lexical twins, and the best was simulated" if by_twins else ""
     return f"null: explanations of other neurons, {', '.join(parts)}{judged}" if parts else ""
 
 
 def finding_of(result: PartialResult) -> Finding:
-    """The finding of a result, as far as that can be read."""
+    """The finding of a result, as far as the result can be read."""
     told = result.explanation
     return Finding(
         label=one_line(result.label) if result.label else None,
@@ -105,9 +105,9 @@ def finding_of(result: PartialResult) -> Finding:
 
 
 def pieces_of(example: Example, before: int, after: int) -> list[Piece]:
-    """The text around an example's largest value: at most so many characters before it and after it.
+    """The text around an example's largest value, with at most so many characters before and after it.
 
-    Neighbours that fire are one piece, and the space before a word is none of it.
+    Neighbouring tokens that fire are one piece, without the space before the first word.
     """
     texts = [visible(token) for token in example.tokens]
     if not texts:
@@ -147,7 +147,7 @@ def _joined(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _examples(every: list[Example]) -> list[Example]:
-    """One of each level, the strongest first; more where levels are missing."""
+    """One example of each level, the strongest first; more if levels are missing."""
     firsts = list({example.level: example for example in reversed(every)}.values())
     chosen = [*firsts, *(example for example in every if example not in firsts)][:N_EXAMPLES]
     return sorted(chosen, key=every.index)
@@ -163,13 +163,13 @@ def _verdict(result: PartialResult) -> str:
     reason = one_line(result.reason or "")
     match verdict:
         case "supported":
-            return "supported: it predicts text that the search never saw, and its experiments bore it out"
+            return "supported: it predicts text that the search never saw, and the experiments confirm it"
         case "split":
             n = len(result.meanings or [])
             many = f"{n} unrelated meanings" if n > 1 else "several unrelated meanings"
-            return f"supported, with {many}, each of which its experiments bore out"
+            return f"supported, with {many}, each confirmed by experiments"
         case "noise":
-            return "noise: it fires, and nothing in the text near it tells when"
+            return "noise: it fires, but nothing in the nearby text predicts when"
         case "dead":
             return "dead: it never fires on this text"
     for name, words in _IN_WORDS:
@@ -201,11 +201,11 @@ def _output(causal: CausalFindings | None) -> str:
     if output.holds:
         return f"Where it fires, it {told}."
     is_tested = isinstance(output.test, Push)
-    return f"By its output weights, it {told}; {'a test did not bear that out' if is_tested else 'not tested'}."
+    return f"By its output weights, it {told}; {'a test did not confirm that' if is_tested else 'not tested'}."
 
 
 def _tokens(ranking: Sequence[tuple[str, float]]) -> str:
-    """The first few tokens of a ranking, each once however it is spaced or written."""
+    """The first few tokens of a ranking, ignoring spaces and case."""
     met: dict[str, str] = {}
     for token, _ in ranking:
         if token.strip():
@@ -214,7 +214,7 @@ def _tokens(ranking: Sequence[tuple[str, float]]) -> str:
 
 
 def _better(result: PartialResult) -> str:
-    """What of the references predicts better than the explanation, on the same excerpts."""
+    """The reference that predicts better than the explanation, on the same excerpts."""
     own = _value(result.score)
     listed = _value(result.baselines.token_lookup_30 if result.baselines else None)
     ruled = _value(result.predictor.score if result.predictor else None)
@@ -228,22 +228,19 @@ def _better(result: PartialResult) -> str:
 
 
 def _failed(llm: LLMReport | None) -> str:
-    """An LLM that wrote nothing, or one that simulated nothing, though it was asked."""
+    """A note on an LLM that wrote or simulated nothing although it was asked."""
     if llm is None:
         return ""
     for one in llm.silent or ():
         often = "when it was asked" if one.times <= 1 else f"all {one.times} times that it was asked"
         why = shorten(one_line(one.reason or "no reason given"), _LONGEST_REASON)
         return (
-            f"{one_line(one.explainer)} failed {often}, and wrote no explanation: {why}. What follows was found "
+            f"{one_line(one.explainer)} failed {often} and wrote no explanation: {why}. What follows was found "
             "without it."
         )
     simulated = llm.by_role.get("simulator")
     if simulated is not None and simulated.calls and simulated.calls == simulated.failed:
-        return (
-            f"No simulation came back from an LLM, though {simulated.calls} were asked for: no sentence in free "
-            "words could be scored."
-        )
+        return f"All {simulated.calls} simulations by an LLM failed, so no explanation in free text could be scored."
     return ""
 
 

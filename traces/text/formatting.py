@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # so that a command line which shows nothing of a result does not wait for pydantic
+if TYPE_CHECKING:  # a command that shows no result should not wait for pydantic
     from tools.records.result import Cost
 
 _VISIBLE = {"\n": "⏎", "\r": "␍", "\t": "⇥"}
@@ -28,7 +28,7 @@ def _sign(c: str) -> str:
 
 
 def _is_harmless(character: str) -> bool:
-    # Cc and Cf hold escape sequences and text-direction marks, Cs lone surrogates, Zl and Zp other line breaks.
+    # Cc and Cf: escape sequences and direction marks; Cs: lone surrogates; Zl and Zp: other line breaks.
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
@@ -38,7 +38,8 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str, encoding: str) -> str:
-    """`text` as an encoding can say it; what it cannot becomes `\\n` and the like, or `\\u....`."""
+    """`text` with characters outside an encoding escaped as `\
+` and the like, or `\\u....`."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -56,7 +57,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def score_text(score: Any) -> str:
-    """A score, or one as plain JSON, as `0.512 [0.470, 0.551]`, or `no score (why)`."""
+    """A score, as an object or plain JSON, as `0.512 [0.470, 0.551]`, or `no score (why)`."""
     from tools.records.result import Interval, Unscored
 
     if isinstance(score, Interval):
@@ -74,12 +75,12 @@ def score_text(score: Any) -> str:
 
 
 def budget_text(used: int, limit: int | None) -> str:
-    """How much of the budget is left, or how much was used when there is no limit."""
+    """How much of the budget is left, or without a limit how much was used."""
     return f"budget left {max(0, limit - used)} of {limit}" if limit is not None else f"budget used {used}"
 
 
 def cost_text(cost: Cost) -> str:
-    """What LLM calls cost, such as `12,345 LLM tokens, 0.0123 US dollars`."""
+    """The cost of LLM calls, such as `12,345 LLM tokens, 0.0123 US dollars`."""
     usd = "price unknown" if cost.usd is None else f"{cost.usd:.4f} US dollars"
     return f"{cost.tokens:,} LLM tokens, {usd}"
 

@@ -11,7 +11,7 @@ from traces.text.formatting import one_line, visible
 
 @dataclass(frozen=True)
 class Line:
-    """Parts of a line, each with a style in rich's words, empty for none."""
+    """Parts of a line, each with a rich style, empty for none."""
 
     parts: tuple[tuple[str, str], ...]
 
@@ -27,7 +27,7 @@ class Line:
 
 
 def drawn(line: str | Line, is_coloured: bool = False) -> str:
-    """The line as it is printed: nothing in it can move the cursor but, where it is coloured, our own styles."""
+    """The line for printing; the only control sequences in it are our own colours."""
     if isinstance(line, str):
         return visible(line)
     if not is_coloured:
@@ -47,7 +47,7 @@ def section(title: str) -> list[str | Line]:
 
 
 def wrapped(text: str, width: int, indent: str = "  ", further: str | None = None) -> list[str]:
-    """A text on lines of at most `width` characters; those after the first are indented by `further`, or as far."""
+    """A text in lines of at most `width` characters; later lines are indented by `further`, or like the first."""
     return textwrap.wrap(
         one_line(text),
         max(width, 40),
@@ -58,12 +58,12 @@ def wrapped(text: str, width: int, indent: str = "  ", further: str | None = Non
 
 
 def end_of(text: str, n: int) -> str:
-    """The last `n` characters, with an ellipsis where more went before."""
+    """The last `n` characters, with an ellipsis if more precede them."""
     return text if len(text) <= n else "…" + text[len(text) - n :]
 
 
 def start_of(text: str, n: int) -> str:
-    """The first `n` characters, with an ellipsis where more follow."""
+    """The first `n` characters, with an ellipsis if more follow."""
     return text if len(text) <= n else text[:n] + "…"
 
 

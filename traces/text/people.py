@@ -17,9 +17,9 @@ def person_text(event: PersonActed) -> str:
         case "budget":
             done = f"allowed {event.units} more units"
         case "experiments":
-            done = "wanted more experiments"
+            done = "asked for more experiments"
         case "finish":
-            done = "wanted no more experiments"
+            done = "ended the experiments"
         case "go":
             done = "let unseen text be opened" if event.before == "confirm" else "let experiments begin"
     return f"a person {done}"

@@ -1,4 +1,4 @@
-"""The final scores as a table: one line a score, the explanation beside what it must beat."""
+"""The final scores as a table: one line per score, the explanation beside its baselines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from traces.text.formatting import one_line, score_text
 
 TABULATED = ("score", "baselines", "gains", "random_only", "openai_top_random", "scores", "leaders", "previous")
-"""Final scores that the table and the lines around it tell; others are shown as they are."""
+"""Final scores that the table and the lines around it show; others are printed as they are."""
 
 _COLUMNS = ("explanation", "token_lookup_30", "null")
 _LABELS = {
@@ -25,7 +25,7 @@ _LABELS = {
 def score_table(confirmed: dict[str, Any], width: int) -> list[str]:
     """Final scores with 95 % intervals, aligned; empty without any.
 
-    Where `width` is too small, the baselines are shown without their intervals.
+    If `width` is too small, the baselines have no intervals.
     """
     rows = _rows(confirmed)
     if not rows:
@@ -63,7 +63,7 @@ def _cell(score: Any, is_shortened: bool) -> str:
 
 
 def missing_scores(confirmed: dict[str, Any]) -> list[str]:
-    """One line for each reason why a score of the table does not exist, with the scores that it holds for."""
+    """One line for each reason why scores of the table are missing, with those scores."""
     lacking: dict[tuple[str, str], list[str]] = {}
     for label, row in _rows(confirmed).items():
         for column in _COLUMNS:

@@ -54,7 +54,7 @@ def list_runs(runs_dir: str | Path, width: int = 100) -> str:
 def _rows(
     run: RunFolder, stories: Sequence[tuple[NeuronFolder, Story]], called: Mapping[Model, str]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Of each neuron of a run the cells of its row, and what stands below: the explanation, or what went wrong."""
+    """For each neuron of a run, the cells of its row and the text below it: the explanation, or what went wrong."""
     for folder, story in stories:
         told = story.result.explanation or (story.trouble[-1] if story.trouble else "")
         yield _row(run.run_id, folder, story, called), str(told)
@@ -64,7 +64,7 @@ def _rows(
 
 
 def unread(run: RunFolder) -> tuple[str, str, str, str]:
-    """(model, neuron, state, what there is to say) of a run that has no trace, model and neuron as they were typed."""
+    """(model, neuron, state, remark) of a run without a trace; model and neuron as typed."""
     state, about = "interrupted", "stopped while it was reading the model and the corpus"
     if is_being_written(run.path):
         state, about = "running", "reading the model and the corpus"
@@ -96,14 +96,15 @@ def show_run(
 ) -> str:
     """The story of a run: explanation, scores, excerpts, rivals, the most telling experiments, decisions, cost.
 
-    Works on runs that are still going, were interrupted, or left a half-written line.
+    Works on running and interrupted runs too, and with a half-written line.
 
     Args:
         runs_dir: the folder of all runs.
         run_id: the id, its beginning or its end, or `last`.
         neuron: which one (`L5N131`), for a run of several; all of them unless given.
         width: characters per line.
-        is_coloured: tokens on a background by their raw value, for a terminal; else what fires is between guillemets.
+        is_coloured: colour the background of tokens by raw value, for a terminal; else put guillemets around firing
+            ones.
 
     Raises:
         BadInput: there is no such run, or no such neuron in it; the closest ids are named.
@@ -121,12 +122,12 @@ def show_run(
         how = f": `{command}` goes on with it" if state == "interrupted" else ""
         return visible(f"Run {run.run_id} of {model}/{neuron}, {state}, {about}{how}.") + "\n"
     stories = [_story_lines(run.run_id, read_story(folder.events), width, is_coloured) for folder in folders]
-    # Names, errors and text may hold anything, and a trace may come from elsewhere: no control character gets through.
+    # A foreign trace may hold anything: no control character gets through.
     return "\n\n".join("\n".join(drawn(line, is_coloured) for line in story) for story in stories) + "\n"
 
 
 def where(trace: Path) -> str:
-    """The option that commands need to find the run of a trace again, where it is not in the folder `runs`."""
+    """The option that commands need to find a trace's run if it is not in the folder `runs`."""
     is_in_run = trace.parent.parent.name == "neurons"
     return runs_dir_option(trace.parents[3] if is_in_run and len(trace.parents) > 3 else "runs")
 
@@ -144,10 +145,10 @@ def _story_lines(run_id: str, story: Story, width: int, is_coloured: bool) -> It
         for sentence in story.trouble[-_N_SHOWN_TROUBLE:]:
             yield from wrapped(sentence, width, "  - ")
         if len(story.trouble) > _N_SHOWN_TROUBLE:
-            yield f"  and {len(story.trouble) - _N_SHOWN_TROUBLE} before these; the trace has them all: {story.path}"
+            yield f"  and {len(story.trouble) - _N_SHOWN_TROUBLE} earlier ones; all are in the trace: {story.path}"
     if story.state in ("interrupted", "failed"):
         yield ""
-        yield f"Go on with it: agent resume {run_id}{where(story.path)}"
+        yield f"Resume it: agent resume {run_id}{where(story.path)}"
 
 
 def _head(run_id: str, story: Story, width: int) -> Iterator[str | Line]:
@@ -215,7 +216,7 @@ def _rivals(story: Story, width: int) -> Iterator[str | Line]:
         yield from wrapped(told, width, further="      ")
         yield "      " + shorten(proposed.sentence, max(20, width - 6))
     if len(ranked) > _N_SHOWN_RIVALS:
-        yield f"  and {len(ranked) - _N_SHOWN_RIVALS} more with less belief"
+        yield f"  and {len(ranked) - _N_SHOWN_RIVALS} more with lower belief"
 
 
 def _fate(name: str, story: Story) -> str:
@@ -231,13 +232,15 @@ def _fate(name: str, story: Story) -> str:
 
 
 def excerpt_lines(story: Story, width: int, is_coloured: bool) -> Iterator[str | Line]:
-    """The first excerpt of each stratum, around its largest true value; nothing where the trace has none."""
+    """The first excerpt of each stratum, around its largest true value; empty if the trace has none."""
     excerpts, slope, intercept = (story.shown.get(key) for key in ("excerpts", "slope", "intercept"))
     if not excerpts:
         return
     yield from section("True and simulated, on sealed text")
     if slope is None or intercept is None:
-        yield from wrapped("The explanation says the same everywhere, so it predicts no raw values.", width)
+        yield from wrapped(
+            "The explanation predicts the same level everywhere, so there are no simulated raw values.", width
+        )
         return
     shown = {excerpt["stratum"]: excerpt for excerpt in reversed(excerpts) if excerpt["tokens"]}
     rows = [(excerpt, _simulated(excerpt, slope, intercept)) for excerpt in reversed(shown.values())]

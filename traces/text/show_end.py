@@ -1,4 +1,4 @@
-"""The end of a run as text: why it stopped, its final scores, what it says of cause, and what it cost."""
+"""The end of a run as text: why it stopped, its final scores, causal evidence, and cost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _N_SHOWN_TOOLS = 6
 
 
 def how(score: dict[str, Any], is_short: bool = False) -> str:
-    """In brackets, on what a score was measured, and how; `is_short` leaves out how."""
+    """In brackets, the split and the method of a score; `is_short` leaves out the method."""
     if score.get("value") is None:
         return ""
     parts = [str(score[key]) for key in (("split",) if is_short else ("split", "protocol")) if key in score]
@@ -34,7 +34,7 @@ def how(score: dict[str, Any], is_short: bool = False) -> str:
 
 
 def budget_of(story: Story) -> str:
-    """Units used, and how many there were."""
+    """Units used, and the limit."""
     limit = story.result.budget.limit if story.result.budget else None
     if limit is None and story.started:
         limit = story.started.config.get("budget")
@@ -74,7 +74,7 @@ def end_lines(story: Story, width: int) -> Iterator[str | Line]:
 
 
 def _causal(story: Story, width: int) -> Iterator[str | Line]:
-    """What the neuron does to the output; where nobody watched that, what its output weights say."""
+    """What the neuron does to the output; if that was not measured, what its output weights say."""
     if causal := story.result.causal:
         yield from section("Causal evidence")
         for sentence in (*causal_lines(causal), *causal_details(causal)):
@@ -90,7 +90,7 @@ def _causal(story: Story, width: int) -> Iterator[str | Line]:
 
 
 def _llm_calls(story: Story) -> Iterator[str]:
-    """What LLMs were asked, by role, and why some gave nothing."""
+    """LLM calls by role, and why some failed."""
     roles = roles_of(story)
     if not roles:
         return
@@ -111,7 +111,7 @@ def _final_scores(story: Story, width: int) -> Iterator[str | Line]:
         steps.setdefault(score_text(step.sealed), step.used)
     if steps:
         told = ", ".join(f"{score} from {used} on" for score, used in steps.items())
-        yield from wrapped(f"sealed score of who led, by units of budget used: {told}", width)
+        yield from wrapped(f"sealed score of the leader, by units of budget used: {told}", width)
     if previous := story.confirmed.get("previous"):
         yield from wrapped(f"an earlier run's explanation on this fold: {score_text(previous)}", width)
     if table := score_table(story.confirmed, width):

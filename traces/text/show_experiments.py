@@ -1,4 +1,6 @@
-"""The experiments of a run as text: the most telling ones, minimal pairs, what beat the runner-up, what is untested."""
+"""The experiments of a run as text: the most telling ones, minimal pairs, what refuted the runner-up, what is
+untested.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _CHANGED_CHARACTERS = 30
 
 
 def experiment_lines(story: Story, width: int) -> Iterator[str | Line]:
-    """All rounds, and what follows from them."""
+    """All rounds, and their conclusions."""
     rounds = [story.rounds[number] for number in sorted(story.rounds)]
     own = [this for this in rounds if not _is_fixed(this)]
     for this in own:
@@ -56,7 +58,7 @@ def _round(this: Round, story: Story, n_telling: int, width: int) -> Iterator[st
 
 
 def _counted(this: Round, width: int) -> Iterator[str]:
-    """How many experiments there were, by generator, and what came out."""
+    """The number of experiments, by generator, and their outcomes."""
     tests = this.experiments.values()
     if not tests:
         return
@@ -70,7 +72,7 @@ def _counted(this: Round, width: int) -> Iterator[str]:
 
 
 def _trial(trial: Trial, story: Story, width: int, among: tuple[str, ...] = ()) -> Iterator[str | Line]:
-    """A text, what came out, and what the rivals said: those in `among`, or else those that are believed most."""
+    """A text, its outcome, and the rivals' predictions: those in `among`, or else those with the highest belief."""
     outcome = "fired" if trial.fired else "silent"
     yield Line.of(f"  {trial.experiment.generator.replace('_', ' ')}: ", *_marked(trial.experiment).parts)
     most = sorted(trial.predicted, key=lambda h: (-story.beliefs.get(h, 0.0), h))[:_N_SHOWN_PREDICTIONS]
@@ -80,7 +82,7 @@ def _trial(trial: Trial, story: Story, width: int, among: tuple[str, ...] = ()) 
 
 
 def _marked(experiment: Any) -> Line:
-    """The experiment's text on one line, the token that counts between guillemets, cut around it."""
+    """The experiment's text on one line, cut around the scored token, which is between guillemets."""
     if experiment.position is None or not 0 <= experiment.position < len(experiment.tokens):
         return Line.of(shorten(experiment.text, 2 * _CONTEXT_CHARACTERS))
     at = experiment.position
@@ -92,7 +94,7 @@ def _marked(experiment: Any) -> Line:
 
 
 def _minimal_pairs(story: Story) -> Iterator[str | Line]:
-    """Those in which the change mattered most, as what was removed and added, with the raw values before and after."""
+    """The pairs with the largest change: what was removed and added, and the raw values before and after."""
     pairs = [
         (abs(trial.value - change.value), trial, change, change.value, trial.value)
         for this in story.rounds.values()
@@ -104,7 +106,7 @@ def _minimal_pairs(story: Story) -> Iterator[str | Line]:
     if not pairs:
         return
     yield from section("Minimal pairs")
-    yield f"  {len(pairs)} read; those in which the change, [-removed-] {{+added+}}, moved the raw value most:"
+    yield f"  {len(pairs)} read; those with the largest change of the raw value ([-removed-] {{+added+}}):"
     for _, trial, change, before, after in sorted(pairs, key=lambda pair: -pair[0])[:_N_SHOWN_PAIRS]:
         outcome = "fired" if trial.fired else "silent"
         yield Line.of(f"  {before:.3f} → {after:.3f}, {outcome}: ", *_change(trial, change).parts)
@@ -122,7 +124,7 @@ def _change(trial: Trial, change: Change) -> Line:
 
 
 def _runner_up(story: Story, width: int) -> Iterator[str | Line]:
-    """Which experiment killed it. Where none told the second best and the winner apart, also the next one."""
+    """Which experiment refuted the runner-up; if none did, also the next rival."""
     winner = winner_of(story)
     lost = losers(story)
     if winner is None or not lost:
@@ -140,14 +142,14 @@ def _runner_up(story: Story, width: int) -> Iterator[str | Line]:
 
 def _not_refuted(fate: Fate, winner: str) -> str:
     if not fate.blows:
-        return f"no experiment spoke for {winner} and against it"
+        return f"no experiment favoured {winner} over it"
     return f"experiments did not refute it: {fate.in_sum(winner)}; it lost on its development score"
 
 
 def _beaten(fate: Fate, winner: str, story: Story, width: int) -> Iterator[str | Line]:
     heaviest = fate.blows[0]
     yield from wrapped(
-        f"{fate.name} lost to {winner}: {fate.in_sum(winner)}; the heaviest for {winner}, worth {heaviest.nats:.2f}, "
+        f"{fate.name} lost to {winner}: {fate.in_sum(winner)}; the heaviest for {winner}, {heaviest.nats:.2f} nats, "
         f"in round {heaviest.round}:",
         width,
     )
@@ -155,7 +157,7 @@ def _beaten(fate: Fate, winner: str, story: Story, width: int) -> Iterator[str |
 
 
 def _coverage(story: Story, width: int) -> Iterator[str | Line]:
-    """How often each kind of test and each part of the explanation was put to the test, and which never were."""
+    """How often each kind of test and each part of the explanation was tested, and what was never tested."""
     tests, claims = story.result.tests or {}, story.result.claims or []
     if not tests and not claims:
         return

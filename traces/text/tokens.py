@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 _COLOURS = (22, 22, 28, 28, 34, 34, 40, 40, 46, 46, 118)
 _LEGEND_TENTHS = (1, 3, 5, 7, 10)
 _BEFORE, _AFTER = 60, 30  # characters around a peak
-_LINE_BEFORE, _LINE_AFTER = 44, 20  # where there is more on the line than the text
+_LINE_BEFORE, _LINE_AFTER = 44, 20  # for lines with other content before the text
 _LONGEST_TOKEN = 40
 
 
 def render_tokens(tokens: Sequence[str], values: Sequence[float], theta: float | None = None) -> Text:
-    """Tokens on a background that is the brighter the larger their raw activation, with a legend below.
+    """Tokens on a background that gets brighter with their raw activation, with a legend below.
 
     Args:
         tokens: the tokens' own characters; line breaks are made visible and kept.
@@ -70,7 +70,7 @@ def render_tokens_plain(tokens: Sequence[str], values: Sequence[float], theta: f
 
 
 def around_peak(tokens: Sequence[str], values: Sequence[float], theta: float) -> str:
-    """The text around the largest value, on one line, what fires between guillemets."""
+    """The text around the largest value, on one line, with guillemets around what fires."""
     _check(tokens, values)
     at = max(range(len(values)), key=values.__getitem__)
     shown = [
@@ -85,13 +85,13 @@ def around_peak(tokens: Sequence[str], values: Sequence[float], theta: float) ->
 def token_line(
     tokens: Sequence[str], values: Sequence[float], at: int, largest: float, theta: float, is_coloured: bool
 ) -> Line:
-    """The tokens around the one at `at`, on a background that is the brighter the larger their raw value.
+    """The tokens around the one at `at`, on a background that gets brighter with their raw value.
 
     Args:
         tokens: of the text.
         values: raw, one per token.
-        at: the token that must be seen.
-        largest: the value that gets the brightest background, the same for all lines that are to be compared.
+        at: the token that must be visible.
+        largest: the value with the brightest background, the same for all lines to be compared.
         theta: tokens above it are bold and underlined; without colours, between guillemets.
         is_coloured: whether there are colours.
     """
@@ -110,7 +110,7 @@ def token_line(
 
 
 def _window(tokens: Sequence[str], at: int) -> range:
-    """Whole tokens around one, so many that they fit on a line."""
+    """As many whole tokens around one as fit on a line."""
     lengths = [min(len(visible(token)), _LONGEST_TOKEN) for token in tokens]
     first, last, left, right = at, at + 1, _LINE_BEFORE, _LINE_AFTER
     while first > 0 and lengths[first - 1] <= left:

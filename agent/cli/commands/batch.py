@@ -40,12 +40,12 @@ def add(commands: Commands) -> None:
     """Mount them."""
 
     def common(*, is_behind: bool) -> list[argparse.ArgumentParser]:
-        """Options of the subcommands too; those behind their names say only what they change."""
+        """Options of the subcommands too. Given after a subcommand's name, they override what stood before it."""
         output, places = output_part(), part()
         places.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
         places.add_argument(
             "--fdr", type=rate, default=0.05, metavar="RATE",
-            help="how many of the claims that survive may be false, by Benjamini and Hochberg (default: 0.05)",
+            help="false discovery rate among surviving claims, by Benjamini and Hochberg (default: 0.05)",
         )  # fmt: skip
         parts = [places, engine_part(), output]
         for action in itertools.chain.from_iterable(one._actions for one in parts) if is_behind else ():
@@ -55,49 +55,48 @@ def add(commands: Commands) -> None:
     settings = [model_part(), corpus_part(), settings_part(), llm_part()]
     batch = command(
         commands, "batch", run,
-        "Explain many neurons, each in a run of its own, for which --budget, --max-usd and the like hold; goes on when "
-        "it was stopped or killed.",
+        "Explain many neurons, each in its own run; --budget, --max-usd and the like apply to each run.",
         "agent batch --layers 3-5 --sample 200 --model gpt2 --dry-run\n"
         "  agent batch --neurons mine.txt --workers 2\n"
         "  agent batch --worst 500 --below 0.3 --budget 40", [*settings, *common(is_behind=False)], _LOADS,
     )  # fmt: skip
     batch.add_argument(
         "--below", type=score, metavar="SCORE",
-        help="neurons whose latest final score is under this; they are measured again on the corpus of that run, on a "
-        "fresh fold of sealed text, beside the old explanation",
+        help="neurons whose latest final score is below this; they are run again on the same corpus, on a "
+        "fresh fold of sealed text, and the old explanation is scored beside the new one",
     )  # fmt: skip
     batch.add_argument(
         "--worst",
         type=whole(1),
         metavar="N",
-        help="so many with the lowest score, of those with one; like --below",
+        help="the N neurons with the lowest scores; like --below",
     )
     batch.add_argument("--neurons", metavar="FILE", help="one target a line; # begins a comment")
     batch.add_argument("--layers", "--layer", type=layers, metavar="N", help="such as 3, 3-5 or 3,5-7")
     batch.add_argument(
         "--sample", type=whole(1), metavar="N",
-        help="so many, drawn by --seed from what the other options leave, or from all neurons of the model",
+        help="N neurons at random (see --seed), from what the other options leave or from the whole model",
     )  # fmt: skip
     batch.add_argument(
         "--published", metavar="DIR",
-        help="neurons with explanations in OpenAI's format, which compete where they can be simulated; --below and "
-        "--worst are then about the published score",
+        help="neurons with explanations in OpenAI's format; these compete if they can be simulated; --below and "
+        "--worst then use the published score",
     )  # fmt: skip
-    batch.add_argument("--skip-bad-lines", action="store_true", help="leave out lines and files that cannot be used")
+    batch.add_argument("--skip-bad-lines", action="store_true", help="skip lines and files that cannot be used")
     batch.add_argument(
-        "--dry-run", action="store_true", help="say how many neurons, how long and what it costs at most; run nothing"
+        "--dry-run", action="store_true", help="print the number of neurons, the time and the highest cost; run nothing"
     )
     more = batch.add_subparsers(metavar="COMMAND", required=False)
     resuming = command(
         more, "resume", resume,
-        "Go on with a batch; nothing that has ended is run again, and no recorded tool call is repeated.",
+        "Resume a batch; finished neurons are not run again, and no recorded tool call is repeated.",
         "agent batch resume last --retry-failed", common(is_behind=True), _LOADS,
     )  # fmt: skip
     resuming.add_argument("name", nargs="?", default="last", metavar="BATCH", help="its id, a part of it, or last")
-    resuming.add_argument("--retry-failed", action="store_true", help="try those again that failed")
+    resuming.add_argument("--retry-failed", action="store_true", help="also retry failed neurons")
     shown = command(
         more, "show", show,
-        "Show a batch: progress, verdicts and which of them survive, old scores beside new ones, failures.",
+        "Show a batch: progress, verdicts and which survive correction for many tests, old and new scores, failures.",
         "agent batch show last", common(is_behind=True), _LOADS,
     )  # fmt: skip
     shown.add_argument("name", nargs="?", default="last", metavar="BATCH", help="its id, a part of it, or last")
@@ -106,7 +105,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Begin a batch and work through it, or only say what it would be."""
+    """Begin a batch and work through it, or only estimate it."""
     from agent.batch.estimate import estimate
     from agent.batch.plan import Request, make_plan
     from agent.batch.run import begin
@@ -125,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
         skip_bad_lines=arguments.skip_bad_lines,
     )
     if asked == Criteria(skip_bad_lines=asked.skip_bad_lines):
-        raise BadInput("say which neurons: give --below, --worst, --neurons, --layers, --sample or --published.")
+        raise BadInput("no neurons are chosen: give --below, --worst, --neurons, --layers, --sample or --published.")
     check_rereadable(arguments.corpus)
     texts = {"corpus": arguments.corpus, "corpus_tokens": arguments.corpus_tokens, "index": arguments.index}
     config = configured(
@@ -136,7 +135,7 @@ def run(arguments: argparse.Namespace) -> None:
         explainer=arguments.explainer, **llm_arguments(arguments),
     )  # fmt: skip
     runs_dir, resources = Path(arguments.runs_dir), Resources()
-    if config.concepts is not None:  # what is wrong should be said first
+    if config.concepts is not None:  # report a bad file before the batch is planned
         resources.concepts(config.concepts)
     takes_texts = texts != {"corpus": None, "corpus_tokens": None, "index": "auto"}
     with progress(quiet=arguments.quiet) as display:
@@ -162,7 +161,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def resume(arguments: argparse.Namespace) -> None:
-    """Go on with a batch."""
+    """Resume a batch."""
     from agent.batch.work import check_model
     from agent.setup.resources import Resources
     from traces.database.batches import Queue, find_batch, retry_failed
@@ -174,7 +173,7 @@ def resume(arguments: argparse.Namespace) -> None:
         retry_failed(database, batch.batch_id)
     with progress(quiet=arguments.quiet) as display:
         resources = Resources()
-        if Queue(database, batch).n_open():  # or each neuron would say so by itself
+        if Queue(database, batch).n_open():  # checked here: otherwise every neuron would fail with the same error
             settings = batch.settings
             trusted = bool(settings.get("trust_remote_code"))  # batches of older versions do not say
             subject = resources.subject(settings["model"], tuple(settings["planted"]), display, trusted)
@@ -250,5 +249,5 @@ def _say_report(batch: Batch, arguments: argparse.Namespace) -> None:
         first = failures[0]
         raise AgentError(
             f"{len(failures)} of {found['n_neurons']} neurons failed; the first, {first['neuron']}: "
-            f"{shorten(first['reason'], _MOST_TOLD).rstrip('.')}. Everything else is there."
+            f"{shorten(first['reason'], _MOST_TOLD).rstrip('.')}. All others have results."
         )

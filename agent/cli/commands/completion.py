@@ -1,4 +1,4 @@
-"""`agent completion`: what makes a shell complete commands, options and file names."""
+"""`agent completion`: shell completion of commands, options and file names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
     """Mount it."""
     made = command(
         commands, "completion", show,
-        "Print a script that makes a shell complete what is typed.",
+        "Print a shell completion script.",
         "agent completion bash",
     )  # fmt: skip
     made.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))

@@ -1,4 +1,4 @@
-"""`agent concepts`: the classes of words that explanations can be made of."""
+"""`agent concepts`: the word classes that explanations can name."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ _SAMPLE = 40
 def add(commands: Commands) -> None:
     """Mount them."""
     under = group(
-        commands, "concepts", "Look at the classes of words that explanations can name.",
+        commands, "concepts", "Look at the word classes that explanations can name.",
         "agent concepts show verbs of emotion\n  agent concepts of forgiveness",
     )  # fmt: skip
     options = part()
-    options.add_argument("--concepts", metavar="FILE.toml", help="classes of your own, beside those of the program")
+    options.add_argument(
+        "--concepts", metavar="FILE.toml", help="your own word classes, in addition to the built-in ones"
+    )
     options.add_argument("--json", action="store_true", help="print JSON")
     listed = command(
-        under, "list", list_all, "List all classes, or those of a kind.",
+        under, "list", list_all, "List all classes, or those of one kind.",
         "agent concepts list --kind closed", [options],
     )  # fmt: skip
     listed.add_argument(
@@ -44,28 +46,30 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     shown = command(
         under, "show", show,
-        "Show what a class is, where it comes from and what belongs to it.",
+        "Show what a class is, where it comes from and its members.",
         "agent concepts show putting things right --all", [options],
     )  # fmt: skip
     shown.add_argument("name", nargs="+", metavar="NAME", help="the name of a class; needs no quotes")
     shown.add_argument("--all", action="store_true", help="all members, not some")
     of = command(
-        under, "of", of_word, "Say which classes a word or phrase belongs to.",
+        under, "of", of_word, "List the classes that a word or phrase belongs to.",
         "agent concepts of forgiveness", [options],
     )  # fmt: skip
     of.add_argument("word", nargs="+", metavar="WORD", help="a word or phrase")
     firing = command(
         under, "fires", fires,
-        "Say which classes of words a neuron fires on: picked on one half of the explore text, measured on the other.",
+        "List the word classes that a neuron fires on: chosen on half of the explore text, measured on the other half.",
         "agent concepts fires L8N321 --model smollm2 --corpus FILE",
         [neuron_part(), corpus_part(), output_part()], ("agent.api",),
     )  # fmt: skip
     firing.add_argument("-n", type=whole(1), default=12, metavar="N", help="how many (default: 12)")
-    firing.add_argument("--concepts", metavar="FILE.toml", help="classes of your own, beside those of the program")
+    firing.add_argument(
+        "--concepts", metavar="FILE.toml", help="your own word classes, in addition to the built-in ones"
+    )
 
 
 def list_all(arguments: argparse.Namespace) -> None:
-    """Print the names of all classes, or of those of a kind."""
+    """Print the names of all classes, or of those of one kind."""
     concepts = _load(arguments)
     chosen = [concepts.get(name) for name in concepts.names(arguments.kind)]
     if arguments.json:
@@ -78,7 +82,7 @@ def list_all(arguments: argparse.Namespace) -> None:
 
 
 def show(arguments: argparse.Namespace) -> None:
-    """Print what a class is, where it comes from and what belongs to it."""
+    """Print what a class is, where it comes from and its members."""
     concepts = _load(arguments)
     concept = concepts.get(" ".join(arguments.name))
     main, every = concepts.members(concept.name), concepts.members(concept.name, rare=True)
@@ -113,7 +117,7 @@ def of_word(arguments: argparse.Namespace) -> None:
 
 
 def fires(arguments: argparse.Namespace) -> None:
-    """Print the classes of words that say most of where a neuron fires."""
+    """Print the word classes that best predict where a neuron fires."""
     from rich.console import Console
     from rich.table import Table
 
@@ -146,7 +150,7 @@ def fires(arguments: argparse.Namespace) -> None:
             Console(file=drawn, width=max(100, width()), markup=False, highlight=False).print(table)
             say("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
     say(
-        "\nPicked on one half of the explore text, measured on the other. r: correlation of being in the class with "
+        "\nChosen on one half of the explore text, measured on the other. r: correlation of being in the class with "
         "the value\non a word. Fires in: share of the class's words. Covers: share of the words it fires on. Unseen: "
         "share of the class's\nfiring words that the first half lacks."
     )

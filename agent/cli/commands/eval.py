@@ -1,4 +1,4 @@
-"""`agent eval`: what can be typed to measure ways of deciding. What it does is in `evals`."""
+"""`agent eval`: the commands that measure variants. The work is in `evals`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def add(commands: Commands) -> None:
     from agent.cli.commands import eval_readers
 
     under = group(
-        commands, "eval", "Measure which way of deciding is better.",
+        commands, "eval", "Measure which variant of the agent is better.",
         "agent eval run planted --variant token-lookup-30 --variant tournament --seeds 3",
     )  # fmt: skip
 
@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
         "Run variants of the agent on every neuron of a suite; the same command goes on after an interruption.",
         "agent eval run planted --variant token-lookup-30 --variant tournament --seeds 3 --budget 20",
     )  # fmt: skip
-    run.add_argument("suite", metavar="SUITE", help="one that `agent eval list` names, or a .toml file")
+    run.add_argument("suite", metavar="SUITE", help="a name from `agent eval list`, or a .toml file")
     run.add_argument(
         "--variant", action="append", metavar="NAME_OR_FILE",
         help="a shipped variant or a .toml file; may be given several times (default: tournament)",
@@ -29,7 +29,9 @@ def add(commands: Commands) -> None:
     run.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="seeds 0 to N-1 (default: 1)")
     run.add_argument("--budget", type=whole(1), metavar="N", help="of every run (default: the variants' own)")
     run.add_argument(
-        "--halves", action="store_true", help="explain each neuron also from either half of the text, for stability"
+        "--halves",
+        action="store_true",
+        help="also explain each neuron from each half of the text, to measure stability",
     )
     run.add_argument("--out", metavar="DIR", help="the folder of results (default: evaluations/SUITE)")
     run.add_argument("--jobs", type=whole(1), metavar="N", help="processes (default: one per processor)")
@@ -52,7 +54,7 @@ def add(commands: Commands) -> None:
     measured.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     command(
         under, "compare", Elsewhere("evals.compare", "compare_command"),
-        "Compare variants: paired differences with intervals, p-values, and what they cost.",
+        "Compare variants: paired differences with intervals, p-values, and costs.",
         "agent eval compare evaluations/planted --metric recovery", [folders, measured],
     )  # fmt: skip
     report = command(
@@ -62,7 +64,7 @@ def add(commands: Commands) -> None:
     report.add_argument("--out", metavar="DIR", help="where the page goes (default: into the folder of results)")
     power = command(
         under, "power", Elsewhere("evals.power", "power_command"),
-        "How often would a comparison like this one find a difference, or one that is not there?",
+        "Estimate how often such a comparison would find a true difference, and a false one.",
         "agent eval power evaluations/mini-40 --difference 0.05 --neurons 40", [folders, measured],
     )  # fmt: skip
     power.add_argument(

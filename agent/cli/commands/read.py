@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
 
 
 def read(arguments: argparse.Namespace) -> None:
-    """Print a neuron's value at every token of a text: coloured on a terminal, one line a token elsewhere."""
+    """Print a neuron's value at every token of a text: in colour on a terminal, else one line per token."""
     from agent.setup.activations import read as read_neuron
     from traces.text.tokens import render_tokens, render_tokens_plain
 
@@ -51,7 +51,9 @@ def read(arguments: argparse.Namespace) -> None:
 
 def _text(given: str) -> str:
     if given != "-":
-        if any("\ud800" <= c <= "\udfff" for c in given):  # how Python hands over bytes that it could not decode
+        if any(
+            "\ud800" <= c <= "\udfff" for c in given
+        ):  # lone surrogates: Python's stand-ins for bytes that it could not decode
             raise BadInput("the text is not UTF-8: convert it first.")
         return given
     data = sys.stdin.buffer.read() if sys.stdin is not None else b""

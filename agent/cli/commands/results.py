@@ -41,13 +41,13 @@ def add(commands: Commands) -> None:
         made.add_argument("--all", action="store_true", help="all runs, not only the latest on each neuron")
         made.add_argument(
             "--sort", metavar="COLUMN",
-            help="by score, layer, seconds or any other column; -score begins with the best (default: run)",
+            help="score, layer, seconds or another column; -score puts the best first (default: run)",
         )  # fmt: skip
-        made.add_argument("--limit", type=whole(1), metavar="N", help="at most so many")
+        made.add_argument("--limit", type=whole(1), metavar="N", help="at most N")
         made.add_argument("--runs-dir", metavar="DIR", help="the folder of all runs (default: runs)")
         return made
 
-    # Options may stand before the word `export` and behind it: those behind say only what they change.
+    # Options may stand before and after the word `export`: those after it override those before it.
     before, behind = chosen(None), chosen(argparse.SUPPRESS)
     results = command(
         commands, "results", show,
@@ -71,19 +71,19 @@ def add(commands: Commands) -> None:
     )
     exported.add_argument(
         "--ask-llm", action="store_true",
-        help="for neuron-explainer: ask and pay the simulator again for what is no longer kept",
+        help="for neuron-explainer: ask (and pay) the simulator again for simulations that are no longer stored",
     )  # fmt: skip
     exported.add_argument("--quiet", action="store_true", help="show no progress")
     rebuilt = command(
         more, "rebuild", rebuild,
-        "Make the table of results anew from the files of all runs.", "agent results rebuild",
+        "Rebuild the table of results from the files of all runs.", "agent results rebuild",
         loads=("traces.database.results",),
     )  # fmt: skip
     rebuilt.add_argument("--runs-dir", default=argparse.SUPPRESS, metavar="DIR", help="the folder of all runs")
 
 
 def show(arguments: argparse.Namespace) -> None:
-    """Print the results that were asked for."""
+    """Print the selected results."""
     from traces.database.results import ResultsDatabase
 
     selection = _selection(arguments)
@@ -102,7 +102,7 @@ def show(arguments: argparse.Namespace) -> None:
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Write the results that were asked for to a file, or in OpenAI's format into a folder."""
+    """Write the selected results to a file, or in OpenAI's format into a folder."""
     from traces.database.results import ResultsDatabase
 
     path = Path(arguments.path)
@@ -124,7 +124,7 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def rebuild(arguments: argparse.Namespace) -> None:
-    """Make the index of results anew from the files of all runs."""
+    """Rebuild the index of results from the files of all runs."""
     from traces.database.results import ResultsDatabase
 
     database = ResultsDatabase(arguments.runs_dir)
@@ -139,14 +139,14 @@ def _export_simulations(rows: Sequence[ResultRow], folder: Path, arguments: argp
     models = distinct(row.of_model for row in rows)
     if len(models) > 1:
         raise BadInput(
-            f"the results are of {len(models)} models, and a folder is of one: choose with --model {models[0]}."
+            f"the results are of {len(models)} models, and a folder holds one: choose with --model {models[0]}."
         )
     if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{arguments.path} is a file, and neuron-explainer is a folder of files: name a folder.")
+        raise BadInput(f"{arguments.path} is a file, and the neuron-explainer format needs a folder: name a folder.")
     from agent.run.openai_export import Exported, simulate_again
 
     seen: dict[str, ResultRow] = {}
-    for row in rows:  # in a folder each neuron has one file: that of its latest run
+    for row in rows:  # a folder has one file per neuron, from its latest run
         if row.neuron not in seen or row.run_id > seen[row.neuron].run_id:
             seen[row.neuron] = row
     reasons: Counter[str] = Counter()
@@ -186,7 +186,7 @@ def _selection(arguments: argparse.Namespace) -> Selection:
 
 
 def _left_out(database: ResultsDatabase, selection: Selection) -> tuple[list[ResultRow], int]:
-    """Results that fit but for having no score, where a score is asked for; and how many runs are not the latest."""
+    """Results that match but have no score, if the selection needs one; and how many runs are not the latest."""
     free = dataclasses.replace(selection, below=None, above=None, limit=None)
     fit = database.select(free)
     asked = selection.below is not None or selection.above is not None
@@ -229,7 +229,7 @@ def _notes(rows: Sequence[ResultRow], unscored: Sequence[ResultRow], older: int,
     if unscored:
         lines.append(f"{len(unscored)} more have no score to compare: {_reasons(unscored)}.")
     if older:
-        lines.append(f"Not looked at: {_n(older, 'older run')} of the same neurons; --all shows them.")
+        lines.append(f"Not shown: {_n(older, 'older run')} of the same neurons; --all shows them.")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""`agent review`: the web app over all runs, and `agent review export`: what reviewers noted, as a file."""
+"""`agent review`: the web app for all runs; `agent review export`: the reviews as a file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def add(commands: Commands) -> None:
     """Mount both."""
     review = command(
         commands, "review", serve,
-        "Look at all runs and batches in the browser, compare them, try texts, and note whether you agree.",
+        "Browse all runs and batches in a web app, compare them, try texts, and note whether you agree.",
         "agent review\n  agent review --runs-dir old-runs --port 9000\n  agent review export labels.csv",
     )  # fmt: skip
     review.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
     review.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS",
-        help="who can reach it (default: 127.0.0.1, only this machine; there is no password)",
+        help="the address to listen on (default: 127.0.0.1, only this machine; there is no password)",
     )  # fmt: skip
     review.add_argument(
         "--port", type=port, default=8321, metavar="PORT", help="0 for any that is free (default: 8321)"
@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
     more = review.add_subparsers(metavar="COMMAND", required=False)
     exported = command(
         more, "export", export,
-        "Write what reviewers noted, as CSV or JSON lines by the file's ending.", "agent review export labels.csv",
+        "Export all reviews as CSV or JSON lines, by the file's ending.", "agent review export labels.csv",
     )  # fmt: skip
     exported.add_argument("path", metavar="FILE", help="what to write: .csv or .jsonl")
     exported.add_argument("--runs-dir", default=argparse.SUPPRESS, metavar="DIR", help="the folder of all runs")

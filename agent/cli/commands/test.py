@@ -1,4 +1,4 @@
-"""`agent test`: how one's own sentence scores on development text."""
+"""`agent test`: score your own explanation on development text."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def add(commands: Commands) -> None:
     """Mount it."""
     made = command(
         commands, "test", test,
-        "Score your own sentence about a neuron on development text, beside a list of 30 tokens.",
+        "Score your own explanation of a neuron on development text, beside a list of 30 tokens.",
         "agent test L5N131 'Fires on closing brackets.' --model mini",
         [neuron_part(), corpus_part(), llm_part(), output_part()], ("agent.api",),
     )  # fmt: skip
     made.add_argument(
         "sentence",
         metavar="SENTENCE",
-        help="of classes and quoted words, see the README; with --simulator in any words",
+        help="your explanation, of word classes and quoted words (see the README), or free text with --simulator",
     )
 
 
 def test(arguments: argparse.Namespace) -> None:
-    """Print how a person's own sentence scores on development text."""
+    """Print how a person's own explanation scores on development text."""
     from agent.api import score_sentence
 
     with progress(quiet=arguments.quiet) as display:

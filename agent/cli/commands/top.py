@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
 
 
 def top(arguments: argparse.Namespace) -> None:
-    """Print the excerpts on which a neuron fires most, one a line, the tokens on which it fires between guillemets."""
+    """Print the excerpts on which a neuron fires most, one per line, with guillemets around what it fires on."""
     from agent.api import top as top_excerpts
     from traces.text.tokens import around_peak
 

@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     def about_a_run(name: str, run: Handler, about: str, example: str, *loads: str) -> argparse.ArgumentParser:
         made = command(under, name, run, about, example, [runs_part()], loads)
         made.add_argument("name", metavar="RUN", help=_RUN if name == "show" else _RUN_OR_TRACE)
-        made.add_argument("--neuron", metavar="L5N131", help="which one, for a run of several (default: all of them)")
+        made.add_argument("--neuron", metavar="L5N131", help="one neuron of a run with several (default: all)")
         return made
 
     command(
@@ -39,39 +39,38 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     shown = about_a_run(
         "show", show,
-        "Tell the story of a run: explanation, rivals, experiments, decisions, tokens in colour.",
+        "Show the story of a run: explanation, rivals, experiments, decisions, tokens in colour.",
         "agent trace show last", "traces.text.show",
     )  # fmt: skip
-    shown.add_argument("--no-color", action="store_true", help="no colours, also on a terminal")
+    shown.add_argument("--no-color", action="store_true", help="no colours, even on a terminal")
     opened = about_a_run(
         "open", open_page,
-        "Write the story of a run as one HTML page that loads nothing, and open it in the browser.",
+        "Write the story of a run as one self-contained HTML page, and open it in the browser.",
         "agent trace open last\n  agent trace open last --out neuron.html --no-browser", "traces.html.render",
     )  # fmt: skip
     opened.add_argument("--out", metavar="FILE", help="where the page goes (default: report.html beside the trace)")
     opened.add_argument("--no-browser", action="store_true", help="only write the page")
     compared = command(
         under, "diff", diff,
-        "Say where two runs differ: settings, verdict, scores, rivals, readings, and the first event that is not the "
-        "same.",
+        "Show where two runs differ: settings, verdict, scores, rivals, activations, and the first event.",
         "agent trace diff 20261126T1441 last", [runs_part()], ("traces.text.difference",),
     )  # fmt: skip
     compared.add_argument("a", metavar="A", help=_RUN_OR_TRACE)
     compared.add_argument("b", metavar="B", help=_RUN_OR_TRACE)
     replayed = about_a_run(
         "replay", replay,
-        "Run again from the trace alone, and say where, if anywhere, the result differs. Opens no new sealed fold, and "
-        "pays for no LLM call.",
+        "Run again from the trace alone, and show where the result differs, if it does. Opens no new sealed fold, and "
+        "makes no LLM call.",
         "agent trace replay last\n  agent trace replay last --recorded", "agent.run.replay",
     )  # fmt: skip
     replayed.add_argument(
         "--recorded", action="store_true",
-        help="take the results of tools from the trace and derive only the decisions again, in seconds",
+        help="take tool results from the trace and repeat only the decisions, which takes seconds",
     )  # fmt: skip
     replayed.add_argument("--quiet", action="store_true", help="show no progress")
     exported = about_a_run(
         "export", export,
-        "Write a run as a log of Inspect, for `inspect view` (pip install -e '.[inspect]').",
+        "Export a run as an Inspect log, for `inspect view` (pip install -e '.[inspect]').",
         "agent trace export last run.eval", "traces.export.inspect_log",
     )  # fmt: skip
     exported.add_argument("path", metavar="FILE", help="what to write: .eval or .json")
@@ -107,7 +106,7 @@ def open_page(arguments: argparse.Namespace) -> None:
 
     paths = traces_of(arguments.runs_dir, arguments.name, arguments.neuron)
     if arguments.out and len(paths) > 1:
-        raise BadInput(f"the run has {len(paths)} neurons and --out names one file: say which with --neuron.")
+        raise BadInput(f"the run has {len(paths)} neurons and --out names one file: choose one with --neuron.")
     pages = []
     for path in paths:
         page = Path(arguments.out) if arguments.out else path.with_name("report.html")
@@ -119,11 +118,11 @@ def open_page(arguments: argparse.Namespace) -> None:
         say(str(page))
         pages.append(page)
     if not arguments.no_browser:
-        _show(pages[0])  # of many neurons the first: nobody wants a hundred tabs
+        _show(pages[0])  # only the first of many: nobody wants a hundred tabs
 
 
 def _show(page: Path) -> None:
-    """Where there is no browser, the path that was printed must do."""
+    """Open a page in the browser; without one, the printed path has to do."""
     import webbrowser
 
     try:
@@ -141,7 +140,7 @@ def _manifest(run: RunFolder | None) -> dict[str, object] | None:
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Write a run as a log of Inspect."""
+    """Write a run as an Inspect log."""
     from traces.events.runs import traces_of
     from traces.export.inspect_log import write_inspect_log
 

@@ -10,7 +10,7 @@ from tools.errors import BadInput
 
 
 def diff(arguments: argparse.Namespace) -> None:
-    """Print where two runs differ; also of two neurons or models. The exit code is 0 whether or not they do."""
+    """Print where two runs differ, even on different neurons or models. The exit code is 0 whether or not they do."""
     from traces.analysis.difference import differences
     from traces.analysis.story import read_story
     from traces.events.runs import traces_of
@@ -27,10 +27,10 @@ def diff(arguments: argparse.Namespace) -> None:
 
 
 def replay(arguments: argparse.Namespace) -> None:
-    """Do a run again from its trace alone and print what came of it.
+    """Repeat a run from its trace alone and print the outcome.
 
-    The first word printed is `same` or `differs`. Either is a result, so that the exit code is 0; it is another one
-    only where the run cannot be replayed at all.
+    The first word printed is `same` or `differs`. Either is a result, so the exit code is 0; it differs only if the run
+    cannot be replayed at all.
     """
     from agent.cli.replay_text import replay_text
     from agent.run.replay import replay as replayed
@@ -43,7 +43,7 @@ def replay(arguments: argparse.Namespace) -> None:
 
 
 def _paired(a: list[Path], b: list[Path]) -> list[tuple[Path, Path]]:
-    """Each trace of one run beside the other run's on the same neuron; of runs of one neuron, whichever it is."""
+    """Pairs of traces of the two runs on the same neuron; if each run has one neuron, those two."""
     from traces.events.runs import NeuronFolder
 
     if len(a) == len(b) == 1:

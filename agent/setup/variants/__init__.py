@@ -1,1 +1,1 @@
-"""Ways of deciding that ship with the program, a TOML file each."""
+"""The variants that come with the program, a TOML file each."""

@@ -1,4 +1,4 @@
-"""Variants of the agent: TOML files with the settings in which a way of deciding differs from the default."""
+"""Variants of the agent: TOML files with the settings that differ from the default."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ NOT_A_VARIANTS = frozenset(
         "half", "sealed_fold",
     }
 )  # fmt: skip
-"""Settings of RunConfig that say what is explained, not how: they belong to the suite or to the single run."""
+"""Settings of RunConfig about what is explained, not how: they belong to the suite or to the single run."""
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""Names that can be a folder's."""
+"""Names that can be used for a folder."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A way of deciding.
+    """Settings that define one way for the agent to decide.
 
     Attributes:
         name: the stem of its file.
@@ -43,7 +43,7 @@ class Variant:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def config(self, **fixed: Any) -> RunConfig:
-        """The settings of one run. `fixed` is what the suite and the command line say, and goes before the variant.
+        """The settings of one run. `fixed` comes from the suite and the command line, and overrides the variant.
 
         Raises:
             BadInput: a setting is out of range.
@@ -51,7 +51,7 @@ class Variant:
         return RunConfig.checked(**(self.settings | fixed | {"variant": self.name}))
 
     def effective(self, **fixed: Any) -> dict[str, Any]:
-        """All settings that a variant may decide with the values they have, as plain JSON values."""
+        """All settings that a variant may set, with their values, as plain JSON values."""
         whole = self.config(target="L0N0", **fixed).model_dump(mode="json")
         return {name: value for name, value in whole.items() if name not in NOT_A_VARIANTS}
 
@@ -114,7 +114,7 @@ def read_toml(source: str, data: bytes) -> dict[str, Any]:
 
 
 def closest(given: str, allowed: list[str]) -> str:
-    """A hint at what may have been meant, in parentheses; empty when nothing is close."""
+    """ "Did you mean ...", in parentheses; empty if nothing is close."""
     near = difflib.get_close_matches(given, allowed, n=1)
     return f" (did you mean {near[0]}?)" if near else ""
 

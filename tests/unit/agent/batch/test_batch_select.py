@@ -70,7 +70,7 @@ def test_bad_lines_are_told_by_number_text_and_reason_and_left_out_only_when_tol
     said = str(refused.value)
     assert "line 7, 'L2N3x': cannot read the target" in said
     assert "line 8, 'L4N0': there is no neuron L4N0: mini has layers 0-3" in said
-    assert "line 9, 'gpt2/L1N1': it is of the model gpt2, and the batch is of mini" in said
+    assert "line 9, 'gpt2/L1N1': it belongs to the model gpt2, and the batch to mini" in said
     assert said.endswith("correct that, or leave it out with --skip-bad-lines.")
     neurons, wrong = chosen(Criteria(neurons=names, skip_bad_lines=True))
     assert neurons == ["L1N4", "L2N3", "L3N9"]

@@ -78,7 +78,7 @@ def test_what_is_missing_is_said_and_not_made_up(reader: LiveReader, manifest: d
     assert "which raw value a level stands for" in notes(story(shown={}))
     assert "no explanation, so nothing is predicted" in notes(story(None))
     assert "no result yet" in notes(story(None, state="running", result=PartialResult()))
-    assert "only an LLM can say" in notes(story("Words about imports in Python."))
+    assert "only an LLM can simulate" in notes(story("Words about imports in Python."))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_text_that_cannot_be_read_is_said(reader: LiveReader, manifest: dict[s
 
 def test_another_model_than_the_runs_is_not_read(reader: LiveReader, manifest: dict[str, Any]) -> None:
     other = {**manifest, "model": {"name": "mini", "fingerprint": "another"}}
-    with pytest.raises(BadInput, match="its fingerprint is not the same"):
+    with pytest.raises(BadInput, match="the fingerprints differ"):
         reader.read(story(), other, TEXT)
     with pytest.raises(BadInput, match="does not say which model"):
         reader.read(story(), {}, TEXT)
@@ -111,7 +111,7 @@ def test_a_model_that_is_not_here_is_not_fetched(reader: LiveReader, manifest: d
 
 def test_code_that_a_run_names_is_not_run(reader: LiveReader, manifest: dict[str, Any]) -> None:
     config = {**manifest["config"], "target": "L0N0", "planted": ["antigravity:fly"]}
-    with pytest.raises(BadInput, match="this neuron is the function antigravity:fly, which is not a part"):
+    with pytest.raises(BadInput, match="this neuron is the function antigravity:fly, which is not part of"):
         reader.read(story(), {**manifest, "config": config}, TEXT)
 
 
@@ -121,7 +121,7 @@ def test_over_http(tmp_path: Path, reader: LiveReader) -> None:
         place = f"/runs/{run_id_of(1)}/mini.L5N131"
         reply = app.post(f"{place}/try", {"text": "a\r\nb"})
         assert reply.status == 400
-        assert "its fingerprint is not the same" in reply.text
+        assert "the fingerprints differ" in reply.text
         assert "a\nb</textarea>" in reply.text
         part = app.post(f"{place}/try", {"text": ""}, x_part="1")
         assert (part.status, "<html" in part.text, "the text is empty" in part.text) == (400, False, True)

@@ -258,7 +258,7 @@ def test_a_trace_that_is_gone_damaged_or_being_written_is_told(tmp_path: Path) -
         assert app.get(f"/runs/{run_id_of(3)}/mini.L1N3").status == 200
         half.unlink()
         empty = app.get(f"/runs/{run_id_of(3)}/mini.L1N3")
-        assert (empty.status, "There is no trace in this run" in empty.text) == (200, True)
+        assert (empty.status, "folder has no trace" in empty.text) == (200, True)
         unfinished = app.get("/unfinished").text
         assert neurons_without_result(unfinished) == ["mini.L1N4"]
         assert "interrupted" in unfinished

@@ -77,7 +77,7 @@ def test_it_is_said_before_anything_is_asked() -> None:
 
     open_llms(config(explainer="openai:nobody-knows"), Display())
     assert notes[0].startswith("this run takes at most about ")
-    assert "LLM tokens (what they cost is not known here); --max-tokens or --max-usd limits that." in notes[0]
+    assert "LLM tokens (their price is unknown); --max-tokens or --max-usd limits that." in notes[0]
     notes.clear()
     open_llms(config(explainer="openai:gpt-4o-mini", max_tokens=5000), Display())
     assert notes[0].startswith("this run takes at most about 5,000 LLM tokens, 0.00 US dollars.")

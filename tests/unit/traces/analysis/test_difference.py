@@ -92,7 +92,7 @@ def test_how_it_reads(both: Any) -> None:
         "---------------------",
         "  budget  20    8",
         "  python  3.11  3.12",
-        "  run A is of another version and does not say: llm.url, mood",
+        "  run A is from another version and does not record: llm.url, mood",
         "",
         "Result",
         "------",
@@ -139,8 +139,7 @@ def test_how_it_reads(both: Any) -> None:
         "  the first that differs: event 5 (hypothesis_proposed), sentence",
         "    A Fires at 5 on keywords.",
         "    B Fires at 5 on verbs.",
-        "  4 in both and not the same: hypothesis_proposed 1, readings_revealed 1, sealed_opened 1, finished",
-        "  1",
+        "  4 in both but different: hypothesis_proposed 1, readings_revealed 1, sealed_opened 1, finished 1",
     ]
 
 
@@ -158,7 +157,7 @@ def test_the_same_run_twice(tmp_path: Path) -> None:
     text = difference_text(found, "a", "b")
     assert "  the same\n" in text
     assert "  2 texts, each read with the same value\n" in text
-    assert "  all 24 events are the same, clocks and names of the run aside\n" in text
+    assert "  all 24 events are the same, apart from clocks and run names\n" in text
     assert "explanation, the same: Fires at 9" in text
 
 
@@ -250,5 +249,5 @@ def test_planted_neurons_of_one_name_are_not_taken_for_one(tmp_path: Path) -> No
     found = differences(*stories)
     assert found.same_fold is False  # of another neuron, though it has the same number
     assert found.apart == [
-        "the planted neurons are not the same, though they have one name: plants:one against plants:other"
+        "the planted neurons differ, though they have the same name: plants:one against plants:other"
     ]

@@ -163,6 +163,6 @@ def test_a_batch_by_score_is_of_the_model_itself_not_of_its_name(tmp_path: Path,
     put_run(runs, 2, fingerprint(theirs), config={"model": str(theirs)})
     assert (planned(str(ours)), planned(str(theirs))) == ([run_id_of(1)], [run_id_of(2)])
     with pytest.raises(
-        BadInput, match=rf"{NAME}@\w{{6}} and {NAME}@\w{{6}}, and a batch is of one: choose with --model /"
+        BadInput, match=rf"{NAME}@\w{{6}} and {NAME}@\w{{6}}, and a batch has one: choose with --model /"
     ):
         planned("auto")

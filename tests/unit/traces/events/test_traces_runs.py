@@ -80,7 +80,7 @@ def test_a_run_is_found_by_a_part_of_its_id_and_by_last(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("run_id", ["20260101T000000Z-mini-L0N1-aaaaab", "..", "", "../x", "/"])
 def test_an_unknown_run_names_the_closest(tmp_path: Path, run_id: str) -> None:
-    with pytest.raises(BadInput, match=r"holds no runs; name another folder with --runs-dir"):
+    with pytest.raises(BadInput, match=r"has no runs; name another folder with --runs-dir"):
         RunFolder.find(tmp_path / "none", run_id)
     RunFolder.create(tmp_path, "20260101T000000Z-mini-L0N1-aaaaaa", {})
     with pytest.raises(BadInput, match=r"the closest: 20260101T000000Z-mini-L0N1-aaaaaa\."):

@@ -122,7 +122,7 @@ def test_a_very_long_token_is_cut_and_says_how_long_it_is():
 def test_five_questions_are_answered(story):
     answers = {answer.question: answer.words for answer in answers_of(story, fates(story), shown_excerpts(story))}
     assert list(answers) == [
-        "What does the neuron do?", "How sure are we?", "Which experiment killed the runner-up?",
+        "What does the neuron do?", "How sure are we?", "Which experiment refuted the runner-up?",
         "What was never tested?", "What did it cost?",
     ]  # fmt: skip
     assert answers["What does the neuron do?"].startswith(story.result.explanation)
@@ -138,7 +138,7 @@ def test_a_run_that_goes_on_is_not_said_to_be_sure(tmp_path):
     story = read_story(trace)
     answers = [answer.words for answer in answers_of(story, fates(story), shown_excerpts(story))]
     assert answers[1] == "Not at all yet: the run is interrupted."
-    assert answers[2] == "None yet: the run has not ended, so nobody has won or come second."
+    assert answers[2] == "None yet: the run has not ended."
 
 
 def test_a_page_that_cannot_be_written_says_how_to_put_it_elsewhere(tmp_path, capsys):

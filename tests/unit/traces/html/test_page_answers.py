@@ -35,9 +35,7 @@ def answers(story: Story) -> dict[str, str]:
 
 def test_nobody_has_come_second_before_a_run_has_ended(tmp_path: Path) -> None:
     told = answers(story_of(tmp_path, [*sample_run()[:-1], e.Interrupted(reason="stopped by the user")]))
-    assert told["Which experiment killed the runner-up?"] == (
-        "None yet: the run has not ended, so nobody has won or come second."
-    )
+    assert told["Which experiment refuted the runner-up?"] == ("None yet: the run has not ended.")
 
 
 def test_a_sentence_in_free_words_is_ended_before_the_next_one(tmp_path: Path) -> None:
@@ -83,7 +81,7 @@ def test_experiments_that_spoke_for_the_loser_are_counted_too(tmp_path: Path) ->
     assert re.search(r"1 experiment spoke for h1 and 1 for h2, in sum \S+ nats for h1 \(\S+ against \S+\)", page)
     assert (
         "1 experiment spoke for h1 and 1 for h2, in sum 0.92 nats for h1 (1.50 against 0.59)."
-        in answers(story)["Which experiment killed the runner-up?"]
+        in answers(story)["Which experiment refuted the runner-up?"]
     )
 
 

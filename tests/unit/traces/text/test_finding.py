@@ -34,8 +34,8 @@ def told(result, width=100, **how) -> str:
 @pytest.mark.parametrize(
     ("change", "verdict"),
     [
-        ({}, "supported: it predicts text that the search never saw, and its experiments bore it out"),
-        ({"verdict": "split", "meanings": [MEANING] * 2}, "supported, with 2 unrelated meanings, each of which"),
+        ({}, "supported: it predicts text that the search never saw, and the experiments confirm it"),
+        ({"verdict": "split", "meanings": [MEANING] * 2}, "supported, with 2 unrelated meanings, each confirmed"),
         (
             {"verdict": "unresolved", "reason": f"not surely above token_lookup_30, since {LIST_IS_BETTER}"},
             "unresolved: it is not surely better than a list of 30 words, since a list of words predicts better",
@@ -44,7 +44,7 @@ def told(result, width=100, **how) -> str:
             {"verdict": "unresolved", "reason": "not surely above null; too few passed tests: minimal pair"},
             "unresolved: explanations of other neurons may do as well; too few passed tests: one word changed",
         ),
-        ({"verdict": "noise"}, "noise: it fires, and nothing in the text near it tells when"),
+        ({"verdict": "noise"}, "noise: it fires, but nothing in the nearby text predicts when"),
         ({"verdict": "dead", "explanation": None}, "dead: it never fires on this text"),
         ({"verdict": "<odd>"}, "<odd>"),
         ({"verdict": None}, "not settled"),
@@ -99,7 +99,7 @@ def test_what_predicts_better_is_named(listed, ruled, better) -> None:
         ),
         (
             {"promoted": [[" a", 2]], "suppressed": [], "holds": False, "test": TEST},
-            "By its output weights, it makes “a” more likely; a test did not bear that out.",
+            "By its output weights, it makes “a” more likely; a test did not confirm that.",
         ),
         (
             {"promoted": [[" a", 2]], "holds": False, "test": NONE},
@@ -180,13 +180,13 @@ def test_an_llm_that_failed_throughout_is_said_before_all_else() -> None:
     llm = {"limit_reached": False, "by_role": {}, "this_time": this_time}
     lines = told(sample_result() | {"llm": llm | {"silent": silent}}).split("\n")
     assert " ".join(" ".join(lines[:2]).split()) == (
-        "openai:M failed all 2 times that it was asked, and wrote no explanation: server error: HTTP 500: oops. What "
+        "openai:M failed all 2 times that it was asked and wrote no explanation: server error: HTTP 500: oops. What "
         "follows was found without it."
     )
     spent = {"input_tokens": 1, "output_tokens": 1, "estimated": False, "usd": None}
     by_role = {"simulator": {"calls": 7, "failed": 7} | spent}
     said = told(sample_result() | {"llm": llm | {"by_role": by_role}}).strip()
-    assert said.startswith("No simulation came back from an LLM, though 7 were asked for")
+    assert said.startswith("All 7 simulations by an LLM failed")
     for calls, failed in ((7, 6), (0, 0)):
         fine = {"by_role": {"simulator": {"calls": calls, "failed": failed} | spent}}
         assert found(sample_result() | {"llm": llm | fine}).failed == ""
@@ -196,17 +196,17 @@ def test_an_llm_that_failed_throughout_is_said_before_all_else() -> None:
 
 def test_who_wrote_and_read_an_explanation_is_told_in_full_alone() -> None:
     own = sample_result() | {"reader": "openai:M", "reads_its_own": True}
-    line = "openai:M wrote this explanation and read it too"
+    line = "openai:M wrote this explanation and also simulated it"
     assert line in " ".join(told(own, is_full=True).split())
     assert line not in told(own)
-    assert "read it too" not in told(sample_result(), is_full=True)
+    assert "also simulated it" not in told(sample_result(), is_full=True)
 
 
 def test_where_the_null_came_from_is_told_in_full() -> None:
     null = {"null_from": {"results": 2, "kept": 1, "asked": 3}, "null_by_twins": 6}
     shown = " ".join(told(sample_result() | null, is_full=True).split())
     assert (
-        "null: explanations of other neurons, 2 taken from the results of other runs, 1 kept from what the LLM said "
-        "for other runs, 3 asked of the LLM; 6 were judged by their lexical twins, and the best was read" in shown
+        "null: explanations of other neurons, 2 from other runs' results, 1 from the LLM's replies in other "
+        "runs, 3 asked of the LLM; 6 were scored by their lexical twins, and the best was simulated" in shown
     )
     assert "null: explanations of other neurons" not in told(sample_result(), is_full=True)

@@ -25,8 +25,8 @@ def test_a_claim_that_holds_and_one_that_does_not() -> None:
     held = evidence(holds=True, sentence="It pushes the model towards `␣a`, `\\n`.")
     assert list(causal_lines(held)) == [
         "ablation score (the explanation in the neuron's place): 0.500 [0.250, 0.750]",
-        "where it fires it moves the output 0.500 [0.250, 0.750] times as much as the median of 2 neurons that fire "
-        "like it",
+        "where it fires, ablating it changes the output 0.500 [0.250, 0.750] times as much as the median of 2 neurons "
+        "that fire like it",
         "It pushes the model towards `␣a`, `\\n`. Where it fires they gain 0.500 [0.250, 0.750] nats on tokens as "
         "frequent.",
     ]
@@ -51,5 +51,5 @@ def test_reasons_are_said_once() -> None:
     other = CausalFindings.model_validate(plain | {"ablation_score": SCORE})
     assert list(causal_lines(other))[1:] == [
         "beside neurons that fire like it: no score (it cannot be ablated.)",
-        "nothing is said of its output: no score (it cannot be ablated.)",
+        "its output effect is unknown: no score (it cannot be ablated.)",
     ]

@@ -69,8 +69,8 @@ def test_the_final_scores_stand_in_a_table_and_nowhere_else(tmp_path: Path) -> N
         "---",
         "  stopped: plateau",
         "  sealed fold 0, opening 1 for this neuron and corpus",
-        "  sealed score of who led, by units of budget used: 0.500 [0.400, 0.600] from 2 on, no score (of 201",
-        "  excerpts none activates, so there is nothing to tell apart) from 9 on",
+        "  sealed score of the leader, by units of budget used: 0.500 [0.400, 0.600] from 2 on, no score (of",
+        "  201 excerpts none activates, so there is nothing to tell apart) from 9 on",
         "  an earlier run's explanation on this fold: 0.500 [0.400, 0.600]",
         "",
         "Scores on sealed text",
@@ -229,13 +229,13 @@ def test_true_and_simulated_values_stand_one_above_the_other(tmp_path: Path) -> 
 def test_an_explanation_that_says_the_same_everywhere_has_no_simulated_values(tmp_path: Path) -> None:
     make_run(tmp_path, new_run(slope=None))
     (line,) = section_of(show_run(tmp_path, "last"), "True and simulated, on sealed text")
-    assert "predicts no raw values" in line
+    assert "no simulated raw values" in line
 
 
 def test_minimal_pairs_are_diffs(tmp_path: Path) -> None:
     make_run(tmp_path, new_run())
     assert section_of(show_run(tmp_path, "last"), "Minimal pairs") == [
-        "  1 read; those in which the change, [-removed-] {+added+}, moved the raw value most:",
+        "  1 read; those with the largest change of the raw value ([-removed-] {+added+}):",
         "  0.125 → 3.250, fired: ⏎[- was-]{+import+} os⏎ [red]x[/red]",
     ]
 
@@ -265,7 +265,7 @@ def test_who_came_second_without_an_experiment_against_it(tmp_path: Path) -> Non
     score = Scored(hypothesis="h3", split="development", protocol="strata", score={"value": 0.6})
     make_run(tmp_path, [*events[:-3], late, score, *events[-3:]])
     found = section_of(show_run(tmp_path, "last"), "What decided between rivals")
-    assert found[0] == "  h3 came second; no experiment spoke for h1 and against it"
+    assert found[0] == "  h3 came second; no experiment favoured h1 over it"
     assert found[1].startswith(
         "  h2 lost to h1: 2 experiments spoke for h1 and 0 for h2, in sum 3.01 nats for h1 (3.01 against"
     )
