@@ -1,4 +1,4 @@
-"""What an evaluation was asked for: whether a folder that was begun may go on with what is asked now."""
+"""The request behind an evaluation, and whether a folder that was begun may continue with the present one."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _DECIDING = (
       for name in ("ceiling", "measures", "puzzle_readers", "puzzles", "stability", "suite", "worker")),
 )  # fmt: skip
 _SAME = {
-    "suite": "it is of the suite {old}, not {new}",
-    "suite_sha256": "its suite file, or a puzzle file of it, was another",
+    "suite": "its suite is {old}, not {new}",
+    "suite_sha256": "its suite file or a puzzle file has changed",
     "model": "its model is {old}, not {new}",
     "corpus": "its text is {old}, not {new}",
     "code": "the program, numpy or scikit-learn has changed since",
-    "model_fingerprint": "its model had other weights, or its planted functions another source",
+    "model_fingerprint": "the weights of its model, or the source of its planted functions, have changed",
     "corpus_fingerprint": "its text has changed",
 }
 
 
 def code_sha256() -> str:
-    """SHA-256 (hex) over whatever decides numbers that are stored: names and content of modules, versions."""
+    """SHA-256 (hex) over all that decides stored numbers: names and content of modules, versions."""
     root = Path(agent.__file__).resolve().parents[1]
     digest = hashlib.sha256(" ".join(f"{package} {version(package)}" for package in _COMPUTING).encode())
     for path in sorted(path for pattern in _DECIDING for path in root.glob(pattern)):
@@ -39,12 +39,12 @@ def code_sha256() -> str:
 
 
 def refuse_another(folder: Path, old: Manifest, asked: Mapping[str, Any]) -> None:
-    """Refuse to add to a folder what cannot stand in one table with what is there.
+    """Refuse to add results to a folder that are not comparable with its own.
 
     Args:
         folder: where the evaluation was begun.
-        old: what was asked for then.
-        asked: fields of a manifest; not all need be known yet.
+        old: the original request.
+        asked: fields of a manifest; some may not be known yet.
 
     Raises:
         BadInput: says what differs.
@@ -53,7 +53,7 @@ def refuse_another(folder: Path, old: Manifest, asked: Mapping[str, Any]) -> Non
         if field in asked and asked[field] != getattr(old, field):
             raise _another(folder, what.format(old=getattr(old, field), new=asked[field]))
     if asked["seeds"] < old.seeds:
-        raise _another(folder, f"it has {old.seeds} seeds, and fewer are asked for now ({asked['seeds']})")
+        raise _another(folder, f"it has {old.seeds} seeds, and this command asks for fewer ({asked['seeds']})")
     for name, settings in asked["variants"].items():
         before = old.variants.get(name, settings)
         for key in sorted({*before, *settings}):

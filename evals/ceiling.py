@@ -1,12 +1,12 @@
-"""How well local context can predict a neuron at all: the ceiling that an explanation's score is a share of.
+"""How well local context can predict a neuron: the ceiling for an explanation's score.
 
-Gradient-boosted trees on the last 8 tokens, learnt on explore text and nothing else. Trees cannot split on tens of
-thousands of identities, so each token stands as the mean value of the neuron where it was seen (how many tokens back
-counts), and as a few coordinates of its embedding. Every such mean is held out: a row's own part of the explore text
-is left out of it, so that a rare token looks as uncertain while learning as it will on new text.
+Gradient-boosted trees on the last 8 tokens, trained on explore text only. Trees cannot split on tens of thousands of
+identities, so each token becomes the neuron's mean value where that token stood so many tokens back, and a few
+coordinates of its embedding. The means are out-of-fold: a row's own part of the explore text does not enter them, so
+that a rare token looks as uncertain in training as on new text.
 
-An under-fitted ceiling flatters the agent. So the full token lookup is among the features, and where it does better
-than the trees on a sample, its score is the ceiling there.
+An under-fitted ceiling flatters the agent. So the full token lookup is one of the features, and if it beats the trees
+on a sample, its score is the ceiling there.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from tools.scoring.sampling import STRATUM_SHARE
 N_BACK = 8
 N_FOLDS = 10
 N_ROWS = 40_000
-"""Explore tokens that the trees learn from, at most: all 200,000 gave 0.003 more in 2.4 x the time."""
+"""The most explore tokens to train on: all 200,000 gave 0.003 more in 2.4 x the time."""
 
 _SEED = 0
-_SAMPLE = N_FOLDS  # the fold of rows that are predicted: no explore text is in it, so none is left out
+_SAMPLE = N_FOLDS  # the fold of rows to predict: it has no explore text, so none is left out
 _CONTEXT_SHRINKAGE = 8.0
 _RUN_SHRINKAGE = 2.0
 _RIDGE = 300.0
@@ -59,20 +59,18 @@ def ceiling(
 ) -> list[Estimate | Unscored]:
     """The correlation that a model of the last 8 tokens reaches on each sample.
 
-    The better, by value, of the trees and of the full lookup on the same sample; so never below the lookup, and
-    where the two are close the larger of two noisy numbers. Deterministic; one thread; about 6 s for 200,000 tokens.
+    The higher score of the trees and of the full lookup on the same sample; so never below the lookup, and if the two
+    are close, the larger of two noisy numbers. Deterministic; one thread; about 6 s for 200,000 tokens.
 
     Args:
-        explore: what is learnt from.
+        explore: the training text.
         embeddings: of the subject model, [d_vocab, d_model].
-        samples: what is predicted; nothing is learnt from them.
+        samples: the texts to predict; never trained on.
         means: the token means of `explore`.
     """
     values = explore.values[explore.excerpts.mask].astype(np.float64)
     if values.size == 0 or values.max() == values.min():
-        return [Unscored(reason="the neuron is constant on explore text, so nothing can be learnt from it")] * len(
-            samples
-        )
+        return [Unscored(reason="the neuron is constant on explore text, so there is nothing to learn")] * len(samples)
     rng = np.random.default_rng(_SEED)
     excerpts = [explore.excerpts, *(sample.readings.excerpts for sample in samples)]
     context = np.concatenate([_last_tokens(part) for part in excerpts])
@@ -107,14 +105,14 @@ def _last_tokens(excerpts: Excerpts) -> Ints:
 
 
 def _folds_of(excerpts: Excerpts, rng: np.random.Generator) -> Ints:
-    """A fold for each token of the excerpts, dealt out by document."""
+    """A fold for each token of the excerpts, assigned by document."""
     documents, number = np.unique(excerpts.documents, return_inverse=True)
     folds = rng.permutation(len(documents)) % N_FOLDS
     return np.repeat(folds[number], excerpts.lengths)
 
 
 def _features(context: Ints, values: Floats, folds: Ints, embeddings: NDArray[np.float32]) -> Columns:
-    """What the trees see of each row, [n, n_features]; NaN where there is no token.
+    """The features of each row, [n, n_features]; NaN where there is no token.
 
     The first len(values) rows of `context` [n, 8] are explore text; the first column is the full lookup.
     """
@@ -166,7 +164,9 @@ def _held_out_means(codes: Ints, values: Floats, folds: Ints, shrinkage: float) 
 
 
 def _held_out_linear(inputs: Columns, values: Floats, folds: Ints) -> Floats:
-    """For each row of `inputs` [n, k] what a ridge regression learnt on the explore rows of other folds predicts."""
+    """For each row of `inputs` [n, k] the prediction of a ridge regression trained on the explore rows of other
+    folds.
+    """
     inputs = np.concatenate([inputs, np.ones((len(inputs), 1), dtype=np.float32)], axis=1)
     parts = [
         (inputs[: len(values)][own], values[own]) for own in (folds[: len(values)] == f for f in range(N_FOLDS + 1))
@@ -182,7 +182,9 @@ def _held_out_linear(inputs: Columns, values: Floats, folds: Ints) -> Floats:
 
 
 def _coordinates(embeddings: NDArray[np.float32], seen: Ints) -> Columns:
-    """The first principal coordinates of every token's embedding among the tokens seen, at unit variance there."""
+    """The first principal coordinates of every token's embedding, fitted and scaled to unit variance on the tokens
+    seen.
+    """
     tokens = np.unique(seen)
     centred = embeddings.astype(np.float64) - embeddings[tokens].mean(axis=0, dtype=np.float64)
     variances, axes = np.linalg.eigh(centred[tokens].T @ centred[tokens] / len(tokens))
@@ -193,12 +195,12 @@ def _coordinates(embeddings: NDArray[np.float32], seen: Ints) -> Columns:
 
 
 def _boosted(columns: Columns, values: Floats, shares: Floats, rng: np.random.Generator) -> Floats:
-    """The trees' prediction for the rows past the first len(values), which they learn from."""
+    """The trees' prediction for the rows after the first len(values), on which they are trained."""
     from sklearn.ensemble import HistGradientBoostingRegressor  # type: ignore[import-untyped, unused-ignore]
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
     rows, weights = _drawn_rows(np.abs(values - columns[: len(values), 0]), shares, rng)
-    # Weighted rows make the regressor's own binning slower than all else: it looks for each of 255 bounds anew.
+    # With weighted rows the regressor's own binning would take most of the time: it searches for each of 255 bounds.
     bounds = [_bin_bounds(column) for column in columns[rows].T]
     binned = np.stack([_binned(c, b) for c, b in zip(columns.T, bounds, strict=True)], axis=1)
     with threadpool_limits(limits=1, user_api="openmp"):
@@ -208,8 +210,7 @@ def _boosted(columns: Columns, values: Floats, shares: Floats, rng: np.random.Ge
 
 
 def _shares(explore: ExploreReadings) -> Floats:
-    """How much each explore token counts, so that a third of the weight is on the top excerpts, as where a score is
-    taken."""
+    """The weight of each explore token: a third in total for the top excerpts, as in the score."""
     maxima = np.where(explore.excerpts.mask, explore.values, -np.inf).max(axis=1)
     n_top = max(1, round(STRATUM_SHARE * len(explore)))
     shares = np.full(len(explore), (2 / 3) / max(1, len(explore) - n_top))
@@ -218,9 +219,9 @@ def _shares(explore: ExploreReadings) -> Floats:
 
 
 def _drawn_rows(off: Floats, shares: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
-    """At most about N_ROWS of the explore rows, and weights of mean 1 under which they stand for all.
+    """About N_ROWS of the explore rows at most, with weights of mean 1 under which they represent all rows.
 
-    Most tokens are silent and the lookup says so: rows are drawn the likelier, the more it is `off` there.
+    Most tokens are silent, as the lookup predicts; rows are more likely to be drawn where it is more `off`.
     """
     pull = np.sqrt(shares) * (off + _FLOOR * off.mean())
     chance = np.minimum(1, N_ROWS * pull / pull.sum()) if len(off) > N_ROWS else np.ones(len(off))

@@ -29,16 +29,16 @@ EVALUATIONS = Path("evaluations")
 
 @dataclass(frozen=True)
 class Evaluations:
-    """One or several folders of results that may stand in one table.
+    """One or several folders of comparable results.
 
     Attributes:
         folders: as given.
         manifests: of each folder.
-        cells: of all folders; a variant that several folders have is called VARIANT@FOLDER, and
-            `trace` is a path from here, empty when the trace is gone.
-        neurons: of each name the record with most ceilings, which differ between folders with other numbers of seeds.
+        cells: of all folders; a variant in several folders is called VARIANT@FOLDER, and `trace` is relative to the
+            current folder, or empty if the trace is gone.
+        neurons: for each name the record with the most ceilings; their number depends on the number of seeds.
         stability: by variant, named as in `cells`, and kind of neuron.
-        without_experiments: variants, named as in `cells`, that may run none.
+        without_experiments: variants, named as in `cells`, that run no experiments.
         notes: what a reader should know before comparing.
     """
 
@@ -51,7 +51,7 @@ class Evaluations:
     notes: list[str]
 
     def summaries(self, rng: np.random.Generator) -> list[VariantSummary]:
-        """`summarise` of all that is known here."""
+        """`summarise` on these results."""
         return summarise(
             self.cells, rng, neurons=self.neurons, stability=self.stability,
             without_experiments=self.without_experiments,
@@ -76,7 +76,7 @@ def default_folder() -> Path:
 
 
 def load(paths: Sequence[str | Path], rng: np.random.Generator) -> Evaluations:
-    """Read folders that may be compared; the default one when none is given.
+    """Read folders to compare; the default one if none is given.
 
     Args:
         paths: of folders that `agent eval run` made.
@@ -101,7 +101,7 @@ def load(paths: Sequence[str | Path], rng: np.random.Generator) -> Evaluations:
         own = sorted(folder.cells(), key=lambda cell: order.get(cell.variant, len(order)))
         records = folder.neurons()
         if not own:
-            raise BadInput(f"{path} holds no results yet: `agent eval run` makes them.")
+            raise BadInput(f"{path} has no results yet: `agent eval run` makes them.")
         done, expected = sum(c.half is None for c in own), len(manifest.variants) * len(records) * manifest.seeds
         if done < expected:
             notes.append(f"{path} has {done} of {expected} results: `agent eval run` goes on where it stopped.")
@@ -135,8 +135,8 @@ def _refuse_unlike(paths: Sequence[Path], manifests: Sequence[Manifest]) -> None
                 ours, first = getattr(manifest, said), getattr(manifests[0], said)
                 names = f" ({ours} and {first})" if ours != first else f", though both are called {ours}"
                 raise BadInput(
-                    f"{path} and {paths[0]} differ in their {said}{names}, so their results say nothing about each "
-                    "other: compare them one by one."
+                    f"{path} and {paths[0]} differ in their {said}{names}, so their results cannot be "
+                    "compared with each other: look at them one by one."
                 )
 
 
@@ -149,7 +149,7 @@ def _notes_on_code(paths: Sequence[Path], manifests: Sequence[Manifest]) -> list
         )
         notes.append(f"the agents' code differs ({'; '.join(said)}).")
     if len({manifest.suite_sha256 for manifest in manifests}) > 1:
-        notes.append("the suite file changed between these evaluations: only neurons that both have are compared.")
+        notes.append("the suite file changed between these evaluations: only common neurons are compared.")
     return notes
 
 
@@ -171,7 +171,7 @@ def _notes_on_budgets(cells: Sequence[CellResult]) -> list[str]:
     if len(limits) < 2:
         return []
     said = (f"{'no limit' if limit is None else limit}: {', '.join(names)}" for limit, names in limits.items())
-    return [f"the budgets differ, so a difference may be one of budget ({'; '.join(said)})."]
+    return [f"the budgets differ, which may explain a difference ({'; '.join(said)})."]
 
 
 def checked_metric(name: str) -> str:
@@ -186,7 +186,7 @@ def checked_metric(name: str) -> str:
 
 
 def compare_command(arguments: argparse.Namespace) -> None:
-    """Print a table of the variants and one of their paired differences.
+    """Print a table of the variants and a table of paired differences.
 
     Args:
         arguments: `folders` (list of paths, may be empty), `metric` (a key of `METRICS`), `json`.

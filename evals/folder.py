@@ -1,4 +1,4 @@
-"""The folder of an evaluation: written line by line, so that a killed one loses at most the cell it was at."""
+"""The folder of an evaluation: written line by line, so that a killed one loses at most the current cell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class EvalFolder:
-    """`path` holds what evals.records describes."""
+    """The files in `path` are those of `evals.records`."""
 
     path: Path
 
@@ -34,7 +34,7 @@ class EvalFolder:
         return (self.path / "eval.json").is_file()
 
     def manifest(self) -> Manifest:
-        """What was asked.
+        """The manifest.
 
         Raises:
             BadInput: there is no evaluation, or another version of this program wrote it.
@@ -42,7 +42,7 @@ class EvalFolder:
         """
         path = self.path / "eval.json"
         if not path.is_file():
-            raise BadInput(f"{self.path} holds no evaluation: `agent eval run` makes one.")
+            raise BadInput(f"{self.path} has no evaluation: `agent eval run` makes one.")
         with storage_errors("read", path):
             data = path.read_bytes()
         try:
@@ -70,10 +70,10 @@ class EvalFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from adding to this evaluation.
+        """Lock this evaluation against other writers.
 
         Raises:
-            StorageError: another one does already, or the folder cannot be made.
+            StorageError: another process has the lock, or the folder cannot be made.
         """
         with storage_errors("create", self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ class EvalFolder:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
             try:
                 size = os.fstat(fd).st_size
-                if size and os.pread(fd, 1, size - 1) != b"\n":  # a line that a kill cut short stays a line of its own
+                if size and os.pread(fd, 1, size - 1) != b"\n":  # keep a line that a kill cut short separate
                     line = "\n" + line
                 write_all(fd, line.encode() + b"\n")
                 os.fsync(fd)
@@ -138,7 +138,7 @@ class EvalFolder:
                 out.append(kind.model_validate_json(line))
             except ValidationError as error:
                 if _is_cut_short(line):
-                    continue  # the process was killed while writing it; the cell is run again
+                    continue  # cut short by a kill; the cell is run again
                 raise StorageError(
                     f"line {number} of {path} is damaged or from another version "
                     f"({error.errors()[0]['msg']}): delete that line, and the cell is run again."
@@ -147,7 +147,7 @@ class EvalFolder:
 
 
 def folder_name(name: str) -> str:
-    """A name of ASCII letters, digits and `-._` that no other name has."""
+    """A unique file name of ASCII letters, digits and `-._` for any name."""
     safe = safe_name(name)
     return safe if safe == name else f"{safe[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 

@@ -1,4 +1,4 @@
-"""Options and settings of variants that would be accepted and do nothing: a suite refuses them by name."""
+"""Refuses options and variant settings that would have no effect in a suite."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from evals.suite import Suite
 from tools.errors import BadInput
 
 OF_AN_LLM = ("llm", "max_tokens", "max_usd")
-"""Settings that say how an LLM is asked, and how much."""
+"""Settings of LLM calls and their limits."""
 
 OF_AN_LLM_READER = ("simulation", "excerpts_per_call")
-"""Settings that say how an LLM reads a sentence, on puzzles too."""
+"""Settings of an LLM as reader, on puzzles too."""
 
-_NO_RUNS = "no agent runs on puzzles, where a reader ranks given sentences"
+_NO_RUNS = "no agent runs on puzzles: a reader ranks given explanations"
 
 
 def refuse_idle_options(suite: Suite, given: Mapping[str, object]) -> None:
-    """Refuse options of the command that say how agents run, in a suite where none runs.
+    """Refuse options about agent runs in a suite without any.
 
     Args:
         suite: as loaded.
-        given: what was said, by option; None and False where nothing was.
+        given: values by option; None and False for options not given.
 
     Raises:
         BadInput: names the option, the suite and why.
@@ -34,7 +34,7 @@ def refuse_idle_options(suite: Suite, given: Mapping[str, object]) -> None:
 
 
 def refuse_idle(suite: Suite, variants: Sequence[Variant]) -> None:
-    """Refuse variants that set what has no effect in a suite.
+    """Refuse variants with settings that have no effect in a suite.
 
     Raises:
         BadInput: names the variant, the setting, the suite and why.
@@ -67,7 +67,7 @@ def _idle_anywhere(config: RunConfig) -> Iterator[tuple[str, str]]:
 def _idle_on_puzzles(config: RunConfig, variant: Variant) -> Iterator[tuple[str, str]]:
     reads = {"simulator", "concepts"} if config.simulator_llm is None else {"simulator", *OF_AN_LLM, *OF_AN_LLM_READER}
     if config.simulator == "auto" and config.simulator_llm is not None:
-        reads.add("explainer")  # who is the simulator then
+        reads.add("explainer")  # which is then the simulator
     for name in variant.settings:
         if name in reads:
             continue

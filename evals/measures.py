@@ -1,4 +1,4 @@
-"""What can be measured where the truth is known: is it recovered, and does our scorer know it from false claims?"""
+"""Measurements with a known truth: is it recovered, and does our scorer rank it above false claims?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.scoring.sampling import scoring_sample, sealed_sample
 from tools.subject.planted import Function, PlantedFunction
 
 RECOVERY = "agreement with the noiseless truth: correlation over top, quantile and random excerpts of the truth"
-SCORER = "a sentence as its function, scored as explanations are: correlation over top, quantile and random excerpts"
+SCORER = "an explanation as its function, scored as usual: correlation over top, quantile and random excerpts"
 
 
 def values_on(function: PlantedFunction, excerpts: Excerpts, strings: Sequence[str]) -> NDArray[np.float32]:
@@ -35,10 +35,10 @@ def recovery(bench: Bench, explanation: str | None, truth: PlantedFunction, fold
     """How well an explanation agrees with the noiseless truth on a sealed fold, over firing and silent tokens.
 
     Args:
-        bench: the neuron, whose simulators say what the explanation predicts.
-        explanation: None when the run found none.
+        bench: the neuron, with the simulators for the explanation.
+        explanation: None if the run found none.
         truth: the noiseless function.
-        fold: the sealed fold that the run was confirmed on; with the neuron, it decides which excerpts are drawn.
+        fold: the sealed fold of the run's confirmation; together with the neuron it decides which excerpts are drawn.
 
     Raises:
         BadInput: the function fails on one of the texts.
@@ -54,7 +54,7 @@ def recovery(bench: Bench, explanation: str | None, truth: PlantedFunction, fold
 def scorer_check(
     bench: Bench, truth: tuple[str, PlantedFunction | None], false: Sequence[tuple[str, PlantedFunction | None]]
 ) -> ScorerCheck:
-    """Score the true and the false sentences of a planted neuron on its development text, as explanations are scored.
+    """Score the true and the false explanations of a planted neuron on its development text, as usual.
 
     A claim with a function is simulated by it, any other by the bench's simulator.
 
@@ -74,5 +74,5 @@ def scorer_check(
 
 
 def named(function: Function | None, name: str) -> PlantedFunction | None:
-    """A function under a name for its errors."""
+    """A function with a name for error messages."""
     return PlantedFunction(name, function) if function else None

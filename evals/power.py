@@ -1,4 +1,4 @@
-"""`agent eval power`: has a comparison teeth? Repeats of an evaluation simulated from the spread that one has shown."""
+"""`agent eval power`: the power of a comparison, from simulated repeats of an evaluation with the observed spread."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Power:
 
     Attributes:
         spread: standard deviation over neurons of the paired differences.
-        skew: their skewness; far from 0 the test is only about right for differences of mean zero.
+        skew: their skewness; far from 0 the test is only approximate for differences of mean zero.
         n_neurons: in each repeat; noise levels of one function are one.
         repeats: how many.
         difference: the true mean difference of `with_difference`.
-        exchangeable: rejected when which of the two variants is which is chance (the test's own hypothesis).
-        no_difference: rejected when the mean difference is zero and the spread as lopsided as seen.
+        exchangeable: rejected when the labels of the two variants are random (the test's null hypothesis).
+        no_difference: rejected when the mean difference is zero and the distribution as skewed as observed.
         with_difference: rejected when the true mean difference is `difference`.
-        detectable: the smallest true difference found in 80 % of repeats, for a normal spread.
+        detectable: the smallest true difference found in 80 % of repeats, for normal differences.
     """
 
     spread: float
@@ -46,7 +46,7 @@ class Power:
 def power(
     differences: Iterable[float], difference: float, n_neurons: int, repeats: int, rng: np.random.Generator
 ) -> Power:
-    """Simulate `repeats` evaluations of `n_neurons` whose paired differences are drawn from those seen, centred.
+    """Simulate `repeats` evaluations of `n_neurons`, with paired differences drawn from the centred observed ones.
 
     Args:
         differences: seen, one per neuron; at least two, not all equal.
@@ -57,7 +57,7 @@ def power(
     """
     seen = np.fromiter(differences, dtype=np.float64)
     n = len(seen)
-    # Draws from a sample spread a little less than what it was drawn from.
+    # Draws from a sample have a slightly smaller spread than the population.
     centred = (seen - seen.mean()) * (n / (n - 1)) ** 0.5
     spread = float(seen.std(ddof=1))
     drawn = centred[rng.integers(n, size=(repeats, n_neurons))]
@@ -80,14 +80,14 @@ def rejected(differences: Floats, rng: np.random.Generator) -> float:
 
 
 def power_command(arguments: argparse.Namespace) -> None:
-    """Print how often each pair of variants would be told apart.
+    """Print how often a comparison of each pair of variants would find a difference.
 
     Args:
         arguments: `folders` (list of paths, may be empty), `metric` (a key of `METRICS`), `difference` (float),
             `repeats`, `neurons` (None: as many as were compared), `json`.
 
     Raises:
-        BadInput: there is no pair of variants with enough neurons to judge a spread from.
+        BadInput: no pair of variants has enough neurons to estimate the spread.
     """
     metric = checked_metric(arguments.metric)
     if not -1 <= arguments.difference <= 1:
@@ -104,7 +104,7 @@ def power_command(arguments: argparse.Namespace) -> None:
     if not results:
         raise BadInput(
             f"no two variants in {', '.join(map(str, found.folders))} differ in their {METRICS[metric]} on at least "
-            f"{FEWEST_NEURONS} neurons that both have it for, so there is no spread to simulate from."
+            f"{FEWEST_NEURONS} common neurons, so there is no spread to simulate from."
         )
     if arguments.json:
         say_json(
@@ -119,8 +119,8 @@ def _told(one: Power) -> str:
     return (
         f"spread over neurons {one.spread:.3f}, skewness {one.skew:+.1f}\n"
         f"of {one.repeats:,} simulated evaluations with {one.n_neurons} neurons, p < {ALPHA:g} in\n"
-        f"  {one.exchangeable:6.1%}  when which variant is which is chance (the test promises 5 %)\n"
-        f"  {one.no_difference:6.1%}  when the true mean difference is 0 and the spread as lopsided as here\n"
+        f"  {one.exchangeable:6.1%}  when the variants' labels are random (5 % by design)\n"
+        f"  {one.no_difference:6.1%}  when the true mean difference is 0, with the observed skew\n"
         f"  {one.with_difference:6.1%}  when the true mean difference is {one.difference:g}\n"
         f"the smallest difference found in 80 %: about {one.detectable:.3f}"
     )

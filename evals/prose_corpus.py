@@ -1,10 +1,10 @@
-"""Write a corpus of English technical prose with formulas: what installed packages say about themselves.
+"""Write a corpus of English technical prose with formulas, from the documentation inside installed packages.
 
     python -m evals.prose_corpus --out prose
 
 Nothing is fetched: the text is the docstrings and the descriptions of packages that every installation of this project
-has, one file a module. What reads as code is left out (examples, signatures, tables), and so is a paragraph that was
-there before. Which packages and versions it came from is printed; other versions give another corpus.
+has, one file a module. Code (examples, signatures, tables) and repeated paragraphs are left out. The packages and
+versions are printed; other versions give another corpus.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ def package_texts(package: Distribution, seen: set[str]) -> Iterator[tuple[str, 
 
 
 def write_corpus(packages: Iterable[Distribution], folder: Path) -> int:
-    """Write the texts of `packages` into `folder`; returns how many characters that are.
+    """Write the texts of `packages` into `folder`; returns the number of characters.
 
     Raises:
-        BadInput: the folder holds something already.
+        BadInput: the folder is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise BadInput(f"{folder} is not empty: name a new folder.")

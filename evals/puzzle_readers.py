@@ -1,4 +1,4 @@
-"""Who reads the sentences of puzzles: the reader that comes with the program, or the LLM that a variant names."""
+"""Readers of puzzles: the program's lexical reader, or the LLM that a variant names."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tools.rules.vocabulary import Vocabulary
 
 
 class PuzzleReader(Protocol):
-    """Reads sentences about a puzzle, knowing of none whether it is the true one."""
+    """Simulates explanations of a puzzle without knowing which one is true."""
 
     @property
     def name(self) -> str:
-        """As a table calls it."""
+        """Its name in tables."""
 
     @property
     def n_requests(self) -> int:
@@ -39,19 +39,19 @@ class PuzzleReader(Protocol):
         """Of these."""
 
     def read(self, sentences: Sequence[str], tokens: NDArray[np.int32]) -> list[Simulation | Unscored]:
-        """What each sentence predicts on tokens int32 [n, pos] with -1 past the end."""
+        """What each explanation predicts on tokens int32 [n, pos] with -1 past the end."""
 
 
 MakeReader = Callable[[Sequence[str]], PuzzleReader]
-"""A reader, given the token strings of a puzzle by id."""
+"""Makes a reader from the token strings of a puzzle by id."""
 
 
 class LexicalPuzzleReader:
-    """Implements `PuzzleReader`: reads what it understands, at no cost.
+    """Implements `PuzzleReader` with the lexical reader, at no cost.
 
     Args:
-        strings: token strings of a puzzle, each as like to the others as any.
-        concepts: a file of classes of words of one's own.
+        strings: token strings of a puzzle; no two are treated as more alike than others.
+        concepts: a file with the user's word classes.
     """
 
     n_requests = 0
@@ -63,7 +63,7 @@ class LexicalPuzzleReader:
 
     @property
     def name(self) -> str:
-        """As a table calls it."""
+        """Its name in tables."""
         return self._reader.name
 
     def read(self, sentences: Sequence[str], tokens: NDArray[np.int32]) -> list[Simulation | Unscored]:
@@ -73,10 +73,10 @@ class LexicalPuzzleReader:
 
 
 class LLMPuzzleReader:
-    """Implements `PuzzleReader`: every sentence is a question of its own, in free words or not.
+    """Implements `PuzzleReader` with an LLM: every explanation is a separate question.
 
     Args:
-        model: who is asked, within its account.
+        model: the LLM, with its limits.
         strings: token strings of a puzzle.
         config: how it simulates.
     """
@@ -88,12 +88,12 @@ class LLMPuzzleReader:
 
     @property
     def name(self) -> str:
-        """As a table calls it."""
+        """Its name in tables."""
         return self._simulator.name
 
     @property
     def n_requests(self) -> int:
-        """Requests so far. As with the cost, a reply that was kept from before counts; what limits forbade does not."""
+        """Requests so far; as with the cost, cached replies count, and requests that a limit prevented do not."""
         self._n_requests += sum(not (call.error or "").startswith(LIMIT_REACHED) for call in self._model.drain())
         return self._n_requests
 
@@ -103,7 +103,7 @@ class LLMPuzzleReader:
         return self._model.account.cost()
 
     def read(self, sentences: Sequence[str], tokens: NDArray[np.int32]) -> list[Simulation | Unscored]:
-        """See `PuzzleReader.read`. A sentence without levels on any text is Unscored."""
+        """See `PuzzleReader.read`. An explanation without levels on any text is Unscored."""
         found = self._simulator.simulate_each([(sentence, tokens) for sentence in sentences])
         return [
             Unscored(reason=next(iter(one.unscored.values()))) if len(one.unscored) == len(tokens) else one
@@ -112,7 +112,7 @@ class LLMPuzzleReader:
 
 
 def reader_maker(config: RunConfig) -> MakeReader:
-    """Who reads puzzles for a variant: the LLM that it names as its simulator, else the lexical reader."""
+    """The reader for a variant: the LLM that it names as its simulator, else the lexical reader."""
 
     def make(strings: Sequence[str]) -> PuzzleReader:
         if config.simulator_llm is None:
@@ -123,7 +123,7 @@ def reader_maker(config: RunConfig) -> MakeReader:
 
 
 def _metered(config: RunConfig, model: str) -> Metered:
-    """An LLM within the limits of a variant, which hold for each puzzle.
+    """An LLM with the limits of a variant, which apply to each puzzle.
 
     Raises:
         BadInput: the URL cannot be used, or a limit on money cannot be kept because the price is unknown.
@@ -135,7 +135,7 @@ def _metered(config: RunConfig, model: str) -> Metered:
 
 
 def check_reader(config: RunConfig) -> None:
-    """Find out before anything is asked whether a variant's reader can be asked at all.
+    """Check early that a variant's reader can be asked at all.
 
     Raises:
         BadInput, LLMNotAvailable: it cannot.

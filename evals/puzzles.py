@@ -2,8 +2,8 @@
 
 A file is a JSON object: name -> {"name", "explanation", "sentences", "false_explanations"}; a sentence is a list whose
 items are "token" (activation 0) or ["token", activation]. The format is that of `neuron_explainer/puzzles.json` in the
-repository openai/automated-interpretability. A reader who cannot rank the true explanation above the false ones
-cannot grade an agent.
+repository openai/automated-interpretability. A reader that cannot rank the true explanation above the false ones cannot
+score an agent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TOO_MANY_UNDEFINED = 0.05
 
 @dataclass(frozen=True)
 class Puzzle:
-    """Texts and what is true of them.
+    """Texts with a true explanation and false ones.
 
     Attributes:
         name: unique in its file.
@@ -53,22 +53,22 @@ def read_puzzles(source: str, data: bytes) -> list[Puzzle]:
     """The puzzles of a file, in its order.
 
     Raises:
-        BadInput: it is not of the format; the message names file, puzzle and place.
+        BadInput: it does not have the format; the message names file, puzzle and place.
     """
     try:
         found = json.loads(data, object_pairs_hook=lambda pairs: _once(source, pairs))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{source} is not JSON: {error}.") from error
     if not isinstance(found, dict):
-        raise BadInput(f"{source} holds a {_kind(found)}: puzzles are a JSON object, name -> puzzle.")
+        raise BadInput(f"{source} contains a {_kind(found)}: puzzles are a JSON object, name -> puzzle.")
     return [_puzzle(source, name, value) for name, value in found.items()]
 
 
 def puzzle_check(puzzle: Puzzle, reader: PuzzleReader, rng: np.random.Generator) -> ScorerCheck:
-    """Have every explanation read on the puzzle's sentences and correlate over all tokens, the sentences concatenated.
+    """Simulate every explanation on the puzzle's sentences, and correlate over all their tokens together.
 
-    The reader is not told which explanation is the true one, and is given them in an order that does not tell. What it
-    could not read under one of them counts under none, so that all are scored on the same text. Intervals are 95 %
+    The reader does not know which explanation is true, and their order does not reveal it. A text that could not be
+    simulated under one of them is dropped for all, so that all are scored on the same text. Intervals are 95 %
     bootstrap over sentences, and -1 to 1 where too few of them vary.
 
     Args:
@@ -102,25 +102,25 @@ def puzzle_check(puzzle: Puzzle, reader: PuzzleReader, rng: np.random.Generator)
 
 
 def puzzle_tokens(puzzle: Puzzle) -> list[str]:
-    """The token strings of a puzzle, each once: its vocabulary."""
+    """The vocabulary of a puzzle: its distinct token strings."""
     return list(dict.fromkeys(token for sentence in puzzle.sentences for token, _ in sentence))
 
 
 def blind_order(puzzle: Puzzle) -> list[str]:
-    """All explanations of a puzzle, each once, by hash: neither the first nor the last is any likelier to be true."""
+    """All distinct explanations of a puzzle, ordered by hash, so that the position says nothing about the truth."""
     every = dict.fromkeys([puzzle.explanation, *puzzle.false_explanations])
     return sorted(every, key=lambda sentence: hashlib.sha256(f"{puzzle.name}: {sentence}".encode()).hexdigest())
 
 
 def puzzle_record(puzzle: Puzzle) -> NeuronRecord:
-    """What is the same for every variant: what is true of it. How readers rank it is in the results."""
+    """The record of a puzzle, the same for every variant. The readers' rankings are in the results."""
     return NeuronRecord(name=puzzle.name, kind="puzzle", target="", truth=puzzle.explanation)
 
 
 def puzzle_cell(
     puzzle: Puzzle, suite: str, variant: str, seed: int = 0, make_reader: MakeReader = LexicalPuzzleReader
 ) -> CellResult:
-    """How a reader ranks the true explanation among the false ones, and how it scores. No agent runs."""
+    """A reader's ranking and score of the true explanation. No agent runs."""
     reader = make_reader(puzzle_tokens(puzzle))
     ranking = puzzle_check(puzzle, reader, np.random.default_rng(0))
     nothing = Unscored(reason="a puzzle has no corpus and no agent runs on it")
@@ -143,7 +143,7 @@ def _score(
     true, simulated = standardised(values[mask]), standardised(levels[mask].astype(np.float64))
     if true is None or simulated is None:
         which = "the puzzle" if true is None else "the simulation"
-        return Unscored(reason=f"{which} is constant on the sentences, so a correlation does not exist")
+        return Unscored(reason=f"{which} is constant on the sentences, so there is no correlation")
     a, s = np.zeros(values.shape), np.zeros(values.shape)
     a[mask], s[mask] = true, simulated
     # Per sentence; a resample is a weighted sum of these.
@@ -180,7 +180,7 @@ def _puzzle(source: str, name: str, value: Any) -> Puzzle:
         if key not in value:
             raise BadInput(f"{where} lacks the key {key}.")
     if value.get("name", name) != name:
-        raise BadInput(f"{where} calls itself {value['name']!r}: use one name.")
+        raise BadInput(f"{where} has the name {value['name']!r} inside: use one name.")
     explanation, false = value["explanation"], value["false_explanations"]
     if not isinstance(explanation, str) or not explanation.strip():
         raise BadInput(f"{where}: explanation must be a sentence.")
@@ -192,7 +192,7 @@ def _puzzle(source: str, name: str, value: Any) -> Puzzle:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise BadInput(f"{where} has half a character, {text[error.start]!r}: write whole ones.") from error
+            raise BadInput(f"{where} has a lone surrogate, {text[error.start]!r}: write whole characters.") from error
     sentences = value["sentences"]
     if not isinstance(sentences, list) or not sentences:
         raise BadInput(f"{where}: sentences must be a list of at least one sentence.")

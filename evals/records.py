@@ -1,4 +1,4 @@
-"""What an evaluation is made of and leaves behind, as it stands on disk. Any change needs a new EVAL_VERSION.
+"""The records of an evaluation on disk. Any change needs a new EVAL_VERSION.
 
 eval.json          Manifest: what was asked of which agent
 neurons.jsonl      NeuronRecord: one line per neuron of the suite, the same for every variant
@@ -19,7 +19,7 @@ from tools.records.result import AnytimePoint, Baselines, Budget, Compared, Cost
 EVAL_VERSION: Literal[3] = 3
 
 READABLE = (1, 2, 3)
-"""Versions that are read; of 1, cells know no predictor; before 3, a puzzle's ranking is in its neuron's record."""
+"""Readable versions; cells of version 1 have no predictor; before 3, a puzzle's ranking is in its neuron's record."""
 
 Kind = Literal["real", "truth", "nothing", "puzzle"]
 """A neuron of a real model; planted with a truth to find; planted with nothing to find; a puzzle with given texts."""
@@ -28,20 +28,20 @@ Difficulty = Literal["easy", "medium", "hard"]
 
 
 class Record(BaseModel):
-    """Base of what is written: closed, frozen, no NaN."""
+    """Base of all records: closed, frozen, no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ScoredClaim(Record):
-    """A sentence about a neuron and how it scores."""
+    """An explanation of a neuron and its score."""
 
     sentence: str
     score: Measured
 
 
 class ScorerCheck(Record):
-    """How the true sentence and the false ones score, each simulated by its own function where it has one."""
+    """The scores of the true explanation and the false ones, each simulated by its own function if it has one."""
 
     true: ScoredClaim
     false: list[ScoredClaim]
@@ -55,21 +55,20 @@ class CellError(Record):
 
 
 class NeuronRecord(Record):
-    """A neuron of a suite, and what is measured of it once, whatever the variant.
+    """A neuron of a suite, and what is measured once for all variants.
 
     Attributes:
         name: unique in the suite: `L5N131`, or what a planted neuron is called.
         kind: see `Kind`.
-        target: as a run is told, such as `L5N131`.
+        target: of its runs, such as `L5N131`.
         family: of planted neurons.
         difficulty: of planted neurons.
         noise: spread of the noise beside the typical firing value of a planted neuron.
-        readable: False of a planted neuron that no readable sentence can be about.
-        cluster: alike in neurons that are one and the same but for their noise, and so are no independent ones; left
-            out, its name.
+        readable: False for a planted neuron that no readable explanation can describe.
+        cluster: the same for neurons that differ only in noise and so are not independent; by default the name.
         truth: what a planted neuron means, in words.
         status: firing, sparse or dead on this corpus; None for puzzles.
-        ceiling: score of what local context can predict, by sealed fold; empty when it was not asked for.
+        ceiling: how well local context predicts the neuron, by sealed fold; empty if not measured.
         scorer: for those with a truth.
         error: set when it could not be measured.
     """
@@ -98,17 +97,17 @@ class CellResult(Record):
     """One suite x variant x neuron x seed.
 
     Attributes:
-        half: 0 or 1 when only that half of the explore and development text was used; None for all of it.
-        trace: the run's events.jsonl, relative to the evaluation's folder; empty when the run never began.
-        score: on the sealed fold, what the reader makes of the explanation.
-        predictor: sealed score of the best rule that a machine can apply; None where the run names none.
+        half: 0 or 1 if only that half of the explore and development text was used; None for all of it.
+        trace: the run's events.jsonl, relative to the evaluation's folder; empty if the run never began.
+        score: of the explanation on the sealed fold, simulated by the reader.
+        predictor: sealed score of the best rule of any form; None if the run has none.
         recovery: agreement of the explanation with the noiseless truth on sealed text; None where there is no truth.
         probe_skill: skill of registered predictions against base rate on the fixed probe set; 0 is base
             rate, 0.971 the most that probabilities of 0.02 to 0.98 can reach.
         optimism_gap: development minus sealed score; None when one of them is missing.
         fold: which sealed fold was opened.
         sealed_reused: an earlier seed opened the same fold.
-        ranking: of a puzzle: how the reader scores the true explanation and the false ones.
+        ranking: of a puzzle: the reader's scores of the true explanation and the false ones.
         reader: of a puzzle: who read it.
         requests: of a puzzle: made to an LLM.
         calls: tool calls.
@@ -159,7 +158,7 @@ class CellResult(Record):
 
 
 class Manifest(Record):
-    """What was asked: everything that must be the same for results to stand in one table.
+    """The request: everything that must be the same for results to be comparable.
 
     Attributes:
         suite: its name.
@@ -169,7 +168,7 @@ class Manifest(Record):
         halves: whether every neuron is also explained from each half of the text.
         model, corpus: as the suite says.
         model_fingerprint, corpus_fingerprint: SHA-256 (hex) of their content.
-        code: SHA-256 (hex) over the source that decides what is stored, and the versions of what it computes with.
+        code: SHA-256 (hex) over the source that decides stored numbers, and the versions of its libraries.
         commit: of the program, where it runs from a git checkout.
     """
 

@@ -51,7 +51,7 @@ def evaluate(
     display: Display,
     worker: str = WORKER,
 ) -> list[CellResult | NeuronRecord]:
-    """Run what is not in the folder yet, and return the results and the neurons that have an error.
+    """Run what is missing in the folder, and return the results and the neurons with an error.
 
     Args:
         suite: with model and corpus as they are to be used.
@@ -62,10 +62,10 @@ def evaluate(
         out: the folder of the evaluation.
         jobs: processes.
         display: shows progress.
-        worker: name of the module that does what needs a model, as `evals.worker` does.
+        worker: name of the module that does the work with a model, such as `evals.worker`.
 
     Raises:
-        BadInput: the suite, a variant or the folder cannot be used so.
+        BadInput: the suite, a variant or the folder cannot be used.
         Interrupted: stopped by Ctrl-C; what was done is in the folder.
         NotAvailable, StorageError: see `tools.errors`.
     """
@@ -95,7 +95,7 @@ def _evaluate(
     names = [variant.name for variant in variants]
     for name in names:
         if names.count(name) > 1:
-            raise BadInput(f"there are two variants called {name}: give one of the files another name.")
+            raise BadInput(f"two variants are called {name}: rename one of the files.")
     fixed = {} if budget is None else {"budget": budget}
     asked: dict[str, Any] = {
         "suite": suite.name, "suite_sha256": suite.sha256, "seeds": seeds, "code": code_sha256(), "model": suite.model,
@@ -148,7 +148,7 @@ def _work_through(
     known = {record.name: record for record in folder.neurons()}
     surveys = [neuron for neuron in neurons if not _is_surveyed(known.get(neuron.name), neuron, suite, seeds)]
     if done:
-        display.note(f"{out} holds {len(done):,} results already; {len(cells):,} are to be made.")
+        display.note(f"{out} has {len(done):,} results; {len(cells):,} are missing.")
     if cells or surveys:
         for layer, planted in sorted({(_layer(n), n.planted is not None) for n in neurons if n.target}):
             work.scan(setting, layer, planted, display)
@@ -158,7 +158,7 @@ def _work_through(
 
 
 def _neurons(suite: Suite, setting: Setting, work: Any, display: Display) -> list[SuiteNeuron]:
-    """Those of the suite, by layer: a process keeps what it has opened of a layer."""
+    """The tasks by layer: a process keeps an opened layer."""
     scanned: set[int] = set()
 
     def is_firing(neuron: NeuronId) -> bool:
@@ -189,7 +189,7 @@ def _run(
     first: dict[str, Task] = {}
     for task in tasks:
         first.setdefault(kind_of_work(task), task)
-    # One of each kind before the others, so that soon it can be said how long all will take.
+    # One of each kind first, so that the remaining time can soon be estimated.
     tasks = [*first.values(), *(task for task in tasks if first[kind_of_work(task)] is not task)]
     clock, n_done = Clock([kind_of_work(task) for task in tasks], jobs), 0
     display.start(len(tasks), "evaluating")
@@ -221,7 +221,7 @@ def run_command(arguments: argparse.Namespace) -> None:
             `corpus_tokens`, `trust_remote_code`, `quiet`; None where nothing was said.
 
     Raises:
-        AgentError: a result or a measurement failed; everything else is there and was printed.
+        AgentError: a result or a measurement failed; all others were printed.
     """
     suite = load_suite(arguments.suite)
     given = {name: getattr(arguments, name) for name in ("model", "corpus", "corpus_tokens")}
@@ -242,7 +242,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     compare_command(argparse.Namespace(folders=[out], metric="score", json=False))
     silent = [n.name for n in EvalFolder(out).neurons() if n.kind == "truth" and n.status == "dead"]
     if silent:
-        say(f"\nPlanted with a truth, and dead on this text, so there is nothing to find: {', '.join(silent)}.")
+        say(f"\nPlanted neurons that are dead on this text, so there is nothing to find: {', '.join(silent)}.")
     say(f"\nagent eval compare {shlex.quote(str(out))}\nagent eval report {shlex.quote(str(out))}")
     cells = [cell for cell in EvalFolder(out).cells() if cell.kind == "puzzle"]
     if told := unscored_puzzles(cells):
@@ -250,11 +250,11 @@ def run_command(arguments: argparse.Namespace) -> None:
     if failed:
         raise AgentError(_what_failed(failed))
     if cells and all(isinstance(cell.score, Unscored) for cell in cells):
-        raise AgentError("no puzzle could be scored, so nothing is known of any reader.")
+        raise AgentError("no puzzle could be scored, so nothing is known about any reader.")
 
 
 def unscored_puzzles(cells: Sequence[CellResult]) -> str:
-    """What to say of puzzles that a reader could not score, by variant, with the reason met most; empty for none."""
+    """A note on puzzles that a reader could not score, by variant, with the most frequent reason; may be empty."""
     told = []
     for variant in dict.fromkeys(cell.variant for cell in cells):
         own = [cell for cell in cells if cell.variant == variant]
@@ -287,7 +287,7 @@ def _what_failed(failed: Sequence[CellResult | NeuronRecord]) -> str:
 
 
 def list_command(arguments: argparse.Namespace) -> None:
-    """Print the suites and variants that ship, each with what it is for."""
+    """Print the built-in suites and variants, each with its purpose."""
     for title, found in (
         ("suites", {name: load_suite(name).about for name in shipped_suites()}),
         ("variants", {name: load_variant(name).about for name in shipped_variants()}),

@@ -1,4 +1,4 @@
-"""Does the scorer know the truth? How often a true sentence outscores every false one, whatever any agent does."""
+"""A check of the scorer: how often a true explanation outscores every false one, independent of any agent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ _PREDICTS_NOTHING = "the simulation is constant"
 
 
 class ScorerTally(Record):
-    """Planted neurons of one noise level: how many have the true sentence first, another first, or no ranking."""
+    """Planted neurons of one noise level: how many rank the true explanation first, another first, or have no
+    ranking.
+    """
 
     noise: float
     n_first: int
@@ -20,9 +22,9 @@ class ScorerTally(Record):
 
 
 def truth_first(check: ScorerCheck) -> bool | None:
-    """Whether the true sentence outscores every false one; None when a score is missing.
+    """Whether the true explanation outscores every false one; None if a score is missing.
 
-    A false sentence that predicts the same everywhere has no correlation, and has lost.
+    A false explanation with a constant simulation has no correlation, and has lost.
     """
     if not isinstance(check.true.score, ScoreValue) or not check.false:
         return None
@@ -36,7 +38,7 @@ def truth_first(check: ScorerCheck) -> bool | None:
 
 
 def scorer_tally(neurons: Iterable[NeuronRecord]) -> list[ScorerTally]:
-    """By noise level, of planted neurons with false sentences; those of puzzles are of another making."""
+    """By noise level, over planted neurons with false explanations; puzzles are counted elsewhere."""
     found: dict[float, list[bool | None]] = {}
     for record in neurons:
         if record.kind == "truth" and record.scorer is not None and record.scorer.false:

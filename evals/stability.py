@@ -1,5 +1,4 @@
-"""How alike the runs of one neuron are: whether they keep the verdict, and agree in what they predict on development
-text.
+"""The agreement of runs of one neuron: in the verdict, and in the simulations on development text.
 
 DIR/simulations/<variant>/<neuron>.s<seed>.npy          predicted levels, uint8 [n_tokens], tenths of 0-10
 DIR/simulations/<variant>/<neuron>.s<seed>.h<half>.npy  of an explanation from one half of the text
@@ -35,8 +34,8 @@ class Agreement(Record):
     Attributes:
         mean: over neurons, each the mean over its pairs.
         n_neurons, n_pairs: that have a correlation.
-        n_same: pairs that predict exactly the same; all of them, where a variant leaves nothing to chance.
-        unscored: how many pairs have none, by reason.
+        n_same: pairs with identical simulations; all pairs of a deterministic variant.
+        unscored: the number of pairs without one, by reason.
     """
 
     mean: Compared
@@ -47,11 +46,11 @@ class Agreement(Record):
 
 
 class Verdicts(Record):
-    """Whether runs of one neuron with different seeds come to the same verdict.
+    """Whether runs of one neuron with different seeds reach the same verdict.
 
     Attributes:
-        kept: share of neurons that have one verdict with all seeds, and its interval, clustered by neuron.
-        n_kept, n_neurons: how many that are, of those with two seeds or more.
+        kept: share of neurons with the same verdict for all seeds, and its interval, clustered by neuron.
+        n_kept, n_neurons: the count, and the neurons with two or more seeds.
         changes: how often two seeds of a neuron differ, by the two verdicts.
     """
 
@@ -62,7 +61,7 @@ class Verdicts(Record):
 
 
 class Stability(Record):
-    """How alike explanations are over seeds and over the two halves of the text; None where no pair was asked for."""
+    """The agreement of explanations over seeds and over the two halves of the text; None without pairs."""
 
     verdicts: Verdicts | None = None
     seeds: Agreement | None = None
@@ -70,7 +69,7 @@ class Stability(Record):
 
 
 def save_simulation(folder: Path, cell_key: CellKey, levels: NDArray[np.floating]) -> None:
-    """Keep what the explanation of a cell predicts on the development text of its evaluation.
+    """Store the simulation of a cell's explanation on the development text of its evaluation.
 
     Args:
         folder: of the evaluation.
@@ -177,7 +176,7 @@ def _read(path: Path) -> NDArray[np.float64] | None:
         try:
             steps = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise StorageError(f"{path} is damaged: delete it, and leave it out or run its cell again.") from error
+            raise StorageError(f"{path} is damaged: delete it, and run its cell again if you need it.") from error
     return np.asarray(steps, dtype=np.float64)
 
 

@@ -1,4 +1,4 @@
-"""Suites: small TOML files that say which neurons an evaluation is about."""
+"""Suites: small TOML files that select the neurons of an evaluation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tools.subject.planted import Function, planted_function
 LIBRARY = "evals.planted.shipped"
 
 Shape: TypeAlias = tuple[int, int] | tuple[int, int, bool]
-"""Layers of a model, neurons of a layer, and whether they have a negative side; they have none unless it is said."""
+"""Layers of a model, neurons of a layer, and whether they have a negative side (default: no)."""
 
 _TRIED: tuple[list[str], ...] = (
     [],
@@ -36,7 +36,7 @@ _TRIED: tuple[list[str], ...] = (
     ["def", " f", "(", "x", "):", "\n", "   ", " return", ' "', "é", '"', " 12", " ", "\\xe2"],
     [" again"] * 64,
 )
-"""Texts on which a person's own function is tried out before anything is run."""
+"""Texts on which a user's own function is tested before anything runs."""
 
 
 class _Section(BaseModel):
@@ -44,7 +44,7 @@ class _Section(BaseModel):
 
 
 class PlantedSection(_Section):
-    """`[[planted]]`: neurons of the library with a truth to find, dealt evenly over families."""
+    """`[[planted]]`: library neurons with a truth to find, spread evenly over families."""
 
     families: Annotated[list[str], Field(min_length=1)] | None = None
     noise: Annotated[list[float], Field(min_length=1)] = [0.0]
@@ -52,7 +52,7 @@ class PlantedSection(_Section):
 
 
 class NothingSection(_Section):
-    """`[[nothing]]`: draws of the library with nothing to find, dealt evenly over shapes."""
+    """`[[nothing]]`: library neurons with nothing to find, spread evenly over shapes."""
 
     shapes: Annotated[list[str], Field(min_length=1)] | None = None
     neurons: int | None = Field(default=None, ge=1)
@@ -67,14 +67,14 @@ class SampleSection(_Section):
 
 
 class ClaimSection(_Section):
-    """A false sentence with the function that it means."""
+    """A false explanation and its function."""
 
     sentence: str = Field(min_length=1)
     function: str | None = None
 
 
 class NeuronSection(_Section):
-    """`[[neuron]]`: a function of a person's own, or a real neuron by name."""
+    """`[[neuron]]`: a user's own function, or a real neuron by name."""
 
     planted: str | None = None
     target: str | None = None
@@ -129,20 +129,20 @@ class _File(_Section):
 
 @dataclass(frozen=True)
 class Suite:
-    """Which neurons, on which model and text.
+    """A selection of neurons, with model and text.
 
     Attributes:
         name: the stem of its file.
-        about: what it is for; may be empty.
+        about: its purpose; may be empty.
         model: the subject model.
         corpus: a file, folder or dataset; None for the model's own.
-        corpus_tokens: read at most so many; None for a default by the size of the model.
+        corpus_tokens: read at most this many; None for a default by the size of the model.
         ceiling: whether the ceiling of local context is measured.
-        folder: where the suite's file is; its functions are looked for there too.
+        folder: of the suite's file; functions are looked up there too.
         sha256: hex, over the bytes of the file and of its puzzle files.
-        sections: what the file says.
+        sections: of the file.
         puzzles: of all its puzzle files.
-        trust_remote_code: whether Python code that the model's folder brings may run; never said by the file.
+        trust_remote_code: whether Python code from the model's folder may run; never set by the file.
     """
 
     name: str
@@ -159,13 +159,13 @@ class Suite:
 
     @property
     def has_real(self) -> bool:
-        """Whether neurons of the real model are in it."""
+        """Whether it has neurons of the real model."""
         return bool(self.sections.sample or any(neuron.target for neuron in self.sections.neuron))
 
 
 @dataclass(frozen=True)
 class SuiteClaim:
-    """A sentence; `function` (`module:name`) is what it means, None when only the sentence can say."""
+    """An explanation; `function` (`module:name`) is its meaning, or None."""
 
     sentence: str
     function: str | None = None
@@ -173,20 +173,20 @@ class SuiteClaim:
 
 @dataclass(frozen=True)
 class SuiteNeuron:
-    """One neuron of a suite; can be sent to another process.
+    """One neuron of a suite; picklable.
 
     Attributes:
         name: unique in the suite.
         kind: see `evals.records.Kind`.
-        target: as a run is told: a real neuron, or L0N<i> with i the place of `planted` among all planted ones of the
-            suite; empty for a puzzle.
+        target: of its runs: a real neuron, or L0N<i> with i the index of `planted` among all planted ones of the suite;
+            empty for a puzzle.
         planted: the function as `module:name`, see `tools.subject.planted.planted_function`; None when real.
         family, difficulty, noise: of planted neurons.
-        truth: what a planted neuron means, in words.
-        false: plausible errors; those of the library carry their functions there, see `claim_functions`.
+        truth: the meaning of a planted neuron, in words.
+        false: plausible errors; the library has functions for its own, see `claim_functions`.
         clean: the noiseless truth as `module:name`; None for the library's, see `claim_functions`.
-        readable: False of a planted neuron that no readable sentence can be about.
-        is_shipped: of [[planted]] or [[nothing]]: the library knows what it and its false sentences mean.
+        readable: False for a planted neuron that no readable explanation can describe.
+        is_shipped: from [[planted]] or [[nothing]]: the library has its function and those of its false explanations.
         puzzle: of a puzzle.
     """
 
@@ -208,14 +208,14 @@ class SuiteNeuron:
         return self.name
 
     def claim_functions(self) -> tuple[Function | None, list[Function | None]]:
-        """The noiseless truth, and what each of `false` means; None where there is no function."""
+        """The functions of the noiseless truth and of each of `false`; None where there is none."""
         if self.is_shipped:
             entry = _library()[self.name]
             return entry.truth.function if entry.truth else None, [claim.function for claim in entry.false]
         return _function(self.clean), [_function(claim.function) for claim in self.false]
 
     def record(self, **measured: Any) -> NeuronRecord:
-        """What is measured of it, with what is known of it."""
+        """Its record, with measured values."""
         return NeuronRecord(
             name=self.name, kind=self.kind, target=self.target, family=self.family, difficulty=self.difficulty,
             noise=self.noise, cluster=self.name.partition("+noise")[0] if self.is_shipped else self.name,
@@ -235,7 +235,7 @@ def load_suite(name_or_path: str | Path) -> Suite:
         name_or_path: the name of a shipped one, or the path of a file that ends in `.toml`.
 
     Raises:
-        BadInput: there is none, or it has a key or a value that cannot be used, or it names nothing.
+        BadInput: there is none, or a key or value cannot be used, or it names no neurons.
     """
     given = str(name_or_path)
     path = Path(str(files("evals.suites") / f"{given}.toml")) if given in shipped_suites() else Path(given)
@@ -288,8 +288,8 @@ def expand(
         is_firing: whether a real neuron has the status "firing"; needed for samples.
 
     Raises:
-        BadInput: a family, a neuron, a module or a function that there is not; a function that does not give one
-            finite number per token, or not the same ones twice; too few firing neurons; a name that stands twice.
+        BadInput: a family, neuron, module or function does not exist; a function does not give one finite number per
+            token, or is not deterministic; too few neurons fire; a name occurs twice.
     """
     make_importable(suite)
     found = [
@@ -307,9 +307,9 @@ def expand(
 
 
 def make_importable(suite: Suite) -> None:
-    """Let modules beside the suite's file and in the current folder be imported, here and in processes started here.
+    """Make modules beside the suite's file and in the current folder importable, here and in child processes.
 
-    At the end of the path: they must not take the place of a module that the program needs.
+    They go to the end of the path, so that they cannot shadow a module of the program.
     """
     for folder in (str(suite.folder.resolve()), str(Path.cwd())):
         if folder not in sys.path:
@@ -338,7 +338,7 @@ def _nothing(suite: Suite) -> Iterator[SuiteNeuron]:
 def _dealt(
     suite: Suite, what: str, entries: dict[str, Planted], families: list[str] | None, most: int | None
 ) -> Iterator[SuiteNeuron]:
-    """One of each family in turn, until there are enough."""
+    """Take one of each family in turn, until there are enough."""
     by_family: dict[str, list[str]] = {}
     for name, entry in entries.items():
         by_family.setdefault(entry.family.removeprefix("noise-"), []).append(name)
@@ -380,7 +380,9 @@ def _named(suite: Suite, shape: Shape) -> Iterator[SuiteNeuron]:
             continue
         model, neuron = parse_target(section.target)
         if model is not None and model != suite.model:
-            raise BadInput(f"the suite {suite.name} is about {suite.model}, and its target {section.target} is not.")
+            raise BadInput(
+                f"the model of the suite {suite.name} is {suite.model}, but its target {section.target} names another."
+            )
         if neuron.layer >= shape[0] or neuron.index >= shape[1]:
             raise BadInput(
                 f"the suite {suite.name} names {neuron}, and {suite.model} has {shape[0]} layers of {shape[1]} neurons."
@@ -421,11 +423,11 @@ def _first_firing(
 
 
 def check_function(entry: str) -> None:
-    """Try a function out on a few texts.
+    """Test a function on a few texts.
 
     Raises:
-        BadInput: it cannot be imported, or on one of the texts it raises, gives the wrong number of values, gives
-            something that is no finite number, or does not give the same again, or looks ahead.
+        BadInput: it cannot be imported, or on one of the texts it raises, gives the wrong number of values or a value
+            that is not a finite number, is not deterministic, or looks ahead.
     """
     planted = planted_function(entry)
     for tokens in _TRIED:
@@ -437,7 +439,7 @@ def _function(entry: str | None) -> Function | None:
 
 
 def _library() -> dict[str, Planted]:
-    # Found by name, as a run finds it; and only then, since it takes a while to build.
+    # Look it up by name, as a run does, and only now, since building it takes a while.
     return dict(importlib.import_module(LIBRARY).NEURONS)
 
 
@@ -449,7 +451,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _corpus(spec: str | None, folder: Path) -> str | None:
-    """A path counts from the suite's folder; a dataset is a dataset unless such a file is there."""
+    """Paths are relative to the suite's folder; `hf:` names a dataset unless such a file exists."""
     if spec is None:
         return None
     path = folder / Path(os.path.expanduser(spec))
@@ -478,7 +480,7 @@ def _checked(source: str, data: dict[str, Any]) -> _File:
 
 
 def _place(parts: list[str]) -> str:
-    """`neuron`, `2` as "[[neuron]] number 3", and what is within it after a dot."""
+    """`neuron`, `2` as "[[neuron]] number 3", followed by a dot and the rest."""
     if len(parts) < 2:
         return ".".join(parts)
     return ", ".join([f"[[{parts[0]}]] number {int(parts[1]) + 1}", *parts[2:]])

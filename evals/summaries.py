@@ -1,8 +1,8 @@
-"""What the results of an evaluation say: a summary of each variant, and paired differences between variants.
+"""Summaries of an evaluation's results by variant, and paired differences between variants.
 
 Cells of half the text serve stability only and are left out here. Neurons with nothing to find have no score to
-average; they count for false confidence. Planted neurons, real ones and puzzles are groups with means of their own. On
-puzzles no agent chooses anything, so variants are not compared there.
+average; they count for false confidence. Planted neurons, real ones and puzzles are separate groups. On puzzles no
+agent runs, so variants are not compared there.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from tools.records.result import Compared, Interval, ScoreValue, Unscored
 from tools.scoring.multiplicity import q_values
 
 RECOVERED = 0.9
-"""A truth is recovered when the explanation agrees with it at least this well."""
+"""A truth counts as recovered from this agreement on."""
 
 TIE = 0.01
-"""Two variants tie on a neuron when they differ by less."""
+"""A smaller difference between two variants on a neuron is a tie."""
 
 CONFIDENT = ("supported", "split")
 
@@ -45,18 +45,18 @@ METRICS = {
     "words": "words of the explanation",
     "quoted": "words and pieces that the explanation quotes",
 }
-"""What can be compared, in words."""
+"""Metrics to compare, with descriptions."""
 
 _COSTS = ("calls", "units", "seconds", "tokens", "usd")
 
 Group = Literal["planted", "real", "puzzles"]
 
 GROUPS: Final[dict[Kind, Group]] = {"truth": "planted", "nothing": "planted", "real": "real", "puzzle": "puzzles"}
-"""Which neurons stand in one table."""
+"""Groups of neurons; each has its own table."""
 
 
 class CostPerCell(Record):
-    """Means per cell, or differences of them; None where it is not known for every cell."""
+    """Means per cell, or their differences; None if unknown for some cell."""
 
     calls: float | None = None
     units: float | None = None
@@ -71,40 +71,39 @@ class VariantSummary(Record):
     Attributes:
         n_cells: all of them; of these `n_errors` failed, and `n_to_find` have something to find.
         n_neurons: with something to find.
-        n_clusters: these, noise levels of one function counted once; what means are over.
+        n_clusters: these, with noise levels of one function counted once; the unit of all means.
         n_nothing: neurons with nothing to find.
         errors: failed cells, by kind of error.
         n_scored: cells with a sealed score.
         unscored: cells that ran, with something to find and no sealed score, by reason.
         protocol, split, n_excerpts: how the scores were measured, and the fewest and the most excerpts.
         null_gain: the gain over the matched null.
-        beats_null: whether the interval of that gain lies above zero and signs flipped at random seldom do as well;
-            None when that cannot be told, `null_unknown` says why.
+        beats_null: whether the interval of that gain lies above zero and the sign-flip test agrees; None if unknown,
+            and `null_unknown` says why.
         n_with: how many cells have each metric, of `n_to_find` (of those with a truth for recovery).
         n_with_ceiling: cells with a score and a ceiling.
-        words, quoted: means over the explanations; Unscored where there is none.
-        n_readable: explanations that a person can use (`tools.readable.contract.why_not`), of all.
-        predictor: mean sealed score of the predictors; None where no run names one.
+        words, quoted: means over the explanations; Unscored without any.
+        n_readable: explanations that a person can use (`tools.readable.contract.why_not`), and all explanations.
+        predictor: mean sealed score of the predictors; None if no run has one.
         reader_gap: the explanation's score minus the predictor's; None like it.
         lookup, lookup_full: mean sealed scores of the list of 30 tokens and of the table of all.
         lookup_gain: the explanation's score minus the list's, paired.
-        score_or_zero, recovery_or_zero: the mean with 0 for runs that found no explanation; None when all found one.
-        recovery: of planted neurons with a truth; None when there are none.
+        score_or_zero, recovery_or_zero: the mean with 0 for runs without an explanation; None if all have one.
+        recovery: of planted neurons with a truth; None if there are none.
         recovered: the share of them recovered, by runs that did not fail (Wilson interval at as many witnesses as
-            neurons, since seeds of a neuron are alike). A run without explanation has recovered nothing.
+            neurons, since seeds of a neuron are alike). A run without an explanation has recovered nothing.
         n_recovered: cells (recovered, that ran, all with a truth).
-        n_recovered_readable: the same (recovered, that ran) of truths that a readable sentence can be about.
-        runs_experiments: whether the variant may; one that may not can never end as "supported" or "split".
-        false_confidence: the share of these verdicts on noise, with an interval like that of `recovered`; None
-            when there is no noise, or the variant runs no experiments.
+        n_recovered_readable: the same (recovered, that ran) for truths that a readable explanation can describe.
+        runs_experiments: whether the variant does; without, no run can end as "supported" or "split".
+        false_confidence: the share of these verdicts on noise, with an interval like that of `recovered`; None without
+            noise or experiments.
         n_confident: such verdicts on noise (confident, all); `n_confident_dead` on dead neurons.
-        true_confidence: their share among verdicts on neurons with a truth; None when there are none, or the variant
-            runs no experiments.
-        ceiling_share: ratio of mean score to mean ceiling; None when no ceiling was measured.
-        verdicts: how many cells ended with each.
-        ranked: of puzzles: results in which the true sentence outscores every false one, in which another does, and
-            without a ranking; None for other groups.
-        readers: of puzzles: who read them.
+        true_confidence: their share among verdicts on neurons with a truth; None without such neurons or experiments.
+        ceiling_share: ratio of mean score to mean ceiling; None if no ceiling was measured.
+        verdicts: the number of cells with each.
+        ranked: of puzzles: results with the true explanation first, with another first, and without a ranking; None for
+            other groups.
+        readers: of puzzles.
         n_requests: of puzzles: requests to an LLM.
     """
 
@@ -165,12 +164,12 @@ class Comparison(Record):
         difference: mean over neurons with its interval.
         p, p_adjusted: two-sided permutation p-value, and after Benjamini-Hochberg over the pairs of its group;
             None when no neuron could be compared.
-        n_neurons: how many were compared; noise levels of one function are averaged and count once below.
-        wins, losses, ties: of these, on which `a` is better, `b` is, or neither by as much as `TIE`.
+        n_neurons: compared neurons; noise levels of one function are averaged and count once below.
+        wins, losses, ties: neurons on which `a` is better, `b` is better, or they differ by less than `TIE`.
         by_cluster: the difference on each.
-        n_left_out: neurons that both were run on and that have no seed at which both have a value.
-        n_runs_left_out: pairs of runs of which at least one has no value, those of `n_left_out` among them.
-        n_unmatched: neurons that only one of them was run on at the same seed.
+        n_left_out: common neurons without a seed at which both have a value.
+        n_runs_left_out: pairs of runs without a value on both sides, including those of `n_left_out`.
+        n_unmatched: neurons without a common seed.
         n_other_fold: pairs of cells scored on different sealed folds.
         cost: difference of the means per cell, over the pairs of cells that both ran.
     """
@@ -195,7 +194,7 @@ class Comparison(Record):
 
 
 def value_of(cell: CellResult, metric: str) -> float | str | None:
-    """The value of a metric on a cell; the reason when there is none; None when the metric does not apply to it."""
+    """The value of a metric on a cell, or the reason for none; None if the metric does not apply."""
     if cell.kind == "nothing" or (metric == "recovery" and cell.kind != "truth"):
         return None
     if cell.error is not None:
@@ -258,14 +257,14 @@ def summarise(
     stability: Mapping[tuple[str, Kind], Stability] | None = None,
     without_experiments: Collection[str] = (),
 ) -> list[VariantSummary]:
-    """One summary per group and variant, in the order in which they come first.
+    """One summary per group and variant, in the order of first appearance.
 
     Args:
         cells: of one or several evaluations of one suite.
         rng: draws the resamples of the intervals.
         neurons: their clusters, whether they are dead, their ceilings, where those were measured.
         stability: by variant and kind of neuron.
-        without_experiments: variants that may run none.
+        without_experiments: variants that run none.
     """
     records = {record.name: record for record in neurons}
     out = []
@@ -308,7 +307,7 @@ def _summary(
     recovered = [(cell.neuron, float(has_recovered(cell))) for cell in with_truth if cell.error is None]
     unreadable = {name for name, record in records.items() if not record.readable}
     sayable = [(neuron, hit) for neuron, hit in recovered if neuron not in unreadable]
-    (aside,) = rng.spawn(1)  # so that intervals of what was measured before stay what they were
+    (aside,) = rng.spawn(1)  # drawn last, so that the intervals of older metrics do not change
     explanations = [cell.explanation for cell in to_find if cell.error is None and cell.explanation is not None]
     has_predictor = any(cell.predictor is not None for cell in to_find)
     dead = {name for name, record in records.items() if record.status == "dead"}
@@ -371,9 +370,9 @@ def _summary(
 
 
 def ranked_of(cells: Iterable[CellResult]) -> tuple[int, int, int]:
-    """Results on puzzles: with the true sentence first, with another first, and without a ranking.
+    """Results on puzzles: with the true explanation first, with another first, and without a ranking.
 
-    Where nothing false is said, there is nothing to rank.
+    Without false explanations there is nothing to rank.
     """
     found = Counter(
         None if cell.ranking is None else truth_first(cell.ranking)
@@ -389,7 +388,7 @@ def clusters_of(neurons: Iterable[NeuronRecord]) -> dict[str, str]:
 
 
 def by_cluster(cells: Iterable[CellResult], metric: str, clusters: Mapping[str, str]) -> dict[str, float]:
-    """The mean of a metric by cluster; those without a value are left out."""
+    """The mean of a metric by cluster; clusters without a value are left out."""
     values = ((cell.neuron, value_of(cell, metric)) for cell in cells)
     return mean_by_cluster(((neuron, value) for neuron, value in values if isinstance(value, float)), clusters)
 
@@ -428,7 +427,7 @@ def _beats_null(gain: Compared, gains: Sequence[float], rng: np.random.Generator
 
 
 def has_recovered(cell: CellResult) -> bool:
-    """Whether the run found what the neuron means; no explanation is none that agrees with it."""
+    """Whether the run recovered the neuron's meaning; a run without an explanation did not."""
     value = value_of(cell, "recovery")
     return isinstance(value, float) and value >= RECOVERED
 
@@ -438,7 +437,7 @@ def _confident(cells: Iterable[CellResult]) -> list[tuple[str, float]]:
 
 
 def share_of(hits: Iterable[tuple[str, float]], clusters: Mapping[str, str]) -> Compared:
-    """The share of (neuron, 1 or 0), as many witnesses as clusters."""
+    """The share of (neuron, 1 or 0), with an interval for as many observations as clusters."""
     shares = mean_by_cluster(hits, clusters)
     return wilson(sum(shares.values()), len(shares))
 
@@ -487,9 +486,9 @@ def _mean_cost(cells: Sequence[CellResult], name: str) -> float | None:
 def compare(
     cells: Iterable[CellResult], metric: str, rng: np.random.Generator, *, neurons: Iterable[NeuronRecord] = ()
 ) -> list[Comparison]:
-    """The paired differences of all pairs of variants on which there is something to compare, earlier minus later.
+    """The paired differences of all comparable pairs of variants, earlier minus later.
 
-    A neuron enters with the mean over the seeds at which both variants have a value.
+    A neuron counts with its mean over the seeds at which both variants have a value.
 
     Args:
         cells: of one or several evaluations of one suite.

@@ -18,8 +18,8 @@ from traces.text.formatting import one_line, shorten
 
 TITLES: dict[Group, str] = {"planted": "Planted neurons", "real": "Real neurons", "puzzles": "Puzzles"}
 SECONDS = (
-    "Seconds are those of the tool calls that the budget pays for; scans, the matched null and the confirmation, which "
-    "later runs find done or share, are left out."
+    "Seconds are those of tool calls within the budget; scans, the matched null and the confirmation, which "
+    "later runs share or find done, are left out."
 )
 
 _LABEL_WIDTH, _VARIANT_WIDTH = 22, 23
@@ -68,9 +68,9 @@ def screen(
 
 
 def null_alarm(s: VariantSummary) -> str:
-    """A sentence about a variant that does not beat its matched null, or of which that is not known; else empty.
+    """A sentence about a variant that does not beat its matched null, or may not; else empty.
 
-    Puzzles have no null, and neurons with nothing to find no score to beat it with.
+    Puzzles have no null, and neurons with nothing to find have no score.
     """
     if s.group == "puzzles" or not s.n_to_find or s.beats_null:
         return ""
@@ -85,7 +85,7 @@ def _scorer(tally: Sequence[ScorerTally]) -> str:
         where = "without noise" if one.noise == 0 else f"with noise {one.noise:g}"
         missing = f" ({one.n_unscored} Unscored)" if one.n_unscored else ""
         said.append(f"{one.n_first} of {one.n_first + one.n_not_first} {where}{missing}")
-    return f"Scorer: the true sentence outscores every false one on {', '.join(said)}."
+    return f"Scorer: the true explanation outscores every false one on {', '.join(said)}."
 
 
 def _table(title: str) -> Table:
@@ -126,7 +126,7 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
         ("Unscored", f"{sum(s.unscored.values())}{_reasons(s.unscored)}" if s.n_to_find else None),
         ("measured on", f"{s.split}, {excerpts} excerpts, {s.protocol}" if s.n_scored else None),
         ("read by", ", ".join(map(one_line, s.readers)) if s.readers else None),
-        ("true sentence first", _ranking(s)),
+        ("true explanation first", _ranking(s)),
         ("score", _estimate(s.score) if s.n_to_find else None),
         ("  no explanation as 0", _if_any(s.score_or_zero)),
         ("  of the predictor", None if s.predictor is None else mean(s.predictor, s.n_with["predictor"])),
@@ -166,7 +166,7 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
 
 
 def _ranking(s: VariantSummary) -> str | None:
-    """On how many puzzles the true sentence outscores every false one; what has no ranking is no ranking lost."""
+    """On how many puzzles the true explanation outscores every false one; puzzles without a ranking do not count."""
     if s.ranked is None:
         return None
     first, other, missing = s.ranked
@@ -191,7 +191,7 @@ def _confidence(
 
 
 def _words(s: VariantSummary) -> str | None:
-    """How long explanations are, how much they quote, and how many keep to what a person can use."""
+    """The length of explanations, how much they quote, and how many a person can use."""
     readable, of = s.n_readable
     if not of:
         return None
@@ -200,7 +200,7 @@ def _words(s: VariantSummary) -> str | None:
 
 
 def _of_reference(s: VariantSummary, metric: str, value: Compared, *, signed: bool = False) -> str | None:
-    """A reference that the runs were scored beside; None where none has it, as on puzzles."""
+    """The score of a reference on the same excerpts; None if no run has it, as on puzzles."""
     n = s.n_with[metric]
     if not n:
         return None
@@ -300,7 +300,7 @@ def _how_compared(pairs: Sequence[Comparison]) -> str:
         "Same neurons, same seeds; seeds of a neuron and noise levels of one function are averaged, then resampled. p: "
         "their signs flipped, two-sided; p (BH): Benjamini-Hochberg over the comparisons of a table. W/L/T: the first "
         f"is higher, the second is, or neither by {TIE:g}. Left out: neurons with no seed at which both have a number, "
-        "and pairs of runs in which one is Unscored. A variant that leaves nothing to chance is alike over seeds by "
+        "and pairs of runs in which one is Unscored. A deterministic variant agrees over seeds by "
         f"construction. {SECONDS}"
     ]
     for pair in pairs:

@@ -1,4 +1,4 @@
-"""What an evaluation has to do, piece by piece, and how a piece is done in a process of its own."""
+"""The tasks of an evaluation, and how a process does one."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ Task = SuiteNeuron | Cell
 
 
 def plan(neurons: Sequence[SuiteNeuron], variants: Sequence[Variant], seeds: int, halves: bool) -> list[Cell]:
-    """Every cell. What belongs to one neuron comes together; with halves, each is also explained from either half of
-    the text, with seed 0."""
+    """All cells, grouped by neuron; with halves, each neuron is also explained from each half of the text, with seed
+    0.
+    """
     cells = []
     for neuron in neurons:
         cells += [Cell(variant, neuron, seed) for seed in range(seeds) for variant in variants]
@@ -55,7 +56,7 @@ def plan(neurons: Sequence[SuiteNeuron], variants: Sequence[Variant], seeds: int
 
 
 def kind_of_work(task: Task) -> str:
-    """Tasks that take about as long have the same."""
+    """Tasks of one kind take about the same time."""
     neuron = task if isinstance(task, SuiteNeuron) else task.neuron
     if neuron.kind == "puzzle":
         return "a puzzle"
@@ -64,7 +65,7 @@ def kind_of_work(task: Task) -> str:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a task, the same in a few words, and how many seconds it took."""
+    """The result of a task, the same in a few words, and its duration in seconds."""
 
     record: CellResult | NeuronRecord
     said: str
@@ -72,25 +73,25 @@ class Done:
 
 
 def work_on(worker: str, setting: Setting, task: Task, n_folds: int) -> Done:
-    """Do one task, in a process of its own.
+    """Do one task, in a separate process.
 
     Args:
-        worker: name of the module that does what needs a model, as `evals.worker` does.
-        setting: what is the same for all tasks.
+        worker: name of the module that does the work with a model, such as `evals.worker`.
+        setting: shared by all tasks.
         task: a neuron to be measured, or a run.
-        n_folds: sealed folds that the ceiling is measured on.
+        n_folds: the number of sealed folds on which to measure the ceiling.
     """
     started = time.monotonic()
     try:
         record = _record(import_module(worker), setting, task, n_folds)
         done = Done(record, _said(record))
-    except (Exception, SystemExit) as error:  # whatever it is, it costs this task only
+    except (Exception, SystemExit) as error:  # whatever went wrong, only this task fails
         done = came_to_nothing(worker, setting, task, error)
     return replace(done, seconds=time.monotonic() - started)
 
 
 def came_to_nothing(worker: str, setting: Setting, task: Task, error: BaseException) -> Done:
-    """What stands in the place of a result that could not be had."""
+    """The record of a failed task."""
     kind, message = type(error).__name__, " ".join(str(error).split())
     if isinstance(task, Cell):
         cell = import_module(worker).failed_cell(

@@ -1,4 +1,4 @@
-"""Whether a person's own function is one of the text alone, and looks at nothing behind a token."""
+"""Tests that a user's function depends only on the text, and does not look ahead."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SHOWN = 60
 
 
 def check_scanned(function: PlantedFunction, readings: Readings, strings: Sequence[str]) -> None:
-    """Compare what a function gave on a few corpus texts with what it gives now, and for the text up to a token.
+    """Compare a function's earlier values on a few corpus texts with new ones, also for prefixes of the texts.
 
     Raises:
-        BadInput: it gives something else, so it looks ahead, or depends on more than the text.
+        BadInput: the values differ, so it looks ahead or depends on more than the text.
     """
     excerpts, n = readings.excerpts, len(readings)
     for row in sorted({n * i // _N_CHECKED for i in range(_N_CHECKED)} if n else ()):
@@ -28,10 +28,10 @@ def check_scanned(function: PlantedFunction, readings: Readings, strings: Sequen
 
 
 def check_same(function: PlantedFunction, tokens: list[str], before: NDArray[np.float32]) -> None:
-    """Ask a function again for a text and for the text up to each of its tokens.
+    """Call a function again for a text and for each of its prefixes.
 
     Raises:
-        BadInput: it does not give `before`, float32 [n], again.
+        BadInput: it does not reproduce `before`, float32 [n].
     """
     text = "".join(tokens)[:_SHOWN]
     if not _alike(function.values(tokens), before):
@@ -48,4 +48,4 @@ def check_same(function: PlantedFunction, tokens: list[str], before: NDArray[np.
 
 
 def _alike(one: NDArray[np.float32] | np.float32, other: NDArray[np.float32] | np.float32) -> bool:
-    return bool(np.allclose(one, other, rtol=1e-4, atol=1e-6))  # sums over texts of other lengths may round otherwise
+    return bool(np.allclose(one, other, rtol=1e-4, atol=1e-6))  # sums over texts of other lengths may round differently

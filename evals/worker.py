@@ -1,4 +1,4 @@
-"""The work of one process of an evaluation: a cell at a time, with models, corpora and scans opened once."""
+"""The work of one process of an evaluation: one cell at a time, with shared models, corpora and scans."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CEILING = f"trees on the last 8 tokens, never below the full lookup; {PROTOCOL}"
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same for all cells; can be sent to another process.
+    """Shared by all cells; picklable.
 
     Attributes:
         suite_name: the suite.
@@ -69,7 +69,7 @@ _RESOURCES = Resources()
 
 
 class _Openings:
-    """Lets an evaluation read sealed text for what no agent ever sees."""
+    """Lets an evaluation read sealed text for measurements that no agent sees."""
 
     def record_opening(self, fold: int) -> int:
         return 0
@@ -92,7 +92,7 @@ def scan(setting: Setting, layer: int, planted: bool, display: Display) -> None:
     """Make sure that a layer of the planted or of the real model has been read over the corpus.
 
     Raises:
-        BadInput: a planted function fails on one of the texts, or does not give there what it gave before.
+        BadInput: a planted function fails on one of the texts, or its values have changed.
         StorageError: the cache cannot be written.
     """
     subject = _subject(setting, planted)
@@ -116,10 +116,14 @@ def is_firing(setting: Setting, neuron: NeuronId) -> bool:
 
 
 def survey(setting: Setting, neuron: SuiteNeuron, n_folds: int) -> NeuronRecord:
-    """What is measured of a neuron once: its status, the ceiling on the first folds, the check of our scorer."""
+    """The measurements of a neuron that do not depend on a variant: status, ceilings on the first folds, scorer
+    check.
+    """
     bench = open_bench(_config(setting, neuron, Variant("survey"), 0, None), QuietDisplay(), _Openings(), _RESOURCES)
     check = None
-    if neuron.planted is not None and _is_own(neuron.planted):  # here in another process than where it was scanned
+    if neuron.planted is not None and _is_own(
+        neuron.planted
+    ):  # this may be another process than the one that scanned it
         check_scanned(planted_function(neuron.planted), bench.evidence.explore, bench.vocabulary.strings)
     if neuron.truth is not None:
         true, false = neuron.claim_functions()
@@ -140,7 +144,7 @@ def _is_own(entry: str) -> bool:
 
 
 def _ceiling(bench: Bench, n_folds: int) -> list[Measured]:
-    from evals.ceiling import ceiling  # scikit-learn takes a second that planted neurons do not need
+    from evals.ceiling import ceiling  # scikit-learn takes a second to import; planted neurons do not need it
 
     folds = [bench.evidence.sealed.open(fold, bench.ledger) for fold in range(n_folds)]
     samples = [sealed_sample(f, bench.stratum, bench.evidence.neuron, i) for i, f in enumerate(folds)]
@@ -154,14 +158,14 @@ def run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int,
         return _run_cell(setting, neuron, variant, seed, half)
     except Interrupted:
         raise
-    except Exception as error:  # one neuron's failure is recorded and costs nothing else
+    except Exception as error:  # one neuron's failure is recorded; the others go on
         return failed_cell(setting.suite_name, neuron, variant, seed, half, type(error).__name__, str(error))
 
 
 def failed_cell(
     suite: str, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None, kind: str, message: str
 ) -> CellResult:
-    """The result of a cell that came to nothing."""
+    """The record of a failed cell."""
     nothing = Unscored(reason=f"the run failed: {kind}: {message}")
     return CellResult.model_validate(
         {
@@ -188,7 +192,9 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     true, _ = neuron.claim_functions()
     if true is not None and cell.fold is not None:
         bench = open_bench(config, QuietDisplay(), resources=_RESOURCES)
-        if bench.meters is not None:  # what the evaluation asks is not the run's, and its limits hold for it alone
+        if (
+            bench.meters is not None
+        ):  # the evaluation's own questions are separate from the run's, with their own limits
             bench.meters.account.share = 1.0
         recovered = recovery(bench, cell.explanation, PlantedFunction(neuron.name, true), cell.fold)
     if cell.explanation is not None:
@@ -199,7 +205,7 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
 
 
 def _measured_by(config: RunConfig, result: Result) -> Result:
-    """A result, or that of a baseline run as an agent of its own: it never wins, so it is measured as the predictor."""
+    """A result; for a variant that is a baseline, which never wins, its score is that of the predictor."""
     found = result.predictor
     if config.explainer not in BASELINE_EXPLAINERS or result.explanation is not None or found is None:
         return result
@@ -211,7 +217,7 @@ def _measured_by(config: RunConfig, result: Result) -> Result:
 
 
 def _result(config: RunConfig, folder: RunFolder, model: str, corpus: str) -> Result:
-    """Run, go on with a run that was killed, or begin anew where one failed or was asked for something else."""
+    """Run, resume a killed run, or start again if a run failed or had other settings."""
     if (folder.path / "run.json").is_file() and _can_go_on(folder, config, model, corpus):
         return resume_run(folder.run_id, folder.path.parent, QuietDisplay(), _RESOURCES)
     if folder.path.exists():
@@ -222,7 +228,7 @@ def _result(config: RunConfig, folder: RunFolder, model: str, corpus: str) -> Re
 def _can_go_on(folder: RunFolder, config: RunConfig, model: str, corpus: str) -> bool:
     manifest = folder.manifest()
     settings = settled(config).model_dump(mode="json")
-    if config.model == "auto":  # a run notes which model that was
+    if config.model == "auto":  # a run records the model's fingerprint
         settings["model"] = manifest.get("config", {}).get("model")
     same = [manifest.get(part, {}).get("fingerprint") for part in ("model", "corpus")] == [model, corpus]
     return (
@@ -240,7 +246,7 @@ def _has_failed(events: Path) -> bool:
 def _simulated(
     config: RunConfig, subject: Subject, sentence: str, tokens: NDArray[np.int32]
 ) -> NDArray[np.float32] | Unscored:
-    """What a sentence predicts on all of some text; of free words that costs too much, and stability is not told."""
+    """The simulation on all of some text; for free text that costs too much, so there is no stability."""
     if sentence == FULL_LOOKUP:
         return open_bench(config, QuietDisplay(), resources=_RESOURCES).levels(sentence, tokens)
     return _RESOURCES.reader(subject, config.concepts).simulate(sentence, tokens)
@@ -274,7 +280,7 @@ def _cell(
 def _config(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None) -> RunConfig:
     fixed = {} if setting.budget is None else {"budget": setting.budget}
     return variant.config(
-        index="none",  # whoever compares variants fixes the text
+        index="none",  # a comparison of variants needs a fixed text
         target=neuron.target, model=setting.model, trust_remote_code=setting.trust_remote_code,
         planted=setting.planted if neuron.planted else (), corpus=setting.corpus,
         corpus_tokens=setting.corpus_tokens, seed=seed, half=half, sealed_fold=seed % N_FOLDS, **fixed,

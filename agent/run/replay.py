@@ -142,7 +142,7 @@ def _config(begun: RunStarted, path: Path) -> RunConfig:
     try:
         return RunConfig.checked(**recorded_settings(begun.config))
     except BadInput as error:
-        raise BadInput(f"the settings in {path} are of another version of this program: {error}") from error
+        raise BadInput(f"the settings in {path} are from another version of this program: {error}") from error
 
 
 def _other_inputs(begun: RunStarted, bench: Bench) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a planted neuron is: a function of text with a known meaning, and sentences about it, true and false.
+"""Planted neurons: functions of text with a known meaning, with true and false explanations.
 
 A function takes token strings as the subject's tokenizer gives them (leading spaces and line breaks included, BOS left
 out) and gives one float per token: about 1.0 where it fires, `QUIET` elsewhere. The value at a token depends on that
@@ -13,19 +13,19 @@ from typing import Literal
 
 Function = Callable[[list[str]], list[float]]
 Marks = Callable[[list[str]], list[bool]]
-"""For each token whether something holds there, seen from there: it looks at that token and earlier ones only."""
+"""Whether something holds at each token, judged from that token and earlier ones only."""
 
 Difficulty = Literal["easy", "medium", "hard"]
-"""How hard the meaning is to find out: the token or an obvious place tells; near context, or a class of words that one
-must know, tells; several conditions or something far back tell."""
+"""How hard the meaning is to find: given by the token or an obvious position; by near context or a word class that one
+has to know; by several conditions or distant context."""
 
 QUIET = -0.03
-"""The value of a silent neuron: below zero, as GELU leaves it."""
+"""The value of a silent neuron: slightly below zero, as after GELU."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence about a neuron and the function that it means."""
+    """An explanation of a neuron and the function that it describes."""
 
     sentence: str
     function: Function
@@ -39,11 +39,11 @@ class Planted:
         name: unique in the library.
         family: the form of its meaning, such as "phrase"; of neurons with nothing to find, the shape of the noise.
         function: what is read, noise included.
-        truth: what it means, without noise; None when there is nothing to find.
-        false: plausible errors of an explainer, each with its own function; empty when there is nothing to find.
+        truth: its meaning without noise; None if there is nothing to find.
+        false: plausible errors of an explainer, each with its own function; empty if there is nothing to find.
         difficulty: see `Difficulty`.
         noise: standard deviation of the noise, beside a typical firing value of 1.
-        readable: whether a sentence of the readable language can say it; False where it counts tokens far back.
+        readable: whether the readable language can express it; False if it counts distant tokens.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Planted:
 
 
 def planted(name: str, family: str, difficulty: Difficulty, truth: Claim, *false: Claim) -> Planted:
-    """A neuron that does what its true sentence says, without noise."""
+    """A neuron that does exactly what its true explanation says, without noise."""
     return Planted(name, family, truth.function, truth, false, difficulty)
 
 
@@ -71,5 +71,5 @@ def firing(marks: Marks) -> Function:
 
 
 def claim(sentence: str, marks: Marks) -> Claim:
-    """The sentence that a neuron fires where the marks hold."""
+    """The claim that a neuron fires where the marks hold."""
     return Claim(sentence, firing(marks))

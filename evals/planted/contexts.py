@@ -1,6 +1,6 @@
 """Where in a text a token stands: line, indentation, brackets, quotes, comments. All from earlier tokens only.
 
-What was opened before the text begins is not known, so a closing bracket without an opening one counts for nothing.
+What was opened before the start of the text is unknown, so a closing bracket without an opening one is ignored.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def in_prose(tokens: list[str]) -> list[bool]:
 
 
 def on_line_after(marks: Marks) -> Marks:
-    """Tokens that follow, on the same line, one where the marks hold."""
+    """Tokens after a marked token on the same line."""
 
     def after(tokens: list[str]) -> list[bool]:
         out = []

@@ -1,6 +1,6 @@
-"""Planted neurons written after the agent worked, and never tuned on: what the library says too kindly, these check.
+"""Planted neurons that were written after the agent worked and never used for tuning: a check on the library's figures.
 
-Each function gives 1.0 where it fires and -0.02 elsewhere, and its docstring is its truth.
+Each function gives 1.0 where it fires and -0.02 elsewhere; its docstring is the truth.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Noise that is a function of the text: the same tokens so far always read the same, others independently so.
+"""Noise that is a function of the text: the same preceding tokens always give the same value, others independent ones.
 
-With it, noisy versions of neurons with a meaning, and neurons with nothing to find: values that no statement about text
-predicts, and dead ones.
+It makes noisy versions of neurons with a meaning, and neurons with nothing to find: with values that no statement about
+text predicts, and dead ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HALF = np.uint64(32)
 def noisy(planted: Planted, level: float, seed: int = 0) -> Planted:
     """The same neuron with Gaussian noise at every token, of standard deviation `level` (a firing neuron reads 1).
 
-    The noise of one neuron and seed is the same at every level but for its size.
+    For one neuron and seed, the noise at different levels differs only in scale.
     """
     plain, key = planted.function, _key(planted.name, seed)
 

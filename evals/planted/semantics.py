@@ -1,4 +1,4 @@
-"""Neurons whose meaning takes knowledge of the world: what an exception is called, what is done to a file."""
+"""Neurons whose meaning takes world knowledge: names of exceptions, words of file handling."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TEXT = (
 
 
 def numbers(tokens: list[str]) -> list[int]:
-    """The decimal number as far as it has come at each token; -1 where a token does not end in a digit."""
+    """The decimal number read so far at each token; -1 where a token does not end in a digit."""
     out = []
     digits = ""
     for token in tokens:

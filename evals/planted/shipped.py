@@ -16,13 +16,13 @@ NOISE_LEVELS = (0.1, 0.25, 0.5)
 UNREADABLE = frozenset(
     ("position-late", "position-third-on-line", "long-parenthesis", "long-return", "long-after-docstring")
 )
-"""What nobody can say of text without counting its tokens: how far back a thing stands, or that a token is the 59th."""
+"""Meanings that nobody can see without counting tokens: an exact distance, or the 59th token."""
 
 TRUTHS: tuple[Planted, ...] = tuple(
     replace(neuron, readable=neuron.name not in UNREADABLE)
     for neuron in (*lexical.NEURONS, *gated.NEURONS, *structure.NEURONS, *semantics.NEURONS)
 )
-"""Those with a truth to find, without noise."""
+"""The neurons with a truth to find, without noise."""
 
 NEURONS: dict[str, Planted] = {
     neuron.name: neuron

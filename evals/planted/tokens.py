@@ -1,8 +1,8 @@
-"""What a token is by itself and in its word, and how marks are put together.
+"""Properties of tokens and of the words they are part of, and how to combine marks.
 
-Subject models cut words into pieces, and a reader that sees earlier tokens only knows a word as far as it has come:
-`op` + `en` + `ing` reads `op`, `open`, `opening`. So a word is met at the piece that completes it, and met even when
-the word then goes on.
+Subject models cut words into pieces, and with earlier tokens only, a word is known as far as it has been read: `op` +
+`en` + `ing` reads `op`, `open`, `opening`. So a word matches at the piece that completes it, even if the word then goes
+on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from evals.planted.claims import Marks
 
 @lru_cache(maxsize=1 << 16)
 def _letters(token: str) -> tuple[bool, str]:
-    """Whether the token is nothing but letters, and the letters that it ends in."""
+    """Whether the token is all letters, and its trailing letters."""
     start = len(token)
     while start and token[start - 1].isalpha():
         start -= 1
@@ -22,7 +22,7 @@ def _letters(token: str) -> tuple[bool, str]:
 
 
 def words(tokens: list[str]) -> list[str]:
-    """The word as far as it has come at each token; empty where a token does not end in a letter."""
+    """The word read so far at each token; empty where a token does not end in a letter."""
     out = []
     word = ""
     for token in tokens:
@@ -56,7 +56,7 @@ def word_ending(*endings: str, least: int = 1) -> Marks:
 
 
 def symbol_in(listed: str) -> Marks:
-    """Tokens that are one of the listed ones, spaces around them set aside."""
+    """Tokens that are one of the listed ones, ignoring spaces around them."""
     wanted = frozenset(listed.split())
     return lambda tokens: [token.strip() in wanted for token in tokens]
 

@@ -1,4 +1,4 @@
-"""What readers wrote, checked strictly: an answer that is not there is none, and never 0."""
+"""The answers of readers, strictly checked: a missing answer is never 0."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from tools.records.result import Unscored
 from traces.storage import replace_file, storage_errors
 
 READER = "reader"
-"""The name of whoever answered may stand beside the answers."""
+"""The key for the reader's name beside the answers."""
 
 Marks = dict[int, float]
 """Levels by token; a token that is left out is silent."""
 
 Answer = dict[int, Marks]
-"""What a reader wrote on one neuron, by text (from 1)."""
+"""The answers on one neuron, by text (from 1)."""
 
 
 def answers_path(folder: Path, packet: str) -> Path:
-    """Where the answers to a packet lie."""
+    """The path of the answers to a packet."""
     return folder / f"answers-{packet}.json"
 
 
@@ -41,10 +41,10 @@ def write_answers(folder: Path, packet: str, reader: str, answers: dict[str, Any
 
 
 def read_answers(folder: Path, packet: str) -> tuple[str, dict[str, Any]] | None:
-    """Who answered a packet (empty where that is not said), and the answers by neuron; None where nobody has.
+    """The reader of a packet (may be empty) and the answers by neuron; None if there are no answers.
 
     Raises:
-        BadInput: the file is no JSON object, or has a key twice.
+        BadInput: the file is not a JSON object, or has a key twice.
         StorageError: it cannot be read.
     """
     path = answers_path(folder, packet)
@@ -55,7 +55,7 @@ def read_answers(folder: Path, packet: str) -> tuple[str, dict[str, Any]] | None
     try:
         found = json.loads(data, object_pairs_hook=_once)
     except ValueError as error:
-        raise BadInput(f"{path} is no JSON ({error}).") from error
+        raise BadInput(f"{path} is not JSON ({error}).") from error
     if not isinstance(found, dict):
         raise BadInput(f'{path} must hold {{"1": ..., "2": ...}}, the answers by neuron.')
     reader = found.pop(READER, "")
@@ -69,15 +69,15 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands twice in one object")
+        raise ValueError(f"an object has the key {twice!r} twice")
     return found
 
 
 def number_in(key: str, most: int, path: Path, what: str, first: int = 1) -> int:
-    """The number that a key is, from `first` to `most`.
+    """A key as a number from `first` to `most`.
 
     Raises:
-        BadInput: it is none of them; `what` is the name of what is numbered, and where it stands.
+        BadInput: it is not; `what` says what is numbered, and where.
     """
     if not (key.isascii() and key.isdigit()) or not first <= int(key) <= most:
         raise BadInput(f"{path}: there is no {what.format(key)}: they are numbered {first} to {most}.")
@@ -88,7 +88,8 @@ def levels_in(folder: Path, packet: Packet, given: dict[str, Any]) -> dict[int, 
     """The answers to a packet by neuron, each by text.
 
     Raises:
-        BadInput: there is no such neuron, text or token, or a level is no number from 0 to 10; the message says where.
+        BadInput: there is no such neuron, text or token, or a level is not a number from 0 to 10; the message says
+            where.
     """
     path = answers_path(folder, packet.name)
     found: dict[int, Answer] = {}
@@ -104,19 +105,19 @@ def levels_in(folder: Path, packet: Packet, given: dict[str, Any]) -> dict[int, 
             for token_key, level in _object(by_token, path, where).items():
                 token = number_in(token_key, last, path, f"token {{!r}} in {where}", first=0)
                 if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 <= level <= 10:
-                    raise BadInput(f"{path}: {where}, token {token}: {level!r} is no level from 0 to 10.")
+                    raise BadInput(f"{path}: {where}, token {token}: {level!r} is not a level from 0 to 10.")
                 marks[token] = float(level)
     return found
 
 
 def _object(value: Any, path: Path, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise BadInput(f"{path}: {where}: {str(value)[:40]!r} stands where an object must.")
+        raise BadInput(f"{path}: {where}: expected an object, not {str(value)[:40]!r}.")
     return value
 
 
 def said_on(excerpts: Sequence[Excerpt], answer: Answer | None) -> Floats | Unscored:
-    """What a reader said at all tokens of all texts, one after another; Unscored where a text was not answered."""
+    """The reader's levels at all tokens of all texts, concatenated; Unscored if a text was not answered."""
     if answer is None:
         return Unscored(reason="not answered")
     missing = [text for text in range(1, len(excerpts) + 1) if text not in answer]

@@ -1,4 +1,4 @@
-"""An LLM reads packets: each text is a question of its own, so it remembers no other sentence on a neuron."""
+"""An LLM as a reader of packets: each text is a separate question, so no other explanation can influence it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from tools.records.result import Unscored
 
 
 class Asked(Record):
-    """What was answered. `kept` are packets with answers by somebody else, which are left as they are; `unread` counts
-    questions without an answer, by reason."""
+    """The answered packets.
+
+    `kept` are packets that already had answers by another reader; `unread` counts unanswered questions by reason."""
 
     reader: str
     packets: list[str]
@@ -30,13 +31,13 @@ class Asked(Record):
 
 
 def ask(folder: Path, key: Key | LineupKey, model: ChatModel) -> Asked:
-    """Have an LLM answer every packet that nobody else has answered, and write its answers beside them.
+    """Have an LLM answer every packet without answers by another reader, and write the answers beside it.
 
-    What it has answered before is asked again, which costs nothing where its replies are kept, and so fills what was
-    missing. A packet of which nothing could be read gets no answers.
+    Answered questions are asked again, which is free with cached replies and fills in missing answers. A packet without
+    any usable reply gets no answers.
 
     Raises:
-        BadInput: answers that are there already cannot be read.
+        BadInput: existing answers cannot be read.
         LLMNotAvailable: it cannot be reached.
         StorageError: the answers cannot be written.
     """
@@ -86,7 +87,7 @@ def _chosen(items: Sequence[LineupItem], model: ChatModel, unread: Counter[str])
 
 
 def chosen_letters(items: Sequence[LineupItem], model: ChatModel) -> list[str | Unscored]:
-    """Which neuron of each lineup an LLM chooses.
+    """The neuron that an LLM chooses in each lineup.
 
     Raises:
         LLMNotAvailable: it cannot be reached.

@@ -43,7 +43,7 @@ def packet(arguments: argparse.Namespace) -> None:
 
 
 def score(arguments: argparse.Namespace) -> None:
-    """Print what readers made of the sentences.
+    """Print the scores of readers.
 
     Args:
         arguments: `folder`, `json`.
@@ -57,7 +57,7 @@ def score(arguments: argparse.Namespace) -> None:
 
 
 def ask_llm(arguments: argparse.Namespace) -> None:
-    """Have an LLM answer packets; those that somebody else has answered are left alone.
+    """Have an LLM answer packets; answers by other readers are kept.
 
     Args:
         arguments: `folder`, `reader`, the options of `evals.readers.endpoints.endpoint_of`, `json`, `quiet`.
@@ -73,7 +73,9 @@ def ask_llm(arguments: argparse.Namespace) -> None:
     n_unread = sum(found.unread.values())
     lines = [f"{found.reader} answered {len(found.packets)} packets, {found.n_questions} questions."]
     lines += [f"{n_unread} could not be read: {'; '.join(found.unread)}."] if n_unread else []
-    lines += [f"{len(found.kept)} packets have answers by somebody else, which were kept."] if found.kept else []
+    lines += (
+        [f"{len(found.kept)} packets already had answers by another reader, which were kept."] if found.kept else []
+    )
     lines += [f"{cost_text(model.account.cost())}.", _next(folder, "discriminate-score", "score", key)]
     say("\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""Sentences dealt out to readers, so that none sees two on one neuron."""
+"""Deals explanations to readers, so that none sees two of one neuron."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ T = TypeVar("T")
 
 
 def dealt(by_neuron: Sequence[Sequence[T]], n_kinds: int, n_readers: int) -> list[list[T]]:
-    """Deal the sentences on each neuron to different readers, in the way of a Latin square.
+    """Deal the explanations of each neuron to different readers, as in a Latin square.
 
-    Row by row every reader gets one, and each row begins one reader further on, so that readers get as many as one
-    another, and all kinds.
+    In each row every reader gets one, and each row starts one reader further on, so that all readers get the same
+    number, of all kinds.
 
     Args:
         by_neuron: the sentences on each neuron, at most `n_kinds` of them.
-        n_kinds: how many there may be.
-        n_readers: how many packets are made; those that would be empty are left out.
+        n_kinds: the highest number per neuron.
+        n_readers: the number of packets; empty ones are left out.
 
     Raises:
         BadInput: there are fewer readers than kinds.
     """
     if n_readers < n_kinds:
         raise BadInput(
-            f"--readers {n_readers} is too few: of {n_kinds} sentences on a neuron a reader may see one, so give "
+            f"--readers {n_readers} is too few: a reader may see one of {n_kinds} explanations of a neuron, so give "
             f"{n_kinds} or more."
         )
     packets: list[list[T]] = [[] for _ in range(n_readers)]

@@ -1,4 +1,4 @@
-"""How often a reader who has the sentence picks its neuron out of ten."""
+"""How often a reader picks the right neuron for an explanation, out of ten."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.records.result import Compared, Unscored
 
 
 class Choice(Record):
-    """A sentence and whether its neuron was told."""
+    """An explanation and whether its neuron was found."""
 
     neuron: str
     kind: str
@@ -25,12 +25,12 @@ class Choice(Record):
 
 
 class KindChoices(Record):
-    """One kind of sentences: ties and constant answers are misses.
+    """One kind of explanation; ties and constant answers are misses.
 
     Attributes:
         n_right, n_wrong, n_tied, n_constant: of the `n` with an answer.
         right: the share with its interval.
-        chance: what guessing reaches.
+        chance: the share by guessing.
         unscored: those without an answer, by reason.
     """
 
@@ -70,10 +70,10 @@ def counted(choices: Sequence[Choice], left_out: dict[str, int]) -> Choices:
 
 
 def answered(folder: Path, key: LineupKey) -> Choices:
-    """What readers chose.
+    """The readers' choices.
 
     Raises:
-        BadInput: an answer is to no sentence of its packet, or names no neuron; the message says which.
+        BadInput: an answer has an unknown number or names no neuron; the message says which.
         StorageError: a file cannot be read.
     """
     choices = []
@@ -85,7 +85,7 @@ def answered(folder: Path, key: LineupKey) -> Choices:
             number = number_in(name, len(packet.items), path, "sentence {!r}")
             letters = LETTERS[: len(packet.items[number - 1].neurons)]
             if not isinstance(letter, str) or len(letter.strip()) != 1 or letter.strip().upper() not in letters:
-                raise BadInput(f"{path}: sentence {number}: {letter!r} is none of the neurons {', '.join(letters)}.")
+                raise BadInput(f"{path}: sentence {number}: {letter!r} is not one of the neurons {', '.join(letters)}.")
             said[number] = letter.strip().upper()
         for number, item in enumerate(packet.items, 1):
             outcome: Outcome | Unscored = Unscored(reason="not answered")

@@ -1,4 +1,4 @@
-"""An LLM at an endpoint as a reader or a maker of texts, within limits that a person sets."""
+"""An LLM at an endpoint as a reader or a writer of texts, within the user's limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from traces.text.console import Display
 
 
 def endpoint_of(spec: str, arguments: argparse.Namespace, display: Display) -> Metered | None:
-    """The LLM that `openai:MODEL` names, ready to be asked; None where `spec` names none.
+    """The LLM that `openai:MODEL` names, ready to use; None if `spec` names none.
 
     Args:
         spec: what was typed.
@@ -34,5 +34,5 @@ def endpoint_of(spec: str, arguments: argparse.Namespace, display: Display) -> M
     endpoint = Endpoint.open(model, LLMSettings(**{name: value for name, value in given.items() if value is not None}))
     endpoint.progress = display
     price = price_within(endpoint.where.url, model, arguments.max_usd)
-    # All of it may be spent here: there is no run whose end it must be kept for.
+    # All of it may be spent here: there is no confirmation to reserve a part for.
     return Metered(endpoint, price, Account(arguments.max_tokens, arguments.max_usd, share=1.0))

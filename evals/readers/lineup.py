@@ -1,4 +1,4 @@
-"""Discrimination: a neuron among nine others of its layer that fire about as often. Who is meant by the sentence?"""
+"""Discrimination: which neuron does an explanation describe, among ten of a layer that fire about as often?"""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Lineup:
-    """Ten neurons in random order; `target` is the place of the one that is meant."""
+    """Ten neurons in random order; `target` is the place of the described one."""
 
     candidates: tuple[Candidate, ...]
     target: int
 
 
 def lineup_of(bench: Bench, rng: np.random.Generator) -> Lineup | Unscored:
-    """The neuron among the nine of 64 drawn ones of its layer whose firing rate is closest to its own.
+    """The neuron and nine others of its layer: those of 64 drawn ones with the closest firing rates.
 
-    All are read on the development text that they share, whatever else was sought out for the one that is meant: the
-    three excerpts with the largest values, and two drawn from the rest.
+    All are shown on the shared development text, without any excerpts that were sought out for one neuron: the three
+    excerpts with the largest values, and two random ones.
     """
     neuron = bench.evidence.neuron
     others = similar_firing_rate(bench.scan, neuron.index, rng)[:N_OTHERS]
@@ -87,14 +87,14 @@ def _few(readings: DevelopmentReadings, rng: np.random.Generator) -> Development
 
 
 Outcome = Literal["right", "wrong", "tied", "constant"]
-"""Of a reader's choice: wrong with no ties, among several that fit as well, or told nothing of the neuron."""
+"""The kinds of wrong choice: outright, among several equal fits, or from a constant simulation."""
 
 
 def chosen_by(simulator: Simulator, sentence: str, lineup: Lineup) -> Outcome | Unscored:
-    """Which neuron a simulator chooses: the one with the highest rank correlation of its levels with the values.
+    """The neuron that a simulator chooses: the one with the highest rank correlation of levels and values.
 
-    Ranks, since neurons have scales of their own; below 0 all values count as silence. Where the levels are constant
-    on another neuron's excerpts, the sentence says nothing of that one, and the correlation counts as 0.
+    Ranks, since neurons have different scales; values below 0 count as silence. If the levels are constant on another
+    neuron's excerpts, the explanation says nothing about that neuron, and the correlation counts as 0.
     """
     fits = []
     for place, candidate in enumerate(lineup.candidates):
@@ -113,14 +113,14 @@ def chosen_by(simulator: Simulator, sentence: str, lineup: Lineup) -> Outcome | 
 
 
 class MarkedExcerpt(Record):
-    """A text, and on which of its tokens the neuron fires."""
+    """A text and the tokens on which the neuron fires."""
 
     tokens: list[str]
     fires: list[bool]
 
 
 class LineupItem(Record):
-    """A sentence and ten neurons; `answer` is the letter of the one that is meant."""
+    """An explanation and ten neurons; `answer` is the letter of the described one."""
 
     neuron: str
     kind: str
@@ -130,14 +130,14 @@ class LineupItem(Record):
 
 
 class LineupPacket(Record):
-    """What one reader gets; its items are numbered from 1."""
+    """The packet of one reader; its items are numbered from 1."""
 
     name: str
     items: list[LineupItem]
 
 
 class LineupKey(Record):
-    """What no reader sees. `left_out` counts runs that could not be read or had too few neighbours, by reason."""
+    """The key, which no reader sees. `left_out` counts unreadable runs and those with too few neighbours, by reason."""
 
     task: Literal["lineups"] = "lineups"
     schema_version: Literal[1] = 1
@@ -148,7 +148,7 @@ class LineupKey(Record):
 def lineup_items(
     neuron: str, sentences: Sequence[Sentence], lineup: Lineup, strings: Sequence[str]
 ) -> list[LineupItem]:
-    """The same lineup for each sentence on a neuron."""
+    """The same lineup for each explanation of a neuron."""
     neurons = [_shown(candidate, strings) for candidate in lineup.candidates]
     answer = LETTERS[lineup.target]
     return [
@@ -171,13 +171,13 @@ def _shown(candidate: Candidate, strings: Sequence[str]) -> list[MarkedExcerpt]:
 def make_lineup_key(
     by_neuron: Sequence[Sequence[LineupItem]], left_out: Mapping[str, int], n_kinds: int, n_readers: int | None
 ) -> LineupKey:
-    """Deal lineups over packets, so that no reader sees two sentences on a neuron.
+    """Deal lineups over packets, so that no reader sees two explanations of a neuron.
 
     Raises:
         BadInput: there are fewer readers than kinds, or no lineup.
     """
     if not by_neuron:
-        raise BadInput("there is no neuron that nine others of its layer could be set beside.")
+        raise BadInput("no neuron has nine others of its layer for a lineup.")
     packets = dealt(by_neuron, n_kinds, n_readers or n_kinds)
     return LineupKey(
         left_out=dict(left_out),
@@ -186,7 +186,7 @@ def make_lineup_key(
 
 
 def lineup_text(packet: LineupPacket) -> str:
-    """What a reader gets."""
+    """The text of a packet."""
     parts = [_TASK.format(packet=packet.name)]
     for number, item in enumerate(packet.items, 1):
         parts.append(f"\n##### SENTENCE {number}\n{' '.join(item.sentence.split())}\n")

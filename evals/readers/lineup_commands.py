@@ -28,7 +28,7 @@ from tools.records.result import Unscored
 
 
 def discriminate(arguments: argparse.Namespace) -> None:
-    """Print how often a reader tells the neuron that is meant from nine others.
+    """Print how often a reader tells the described neuron from nine others.
 
     Args:
         arguments: `runs`, `runs_dir`, `reader`, `also`, `sentences`, `seed`, the options of
@@ -93,7 +93,7 @@ def discriminate_packet(arguments: argparse.Namespace) -> None:
 
 
 def discriminate_score(arguments: argparse.Namespace) -> None:
-    """Print which neurons readers chose.
+    """Print the readers' choices.
 
     Args:
         arguments: `folder`, `json`.

@@ -1,4 +1,4 @@
-"""Texts made from sentences, by a maker or by people.
+"""Texts made from explanations, by a maker or by people.
 
 People write a file `{"MODEL/NEURON": {"positives": [...], "near_misses": [...]}}`.
 """
@@ -32,26 +32,26 @@ _TASK = (
 
 @dataclass(frozen=True)
 class MadeTexts:
-    """Texts in which a neuron must fire, and near misses in which it must not, if a sentence is right."""
+    """Texts in which a neuron must fire, and near misses in which it must not, if an explanation is right."""
 
     positives: list[MadeText] | Unscored
     near_misses: list[MadeText] | Unscored
 
 
 class TextSource(Protocol):
-    """Where the texts for a sentence on a neuron come from."""
+    """The source of the texts for an explanation."""
 
     @property
     def name(self) -> str:
-        """How a table calls it."""
+        """Its name in tables."""
 
     def texts(self, neuron: str, sentence: Sentence, rng: np.random.Generator) -> MadeTexts:
-        """The texts for a sentence on `MODEL/NEURON`."""
+        """The texts for an explanation of `MODEL/NEURON`."""
 
 
 @dataclass(frozen=True)
 class FromMaker:
-    """Implements `TextSource`: `n` texts of either sort from a maker, who is told the sentence alone."""
+    """Implements `TextSource`: `n` texts of either sort from a maker, who gets only the explanation."""
 
     maker: TextMaker
     n: int
@@ -62,7 +62,7 @@ class FromMaker:
         return self.maker.name
 
     def texts(self, neuron: str, sentence: Sentence, rng: np.random.Generator) -> MadeTexts:
-        """The texts for a sentence."""
+        """The texts for an explanation."""
         return MadeTexts(
             self.maker.positives(sentence.text, self.n, rng), self.maker.near_misses(sentence.text, self.n, rng)
         )
@@ -70,7 +70,7 @@ class FromMaker:
 
 @dataclass(frozen=True)
 class FromFile:
-    """Implements `TextSource`: what somebody wrote, by `text_key`."""
+    """Implements `TextSource`: texts written by people, by `text_key`."""
 
     path: Path
     written: dict[str, MadeTexts]
@@ -81,21 +81,23 @@ class FromFile:
         return self.path.name
 
     def texts(self, neuron: str, sentence: Sentence, rng: np.random.Generator) -> MadeTexts:
-        """The texts for a sentence; Unscored where nobody wrote any."""
+        """The texts for an explanation; Unscored if nobody wrote any."""
         nothing = Unscored(reason="nobody wrote texts")
         return self.written.get(text_key(neuron, sentence.kind), MadeTexts(nothing, nothing))
 
 
 def text_key(neuron: str, kind: str) -> str:
-    """The name of a sentence in a file of texts: `MODEL/NEURON`, and `#list` and the like where it is not the run's."""
+    """The key of an explanation in a file of texts: `MODEL/NEURON`, with `#list` or the like if it is not the run's
+    own.
+    """
     return neuron if kind == OWN else f"{neuron}#{kind}"
 
 
 def written_texts(path: Path) -> FromFile:
-    """Texts that somebody wrote.
+    """Texts written by people.
 
     Raises:
-        BadInput: the file holds something else; the message says where.
+        BadInput: the file has another content; the message says where.
         StorageError: it cannot be read.
     """
     with storage_errors("read", path):
@@ -103,7 +105,7 @@ def written_texts(path: Path) -> FromFile:
     try:
         found = json.loads(data)
     except ValueError as error:
-        raise BadInput(f"{path} is no JSON ({error}).") from error
+        raise BadInput(f"{path} is not JSON ({error}).") from error
     if not isinstance(found, dict):
         raise BadInput(f'{path} must hold {{"MODEL/NEURON": {{"positives": [...], "near_misses": [...]}}}}.')
     found.pop("task", None)
@@ -127,21 +129,21 @@ def _list(path: Path, where: str, value: Any) -> list[MadeText]:
 def _text(path: Path, where: str, value: Any) -> MadeText:
     text, words = (value.get("text"), value.get("words", [])) if isinstance(value, dict) else (value, [])
     if not isinstance(text, str) or not text.strip():
-        raise BadInput(f"{path}: {where} is no text.")
+        raise BadInput(f"{path}: {where} is not a text.")
     if not isinstance(words, list) or not all(isinstance(word, str) and word in text for word in words):
-        raise BadInput(f"{path}: {where}: the words that are meant must stand in the text.")
+        raise BadInput(f"{path}: {where}: the meant words must occur in the text.")
     return MadeText(text, tuple(word for word in words if word))
 
 
 def write_for_writers(path: Path, sentences: Sequence[tuple[str, Sentence]]) -> None:
-    """Write what somebody who makes texts gets: the task, and of each neuron the sentence and nothing else.
+    """Write the file for somebody who makes texts: the task, and only the explanation of each neuron.
 
     Raises:
-        BadInput: the file is there already.
+        BadInput: the file exists.
         StorageError: it cannot be written.
     """
     if path.exists():
-        raise BadInput(f"{path} is there already, and may hold texts: give another name.")
+        raise BadInput(f"{path} exists and may hold texts: give another name.")
     content: dict[str, Any] = {"task": _TASK}
     for neuron, sentence in sentences:
         content[text_key(neuron, sentence.kind)] = {"sentence": sentence.text, "positives": [], "near_misses": []}

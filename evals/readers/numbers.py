@@ -1,4 +1,4 @@
-"""Correlations and shares as this test counts them, on scipy. Where there is no number, the answer says why."""
+"""Correlations and shares for this test, with scipy; a missing number has a reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONSTANT = "the answer is constant"
 
 
 class Mean(Record):
-    """The mean over `n` neurons, None where there are none, and its interval, which a few neurons do not have."""
+    """The mean over `n` neurons (None without any) and its interval, which needs a few neurons."""
 
     n: int
     value: float | None
@@ -27,14 +27,14 @@ class Mean(Record):
 
 
 def mean_over(values: Iterable[float], rng: np.random.Generator) -> Mean:
-    """The mean of one value a neuron; see `evals.statistics.mean_interval` for the interval."""
+    """The mean of one value per neuron; see `evals.statistics.mean_interval` for the interval."""
     numbers = list(values)
     mean = round(float(np.mean(numbers)), 6) if numbers else None
     return Mean(n=len(numbers), value=mean, interval=mean_interval(numbers, rng))
 
 
 def correlation(said: Floats, did: Floats) -> float | Unscored:
-    """Pearson correlation of what was said, [n], with what the neuron did, [n]."""
+    """Pearson correlation of predictions, [n], with the neuron's values, [n]."""
     if len(did) < 2 or np.ptp(did) == 0:
         return Unscored(reason="the neuron is constant on these tokens")
     found = pearson(said, did)
@@ -42,7 +42,7 @@ def correlation(said: Floats, did: Floats) -> float | Unscored:
 
 
 def rank_correlation(said: Floats, did: Floats) -> float | Unscored:
-    """The same of ranks, ties with their mean rank: what is common to neurons of any scale."""
+    """The same on ranks, ties with their mean rank, which is independent of a neuron's scale."""
     return correlation(rankdata(said), rankdata(did))
 
 

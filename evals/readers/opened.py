@@ -1,4 +1,4 @@
-"""What the commands of `agent eval readers` share: neurons on the table again, LLMs, and what is said of packets."""
+"""What the commands of `agent eval readers` share: reopened neurons, LLMs, and messages about packets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from traces.text.formatting import visible
 def benches(
     runs: Sequence[FinishedRun], arguments: argparse.Namespace, display: Display
 ) -> Iterator[tuple[FinishedRun, Bench, np.random.Generator, list[Sentence]]]:
-    """Each neuron on the table, a generator that depends on it and the seed alone, and the sentences on it."""
+    """Each reopened neuron, a generator that depends only on it and the seed, and its explanations."""
     files, resources = read_sentences(arguments.sentences), Resources()
     for run in runs:
         bench = bench_of(run, resources, display)
@@ -49,12 +49,12 @@ def llm_of(spec: str, option: str, arguments: argparse.Namespace, display: Displ
 def say_written(
     out: Path, n_neurons: int, kinds: Sequence[str], packets: Sequence[str], left_out: dict[str, int], then: str
 ) -> None:
-    """Print where packets lie, what to do with them, and which command comes `then`."""
+    """Print where packets are, what to do with them, and which command comes `then`."""
     what = visible(str(out))
     lines = [
         f"{n_neurons} neurons, {len(kinds)} kinds of sentences ({', '.join(kinds)}), {len(packets)} packets in {what}.",
-        f"Give each packet-NN.txt to a reader of its own and nothing else, least of all key.json; put what they write "
-        f"beside it as answers-NN.json, or have an LLM answer: agent eval readers ask {what} --reader openai:MODEL",
+        f"Give each packet-NN.txt to a different reader and nothing else, least of all key.json; put their answers "
+        f"beside it as answers-NN.json, or let an LLM answer: agent eval readers ask {what} --reader openai:MODEL",
         f"Then: agent eval readers {then} {what}",
     ]
     lines += [f"Left out: {n} ({reason})." for reason, n in left_out.items()]

@@ -48,8 +48,9 @@ fires; a neuron of which a text is left out counts as not answered.
 
 
 class Excerpt(Record):
-    """A text of a packet: what the neuron did at each token, and what the sentence's own simulation says; None where
-    nothing simulates it."""
+    """A text of a packet: the neuron's value at each token, and the explanation's own simulation; None without a
+    simulator.
+    """
 
     stratum: str
     tokens: list[str]
@@ -58,7 +59,7 @@ class Excerpt(Record):
 
 
 class Item(Record):
-    """A sentence in a packet. `claimed` is the sealed score that its run gives for it."""
+    """An explanation in a packet. `claimed` is the sealed score from its run."""
 
     neuron: str
     kind: str
@@ -75,7 +76,7 @@ class Packet(Record):
 
 
 class Key(Record):
-    """What no reader sees. `left_out` counts runs that could not be read, by reason."""
+    """The key, which no reader sees. `left_out` counts unreadable runs, by reason."""
 
     task: Literal["levels"] = "levels"
     schema_version: Literal[1] = 1
@@ -93,11 +94,11 @@ def make_key(
     n_readers: int | None,
     seed: int,
 ) -> Key:
-    """Deal the sentences on each neuron over packets.
+    """Deal the explanations of each neuron over packets.
 
     Args:
-        runs: each with the sentences on its neuron, and the neuron where a list must be simulated.
-        left_out: runs that could not be read.
+        runs: each with the explanations of its neuron, and the neuron if a list must be simulated.
+        left_out: unreadable runs, by reason.
         n_kinds: of sentences on a neuron, at most.
         n_readers: packets; None for the fewest.
         seed: of the order of neurons, and of texts within a neuron.
@@ -144,7 +145,7 @@ def _levels(sentence: Sentence, texts: Sequence[list[str]], bench: Bench | None)
 def levels_of(
     simulator: Simulator, sentence: str, texts: Sequence[Sequence[str]], strings: Sequence[str]
 ) -> list[list[float]] | Unscored:
-    """What a simulator says of texts given as token strings, of which every model has one per token id."""
+    """The simulation of texts given as token strings; every model has one string per token id."""
     ids = {string: i for i, string in enumerate(strings)}
     tokens, lengths = padded([tuple(ids[token] for token in text) for text in texts])
     levels = simulator.simulate(sentence, tokens)
@@ -165,14 +166,14 @@ def packet_text(packet: Packet) -> str:
 
 
 def write_packets(out: Path, key: Record, texts: Mapping[str, str]) -> None:
-    """Write the key and what each reader gets, by the packet's name, into a folder that holds no packets yet.
+    """Write the key and each packet's text into a folder without packets.
 
     Raises:
-        BadInput: the folder holds packets already.
+        BadInput: the folder already has packets.
         StorageError: it cannot be written.
     """
     if (out / KEY).exists():
-        raise BadInput(f"{out} holds packets already, and answers to them would be lost: give another folder.")
+        raise BadInput(f"{out} already has packets, and their answers would be lost: give another folder.")
     with storage_errors("create", out):
         out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
@@ -181,12 +182,12 @@ def write_packets(out: Path, key: Record, texts: Mapping[str, str]) -> None:
 
 
 def packet_path(folder: Path, packet: str) -> Path:
-    """Where what a reader gets lies."""
+    """The path of a packet's text."""
     return folder / f"packet-{packet}.txt"
 
 
 def task_of(folder: Path) -> str:
-    """What the packets of a folder ask for.
+    """The task of the packets in a folder.
 
     Raises:
         BadInput: it holds no packets.
@@ -208,7 +209,7 @@ def read_key(folder: Path, kind: type[AnyKey]) -> AnyKey:
     except ValidationError as error:
         wanted = kind.model_fields["task"].default
         if found.get("task") != wanted:
-            raise BadInput(f"{folder} holds packets of another test (of {found.get('task')}, not {wanted}).") from error
+            raise BadInput(f"{folder} has packets of another test ({found.get('task')}, not {wanted}).") from error
         first = error.errors()[0]
         raise BadInput(f"{folder / KEY} is damaged or from another version ({first['msg']}).") from error
 
@@ -216,13 +217,13 @@ def read_key(folder: Path, kind: type[AnyKey]) -> AnyKey:
 def _key(folder: Path) -> dict[str, object]:
     path = folder / KEY
     if not path.is_file():
-        raise BadInput(f"{folder} holds no packets: `agent eval readers packet` makes them.")
+        raise BadInput(f"{folder} has no packets: `agent eval readers packet` makes them.")
     with storage_errors("read", path):
         data = path.read_bytes()
     try:
         found = json.loads(data)
     except ValueError as error:
-        raise BadInput(f"{path} is damaged (no JSON).") from error
+        raise BadInput(f"{path} is damaged (not JSON).") from error
     if not isinstance(found, dict):
-        raise BadInput(f"{path} is damaged (no object).")
+        raise BadInput(f"{path} is damaged (not an object).")
     return found

@@ -1,4 +1,4 @@
-"""Finished runs as what can be read: a sentence, and excerpts of the opened sealed fold."""
+"""Finished runs for readers: an explanation, and excerpts of the opened sealed fold."""
 
 from __future__ import annotations
 
@@ -53,24 +53,24 @@ class FinishedRun:
 
 @dataclass(frozen=True)
 class FinishedRuns:
-    """Those that can be read, and how many were left out, by reason."""
+    """The usable runs, and how many were left out, by reason."""
 
     runs: tuple[FinishedRun, ...]
     left_out: dict[str, int]
 
 
 def finished_runs(names: Sequence[str], runs_dir: str) -> FinishedRuns:
-    """The finished runs that are meant, in the order in which they are named.
+    """The named finished runs, in that order.
 
-    What has no explanation is left out and counted, and so is what has not finished, and a run that opened no fold.
-    Files that lie beside runs, as `runs/*` names them too, are passed over.
+    Runs that are unfinished, have no explanation or opened no fold are left out and counted. Other files, which
+    `runs/*` matches too, are ignored.
 
     Args:
         names: folders of runs, of single neurons, or run ids.
         runs_dir: where ids are looked for.
 
     Raises:
-        BadInput: there is no such run, a neuron comes twice, or nothing is left.
+        BadInput: there is no such run, a neuron occurs twice, or no run is left.
         StorageError: a file cannot be read.
     """
     found: dict[str, FinishedRun] = {}
@@ -82,8 +82,8 @@ def finished_runs(names: Sequence[str], runs_dir: str) -> FinishedRuns:
             continue
         if one.name in found:
             raise BadInput(
-                f"{one.name} is in {found[one.name].events.parent} and in {path.parent}: a reader must not see two "
-                "sentences on one neuron, so give one run of each."
+                f"{one.name} is in both {found[one.name].events.parent} and {path.parent}: a reader must not see two "
+                "explanations of one neuron, so give one run of each."
             )
         found[one.name] = one
     if not found:
@@ -93,7 +93,7 @@ def finished_runs(names: Sequence[str], runs_dir: str) -> FinishedRuns:
 
 
 def _traces(name: str, runs_dir: str) -> list[Path]:
-    """The traces that are meant, or where one would be, of a run that stopped before it had any."""
+    """The paths of the named traces; for a run that stopped early, where its trace would be."""
     path = Path(name)
     if path.is_file() and path.suffix != ".jsonl":
         return []
@@ -125,27 +125,27 @@ def _excerpts(events: Sequence[object], sentence: str) -> tuple[ShownExcerpt, ..
         return ()
     try:
         shown = ShownExcerpts.model_validate((own or confirmed)[-1].result.get("shown") or {})
-    except ValidationError:  # a trace of another version: no excerpt that can be read
+    except ValidationError:  # a trace of another version: its excerpts cannot be parsed
         return ()
     by = {stratum: [one for one in shown.excerpts if one.stratum == stratum] for stratum in STRATA}
     return tuple(one for stratum in STRATA for one in by[stratum][:N_OF_EACH])
 
 
 def bench_of(run: FinishedRun, resources: Resources, display: Display) -> Bench:
-    """The neuron of a run on the table again, on the same text. No LLM is at hand, and no sealed fold can be opened.
+    """Reopen the neuron of a run on the same text, without an LLM and without access to sealed folds.
 
     Raises:
-        BadInput: the settings are of another version of this program, or model or corpus are others than then.
+        BadInput: the settings are from another version of this program, or model or corpus have changed.
         NotAvailable: the model or the corpus is not here.
         StorageError: the cache cannot be written.
     """
     try:
         config = RunConfig.checked(**recorded_settings(run.begun.config))
     except BadInput as error:
-        raise BadInput(f"the settings in {run.events} are of another version of this program: {error}") from error
+        raise BadInput(f"the settings in {run.events} are from another version of this program: {error}") from error
     bench = open_bench(config, display, resources=resources, llms=LLMs())
     if bench.subject.fingerprint != run.begun.model_fingerprint:
-        raise BadInput(f"the weights of {bench.subject.name} are not those that {run.events.parent} was made with.")
+        raise BadInput(f"the weights of {bench.subject.name} have changed since {run.events.parent} was made.")
     if bench.scan.corpus.fingerprint != run.begun.corpus.fingerprint:
-        raise BadInput(f"the texts of {bench.scan.corpus.name} are not those that {run.events.parent} was made with.")
+        raise BadInput(f"the texts of {bench.scan.corpus.name} have changed since {run.events.parent} was made.")
     return bench

@@ -1,4 +1,4 @@
-"""What readers made of the sentences: their correlation with what the neurons did, beside what was claimed."""
+"""Scores of readers: the correlation of their answers with the neurons, beside the claimed scores."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ Correlated = float | Unscored
 
 
 class Reading(Record):
-    """A sentence and what its reader made of it.
+    """An explanation and its reader's score.
 
     Attributes:
         neuron, kind, sentence, claimed: see `evals.readers.packets.Item`.
-        packet: which one it was in.
-        reader: whoever answered, where that is said.
-        r: correlation over all tokens of all texts of what the reader said with what the neuron did, where it is
-            silent at 0.
-        own: the same of the sentence's own simulation, on the same tokens.
+        packet: its packet.
+        reader: the name of the reader; may be empty.
+        r: correlation of the reader's levels with the neuron's values, silence as 0, over all tokens of all texts.
+        own: the same for the explanation's own simulation.
     """
 
     neuron: str
@@ -41,16 +40,15 @@ class Reading(Record):
 
     @property
     def counted(self) -> float | None:
-        """`r` as it enters a mean: 0 where the reader said the same at every token, which tells nothing of the neuron;
-        None where there is no answer."""
+        """`r` as it enters a mean: 0 if the reader gave the same level at every token; None without an answer."""
         return _counted(self.r)
 
 
 class KindSummary(Record):
-    """One kind of sentences over neurons. An answer that is constant counts as 0; what was not answered, as nothing.
+    """One kind of explanation over neurons. A constant answer counts as 0; a missing one does not count.
 
     Attributes:
-        n_neurons: with this kind of sentence.
+        n_neurons: with this kind of explanation.
         n_read: of these, with an answer; `n_constant` of them the same at every token.
         unscored: the others, by reason.
         reader: mean of the reader's correlation.
@@ -71,7 +69,7 @@ class KindSummary(Record):
 
 
 class PairSummary(Record):
-    """Reader's correlation of one kind minus that of another, over the neurons that were read with both."""
+    """The reader's correlation for one kind minus that for another, over the neurons with both."""
 
     a: str
     b: str
@@ -79,7 +77,7 @@ class PairSummary(Record):
 
 
 class Scores(Record):
-    """All of it. `left_out` counts runs that could not be read, by reason."""
+    """All scores. `left_out` counts unreadable runs, by reason."""
 
     readings: list[Reading]
     kinds: list[KindSummary]
@@ -117,7 +115,7 @@ def scores(folder: Path, key: Key, rng: np.random.Generator) -> Scores:
 
 
 def did(excerpts: Sequence[Excerpt]) -> Floats:
-    """What a neuron did at all tokens of all texts, silence as 0."""
+    """The neuron's values at all tokens of all texts, silence as 0."""
     values: Floats = np.concatenate([np.array(one.values, dtype=np.float64) for one in excerpts])
     return values.clip(min=0.0)
 

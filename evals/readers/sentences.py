@@ -1,4 +1,4 @@
-"""Which sentences on a neuron are compared: the run's own, the list of 30 tokens, and those of somebody else."""
+"""The explanations to compare: the run's own, the list of 30 tokens, and those from other sources."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LIST = "list"
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence on a neuron.
+    """An explanation of a neuron.
 
     Attributes:
-        kind: `explanation`, `list`, or the name of the file that it is from.
-        text: what a reader is given.
-        claimed: the sealed score that the run gives for it; None where it gives none.
+        kind: `explanation`, `list`, or the name of its file.
+        text: what a reader gets.
+        claimed: its sealed score in the run; None without one.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Sentence:
 
 
 def kinds_of(with_list: bool, files: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """The kinds that are compared, the run's own first."""
+    """The kinds to compare, the run's own first."""
     return [OWN, *([LIST] if with_list else []), *files]
 
 
@@ -43,12 +43,12 @@ def own_sentence(run: FinishedRun) -> Sentence:
 
 
 def sentences_on(run: FinishedRun, bench: Bench | None, files: Mapping[str, Mapping[str, str]]) -> list[Sentence]:
-    """The sentences on the neuron of a run, at most one of each kind.
+    """The explanations of a run's neuron, at most one of each kind.
 
     Args:
-        run: which.
-        bench: the neuron, whose list is wanted too; None where it is not.
-        files: further sentences, by the name of their file and `MODEL/NEURON`.
+        run: the run.
+        bench: the neuron, if its list is wanted too; else None.
+        files: more explanations, by the name of their file and `MODEL/NEURON`.
     """
     found = [own_sentence(run)]
     if bench is not None and bench.lookup_sentence is not None:
@@ -57,15 +57,15 @@ def sentences_on(run: FinishedRun, bench: Bench | None, files: Mapping[str, Mapp
 
 
 def value_of(score: Measured | Compared | None) -> float | None:
-    """The number of a score that has one."""
+    """The value of a score, if it has one."""
     return score.value if isinstance(score, Interval) else None
 
 
 def read_sentences(paths: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Files of sentences, `{"MODEL/NEURON": "sentence"}`, by their names without the ending.
+    """Files of explanations, `{"MODEL/NEURON": "explanation"}`, by their names without the ending.
 
     Raises:
-        BadInput: one is no such file, or two have one name.
+        BadInput: a file has another content, or two have the same name.
         StorageError: it cannot be read.
     """
     found: dict[str, dict[str, str]] = {}
@@ -75,10 +75,10 @@ def read_sentences(paths: Sequence[str]) -> dict[str, dict[str, str]]:
         try:
             said = json.loads(data)
         except ValueError as error:
-            raise BadInput(f"{path} is no JSON ({error}).") from error
+            raise BadInput(f"{path} is not JSON ({error}).") from error
         if not isinstance(said, dict) or not all(isinstance(one, str) and one.strip() for one in said.values()):
             raise BadInput(f'{path} must hold {{"MODEL/NEURON": "sentence", ...}}.')
         if path.stem in (OWN, LIST, *found):
-            raise BadInput(f"two kinds of sentences are called {path.stem}: give {path} another name.")
+            raise BadInput(f"two files are called {path.stem}: give {path} another name.")
         found[path.stem] = said
     return found

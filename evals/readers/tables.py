@@ -1,4 +1,4 @@
-"""What readers, makers of texts and lineups gave, as tables on a screen."""
+"""The results of readers, text makers and lineups, as tables on a screen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _N_REASONS = 3
 
 
 def scores_screen(found: Scores, *, width: int) -> str:
-    """What `agent eval readers score` prints."""
+    """The output of `agent eval readers score`."""
     each = _table("Each sentence", ["neuron", "kind", "reader", "own", "claimed", "sentence"], n_left=2)
     for one in found.readings:
         claimed = "-" if one.claimed is None else f"{one.claimed:.2f}"
@@ -41,9 +41,9 @@ def scores_screen(found: Scores, *, width: int) -> str:
             _row(pairs, [f"{pair.a} minus {pair.b}", str(pair.difference.n), _mean(pair.difference, signed=True)])
         parts.append(pairs)
     notes = [
-        "reader: correlation of what the reader said with what the neuron did, over all tokens of six sealed texts; "
-        "own: of the sentence's own simulation on the same tokens; claimed: the sealed score of its run; gap: reader "
-        "minus claimed. An answer that is the same everywhere counts as 0, one that is missing as nothing. "
+        "reader: correlation of the reader's levels with the neuron's values, over all tokens of six sealed texts; "
+        "own: of the explanation's own simulation on the same tokens; claimed: its run's sealed score; gap: reader "
+        "minus claimed. A constant answer counts as 0, a missing one does not count. "
         "Fewer than five neurons have no interval."
     ]
     notes += [f"{kind.kind}: Unscored {_reasons(kind.unscored)}." for kind in found.kinds if kind.unscored]
@@ -51,9 +51,9 @@ def scores_screen(found: Scores, *, width: int) -> str:
 
 
 def triggers_screen(found: Triggers, *, width: int) -> str:
-    """What `agent eval readers trigger` prints."""
+    """The output of `agent eval readers trigger`."""
     head = ["neuron", "kind", "fire", "random", "silent", "sentence"]
-    each = _table(f"Texts made from each sentence by {one_line(found.maker)}", head, n_left=2)
+    each = _table(f"Texts made from each explanation by {one_line(found.maker)}", head, n_left=2)
     for one in found.sentences:
         silent = _of(one.near_misses, len(one.near_misses.texts) - one.near_misses.n_fire)
         fire = _of(one.positives, one.positives.n_fire)
@@ -70,7 +70,7 @@ def triggers_screen(found: Triggers, *, width: int) -> str:
             first = [kind.kind, str(kind.n_neurons)] if not number else ["", ""]
             _row(kinds, [*first, what, _mean(mean), f"{_share(pooled)} of {n}"])
         meant = {
-            "positives that fire on a word meant": kind.on_words,
+            "positives that fire on a meant word": kind.on_words,
             "near misses silent on all of those": kind.silent_on_words,
         }
         for what, found_share in meant.items():
@@ -78,7 +78,7 @@ def triggers_screen(found: Triggers, *, width: int) -> str:
                 _row(kinds, ["", "", what, "", _share(found_share)])
     notes = [
         "A text fires when any of its tokens goes above the neuron's threshold. Random passages are as many, each of "
-        f"{LENGTH} English sentences that have nothing to do with the neuron: what a text does by chance. Intervals "
+        f"{LENGTH} unrelated English sentences, and show how often a text fires by chance. Intervals "
         "over neurons resample neurons; those of all texts are Wilson's, as if texts of one neuron had nothing in "
         "common."
     ]
@@ -87,17 +87,17 @@ def triggers_screen(found: Triggers, *, width: int) -> str:
 
 
 def choices_screen(found: Choices, *, width: int) -> str:
-    """What `agent eval readers discriminate` and `discriminate-score` print."""
+    """The output of `agent eval readers discriminate` and `discriminate-score`."""
     each = _table("Each sentence", ["neuron", "kind", "chosen", "sentence"], n_left=3)
     for one in found.choices:
         outcome = f"Unscored: {one.outcome.reason}" if isinstance(one.outcome, Unscored) else one.outcome
         _row(each, [one.neuron, one.kind, shorten(outcome, 40), _sentence(one.sentence, width)])
     head = ["kind", "answered", "right", "wrong", "tied", "constant", "share [95 %]", "chance"]
-    kinds = _table("The neuron that is meant, among ten", head, 1)
+    kinds = _table("The right neuron among ten", head, 1)
     for kind in found.kinds:
         counts = [kind.n, kind.n_right, kind.n_wrong, kind.n_tied, kind.n_constant]
         _row(kinds, [kind.kind, *map(str, counts), _share(kind.right), f"{CHANCE:.1f}"])
-    notes = ["Ties, and sentences that say the same at every token of their neuron's texts, are misses."]
+    notes = ["Ties, and explanations with a constant simulation on their neuron's texts, are misses."]
     notes += [f"{kind.kind}: Unscored {_reasons(kind.unscored)}." for kind in found.kinds if kind.unscored]
     return _printed([each, kinds, _notes(notes, found.left_out)], width)
 

@@ -1,4 +1,4 @@
-"""Trigger rate: of texts made from a sentence alone, how many make the neuron fire, and how many near misses do not."""
+"""Trigger rate: how many texts made from an explanation alone make the neuron fire, and how many near misses do not."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tools.roles import MadeText
 
 
 class TriedText(Record):
-    """A text that was read.
+    """A text and the neuron's reaction.
 
     Attributes:
         text: as it was made.
         fires: whether any token goes above theta.
-        on_words: whether one of the words that the maker means does; None where it says none, or they cannot be found.
+        on_words: whether one of the maker's meant words does; None if there are none, or they cannot be found.
         peak: the largest value.
     """
 
@@ -35,7 +35,7 @@ class TriedText(Record):
 
 
 class Tried(Record):
-    """Texts of one sort. `unscored` counts those that could not be read, by reason, and says why there are none."""
+    """Texts of one sort. `unscored` counts missing and unreadable ones, by reason."""
 
     texts: list[TriedText]
     unscored: dict[str, int]
@@ -47,9 +47,9 @@ class Tried(Record):
 
 
 class Triggered(Record):
-    """A sentence on a neuron, and what became of the texts made from it.
+    """An explanation of a neuron, and the texts made from it.
 
-    `random` are as many passages of random sentences as there are positives: what a text does by chance.
+    `random` are as many passages of random sentences as there are positives, to show what happens by chance.
     """
 
     neuron: str
@@ -62,17 +62,16 @@ class Triggered(Record):
 
 
 class KindTriggers(Record):
-    """One kind of sentences. Shares of a neuron are averaged over neurons, and all texts together are counted too.
+    """One kind of explanation, with means of the neurons' shares, and shares over all texts together.
 
     Attributes:
         n_positives, n_near_misses, n_random: texts that were read.
         fire: mean over neurons of the share of positives that fire.
         silent: mean over neurons of the share of near misses that stay silent.
         random: mean over neurons of the share of passages of random sentences that fire.
-        fire_pooled, silent_pooled, random_pooled: of all texts together, with Wilson intervals, as if neurons did not
-            matter.
-        on_words: of positives whose maker says which words it means, the share that fires on one of them.
-        silent_on_words: of such near misses, the share that fires on none of them, whatever it does elsewhere.
+        fire_pooled, silent_pooled, random_pooled: over all texts together, with Wilson intervals that ignore neurons.
+        on_words: the share of positives with meant words that fire on one of them.
+        silent_on_words: the share of such near misses that fire on none of them, whatever happens elsewhere.
         unscored: texts that could not be read or made, by reason.
     """
 
@@ -93,7 +92,7 @@ class KindTriggers(Record):
 
 
 class Triggers(Record):
-    """All of it. `left_out` counts runs that could not be read, by reason."""
+    """All results. `left_out` counts unreadable runs, by reason."""
 
     maker: str
     sentences: list[Triggered]
@@ -104,7 +103,7 @@ class Triggers(Record):
 def triggered(
     bench: Bench, neuron: str, kind: str, sentence: str, maker: str, made: MadeTexts, rng: np.random.Generator
 ) -> Triggered:  # fmt: skip
-    """Read the texts that were made from a sentence, and as many passages of random sentences."""
+    """Read the texts made from an explanation, and as many passages of random sentences."""
     n_random = 0 if isinstance(made.positives, Unscored) else len(made.positives)
     return Triggered(
         neuron=neuron, kind=kind, sentence=sentence, maker=maker, positives=tried(bench, made.positives),
@@ -114,7 +113,7 @@ def triggered(
 
 
 def tried(bench: Bench, texts: Sequence[MadeText] | Unscored) -> Tried:
-    """Read texts; one that the model cannot take is counted and left out."""
+    """Read texts; one that does not fit the model is counted and left out."""
     if isinstance(texts, Unscored):
         return Tried(texts=[], unscored={texts.reason: 1})
     found, unscored = [], Counter[str]()
@@ -148,7 +147,7 @@ def _tried(bench: Bench, made: MadeText) -> TriedText | Unscored:
 
 
 def _tokens_of(bench: Bench, made: MadeText, ids: list[int]) -> list[int] | None:
-    """The tokens of the words that are meant, wherever they stand; None where none are, or cannot be found."""
+    """The tokens of all occurrences of the meant words; None if there are none, or they cannot be found."""
     decode = bench.subject.tokenizer.decode
     if not made.words or decode(ids) != made.text:
         return None

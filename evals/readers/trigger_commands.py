@@ -1,4 +1,4 @@
-"""`agent eval readers trigger` and `trigger-packet`: texts made from the sentence alone."""
+"""`agent eval readers trigger` and `trigger-packet`: texts made from the explanation alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from traces.text.formatting import visible
 
 
 def trigger(arguments: argparse.Namespace) -> None:
-    """Print how many texts made from each sentence fire.
+    """Print how many texts made from each explanation fire.
 
     Args:
         arguments: `runs`, `runs_dir`, `maker`, `texts`, `also`, `sentences`, `seed`, the options of
@@ -52,7 +52,7 @@ def trigger(arguments: argparse.Namespace) -> None:
 
 
 def trigger_packet(arguments: argparse.Namespace) -> None:
-    """Write what somebody who makes texts gets.
+    """Write the file for somebody who makes texts.
 
     Args:
         arguments: `runs`, `runs_dir`, `out`, `also`, `sentences`, `seed`, `quiet`.
@@ -68,16 +68,16 @@ def trigger_packet(arguments: argparse.Namespace) -> None:
         ]
     write_for_writers(Path(arguments.out), sentences)
     say(
-        f"{len(sentences)} sentences written to {visible(arguments.out)}, for somebody to write texts from.\n"
-        f"With the texts in it: agent eval readers trigger RUN... --maker {visible(arguments.out)}"
+        f"{len(sentences)} explanations written to {visible(arguments.out)}, for somebody to fill in texts.\n"
+        f"Then: agent eval readers trigger RUN... --maker {visible(arguments.out)}"
     )
 
 
 def _sources(arguments: argparse.Namespace, display: Display) -> Callable[[FinishedRun], TextSource]:
-    """Who makes texts from the sentences on a run; the lexical maker knows the classes that the run knew.
+    """The source of texts for a run; the lexical maker uses the word classes of the run.
 
     Raises:
-        BadInput: `--maker` names nobody.
+        BadInput: `--maker` names no source.
     """
     if arguments.maker == LexicalMaker.name:
 

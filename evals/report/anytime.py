@@ -1,4 +1,4 @@
-"""Anytime curves: how good the leader is once so much of the budget is spent."""
+"""Anytime curves: the leader's score by the budget spent so far."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tools.records.result import Compared, Interval, Measured
 
 @dataclass(frozen=True)
 class Point:
-    """The mean over neurons at one budget, its interval, and over how many cells it is."""
+    """The mean over neurons at one budget, its interval, and the number of cells."""
 
     used: int
     mean: float
@@ -57,7 +57,7 @@ def curve(
 
 
 def section(study: Study, rng: np.random.Generator) -> Section:
-    """Curves, and how many cells they rest on."""
+    """Curves, and the number of cells behind them."""
     title = "Score against budget"
     if not any(score is not None for cell in study.to_find for _, score in steps(cell)):
         return Section("anytime", title, ["No neuron with something to find has a sealed score, so there is no curve."])
@@ -68,7 +68,7 @@ def section(study: Study, rng: np.random.Generator) -> Section:
         for index, name, cells in study.by_variant(study.to_find)
     ]
 
-    end = 1.05 * max(last, 1)  # so that the last step shows
+    end = 1.05 * max(last, 1)  # to show the last step
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -132,4 +132,4 @@ def _table(curves: list[tuple[int, str, list[CellResult], list[Point]]]) -> Tabl
         )  # fmt: skip
     head = ["variant", "cells", "with a curve", "points unscored", "errors", "first value at", "mean there",
             "all values from", "mean at the end"]  # fmt: skip
-    return Table("What the curves rest on; a cell counts only from the budget on at which it has a leader.", head, rows)
+    return Table("The data behind the curves; a cell counts from the budget at which it has a leader.", head, rows)

@@ -1,4 +1,4 @@
-"""Were the registered predictions as often right as they said?"""
+"""Calibration of the registered predictions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ACROSS = 3
 
 
 def share_of(one: Bin) -> Compared:
-    """The share of a bin's predictions that fired, with its interval."""
+    """The share of a bin's texts that fired, with its interval."""
     return wilson(round(one.fired * one.n), one.n)
 
 
@@ -33,7 +33,7 @@ def log_score(predictions: Predictions) -> float | Unscored:
         return Unscored(reason="there is no prediction")
     given = [p if fired else 1 - p for p, fired in predictions]
     if min(given) <= 0:
-        return Unscored(reason="something happened that was called impossible")
+        return Unscored(reason="an outcome had probability 0")
     return sum(map(math.log, given)) / len(given)
 
 
@@ -44,7 +44,7 @@ def skill(predictions: Predictions) -> float | Unscored:
         return found
     base = sum(fired for _, fired in predictions) / len(predictions)
     if base in (0, 1):
-        return Unscored(reason="all outcomes are the same, so the base rate cannot be beaten")
+        return Unscored(reason="all outcomes are the same, so nothing can beat the base rate")
     return 1 - found / (base * math.log(base) + (1 - base) * math.log(1 - base))
 
 
@@ -112,9 +112,8 @@ def _plot(
     caption = (
         f"Reliability on {title}: predicted probability of firing, in ten bins, against the share that fired, with "
         f"95 % Wilson intervals and the number of predictions below; {counted(n, 'prediction')} of final "
-        f"explanations on "
-        f"{counted(neurons_in(cells), 'neuron')}, registered before the reading; on the dashed line they are as often "
-        f"right as they say."
+        f"explanations on {counted(neurons_in(cells), 'neuron')}, registered before the neuron was read; the dashed "
+        "line is perfect calibration."
     )
     said = "; ".join(
         f"{variant}: " + ", ".join(f"{b.predicted:.2f} predicted, {b.fired:.2f} fired" for b in found)

@@ -1,4 +1,4 @@
-"""How much of what local context can predict an explanation reaches, and how much its search flattered it."""
+"""Scores as a share of the ceiling of local context, and the optimism gap."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def ceiling_section(study: Study, rng: np.random.Generator) -> Section:
         f"Sealed score of each explanation against the ceiling (what gradient-boosted trees predict from local "
         f"context) on the same fold, one point a neuron, means over seeds, for "
         f"{counted(neurons_in(usable), 'neuron')}; "
-        f"on the dashed line an explanation says all there is to say "
+        f"on the dashed line an explanation reaches the ceiling "
         f"({basis(cell.score for cell in usable)})."
     )
     said = "; ".join(f"{row[0].text}: share {row[8].text}" for row in rows_)
@@ -115,7 +115,7 @@ def optimism_section(study: Study, rng: np.random.Generator) -> Section:
         axes.set_xlabel("development minus sealed score")
 
     table = Table(
-        "Optimism gap: development minus sealed score, mean over neurons; above zero the search flattered itself.",
+        "Optimism gap: development minus sealed score, mean over neurons; above zero, the search overfitted.",
         ["variant", "neurons", "cells", "with a gap", "errors", "mean gap"],
         [
             [
@@ -141,5 +141,5 @@ def _both(cell: CellResult) -> tuple[Measured, Measured]:
 
 
 def _swarm(i: int) -> float:
-    """A height in -0.5..0.5 that spreads neighbours, the same on every run."""
+    """A deterministic height in -0.5..0.5 that spreads neighbours."""
     return (i * 0.618) % 1 - 0.5

@@ -35,12 +35,12 @@ def report_command(arguments: argparse.Namespace) -> None:
 
 
 def study_of(found: Evaluations, rng: np.random.Generator) -> Study:
-    """What `agent eval compare` says of these evaluations, given the same generator."""
+    """The comparison as in `agent eval compare`, with the same generator."""
     summaries = found.summaries(rng)
     comparisons = []
     for metric in _COMPARED:
         if metric == "score" or any(cell.kind == "truth" for cell in found.cells):
-            # A copy: whichever metric is asked for there, it is the first to draw.
+            # A copy: there, the requested metric is the first to draw from the generator.
             comparisons += compare(found.cells, metric, copy.deepcopy(rng), neurons=found.neurons)
     return Study(
         found.manifests, found.cells, {record.name: record for record in found.neurons}, summaries, comparisons,
@@ -49,7 +49,7 @@ def study_of(found: Evaluations, rng: np.random.Generator) -> Study:
 
 
 def report(study: Study, out: Path, notes: Sequence[str], rng: np.random.Generator) -> Page:
-    """The page as it will stand in the folder `out`."""
+    """The page for the folder `out`."""
     return Page(
         title="Evaluation: " + ", ".join(dict.fromkeys(manifest.suite for manifest in study.manifests)),
         facts=overview.facts(study),
@@ -73,7 +73,7 @@ def report(study: Study, out: Path, notes: Sequence[str], rng: np.random.Generat
 
 
 def _by_group(study: Study, section: Callable[[Study], Section]) -> list[Section]:
-    """A section for each group of neurons where a suite has several, since a mean over both says nothing of either."""
+    """One section for each group of neurons in a suite, since a mean over several groups means nothing."""
     groups = study.by_group
     if len(groups) < 2:
         return [section(study)]

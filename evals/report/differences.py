@@ -20,7 +20,7 @@ def section(study: Study) -> Section:
         if found:
             parts.append(_plot(study, metric, group, found))
         else:
-            notes.append(f"None of the {group} neurons has a {METRICS[metric]} under two variants.")
+            notes.append(f"None of the {group} neurons has a {METRICS[metric]} for two variants.")
     if len(study.variants) < 2:
         notes = ["There is one variant, so there is nothing to compare it with."]
     return Section("differences", "Paired differences by neuron", notes, parts)

@@ -1,4 +1,4 @@
-"""How every plot is drawn: one style, colours that all eyes tell apart, and the same bytes for the same data.
+"""How plots are drawn: one style, colour-blind safe colours, and the same bytes for the same data.
 
 Figures are made through matplotlib's object interface; its global settings are as before when `draw` returns.
 """
@@ -88,7 +88,7 @@ class Drawing:
 def draw(name: str, width: float, height: float, paint: Callable[[Figure], None]) -> Drawing:
     """A figure of that many inches, painted by `paint`."""
     with mpl.rc_context():
-        mpl.rcdefaults()  # whatever a matplotlibrc of the user says
+        mpl.rcdefaults()  # ignore a user's matplotlibrc
         mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=(width, height), layout="constrained")
         paint(figure)
@@ -99,7 +99,7 @@ def draw(name: str, width: float, height: float, paint: Callable[[Figure], None]
 
 
 def label(text: str, width: int = 32) -> str:
-    """`text` from the data as a plot can say it: one short line in characters that its font has."""
+    """`text` for a plot: one short line, in characters that its font has."""
     return printable(shorten(text, width), "latin-1")
 
 
@@ -133,7 +133,7 @@ def rows(axes: Axes, names: list[str]) -> None:
 
 
 def legend_above(figure: Figure, axes: Axes) -> None:
-    """What the colours mean, above everything; nothing when there is only one."""
+    """The legend above the plot; none with only one variant."""
     handles, names = axes.get_legend_handles_labels()
     unique = dict(zip(names, handles, strict=True))
     if len(unique) > 1:

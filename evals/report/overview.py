@@ -18,12 +18,12 @@ _COSTS = {"calls": "tool calls", "units": "budget units", "seconds": "seconds", 
 
 
 def alarms(summaries: Sequence[VariantSummary]) -> list[str]:
-    """A sentence for each variant that does not beat its matched null, or of which that is not known."""
+    """A sentence for each variant that does not beat its matched null, or may not."""
     return [alarm for alarm in map(null_alarm, summaries) if alarm]
 
 
 def facts(study: Study) -> list[tuple[str, str]]:
-    """Name and value of what the results are of; differing values of several evaluations beside each other."""
+    """Names and values that describe the evaluations; differing values are listed."""
     cells = study.cells
     to_score = [cell for cell in study.whole if cell.kind != "nothing"]
 
@@ -52,7 +52,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
 
 
 def variants_section(study: Study) -> Section:
-    """What each variant reaches, and what it costs."""
+    """The scores and costs of each variant."""
     tables = []
     for group in dict.fromkeys(summary.group for summary in study.summaries):
         own = [summary for summary in study.summaries if summary.group == group]
@@ -156,7 +156,7 @@ def comparisons_section(study: Study) -> Section:
     """The paired comparisons, a table a metric, and the difference in cost."""
     title = "Paired comparisons"
     if not study.comparisons:
-        return Section("comparisons", title, ["There are not two variants, so there is nothing to compare."])
+        return Section("comparisons", title, ["There is only one variant, so there is nothing to compare."])
     notes = [
         f"Same neurons and seeds; p by flipping the signs of the neurons' differences, two-sided, corrected after "
         f"Benjamini-Hochberg over the comparisons of one group in a table; a tie is less than {TIE:g} apart."
@@ -195,7 +195,7 @@ def _p(p: float | None) -> Entry:
 
 
 def stability_section(study: Study) -> Section:
-    """How alike runs of one neuron are, over seeds and over halves of the text: explanations and verdicts."""
+    """The agreement of runs of one neuron over seeds and halves of the text: explanations and verdicts."""
     title = "Stability"
     rows, kept = [], []
     for summary in study.summaries:
@@ -213,7 +213,7 @@ def stability_section(study: Study) -> Section:
                      count(found.n_pairs), count(found.n_same), _counts(found.unscored), measured(found.mean)]
                 )  # fmt: skip
     if not rows and not kept:
-        why = "One seed and no halves were asked for, or no simulations were kept, so there is nothing to compare."
+        why = "With one seed and no halves, or without stored simulations, there is nothing to compare."
         return Section("stability", title, [why])
     caption = (
         "Agreement of the explanations of one neuron: correlation of what two of them predict on development text, "

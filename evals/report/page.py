@@ -23,7 +23,7 @@ CellKind = Literal["text", "number", "bad", "number bad", "number strong", "numb
 
 @dataclass(frozen=True)
 class Entry:
-    """What stands in a cell of a table; `href` is relative to the page."""
+    """The content of a table cell; `href` is relative to the page."""
 
     text: str
     kind: CellKind = "text"
@@ -50,7 +50,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawing, what it shows in one sentence, and the same for those who cannot see it."""
+    """A drawing, its caption, and a text alternative."""
 
     drawing: Drawing
     caption: str
@@ -69,7 +69,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """All of it; `alarms` stand in red above everything else, `notes` below them."""
+    """The whole page; `alarms` are in red at the top, `notes` below them."""
 
     title: str
     facts: Sequence[tuple[str, str]]
@@ -99,7 +99,7 @@ def _resource(name: str) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> Entry:
-    """A number, or a dash where there is none."""
+    """A number, or a dash for None."""
     return Entry("–", "number muted") if value is None else Entry(f"{value:.{digits}f}".replace("-", "−"), "number")
 
 
@@ -109,7 +109,7 @@ def count(value: int) -> Entry:
 
 
 def measured(found: Interval | Unscored | None, *, share: bool = False, signed: bool = False) -> Entry:
-    """`0.512 [0.470, 0.551]`; the reason where there is no number; a dash where none was asked for."""
+    """`0.512 [0.470, 0.551]`; the reason if there is no number; a dash if not applicable."""
     if found is None:
         return Entry("–", "number muted")
     if isinstance(found, Unscored):

@@ -1,4 +1,4 @@
-"""Planted neurons: is their meaning found, is anything "found" where there is nothing, and does the scorer know it?"""
+"""Planted neurons: recovery of their meaning, false confidence, and a check of the scorer."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _recovery_plot(study: Study, groups: Groups, name: str, by: str, rng: np.ran
 
 
 def _lane(index: int, n: int) -> float:
-    """Where in a row of height one the variant of that number stands."""
+    """The height of a variant within a row of height one."""
     return (index - (n - 1) / 2) * min(0.25, 0.7 / n)
 
 
@@ -144,7 +144,7 @@ def _recovery_table(study: Study, groups: Groups, by: str, rng: np.random.Genera
 
 
 def nothing_section(study: Study) -> Section:
-    """How often something is claimed of neurons in which there is nothing to find."""
+    """How often runs claim an explanation for neurons with nothing to find."""
     title = "False confidence"
     cells = [cell for cell in study.whole if cell.kind == "nothing"]
     if not cells:
@@ -206,8 +206,8 @@ def _confident_share(study: Study, cells: Sequence[CellResult]) -> Compared:
 
 
 def scorer_section(study: Study) -> Section:
-    """Whether the true sentence outscores every false one under our scorer, whatever the agent does."""
-    title = "The scorer: does the truth win?"
+    """Whether our scorer ranks the true explanation above every false one, independent of the agent."""
+    title = "Does the scorer rank the truth first?"
     checked = [record for record in study.neurons.values() if record.kind == "truth" and record.scorer is not None]
     if not checked:
         return Section("scorer", title, ["No planted neuron of this suite has a true sentence and false ones to rank."])

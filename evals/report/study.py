@@ -1,4 +1,4 @@
-"""What a report is about: the results of one or several evaluations of a suite, and what is concluded from them."""
+"""The data of a report: the results of one or several evaluations of a suite, and their summaries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.records.result import Compared, Measured, ScoreValue
 
 @dataclass(frozen=True)
 class Study:
-    """Results to be shown.
+    """The results to show.
 
     Attributes:
         manifests: of each evaluation.
@@ -25,7 +25,7 @@ class Study:
         neurons: by name.
         summaries: as `agent eval compare` says them.
         comparisons: the same, all metrics one after another.
-        without_experiments: labels of variants that may run none.
+        without_experiments: labels of variants that run no experiments.
     """
 
     manifests: Sequence[Manifest]
@@ -37,12 +37,12 @@ class Study:
 
     @property
     def variants(self) -> list[str]:
-        """The labels, in the order in which they are shown and coloured."""
+        """The labels, in the order of display and colours."""
         return list(dict.fromkeys(cell.variant for cell in self.cells))
 
     @property
     def whole(self) -> list[CellResult]:
-        """Results from all of the text; those from half of it are for stability only."""
+        """Results from the whole text; those from half of it are for stability only."""
         return [cell for cell in self.cells if cell.half is None]
 
     @property
@@ -106,7 +106,7 @@ def metric_interval(
 
 
 def basis(scores: Iterable[Measured | None]) -> str:
-    """On which split, how many excerpts and by which protocol: the end of a caption's sentence."""
+    """Split, number of excerpts and protocol: the end of a caption's sentence."""
     found = [score for score in scores if isinstance(score, ScoreValue)]
     if not found:
         return "no score exists"

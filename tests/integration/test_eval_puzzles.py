@@ -61,7 +61,7 @@ def test_an_llm_reads_puzzles_and_its_requests_are_shown(excerpts_per_call, caps
     assert len(server.bodies) == n
     assert row(out, "LLM requests in all") == str(n)
     assert row(out, "read by") == "openai:M"
-    assert row(out, "true sentence first") == "2 of 2 ranked"
+    assert row(out, "true explanation first") == "2 of 2 ranked"
     assert int(row(out, "LLM tokens a cell").replace(",", "")) > 0
     told = {cell.neuron: cell for cell in EvalFolder(Path("out")).cells()}
     assert [told["animals"].score.value, told["animals"].requests] == [1.0, n // 2]
@@ -80,7 +80,7 @@ def test_the_questions_do_not_tell_which_sentence_is_true(capsys) -> None:
 def test_an_explainer_that_simulates_reads_puzzles(capsys) -> None:
     with scripted_llm(Script(level=level)) as server:
         assert evaluated("--variant", variant(explainer="openai:M", url=server.url)) == 0
-    assert row(capsys.readouterr().out, "true sentence first") == "2 of 2 ranked"
+    assert row(capsys.readouterr().out, "true explanation first") == "2 of 2 ranked"
 
 
 def test_nothing_scored_is_a_plain_sentence_and_an_exit_code(capsys) -> None:
@@ -113,7 +113,7 @@ def test_free_words_that_the_lexical_reader_does_not_understand(capsys) -> None:
     out = capsys.readouterr().out
     assert "tournament: 1 of 2 puzzles could not be scored" in out
     assert row(out, "read by") == "lexical"
-    assert row(out, "true sentence first") == "1 of 1 ranked"
+    assert row(out, "true explanation first") == "1 of 1 ranked"
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_every_cell_once_and_no_more(tmp_path, capfd):
     again = Said()
     run(suite, seeds=2, halves=True, display=again)
     assert ran() == before
-    assert again.notes == ["out holds 16 results already; 0 are to be made."]
+    assert again.notes == ["out has 16 results; 0 are missing."]
     assert Path("out/scans.txt").read_text() == "0 True\n"
 
 
@@ -207,7 +207,7 @@ def test_puzzles_need_no_model(tmp_path):
 
 def test_two_variants_of_one_name(tmp_path):
     suite = write_suite(tmp_path, "one")
-    with pytest.raises(BadInput, match="there are two variants called a: give one of the files another name"):
+    with pytest.raises(BadInput, match="two variants are called a: rename one of the files"):
         run(suite, [A, Variant("a")])
 
 
@@ -236,14 +236,14 @@ ASKED = {
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"suite": "t"}, "it is of the suite s, not t."),
-        ({"suite_sha256": "2"}, "its suite file, or a puzzle file of it, was another."),
+        ({"suite": "t"}, "its suite is s, not t."),
+        ({"suite_sha256": "2"}, "its suite file or a puzzle file has changed."),
         ({"model": "gpt2"}, "its model is mini, not gpt2."),
         ({"corpus": "d"}, "its text is c, not d."),
         ({"code": "y"}, "the program, numpy or scikit-learn has changed since."),
-        ({"model_fingerprint": "n"}, "its model had other weights, or its planted functions another source."),
+        ({"model_fingerprint": "n"}, "the weights of its model, or the source of its planted functions, have changed."),
         ({"corpus_fingerprint": "g"}, "its text has changed."),
-        ({"seeds": 2}, "it has 3 seeds, and fewer are asked for now (2)."),
+        ({"seeds": 2}, "it has 3 seeds, and this command asks for fewer (2)."),
         ({"variants": {"a": {"budget": 10, "patience": 2}}}, "its variant a has budget = 20, not 10."),
     ],
 )

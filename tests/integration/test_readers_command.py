@@ -112,7 +112,7 @@ def test_an_llm_reads_packets_and_lineups(runs: list[str], readers: Readers) -> 
         assert readers("ask", "out", *endpoint, "--json")["packets"] == ["01"]
         assert llm.kinds() == {"simulator": 12}  # nothing is paid twice
         other = readers("ask", "out", "--reader", "openai:other", *endpoint[2:])
-        assert "1 packets have answers by somebody else, which were kept." in other
+        assert "1 packets already had answers by another reader, which were kept." in other
         assert llm.kinds() == {"simulator": 12}
         readers("ask", "lineups", *endpoint)
         assert llm.kinds()["lineup"] == 2
@@ -151,7 +151,7 @@ def test_texts_from_an_llm_and_from_people(runs: list[str], readers: Readers) ->
     (of_list,) = (kind for kind in found["kinds"] if kind["kind"] == "list")
     assert (of_list["n_positives"], of_list["fire"]["value"]) == (2, 0.5)
     assert "nobody wrote texts" in of_list["unscored"]
-    assert "is there already" in readers("trigger-packet", *runs, "--out", "texts.json", "--quiet", code=2)
+    assert "exists and may hold texts" in readers("trigger-packet", *runs, "--out", "texts.json", "--quiet", code=2)
     assert "--maker cannot be 'me'" in readers("trigger", *runs, "--maker", "me", "--quiet", code=2)
 
 
@@ -181,7 +181,7 @@ def test_the_neuron_is_told_from_nine_others(runs: list[str], readers: Readers) 
 def test_what_cannot_be_read_is_said(runs: list[str], readers: Readers) -> None:
     assert "there is no run to read: 1 with no explanation" in readers("packet", runs[-1], "--out", "out", code=2)
     assert "give one run of each" in readers("packet", runs[0], runs[0], "--out", "out", code=2)
-    assert "holds no packets" in readers("score", ".", code=2)
+    assert "has no packets" in readers("score", ".", code=2)
 
 
 def test_whatever_else_lies_among_runs_is_passed_over(runs: list[str], readers: Readers) -> None:

@@ -221,7 +221,7 @@ def test_settings_that_are_not_known(trace: Path, tmp_path: Path) -> None:
     def change(lines: Lines) -> None:
         lines[0]["config"]["mood"] = "good"
 
-    with pytest.raises(BadInput, match="are of another version of this program: --mood cannot be 'good'"):
+    with pytest.raises(BadInput, match="are from another version of this program: --mood cannot be 'good'"):
         again(altered(trace, tmp_path, change))
 
 

@@ -277,7 +277,7 @@ def test_what_a_reader_should_know_of_a_folder(tmp_path: Path) -> None:
     notes = " ".join(load([path], rng()).notes)
     assert "1 of 2 neurons could not be surveyed" in notes
     assert "(BadInput: the function fails)" in notes
-    assert "the budgets differ, so a difference may be one of budget (20: new; 40: old)" in notes
+    assert "the budgets differ, which may explain a difference (20: new; 40: old)" in notes
 
 
 def test_ceilings_and_traces_come_from_the_folder_that_has_them(tmp_path: Path) -> None:
@@ -387,9 +387,9 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, change: dict[str, st
 
 
 def test_bad_folders_and_metrics_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="holds no evaluation"):
+    with pytest.raises(BadInput, match="has no evaluation"):
         load([tmp_path], rng())
-    with pytest.raises(BadInput, match="holds no results yet"):
+    with pytest.raises(BadInput, match="has no results yet"):
         load([make(tmp_path / "empty", [])], rng())
     with pytest.raises(BadInput, match="'scoer' is not a metric: use one of score"):
         compare_command(typed(metric="scoer"))

@@ -66,7 +66,7 @@ def test_each_reader_gets_each_kind() -> None:
 
 
 def test_too_few_readers_are_refused() -> None:
-    with pytest.raises(BadInput, match="--readers 1 is too few: of 2 sentences on a neuron a reader may see one"):
+    with pytest.raises(BadInput, match="--readers 1 is too few: a reader may see one of 2 explanations of a neuron"):
         dealt([[1, 2]], 2, 1)
 
 
@@ -100,11 +100,11 @@ def test_packets_are_written_once(tmp_path: Path) -> None:
     folder, key = folder_of(tmp_path, item())
     assert (folder / "packet-01.txt").read_text() == "read this"
     assert task_of(folder) == "levels"
-    with pytest.raises(BadInput, match="holds packets already"):
+    with pytest.raises(BadInput, match="already has packets"):
         write_packets(folder, key, {})
     with pytest.raises(BadInput, match="packets of another test"):
         read_key(folder, LineupKey)
-    with pytest.raises(BadInput, match="holds no packets"):
+    with pytest.raises(BadInput, match="has no packets"):
         read_key(tmp_path, Key)
 
 
@@ -117,17 +117,17 @@ def test_packets_are_written_once(tmp_path: Path) -> None:
         ({"1": {"0": {}}}, "there is no text '0' of neuron 1"),
         ({"1": {"1": {"4": 1}}}, "there is no token '4' in neuron 1, text 1: they are numbered 0 to 3"),
         ({"1": {"1": {"-1": 1}}}, "there is no token '-1'"),
-        ({"1": {"1": {"0": 11}}}, "neuron 1, text 1, token 0: 11 is no level from 0 to 10"),
-        ({"1": {"1": {"0": -1}}}, "-1 is no level"),
-        ({"1": {"1": {"0": "9"}}}, "'9' is no level"),
-        ({"1": {"1": {"0": True}}}, "True is no level"),
-        ({"1": {"1": {"0": None}}}, "None is no level"),
-        ('{"1": {"1": {"0": NaN}}}', "nan is no level"),
-        ({"1": {"1": [9]}}, r"neuron 1, text 1: '\[9\]' stands where an object must"),
-        ({"1": 5}, "neuron 1: '5' stands where an object must"),
+        ({"1": {"1": {"0": 11}}}, "neuron 1, text 1, token 0: 11 is not a level from 0 to 10"),
+        ({"1": {"1": {"0": -1}}}, "-1 is not a level"),
+        ({"1": {"1": {"0": "9"}}}, "'9' is not a level"),
+        ({"1": {"1": {"0": True}}}, "True is not a level"),
+        ({"1": {"1": {"0": None}}}, "None is not a level"),
+        ('{"1": {"1": {"0": NaN}}}', "nan is not a level"),
+        ({"1": {"1": [9]}}, r"neuron 1, text 1: expected an object, not '\[9\]'"),
+        ({"1": 5}, "neuron 1: expected an object, not '5'"),
         ([1], "must hold"),
-        ("{", "is no JSON"),
-        ('{"1": {}, "1": {}}', "'1' stands twice in one object"),
+        ("{", "is not JSON"),
+        ('{"1": {}, "1": {}}', "an object has the key '1' twice"),
         ({"reader": 5}, "the reader must be a name"),
     ],
 )
@@ -219,7 +219,7 @@ def test_kinds_of_sentences(tmp_path: Path) -> None:
     assert kinds_of(True, files) == ["explanation", "list", "glance"]
     with pytest.raises(BadInput, match="must hold"):
         read_sentences([str(bad)])
-    with pytest.raises(BadInput, match="two kinds of sentences are called glance"):
+    with pytest.raises(BadInput, match="two files are called glance"):
         read_sentences([str(glance), str(glance)])
 
 
@@ -300,9 +300,9 @@ def test_letters_are_counted(tmp_path: Path) -> None:
     ("answers", "said"),
     [
         ({"9": "A"}, "there is no sentence '9'"),
-        ({"1": "K"}, "sentence 1: 'K' is none of the neurons A, B"),
-        ({"1": ["A"]}, r"sentence 1: \['A'\] is none"),
-        ({"1": ""}, "sentence 1: '' is none"),
+        ({"1": "K"}, "sentence 1: 'K' is not one of the neurons A, B"),
+        ({"1": ["A"]}, r"sentence 1: \['A'\] is not one"),
+        ({"1": ""}, "sentence 1: '' is not one"),
     ],
 )
 def test_a_letter_that_cannot_be_used_is_named(tmp_path: Path, answers: Any, said: str) -> None:
@@ -340,10 +340,10 @@ def test_texts_that_somebody_wrote(tmp_path: Path) -> None:
         ('{"m": []}', "m must hold the lists"),
         ('{"m": {"other": []}}', "m must hold the lists"),
         ('{"m": {"positives": "a"}}', "m, positives must be a list of texts"),
-        ('{"m": {"positives": [""]}}', "m, positives, text 1 is no text"),
-        ('{"m": {"near_misses": ["a", 5]}}', "m, near_misses, text 2 is no text"),
-        ('{"m": {"positives": [{"text": "a", "words": ["b"]}]}}', "the words that are meant must stand in the text"),
-        ("{", "is no JSON"),
+        ('{"m": {"positives": [""]}}', "m, positives, text 1 is not a text"),
+        ('{"m": {"near_misses": ["a", 5]}}', "m, near_misses, text 2 is not a text"),
+        ('{"m": {"positives": [{"text": "a", "words": ["b"]}]}}', "the meant words must occur in the text"),
+        ("{", "is not JSON"),
     ],
 )
 def test_a_file_of_texts_that_cannot_be_used_is_named(tmp_path: Path, content: str, said: str) -> None:

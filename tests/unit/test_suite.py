@@ -301,7 +301,7 @@ def test_no_more_neurons_are_asked_than_needed(written) -> None:
         ("[[sample]]\nneurons = 6\nlayers = [4]\n", "samples layer 4: those of mini are 0-3."),
         ('[[neuron]]\ntarget = "L4N0"\n', "names L4N0, and mini has 4 layers of 20 neurons."),
         ('[[neuron]]\ntarget = "L0N20"\n', "names L0N20, and mini has 4 layers of 20 neurons."),
-        ('[[neuron]]\ntarget = "gpt2/L0N2"\n', "is about mini, and its target gpt2/L0N2 is not."),
+        ('[[neuron]]\ntarget = "gpt2/L0N2"\n', "is mini, but its target gpt2/L0N2 names another."),
         ('[[neuron]]\ntarget = "five"\n', "cannot read the target 'five'"),
         ('[[neuron]]\ntarget = "L1N2"\n[[neuron]]\ntarget = "1/2"\n', "has L1N2 2 times: every name must be unique."),
         ('[[planted]]\nfamilies = ["phrases"]\n', "asks for the family 'phrases' (did you mean phrase?): there is phr"),
@@ -368,7 +368,7 @@ def test_a_suite_whose_name_no_folder_can_have(written) -> None:
 
 def test_puzzles_that_are_broken_name_their_file(written) -> None:
     written(json.dumps([]), "p.json")
-    assert refusal(load_suite, written("[[puzzles]]\nfile = 'p.json'\n")).startswith("p.json holds a list")
+    assert refusal(load_suite, written("[[puzzles]]\nfile = 'p.json'\n")).startswith("p.json contains a list")
 
 
 @settings(max_examples=30)
