@@ -92,7 +92,7 @@ def test_packets_are_read_and_scored(runs: list[str], readers: Readers) -> None:
     assert own["mini/L0N663", "list"]["claimed"] is not None
     assert own["mini/L0N663", "glance"]["claimed"] is None
     assert "Means over neurons" in readers("score", "out")
-    assert "holds packets already" in readers("packet", *runs, "--out", "out", "--quiet", code=2)
+    assert "already has packets" in readers("packet", *runs, "--out", "out", "--quiet", code=2)
     assert "--readers 1 is too few" in readers(
         "packet", *runs, "--out", "other", "--also", "list", "--readers", "1", "--quiet", code=2
     )
