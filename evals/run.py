@@ -6,8 +6,8 @@ import argparse
 import os
 import shlex
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -27,7 +27,7 @@ from tools.engine.local import LocalEngine
 from tools.errors import AgentError, BadInput, Interrupted, StorageError
 from tools.evidence.corpus import check_rereadable
 from tools.evidence.splits import N_FOLDS
-from tools.records.neuron import NeuronId, parse_target
+from tools.records.neuron import NeuronId
 from tools.records.result import Unscored
 from traces.text.clock import Clock, duration
 from traces.text.console import Display
@@ -69,27 +69,6 @@ def evaluate(
         Interrupted: stopped by Ctrl-C; what was done is in the folder.
         NotAvailable, StorageError: see `tools.errors`.
     """
-    try:
-        return _evaluate(suite, variants, seeds, halves, budget, out, jobs, display, worker)
-    except KeyboardInterrupt as stopped:
-        raise Interrupted(
-            f"stopped; every finished result is in {out}. The same command goes on where it was."
-        ) from stopped
-    except StorageError as error:
-        raise StorageError(str(error).replace("--runs-dir", "--out")) from error
-
-
-def _evaluate(
-    suite: Suite,
-    variants: Sequence[Variant],
-    seeds: int,
-    halves: bool,
-    budget: int | None,
-    out: Path,
-    jobs: int,
-    display: Display,
-    worker: str,
-) -> list[CellResult | NeuronRecord]:
     refuse_idle_options(suite, {"--budget": budget, "--halves": halves, "--seeds": seeds if seeds > 1 else None})
     refuse_idle(suite, variants)
     names = [variant.name for variant in variants]
@@ -102,8 +81,21 @@ def _evaluate(
         "corpus": suite.corpus or "the model's own",
         "variants": {variant.name: variant.effective(**fixed) for variant in variants},
     }  # fmt: skip
-    with EvalFolder(out).locked():
+    with _told(out), EvalFolder(out).locked():
         return _work_through(suite, variants, asked, halves, budget, out, jobs, display, worker)
+
+
+@contextmanager
+def _told(out: Path) -> Iterator[None]:
+    """Adds to an error how an evaluation goes on, and names its own option."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        raise Interrupted(
+            f"stopped; every finished result is in {out}. The same command goes on where it was."
+        ) from stopped
+    except StorageError as error:
+        raise StorageError(str(error).replace("--runs-dir", "--out")) from error
 
 
 def _work_through(
@@ -133,7 +125,7 @@ def _work_through(
     neurons = _neurons(suite, setting, work, display)
     setting = replace(setting, planted=tuple(neuron.planted for neuron in neurons if neuron.planted))
     asked |= {"model_fingerprint": "", "corpus_fingerprint": ""}
-    if any(neuron.target for neuron in neurons):
+    if any(neuron.neuron for neuron in neurons):
         _, asked["model_fingerprint"], asked["corpus_fingerprint"] = work.fingerprints(setting)
     if old is not None:
         refuse_another(out, old, asked)
@@ -150,7 +142,7 @@ def _work_through(
     if done:
         display.note(f"{out} has {len(done):,} results; {len(cells):,} are missing.")
     if cells or surveys:
-        for layer, planted in sorted({(_layer(n), n.planted is not None) for n in neurons if n.target}):
+        for layer, planted in sorted({(n.neuron.layer, n.planted is not None) for n in neurons if n.neuron}):
             work.scan(setting, layer, planted, display)
         _run(folder, worker, setting, [*surveys, *cells], min(seeds, N_FOLDS), jobs, display)
     records: list[CellResult | NeuronRecord] = [*folder.cells(), *folder.neurons()]
@@ -158,7 +150,7 @@ def _work_through(
 
 
 def _neurons(suite: Suite, setting: Setting, work: Any, display: Display) -> list[SuiteNeuron]:
-    """The tasks by layer: a process keeps an opened layer."""
+    """The suite's neurons by layer, puzzles first: a process keeps an opened layer."""
     scanned: set[int] = set()
 
     def is_firing(neuron: NeuronId) -> bool:
@@ -167,11 +159,8 @@ def _neurons(suite: Suite, setting: Setting, work: Any, display: Display) -> lis
             scanned.add(neuron.layer)
         return bool(work.is_firing(setting, neuron))
 
-    return sorted(expand(suite, work.shape(setting) if suite.has_real else (0, 0), is_firing), key=_layer)
-
-
-def _layer(neuron: SuiteNeuron) -> int:
-    return parse_target(neuron.target)[1].layer if neuron.target else -1
+    found = expand(suite, work.shape(setting) if suite.has_real else (0, 0), is_firing)
+    return sorted(found, key=lambda one: one.neuron.layer if one.neuron else -1)
 
 
 def _is_surveyed(record: NeuronRecord | None, neuron: SuiteNeuron, suite: Suite, seeds: int) -> bool:

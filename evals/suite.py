@@ -178,8 +178,8 @@ class SuiteNeuron:
     Attributes:
         name: unique in the suite.
         kind: see `evals.records.Kind`.
-        target: of its runs: a real neuron, or L0N<i> with i the index of `planted` among all planted ones of the suite;
-            empty for a puzzle.
+        neuron: of its runs: a real neuron, or L0N<i> with i the index of `planted` among all planted ones of the suite;
+            None for a puzzle.
         planted: the function as `module:name`, see `tools.subject.planted.planted_function`; None when real.
         family, difficulty, noise: of planted neurons.
         truth: the meaning of a planted neuron, in words.
@@ -192,7 +192,7 @@ class SuiteNeuron:
 
     name: str
     kind: Kind
-    target: str
+    neuron: NeuronId | None
     planted: str | None = None
     family: str = ""
     difficulty: Difficulty | None = None
@@ -206,6 +206,11 @@ class SuiteNeuron:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def target(self) -> str:
+        """The neuron as a run's settings name it; empty for a puzzle."""
+        return str(self.neuron or "")
 
     def claim_functions(self) -> tuple[Function | None, list[Function | None]]:
         """The functions of the noiseless truth and of each of `false`; None where there is none."""
@@ -294,16 +299,14 @@ def expand(
     make_importable(suite)
     found = [
         *_planted(suite), *_nothing(suite), *_own(suite), *_named(suite, shape), *_sampled(suite, shape, is_firing),
-        *(SuiteNeuron(puzzle.name, "puzzle", "", truth=puzzle.explanation, puzzle=puzzle) for puzzle in suite.puzzles),
+        *(SuiteNeuron(one.name, "puzzle", None, truth=one.explanation, puzzle=one) for one in suite.puzzles),
     ]  # fmt: skip
     names = [neuron.name for neuron in found]
     for name in names:
         if names.count(name) > 1:
             raise BadInput(f"the suite {suite.name} has {name} {names.count(name)} times: every name must be unique.")
     planted = [neuron.planted for neuron in found if neuron.planted]
-    return [
-        replace(neuron, target=f"L0N{planted.index(neuron.planted)}") if neuron.planted else neuron for neuron in found
-    ]
+    return [replace(one, neuron=NeuronId(0, planted.index(one.planted))) if one.planted else one for one in found]
 
 
 def make_importable(suite: Suite) -> None:
@@ -353,7 +356,7 @@ def _dealt(
     for name in turns[:most]:
         entry = entries[name]
         yield SuiteNeuron(
-            name, "nothing" if entry.truth is None else "truth", "", f"{LIBRARY}:{name}", entry.family,
+            name, "nothing" if entry.truth is None else "truth", None, f"{LIBRARY}:{name}", entry.family,
             entry.difficulty, entry.noise, entry.truth.sentence if entry.truth else None,
             tuple(SuiteClaim(claim.sentence) for claim in entry.false), is_shipped=True, readable=entry.readable,
         )  # fmt: skip
@@ -369,7 +372,7 @@ def _own(suite: Suite) -> Iterator[SuiteNeuron]:
             if entry is not None:
                 check_function(entry)
         yield SuiteNeuron(
-            section.name or section.planted.partition(":")[2], "nothing" if section.nothing else "truth", "",
+            section.name or section.planted.partition(":")[2], "nothing" if section.nothing else "truth", None,
             section.planted, section.family, section.difficulty, section.noise, section.truth, tuple(claims), clean,
         )  # fmt: skip
 
@@ -387,7 +390,7 @@ def _named(suite: Suite, shape: Shape) -> Iterator[SuiteNeuron]:
             raise BadInput(
                 f"the suite {suite.name} names {neuron}, and {suite.model} has {shape[0]} layers of {shape[1]} neurons."
             )
-        yield SuiteNeuron(str(neuron), "real", str(neuron))
+        yield SuiteNeuron(str(neuron), "real", neuron)
 
 
 def _sampled(suite: Suite, shape: Shape, is_firing: Callable[[NeuronId], bool] | None) -> Iterator[SuiteNeuron]:
@@ -414,7 +417,7 @@ def _first_firing(
     for neuron in hash_order(*shape):
         if left and neuron.layer in layers and is_firing(neuron):
             left -= 1
-            yield SuiteNeuron(str(neuron), "real", str(neuron))
+            yield SuiteNeuron(str(neuron), "real", neuron)
     if left:
         raise BadInput(
             f"the suite {suite.name} asks for {n} firing neurons, and {suite.model} has {n - left} on this text "

@@ -14,14 +14,21 @@ CORPUS = (
 """What `--corpus` takes."""
 
 
-def part() -> argparse.ArgumentParser:
-    """An empty part, to which options are added."""
-    return argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+class Part(argparse.ArgumentParser):
+    """Options for several commands, under a heading in the help of each; without a title, under its `options`."""
+
+    def __init__(self, title: str | None = None) -> None:
+        super().__init__(add_help=False, allow_abbrev=False)
+        self._group = self.add_argument_group(title) if title else None
+
+    def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
+        """As for any parser."""
+        return self._group.add_argument(*args, **kwargs) if self._group else super().add_argument(*args, **kwargs)
 
 
-def neuron_part() -> argparse.ArgumentParser:
+def neuron_part() -> Part:
     """Which neuron, and of which model."""
-    neuron = part()
+    neuron = Part("neuron")
     neuron.add_argument(
         "target", metavar="TARGET",
         help="the neuron: L5N131, 5/131 or gpt2-xl/L5N131; L5N131- is its negative side, if neurons have one",
@@ -36,9 +43,9 @@ def neuron_part() -> argparse.ArgumentParser:
     return neuron
 
 
-def corpus_part() -> argparse.ArgumentParser:
+def corpus_part() -> Part:
     """Which corpus, and which activation index of it."""
-    corpus = part()
+    corpus = Part("text")
     corpus.add_argument("--corpus", help=f"{CORPUS} (default: the model's own)")
     corpus.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
     corpus.add_argument(
@@ -49,47 +56,47 @@ def corpus_part() -> argparse.ArgumentParser:
     return corpus
 
 
-def runs_part() -> argparse.ArgumentParser:
-    """Where runs lie."""
-    runs = part()
-    runs.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
+def runs_part(default: str = "runs") -> Part:
+    """Where runs are; a subcommand of a command with this option gives `argparse.SUPPRESS`."""
+    runs = Part()
+    runs.add_argument("--runs-dir", default=default, metavar="DIR", help="the folder of all runs (default: runs)")
     return runs
 
 
-def llm_part() -> argparse.ArgumentParser:
-    """Which LLMs are asked, and within which limits."""
-    llm = part()
-    llm.add_argument(
-        "--simulator", metavar="openai:MODEL",
-        help="the LLM that simulates explanations in free text; better not the explainer, which knows what it meant "
-        "(default: the explainer if that is an LLM)",
-    )  # fmt: skip
+def endpoint_part(of: str = "") -> Part:
+    """Which endpoint is asked, and the limits on all calls; `of` says of what, such as ` of a run`."""
+    llm = Part("LLM")
     llm.add_argument(
         "--llm-url", metavar="URL",
         help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1 (default: $OPENAI_BASE_URL, or OpenAI)",
     )  # fmt: skip
     llm.add_argument(
-        "--max-tokens",
-        type=whole(1),
-        metavar="N",
-        help="for all LLM calls of a run, in and out (default: no limit)",
-    )
+        "--max-tokens", type=whole(1), metavar="N",
+        help=f"limit on the tokens of all LLM calls{of}, in and out (default: no limit)",
+    )  # fmt: skip
     llm.add_argument(
-        "--max-usd",
-        type=amount,
-        metavar="USD",
-        help="US dollars for all LLM calls of a run, at known prices (default: no limit)",
-    )
+        "--max-usd", type=amount, metavar="USD",
+        help=f"limit on the US dollars for all LLM calls{of}, at known prices (default: no limit)",
+    )  # fmt: skip
     llm.add_argument(
-        "--llm-concurrency",
-        type=whole(1),
-        metavar="N",
-        help="LLM requests in flight per process, at most (default: 16)",
-    )
+        "--llm-concurrency", type=whole(1), metavar="N",
+        help="requests in flight per process, at most (default: 16)",
+    )  # fmt: skip
     llm.add_argument("--llm-timeout", type=seconds, metavar="S", help="for one attempt (default: 120)")
     llm.add_argument(
         "--token-field", choices=("max_completion_tokens", "max_tokens"),
         help="the endpoint's name for the limit on reply tokens (default: detected)",
+    )  # fmt: skip
+    return llm
+
+
+def llm_part() -> Part:
+    """Which LLMs are asked, and within which limits."""
+    llm = endpoint_part(" of a run")
+    llm.add_argument(
+        "--simulator", metavar="openai:MODEL",
+        help="the LLM that simulates explanations in free text; better not the explainer, which knows what it meant "
+        "(default: the explainer if that is an LLM)",
     )  # fmt: skip
     llm.add_argument(
         "--simulation", choices=("excerpt", "all-at-once", "token-by-token"),
@@ -109,9 +116,9 @@ def llm_part() -> argparse.ArgumentParser:
     return llm
 
 
-def settings_part() -> argparse.ArgumentParser:
+def settings_part() -> Part:
     """How to explain a neuron: `agent.setup.settings.configured` takes these."""
-    how = part()
+    how = Part("explanation")
     how.add_argument(
         "--explainer", metavar="NAME",
         help="who writes hypotheses: rules (needs no LLM) or openai:MODEL (default: the variant's, rules)",
@@ -126,7 +133,7 @@ def settings_part() -> argparse.ArgumentParser:
         metavar="S",
         help="time for tool calls (default: the variant's, none)",
     )
-    how.add_argument("--seed", type=whole(0), default=0, metavar="N", help="for all random choices (default: 0)")
+    add_seed(how)
     how.add_argument(
         "--rival", action="append", default=[], metavar="SENTENCE",
         help="your own explanation, which competes; may be given several times",
@@ -139,17 +146,13 @@ def settings_part() -> argparse.ArgumentParser:
         "--planted", action="append", default=[], metavar="MODULE:FUNCTION",
         help="a function of token strings, explained as L0N0, the second one given as L0N1, and so on",
     )  # fmt: skip
-    how.add_argument(
-        "--concepts",
-        metavar="FILE.toml",
-        help="your own word classes, in addition to the built-in ones",
-    )
+    add_concepts(how)
     return how
 
 
-def engine_part() -> argparse.ArgumentParser:
+def engine_part() -> Part:
     """Which processes share the work: `tools.engine.open.open_engine` takes these."""
-    engine = part()
+    engine = Part("processes")
     engine.add_argument(
         "--engine", choices=("local", "ray"), default="local",
         help="processes on this machine, or the actors of a Ray cluster (default: local)",
@@ -167,17 +170,17 @@ def engine_part() -> argparse.ArgumentParser:
     return engine
 
 
-def output_part() -> argparse.ArgumentParser:
+def output_part() -> Part:
     """What is printed."""
-    output = part()
-    output.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    output.add_argument("--quiet", action="store_true", help="show no progress")
+    output = Part()
+    add_json(output)
+    add_quiet(output)
     return output
 
 
-def model_part() -> argparse.ArgumentParser:
+def model_part() -> Part:
     """Which model, where no neuron is named."""
-    model = part()
+    model = Part("neuron")
     model.add_argument("--model", default="auto", help="a name or a folder, as for `agent explain` (default: auto)")
     add_trust(model)
     return model
@@ -189,6 +192,28 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         "--trust-remote-code", action="store_true",
         help="let Python code that the model's folder brings run, with your rights (default: never)",
     )  # fmt: skip
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where random choices begin."""
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="for all random choices (default: 0)")
+
+
+def add_concepts(parser: argparse.ArgumentParser) -> None:
+    """Add the option that brings word classes of a user's own."""
+    parser.add_argument(
+        "--concepts", metavar="FILE.toml", help="your own word classes, in addition to the built-in ones"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option that prints JSON."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add the option that shows no progress."""
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def reading_arguments(arguments: argparse.Namespace) -> dict[str, Any]:

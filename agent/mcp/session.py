@@ -143,7 +143,7 @@ class Session:
         model = named or called(self._config.model, default_corpus_is_cached)
         if (model, neuron) not in self._desks:
             self._desks[model, neuron] = self._opened(
-                self._config.model_copy(update={"target": str(neuron), "model": model})
+                self._config.model_copy(update={"target": target, "model": model})
             )
         return self._desks[model, neuron]
 

@@ -20,6 +20,7 @@ from evals.run import evaluate
 from evals.suite import SuiteNeuron, load_suite
 from evals.tasks import plan
 from tools.errors import BadInput, StorageError
+from tools.records.neuron import NeuronId
 from traces.text.clock import Clock, duration
 from traces.text.console import QuietDisplay
 
@@ -270,7 +271,7 @@ def test_the_clock_tells_by_kind_once_one_of_each_is_done():
 
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.booleans())
 def test_a_plan_names_every_cell_once(n_neurons, n_variants, seeds, halves):
-    neurons = [SuiteNeuron(f"n{i}", "truth", f"L0N{i}", "m:f") for i in range(n_neurons)]
+    neurons = [SuiteNeuron(f"n{i}", "truth", NeuronId(0, i), "m:f") for i in range(n_neurons)]
     cells = plan(neurons, [Variant(f"v{i}") for i in range(n_variants)], seeds, halves)
     assert len({cell.key for cell in cells}) == len(cells) == n_neurons * n_variants * (seeds + 2 * halves)
 

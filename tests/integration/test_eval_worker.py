@@ -18,6 +18,7 @@ from evals.stability import _path
 from evals.suite import SuiteClaim, SuiteNeuron
 from tools.errors import BadInput, StorageError
 from tools.evidence.splits import N_FOLDS
+from tools.records.neuron import NeuronId
 from tools.records.result import ScoreValue, Unscored
 from tools.rules.language import n_words
 from tools.scoring.lookup import FULL_LOOKUP
@@ -43,11 +44,11 @@ def falls_over(tokens):
     return [0.0] * len(tokens)
 """
 VOWELS = SuiteNeuron(
-    "vowels", "truth", "L0N0", "planted_by_test:noisy_vowels", truth="Fires on tokens that begin with a vowel.",
+    "vowels", "truth", NeuronId(0, 0), "planted_by_test:noisy_vowels", truth="Fires on tokens that begin with a vowel.",
     false=(SuiteClaim("Fires on all others.", "planted_by_test:consonants"), SuiteClaim("Fires on numbers (9).")),
     clean="planted_by_test:vowels", noise=0.3,
 )  # fmt: skip
-REAL = SuiteNeuron("L0N3", "real", "L0N3")
+REAL = SuiteNeuron("L0N3", "real", NeuronId(0, 3))
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_a_killed_run_goes_on_and_a_failed_one_begins_again(setting):
 
 
 def test_a_function_that_fails_on_some_text_says_on_which(setting):
-    neuron = SuiteNeuron("falls", "truth", "L0N0", "planted_by_test:falls_over", truth="nothing")
+    neuron = SuiteNeuron("falls", "truth", NeuronId(0, 0), "planted_by_test:falls_over", truth="nothing")
     broken = worker.Setting(**{**setting.__dict__, "planted": ("planted_by_test:falls_over",)})
     cell = worker.run_cell(broken, neuron, load_variant("one-shot"), 0, None)
     assert cell.error.kind == "BadInput"

@@ -38,8 +38,7 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str, encoding: str) -> str:
-    """`text` with characters outside an encoding escaped as `\
-` and the like, or `\\u....`."""
+    """`text` with characters outside an encoding escaped as `\\n` and the like, or `\\u....`."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

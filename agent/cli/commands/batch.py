@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.option_types import layers, rate, score, whole
 from agent.cli.options import (
+    Part,
     corpus_part,
     engine_part,
     llm_arguments,
     llm_part,
     model_part,
     output_part,
-    part,
+    runs_part,
     settings_part,
 )
 from agent.cli.output import progress, say, say_json, width
@@ -39,10 +40,9 @@ _MOST_TOLD = 400
 def add(commands: Commands) -> None:
     """Mount them."""
 
-    def common(*, is_behind: bool) -> list[argparse.ArgumentParser]:
+    def common(*, is_behind: bool) -> list[Part]:
         """Options of the subcommands too. Given after a subcommand's name, they override what stood before it."""
-        output, places = output_part(), part()
-        places.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
+        output, places = output_part(), runs_part()
         places.add_argument(
             "--fdr", type=rate, default=0.05, metavar="RATE",
             help="false discovery rate among surviving claims, by Benjamini and Hochberg (default: 0.05)",

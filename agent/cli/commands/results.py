@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.option_types import score, whole
+from agent.cli.options import add_json, add_quiet, runs_part
 from agent.cli.output import progress, say, say_json, width
 from agent.cli.parsing import Commands, command
 from tools.errors import BadInput
@@ -37,7 +38,7 @@ def add(commands: Commands) -> None:
         made.add_argument("--layer", type=whole(0), metavar="N", help="of this layer")
         made.add_argument("--model", metavar="NAME", help="of this model, as the results name it")
         made.add_argument("--verdict", choices=("supported", "split", "unresolved", "noise", "dead"))
-        made.add_argument("--variant", metavar="NAME", help="of this way of deciding")
+        made.add_argument("--variant", metavar="NAME", help="of this variant")
         made.add_argument("--all", action="store_true", help="all runs, not only the latest on each neuron")
         made.add_argument(
             "--sort", metavar="COLUMN",
@@ -58,7 +59,7 @@ def add(commands: Commands) -> None:
         [before], ("traces.database.results",),
     )  # fmt: skip
     results.set_defaults(sort="run", runs_dir="runs")
-    results.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    add_json(results)
     more = results.add_subparsers(metavar="COMMAND", required=False)
     exported = command(
         more, "export", export,
@@ -73,13 +74,12 @@ def add(commands: Commands) -> None:
         "--ask-llm", action="store_true",
         help="for neuron-explainer: ask (and pay) the simulator again for simulations that are no longer stored",
     )  # fmt: skip
-    exported.add_argument("--quiet", action="store_true", help="show no progress")
-    rebuilt = command(
+    add_quiet(exported)
+    command(
         more, "rebuild", rebuild,
         "Rebuild the table of results from the files of all runs.", "agent results rebuild",
-        loads=("traces.database.results",),
+        [runs_part(argparse.SUPPRESS)], ("traces.database.results",),
     )  # fmt: skip
-    rebuilt.add_argument("--runs-dir", default=argparse.SUPPRESS, metavar="DIR", help="the folder of all runs")
 
 
 def show(arguments: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agent.cli.option_types import port
+from agent.cli.options import runs_part
 from agent.cli.output import say
 from agent.cli.parsing import Commands, command
 from tools.errors import BadInput, NotAvailable
@@ -19,9 +20,8 @@ def add(commands: Commands) -> None:
     review = command(
         commands, "review", serve,
         "Browse all runs and batches in a web app, compare them, try texts, and note whether you agree.",
-        "agent review\n  agent review --runs-dir old-runs --port 9000\n  agent review export labels.csv",
+        "agent review\n  agent review --runs-dir old-runs --port 9000\n  agent review export labels.csv", [runs_part()],
     )  # fmt: skip
-    review.add_argument("--runs-dir", default="runs", metavar="DIR", help="the folder of all runs (default: runs)")
     review.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS",
         help="the address to listen on (default: 127.0.0.1, only this machine; there is no password)",
@@ -34,9 +34,9 @@ def add(commands: Commands) -> None:
     exported = command(
         more, "export", export,
         "Export all reviews as CSV or JSON lines, by the file's ending.", "agent review export labels.csv",
+        [runs_part(argparse.SUPPRESS)],
     )  # fmt: skip
     exported.add_argument("path", metavar="FILE", help="what to write: .csv or .jsonl")
-    exported.add_argument("--runs-dir", default=argparse.SUPPRESS, metavar="DIR", help="the folder of all runs")
 
 
 def serve(arguments: argparse.Namespace) -> None:

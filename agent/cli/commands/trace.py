@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.commands.trace_compare import diff, replay
-from agent.cli.options import runs_part
+from agent.cli.options import add_quiet, runs_part
 from agent.cli.output import has_colours, say, width
 from agent.cli.parsing import Commands, Handler, command, group
 from tools.collector import without_collection
@@ -67,7 +67,7 @@ def add(commands: Commands) -> None:
         "--recorded", action="store_true",
         help="take tool results from the trace and repeat only the decisions, which takes seconds",
     )  # fmt: skip
-    replayed.add_argument("--quiet", action="store_true", help="show no progress")
+    add_quiet(replayed)
     exported = about_a_run(
         "export", export,
         "Export a run as an Inspect log, for `inspect view` (pip install -e '.[inspect]').",
