@@ -323,9 +323,8 @@ def investigate(run: Context, begun: RunStarted, started: float) -> Result:
 
 def _walk(run: Context) -> LoopState:
     """Run the graph from start to end, asking the person where they are to be asked; returns the last state."""
-    from langgraph.checkpoint.memory import (
-        InMemorySaver,
-    )  # LangGraph takes a second to import; reading the neuron did not need it
+    # LangGraph takes a second to import; reading the neuron did not need it.
+    from langgraph.checkpoint.memory import InMemorySaver
     from langgraph.types import Command
 
     from agent.graph.wiring import build_graph, recursion_limit, serializer

@@ -213,7 +213,7 @@ def test_older_formats_cannot_be_replayed(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=f"has trace format {version}, and only format 3 can be replayed"):
             again(FIXTURES / f"trace_v{version}" / "events.jsonl")
     (tmp_path / "empty.jsonl").write_text("")
-    with pytest.raises(BadInput, match="records nothing yet"):
+    with pytest.raises(BadInput, match="has nothing to replay yet"):
         again(tmp_path / "empty.jsonl")
 
 

@@ -22,7 +22,7 @@ def asked(app: Client, url: str, wanted: str) -> str:
     end = time.monotonic() + 240
     while time.monotonic() < end:
         text = app.get(url).text
-        if "It is at work" not in text:
+        if "It is running" not in text:
             assert wanted in text, text
             return text
         time.sleep(0.3)

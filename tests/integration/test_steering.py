@@ -144,7 +144,9 @@ def test_left_at_a_pause_and_resumed(
             runs_dir=tmp_path / "r",
             person=ScriptedPerson(*steps, before=("experiments", "confirm")),
         )
-    with pytest.raises(Interrupted, match="nobody is here"):  # not even those who never asked for a pause open a fold
+    with pytest.raises(
+        Interrupted, match="there is nobody to ask"
+    ):  # not even those who never asked for a pause open a fold
         agent.resume("last", runs_dir=tmp_path / "r")
     assert events_of(tmp_path / "r")[-1].type == "interrupted"
     left = steps[2:]
@@ -218,7 +220,7 @@ def test_a_script_on_standard_input(
     assert "paused before the confirmation on unseen text" in shown
     assert "from: rules" in shown
     assert "'what' is not one of: look, drop, add" in shown
-    assert "experiments          search on" in shown
+    assert "experiments          at least one more round" in shown
     assert "`agent resume " in shown
     assert not any(isinstance(event, SealedOpened) for event in events_of(tmp_path / "r"))
     monkeypatch.setattr("sys.stdin", io.StringIO("drop H1\ngo\n"))
@@ -230,7 +232,7 @@ def test_a_script_on_standard_input(
 
 def test_standard_input_cannot_be_both(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", TARGET, "--corpus", "-", "--pause-before", "confirm"]) == 2
-    assert "--corpus - reads too" in capsys.readouterr().err
+    assert "--pause-before and --corpus - both read" in capsys.readouterr().err
 
 
 def command(settings: dict[str, Any], runs: Path, budget: int = 10) -> list[str]:

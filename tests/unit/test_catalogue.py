@@ -529,6 +529,7 @@ def test_padding_and_hashes():
     assert texts_sha256([(1, 2), (3,)]) != texts_sha256([(1,), (2, 3)])
 
 
+@pytest.mark.slow
 def test_what_a_verdict_rests_on_does_not_depend_on_the_seed(scan):
     """The sealed margins depend on the fold, the null's neurons and the development excerpts on the neuron alone."""
     found = []

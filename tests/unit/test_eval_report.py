@@ -31,6 +31,8 @@ from tools.records.predictions import RegisteredPredictions
 from tools.records.result import AnytimePoint, Baselines, Budget, Interval, Measured, ScoreValue, Unscored
 from tools.scoring.reliability import bins
 
+pytestmark = pytest.mark.slow  # matplotlib
+
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}} $\\frac{$ \x1b[31m\u202e漢"
 
 

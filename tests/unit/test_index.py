@@ -208,6 +208,7 @@ def largest(world, index):
 
 
 @pytest.mark.parametrize("part", PARTS)
+@pytest.mark.slow
 def test_the_top_of_every_neuron_and_part_is_that_of_brute_force_ties_included(world, index, largest, part):
     values, positions, _ = largest
     rows = np.array(index.part_of(part))
@@ -270,6 +271,7 @@ def test_very_large_values_and_all_but_equal_ones_have_a_firing_rate_and_no_made
     assert flat.mean == pytest.approx(0.3)
 
 
+@pytest.mark.slow
 def test_order_of_shards_interruptions_and_other_batches_of_work_change_no_byte(world, index, tmp_path, small_shards):
     expected = bytes_of(index.folder)
     backwards = built(world, tmp_path / "a", InOrder(lambda n: reversed(range(n))), sample_tokens=6000)

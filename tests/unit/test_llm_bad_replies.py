@@ -196,6 +196,7 @@ PARSERS: dict[str, Callable[[ChatReply], bool]] = {
 }
 
 
+@pytest.mark.slow
 def test_ten_thousand_bad_replies(capsys: pytest.CaptureFixture[str]) -> None:
     rng = random.Random(20_260_131)
     failures: Counter[str] = Counter()

@@ -375,6 +375,7 @@ def test_another_question_is_asked(other: dict[str, Any], tmp_path: Path) -> Non
     assert len(server.bodies) == 2
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_store(tmp_path: Path) -> None:
     script = textwrap.dedent(f"""
         import sys

@@ -144,7 +144,9 @@ SENTENCES = [
 ]
 
 
-@pytest.mark.parametrize("sentence", SENTENCES)
+@pytest.mark.parametrize(
+    "sentence", [*SENTENCES[:10], *(pytest.param(one, marks=pytest.mark.slow) for one in SENTENCES[10:])]
+)
 def test_texts_say_what_they_were_made_to_say(knowledge: Knowledge, maker: LexicalMaker, sentence: str) -> None:
     rule = Language(knowledge.concepts, (*SPECIAL, *BY_READER)).parse(sentence)
     positives, near = made(maker.positives(sentence, 6, RNG(0))), made(maker.near_misses(sentence, 6, RNG(1)))
@@ -209,6 +211,7 @@ def test_texts_of_a_list_hold_its_tokens_and_near_misses_none(maker: LexicalMake
         assert "(" not in one.text
 
 
+@pytest.mark.slow
 def test_classes_of_ones_own_are_made_too(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text('[[concept]]\nname = "words of my trade"\nwords = "wheel glazier kilnman"\n')
@@ -242,12 +245,14 @@ def test_what_the_bank_has_not_stands_in_a_carrier_among_real_sentences(maker: L
 @given(
     st.integers(0, 1000), st.sampled_from(["Fires on nouns when repeated.", "Fires on nouns in text about diseases."])
 )
+@pytest.mark.slow
 def test_passages_whose_sentences_need_each_other(maker: LexicalMaker, seed: int, sentence: str) -> None:
     for one in made(maker.positives(sentence, 2, RNG(seed))):
         words = one.text.lower()
         assert all(words.count(word.lower()) > ("repeated" in sentence) for word in one.words)
 
 
+@pytest.mark.slow
 def test_the_first_tokens_of_any_passage_are_first_tokens(maker: LexicalMaker) -> None:
     sentence = "Fires on the first four tokens."
     assert len(made(maker.positives(sentence, 4, RNG(0)))) == 4

@@ -131,6 +131,7 @@ def test_names_and_sentences() -> None:
 # What holds of all of them
 
 
+@pytest.mark.slow
 def test_on_real_text_values_come_from_the_past_alone(excerpts: list[list[str]]) -> None:
     for neuron in NEURONS.values():
         for tokens in excerpts[::230]:
@@ -142,6 +143,7 @@ def test_on_real_text_values_come_from_the_past_alone(excerpts: list[list[str]])
                 assert neuron.function(tokens[:cut]) == whole[:cut], neuron.name
 
 
+@pytest.mark.slow
 def test_truths_fire_and_outdo_every_false_claim(excerpts: list[list[str]]) -> None:
     sample = excerpts[::2]
     for neuron in TRUTHS:

@@ -82,6 +82,7 @@ class TestInjection:
     @unhurried
     @given(four, anything)
     @example(NASTY[:4], NASTY[1])
+    @pytest.mark.slow
     def test_data_stays_data(self, tokens: tuple[str, str, str, str], explanation: str) -> None:
         for name, request in requests(tokens, explanation).items():
             innocuous = requests()[name]

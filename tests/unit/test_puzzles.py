@@ -219,6 +219,7 @@ sentences = st.lists(
 
 
 @given(sentences)
+@pytest.mark.slow
 def test_scores_are_correlations_with_intervals_around_nothing_impossible(given) -> None:
     puzzle = PUZZLE | {"sentences": [[list(item) for item in s] for s in given], "explanation": "Fires on `a` (7)."}
     for claim in (ranking(read({"cats": puzzle})[0]).true,):

@@ -204,6 +204,7 @@ rules = st.lists(st.tuples(st.sampled_from(STRENGTHS), items), max_size=6).map(R
 
 @settings(max_examples=400, deadline=None)
 @given(rules)
+@pytest.mark.slow
 def test_a_sentence_means_exactly_its_rule(rule: Rule) -> None:
     sentence = LANGUAGE.render(rule)
     assert LANGUAGE.parse(sentence) == rule

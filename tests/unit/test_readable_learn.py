@@ -202,6 +202,7 @@ def proposals(explainer: ReadableExplainer, readings: ExploreReadings, seed: int
     return [one.sentence for one in found]
 
 
+@pytest.mark.slow
 def test_proposals_keep_the_contract_and_are_read_as_they_are_written(world) -> None:
     readings = explore(world, among([*MONTHS, *ANIMALS, "zorb"]), on(*MONTHS, *ANIMALS, "zorb"))
     explainer = ReadableExplainer(world.reader)

@@ -321,6 +321,7 @@ def test_the_explainer_has_nothing_to_say_of_a_constant_neuron(value, vocabulary
     assert explainer.revise(readings, 10, np.random.default_rng(0), [], [leader]) == []
 
 
+@pytest.mark.slow
 def test_the_explainer_revises_the_sum_of_directions_among_the_two_best(vocabulary: Vocabulary) -> None:
     tokens = texts(1, n=60)
     truth = planted(vocabulary, None, "right after")

@@ -89,6 +89,7 @@ def test_a_neighbourhood_is_called_one(vocabulary: Vocabulary) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.slow
 def test_forms_keep_to_their_own_and_to_the_limits(form, vocabulary: Vocabulary) -> None:
     """Every token has a level of its own, so there is always more to say: the limits are what stops it."""
     for seed in range(3):

@@ -57,7 +57,7 @@ def vocabulary() -> Vocabulary:
 def tokens() -> np.ndarray:
     """Right-padded texts of every length from 0 to the width, of few and of many different tokens."""
     rng = np.random.default_rng(6)
-    out = np.full((6 * (WIDTH + 1), WIDTH), -1, dtype=np.int32)
+    out = np.full((2 * (WIDTH + 1), WIDTH), -1, dtype=np.int32)
     for row in range(len(out)):
         n = row % (WIDTH + 1)
         kinds = rng.choice(len(STRINGS), size=int(rng.choice([2, 6, 30])), replace=False)
@@ -350,6 +350,7 @@ def test_contexts(context, unless, tokens, vocabulary) -> None:
     assert Batch(tokens, vocabulary).levels(rule) == pytest.approx(levels(rule, tokens, vocabulary), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_whole_rules(tokens, vocabulary) -> None:
     rng = np.random.default_rng(7)
     some = tokens[:: len(tokens) // 15]

@@ -303,6 +303,7 @@ def test_a_neuron_out_of_range_is_refused_with_the_range(scan, index):
         neuron_evidence(scan, NeuronId(scan.layer, index))
 
 
+@pytest.mark.slow
 def test_mypy_refuses_to_hand_an_explainer_anything_but_explore(tmp_path):
     snippet = tmp_path / "snippet.py"
     snippet.write_text(

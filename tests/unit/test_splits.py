@@ -104,6 +104,7 @@ def test_equal_runs_have_equal_hashes_and_others_do_not():
     n_copies=st.integers(0, 60),
     n_tokens=st.sampled_from([3, 30, 3000]),
 )
+@pytest.mark.slow
 def test_no_document_and_no_run_stands_in_two_splits(tmp_path_factory, seed, n_texts, n_copies, n_tokens):
     rng = np.random.default_rng(seed)
     texts = [rng.integers(0, n_tokens, size=rng.integers(5, 1500)).tolist() for _ in range(n_texts)]
@@ -153,6 +154,7 @@ def hostile_texts(rng, n_texts, n_copies, n_tokens):
     small=st.booleans(),
     width=st.sampled_from([64, 63, 31, 16]),
 )
+@pytest.mark.slow
 def test_a_split_is_what_its_definition_says(tmp_path_factory, seed, n_texts, n_copies, n_tokens, share, small, width):
     """Also when buckets, blocks and batches are so small that everything is cut over many of them."""
     texts = hostile_texts(np.random.default_rng(seed), n_texts, n_copies, n_tokens)
@@ -252,6 +254,7 @@ def test_excerpts_are_the_consecutive_tokens_of_their_document(tmp_path):
     assert {tuple(found[0]) for found in pieces.values()} <= originals
 
 
+@pytest.mark.slow
 def test_excerpts_are_as_long_as_the_model_can_read(tmp_path):
     texts = random_texts(np.random.default_rng(1), 300, 400)
     found = {width: split(texts, tmp_path, width=width) for width in (64, 63, 31, 16)}

@@ -61,6 +61,7 @@ def jensen_shannon(p: Any, q: Any) -> Any:
     return (p * np.log(p / m) + q * np.log(q / m)).sum(-1) / 2
 
 
+@pytest.mark.slow
 def test_the_lean_reader_needs_no_transformer_lens(tiny: tuple[Any, Path]) -> None:
     import subprocess
     import sys

@@ -54,7 +54,9 @@ def assert_agrees(subject: Any, model: Any, neurons: list[int], pos: int = 24) -
             np.testing.assert_allclose(values, expected[..., index], rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "size", [pytest.param(size, marks=pytest.mark.slow) if size != "gpt2" else size for size in SIZES]
+)
 def test_both_adapters_agree_with_hugging_face_at_true_widths(size: str, save_gpt2: Any, tmp_path: Path) -> None:
     from tools.subject.bridge import BridgeModel
 
@@ -249,6 +251,7 @@ def test_a_large_file_is_hashed_in_samples(tmp_path: Path, monkeypatch: pytest.M
     assert len(set(prints)) == 3
 
 
+@pytest.mark.slow
 def test_the_lean_path_imports_neither_transformers_nor_transformer_lens(save_gpt2: Any, tmp_path: Path) -> None:
     import subprocess
     import sys

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 THREADS = """
 import os, sys
 import numpy as np
@@ -33,6 +35,7 @@ def run(folder: Path, **environment: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_small_readings_take_one_thread_and_waiting_is_passive(save_gpt2: Any, tmp_path: Path) -> None:
     save_gpt2(tmp_path)
     assert run(tmp_path) == "passive [1, 2] 2"

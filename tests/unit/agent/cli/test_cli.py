@@ -39,8 +39,7 @@ def test_help_loads_nothing_heavy(arguments):
 
 
 def test_the_test_of_imports_can_fail():
-    found = heavy_imports_of("import agent.api, rich, numpy")
-    assert {"numpy", "rich", "pydantic"} <= set(found)
+    assert heavy_imports_of("import numpy, rich") == ["numpy", "rich"]
 
 
 def test_help_is_there_at_once():

@@ -76,6 +76,7 @@ def open_one(arguments: tuple[str, int]) -> int:
     return ResultsDatabase(arguments[0]).next_fold("m", "L5N131", "c", 9, f"run{arguments[1]}").number
 
 
+@pytest.mark.slow
 def test_processes_that_find_an_old_database_at_once_migrate_it_once(old: Path) -> None:
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
         assert sorted(pool.map(open_one, [(str(old), n) for n in range(6)])) == [2, 3, 4, 5, 6, 7]
