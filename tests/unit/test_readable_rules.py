@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from readable_world import World
 
-from tests.unit.readable_world import World
 from tools.concepts.concepts import Concepts
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import (
@@ -114,4 +114,4 @@ def test_over_so_many_letters_strength_grows_from_there(reader: LexicalReader) -
     tokens = world.tokens(["island village umbrella understandable"])
     levels = world.reader.simulate("Fires on words over six letters, the longer the more.", tokens)
     assert isinstance(levels, np.ndarray)
-    assert levels[0] == pytest.approx([0, 10 / 6, 20 / 6, 10])
+    assert levels[0] == pytest.approx([0, 1, 2, 6])
