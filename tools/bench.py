@@ -21,8 +21,9 @@ from tools.llm.meter import Meters
 from tools.readable import contract
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import Rule
+from tools.records.hypothesis import WrittenText
 from tools.records.result import Cost, Unscored
-from tools.roles import Asker, Explainer, Revealed, Simulator, TwinWriter, WordSimulator, Writer, WrittenText
+from tools.roles import Asker, Explainer, Revealed, Simulator, TwinWriter, WordSimulator, Writer
 from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.claimed import Claimant, claims_of_levels, claims_of_words, rows_with_claimed

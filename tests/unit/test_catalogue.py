@@ -11,7 +11,7 @@ from tools.bench import Bench, padded, texts_sha256
 from tools.catalogue import all_tools
 from tools.catalogue.confirmation import Confirm
 from tools.catalogue.examples import ShowExamples
-from tools.catalogue.experiments import Design, Read, Rival, asked_of
+from tools.catalogue.experiments import Design, Member, Read, asked_of
 from tools.catalogue.hypotheses import Gather, Propose, Revise
 from tools.catalogue.null import MAX_NULL, MOST_NEURONS_ASKED, Null
 from tools.catalogue.predictions import Before, Calibrated, Unchanged
@@ -34,9 +34,10 @@ from tools.experiments.round import Rounds
 from tools.free_text.simulator import TEXTS_A_CALL
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.rule import PLAIN
+from tools.records.hypothesis import Hypothesis
 from tools.records.neuron import NeuronId
 from tools.records.result import Interval, ScoreValue, Unscored
-from tools.roles import Proposal, Revealed, Simulation
+from tools.roles import Revealed, Simulation
 from tools.rules.explainer import RulesExplainer
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.claimed import EACH, Claimant
@@ -161,7 +162,7 @@ def table(low=0.02, high=0.98):
 
 
 def rivals(*sentences):
-    return [Rival(sentence=s, belief=1 / len(sentences), table=table()) for s in sentences]
+    return [Member(sentence=s, belief=1 / len(sentences), table=table()) for s in sentences]
 
 
 def test_every_tool_says_what_it_is_for(bench):
@@ -436,7 +437,7 @@ def test_no_predictor_is_no_number(box, bench):
 def test_what_no_person_can_use_never_competes(box, bench):
     """It may be the predictor; and no null is made of it."""
     long = "Fires on " + ", ".join(f"`w{i}`" for i in range(9)) + " (9)."
-    written = [Proposal("list", long), Proposal("short", TRUTH)]
+    written = [Hypothesis("list", long), Hypothesis("short", TRUTH)]
     wordy = SimpleNamespace(
         name="rules", fingerprint="wordy", has_null=True,
         propose=lambda *_: written, propose_one=lambda *_: written[0], revise=lambda *_: written,
@@ -687,7 +688,7 @@ class AskedForTheNull:
 
     def propose_each(self, neurons, size):
         self.n_asked += len(neurons)
-        return [Proposal("token", f"tokens {10 + i} {20 + i}", words=(f"w{10 + i}",)) for i in range(len(neurons))]
+        return [Hypothesis("token", f"tokens {10 + i} {20 + i}", words=(f"w{10 + i}",)) for i in range(len(neurons))]
 
     def revise_among(self, *_):
         return []
@@ -776,6 +777,6 @@ def test_what_an_llm_said_for_another_neuron_is_taken_first(box, bench):
     bench.explainers, bench.word_simulator, bench.twin_writer = (llm,), Counted(), Twins()
     size = bench.stratum_of(len(bench.evidence.explore))
     for neuron in range(1, D_MLP):
-        keep_explanation(bench.scan, neuron, llm, size, Proposal("token", f"tokens {30 + neuron} 3"), about=23)
+        keep_explanation(bench.scan, neuron, llm, size, Hypothesis("token", f"tokens {30 + neuron} 3"), about=23)
     found = box.call("null", Null(n={"openai:fake": 4}))
     assert (llm.n_asked, found.sources) == (0, {"kept": 4})

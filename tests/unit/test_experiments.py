@@ -17,14 +17,14 @@ from tools.evidence.runs import run_hashes
 from tools.experiments.candidates import Candidate, Setting, nearest
 from tools.experiments.carriers import MIN_CARRIERS, N_CARRIERS, draw_carriers
 from tools.experiments.choose import FIXED_COST, MAX_PER_CARRIER, choose
+from tools.experiments.committee import Believed, disagreement
 from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
-from tools.experiments.rivals import Believed, disagreement
 from tools.experiments.sampled import N_TEXTS, PROMPT_TOKENS
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import CONTEXT, Texts, is_spelled
 from tools.records.excerpts import Excerpts, ExploreReadings
-from tools.roles import WrittenText
+from tools.records.hypothesis import WrittenText
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
 from tools.toolbox import UNIT_TEXTS

@@ -10,11 +10,11 @@ import tools.mini
 from tools.concepts.concepts import Concepts
 from tools.concepts.sentences import sentences_for
 from tools.experiments.candidates import Candidate, Setting
+from tools.experiments.committee import Believed
 from tools.experiments.kinds import Claimed, Kinds, written_like
 from tools.experiments.members import MOST_OFTEN, N_EACH, other_contexts, sister_classes, unseen_members
 from tools.experiments.real_sentences import real_sentences
 from tools.experiments.registry import GENERATORS, WITH_A_WRITER
-from tools.experiments.rivals import Believed
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import Texts
 from tools.readable.generalised import Generalised

@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field, field_validator
 from tools.bench import Bench, Tokens, texts_sha256
 from tools.errors import BadInput
 from tools.experiments.candidates import Candidate
+from tools.experiments.committee import Member as Member
 from tools.experiments.registry import GENERATORS
-from tools.experiments.rivals import Rival as Rival
 from tools.experiments.round import Choice, Rounds
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
 from tools.free_text.simulator import TEXTS_A_CALL
@@ -30,7 +30,7 @@ class Design(Arguments):
     `quotas` are texts of each generator, together at most 64; `choice` is how they are chosen among the candidates.
     """
 
-    rivals: list[Rival] = Field(min_length=1)
+    rivals: list[Member] = Field(min_length=1)
     leader: int = 0
     quotas: dict[str, int]
     choice: Choice = "disagreement"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.bench import Bench
 from tools.errors import NothingWritten
 from tools.evidence.gated import other_side
 from tools.readable import contract
+from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.result import Unscored
 from tools.records.sides import AlwaysOn, OtherSide
-from tools.roles import AsksAnLLM, Explainer, Proposal, Tried, WrittenText
+from tools.roles import AsksAnLLM, Explainer, Tried
 from tools.scoring.null import keep_explanation
 from tools.subject.sides import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
@@ -65,29 +67,13 @@ class Revise(Arguments):
     tried: list[Tried] = Field(default_factory=list)
 
 
-class Proposed(BaseModel):
-    """A sentence, the form of hypothesis it is, who wrote it, and texts that its author wrote to put it to the test.
-
-    `parents` are the sentences that it was made from; `label` is its author's name for it, if there is one; `words` are
-    those by which excerpts that it claims can be found.
-    """
-
-    form: str
-    sentence: str
-    by: str
-    texts: list[WrittenText] = Field(default_factory=list)
-    parents: list[str] = Field(default_factory=list)
-    label: str = ""
-    words: list[str] = Field(default_factory=list)
-
-
 class Proposals(Outcome):
     """Hypotheses, in the order in which they were written; why an explainer wrote none; and which may not compete.
 
     `unreadable` are rules that no person could use: they may still be the predictor.
     """
 
-    proposals: list[Proposed]
+    proposals: list[Hypothesis]
     unreadable: list[str] = Field(default_factory=list)
     unwritten: dict[str, str] = Field(default_factory=dict)
     refused: list[str] = Field(default_factory=list)
@@ -134,10 +120,10 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
 
     def lookup(_: Lookup, rng: np.random.Generator) -> Proposals:
         sentence, form = bench.lookup_sentence, "token-lookup-30"
-        return Proposals(proposals=[Proposed(form=form, sentence=sentence, by=form)] if sentence else [])
+        return Proposals(proposals=[Hypothesis(form=form, sentence=sentence, by=form)] if sentence else [])
 
-    def collected(ask: Callable[[Explainer], list[Proposal]]) -> Proposals:
-        proposals: list[Proposed] = []
+    def collected(ask: Callable[[Explainer], list[Hypothesis]]) -> Proposals:
+        proposals: list[Hypothesis] = []
         unwritten: dict[str, str] = {}
         unreadable: list[str] = []
         refused: list[str] = []
@@ -160,23 +146,13 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                 if why_not is not None:
                     refused.append(f"{explainer.name} wrote {p.sentence[:80]!r}, which may not compete: {why_not}")
                     continue
-                proposals.append(
-                    Proposed(
-                        form=p.form,
-                        sentence=p.sentence,
-                        by=explainer.name,
-                        texts=list(p.texts),
-                        parents=list(p.parents),
-                        label=p.label,
-                        words=list(p.words),
-                    )
-                )
+                proposals.append(replace(p, by=explainer.name))
         return Proposals(proposals=proposals, unreadable=unreadable, unwritten=unwritten, refused=refused)
 
     def propose(arguments: Propose, rng: np.random.Generator) -> Proposals:
         size = bench.stratum_of(len(evidence.explore))
 
-        def ask(explainer: Explainer) -> list[Proposal]:
+        def ask(explainer: Explainer) -> list[Hypothesis]:
             found = explainer.propose(evidence.explore, size, rng, arguments.n)
             if isinstance(explainer, AsksAnLLM) and found:  # for the nulls of other neurons
                 neuron = evidence.neuron.index
@@ -191,7 +167,7 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
         exact = [sentence for sentence in arguments.best if bench.is_exact(sentence)][:_CHANGED]
         exact += [sentence for sentence in arguments.too_wide if sentence not in exact]
 
-        def ask(explainer: Explainer) -> list[Proposal]:
+        def ask(explainer: Explainer) -> list[Hypothesis]:
             if isinstance(explainer, AsksAnLLM):
                 return explainer.revise_among(evidence.explore, rng, revealed, arguments.best, arguments.tried)
             return explainer.revise(evidence.explore, size, rng, revealed, exact)

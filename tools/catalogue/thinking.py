@@ -16,7 +16,7 @@ from tools.catalogue.experiments import Designed, Planned, chances
 from tools.catalogue.explore import Places
 from tools.catalogue.subject import Found
 from tools.errors import BadInput
-from tools.experiments.rivals import Rival
+from tools.experiments.committee import Member
 from tools.llm.chat import ChatFailure, Function, Message
 from tools.prompts import agent as prompt
 from tools.records.result import Unscored
@@ -73,7 +73,7 @@ class SeenTexts(Outcome):
 class Predict(Arguments):
     """Rivals, and texts at whose last tokens they predict the neuron."""
 
-    rivals: list[Rival] = Field(min_length=1)
+    rivals: list[Member] = Field(min_length=1)
     texts: list[str] = Field(min_length=1, max_length=MOST_TEXTS)
 
 

@@ -19,10 +19,10 @@ from tools.evidence.fresh import fresh
 from tools.experiments.candidates import Candidate, Key, Setting
 from tools.experiments.carriers import draw_carriers
 from tools.experiments.choose import choose
+from tools.experiments.committee import Believed, Committee, Member
 from tools.experiments.kinds import Claimed, Kinds
 from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
-from tools.experiments.rivals import Believed, Rival, Rivals
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import Texts, Tokens
 
@@ -53,9 +53,9 @@ class Rounds:
         return Kinds(bench.simulator.lexical, evidence.explore, evidence.theta, evidence.probe, self._texts)
 
     def plan(
-        self, rivals: list[Rival], leader: int, quotas: Mapping[str, int], choice: Choice, rng: np.random.Generator
+        self, members: list[Member], leader: int, quotas: Mapping[str, int], choice: Choice, rng: np.random.Generator
     ) -> tuple[list[Candidate], NDArray[np.float64]]:
-        """Texts that were not read before, and each rival's probability of firing at their ends, [n_rivals, n].
+        """Texts that were not read before, and each rival's probability of firing at their ends, [n_members, n].
 
         Of each generator as many texts as its quota says: half where rivals disagree, a quarter where the leader is
         surest, and a quarter by their hash, whatever anybody says of them: a rival that is only ever asked the hardest
@@ -64,14 +64,14 @@ class Rounds:
         Raises:
             BadInput: a sentence cannot be simulated.
         """
-        known, court = self._bench.known_texts(), Rivals(self._bench, rivals, leader)
-        pools = self._pools(rivals, court, quotas, known, rng)
+        known, committee = self._bench.known_texts(), Committee(self._bench, members, leader)
+        pools = self._pools(members, committee, quotas, known, rng)
         candidates = [candidate for pool in pools.values() for candidate in pool]
         if not candidates:
-            return [], np.empty((len(rivals), 0))
+            return [], np.empty((len(members), 0))
         tokens, lengths = padded([candidate.tokens for candidate in candidates])
-        said = court.say_at_ends(tokens, lengths)
-        worth = rng.random(len(candidates)) if choice == "random" else court.believed(said).disagreement
+        said = committee.say_at_ends(tokens, lengths)
+        worth = rng.random(len(candidates)) if choice == "random" else committee.believed(said).disagreement
         drawn = np.array([_lot(candidate) for candidate in candidates])
         chosen: list[int] = []
         witnesses: Counter[str] = Counter()
@@ -96,8 +96,8 @@ class Rounds:
 
     def _pools(
         self,
-        rivals: list[Rival],
-        court: Rivals,
+        members: list[Member],
+        committee: Committee,
         quotas: Mapping[str, int],
         known: set[Tokens],
         rng: np.random.Generator,
@@ -105,7 +105,7 @@ class Rounds:
         """Candidates by generator. Of texts that several made, or that have the same word in the same context, there is
         one; of those that were read before, there is none."""
         endings = self._known_endings(known)
-        setting = self._setting(rivals, court, endings, rng)
+        setting = self._setting(members, committee, endings, rng)
         keys: set[Key] = {(ending,) for ending in endings}
         seen = set(known)
         pools: dict[str, list[Candidate]] = {}
@@ -129,7 +129,7 @@ class Rounds:
         return {self._endings[tokens] for tokens in known} - {()}
 
     def _setting(
-        self, rivals: list[Rival], court: Rivals, endings: set[tuple[str, ...]], rng: np.random.Generator
+        self, members: list[Member], committee: Committee, endings: set[tuple[str, ...]], rng: np.random.Generator
     ) -> Setting:
         bench, evidence = self._bench, self._bench.evidence
         fixed = {row for row, _ in bench.fixed_probe}
@@ -138,8 +138,8 @@ class Rounds:
             [row for row, i in enumerate(ids) if row not in fixed and f"probe-{i}" not in bench.carriers],
             dtype=np.int64,
         )
-        on_probe = court.believed(court.say_of_probe())
-        by_belief = sorted(rivals, key=lambda rival: -rival.belief)
+        on_probe = committee.believed(committee.say_of_probe())
+        by_belief = sorted(members, key=lambda member: -member.belief)
         return Setting(
             explore=evidence.explore,
             theta=evidence.theta,
@@ -151,7 +151,7 @@ class Rounds:
             texts=self._texts,
             words=self._words,
             named=named_words([rival.sentence for rival in by_belief]),
-            believe=lambda tokens: court.believed(court.say(tokens)),
+            believe=lambda tokens: committee.believed(committee.say(tokens)),
             sample=self._sample,
             fresh=lambda text: fresh(text, bench.corpus_runs),
             written=bench.written,

@@ -14,8 +14,9 @@ from tools.free_text.texts import TokenTexts
 from tools.llm.chat import ChatModel
 from tools.prompts import writer
 from tools.prompts.evidence import Scale
+from tools.records.hypothesis import WrittenText
 from tools.records.result import Unscored
-from tools.roles import Revealed, WrittenText
+from tools.roles import Revealed
 
 
 class FreeTextWriter:

@@ -87,6 +87,7 @@ class Budget(Record):
     unit: str = "tool call of at most 64 texts or 4096 subject tokens"
 
 
+# `tools.records.hypothesis.Hypothesis` as a result publishes it: the schema fixes this name, the fields and the text.
 class Rival(Record):
     """A hypothesis that competed.
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from tools.errors import BadInput
 from tools.evidence import sample
 from tools.records.excerpts import ExploreReadings
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import Unscored
-from tools.roles import Proposal, Revealed
+from tools.roles import Revealed
 from tools.rules.clauses import Rule
 from tools.rules.directions import Directions, Effort, direction_of
 from tools.rules.language import parse, render
@@ -73,7 +74,7 @@ class RulesExplainer:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Proposal]:
+    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Hypothesis]:
         """Rules of the `n` richest forms; forms that find nothing to say are left out.
 
         Of one form: the one of the two richest that fits what it was learnt from better.
@@ -87,7 +88,7 @@ class RulesExplainer:
             found = [("mixed", self._faint(learner, explore, drawn.excerpts))]
         return _proposals(found)
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The rule that one would bet on; None where there is nothing to say."""
         return next(iter(self.propose(explore, size, rng, 1)), None)
 
@@ -123,7 +124,7 @@ class RulesExplainer:
 
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
-    ) -> list[Proposal]:
+    ) -> list[Hypothesis]:
         """Rules learnt on more text and the revealed experiments.
 
         The better of the two best that adds up directions has the tokens exchanged that say least. Where something
@@ -224,9 +225,9 @@ class RulesSimulator:
             return Unscored(reason=str(error))
 
 
-def _proposals(rules: list[tuple[str, Rule]]) -> list[Proposal]:
-    found: dict[str, Proposal] = {}
+def _proposals(rules: list[tuple[str, Rule]]) -> list[Hypothesis]:
+    found: dict[str, Hypothesis] = {}
     for form, rule in rules:
         if rule.clauses:
-            found.setdefault(render(rule), Proposal(form, render(rule)))
+            found.setdefault(render(rule), Hypothesis(form, render(rule)))
     return list(found.values())

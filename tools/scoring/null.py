@@ -20,7 +20,8 @@ from tools.errors import StorageError
 from tools.evidence.cache import written_whole
 from tools.evidence.neighbours import explore_readings
 from tools.evidence.scan import LayerScan
-from tools.roles import AsksAnLLM, Explainer, Proposal
+from tools.records.hypothesis import Hypothesis
+from tools.roles import AsksAnLLM, Explainer
 from tools.subject.sides import ModelView
 
 Source = Literal["rules", "results", "kept", "asked"]
@@ -89,7 +90,7 @@ def kept_explanations(
 
 
 def keep_explanation(
-    scan: LayerScan, neuron: int, explainer: Explainer, size: int, proposal: Proposal, about: int
+    scan: LayerScan, neuron: int, explainer: Explainer, size: int, proposal: Hypothesis, about: int
 ) -> None:
     """Keep what an explainer that asks an LLM says of a neuron in a run on `about`, for the nulls of others."""
     path = _path(scan, neuron, explainer, size, "json")

@@ -20,7 +20,7 @@ from traces.html.answers import Answer, answers_of, leader_of
 from traces.html.coverage import claims_of, tests_of, unused_generators
 from traces.html.experiments import ShownRound, rounds_of
 from traces.html.heat import Excerpts, shown_excerpts
-from traces.html.rivals import Beliefs, Rival, beliefs_of, rivals_of
+from traces.html.rivals import Beliefs, RivalSection, beliefs_of, rivals_of
 from traces.html.scores import OtherScore
 from traces.text.causal import causal_details, causal_lines
 from traces.text.costs import Role, ToolUse, llm_errors, roles_of, tools_of
@@ -67,7 +67,7 @@ class View:
     scores: list[scores.ScoreRow]
     score_plot: Markup | None
     other_scores: list[OtherScore]
-    rivals: list[Rival]
+    rivals: list[RivalSection]
     beliefs: Beliefs
     excerpts: Excerpts | None
     tests: dict[str, Count]

@@ -9,8 +9,8 @@ from langgraph.runtime import Runtime
 from agent.graph import policy
 from agent.graph.nodes.meanings import meanings_of, tests_of
 from agent.graph.nodes.predictions import score_predictions
-from agent.graph.state import BASE_RATE, PERSON, Context, Hypothesis, Investigation, LoopState
-from agent.graph.verdict import Findings
+from agent.graph.state import BASE_RATE, PERSON, Context, Investigation, LoopState
+from agent.graph.verdict import Findings, tests_by_kind
 from agent.graph.verdict import verdict as verdict_on
 from tools.catalogue.asked import Ask, AskedScores
 from tools.catalogue.confirmation import Confirm, Confirmation
@@ -19,6 +19,7 @@ from tools.catalogue.null import Null, NullChoice
 from tools.llm.meter import NULL_SHARE
 from tools.readable.label import label_of
 from tools.records.coverage import Count
+from tools.records.hypothesis import Hypothesis
 from tools.records.predictions import PredictionScores, RegisteredPredictions
 from tools.records.result import (
     AnytimePoint,
@@ -91,7 +92,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     # What the lexical reader understands it detects and fuzzes itself, in the panel: an LLM's answers change nothing.
     if run.bench.asker is not None and not run.bench.is_exact(winner.sentence):
         asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold))
-    tests = winner.tests()
+    tests = tests_by_kind(winner)
     listed = run.bench.lookup_sentence
     verdict, why = verdict_on(
         Findings(
@@ -126,8 +127,8 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
         null_by_twins=null.by_twins,
         probe_skill=own["probe"].skill if "probe" in own else not_predicted,
         registered=RegisteredPredictions(
-            chosen=[(p.probability, p.fired) for p in winner.record],
-            probe=[(p.probability, p.fired) for p in winner.on_probe],
+            chosen=[(p.probability, p.fired) for p in winner.record.chosen],
+            probe=[(p.probability, p.fired) for p in winner.record.probe],
         ),
         predictions=own,
         anytime=_anytime(run, dict(zip(led, final.leaders, strict=True))),

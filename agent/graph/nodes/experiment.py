@@ -11,17 +11,17 @@ from langgraph.types import Command
 from agent.graph import belief
 from agent.graph.nodes.twins import who_predicts
 from agent.graph.policy import StopReason
-from agent.graph.state import Context, Hypothesis, Investigation, LoopState
-from agent.graph.verdict import Kind
+from agent.graph.state import Context, Investigation, LoopState
 from tools.bench import Tokens
-from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
+from tools.catalogue.experiments import Design, Designed, Planned, Read, Values
 from tools.catalogue.hypotheses import WriteTexts, Written
 from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged, text_before
 from tools.errors import BudgetSpent
 from tools.experiments.change import changed
+from tools.records.hypothesis import Hypothesis, TestKind
+from tools.records.predictions import Registered
 from tools.roles import Revealed
 from tools.scoring.evidence import BY_ORDER, order_of
-from tools.scoring.skill import Registered
 from traces.events.kinds import (
     BeliefUpdated,
     Decided,
@@ -47,11 +47,7 @@ def design(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["meas
     readers = who_predicts(run, rivals)
     best = run.best()
     arguments = Design(
-        rivals=[
-            Rival(sentence=by.sentence, belief=run.beliefs[h.name], table=by.table)
-            for h, by in zip(rivals, readers, strict=True)
-            if by is not None
-        ],
+        rivals=[run.member(h, by) for h, by in zip(rivals, readers, strict=True) if by is not None],
         leader=sum(by is not None for by in readers[: rivals.index(best)]),
         quotas=run.config.quotas_of_a_round(),
         choice=run.config.choice,
@@ -220,24 +216,24 @@ def observe(run: Investigation, round_: int) -> list[float]:
         for i, (experiment, p, fires) in enumerate(zip(experiments, predictions[hypothesis.name], fired, strict=True)):
             if p is None:  # it said nothing, so it is neither right nor wrong
                 continue
-            hypothesis.revealed.append(first + i)
-            hypothesis.record.append(
+            hypothesis.record.chosen_numbers.append(first + i)
+            hypothesis.record.chosen.append(
                 Registered(p, fires, experiment.carrier, values[i], said_before[i], experiment.original)
             )
             for kind in kinds_of(experiment, p, run.theta):
                 came_true = (p >= 0.5) == fires
-                hypothesis.outcomes[kind].setdefault(experiment.carrier, []).append(came_true)
+                hypothesis.record.outcomes[kind].setdefault(experiment.carrier, []).append(came_true)
     run.trace.emit(BeliefUpdated(round=round_, beliefs=run.beliefs, log_scores=scores))
     return values
 
 
-def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Kind]:
+def kinds_of(experiment: Planned, probability: float, theta: float) -> list[TestKind]:
     """The kinds of test that an experiment is for a rival that gave it this probability of firing.
 
     A minimal pair is one word swapped, deleted or masked, for a rival that says the change turns the neuron off where
     it fired, or on where it did not. Other words swept through a text are chosen to look alike: they are harder.
     """
-    kinds: list[Kind] = ["predicted positive" if probability >= 0.5 else "predicted negative"]
+    kinds: list[TestKind] = ["predicted positive" if probability >= 0.5 else "predicted negative"]
     fired_before = experiment.original is not None and experiment.original > theta
     if experiment.generator == "minimal_pair" and fired_before != (probability >= 0.5):
         kinds.append("minimal pair")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.graph.state import REFERENCES, Investigation
-from tools.catalogue.hypotheses import Proposed
 from tools.embedded import EmbeddedReader
 from tools.readable.generalised import Generalised
+from tools.records.hypothesis import Hypothesis
 from traces.events.kinds import Decided
 
 
@@ -20,7 +20,7 @@ def too_wide(run: Investigation) -> list[str]:
     return [sentence for sentence in rivals if found.is_too_wide(sentence)]
 
 
-def tell_changes(run: Investigation, proposals: Sequence[Proposed], round_: int) -> None:
+def tell_changes(run: Investigation, proposals: Sequence[Hypothesis], round_: int) -> None:
     """Put on record how the classes of a rival were narrowed or widened in those that were made from it, new or not,
     with what experiments on unseen members had said."""
     found, simulator = _generalised(run), run.bench.simulator

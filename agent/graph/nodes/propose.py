@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -10,13 +11,14 @@ from langgraph.types import Command
 from agent.graph import policy
 from agent.graph.nodes.generalise import tell_changes, too_wide
 from agent.graph.nodes.twins import take_readings, to_score, with_twins
-from agent.graph.state import BASE_RATE, LOOKUP, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
+from agent.graph.state import BASE_RATE, LOOKUP, REFERENCES, Context, Investigation, LoopState
 from agent.setup.config import TEST_COST
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
 from tools.catalogue.scores import Scored as Entry
 from tools.catalogue.scores import Scores
 from tools.errors import BudgetSpent
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue, Unscored
 from tools.roles import Tried
 from tools.rules.clauses import Rule
@@ -38,9 +40,7 @@ def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["bef
     try:
         if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
             proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
-            rivals += [
-                Entrant(p.form, p.sentence, p.by, p.by, label=p.label, words=tuple(p.words)) for p in proposed.proposals
-            ]
+            rivals += [replace(one, origin=one.by) for one in proposed.proposals]
             unreadable = proposed.unreadable
             take_texts(run, proposed)
             rivals = with_twins(run, rivals)
@@ -61,13 +61,13 @@ def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["bef
     return Command(goto="before_experiments", update=run.update(round=1))
 
 
-def starters(run: Investigation) -> list[Entrant]:
+def starters(run: Investigation) -> list[Hypothesis]:
     """What stands in every run: base rate and the 30 tokens, for reference, and a user's own sentences."""
-    rivals = [Entrant(BASE_RATE, render(Rule(())), "reference")]
+    rivals = [Hypothesis(BASE_RATE, render(Rule(())), origin="reference")]
     if run.config.lookup_competes:
         lookup: Proposals = run.toolbox.call("lookup", Lookup())
-        rivals += [Entrant(LOOKUP, p.sentence, "reference") for p in lookup.proposals]
-    return rivals + [Entrant("own words", sentence, "user") for sentence in run.config.rivals]
+        rivals += [Hypothesis(LOOKUP, p.sentence, origin="reference") for p in lookup.proposals]
+    return rivals + [Hypothesis("own words", sentence, origin="user") for sentence in run.config.rivals]
 
 
 def find_predictor(run: Investigation, candidates: list[str]) -> None:
@@ -96,11 +96,8 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
                 tried=tried(run, best) if run.bench.writer is not None else [],
             )
             revised: Proposals = run.toolbox.call("revise", asked)
-            entrants = [
-                Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), p.label, tuple(p.words))
-                for p in revised.proposals
-            ]
-            new = run.enter(with_twins(run, entrants), round_)
+            written = [replace(one, origin="revised") for one in revised.proposals]
+            new = run.enter(with_twins(run, written), round_)
             tell_changes(run, revised.proposals, round_)
             take_texts(run, revised)
         score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])

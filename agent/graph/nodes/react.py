@@ -19,8 +19,8 @@ from agent.graph.exploratory import note_seen
 from agent.graph.nodes.experiment import observe, predict_before, register
 from agent.graph.nodes.propose import find_predictor, score, starters
 from agent.graph.policy import StopReason
-from agent.graph.state import LOOKUP, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
-from tools.catalogue.experiments import Design, Designed, Rival
+from agent.graph.state import LOOKUP, REFERENCES, Context, Investigation, LoopState
+from tools.catalogue.experiments import Design, Designed, Member
 from tools.catalogue.thinking import (
     MOST_TEXTS,
     OFFERED,
@@ -40,6 +40,7 @@ from tools.llm.chat import FunctionCall, Message
 from tools.prompts import agent as prompt
 from tools.prompts.written import MAX_NAMED_WORDS, label, words
 from tools.readable.contract import why_not_free
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue
 from tools.toolbox import Arguments, ToolFailed, units_of
 from traces.events.kinds import Decided, Note, Stage
@@ -251,9 +252,9 @@ class _Investigator:
             refused = why_not_free(sentence)
         if refused is not None:
             return {"error": f"that may not compete: {refused}"}
-        entrant = Entrant("own words", sentence, by, by, label=label(wanted.label), words=words(wanted.words))
+        written = Hypothesis("own words", sentence, by, label=label(wanted.label), words=words(wanted.words), origin=by)
         beside = self._beside()
-        new = run.enter([entrant], run.round)
+        new = run.enter([written], run.round)
         if not new:
             return {"error": "that hypothesis has entered before"}
         entry = score(run, new, run.round, beside)[new[0].sentence]
@@ -288,7 +289,7 @@ class _Investigator:
 
     def experiment(self, wanted: Experiment) -> dict[str, Any]:
         """Texts of its own, predicted and read."""
-        rivals = self._rivals()
+        rivals = self._members()
         designed = self.run.toolbox.call("predict_texts", Predict(rivals=rivals, texts=wanted.texts))
         return self._observed(designed, only_telling=False)
 
@@ -299,7 +300,7 @@ class _Investigator:
         return self._observed(
             run.toolbox.call(
                 "design_experiments",
-                Design(rivals=self._rivals(), leader=leader, quotas=run.config.quotas_of_a_round()),
+                Design(rivals=self._members(), leader=leader, quotas=run.config.quotas_of_a_round()),
             ),
             only_telling=True,
         )
@@ -309,9 +310,8 @@ class _Investigator:
         self.run.finished = wanted.reason
         return {"finished": True}
 
-    def _rivals(self) -> list[Rival]:
-        run = self.run
-        return [Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in run.competing()]
+    def _members(self) -> list[Member]:
+        return [self.run.member(h) for h in self.run.competing()]
 
     def _beliefs(self) -> dict[str, float]:
         return {name: round(belief, 3) for name, belief in self.run.beliefs.items()}

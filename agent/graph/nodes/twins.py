@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.graph import policy
-from agent.graph.state import PERSON, REFERENCES, Entrant, Hypothesis, Investigation
+from agent.graph.state import PERSON, REFERENCES, Investigation
 from tools.catalogue.scores import Score, Scored
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
 from tools.readable import explainer as rules
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue
 from traces.events.kinds import Note
 
@@ -28,17 +29,17 @@ COVERS = 0.5
 only competes."""
 
 
-def with_twins(run: Investigation, entrants: Sequence[Entrant]) -> list[Entrant]:
-    """The entrants, and the twins of those in free words that are new."""
+def with_twins(run: Investigation, written: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """What was written, and the twins of those in free words that are new."""
     known = {h.sentence for h in run.hypotheses.values()} | set(run.twins)
     bench = run.bench
     writer = bench.twin_writer
     new = [] if writer is None else [
-        one for one in entrants if one.by == bench.explainer.name and one.sentence not in known
+        one for one in written if one.by == bench.explainer.name and one.sentence not in known
         and not bench.is_exact(one.sentence)
     ]  # fmt: skip
     if writer is None or not new:
-        return list(entrants)
+        return list(written)
     wanted = FindTwins(sentences=[InFreeWords(sentence=one.sentence, words=list(one.words)) for one in new])
     found: FoundTwins = run.toolbox.call("find_twins", wanted)
     run.twins |= {
@@ -46,9 +47,9 @@ def with_twins(run: Investigation, entrants: Sequence[Entrant]) -> list[Entrant]
         for one, twin in zip(new, found.twins, strict=True)
     }
     return [
-        *entrants,
+        *written,
         *(
-            Entrant("lexical twin", twin, "twin", rules.NAME, one.sentence)
+            Hypothesis("lexical twin", twin, by=rules.NAME, parents=(one.sentence,), origin="twin")
             for one, twin in zip(new, found.twins, strict=True)
             if twin is not None
         ),

@@ -10,7 +10,7 @@ from test_catalogue import NEVER, PLANTED, TRUTH, bench, box, scan  # noqa: F401
 from traces_samples import sample_result
 
 from agent.graph.nodes.claims import claims
-from agent.graph.state import Context, Hypothesis, LoopState
+from agent.graph.state import Context, LoopState
 from tools.catalogue import all_tools
 from tools.catalogue.claims import Claims, Try, WhichTested
 from tools.catalogue.confirmation import Confirm
@@ -19,10 +19,11 @@ from tools.catalogue.shown import N_SHOWN
 from tools.errors import BadInput
 from tools.readable.reader import LexicalReader
 from tools.records.coverage import Count
+from tools.records.hypothesis import Hypothesis
+from tools.records.predictions import Registered
 from tools.records.result import Result
 from tools.roles import Revealed
 from tools.scoring.lookup import FULL_LOOKUP
-from tools.scoring.skill import Registered
 from tools.toolbox import Toolbox
 
 SENTENCE = 'Fires strongly on "w3", "w4" and "w5" and weakly on any word right after "w9" and "w8".'
@@ -119,12 +120,12 @@ def run_node(winner, result, toolbox):
 
 def test_the_node_asks_about_all_that_was_registered():
     """Chosen experiments by their number among all revealed ones, probes by their number in the fixed set."""
-    winner = Hypothesis("H1", "rules", TRUTH)
-    winner.record, winner.revealed = (
+    winner = Hypothesis("rules", TRUTH, name="H1")
+    winner.record.chosen, winner.record.chosen_numbers = (
         [Registered(0.9, True, "c"), Registered(0.9, False, "c"), Registered(0.1, False, "c")],
         [4, 0, 2],
     )
-    winner.on_probe, winner.probed = [Registered(0.5, True, "c"), Registered(0.49, True, "c")], [7, 1]
+    winner.record.probe, winner.record.probe_numbers = [Registered(0.5, True, "c"), Registered(0.49, True, "c")], [7, 1]
     asked = []
 
     def call(name, arguments):
@@ -148,7 +149,7 @@ def test_the_node_asks_about_all_that_was_registered():
 
 @pytest.mark.parametrize("explanation", [None, TRUTH])
 def test_the_node_asks_nothing_where_nothing_was_tested(explanation):
-    winner = Hypothesis("H1", "rules", TRUTH)
+    winner = Hypothesis("rules", TRUTH, name="H1")
     result = Result.model_validate(sample_result() | {"explanation": explanation})
     assert run_node(winner, result, SimpleNamespace()) == {}
 

@@ -1,4 +1,4 @@
-"""What believed rivals say of a text, before anyone has read the neuron on it."""
+"""Query by committee: what believed rivals say of a text, before anyone has read the neuron on it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ from tools.scoring.calibration import probabilities
 Probabilities = NDArray[np.float64]
 
 
-class Rival(BaseModel):
-    """A sentence, how far it is believed, and its calibration: probabilities of firing at levels 0 to 10."""
+class Member(BaseModel):
+    """A rival as a member of the committee: who says what it predicts, how far it is believed, and its calibration.
+
+    It is no `tools.records.hypothesis.Hypothesis`, since its twin may speak for it and a trace keeps just these fields.
+
+    Attributes:
+        sentence: of the rival, or of the twin that stands in for it.
+        belief: in the rival.
+        table: probabilities of firing at levels 0 to 10.
+    """
 
     sentence: str
     belief: float
@@ -35,50 +43,50 @@ class Believed:
     leader: Probabilities
 
 
-class Rivals:
+class Committee:
     """Rivals in their order, and which of them leads.
 
     Args:
         bench: the neuron.
-        rivals: at least one.
+        members: at least one.
         leader: the number of the one that must be tried hardest.
     """
 
-    def __init__(self, bench: Bench, rivals: list[Rival], leader: int) -> None:
+    def __init__(self, bench: Bench, members: list[Member], leader: int) -> None:
         self._bench = bench
-        self._rivals = rivals
+        self._members = members
         self._leader = leader
-        self._beliefs = np.array([rival.belief for rival in rivals])
+        self._beliefs = np.array([member.belief for member in members])
 
     def say(self, tokens: NDArray[np.int32]) -> Probabilities:
-        """Probabilities of firing, [n_rivals, n, pos].
+        """Probabilities of firing, [n_members, n, pos].
 
         Raises:
             BadInput: a sentence cannot be simulated.
         """
-        return np.stack([probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)) for r in self._rivals])
+        return np.stack([probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)) for r in self._members])
 
     def say_at_ends(self, tokens: NDArray[np.int32], lengths: NDArray[np.int64]) -> Probabilities:
-        """Probabilities of firing at the last token of each text, [n_rivals, n].
+        """Probabilities of firing at the last token of each text, [n_members, n].
 
         Raises:
             BadInput: a sentence cannot be simulated.
         """
         ends = np.arange(len(tokens)), lengths - 1
         return np.stack(
-            [probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)[ends]) for r in self._rivals]
+            [probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)[ends]) for r in self._members]
         )
 
     def say_of_probe(self) -> Probabilities:
-        """The same of the probe pool, [n_rivals, n, width].
+        """The same of the probe pool, [n_members, n, width].
 
         Raises:
             BadInput: a sentence cannot be simulated.
         """
-        return np.stack([probabilities(r.table, self._bench.probe_levels(r.sentence)) for r in self._rivals])
+        return np.stack([probabilities(r.table, self._bench.probe_levels(r.sentence)) for r in self._members])
 
     def believed(self, said: Probabilities) -> Believed:
-        """What `said` [n_rivals, ...] comes to."""
+        """What `said` [n_members, ...] comes to."""
         return Believed(disagreement(said, self._beliefs), said[self._leader])
 
 
@@ -86,7 +94,7 @@ def disagreement(said: Probabilities, beliefs: Probabilities) -> Probabilities:
     """sum_ij w_i w_j |p_i - p_j| over pairs of rivals, for each text.
 
     Args:
-        said: probabilities of firing, [n_rivals, ...].
+        said: probabilities of firing, [n_members, ...].
         beliefs: weights that sum to 1, [n_rivals].
     """
     total = np.zeros(said.shape[1:])
