@@ -14,8 +14,6 @@ from tools.records.excerpts import ExploreReadings
 from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.result import Unscored
 
-Proposal = Hypothesis
-
 
 @dataclass(frozen=True)
 class Revealed:

@@ -29,7 +29,8 @@ from tools.readable.sample import Sample
 from tools.readable.screen import PRICE, Form
 from tools.readable.texts import Keys
 from tools.records.excerpts import ExploreReadings
-from tools.roles import Proposal, Revealed
+from tools.records.hypothesis import Hypothesis
+from tools.roles import Revealed
 from tools.scoring.sampling import explore_weights
 
 NAME = "rules"
@@ -65,7 +66,7 @@ class ReadableExplainer:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Proposal]:
+    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Hypothesis]:
         """The best rule, shorter ones that led to it, and the best of classes alone and of words alone."""
         learner = self._learner(explore, size, rng)
         path = learner.path("mixed")
@@ -76,7 +77,7 @@ class ReadableExplainer:
                 found += [(form, one) for one in learner.path(form)[-1:]]
         return self._proposals([(form, one.rule, None) for form, one in found])
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The rule that one would bet on; None where there is nothing to say."""
         return next(iter(self.propose(explore, size, rng, 1)), None)
 
@@ -120,7 +121,7 @@ class ReadableExplainer:
 
     def revise(
         self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
-    ) -> list[Proposal]:
+    ) -> list[Hypothesis]:
         """The best rules, changed where the experiments say so, and one learnt from other folds of the text.
 
         A class whose members did not fire gives way to a part of it or to its words; one whose look-alikes fired, to a
@@ -190,12 +191,12 @@ class ReadableExplainer:
     def _may_be_said(self, rule: Rule) -> bool:
         return why_not(self._reader.language.render(rule)) is None
 
-    def _proposals(self, rules: Sequence[tuple[str, Rule, str | None]]) -> list[Proposal]:
-        found: dict[str, Proposal] = {}
+    def _proposals(self, rules: Sequence[tuple[str, Rule, str | None]]) -> list[Hypothesis]:
+        found: dict[str, Hypothesis] = {}
         for form, rule, parent in rules:
             sentence = self._reader.language.render(rule)
             if rule.items and why_not(sentence) is None:
-                known = found.setdefault(sentence, Proposal(form, sentence))
+                known = found.setdefault(sentence, Hypothesis(form, sentence))
                 parents = known.parents if parent is None else (*known.parents, parent)
                 found[sentence] = replace(known, parents=parents)
         return list(found.values())
