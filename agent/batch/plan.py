@@ -217,7 +217,7 @@ def _about(one: Chosen, judge: _Rivals | None, config: RunConfig) -> dict[str, A
 
 
 class _Rivals:
-    """Which published explanations may compete; the same is asked again of the neuron's bench when its run begins."""
+    """Which published explanations may compete; the same is asked again of the neuron's study when its run begins."""
 
     def __init__(self, reader: EmbeddedReader, config: RunConfig) -> None:
         self._reader, self._reads_words = reader, config.simulator_llm is not None

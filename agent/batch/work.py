@@ -15,7 +15,7 @@ from filelock import FileLock
 from agent.batch.worker_files import History, moved, moved_files, pack, put_history, unpack
 from agent.run.runner import resume_run, start_run
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
 from tools.errors import AgentError, BadInput, StorageError
@@ -149,7 +149,7 @@ def _open_layer(config: RunConfig) -> None:
     with storage_errors("create", locks):
         locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.lock"):
-        open_bench(config, QuietDisplay(), resources=_RESOURCES)
+        open_study(config, QuietDisplay(), resources=_RESOURCES)
     _opened.add(key)
 
 

@@ -18,7 +18,6 @@ from agent.graph.steering import Pauses
 from agent.graph.verdict import tests_by_kind
 from agent.setup.config import RunConfig
 from agent.setup.sealed_folds import CountedOpenings, SealedFolds
-from tools.bench import Bench
 from tools.catalogue.experiments import Designed, Member
 from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.scores import Scored
@@ -29,6 +28,7 @@ from tools.records.predictions import Registered
 from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.records.sides import AlwaysOn, OtherSide
 from tools.roles import AsksAnLLM
+from tools.study import Study
 from tools.toolbox import Toolbox
 from traces.events.kinds import Decided, HypothesisProposed
 from traces.events.store import TraceWriter
@@ -137,8 +137,8 @@ class Context:
     Attributes:
         run_id: names the run.
         config: its settings.
-        bench: the neuron.
-        openings: lets the bench open a sealed fold once its opening is counted.
+        study: the neuron.
+        openings: lets the study open a sealed fold once its opening is counted.
         toolbox: the door to everything.
         trace: where events go.
         folds: says which sealed fold to open, and what an earlier run found.
@@ -148,7 +148,7 @@ class Context:
 
     run_id: str
     config: RunConfig
-    bench: Bench
+    study: Study
     openings: CountedOpenings
     toolbox: Toolbox
     trace: TraceWriter
@@ -169,7 +169,7 @@ class Investigation(LoopState):
 
     run_id: str = field(init=False)
     config: RunConfig = field(init=False)
-    bench: Bench = field(init=False)
+    study: Study = field(init=False)
     openings: CountedOpenings = field(init=False)
     toolbox: Toolbox = field(init=False)
     trace: TraceWriter = field(init=False)
@@ -302,8 +302,8 @@ class Investigation(LoopState):
         be compared with what another reader says.
         """
         tries = self.n_candidates()
-        rules = [one.name for one in self.bench.explainers if one.has_null and not isinstance(one, AsksAnLLM)]
-        if rules and self.bench.is_exact(winner.sentence):
+        rules = [one.name for one in self.study.explainers if one.has_null and not isinstance(one, AsksAnLLM)]
+        if rules and self.study.simulations.is_exact(winner.sentence):
             return {rules[0]: sum(tries.values())}
         return tries
 
@@ -312,7 +312,7 @@ class Investigation(LoopState):
 
         What nobody here wrote counts for the explainer that the run was told to use.
         """
-        own = self.bench.explainer.name
+        own = self.study.explainer.name
         scored = [h for h in self.hypotheses.values() if h.name.startswith("H") and h.merit is not None]
         counts = Counter(h.by or own for h in scored)
         return dict(counts) or {own: 1}

@@ -12,7 +12,6 @@ from evals.readers.dealing import dealt
 from evals.readers.numbers import rank_correlation
 from evals.readers.sentences import Sentence
 from evals.records import Record
-from tools.bench import Bench
 from tools.errors import BadInput
 from tools.evidence.neighbours import development_readings, similar_firing_rate
 from tools.evidence.sample import stratified_rows
@@ -20,6 +19,7 @@ from tools.prompts.evidence import marked
 from tools.records.excerpts import DevelopmentReadings
 from tools.records.result import Unscored
 from tools.roles import Simulator
+from tools.study import Study
 
 N_OTHERS = 9
 N_TOP, N_RANDOM = 3, 2
@@ -62,19 +62,19 @@ class Lineup:
     target: int
 
 
-def lineup_of(bench: Bench, rng: np.random.Generator) -> Lineup | Unscored:
+def lineup_of(study: Study, rng: np.random.Generator) -> Lineup | Unscored:
     """The neuron among the nine of 64 drawn ones of its layer whose firing rate is closest to its own.
 
     All are read on the development text that they share, whatever else was sought out for the one that is meant: the
     three excerpts with the largest values, and two drawn from the rest.
     """
-    neuron = bench.evidence.neuron
-    others = similar_firing_rate(bench.scan, neuron.index, rng)[:N_OTHERS]
+    neuron = study.evidence.neuron
+    others = similar_firing_rate(study.scan, neuron.index, rng)[:N_OTHERS]
     if len(others) < N_OTHERS:
         return Unscored(reason=f"only {len(others)} other neurons of the layer fire")
     candidates = []
     for index in (neuron.index, *others):
-        readings, theta = development_readings(bench.scan, index)
+        readings, theta = development_readings(study.scan, index)
         candidates.append(Candidate(index, _few(readings, rng), theta))
     order = rng.permutation(len(candidates))
     return Lineup(tuple(candidates[i] for i in order), int(np.flatnonzero(order == 0)[0]))

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_catalogue import D_MLP, N_TOKENS, PLANTED, TRUTH, WRONG, Ledger, Planted, concepts
 
-from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.catalogue.causal import MAX_EXCERPTS, MIN_EXCERPTS, CausalCheck, ClaimOutput, n_excerpts
 from tools.embedded import EmbeddedReader
@@ -36,6 +35,8 @@ from tools.scoring.causal import (
     times_its_like,
 )
 from tools.scoring.metrics import StratifiedSample
+from tools.scoring.simulations import Simulations
+from tools.study import Study
 from tools.subject.protocol import LastTokenEffect
 from tools.toolbox import Toolbox
 
@@ -208,17 +209,18 @@ def checked(scan, monkeypatch):
         evidence = neuron_evidence(scan, NeuronId(scan.layer, 0))
         if sought:
             evidence = replace(evidence, explore=with_sought(evidence.explore))
-        bench = Bench(
+        study = Study(
             subject=scan.subject, scan=scan, evidence=evidence, vocabulary=vocabulary,
-            explainers=(ReadableExplainer(reader.lexical),), simulator=reader, seed=4, ledger=Ledger(),
+            explainers=(ReadableExplainer(reader.lexical),), seed=4, ledger=Ledger(),
+            simulations=Simulations(scan.subject, evidence, vocabulary, reader),
         )  # fmt: skip
         recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
-        box = Toolbox(all_tools(bench), recorder, 4, None, None)
+        box = Toolbox(all_tools(study), recorder, 4, None, None)
         output = box.call("claim_output", ClaimOutput(k=7))
         tokens = output.claimed if claimed is None else claimed
         arguments = CausalCheck(sentence=sentence, claimed=tokens, controls=output.controls, fold=1)
         found = box.call("causal_check", arguments)
-        assert bench.ledger.opened == [1]
+        assert study.ledger.opened == [1]
         assert box.used == 0
         return output, found
 

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from prompt_samples import unhurried
 
 from agent.graph.belief import log_scores
-from tools.bench import Bench
 from tools.catalogue.experiments import balanced_chances, chances
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
@@ -35,6 +34,8 @@ from tools.records.result import Unscored
 from tools.roles import Revealed, Simulation, Tried
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.parts import LEAST_SHARE, Part, part_of, simulated_part, thin_rows
+from tools.scoring.simulations import Simulations
+from tools.study import Study
 
 STRINGS = [" a", " b", " c", "1", "2", "<d>", "\n", '"']
 TEXTS = TokenTexts(STRINGS)
@@ -515,21 +516,22 @@ class Reader:
                 for i, t in enumerate(texts)]  # fmt: skip
 
 
-def bench(reader: Reader, n_read: int = 30) -> Bench:
-    """A bench of which only what scoring needs is there."""
+def study(reader: Reader, n_read: int = 30) -> Study:
+    """A study of which only what scoring needs is there."""
     probe = SimpleNamespace(tokens=padded([[0, 3]]))
-    made = Bench.__new__(Bench)
+    evidence: Any = SimpleNamespace(probe=probe, theta=1.0)
+    made = Study.__new__(Study)
     vars(made).update(
-        word_simulator=reader, simulator=Rule(), n_simulated=n_read, _exact={}, _probe_levels={}, seed=0,
-        evidence=SimpleNamespace(probe=probe, theta=1.0), development=sample(),
+        simulations=Simulations(None, evidence, None, Rule(), reader, n_read),  # type: ignore[arg-type]
+        seed=0, evidence=evidence, development=sample(),
     )  # fmt: skip
     return made
 
 
 def test_on_and_both_on_of_partly_simulated_sentences() -> None:
     reader = Reader({"one": {0, 3}, "other": {3, 7, 29}, "hopeless": set(range(16))})
-    table = bench(reader)
-    whole = table.development
+    one_study = study(reader)
+    table, whole = one_study.simulations, one_study.development
     one = table.on("one", whole)
     assert isinstance(one, Part)
     assert (len(one.rows), one.n_unscored) == (28, 2)
@@ -557,10 +559,11 @@ def test_on_and_both_on_of_partly_simulated_sentences() -> None:
 
 def test_who_is_exact_is_never_asked() -> None:
     reader = Reader({})
-    table = bench(reader)
+    one_study = study(reader)
+    table, development = one_study.simulations, one_study.development
     assert table.is_exact("exact")
     assert not table.is_exact("in free words")
-    table.on("exact", table.development)
+    table.on("exact", development)
     assert table.at_ends("exact", [(0, 3), (0, 0)]) == [9.0, 0.0]
     assert reader.n_asked == 0
     assert table.simulator_of("exact") == "rules"
@@ -575,13 +578,13 @@ def test_chances_of_what_has_no_level() -> None:
     assert abstained == {"why": 2}
     reader = Reader({"s": {1}, "hopeless": set(range(30))})
     said: Counter[str] = Counter()
-    on, off, other = balanced_chances(bench(reader), "s", [(0, 3), (0, 3), (0, 0)], said)
+    on, off, other = balanced_chances(study(reader), "s", [(0, 3), (0, 3), (0, 0)], said)
     assert on is not None
     assert other is not None
     assert on > 0.5 > other
     assert off is None
     assert said == {"unreadable": 1}
-    assert balanced_chances(bench(reader), "hopeless", [(0, 3), (1,)], said) == [None, None]
+    assert balanced_chances(study(reader), "hopeless", [(0, 3), (1,)], said) == [None, None]
 
 
 def test_a_rival_that_abstains_gets_the_average() -> None:

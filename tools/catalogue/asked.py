@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tools.bench import Bench, Tokens
 from tools.catalogue.scores import measured
 from tools.errors import BadInput
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.detection import Cases, Marks, balanced_accuracy
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.sampling import sealed_sample
+from tools.study import Study, Tokens
 from tools.toolbox import Arguments, Outcome, Tool
 
 N_EACH = 10
@@ -40,17 +40,17 @@ class AskedScores(Outcome):
     fuzzing: ScoreValue | Unscored
 
 
-def asked_tools(bench: Bench) -> list[Tool[Ask, AskedScores]]:
+def asked_tools(study: Study) -> list[Tool[Ask, AskedScores]]:
     """`ask_llm`, bound to one neuron."""
-    evidence = bench.evidence
+    evidence = study.evidence
 
     def ask(arguments: Ask, rng: np.random.Generator) -> AskedScores:
-        asker = bench.asker
+        asker = study.asker
         if asker is None:
             raise BadInput("there is no LLM to ask.")
         neuron = evidence.neuron
-        fold = evidence.sealed.open(arguments.fold, bench.ledger)
-        sample = sealed_sample(fold, bench.stratum, neuron, arguments.fold)
+        fold = evidence.sealed.open(arguments.fold, study.ledger)
+        sample = sealed_sample(fold, study.stratum, neuron, arguments.fold)
         excerpts, theta = sample.readings.excerpts, evidence.theta
 
         def text(row: int) -> Tokens:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tools.bench import Bench, padded
 from tools.errors import BadInput
 from tools.evidence.peers import MIN_TEXTS, with_peers
 from tools.records.effects import Beside, Push
@@ -19,6 +18,8 @@ from tools.records.result import ScoreValue, Unscored
 from tools.scoring.causal import ablation_score, calibration, claim, push, times_its_like
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.sampling import sealed_sample
+from tools.scoring.simulations import padded
+from tools.study import Study
 from tools.subject.protocol import SubjectModel
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -82,9 +83,9 @@ def n_excerpts(subject: SubjectModel, layer: int, width: int) -> int:
     return min(MAX_EXCERPTS, max(MIN_EXCERPTS, n)) // 3 * 3
 
 
-def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[CausalCheck, CausalEvidence]]:
+def causal_tools(study: Study) -> list[Tool[ClaimOutput, OutputClaim] | Tool[CausalCheck, CausalEvidence]]:
     """`claim_output` and `causal_check`, bound to one neuron."""
-    evidence, neuron, subject = bench.evidence, bench.evidence.neuron, bench.subject
+    evidence, neuron, subject = study.evidence, study.evidence.neuron, study.subject
     n_affordable = n_excerpts(subject, neuron.layer, evidence.corpus.width)
 
     def claim_output(arguments: ClaimOutput, rng: np.random.Generator) -> OutputClaim:
@@ -97,13 +98,13 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
             )
         except BadInput as refused:
             return OutputClaim(reason=str(refused))
-        found = claim(weights, bench.token_means.counts)
+        found = claim(weights, study.simulations.token_means.counts)
         if isinstance(found, Unscored):
             return OutputClaim(promoted=promoted, suppressed=suppressed, reason=found.reason)
         return OutputClaim(promoted=promoted, suppressed=suppressed, claimed=found.tokens, controls=found.controls)
 
     def causal_check(arguments: CausalCheck, rng: np.random.Generator) -> CausalEvidence:
-        fold = evidence.sealed.open(arguments.fold, bench.ledger)
+        fold = evidence.sealed.open(arguments.fold, study.ledger)
         try:
             score, to_mean, to_simulation = replaced(arguments.sentence, fold, arguments.fold)
             return CausalEvidence(
@@ -122,9 +123,9 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
     ) -> tuple[ScoreValue | Unscored, float | None, float | None]:
         if sentence is None:
             return Unscored(reason="there is no explanation to put in the neuron's place"), None, None
-        known = bench.on(sentence, bench.development)
-        whole = sealed_sample(fold, bench.stratum, neuron, number)
-        unseen = bench.on(sentence, _share(whole, n_affordable // 3, fixed(number)))
+        known = study.simulations.on(sentence, study.development)
+        whole = sealed_sample(fold, study.stratum, neuron, number)
+        unseen = study.simulations.on(sentence, _share(whole, n_affordable // 3, fixed(number)))
         if isinstance(known, Unscored):
             return known, None, None
         if isinstance(unseen, Unscored):
@@ -150,7 +151,7 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
         return np.random.default_rng([neuron.layer, neuron.index, number, 1])
 
     def beside_peers(rng: np.random.Generator) -> Beside | Unscored:
-        own, peers = with_peers(bench.scan, neuron.index, _N_PEERS, n_affordable // 4, rng)
+        own, peers = with_peers(study.scan, neuron.index, _N_PEERS, n_affordable // 4, rng)
         if len(own.texts) < MIN_TEXTS or len(peers) < MIN_TEXTS:
             return Unscored(reason="the neuron fires too rarely to be compared with others that fire like it")
         everyone = [own, *peers]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from tools.bench import Bench
 from tools.concepts.words import words_of
+from tools.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 BEFORE, AFTER = 14, 3
@@ -49,12 +49,12 @@ class Places(Outcome):
     places: list[Place]
 
 
-def explore_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def explore_tools(study: Study) -> list[Tool[Any, Any]]:
     """`find_word` and `top_excerpts`, bound to one neuron."""
-    strings = bench.vocabulary.strings
+    strings = study.vocabulary.strings
 
     def find_word(arguments: FindWord, rng: np.random.Generator) -> Places:
-        explore = bench.evidence.explore
+        explore = study.evidence.explore
         sought = [word.text.lower() for word in words_of([arguments.word])]
         found: list[tuple[float, int, int]] = []
         for row in range(len(explore) if sought else 0):
@@ -70,7 +70,7 @@ def explore_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return told(found, arguments.n, everywhere=True)
 
     def top_excerpts(arguments: TopExcerpts, rng: np.random.Generator) -> Places:
-        explore = bench.evidence.explore
+        explore = study.evidence.explore
         values = np.where(explore.excerpts.mask, explore.values, -np.inf)
         peaks = [(float(values[row, at]), row, int(at)) for row, at in enumerate(values.argmax(1))]
         ranked = sorted(peaks, key=lambda one: (-one[0], one[1]))
@@ -84,12 +84,12 @@ def explore_tools(bench: Bench) -> list[Tool[Any, Any]]:
         chosen = [ranked[i] for i in steps] if everywhere else ranked[:n]
         return Places(
             n=len(ranked),
-            n_fired=sum(value > bench.evidence.theta for value, _, _ in ranked),
+            n_fired=sum(value > study.evidence.theta for value, _, _ in ranked),
             places=[Place(value=round(value, 3), **around(row, at)) for value, row, at in chosen],
         )
 
     def around(row: int, at: int) -> dict[str, Any]:
-        explore = bench.evidence.explore
+        explore = study.evidence.explore
         first = max(0, at - BEFORE)
         last = min(int(explore.excerpts.lengths[row]), at + 1 + AFTER)
         values: NDArray[np.float32] = explore.values[row, first:last]

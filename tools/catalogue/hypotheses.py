@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from tools.bench import Bench
 from tools.errors import NothingWritten
 from tools.evidence.gated import other_side
 from tools.readable import contract
@@ -18,6 +17,7 @@ from tools.records.result import Unscored
 from tools.records.sides import AlwaysOn, OtherSide
 from tools.roles import AsksAnLLM, Explainer, Tried
 from tools.scoring.null import keep_explanation
+from tools.study import Study
 from tools.subject.sides import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -94,9 +94,9 @@ class Written(Outcome):
     reason: str | None = None
 
 
-def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
     """`gather`, `lookup`, `propose`, `revise` and `write_texts`, bound to one neuron."""
-    evidence = bench.evidence
+    evidence = study.evidence
 
     def gather(_: Gather, rng: np.random.Generator) -> Gathered:
         drawn = evidence.explore.drawn
@@ -114,12 +114,12 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
         )
 
     def told_of_the_other_side() -> OtherSide | None:
-        view = bench.subject
-        strings = bench.vocabulary.strings
-        return other_side(bench.scan, view, evidence.neuron, strings) if isinstance(view, ModelView) else None
+        view = study.subject
+        strings = study.vocabulary.strings
+        return other_side(study.scan, view, evidence.neuron, strings) if isinstance(view, ModelView) else None
 
     def lookup(_: Lookup, rng: np.random.Generator) -> Proposals:
-        sentence, form = bench.lookup_sentence, "token-lookup-30"
+        sentence, form = study.lookup_sentence, "token-lookup-30"
         return Proposals(proposals=[Hypothesis(form=form, sentence=sentence, by=form)] if sentence else [])
 
     def collected(ask: Callable[[Explainer], list[Hypothesis]]) -> Proposals:
@@ -127,7 +127,7 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
         unwritten: dict[str, str] = {}
         unreadable: list[str] = []
         refused: list[str] = []
-        for explainer in bench.explainers:
+        for explainer in study.explainers:
             try:
                 found = ask(explainer)
             except NothingWritten as reason:  # a failure of one explainer is no failure of the others
@@ -137,8 +137,8 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                 unusable = f"{explainer.name} wrote a hypothesis that cannot be used"
                 refused += [f"{unusable}: {why}" for why in explainer.drain_left_out()]
             for p in found:
-                why_not = bench.why_not(p.sentence)
-                if why_not is None and isinstance(explainer, AsksAnLLM) and not bench.is_exact(p.sentence):
+                why_not = study.why_not(p.sentence)
+                if why_not is None and isinstance(explainer, AsksAnLLM) and not study.simulations.is_exact(p.sentence):
                     why_not = contract.why_not_free(p.sentence)
                 if why_not is not None and not isinstance(explainer, AsksAnLLM):
                     unreadable.append(p.sentence)
@@ -150,21 +150,21 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return Proposals(proposals=proposals, unreadable=unreadable, unwritten=unwritten, refused=refused)
 
     def propose(arguments: Propose, rng: np.random.Generator) -> Proposals:
-        size = bench.stratum_of(len(evidence.explore))
+        size = study.stratum_of(len(evidence.explore))
 
         def ask(explainer: Explainer) -> list[Hypothesis]:
             found = explainer.propose(evidence.explore, size, rng, arguments.n)
             if isinstance(explainer, AsksAnLLM) and found:  # for the nulls of other neurons
                 neuron = evidence.neuron.index
-                keep_explanation(bench.scan, neuron, explainer, size, found[0], neuron)
+                keep_explanation(study.scan, neuron, explainer, size, found[0], neuron)
             return found
 
         return collected(ask)
 
     def revise(arguments: Revise, rng: np.random.Generator) -> Proposals:
-        size = bench.stratum_of(len(evidence.explore))
-        revealed = bench.revealed[: arguments.n_revealed]
-        exact = [sentence for sentence in arguments.best if bench.is_exact(sentence)][:_CHANGED]
+        size = study.stratum_of(len(evidence.explore))
+        revealed = study.log.revealed[: arguments.n_revealed]
+        exact = [sentence for sentence in arguments.best if study.simulations.is_exact(sentence)][:_CHANGED]
         exact += [sentence for sentence in arguments.too_wide if sentence not in exact]
 
         def ask(explainer: Explainer) -> list[Hypothesis]:
@@ -175,9 +175,9 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return collected(ask)
 
     def write(arguments: WriteTexts, rng: np.random.Generator) -> Written:
-        if bench.writer is None:
+        if study.writer is None:
             return Written(texts=[], reason="there is no LLM to write texts")
-        found = bench.writer.write(arguments.best, bench.revealed[: arguments.n_revealed], arguments.n, rng)
+        found = study.writer.write(arguments.best, study.log.revealed[: arguments.n_revealed], arguments.n, rng)
         return Written(texts=[], reason=found.reason) if isinstance(found, Unscored) else Written(texts=found)
 
     return [

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from tools.bench import Bench
 from tools.scoring.calibration import probabilities
+from tools.scoring.simulations import Simulations
 
 Probabilities = NDArray[np.float64]
 
@@ -47,13 +47,13 @@ class Committee:
     """Rivals in their order, and which of them leads.
 
     Args:
-        bench: the neuron.
+        simulations: what sentences predict on the neuron's excerpts.
         members: at least one.
         leader: the number of the one that must be tried hardest.
     """
 
-    def __init__(self, bench: Bench, members: list[Member], leader: int) -> None:
-        self._bench = bench
+    def __init__(self, simulations: Simulations, members: list[Member], leader: int) -> None:
+        self._simulations = simulations
         self._members = members
         self._leader = leader
         self._beliefs = np.array([member.belief for member in members])
@@ -64,7 +64,9 @@ class Committee:
         Raises:
             BadInput: a sentence cannot be simulated.
         """
-        return np.stack([probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)) for r in self._members])
+        return np.stack(
+            [probabilities(r.table, self._simulations.certain_levels(r.sentence, tokens)) for r in self._members]
+        )
 
     def say_at_ends(self, tokens: NDArray[np.int32], lengths: NDArray[np.int64]) -> Probabilities:
         """Probabilities of firing at the last token of each text, [n_members, n].
@@ -74,7 +76,7 @@ class Committee:
         """
         ends = np.arange(len(tokens)), lengths - 1
         return np.stack(
-            [probabilities(r.table, self._bench.certain_levels(r.sentence, tokens)[ends]) for r in self._members]
+            [probabilities(r.table, self._simulations.certain_levels(r.sentence, tokens)[ends]) for r in self._members]
         )
 
     def say_of_probe(self) -> Probabilities:
@@ -83,7 +85,7 @@ class Committee:
         Raises:
             BadInput: a sentence cannot be simulated.
         """
-        return np.stack([probabilities(r.table, self._bench.probe_levels(r.sentence)) for r in self._members])
+        return np.stack([probabilities(r.table, self._simulations.probe_levels(r.sentence)) for r in self._members])
 
     def believed(self, said: Probabilities) -> Believed:
         """What `said` [n_members, ...] comes to."""

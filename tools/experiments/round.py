@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.bench import Bench, padded
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.evidence.fresh import fresh
@@ -25,6 +24,8 @@ from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import Texts, Tokens
+from tools.scoring.simulations import padded
+from tools.study import Study
 
 Choice = Literal["disagreement", "random"]
 
@@ -32,25 +33,25 @@ Choice = Literal["disagreement", "random"]
 class Rounds:
     """Designs rounds of experiments on one neuron."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, study: Study) -> None:
+        self._study = study
         self._endings: dict[Tokens, tuple[str, ...]] = {}
 
     @cached_property
     def _texts(self) -> Texts:
-        bench = self._bench
-        return Texts(bench.vocabulary.strings, bench.subject.tokenizer, bench.evidence.corpus.width)
+        study = self._study
+        return Texts(study.vocabulary.strings, study.subject.tokenizer, study.evidence.corpus.width)
 
     @cached_property
     def _words(self) -> SeenWords:
-        return SeenWords(self._bench.evidence.explore, self._bench.evidence.theta, self._bench.vocabulary)
+        return SeenWords(self._study.evidence.explore, self._study.evidence.theta, self._study.vocabulary)
 
     @cached_property
     def _kinds(self) -> Kinds | None:
-        bench, evidence = self._bench, self._bench.evidence
-        if not isinstance(bench.simulator, EmbeddedReader):
+        study, evidence = self._study, self._study.evidence
+        if not isinstance(study.simulations.simulator, EmbeddedReader):
             return None
-        return Kinds(bench.simulator.lexical, evidence.explore, evidence.theta, evidence.probe, self._texts)
+        return Kinds(study.simulations.simulator.lexical, evidence.explore, evidence.theta, evidence.probe, self._texts)
 
     def plan(
         self, members: list[Member], leader: int, quotas: Mapping[str, int], choice: Choice, rng: np.random.Generator
@@ -64,7 +65,7 @@ class Rounds:
         Raises:
             BadInput: a sentence cannot be simulated.
         """
-        known, committee = self._bench.known_texts(), Committee(self._bench, members, leader)
+        known, committee = self._study.log.known_texts(), Committee(self._study.simulations, members, leader)
         pools = self._pools(members, committee, quotas, known, rng)
         candidates = [candidate for pool in pools.values() for candidate in pool]
         if not candidates:
@@ -131,11 +132,11 @@ class Rounds:
     def _setting(
         self, members: list[Member], committee: Committee, endings: set[tuple[str, ...]], rng: np.random.Generator
     ) -> Setting:
-        bench, evidence = self._bench, self._bench.evidence
-        fixed = {row for row, _ in bench.fixed_probe}
+        study, evidence = self._study, self._study.evidence
+        fixed = {row for row, _ in study.fixed_probe}
         ids = evidence.probe.ids.tolist()
         left = np.array(
-            [row for row, i in enumerate(ids) if row not in fixed and f"probe-{i}" not in bench.carriers],
+            [row for row, i in enumerate(ids) if row not in fixed and f"probe-{i}" not in study.log.carriers],
             dtype=np.int64,
         )
         on_probe = committee.believed(committee.say_of_probe())
@@ -144,17 +145,17 @@ class Rounds:
             explore=evidence.explore,
             theta=evidence.theta,
             # An excerpt is a witness once in a run, not once a round.
-            carriers=draw_carriers(evidence.explore, evidence.theta, self._texts, bench.carriers, endings),
+            carriers=draw_carriers(evidence.explore, evidence.theta, self._texts, study.log.carriers, endings),
             probe=evidence.probe.take(left),
             on_probe=Believed(on_probe.disagreement[left], on_probe.leader[left]),
-            vocabulary=bench.vocabulary,
+            vocabulary=study.vocabulary,
             texts=self._texts,
             words=self._words,
             named=named_words([rival.sentence for rival in by_belief]),
             believe=lambda tokens: committee.believed(committee.say(tokens)),
             sample=self._sample,
-            fresh=lambda text: fresh(text, bench.corpus_runs),
-            written=bench.written,
+            fresh=lambda text: fresh(text, study.corpus_runs),
+            written=study.log.written,
             claimed=self._claimed([rival.sentence for rival in by_belief], left, endings),
         )
 
@@ -166,14 +167,14 @@ class Rounds:
         tried = {ending[-1].lower() for ending in endings}
         kinds = self._kinds
         return Claimed(
-            kinds, kinds.items(sentences), kinds.all_items(sentences), probe_rows, self._bench.carriers, tried
+            kinds, kinds.items(sentences), kinds.all_items(sentences), probe_rows, self._study.log.carriers, tried
         )
 
     def _sample(self, prompts: Sequence[Tokens], n_tokens: int, rng: np.random.Generator) -> list[tuple[int, Tokens]]:
-        subject = self._bench.subject
+        subject = self._study.subject
         said = [subject.tokenizer.decode(list(prompt)) if prompt else "" for prompt in prompts]
         read_back = [len(ids) for ids in subject.tokenizer.encode(said)]
-        most = self._bench.evidence.corpus.width
+        most = self._study.evidence.corpus.width
         n_tokens = min(n_tokens, most - max(read_back))
         if n_tokens < 1:
             return [(n, ()) for n in read_back]

@@ -18,7 +18,7 @@ from tools.rules.clauses import Clause, Listed, Rule
 N_LISTED = 30
 
 FULL_LOOKUP = "Each token fires as it does on average on explore text (a table of all tokens)."
-"""What the full lookup says; the bench knows the table that it stands for."""
+"""What the full lookup says; the study knows the table that it stands for."""
 
 SHRINKAGE = 4.0
 """A token's mean counts as if this many more of its readings had been the overall mean."""

@@ -33,12 +33,12 @@ def gather(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["prop
         )
     )
     run.always_on, run.other_side = known.always_on, known.other_side
-    if run.bench.evidence.neuron.is_negative:
+    if run.study.evidence.neuron.is_negative:
         run.trace.emit(
-            Note(message=f"{run.bench.evidence.neuron} is the side below zero: values have their sign turned.")
+            Note(message=f"{run.study.evidence.neuron} is the side below zero: values have their sign turned.")
         )
     if known.always_on is not None:
-        run.trace.emit(Note(message=known.always_on.line(str(run.bench.evidence.neuron))))
+        run.trace.emit(Note(message=known.always_on.line(str(run.study.evidence.neuron))))
     if known.other_side is not None:
         run.trace.emit(Note(message=known.other_side.line()))
     if known.status == "dead":

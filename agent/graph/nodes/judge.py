@@ -61,7 +61,7 @@ def judge(
 
 
 def _merge(run: Investigation, round_: int) -> None:
-    rivals = [h for h in run.competing() if h.name not in REFERENCES and run.bench.is_exact(h.sentence)]
+    rivals = [h for h in run.competing() if h.name not in REFERENCES and run.study.simulations.is_exact(h.sentence)]
     if len(rivals) < 2:
         return
     found: Agreements = run.toolbox.call("agreement", Agreement(sentences=[h.sentence for h in rivals]))
@@ -103,6 +103,6 @@ def _separate(run: Investigation, best: Hypothesis, found: list[FoundMeaning], r
     reason = f"it seems to have {len(found)} unrelated meanings ({shares} of the firing); each competes for itself"
     run.trace.emit(Decided(action="split", reason=reason, hypothesis=best.name, round=round_))
     form = f"one meaning of {best.name}"
-    told = [m.sentence for m in found if run.bench.why_not(m.sentence) is None]
+    told = [m.sentence for m in found if run.study.why_not(m.sentence) is None]
     new = run.enter([Hypothesis(form, sentence, by=best.by, origin="split") for sentence in told], round_)
     score(run, new, round_, None)

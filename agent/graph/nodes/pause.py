@@ -115,9 +115,9 @@ def _refuse(run: Investigation, place: Place, action: Action) -> None:
             raise BadInput(f"there is no hypothesis {action.hypothesis} to drop; there are: {', '.join(own) or 'none'}")
     elif action.action == "add":
         sentence = _sentence(action)
-        run.bench.check_sentence(sentence)
-        why_not = run.bench.why_not(sentence)
-        if why_not is None and not run.bench.is_exact(sentence):
+        run.study.simulations.check_sentence(sentence)
+        why_not = run.study.why_not(sentence)
+        if why_not is None and not run.study.simulations.is_exact(sentence):
             why_not = why_not_free(sentence)
         if why_not is not None:
             raise BadInput(f"that may not compete: {why_not}")
@@ -125,8 +125,8 @@ def _refuse(run: Investigation, place: Place, action: Action) -> None:
             raise BadInput("that hypothesis has entered before")
         _needs(run, _SCORE_COST)
     elif action.action == "test":
-        (text,) = run.bench.encode_new([str(action.text)])
-        if text in run.bench.known_texts():
+        (text,) = run.study.encode_new([str(action.text)])
+        if text in run.study.log.known_texts():
             raise BadInput("this text was read before: a prediction of what is known is no evidence")
         _needs(run, TEST_COST)
     elif action.action == "experiments":

@@ -41,7 +41,7 @@ def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
     """Read the fixed probe set and one change of each of its texts, all predicted first; the changes by hypothesis."""
     winner = run.best()
     # Of those who cost something to ask, only the winner is asked about nearly two hundred texts.
-    rivals = [h for h in run.competing() if h.table and (h is winner or run.bench.is_exact(h.sentence))]
+    rivals = [h for h in run.competing() if h.table and (h is winner or run.study.simulations.is_exact(h.sentence))]
     if not rivals:
         return {}
     sentences = ProbeSet(sentences=[run.read_as(h).sentence for h in rivals])
@@ -52,7 +52,7 @@ def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
     values = _read(run, round_, "read_probe_set", designed)
     changed: DesignedPairs = run.toolbox.call("design_probe_pairs", sentences)
     after = Designed(experiments=changed.experiments, predictions=changed.after)
-    register(run, round_ + 1, after, rivals, before=[text for _, text in run.bench.fixed_probe])
+    register(run, round_ + 1, after, rivals, before=[text for _, text in run.study.fixed_probe])
     ids = [f"{name}-before" for name in names_of(round_ + 1, after.experiments)]
     before = {h.name: row for h, row in zip(rivals, changed.before, strict=True)}
     run.trace.emit(PredictionsRegistered(round=round_ + 1, experiment_ids=ids, predictions=before))

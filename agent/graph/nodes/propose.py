@@ -91,9 +91,9 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
         if run.config.revision:
             asked = Revise(
                 best=best,
-                n_revealed=len(run.bench.revealed),
+                n_revealed=len(run.study.log.revealed),
                 too_wide=too_wide(run)[:_WIDE],
-                tried=tried(run, best) if run.bench.writer is not None else [],
+                tried=tried(run, best) if run.study.writer is not None else [],
             )
             revised: Proposals = run.toolbox.call("revise", asked)
             written = [replace(one, origin="revised") for one in revised.proposals]
@@ -123,10 +123,10 @@ def tried(run: Investigation, best: list[str]) -> list[Tried]:
 
 def take_texts(run: Investigation, written: Proposals) -> None:
     """Note the texts that hypotheses came with, to be read in a round to come, and what was not written."""
-    run.wrote |= {explainer.name for explainer in run.bench.explainers} - set(written.unwritten)
+    run.wrote |= {explainer.name for explainer in run.study.explainers} - set(written.unwritten)
     for explainer, reason in written.unwritten.items():
         run.unwritten.setdefault(explainer, []).append(reason)
-    run.bench.written += [text for proposal in written.proposals for text in proposal.texts]
+    run.study.log.written += [text for proposal in written.proposals for text in proposal.texts]
     none = [f"{explainer} wrote no hypothesis: {reason}" for explainer, reason in written.unwritten.items()]
     for message in [*none, *written.refused]:
         run.trace.emit(Note(message=message, level="warning"))
@@ -145,7 +145,7 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
     again = [h for h in run.ranked() if isinstance(h.score, Unscored)]
     entrants += [h for h in again if h not in entrants]
     reference = run.hypotheses[since].sentence if since is not None else None
-    run.bench.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
+    run.study.simulations.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
     scores: Scores = run.toolbox.call("score", to_score(run, new, entrants, reference))
     run.take_scores(entrants, scores.scores)
     entries = {entry.sentence: entry for entry in scores.scores}

@@ -100,8 +100,9 @@ class Finish(Arguments):
 
 def actions_of(run: Investigation) -> dict[str, Action]:
     """What an LLM may do to a run, and what it costs."""
-    by_llm = run.bench.word_simulator is not None
-    read = f", and an LLM reads some {run.bench.n_simulated} excerpts unless the lexical reader can" if by_llm else ""
+    by_llm = run.study.simulations.word_simulator is not None
+    n_read = run.study.simulations.n_simulated
+    read = f", and an LLM reads some {n_read} excerpts unless the lexical reader can" if by_llm else ""
     sampled = units_of(SAMPLED_TEXTS, SAMPLED_TOKENS) if run.config.quotas_of_a_round().get("sampled") else 1
     return {
         "hypothesize": Action(Hypothesize, f"1 unit{read}"),
@@ -115,7 +116,7 @@ def actions_of(run: Investigation) -> dict[str, Action]:
 def react(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react_model", "before_confirm"]]:
     """What stands in every run is scored, and the LLM is told what is known."""
     run = Investigation.at(state, runtime.context)
-    bench = run.bench
+    study = run.study
     run.trace.emit(Stage(stage="react"))
     new = run.enter(starters(run), 0)
     find_predictor(run, [])
@@ -123,9 +124,9 @@ def react(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react
         score(run, new, 0, None)
     except BudgetSpent as spent:
         return _stop(run, "budget", str(spent))
-    bench.offered = functions(run.toolbox.tools, actions_of(run))
+    study.offered = functions(run.toolbox.tools, actions_of(run))
     facts = exhibited(run)
-    bench.conversation += prompt.opening(bench.offered, facts, run.toolbox.used, run.limit)
+    study.conversation += prompt.opening(study.offered, facts, run.toolbox.used, run.limit)
     return _next_turn(run)
 
 
@@ -134,15 +135,15 @@ def react_model(
 ) -> Command[Literal["before_experiments", "react_tools", "react_judge"]]:
     """The LLM says what to do next; a person may step in before an experiment."""
     run = Investigation.at(state, runtime.context)
-    conversation = run.bench.conversation
+    conversation = run.study.conversation
     number, run.turns = run.turns, run.turns + 1
     turn: Turn = run.toolbox.call("think", Think(turn=number, conversation=conversation_sha256(conversation)))
     run.turn = turn
     if turn.failed is not None:
         run.trace.emit(Note(message=f"turn {number}: {turn.failed}", level="warning"))
-        run.unwritten.setdefault(run.bench.explainer.name, []).append(turn.failed)
+        run.unwritten.setdefault(run.study.explainer.name, []).append(turn.failed)
         return Command(goto="react_judge", update=run.update())
-    run.wrote.add(run.bench.explainer.name)
+    run.wrote.add(run.study.explainer.name)
     conversation.append(Message("assistant", turn.said, tuple(FunctionCall(*call) for call in turn.raw)))
     reads = any(call.reason is None and call.tool in _EXPERIMENTS for call in turn.calls)
     return Command(goto="before_experiments" if reads else "react_tools", update=run.update())
@@ -152,10 +153,10 @@ def react_tools(state: LoopState, runtime: Runtime[Context]) -> Command[Literal[
     """What the LLM wants is done, and it is told what came of it."""
     run = Investigation.at(state, runtime.context)
     assert run.turn is not None
-    conversation, limit = run.bench.conversation, run.limit
+    conversation, limit = run.study.conversation, run.limit
     if not run.turn.calls:
         said = run.turn.nothing or "nothing said"
-        conversation.append(prompt.nothing_called(said, run.bench.offered, run.toolbox.used, limit))
+        conversation.append(prompt.nothing_called(said, run.study.offered, run.toolbox.used, limit))
     investigator, made = _Investigator(run), False
     for call in run.turn.calls:
         if call.reason is not None:
@@ -195,9 +196,9 @@ def _next_turn(run: Investigation) -> Command[Any]:
 
 def exhibited(run: Investigation) -> str:
     """What is known at the start: the threshold and excerpts of explore text, each token with its raw value."""
-    bench = run.bench
+    study = run.study
     exhibits = Exhibits.draw(
-        bench.evidence.explore, TokenTexts(bench.vocabulary.strings), np.random.default_rng(run.config.seed)
+        study.evidence.explore, TokenTexts(study.vocabulary.strings), np.random.default_rng(run.config.seed)
     )
     lines = [f"It fires at raw values above {run.theta:.3g}. Texts below, token by token with raw values:"]
     for kind, group in vars(exhibits).items():
@@ -231,7 +232,7 @@ class _Investigator:
                 return {"error": f"there is no tool {name}"}
             checked = run.toolbox.tools[name].arguments.model_validate(arguments)
             answer = run.toolbox.call(name, checked)
-            note_seen(run.bench, run.toolbox, run.trace, checked, answer, run.round)
+            note_seen(run.study, run.toolbox, run.trace, checked, answer, run.round)
             return told(answer)
         except ValidationError as error:
             first = error.errors()[0]
@@ -245,10 +246,10 @@ class _Investigator:
     def hypothesize(self, wanted: Hypothesize) -> dict[str, Any]:
         """A rival enters."""
         run = self.run
-        by = run.bench.explainer.name
+        by = run.study.explainer.name
         sentence = " ".join(wanted.explanation.split())
-        refused = run.bench.why_not(sentence)
-        if refused is None and not run.bench.is_exact(sentence):
+        refused = run.study.why_not(sentence)
+        if refused is None and not run.study.simulations.is_exact(sentence):
             refused = why_not_free(sentence)
         if refused is not None:
             return {"error": f"that may not compete: {refused}"}
@@ -338,7 +339,7 @@ class _Investigator:
 
     def _told(self, designed: Designed, i: int, value: float, rivals: list[Hypothesis]) -> dict[str, Any]:
         """One experiment: the end of its text, what the neuron did, and what was said of it."""
-        text = self.run.bench.subject.tokenizer.decode(designed.experiments[i].tokens)
+        text = self.run.study.subject.tokenizer.decode(designed.experiments[i].tokens)
         told_of = {
             h.name: round(p, 2)
             for h, row in zip(rivals, designed.predictions, strict=True)

@@ -32,11 +32,11 @@ only competes."""
 def with_twins(run: Investigation, written: Sequence[Hypothesis]) -> list[Hypothesis]:
     """What was written, and the twins of those in free words that are new."""
     known = {h.sentence for h in run.hypotheses.values()} | set(run.twins)
-    bench = run.bench
-    writer = bench.twin_writer
+    study = run.study
+    writer = study.twin_writer
     new = [] if writer is None else [
-        one for one in written if one.by == bench.explainer.name and one.sentence not in known
-        and not bench.is_exact(one.sentence)
+        one for one in written if one.by == study.explainer.name and one.sentence not in known
+        and not study.simulations.is_exact(one.sentence)
     ]  # fmt: skip
     if writer is None or not new:
         return list(written)
@@ -61,13 +61,14 @@ def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[H
     read = [h for h in run.hypotheses.values() if h.sentence in run.twins and h.merit is not None]
     unread = {h.sentence: run.twins[h.sentence] for h in new if h.sentence in run.twins}
     # Of those that an LLM reads the leader alone, which is read with the newcomers: others would be read for nothing.
+    is_exact = run.study.simulations.is_exact
     leading = [
         h.sentence for h in run.competing()
-        if h.name not in REFERENCES and (run.bench.is_exact(h.sentence) or (h in entrants and h.merit is not None))
+        if h.name not in REFERENCES and (is_exact(h.sentence) or (h in entrants and h.merit is not None))
     ]  # fmt: skip
     # A person, or an LLM that picks the tools, is told the whole score of what they entered.
     races = run.config.policy != "react"
-    costly = [h.sentence for h in new if races and h.origin not in _ASKED_FOR and not run.bench.is_exact(h.sentence)]
+    costly = [h.sentence for h in new if races and h.origin not in _ASKED_FOR and not is_exact(h.sentence)]
     return Score(
         sentences=[h.sentence for h in entrants],
         reference=since,
@@ -105,6 +106,6 @@ def who_predicts(run: Investigation, rivals: Sequence[Hypothesis]) -> list[Hypot
     """For each rival who says what it predicts of experiments: itself or its twin; None where an LLM would have to be
     asked and the answer could hardly change who wins."""
     readers = [run.read_as(h) for h in rivals]
-    costly = {h.name for h, by in zip(rivals, readers, strict=True) if not run.bench.is_exact(by.sentence)}
+    costly = {h.name for h, by in zip(rivals, readers, strict=True) if not run.study.simulations.is_exact(by.sentence)}
     asked = policy.worth_asking(run.contenders(), costly) | {run.best().name}
     return [by if h.name not in costly or h.name in asked else None for h, by in zip(rivals, readers, strict=True)]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from readable_world import concepts
-from test_catalogue import NEVER, PLANTED, TRUTH, bench, box, scan  # noqa: F401
+from test_catalogue import NEVER, PLANTED, TRUTH, box, scan, study  # noqa: F401
 from traces_samples import sample_result
 
 from agent.graph.nodes.claims import claims
@@ -31,20 +31,20 @@ READABLE = 'Fires on "w3", "w4" and "w5".'
 
 
 @pytest.fixture
-def readable(bench):  # noqa: F811
-    """The bench of the planted neuron with somebody who reads sentences."""
-    return replace(bench, lexical=LexicalReader(bench.vocabulary.strings, concepts()))
+def readable(study):  # noqa: F811
+    """The study of the planted neuron with somebody who reads sentences."""
+    return replace(study, lexical=LexicalReader(study.vocabulary.strings, concepts()))
 
 
 @pytest.fixture
 def door(readable):
-    """All tools on that bench."""
+    """All tools on that study."""
     recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
     return Toolbox(all_tools(readable), recorder, 4, None, None)
 
 
-def reveal(bench, *texts, value=0.0):  # noqa: F811
-    bench.revealed += [Revealed(text, value, False, ()) for text in texts]
+def reveal(study, *texts, value=0.0):  # noqa: F811
+    study.log.revealed += [Revealed(text, value, False, ()) for text in texts]
 
 
 def counted(found):
@@ -85,8 +85,8 @@ def test_a_sentence_that_nobody_takes_apart_has_no_parts(sentence, door, readabl
     assert none == FoundMeanings(meanings=[])
 
 
-def test_without_a_reader_nothing_is_taken_apart(box, bench):  # noqa: F811
-    reveal(bench, (1, 3))
+def test_without_a_reader_nothing_is_taken_apart(box, study):  # noqa: F811
+    reveal(study, (1, 3))
     found = box.call("which_tested", WhichTested(sentence=READABLE, tried=[Try(revealed=0, came_true=True)]))
     assert found.claims == []
 
@@ -154,20 +154,20 @@ def test_the_node_asks_nothing_where_nothing_was_tested(explanation):
     assert run_node(winner, result, SimpleNamespace()) == {}
 
 
-def confirmed(box, bench, sentence):  # noqa: F811
-    bench.ledger.record_opening(0)
+def confirmed(box, study, sentence):  # noqa: F811
+    study.ledger.record_opening(0)
     return box.call("confirm", Confirm(sentence=sentence, null=None, previous=None, leaders=[sentence], fold=0))
 
 
-def test_sealed_excerpts_token_by_token(box, bench):  # noqa: F811
-    found = confirmed(box, bench, TRUTH).shown
+def test_sealed_excerpts_token_by_token(box, study):  # noqa: F811
+    found = confirmed(box, study, TRUTH).shown
     strata = [excerpt.stratum for excerpt in found.excerpts]
     assert strata == [s for s in ("top", "quantile", "random") for _ in range(strata.count(s))]
     assert all(1 <= strata.count(stratum) <= N_SHOWN for stratum in set(strata))
     for excerpt in found.excerpts:
         assert len(excerpt.tokens) == len(excerpt.values) == len(excerpt.levels) > 0
         for token, value, level in zip(excerpt.tokens, excerpt.values, excerpt.levels, strict=True):
-            assert (value > bench.evidence.theta) == (int(token[2:]) in PLANTED) == (level > 5)
+            assert (value > study.evidence.theta) == (int(token[2:]) in PLANTED) == (level > 5)
     assert max(found.excerpts[0].values) == max(max(e.values) for e in found.excerpts)
     simulated = [found.intercept + found.slope * level for e in found.excerpts for level in e.levels]
     true = [value for e in found.excerpts for value in e.values]
@@ -175,8 +175,8 @@ def test_sealed_excerpts_token_by_token(box, bench):  # noqa: F811
     assert np.abs(np.array(simulated) - true).mean() < 0.5
 
 
-def test_what_says_the_same_everywhere_has_no_line(box, bench):  # noqa: F811
-    found = confirmed(box, bench, NEVER).shown
+def test_what_says_the_same_everywhere_has_no_line(box, study):  # noqa: F811
+    found = confirmed(box, study, NEVER).shown
     assert (found.slope, found.intercept) == (None, None)
 
 

@@ -20,7 +20,7 @@ def asked(policy: str = "tournament") -> Any:
     ]
     run = SimpleNamespace(
         hypotheses={h.name: h for h in (rule, *new)}, twins={}, over_twins=0.0, competing=lambda: [rule],
-        bench=SimpleNamespace(is_exact=lambda sentence: sentence == rule.sentence),
+        study=SimpleNamespace(simulations=SimpleNamespace(is_exact=lambda sentence: sentence == rule.sentence)),
         config=SimpleNamespace(policy=policy),
     )  # fmt: skip
     return to_score(run, new, [rule, *new], None)  # type: ignore[arg-type]
