@@ -38,7 +38,7 @@ class Revealed:
     levels: tuple[tuple[str, float | None], ...] = ()
 
 
-class Tried(BaseModel):
+class TriedRival(BaseModel):
     """A rival that was tried.
 
     Attributes:
@@ -101,7 +101,7 @@ class AsksAnLLM(Protocol):
         rng: np.random.Generator,
         revealed: Sequence[Revealed],
         best: Sequence[str],
-        others: Sequence[Tried],
+        others: Sequence[TriedRival],
     ) -> list[Hypothesis]:
         """What `revise` does, knowing whatever else was tried, with what became of it."""
 

@@ -26,7 +26,7 @@ from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.null import Told
+from tools.scoring.null import OtherExplanation
 from tools.scoring.sampling import scoring_sample, stratum_size
 from tools.scoring.simulations import Simulations, padded
 
@@ -71,7 +71,7 @@ class Study:
         log: the experiments so far.
         conversation: with the thinker.
         offered: functions that the thinker may call.
-        told_elsewhere: what other runs found of other neurons of the layer by the explainer of a name, as (neuron,
+        other_results: what other runs found of other neurons of the layer by the explainer of a name, as (neuron,
             sentence); None where nobody knows of other runs.
     """
 
@@ -94,7 +94,7 @@ class Study:
     log: ExperimentLog = field(default_factory=ExperimentLog)
     conversation: list[Message] = field(default_factory=list)
     offered: tuple[Function, ...] = ()
-    told_elsewhere: Callable[[str], list[tuple[int, str]]] | None = None
+    other_results: Callable[[str], list[tuple[int, str]]] | None = None
 
     @cached_property
     def fixed_probe(self) -> list[tuple[int, Tokens]]:
@@ -147,12 +147,12 @@ class Study:
         except BadInput:
             return None
 
-    def told_before(self, explainer: str) -> list[Told]:
+    def explanations_elsewhere(self, explainer: str) -> list[OtherExplanation]:
         """What other runs found of other neurons of the layer, in sentences that only an LLM can read, each once."""
-        found = self.told_elsewhere(explainer) if self.told_elsewhere is not None else []
+        found = self.other_results(explainer) if self.other_results is not None else []
         own = self.evidence.neuron.index
         every = {n: sentence for n, sentence in found if n != own and not self.simulations.is_exact(sentence)}
-        return [Told(n, sentence, "results") for n, sentence in sorted(every.items())]
+        return [OtherExplanation(n, sentence, "results") for n, sentence in sorted(every.items())]
 
     def twins_of(self, sentences: Sequence[tuple[str, tuple[str, ...]]], rng: np.random.Generator) -> list[str | None]:
         """The lexical twin of each sentence in free words, given with the words that its author named; see

@@ -20,13 +20,13 @@ from agent.setup.config import RunConfig
 from agent.setup.sealed_folds import CountedOpenings, SealedFolds
 from tools.catalogue.experiments import Designed, Member
 from tools.catalogue.predictor import FoundPredictor
-from tools.catalogue.scores import Scored
+from tools.catalogue.scores import DevelopmentScore
 from tools.catalogue.thinking import Turn
 from tools.records.costs import SilentExplainer
+from tools.records.gated import AlwaysOn, OtherSide
 from tools.records.hypothesis import Hypothesis, TrackRecord
 from tools.records.predictions import Registered
 from tools.records.result import Interval, Result, ScoreValue, Unscored
-from tools.records.sides import AlwaysOn, OtherSide
 from tools.roles import AsksAnLLM
 from tools.study import Study
 from tools.toolbox import Toolbox
@@ -259,7 +259,7 @@ class Investigation(LoopState):
         """Those still believed in, in order of entry."""
         return [self.hypotheses[name] for name in self.beliefs]
 
-    def take_scores(self, hypotheses: list[Hypothesis], scored: list[Scored]) -> None:
+    def take_scores(self, hypotheses: list[Hypothesis], scored: list[DevelopmentScore]) -> None:
         """Note development scores and calibrations."""
         for hypothesis, entry in zip(hypotheses, scored, strict=True):
             hypothesis.score, hypothesis.table, hypothesis.merit = entry.score, entry.table, entry.merit

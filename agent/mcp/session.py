@@ -25,8 +25,8 @@ from agent.setup.llms import LLMs, open_llms, prices_of, settled
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from tools.catalogue import all_tools
-from tools.catalogue.scores import Scored, Scores
-from tools.catalogue.thinking import told
+from tools.catalogue.scores import DevelopmentScore, Scores
+from tools.catalogue.thinking import as_reply
 from tools.errors import BadInput
 from tools.evidence.hub import default_corpus_is_cached
 from tools.llm.meter import Spent
@@ -126,7 +126,7 @@ class Session:
             return {
                 "neuron": f"{desk.study.subject.name}/{desk.study.evidence.neuron}",
                 "fires_above": round(desk.study.evidence.theta, 4),
-                **_told(answer, desk.study),
+                **_reply(answer, desk.study),
                 "budget": {"used": self.used, "left": self.limit - self.used},
             }
 
@@ -220,17 +220,17 @@ def _recorded(config: RunConfig) -> dict[str, Any]:
     return config.model_dump(mode="json") | {"policy": SESSION_POLICY}
 
 
-def _told(answer: Outcome, study: Study) -> dict[str, Any]:
+def _reply(answer: Outcome, study: Study) -> dict[str, Any]:
     """A result as the client is told it."""
     if isinstance(answer, Scores):
         return {"scores": [_score(one, study) for one in answer.scores]}
     if isinstance(answer, Explained):
         found = {name: answer.result[name] for name in _TOLD_OF_A_RESULT if name in answer.result}
         return {"run_id": answer.run_id, **found}
-    return told(answer)
+    return as_reply(answer)
 
 
-def _score(scored: Scored, study: Study) -> dict[str, Any]:
+def _score(scored: DevelopmentScore, study: Study) -> dict[str, Any]:
     found: dict[str, Any] = {"sentence": scored.sentence}
     if isinstance(scored.score, Unscored):
         # why an LLM's reading gave none may quote development text, which nobody who writes explanations may see

@@ -25,7 +25,7 @@ from tools.subject.fetch import cached_folder
 from tools.subject.load import check_neuron
 from tools.subject.names import is_hub_name
 from tools.subject.protocol import SubjectModel
-from tools.subject.sides import ModelView, side_of
+from tools.subject.views import ModelView, side_of
 from traces.analysis.story import Story
 from traces.text.console import QuietDisplay
 

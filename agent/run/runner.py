@@ -236,7 +236,7 @@ def _run(
         try:
             results = ResultsDatabase(folder.path.parent)
             results.check()  # better found out now than when the sealed split is to be opened
-            opened.study.told_elsewhere = partial(_told_elsewhere, results, opened.study)
+            opened.study.other_results = partial(_other_results, results, opened.study)
             run = investigation(
                 folder.run_id, opened.config, opened.study, opened.openings, TraceRecorder(trace), trace, results,
                 str(neuron.events), Pauses.of(opened.manifest.get("pause_before", ()), person, trace.recorded),
@@ -263,7 +263,7 @@ def _run(
             raise
 
 
-def _told_elsewhere(results: ResultsDatabase, study: Study, explainer: str) -> list[tuple[int, str]]:
+def _other_results(results: ResultsDatabase, study: Study, explainer: str) -> list[tuple[int, str]]:
     """What runs with that explainer found of neurons of the layer, on the same model and corpus, as (neuron, sentence);
     the latest of each neuron."""
     neuron = study.evidence.neuron

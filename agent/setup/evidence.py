@@ -35,7 +35,7 @@ from tools.rules.vocabulary import Vocabulary
 from tools.scoring.simulations import Simulations
 from tools.study import IndexUsed, Study
 from tools.subject.protocol import SubjectModel
-from tools.subject.sides import ModelView
+from tools.subject.views import ModelView
 from traces.text.console import Display
 
 _N_PROMOTED = 8
@@ -96,7 +96,7 @@ def open_study(
     evidence = neuron_evidence(scan, neuron, sought_excerpts(index, neuron) if index else None)
     if silences_of_always_on and isinstance(subject, ModelView) and (found := always_on(evidence)) is not None:
         subject = silences(subject, neuron, found)
-        scan = scan.asked_of(subject)
+        scan = scan.viewed_as(subject)
         evidence = neuron_evidence(scan, neuron, always_on=found)
     if config.half is not None:
         evidence = _half_of(evidence, config.half)

@@ -21,7 +21,7 @@ from tools.readable.explainer import ReadableExplainer
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.planted import PlantedModel
 from tools.subject.protocol import SubjectModel
-from tools.subject.sides import ModelView
+from tools.subject.views import ModelView
 from traces.text.console import Display
 
 _SMALL_MODEL = 10_000_000
@@ -164,7 +164,7 @@ class Resources:
             self.scans[key] = scan_layer(subject, corpus, layer, default_cache_dir(), display)
             for note in self.scans[key].notes:
                 display.note(note)
-        return self.scans[key].asked_of(subject)
+        return self.scans[key].viewed_as(subject)
 
     def vocabulary(self, subject: SubjectModel) -> Vocabulary:
         """The tokens of a subject model as rules see them."""

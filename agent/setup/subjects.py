@@ -13,7 +13,7 @@ from tools.subject.names import short_name
 from tools.subject.planted import PlantedModel
 from tools.subject.protocol import SubjectModel
 from tools.subject.resolve import resolve
-from tools.subject.sides import side_of
+from tools.subject.views import side_of
 from traces.text.console import Display
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tools.catalogue import all_tools
 from tools.catalogue.confirmation import Confirm
 from tools.catalogue.examples import ShowExamples
-from tools.catalogue.experiments import Design, Member, Read, asked_of
+from tools.catalogue.experiments import Design, Member, Read, affordable
 from tools.catalogue.hypotheses import Gather, Propose, Revise
 from tools.catalogue.null import MAX_NULL, MOST_NEURONS_ASKED, Null
 from tools.catalogue.predictions import Before, Calibrated, Unchanged
@@ -747,7 +747,7 @@ def test_of_an_llm_few_texts_are_asked_and_none_without_a_context():
         for i in range(n)
     ]
     made += [Candidate((1,) * n, "truncation", "", f"cut-{n}") for n in (1, 2)]
-    asked = [made[i] for i in asked_of(made)]
+    asked = [made[i] for i in affordable(made)]
     assert len(asked) == len({one.carrier for one in asked}) == TEXTS_A_CALL  # each carrier is one witness
     assert [one.generator for one in asked].count("written") == 1
     assert min(len(one.tokens) for one in asked) == 4
@@ -770,7 +770,7 @@ def test_a_null_of_an_llm_is_asked_for_only_where_too_few_are_known(box, study):
     for neuron in first.neurons:
         known = kept_explanations(study.scan, [neuron], llm, study.stratum_of(len(study.evidence.explore)), about=99)
         assert [one.neuron for one in known] == [neuron]
-    study.told_elsewhere = lambda name: [(0, "tokens 3 4"), (7, "tokens 3 100"), (8, TRUTH)]
+    study.other_results = lambda name: [(0, "tokens 3 4"), (7, "tokens 3 100"), (8, TRUTH)]
     told = box.call("null", Null(n={"openai:fake": 3}))
     assert (llm.n_asked, told.sources) == (8, {"results": 1, "asked": 2})  # its own and what rules say are left out
     assert 7 in told.neurons

@@ -21,7 +21,7 @@ from tools.catalogue.experiments import balanced_chances, chances
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asker import FreeTextAsker
-from tools.free_text.exhibits import N_TOP, Exhibits
+from tools.free_text.excerpts import N_TOP, ShownExcerpts
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
 from tools.free_text.findings import Known
 from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
@@ -31,7 +31,7 @@ from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, TokenChoice, Usa
 from tools.prompts.evidence import READABLE_LANGUAGE, Scale, rows_in, unescape
 from tools.records.excerpts import Excerpts, ExploreReadings, Readings
 from tools.records.result import Unscored
-from tools.roles import Revealed, Simulation, Tried
+from tools.roles import Revealed, Simulation, TriedRival
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.parts import LEAST_SHARE, Part, part_of, simulated_part, thin_rows
 from tools.scoring.simulations import Simulations
@@ -316,7 +316,7 @@ def test_a_revision_shows_what_refuted_and_not_what_was_never_asked() -> None:
 
 def test_a_revision_knows_all_that_was_tried() -> None:
     llm = Fake(lambda _: json.dumps(WRITTEN))
-    others = [Tried(sentence="Fires on modals.", fate="dropped: refuted; it correlates 0.12 with the neuron")]
+    others = [TriedRival(sentence="Fires on modals.", fate="dropped: refuted; it correlates 0.12 with the neuron")]
     explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0)
     explainer.revise_among(readings(60), np.random.default_rng(0), [], ["digits"], others)
     shown = question(llm.asked[0])
@@ -380,7 +380,7 @@ def test_the_same_word_is_shown_firing_and_silent() -> None:
     own = readings(60)
     values = own.values.copy()
     values[::2] = 0  # a digit fires in every other text
-    found = Exhibits.draw(ExploreReadings(own.excerpts, values), TEXTS, np.random.default_rng(0), 1.0)
+    found = ShownExcerpts.draw(ExploreReadings(own.excerpts, values), TEXTS, np.random.default_rng(0), 1.0)
     assert found.firing
     for firing, silent in zip(found.firing, found.near_misses, strict=True):
         assert firing.tokens[-1] == silent.tokens[-1]
@@ -620,6 +620,8 @@ def test_texts_that_an_index_sought_out_are_shown_as_top_and_as_nothing_else() -
     values = (np.where(sought[:, None], 9, 1) + np.arange(n)[:, None] / 1000) * np.ones((n, 8), np.float32)
     numbers = np.arange(n, dtype=np.int32)
     excerpts = Excerpts(tokens.astype(np.int32), np.full(n, 8), numbers, numbers, numbers)
-    found = Exhibits.draw(ExploreReadings(excerpts, values.astype(np.float32), sought), TEXTS, np.random.default_rng(0))
+    found = ShownExcerpts.draw(
+        ExploreReadings(excerpts, values.astype(np.float32), sought), TEXTS, np.random.default_rng(0)
+    )
     assert {token for shown in found.top[:3] for token in shown.tokens} == {" a"}
     assert {token for shown in (*found.quantile, *found.random) for token in shown.tokens} == {" b"}

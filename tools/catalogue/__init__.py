@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.catalogue.asked import asked_tools
 from tools.catalogue.causal import causal_tools
 from tools.catalogue.claims import claim_tools
 from tools.catalogue.confirmation import confirmation_tools
+from tools.catalogue.detection import detection_tools
 from tools.catalogue.examples import example_tools
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.explore import explore_tools
@@ -36,7 +36,7 @@ def all_tools(study: Study) -> list[Tool[Any, Any]]:
         *null_tools(study),
         *confirmation_tools(study),
         *example_tools(study),
-        *asked_tools(study),
+        *detection_tools(study),
         *claim_tools(study),
         *meaning_tools(study),
         *subject_tools(study),

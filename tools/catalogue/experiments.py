@@ -67,7 +67,7 @@ class ProbeSet(Arguments):
 class Designed(Outcome):
     """Chosen experiments with each rival's probability of firing, in the order of the rivals.
 
-    None where a rival has no prediction, because an LLM was not asked (see `asked_of`) or gave no usable reply, of
+    None where a rival has no prediction, because an LLM was not asked (see `affordable`) or gave no usable reply, of
     which `abstained` counts the reasons. `levels`
     are the levels 0 to 10 that they were made from, where an LLM is told of them; else there are none.
     """
@@ -114,7 +114,7 @@ def balanced_chances(study: Study, sentence: str, texts: list[Tokens], abstained
     return chances(table, study.simulations.at_ends(sentence, texts), abstained)
 
 
-def asked_of(chosen: Sequence[Candidate]) -> list[int]:
+def affordable(chosen: Sequence[Candidate]) -> list[int]:
     """On which of the chosen texts those rivals predict who cost something to ask: at most 24, in one question.
 
     Taken in turns from each generator. The second text of a carrier is taken when none is left that was not heard:
@@ -160,7 +160,7 @@ def experiment_tools(study: Study) -> list[Tool[Any, Any]]:
             predictions[i] = [round(float(p), 5) for p in row]
         is_told = study.writer is not None
         told: list[list[float | None]] = []
-        few = asked_of(chosen)
+        few = affordable(chosen)
         for i, rival in enumerate(rivals):
             if i in free and not is_told:
                 continue

@@ -12,13 +12,13 @@ from pydantic import Field
 from tools.errors import NothingWritten
 from tools.evidence.gated import other_side
 from tools.readable import contract
+from tools.records.gated import AlwaysOn, OtherSide
 from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.result import Unscored
-from tools.records.sides import AlwaysOn, OtherSide
-from tools.roles import AsksAnLLM, Explainer, Tried
+from tools.roles import AsksAnLLM, Explainer, TriedRival
 from tools.scoring.null import keep_explanation
 from tools.study import Study
-from tools.subject.sides import ModelView
+from tools.subject.views import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
 
 _CHANGED = 3
@@ -29,7 +29,7 @@ class Gather(Arguments):
     """Takes nothing."""
 
 
-class Gathered(Outcome):
+class NeuronOverview(Outcome):
     """What is known at the start; `firing_rate` is the share of explore tokens above theta.
 
     Of a gated neuron also what its other side does, and whether it is always on, so that silences are explained.
@@ -64,7 +64,7 @@ class Revise(Arguments):
     best: list[str]
     n_revealed: int
     too_wide: list[str] = Field(default_factory=list)
-    tried: list[Tried] = Field(default_factory=list)
+    tried: list[TriedRival] = Field(default_factory=list)
 
 
 class Proposals(Outcome):
@@ -98,10 +98,10 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
     """`gather`, `lookup`, `propose`, `revise` and `write_texts`, bound to one neuron."""
     evidence = study.evidence
 
-    def gather(_: Gather, rng: np.random.Generator) -> Gathered:
+    def gather(_: Gather, rng: np.random.Generator) -> NeuronOverview:
         drawn = evidence.explore.drawn
         values = evidence.explore.values[drawn][evidence.explore.excerpts.mask[drawn]]
-        return Gathered(
+        return NeuronOverview(
             theta=round(evidence.theta, 6),
             status=evidence.status,
             n_explore=len(evidence.explore),
@@ -109,11 +109,11 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
             n_development=len(evidence.development),
             sealed_sizes=evidence.sealed.sizes,
             firing_rate=round(float((values > evidence.theta).mean()), 8),
-            other_side=told_of_the_other_side(),
+            other_side=sum_up_other_side(),
             always_on=evidence.always_on,
         )
 
-    def told_of_the_other_side() -> OtherSide | None:
+    def sum_up_other_side() -> OtherSide | None:
         view = study.subject
         strings = study.vocabulary.strings
         return other_side(study.scan, view, evidence.neuron, strings) if isinstance(view, ModelView) else None
@@ -181,7 +181,7 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
         return Written(texts=[], reason=found.reason) if isinstance(found, Unscored) else Written(texts=found)
 
     return [
-        Tool("gather", "What is known of the neuron at the start.", Gather, Gathered, gather, charged=False),
+        Tool("gather", "What is known of the neuron at the start.", Gather, NeuronOverview, gather, charged=False),
         Tool("lookup", "The 30-token lookup, a reference.", Lookup, Proposals, lookup, charged=False),
         Tool("propose", "Write rival hypotheses from explore text.", Propose, Proposals, propose),
         Tool("revise", "Write new hypotheses from explore text and revealed experiments.", Revise, Proposals, revise),

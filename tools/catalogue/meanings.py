@@ -45,7 +45,7 @@ class Agreements(Outcome):
     pairs: list[Alike]
 
 
-class Tried(BaseModel):
+class TriedExperiment(BaseModel):
     """A registered prediction: which of the revealed experiments, the probability of firing that the whole sentence
     gave it, the text that it was cut from, and the raw value there before the change, for an edit."""
 
@@ -60,7 +60,7 @@ class Meanings(Arguments):
 
     sentence: str
     table: list[float]
-    tried: list[Tried]
+    tried: list[TriedExperiment]
 
 
 class FoundMeanings(Outcome):
@@ -109,7 +109,9 @@ def meaning_tools(study: Study) -> list[Tool[Agreement, Agreements] | Tool[Meani
     ]  # fmt: skip
 
 
-def _tested(study: Study, reader: LexicalReader, found: list[Meaning], tried: list[Tried]) -> list[FoundMeaning]:
+def _tested(
+    study: Study, reader: LexicalReader, found: list[Meaning], tried: list[TriedExperiment]
+) -> list[FoundMeaning]:
     """How each meaning fared in experiments: those that it alone, or it most of all, said something about."""
     theta = study.evidence.theta
     texts = [study.log.revealed[t.revealed].tokens for t in tried]

@@ -17,7 +17,7 @@ from tools.catalogue.scores import development_score
 from tools.errors import BadInput
 from tools.evidence.neighbours import similar_firing_rate
 from tools.roles import AsksAnLLM, Explainer
-from tools.scoring.null import Source, Told, explanations_of, kept_explanations
+from tools.scoring.null import OtherExplanation, Source, explanations_of, kept_explanations
 from tools.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -81,7 +81,7 @@ class _Search:
             wanted = min(wanted, MOST_NEURONS_ASKED)
         known = kept_explanations(study.scan, self.waiting, explainer, self.size, self.about)
         there = {told.neuron for told in known} | set(self.used)
-        known += [told for told in study.told_before(explainer.name) if told.neuron not in there]
+        known += [told for told in study.explanations_elsewhere(explainer.name) if told.neuron not in there]
         n = asked = 0
         most = min(2 * wanted, MOST_NEURONS_ASKED)
         while n < wanted and (known or (self.waiting and asked < most)):
@@ -100,7 +100,7 @@ class _Search:
         self.used += now
         return now
 
-    def _tried(self, told: list[Told]) -> int:
+    def _tried(self, told: list[OtherExplanation]) -> int:
         """How many of them could be scored, by their twins where they have such."""
         study = self.study
         usable = [one for one in told if study.why_not(one.sentence) is None]

@@ -43,7 +43,7 @@ class Score(Arguments):
     new: list[str] = Field(default_factory=list)
 
 
-class Scored(BaseModel):
+class DevelopmentScore(BaseModel):
     """One sentence: its score, its paired gain over the reference, and its calibration (absent when unscored).
 
     `beside` is the reference's score on the excerpts on which both could be simulated: those of the gain.
@@ -71,7 +71,7 @@ class Scored(BaseModel):
 class Scores(Outcome):
     """One entry per sentence, in the order given."""
 
-    scores: list[Scored]
+    scores: list[DevelopmentScore]
 
 
 def measured(
@@ -112,18 +112,18 @@ def correlated(
     return measured(part.sample.correlation(part.levels), part.sample, split, protocol, n_unscored=part.n_unscored)
 
 
-def development_score(study: Study, sentence: str, reference: str | None = None) -> Scored:
-    """A sentence on development text, as `Scored` says."""
+def development_score(study: Study, sentence: str, reference: str | None = None) -> DevelopmentScore:
+    """A sentence on development text, as `DevelopmentScore` says."""
     part = study.simulations.on(sentence, study.development)
     if isinstance(part, Unscored):
-        return Scored(sentence=sentence, score=part, gain=None, table=[])
+        return DevelopmentScore(sentence=sentence, score=part, gain=None, table=[])
     return _scored(study, sentence, part, *compared(study, sentence, reference))
 
 
-def _scored(study: Study, sentence: str, part: Part, gained: Interval | None, beside: float | None) -> Scored:
+def _scored(study: Study, sentence: str, part: Part, gained: Interval | None, beside: float | None) -> DevelopmentScore:
     found = part.sample.correlation(part.levels)
     mask = part.sample.readings.excerpts.mask
-    return Scored(
+    return DevelopmentScore(
         sentence=sentence,
         score=measured(found, part.sample, "development", PROTOCOL, n_unscored=part.n_unscored),
         gain=gained,
@@ -170,7 +170,7 @@ def score_tools(study: Study) -> list[Tool[Score, Scores]]:
         left = [sentence for sentence in arguments.sentences if sentence not in behind and sentence not in lost]
         study.simulations.prepare(left, study.development)
 
-        def scored(sentence: str) -> Scored:
+        def scored(sentence: str) -> DevelopmentScore:
             if sentence in behind:
                 return _unread(sentence, behind[sentence])
             if sentence in lost:
@@ -184,9 +184,9 @@ def score_tools(study: Study) -> list[Tool[Score, Scores]]:
     return [Tool("score", "Score sentences on development text.", Score, Scores, score)]
 
 
-def _unread(sentence: str, best: str) -> Scored:
+def _unread(sentence: str, best: str) -> DevelopmentScore:
     why = "it was not read, since its lexical twin is clearly below another explanation on development text"
-    return Scored(sentence=sentence, score=Unscored(reason=why), gain=None, table=[], behind=best)
+    return DevelopmentScore(sentence=sentence, score=Unscored(reason=why), gain=None, table=[], behind=best)
 
 
 def _best_of(study: Study, leading: list[str]) -> tuple[str, float] | None:
@@ -195,12 +195,12 @@ def _best_of(study: Study, leading: list[str]) -> tuple[str, float] | None:
     return max(merits.items(), key=lambda one: one[1], default=None)
 
 
-def _lost(study: Study, arguments: Score, new: list[str]) -> dict[str, Scored]:
+def _lost(study: Study, arguments: Score, new: list[str]) -> dict[str, DevelopmentScore]:
     """Sentences that cannot win any more, each with its score on the excerpts that were read of it until then."""
     racing = [sentence for sentence in new if not study.simulations.is_exact(sentence)]
     if study.simulations.word_simulator is None or not racing or (best := _best_of(study, arguments.leading)) is None:
         return {}
-    out: dict[str, Scored] = {}
+    out: dict[str, DevelopmentScore] = {}
     for first in (True, False):
         racing = [sentence for sentence in racing if sentence not in out]
         study.simulations.prepare(racing, study.development, first)
@@ -211,7 +211,7 @@ def _lost(study: Study, arguments: Score, new: list[str]) -> dict[str, Scored]:
     return out
 
 
-def _behind(study: Study, sentence: str, best: str, first: bool) -> Scored | None:
+def _behind(study: Study, sentence: str, best: str, first: bool) -> DevelopmentScore | None:
     """The score of a sentence on what was read of it, where that is clearly below the best one on the same excerpts."""
     part = (study.simulations.on_first if first else study.simulations.on)(sentence, study.development)
     if isinstance(part, Unscored):
@@ -257,7 +257,7 @@ def _merit_of(study: Study, sentence: str) -> float:
     return 0.0 if found is None else found
 
 
-def _beside_twin(study: Study, found: Scored, twin: str | None) -> Scored:
+def _beside_twin(study: Study, found: DevelopmentScore, twin: str | None) -> DevelopmentScore:
     part = study.simulations.on(found.sentence, study.development) if twin is not None else None
     if twin is None or part is None or isinstance(part, Unscored) or found.merit is None:
         return found
@@ -269,7 +269,7 @@ def _beside_twin(study: Study, found: Scored, twin: str | None) -> Scored:
     return _over_twin(study, found.model_copy(update={"agreement": agreement}), twin)
 
 
-def _over_twin(study: Study, found: Scored, twin: str | None) -> Scored:
+def _over_twin(study: Study, found: DevelopmentScore, twin: str | None) -> DevelopmentScore:
     if twin is None or found.merit is None:
         return found
     return found.model_copy(update={"over_twin": round(found.merit - _merit_of(study, twin), 6)})

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from tools.catalogue.experiments import Designed, Planned, chances
-from tools.catalogue.explore import Places
+from tools.catalogue.explore import Passages
 from tools.catalogue.subject import Found
 from tools.errors import BadInput
 from tools.experiments.committee import Member
@@ -121,11 +121,11 @@ def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def told(answer: Outcome) -> dict[str, Any]:
+def as_reply(answer: Outcome) -> dict[str, Any]:
     """A result as an LLM is told it: every token beside its value, and no numbers of tokens or names of excerpts."""
     if isinstance(answer, Found):
         return {"texts": [{"text": text.text, "level": round(text.level, 1)} for text in answer.texts]}
-    if isinstance(answer, Places):
+    if isinstance(answer, Passages):
         shown = [{"value": place.value, "tokens": _pairs(place.tokens, place.values)} for place in answer.places]
         return {"n": answer.n, "n_fired": answer.n_fired, "places": shown}
     plain: dict[str, Any] = answer.model_dump(mode="json")

@@ -7,9 +7,9 @@ import numpy as np
 from tools.evidence.neighbours import explore_readings
 from tools.evidence.neuron import MIN_THETA, NeuronEvidence, threshold
 from tools.evidence.scan import LayerScan
+from tools.records.gated import AlwaysOn, OtherSide
 from tools.records.neuron import NeuronId
-from tools.records.sides import AlwaysOn, OtherSide
-from tools.subject.sides import ModelView
+from tools.subject.views import ModelView
 
 ALWAYS_ON_SHARE = 0.95
 ON_AT = 0.3
@@ -48,7 +48,7 @@ def other_side(scan: LayerScan, view: ModelView, neuron: NeuronId, strings: list
         strings: of the model's tokens.
     """
     other = neuron.other_side()
-    asked = scan.asked_of(ModelView(view.base, other.is_negative))
+    asked = scan.viewed_as(ModelView(view.base, other.is_negative))
     explore = explore_readings(asked, neuron.index)
     mask = explore.excerpts.mask
     values, tokens = explore.values[mask], explore.excerpts.tokens[mask]

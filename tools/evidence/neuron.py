@@ -13,8 +13,8 @@ from tools.errors import BadInput
 from tools.evidence.scan import LayerScan, _part_values, excerpts_of
 from tools.evidence.splits import N_FOLDS, PARTS, SealedTexts, SplitCorpus
 from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings, SealedReadings
+from tools.records.gated import AlwaysOn
 from tools.records.neuron import NeuronId
-from tools.records.sides import AlwaysOn
 from tools.subject.protocol import FloatArray
 
 Status = Literal["firing", "sparse", "dead"]

@@ -49,7 +49,7 @@ class LayerScan:
         # copy-on-write, since torch warns of arrays that it could not write to
         self._inputs: dict[str, FloatArray] = {part: np.load(_file(folder, part), mmap_mode="c") for part in PARTS}
 
-    def asked_of(self, subject: SubjectModel) -> LayerScan:
+    def viewed_as(self, subject: SubjectModel) -> LayerScan:
         """The same scan, its neurons read through another view of the model."""
         other = copy(self)
         other.subject = subject

@@ -11,9 +11,9 @@ import numpy as np
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asking import ask_each
+from tools.free_text.experiments import most_informative
 from tools.free_text.findings import Known, excerpts, findings, scale_of
 from tools.free_text.simulator import each_of, unless_all_unread
-from tools.free_text.telling import telling
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import ChatModel, ChatReply, ChatRequest
 from tools.prompts import explainer, mender, reviser
@@ -22,7 +22,7 @@ from tools.readable.contract import why_not_free
 from tools.records.excerpts import ExploreReadings
 from tools.records.hypothesis import Hypothesis
 from tools.records.result import Unscored
-from tools.roles import Revealed, Tried
+from tools.roles import Revealed, TriedRival
 
 TEMPERATURE = 0.7
 """Rivals should differ, and so should the runs of different seeds."""
@@ -117,7 +117,7 @@ class FreeTextExplainer:
         rng: np.random.Generator,
         revealed: Sequence[Revealed],
         best: Sequence[str],
-        others: Sequence[Tried],
+        others: Sequence[TriedRival],
     ) -> list[Hypothesis]:
         """Hypotheses in the light of what was found out, counterexamples first, and of whatever else was tried.
 
@@ -125,7 +125,7 @@ class FreeTextExplainer:
             NothingWritten: there was no reply, or none that could be read.
         """
         scale = scale_of(explore, self.known)
-        shown = telling(revealed, best, scale, self.texts)
+        shown = most_informative(revealed, best, scale, self.texts)
         evidence = excerpts(explore, self.texts, rng, scale)
         request = self._seeded(reviser.request(best, others, shown, evidence, N_REVISED))
         (found,) = ask_each(self.model, [request], lambda _, reply: reviser.parse(reply.text), least_read=0)

@@ -10,7 +10,7 @@ import numpy as np
 from tools.concepts.concepts import Concepts
 from tools.concepts.enriched import WordCounts, counted, enriched
 from tools.evidence.neuron import threshold
-from tools.free_text.exhibits import Exhibits
+from tools.free_text.excerpts import ShownExcerpts
 from tools.free_text.texts import TokenTexts
 from tools.prompts.evidence import Scale
 from tools.prompts.findings import ClassRow, Evidence, WordRow
@@ -78,7 +78,7 @@ def findings(
 
 def excerpts(explore: ExploreReadings, texts: TokenTexts, rng: np.random.Generator, scale: Scale) -> Evidence:
     """Excerpts alone."""
-    shown = Exhibits.draw(explore, texts, rng, scale.theta)
+    shown = ShownExcerpts.draw(explore, texts, rng, scale.theta)
     pairs = tuple(zip(shown.firing, shown.near_misses, strict=True))
     return Evidence(scale, top=shown.top, weaker=shown.quantile, pairs=pairs, random=shown.random)
 

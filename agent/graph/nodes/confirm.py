@@ -12,8 +12,8 @@ from agent.graph.nodes.predictions import score_predictions
 from agent.graph.state import BASE_RATE, PERSON, Context, Investigation, LoopState
 from agent.graph.verdict import Findings, tests_by_kind
 from agent.graph.verdict import verdict as verdict_on
-from tools.catalogue.asked import Ask, AskedScores
 from tools.catalogue.confirmation import Confirm, Confirmation
+from tools.catalogue.detection import Ask, DetectionScores
 from tools.catalogue.examples import ShowExamples, ShownExamples
 from tools.catalogue.null import Null, NullChoice
 from tools.llm.meter import NULL_SHARE
@@ -88,7 +88,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
         ),
     )
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json", exclude={"shown"})))
-    asked: AskedScores | None = None
+    asked: DetectionScores | None = None
     # What the lexical reader understands it detects and fuzzes itself, in the panel: an LLM's answers change nothing.
     if run.study.asker is not None and not run.study.simulations.is_exact(winner.sentence):
         asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold))

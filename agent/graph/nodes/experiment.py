@@ -112,14 +112,14 @@ def predict_before(
     texts = [None if e.original is None else text_before(run.study, e.carrier, e.original) for e in experiments]
     run.by_order = [e.generator == BY_ORDER and text is not None for e, text in zip(experiments, texts, strict=True)]
 
-    def asked_of(by: Hypothesis, said: list[float | None]) -> list[int] | None:
+    def edits_for(by: Hypothesis, said: list[float | None]) -> list[int] | None:
         if run.study.simulations.is_exact(by.sentence):
             return None
         return [k for k, (i, _, _) in enumerate(edits) if run.by_order[i] and said[i] is not None]
 
     arguments = Before(
         rivals=[
-            Calibrated(sentence=by.sentence, table=by.table, of=asked_of(by, said))
+            Calibrated(sentence=by.sentence, table=by.table, of=edits_for(by, said))
             for by, said in zip(readers, designed.predictions, strict=True)
             if by is not None
         ],

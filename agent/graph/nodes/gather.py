@@ -8,8 +8,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent.graph.state import Context, Investigation, LoopState
-from tools.catalogue.hypotheses import Gather
-from tools.catalogue.hypotheses import Gathered as Known
+from tools.catalogue.hypotheses import Gather, NeuronOverview
 from traces.events.kinds import Decided, Gathered, Note, Stage
 
 
@@ -17,7 +16,7 @@ def gather(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["prop
     """Record threshold, firing status and amounts of text; a dead neuron goes straight to its verdict."""
     run = Investigation.at(state, runtime.context)
     run.trace.emit(Stage(stage="gather"))
-    known: Known = run.toolbox.call("gather", Gather())
+    known: NeuronOverview = run.toolbox.call("gather", Gather())
     run.theta = known.theta
     run.trace.emit(
         Gathered(

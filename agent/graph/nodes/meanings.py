@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agent.graph.state import Investigation
 from agent.graph.verdict import MeaningTests, Tests
-from tools.catalogue.meanings import FoundMeanings, Meanings, Tried
+from tools.catalogue.meanings import FoundMeanings, Meanings, TriedExperiment
 from tools.records.coverage import Count, FoundMeaning
 from tools.records.hypothesis import Hypothesis
 
@@ -16,7 +16,7 @@ def meanings_of(run: Investigation, hypothesis: Hypothesis) -> list[FoundMeaning
     if not hypothesis.table:
         return []
     tried = [
-        Tried(revealed=number, probability=p.probability, carrier=str(p.carrier), before=p.value_before)
+        TriedExperiment(revealed=number, probability=p.probability, carrier=str(p.carrier), before=p.value_before)
         for number, p in zip(hypothesis.record.chosen_numbers, hypothesis.record.chosen, strict=True)
     ]
     found: FoundMeanings = run.toolbox.call(

@@ -10,17 +10,16 @@ from langgraph.types import Command
 
 from agent.graph import policy
 from agent.graph.nodes.generalise import tell_changes, too_wide
-from agent.graph.nodes.twins import take_readings, to_score, with_twins
+from agent.graph.nodes.twins import compare_twins, to_score, with_twins
 from agent.graph.state import BASE_RATE, LOOKUP, REFERENCES, Context, Investigation, LoopState
 from agent.setup.config import TEST_COST
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
-from tools.catalogue.scores import Scored as Entry
-from tools.catalogue.scores import Scores
+from tools.catalogue.scores import DevelopmentScore, Scores
 from tools.errors import BudgetSpent
 from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue, Unscored
-from tools.roles import Tried
+from tools.roles import TriedRival
 from tools.rules.clauses import Rule
 from tools.rules.language import render
 from tools.scoring.claimed import Claimant
@@ -106,7 +105,7 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
     return Command(goto="judge", update=run.update())
 
 
-def tried(run: Investigation, best: list[str]) -> list[Tried]:
+def tried(run: Investigation, best: list[str]) -> list[TriedRival]:
     """Every other rival and what became of it. Why one has no score may quote text that no author may see."""
     told = []
     for h in run.hypotheses.values():
@@ -117,7 +116,7 @@ def tried(run: Investigation, best: list[str]) -> list[Tried]:
             if isinstance(h.score, ScoreValue)
             else "it has no score"
         )
-        told.append(Tried(sentence=h.sentence, fate=f"{h.fate or 'still a rival'}; {scored}"))
+        told.append(TriedRival(sentence=h.sentence, fate=f"{h.fate or 'still a rival'}; {scored}"))
     return told
 
 
@@ -132,7 +131,7 @@ def take_texts(run: Investigation, written: Proposals) -> None:
         run.trace.emit(Note(message=message, level="warning"))
 
 
-def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> dict[str, Entry]:
+def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> dict[str, DevelopmentScore]:
     """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
 
     Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
@@ -163,7 +162,7 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
         if not hypothesis.table and entries[hypothesis.sentence].behind is None:
             reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
-    take_readings(run, entries, round_)
+    compare_twins(run, entries, round_)
     best = run.note_leader()
     run.bests.append(best.name)
     run.gain = entries[best.sentence].gain if best.sentence in entries else None

@@ -28,13 +28,13 @@ from tools.catalogue.thinking import (
     Predict,
     Think,
     Turn,
+    as_reply,
     conversation_sha256,
     functions,
-    told,
 )
 from tools.errors import BudgetSpent
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
-from tools.free_text.exhibits import Exhibits
+from tools.free_text.excerpts import ShownExcerpts
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import FunctionCall, Message
 from tools.prompts import agent as prompt
@@ -125,7 +125,7 @@ def react(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react
     except BudgetSpent as spent:
         return _stop(run, "budget", str(spent))
     study.offered = functions(run.toolbox.tools, actions_of(run))
-    facts = exhibited(run)
+    facts = excerpts_shown(run)
     study.conversation += prompt.opening(study.offered, facts, run.toolbox.used, run.limit)
     return _next_turn(run)
 
@@ -194,14 +194,14 @@ def _next_turn(run: Investigation) -> Command[Any]:
     return Command(goto="react_model", update=run.update())
 
 
-def exhibited(run: Investigation) -> str:
+def excerpts_shown(run: Investigation) -> str:
     """What is known at the start: the threshold and excerpts of explore text, each token with its raw value."""
     study = run.study
-    exhibits = Exhibits.draw(
+    shown = ShownExcerpts.draw(
         study.evidence.explore, TokenTexts(study.vocabulary.strings), np.random.default_rng(run.config.seed)
     )
     lines = [f"It fires at raw values above {run.theta:.3g}. Texts below, token by token with raw values:"]
-    for kind, group in vars(exhibits).items():
+    for kind, group in vars(shown).items():
         for shown in group:
             pairs = " ".join(
                 f"{json.dumps(token)}:{value:.2f}" for token, value in zip(shown.tokens, shown.values, strict=True)
@@ -233,7 +233,7 @@ class _Investigator:
             checked = run.toolbox.tools[name].arguments.model_validate(arguments)
             answer = run.toolbox.call(name, checked)
             note_seen(run.study, run.toolbox, run.trace, checked, answer, run.round)
-            return told(answer)
+            return as_reply(answer)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the arguments"
@@ -292,7 +292,7 @@ class _Investigator:
         """Texts of its own, predicted and read."""
         rivals = self._members()
         designed = self.run.toolbox.call("predict_texts", Predict(rivals=rivals, texts=wanted.texts))
-        return self._observed(designed, only_telling=False)
+        return self._observed(designed, only_informative=False)
 
     def run_round(self, _: RunRound) -> dict[str, Any]:
         """Texts as the tournament chooses them, predicted and read."""
@@ -303,7 +303,7 @@ class _Investigator:
                 "design_experiments",
                 Design(rivals=self._members(), leader=leader, quotas=run.config.quotas_of_a_round()),
             ),
-            only_telling=True,
+            only_informative=True,
         )
 
     def finish(self, wanted: Finish) -> dict[str, Any]:
@@ -317,7 +317,7 @@ class _Investigator:
     def _beliefs(self) -> dict[str, float]:
         return {name: round(belief, 3) for name, belief in self.run.beliefs.items()}
 
-    def _observed(self, designed: Designed, *, only_telling: bool) -> dict[str, Any]:
+    def _observed(self, designed: Designed, *, only_informative: bool) -> dict[str, Any]:
         run = self.run
         if not designed.experiments:
             return {"error": "no text is left that was not read before"}
@@ -328,8 +328,8 @@ class _Investigator:
         predict_before(run, run.round, designed, rivals, rivals)
         values = observe(run, run.round)
         shown = list(range(len(values)))
-        if only_telling:
-            shown = telling(designed.predictions, [value > run.theta for value in values], rivals)
+        if only_informative:
+            shown = informative(designed.predictions, [value > run.theta for value in values], rivals)
         return {
             "read": len(values), "fired": sum(value > run.theta for value in values), "shown": len(shown),
             "right": _n_right(designed.predictions, [value > run.theta for value in values], rivals),
@@ -351,7 +351,7 @@ class _Investigator:
         }  # fmt: skip
 
 
-def telling(
+def informative(
     predictions: Sequence[Sequence[float | None]], fired: Sequence[bool], rivals: Sequence[Hypothesis]
 ) -> list[int]:
     """The experiments that tell hypotheses apart, those on which they were furthest apart first; of a single hypothesis

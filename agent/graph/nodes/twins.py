@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.graph import policy
 from agent.graph.state import PERSON, REFERENCES, Investigation
-from tools.catalogue.scores import Score, Scored
+from tools.catalogue.scores import DevelopmentScore, Score
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
 from tools.readable import explainer as rules
 from tools.records.hypothesis import Hypothesis
@@ -80,7 +80,7 @@ def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[H
     )
 
 
-def take_readings(run: Investigation, entries: Mapping[str, Scored], round_: int) -> None:
+def compare_twins(run: Investigation, entries: Mapping[str, DevelopmentScore], round_: int) -> None:
     """Note what readings said of twins, and let those go that were not worth one."""
     names = {h.sentence: h.name for h in run.hypotheses.values()}
     for sentence, entry in entries.items():
@@ -96,7 +96,7 @@ def take_readings(run: Investigation, entries: Mapping[str, Scored], round_: int
             run.trace.emit(Note(message=f"{twin} says for {h.name} what it predicts of experiments: {agree}."))
 
 
-def _why_behind(entry: Scored, best: str, twin: str | None) -> str:
+def _why_behind(entry: DevelopmentScore, best: str, twin: str | None) -> str:
     if isinstance(entry.score, ScoreValue):
         return f"it is clearly below {best} on the {entry.score.n_excerpts} excerpts of development text read of it"
     return f"its lexical twin {twin} is clearly below {best} on development text, so it was not read"

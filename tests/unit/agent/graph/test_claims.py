@@ -14,7 +14,7 @@ from agent.graph.state import Context, LoopState
 from tools.catalogue import all_tools
 from tools.catalogue.claims import Claims, Try, WhichTested
 from tools.catalogue.confirmation import Confirm
-from tools.catalogue.meanings import FoundMeanings, Meanings, Tried
+from tools.catalogue.meanings import FoundMeanings, Meanings, TriedExperiment
 from tools.catalogue.shown import N_SHOWN
 from tools.errors import BadInput
 from tools.readable.reader import LexicalReader
@@ -95,9 +95,9 @@ def test_each_meaning_with_its_own_tests(door, readable):
     """Words that nobody knows and that aren't spelt alike are each a meaning."""
     reveal(readable, (1, 3), (1, 3, 5), (20, 4), value=1.0)
     reveal(readable, (30, 3), (30, 31), value=0.0)
-    tried = [Tried(revealed=i, probability=0.9, carrier=f"c{i}") for i in range(4)]
-    tried.append(Tried(revealed=4, probability=0.1, carrier="c4"))
-    tried.append(Tried(revealed=2, probability=0.1, carrier="c2"))
+    tried = [TriedExperiment(revealed=i, probability=0.9, carrier=f"c{i}") for i in range(4)]
+    tried.append(TriedExperiment(revealed=4, probability=0.1, carrier="c4"))
+    tried.append(TriedExperiment(revealed=2, probability=0.1, carrier="c2"))
     found = door.call("meanings", Meanings(sentence=READABLE, table=[0.02] * 4 + [0.98] * 7, tried=tried))
     by_word = {one.sentence: one for one in found.meanings}
     assert set(by_word) == {f'Fires on "w{t}".' for t in PLANTED}

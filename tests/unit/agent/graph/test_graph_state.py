@@ -15,10 +15,10 @@ from tools.catalogue.experiments import Designed, Planned
 from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.thinking import Turn, WantedCall
 from tools.errors import BadInput
+from tools.records.gated import AlwaysOn, OtherSide
 from tools.records.hypothesis import Hypothesis
 from tools.records.predictions import Registered
 from tools.records.result import Interval, ScoreValue, Unscored
-from tools.records.sides import AlwaysOn, OtherSide
 from traces.events.kinds import Note, PersonActed
 
 

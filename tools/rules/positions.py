@@ -19,8 +19,8 @@ Counts = NDArray[np.int32]
 _DEEPEST = 16
 
 
-class Places:
-    """Places of `tokens`, int [n, pos] with padding as token 0. Everything looks at the token and those before it.
+class Positions:
+    """Positions of `tokens`, int [n, pos] with padding as token 0. Everything looks at the token and those before it.
 
     Args:
         tokens: ids.

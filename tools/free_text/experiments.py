@@ -13,7 +13,9 @@ N_SHOWN = 24
 _TOKENS_SHOWN = 24
 
 
-def telling(revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenTexts) -> list[RevealedText]:
+def most_informative(
+    revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenTexts
+) -> list[RevealedText]:
     """At most 24 experiments: those on which explanations in `best` were most wrong, the first of them above all."""
 
     def surprise(experiment: Revealed) -> tuple[float, float]:

@@ -33,18 +33,18 @@ class Ask(Arguments):
     n: int = Field(default=N_EACH, ge=1, le=100)
 
 
-class AskedScores(Outcome):
+class DetectionScores(Outcome):
     """Balanced accuracies, 0.5 for one who knows nothing."""
 
     detection: ScoreValue | Unscored
     fuzzing: ScoreValue | Unscored
 
 
-def asked_tools(study: Study) -> list[Tool[Ask, AskedScores]]:
+def detection_tools(study: Study) -> list[Tool[Ask, DetectionScores]]:
     """`ask_llm`, bound to one neuron."""
     evidence = study.evidence
 
-    def ask(arguments: Ask, rng: np.random.Generator) -> AskedScores:
+    def ask(arguments: Ask, rng: np.random.Generator) -> DetectionScores:
         asker = study.asker
         if asker is None:
             raise BadInput("there is no LLM to ask.")
@@ -69,12 +69,14 @@ def asked_tools(study: Study) -> list[Tool[Ask, AskedScores]]:
             tokens = text(marks.rows[k])
             marked.append((tokens, (marks.firing if right else marks.others)[k, : len(tokens)].tolist()))
         fuzzed = asker.fuzz(arguments.sentence, marked)
-        return AskedScores(
+        return DetectionScores(
             detection=_accuracy(sample, rows, fires[rows], detected, DETECTION),
             fuzzing=_accuracy(sample, marks.rows[cases], rightly, fuzzed, FUZZING),
         )
 
-    return [Tool("ask_llm", "Detection and fuzzing by an LLM on a sealed fold.", Ask, AskedScores, ask, charged=False)]
+    return [
+        Tool("ask_llm", "Detection and fuzzing by an LLM on a sealed fold.", Ask, DetectionScores, ask, charged=False)
+    ]
 
 
 def _balanced(yes: NDArray[np.int64], no: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -10,9 +10,9 @@ import pytest
 from tools.errors import BadInput
 from tools.evidence import gated
 from tools.evidence.gated import always_on, silences
+from tools.records.gated import AlwaysOn, full_explanation, side_lines
 from tools.records.neuron import NeuronId, parse_target
-from tools.records.sides import AlwaysOn, as_told, side_lines
-from tools.subject.sides import ModelView, side_of
+from tools.subject.views import ModelView, side_of
 
 
 class Gated:
@@ -100,7 +100,7 @@ class Scan:
         self.excerpts = SimpleNamespace(tokens=np.array([tokens], dtype=np.int32))
         self.excerpts.mask = self.excerpts.tokens >= 0
 
-    def asked_of(self, view):
+    def viewed_as(self, view):
         told = np.maximum(-self.values if view.is_negative else self.values, 0)
         return SimpleNamespace(values=told, excerpts=self.excerpts)
 
@@ -147,8 +147,8 @@ def test_a_gated_model_is_asked_about_one_side():
 
 
 def test_an_explanation_of_silences_is_told_as_that():
-    assert as_told("Fires on `a` (10).", True) == "Always on, except that it goes silent on `a` (10)."
-    assert as_told("It fires on names.", True) == "Always on, except that it goes silent: It fires on names."
-    assert as_told("Fires on `a` (10).", False) == "Fires on `a` (10)."
+    assert full_explanation("Fires on `a` (10).", True) == "Always on, except that it goes silent on `a` (10)."
+    assert full_explanation("It fires on names.", True) == "Always on, except that it goes silent: It fires on names."
+    assert full_explanation("Fires on `a` (10).", False) == "Fires on `a` (10)."
     (line,) = side_lines("L0N1", AlwaysOn(share=0.99, above=1, rest=3), None)
     assert line.startswith("L0N1 is always on: above 1 on 99.0% of tokens, 3 at rest.")

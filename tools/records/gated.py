@@ -60,7 +60,7 @@ def side_lines(neuron: str | None, always_on: AlwaysOn | None, other_side: Other
     return [*lines, other_side.line()] if other_side else lines
 
 
-def as_told(explanation: str, is_always_on: bool) -> str:
+def full_explanation(explanation: str, is_always_on: bool) -> str:
     """An explanation as a person should read it: of a neuron that is always on, it says where it is not."""
     if not is_always_on:
         return explanation

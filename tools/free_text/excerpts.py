@@ -32,7 +32,7 @@ _CONTEXT = 4
 
 
 @dataclass(frozen=True)
-class Exhibits:
+class ShownExcerpts:
     """Excerpts of explore text with raw values.
 
     Attributes:
@@ -52,7 +52,7 @@ class Exhibits:
     @classmethod
     def draw(
         cls, explore: ExploreReadings, texts: TokenTexts, rng: np.random.Generator, theta: float | None = None
-    ) -> Exhibits:
+    ) -> ShownExcerpts:
         """Excerpts of every kind; `theta` is what the neuron fires above, found from these readings if not given."""
         drawn = explore.take(explore.drawn)
         if theta is None:
