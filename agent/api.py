@@ -23,7 +23,7 @@ from tools.errors import BadInput
 from tools.readable import contract
 from tools.records.neuron import NeuronId
 from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
-from tools.study import Study
+from tools.study.study import Study
 from traces.events.runs import RunFolder
 from traces.events.store import Trace
 from traces.events.store import load_trace as load_events
@@ -95,8 +95,8 @@ def explain(
         target: such as `L5N131` or `gpt2-xl/L5N131`.
         model: used when the target names none.
         trust_remote_code: let Python code that the model's folder brings run, with your rights.
-        corpus: a file, a folder, `-` for standard input, a dataset (see `tools.evidence.corpus.load_texts`); None for
-            the model's default.
+        corpus: a file, a folder, `-` for standard input, a dataset (see `tools.evidence.texts.corpus.load_texts`); None
+            for the model's default.
         corpus_tokens: read at most so many tokens of it; None for a default by the size of the model.
         index: an activation index that evidence is taken from: a folder, `none`, or `auto` for the one in the cache.
         budget: units of the toolbox, at least 1; None for the variant's, which is 20 unless it says otherwise.

@@ -80,7 +80,7 @@ def main() -> None:
     import torch
     from transformer_lens.model_bridge import TransformerBridge
 
-    from tools.scoring.simulations import padded
+    from tools.study.simulations import padded
     from tools.subject.folder import ModelFolder
     from tools.subject.gpt2 import LeanGPT2
     from tools.subject.prefixes import in_order

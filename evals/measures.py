@@ -12,7 +12,7 @@ from tools.catalogue.scores import correlated, measured
 from tools.records.excerpts import Excerpts, SealedReadings
 from tools.records.result import Measured, Unscored
 from tools.scoring.sampling import scoring_sample, sealed_sample
-from tools.study import Study
+from tools.study.study import Study
 from tools.subject.planted import Function, PlantedFunction
 
 RECOVERY = "agreement with the noiseless truth: correlation over top, quantile and random excerpts of the truth"

@@ -24,14 +24,14 @@ from evals.suite import LIBRARY, Shape, SuiteNeuron
 from evals.trial import check_scanned
 from tools.catalogue.scores import PROTOCOL, measured
 from tools.errors import Interrupted
-from tools.evidence.neuron import neuron_evidence
-from tools.evidence.splits import N_FOLDS
+from tools.evidence.neurons.neuron import neuron_evidence
+from tools.evidence.splits.split_corpus import N_FOLDS
 from tools.records.neuron import NeuronId
 from tools.records.predictions import RegisteredPredictions
 from tools.records.result import Baselines, Budget, Interval, Measured, Result, ScoreValue, Unscored
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
-from tools.study import Study
+from tools.study.study import Study
 from tools.subject.planted import PlantedFunction, PlantedModel, planted_function
 from traces.events.kinds import Failed, ToolCall
 from traces.events.runs import RunFolder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.catalogue.subject import Ablate, Found
 from tools.catalogue.thinking import ReadText, SeenTexts
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Toolbox
 from traces.events.kinds import ReadingsRevealed
 from traces.events.store import TraceWriter

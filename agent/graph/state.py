@@ -28,7 +28,7 @@ from tools.records.hypothesis import Hypothesis, TrackRecord
 from tools.records.predictions import Registered
 from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.roles import AsksAnLLM
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Toolbox
 from traces.events.kinds import Decided, HypothesisProposed
 from traces.events.store import TraceWriter

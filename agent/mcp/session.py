@@ -28,11 +28,11 @@ from tools.catalogue import all_tools
 from tools.catalogue.scores import DevelopmentScore, Scores
 from tools.catalogue.thinking import as_reply
 from tools.errors import BadInput
-from tools.evidence.hub import default_corpus_is_cached
+from tools.evidence.texts.hub import default_corpus_is_cached
 from tools.llm.meter import Spent
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Result, Unscored
-from tools.study import Study
+from tools.study.study import Study
 from tools.subject.resolve import called
 from tools.toolbox import UNIT_TEXTS, Outcome, Tool, Toolbox
 from traces.database.results import ResultsDatabase

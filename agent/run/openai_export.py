@@ -19,7 +19,7 @@ from agent.setup.evidence import open_study
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from tools.errors import AgentError, LLMNotAvailable
-from tools.evidence.corpus import check_rereadable
+from tools.evidence.texts.corpus import check_rereadable
 from tools.formats.files import to_line
 from tools.formats.neuron_explainer import NeuronId, NeuronSimulationResults
 from tools.formats.published import explanations_file, provenance_file
@@ -33,7 +33,7 @@ from tools.records.result import Result, ScoreValue, Unscored
 from tools.scoring.parts import Part
 from tools.scoring.pearson import pearson
 from tools.scoring.sampling import top_and_random_sample
-from tools.study import Study
+from tools.study.study import Study
 from traces.database.models import Model
 from traces.database.rows import ResultRow
 from traces.events.kinds import SealedOpened, ToolCall

@@ -23,7 +23,7 @@ from agent.setup.sealed_folds import CountedOpenings
 from tools.errors import BadInput, Interrupted
 from tools.llm.recorded import NotRecorded
 from tools.prompts import simulator_lines, simulator_token
-from tools.study import Study
+from tools.study.study import Study
 from traces.analysis.difference import Differences, differences
 from traces.analysis.event_difference import EventComparison
 from traces.analysis.story import read_story

@@ -25,9 +25,9 @@ from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings, SealedFolds
 from tools.catalogue import all_tools
 from tools.errors import AgentError, BadInput, Interrupted, LLMNotAvailable, NotAvailable, StorageError
-from tools.evidence.hub import default_corpus_is_cached
+from tools.evidence.texts.hub import default_corpus_is_cached
 from tools.records.result import PartialResult, Result
-from tools.study import Study
+from tools.study.study import Study
 from tools.subject.resolve import called
 from tools.toolbox import Recorder, Toolbox
 from traces.database.results import ResultsDatabase

@@ -13,10 +13,10 @@ from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from agent.setup.subjects import open_neuron
 from tools.errors import BadInput
-from tools.evidence.gated import always_on, other_side, silences
-from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
-from tools.evidence.scan import LayerScan, excerpts_of
-from tools.evidence.splits import PARTS, SplitCorpus
+from tools.evidence.neurons.gated import always_on, other_side, silences
+from tools.evidence.neurons.neuron import Ledger, NeuronEvidence, neuron_evidence
+from tools.evidence.neurons.scan import LayerScan, excerpts_of
+from tools.evidence.splits.split_corpus import PARTS, SplitCorpus
 from tools.free_text.asker import FreeTextAsker
 from tools.free_text.explainer import FreeTextExplainer
 from tools.free_text.findings import Known, scale_of
@@ -32,8 +32,8 @@ from tools.roles import Explainer
 from tools.rules.explainer import RulesExplainer
 from tools.rules.tables import AllTokens, ListedTokens
 from tools.rules.vocabulary import Vocabulary
-from tools.scoring.simulations import Simulations
-from tools.study import IndexUsed, Study
+from tools.study.simulations import Simulations
+from tools.study.study import IndexUsed, Study
 from tools.subject.protocol import SubjectModel
 from tools.subject.views import ModelView
 from traces.text.console import Display

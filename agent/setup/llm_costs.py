@@ -12,7 +12,7 @@ from math import ceil
 from agent.setup.config import MOST_ASKED, ROUND_COST, TEST_COST, RunConfig
 from tools.catalogue.detection import N_EACH
 from tools.catalogue.null import MOST_NEURONS_ASKED
-from tools.evidence.probe_set import N_FIXED
+from tools.evidence.neurons.probe_set import N_FIXED
 from tools.free_text.explainer import N_REVISED
 from tools.free_text.simulator import TEXTS_A_CALL
 from tools.llm.chat import ChatRequest, Usage

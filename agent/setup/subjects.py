@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from tools.errors import BadInput
-from tools.evidence.hub import default_corpus_is_cached
+from tools.evidence.texts.hub import default_corpus_is_cached
 from tools.records.neuron import NeuronId, parse_target
 from tools.subject.load import check_neuron, open_subject
 from tools.subject.names import short_name

@@ -13,13 +13,13 @@ from evals.readers.numbers import rank_correlation
 from evals.readers.sentences import Sentence
 from evals.records import Record
 from tools.errors import BadInput
-from tools.evidence.neighbours import development_readings, similar_firing_rate
-from tools.evidence.sample import stratified_rows
+from tools.evidence.neurons.neighbours import development_readings, similar_firing_rate
+from tools.evidence.neurons.sample import stratified_rows
 from tools.prompts.evidence import marked
 from tools.records.excerpts import DevelopmentReadings
 from tools.records.result import Unscored
 from tools.roles import Simulator
-from tools.study import Study
+from tools.study.study import Study
 
 N_OTHERS = 9
 N_TOP, N_RANDOM = 3, 2

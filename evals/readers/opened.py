@@ -15,7 +15,7 @@ from evals.readers.runs import FinishedRun, study_of
 from evals.readers.sentences import Sentence, read_sentences, sentences_on
 from tools.errors import BadInput
 from tools.llm.meter import Metered
-from tools.study import Study
+from tools.study.study import Study
 from traces.text.console import Display
 from traces.text.formatting import visible
 

@@ -23,8 +23,8 @@ from evals.records import Record
 from tools.errors import BadInput
 from tools.records.result import Unscored
 from tools.roles import Simulator
-from tools.scoring.simulations import padded
-from tools.study import Study
+from tools.study.simulations import padded
+from tools.study.study import Study
 from traces.storage import replace_file, storage_errors
 
 KEY = "key.json"

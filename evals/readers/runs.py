@@ -16,7 +16,7 @@ from agent.setup.resources import Resources
 from tools.catalogue.shown import ShownExcerpt, ShownExcerpts
 from tools.errors import BadInput
 from tools.records.result import Result
-from tools.study import Study
+from tools.study.study import Study
 from traces.events.kinds import RunStarted, ToolCall
 from traces.events.runs import NeuronFolder, RunFolder, traces_of
 from traces.events.store import load_trace

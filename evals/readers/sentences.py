@@ -10,7 +10,7 @@ from pathlib import Path
 from evals.readers.runs import FinishedRun
 from tools.errors import BadInput
 from tools.records.result import Compared, Interval, Measured
-from tools.study import Study
+from tools.study.study import Study
 from traces.storage import storage_errors
 
 OWN = "explanation"

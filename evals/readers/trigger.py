@@ -15,8 +15,8 @@ from tools.errors import BadInput
 from tools.making.passages import random_passages
 from tools.records.result import Compared, Unscored
 from tools.roles import MadeText
-from tools.scoring.simulations import padded
-from tools.study import Study
+from tools.study.simulations import padded
+from tools.study.study import Study
 
 
 class TriedText(Record):

@@ -18,7 +18,7 @@ from agent.setup.evidence import open_study
 from agent.setup.settings import configured
 from tools.catalogue import all_tools
 from tools.errors import BadInput, BudgetSpent
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import ToolFailed
 from traces.events.kinds import ReadingsRevealed, RunStarted, ToolCall
 from traces.events.runs import RunFolder, run_ids

@@ -23,7 +23,7 @@ from agent.cli import main
 from tools.catalogue import all_tools
 from tools.errors import BadInput, Interrupted, NotAvailable, StorageError
 from tools.records.result import Result
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Tool
 from traces.database.results import ResultsDatabase
 from traces.database.selection import Selection

@@ -18,7 +18,7 @@ from tools.errors import BadInput
 from tools.experiments.registry import GENERATORS
 from tools.readable import contract
 from tools.records.result import Result, ScoreValue, Unscored
-from tools.study import Study
+from tools.study.study import Study
 from traces.events.kinds import (
     Decided,
     Event,
@@ -211,7 +211,7 @@ def test_the_sealed_split_is_opened_once_at_the_end(run: Run) -> None:
 
 def test_nothing_about_probe_or_sealed_text_is_told_too_early(run: Run) -> None:
     """No result before confirmation holds a number that is the neuron's value on probe or sealed text."""
-    from tools.evidence.scan import _part_values
+    from tools.evidence.neurons.scan import _part_values
 
     scan, index = run.study.scan, run.study.evidence.neuron.index
     known = {round(float(v), 5) for part in (run.study.evidence.explore, run.study.evidence.development)

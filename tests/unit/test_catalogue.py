@@ -20,15 +20,14 @@ from tools.catalogue.subject import Ablate, Generate, Search, Simulate
 from tools.concepts.concepts import Concepts
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
-from tools.evidence.corpus import _corpus
-from tools.evidence.fresh import runs_of
-from tools.evidence.neuron import neuron_evidence
+from tools.evidence.neurons.neuron import neuron_evidence
+from tools.evidence.neurons.scan import scan_layer
 from tools.evidence.progress import NoProgress
-from tools.evidence.runs import run_hashes
-from tools.evidence.scan import scan_layer
-from tools.evidence.splits import split_corpus
+from tools.evidence.splits.fresh import runs_of
+from tools.evidence.splits.runs import run_hashes
+from tools.evidence.splits.split_corpus import split_corpus
+from tools.evidence.texts.corpus import _corpus
 from tools.experiments.candidates import Candidate
-from tools.experiments.log import texts_sha256
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
 from tools.free_text.simulator import TEXTS_A_CALL
@@ -44,8 +43,9 @@ from tools.scoring.claimed import EACH, Claimant
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.null import keep_explanation, kept_explanations
 from tools.scoring.panel import PROTOCOLS
-from tools.scoring.simulations import Simulations, padded
-from tools.study import Study
+from tools.study.experiment_log import texts_sha256
+from tools.study.simulations import Simulations, padded
+from tools.study.study import Study
 from tools.toolbox import Toolbox, ToolFailed, units_of
 
 N_TOKENS, D_MODEL, D_MLP = 300, 12, 24

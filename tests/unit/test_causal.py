@@ -13,12 +13,12 @@ from tools.catalogue import all_tools
 from tools.catalogue.causal import MAX_EXCERPTS, MIN_EXCERPTS, CausalCheck, ClaimOutput, n_excerpts
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
-from tools.evidence.corpus import _corpus
-from tools.evidence.neuron import neuron_evidence
-from tools.evidence.peers import with_peers
+from tools.evidence.neurons.neuron import neuron_evidence
+from tools.evidence.neurons.peers import with_peers
+from tools.evidence.neurons.scan import scan_layer
 from tools.evidence.progress import NoProgress
-from tools.evidence.scan import scan_layer
-from tools.evidence.splits import split_corpus
+from tools.evidence.splits.split_corpus import split_corpus
+from tools.evidence.texts.corpus import _corpus
 from tools.readable.explainer import ReadableExplainer
 from tools.records.excerpts import Excerpts, ExploreReadings, Readings
 from tools.records.neuron import NeuronId
@@ -35,8 +35,8 @@ from tools.scoring.causal import (
     times_its_like,
 )
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.simulations import Simulations
-from tools.study import Study
+from tools.study.simulations import Simulations
+from tools.study.study import Study
 from tools.subject.protocol import LastTokenEffect
 from tools.toolbox import Toolbox
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import tools.mini
 from agent.setup.config import Quotas
 from tools.concepts.words import words_of
-from tools.evidence.fresh import fresh, runs_of
-from tools.evidence.runs import run_hashes
+from tools.evidence.splits.fresh import fresh, runs_of
+from tools.evidence.splits.runs import run_hashes
 from tools.experiments.candidates import Candidate, Setting, nearest
 from tools.experiments.carriers import MIN_CARRIERS, N_CARRIERS, draw_carriers
 from tools.experiments.choose import FIXED_COST, MAX_PER_CARRIER, choose

@@ -34,8 +34,8 @@ from tools.records.result import Unscored
 from tools.roles import Revealed, Simulation, TriedRival
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.parts import LEAST_SHARE, Part, part_of, simulated_part, thin_rows
-from tools.scoring.simulations import Simulations
-from tools.study import Study
+from tools.study.simulations import Simulations
+from tools.study.study import Study
 
 STRINGS = [" a", " b", " c", "1", "2", "<d>", "\n", '"']
 TEXTS = TokenTexts(STRINGS)

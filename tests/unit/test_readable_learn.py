@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from readable_world import World, concepts, filler
 
-from tools.evidence.neuron import threshold
+from tools.evidence.neurons.neuron import threshold
 from tools.readable.contract import why_not
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.features import Features

@@ -20,7 +20,7 @@ from tools.catalogue.scores import score_tools
 from tools.catalogue.subject import subject_tools
 from tools.catalogue.thinking import thinking_tools
 from tools.catalogue.twins import twin_tools
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Tool
 
 

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tools.errors import BadInput
-from tools.evidence.peers import MIN_TEXTS, with_peers
+from tools.evidence.neurons.peers import MIN_TEXTS, with_peers
 from tools.records.effects import Beside, Push
 from tools.records.excerpts import SealedReadings
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.causal import ablation_score, calibration, claim, push, times_its_like
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.sampling import sealed_sample
-from tools.scoring.simulations import padded
-from tools.study import Study
+from tools.study.simulations import padded
+from tools.study.study import Study
 from tools.subject.protocol import SubjectModel
 from tools.toolbox import Arguments, Outcome, Tool
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from tools.readable.rule import Rule
 from tools.records.coverage import Claim
-from tools.scoring.simulations import padded
-from tools.study import Study
+from tools.study.simulations import padded
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 _HOLDS = 0.5

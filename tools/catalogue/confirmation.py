@@ -16,7 +16,7 @@ from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.panel import PROTOCOLS, Panel
 from tools.scoring.parts import Part
 from tools.scoring.sampling import only, sealed_sample, top_and_random_sample
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 

@@ -15,7 +15,8 @@ from tools.records.result import ScoreValue, Unscored
 from tools.scoring.detection import Cases, Marks, balanced_accuracy
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.sampling import sealed_sample
-from tools.study import Study, Tokens
+from tools.study.experiment_log import Tokens
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 N_EACH = 10

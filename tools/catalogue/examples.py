@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from tools.evidence.examples import examples_of
+from tools.evidence.neurons.examples import examples_of
 from tools.records.result import Example
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 

@@ -12,14 +12,14 @@ from pydantic import BaseModel, Field, field_validator
 from tools.errors import BadInput
 from tools.experiments.candidates import Candidate
 from tools.experiments.committee import Member as Member
-from tools.experiments.log import texts_sha256
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Choice, Rounds
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
 from tools.free_text.simulator import TEXTS_A_CALL
 from tools.records.result import Unscored
 from tools.scoring.calibration import fit_balanced, probabilities
-from tools.study import Study, Tokens
+from tools.study.experiment_log import Tokens, texts_sha256
+from tools.study.study import Study
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
 
 _LEAST_TOKENS = 3

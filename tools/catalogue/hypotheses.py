@@ -10,14 +10,14 @@ import numpy as np
 from pydantic import Field
 
 from tools.errors import NothingWritten
-from tools.evidence.gated import other_side
+from tools.evidence.neurons.gated import other_side
 from tools.readable import contract
 from tools.records.gated import AlwaysOn, OtherSide
 from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.result import Unscored
 from tools.roles import AsksAnLLM, Explainer, TriedRival
 from tools.scoring.null import keep_explanation
-from tools.study import Study
+from tools.study.study import Study
 from tools.subject.views import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
 

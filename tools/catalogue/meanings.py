@@ -14,8 +14,8 @@ from tools.readable.reader import LexicalReader
 from tools.records.coverage import Count, Counterexample, FoundMeaning
 from tools.scoring.calibration import fit, probabilities
 from tools.scoring.meanings import MIN_SHARE, Meaning, meanings
-from tools.scoring.simulations import padded
-from tools.study import Study
+from tools.study.simulations import padded
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 AGREE = 0.99

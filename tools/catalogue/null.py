@@ -15,10 +15,10 @@ from pydantic import Field
 
 from tools.catalogue.scores import development_score
 from tools.errors import BadInput
-from tools.evidence.neighbours import similar_firing_rate
+from tools.evidence.neurons.neighbours import similar_firing_rate
 from tools.roles import AsksAnLLM, Explainer
 from tools.scoring.null import OtherExplanation, Source, explanations_of, kept_explanations
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 MAX_NULL = 16

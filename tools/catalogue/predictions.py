@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from tools.catalogue.experiments import Planned, ProbeSet, Read, Values, balanced_chances, chances
 from tools.concepts.words import words_of
 from tools.errors import BadInput
-from tools.experiments.log import texts_sha256
 from tools.experiments.texts import Texts
-from tools.study import Study, Tokens
+from tools.study.experiment_log import Tokens, texts_sha256
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 _REACH = 6

@@ -8,7 +8,7 @@ from pydantic import Field
 from tools.catalogue.scores import PROTOCOL, correlated
 from tools.errors import NothingWritten
 from tools.records.result import ScoreValue, Unscored
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 _FORMS = 4

@@ -9,7 +9,7 @@ from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.calibration import fit
 from tools.scoring.metrics import Estimate, Series, StratifiedSample
 from tools.scoring.parts import Part
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 MARGIN = 0.1

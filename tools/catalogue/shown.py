@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from tools.records.result import Unscored
 from tools.scoring.causal import calibration
 from tools.scoring.parts import Part
-from tools.study import Study
+from tools.study.study import Study
 
 N_SHOWN = 4
 """Excerpts of each stratum."""

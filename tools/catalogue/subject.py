@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field
 
-from tools.scoring.simulations import padded
-from tools.study import Study
+from tools.study.simulations import padded
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 

@@ -19,7 +19,7 @@ from tools.experiments.committee import Member
 from tools.llm.chat import ChatFailure, Function, Message
 from tools.prompts import agent as prompt
 from tools.records.result import Unscored
-from tools.study import Study
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 MOST_TEXTS = 32

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from tools.scoring.calibration import probabilities
-from tools.scoring.simulations import Simulations
+from tools.study.simulations import Simulations
 
 Probabilities = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
-from tools.evidence.fresh import fresh
+from tools.evidence.splits.fresh import fresh
 from tools.experiments.candidates import Candidate, Key, Setting
 from tools.experiments.carriers import draw_carriers
 from tools.experiments.choose import choose
@@ -24,8 +24,8 @@ from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import Texts, Tokens
-from tools.scoring.simulations import padded
-from tools.study import Study
+from tools.study.simulations import padded
+from tools.study.study import Study
 
 Choice = Literal["disagreement", "random"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.evidence.neuron import threshold
+from tools.evidence.neurons.neuron import threshold
 from tools.free_text.texts import TokenTexts
 from tools.prompts.evidence import WEAK_FROM, Shown
 from tools.records.excerpts import ExploreReadings

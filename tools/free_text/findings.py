@@ -9,7 +9,7 @@ import numpy as np
 
 from tools.concepts.concepts import Concepts
 from tools.concepts.enriched import WordCounts, counted, enriched
-from tools.evidence.neuron import threshold
+from tools.evidence.neurons.neuron import threshold
 from tools.free_text.excerpts import ShownExcerpts
 from tools.free_text.texts import TokenTexts
 from tools.prompts.evidence import Scale

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tools.concepts import concepts as classes
 from tools.concepts import vectors
 from tools.errors import BadInput
-from tools.evidence.neuron import threshold
+from tools.evidence.neurons.neuron import threshold
 from tools.readable.bag import bag_of
 from tools.readable.contract import why_not
 from tools.readable.features import Features

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.evidence import sample
+from tools.evidence.neurons import sample
 from tools.records.excerpts import ExploreReadings
 from tools.records.hypothesis import Hypothesis
 from tools.records.result import Unscored

@@ -18,8 +18,8 @@ import numpy as np
 
 from tools.errors import StorageError
 from tools.evidence.cache import written_whole
-from tools.evidence.neighbours import explore_readings
-from tools.evidence.scan import LayerScan
+from tools.evidence.neurons.neighbours import explore_readings
+from tools.evidence.neurons.scan import LayerScan
 from tools.records.hypothesis import Hypothesis
 from tools.roles import AsksAnLLM, Explainer
 from tools.subject.views import ModelView

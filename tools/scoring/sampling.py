@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.evidence.sample import stratified_rows
+from tools.evidence.neurons.sample import stratified_rows
 from tools.records.excerpts import DevelopmentReadings, ExploreReadings, Readings, SealedReadings
 from tools.records.neuron import NeuronId
 from tools.scoring.metrics import StratifiedSample

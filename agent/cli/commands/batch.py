@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> None:
     from agent.batch.select import Criteria
     from agent.setup.resources import Resources
     from agent.setup.settings import configured
-    from tools.evidence.corpus import check_rereadable
+    from tools.evidence.texts.corpus import check_rereadable
 
     asked = Criteria(
         below=arguments.below,

@@ -21,7 +21,7 @@ from tools.records.hypothesis import Hypothesis, TestKind
 from tools.records.predictions import Registered
 from tools.roles import Revealed
 from tools.scoring.evidence import BY_ORDER, order_of
-from tools.study import Tokens
+from tools.study.experiment_log import Tokens
 from traces.events.kinds import (
     BeliefUpdated,
     Decided,
