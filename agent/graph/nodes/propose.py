@@ -140,13 +140,13 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
         What was found, by sentence.
     """
     before = run.best() if run.bests else None
-    entrants = [*new, before] if before is not None and before not in new else list(new)
+    hypotheses = [*new, before] if before is not None and before not in new else list(new)
     again = [h for h in run.ranked() if isinstance(h.score, Unscored)]
-    entrants += [h for h in again if h not in entrants]
+    hypotheses += [h for h in again if h not in hypotheses]
     reference = run.hypotheses[since].sentence if since is not None else None
     run.study.simulations.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
-    scores: Scores = run.toolbox.call("score", to_score(run, new, entrants, reference))
-    run.take_scores(entrants, scores.scores)
+    scores: Scores = run.toolbox.call("score", to_score(run, new, hypotheses, reference))
+    run.take_scores(hypotheses, scores.scores)
     entries = {entry.sentence: entry for entry in scores.scores}
     for hypothesis in [*new, *(h for h in again if not isinstance(h.score, Unscored))]:
         run.trace.emit(

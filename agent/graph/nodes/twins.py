@@ -56,7 +56,9 @@ def with_twins(run: Investigation, written: Sequence[Hypothesis]) -> list[Hypoth
     ]
 
 
-def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[Hypothesis], since: str | None) -> Score:
+def to_score(
+    run: Investigation, new: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], since: str | None
+) -> Score:
     """What to score, with what is known by twins of those that nobody has read yet."""
     read = [h for h in run.hypotheses.values() if h.sentence in run.twins and h.merit is not None]
     unread = {h.sentence: run.twins[h.sentence] for h in new if h.sentence in run.twins}
@@ -64,13 +66,13 @@ def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[H
     is_exact = run.study.simulations.is_exact
     leading = [
         h.sentence for h in run.competing()
-        if h.name not in REFERENCES and (is_exact(h.sentence) or (h in entrants and h.merit is not None))
+        if h.name not in REFERENCES and (is_exact(h.sentence) or (h in hypotheses and h.merit is not None))
     ]  # fmt: skip
     # A person, or an LLM that picks the tools, is told the whole score of what they entered.
     races = run.config.policy != "react"
     costly = [h.sentence for h in new if races and h.origin not in _ASKED_FOR and not is_exact(h.sentence)]
     return Score(
-        sentences=[h.sentence for h in entrants],
+        sentences=[h.sentence for h in hypotheses],
         reference=since,
         twins=unread,
         leading=leading if costly else [],
