@@ -51,9 +51,9 @@ class Seen:
 def seen_of(study: Any, sentence: str, rng: np.random.Generator) -> Seen | None:
     """An explanation on development text; None where it predicts nothing there, or the neuron does not fire."""
     sample = study.development
-    levels = study.simulations.certain_levels(sentence, sample.readings.excerpts.tokens)
-    mask = sample.readings.excerpts.mask
-    fired = (sample.readings.values > study.evidence.theta) & mask
+    levels = study.simulations.certain_levels(sentence, sample.activations.excerpts.tokens)
+    mask = sample.activations.excerpts.mask
+    fired = (sample.activations.values > study.evidence.theta) & mask
     order = rng.permutation(len(sample))
     parts = [
         counted(levels[rows][mask[rows]], fired[rows][mask[rows]]) for rows in (order[:N_EXCERPTS], order[N_EXCERPTS:])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from evals.records import ScoredClaim, ScorerCheck
 from tools.catalogue.scores import correlated, measured
-from tools.records.excerpts import Excerpts, SealedReadings
+from tools.records.excerpts import Excerpts, SealedActivations
 from tools.records.result import Measured, Unscored
 from tools.scoring.sampling import scoring_sample, sealed_sample
 from tools.study.study import Study
@@ -46,8 +46,8 @@ def recovery(study: Study, explanation: str | None, truth: PlantedFunction, fold
     if explanation is None:
         return Unscored(reason="there is no explanation")
     excerpts = study.scan.corpus.sealed.open(fold)
-    readings = SealedReadings(excerpts, values_on(truth, excerpts, study.vocabulary.strings))
-    sample = sealed_sample(readings, study.stratum, study.evidence.neuron, fold)
+    activations = SealedActivations(excerpts, values_on(truth, excerpts, study.vocabulary.strings))
+    sample = sealed_sample(activations, study.stratum, study.evidence.neuron, fold)
     return correlated(study, explanation, sample, "sealed", RECOVERY)
 
 
@@ -63,7 +63,7 @@ def scorer_check(
     """
     size = study.stratum_of(len(study.evidence.development))
     sample = scoring_sample(study.evidence.development, size, np.random.default_rng(0))
-    excerpts, strings = sample.readings.excerpts, study.vocabulary.strings
+    excerpts, strings = sample.activations.excerpts, study.vocabulary.strings
 
     def scored(sentence: str, function: PlantedFunction | None) -> ScoredClaim:
         levels = (

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.result import Unscored
 
@@ -67,7 +67,7 @@ class Explainer(Protocol):
     def has_null(self) -> bool:
         """Whether what it says of one neuron can be tried on another, as a matched null needs."""
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
         """At most `n` rivals of different form; when `n` is 1, the one that this explainer would bet on.
 
         Args:
@@ -77,11 +77,16 @@ class Explainer(Protocol):
             n: how many.
         """
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Hypothesis | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The one hypothesis that this explainer would bet on; what matched nulls are made of. None: it has none."""
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
     ) -> list[Hypothesis]:
         """New hypotheses in the light of revealed experiments and of the best sentences so far."""
 
@@ -91,13 +96,13 @@ class AsksAnLLM(Protocol):
     """An explainer that asks an LLM: about many neurons at once, and what it was told is kept by question."""
 
     def propose_each(
-        self, neurons: Sequence[tuple[ExploreReadings, np.random.Generator]], size: int
+        self, neurons: Sequence[tuple[ExploreActivations, np.random.Generator]], size: int
     ) -> list[Hypothesis | None]:
         """What `propose_one` would say of each."""
 
     def revise_among(
         self,
-        explore: ExploreReadings,
+        explore: ExploreActivations,
         rng: np.random.Generator,
         revealed: Sequence[Revealed],
         best: Sequence[str],
@@ -115,7 +120,7 @@ class TwinWriter(Protocol):
     def twins(
         self,
         sentences: Sequence[tuple[str, tuple[str, ...]]],
-        explore: ExploreReadings,
+        explore: ExploreActivations,
         size: int,
         rng: np.random.Generator,
     ) -> list[str | None]:

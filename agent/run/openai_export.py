@@ -198,8 +198,8 @@ def _study(config: RunConfig, display: Display, ledger: CountedOpenings, resourc
 def _simulated(study: Study, sentence: str, call: ToolCall, fold: int) -> Part:
     """The explanation on the ten excerpts that the confirmation drew, with the generator of that call."""
     number = int(call.call_id.partition("-")[0])
-    readings = study.evidence.sealed.open(fold, study.ledger)
-    sample = top_and_random_sample(readings, 5, np.random.default_rng([study.seed, number]))
+    activations = study.evidence.sealed.open(fold, study.ledger)
+    sample = top_and_random_sample(activations, 5, np.random.default_rng([study.seed, number]))
     part = study.simulations.on(sentence, sample)
     if isinstance(part, Unscored):
         raise _Unusable(part.reason)
@@ -211,8 +211,8 @@ def _same_score(part: Part, result: Result) -> float | None:
     if not isinstance(result.openai_top_random, ScoreValue):
         return None
     recorded = result.openai_top_random.value
-    mask = part.sample.readings.excerpts.mask
-    now = pearson(part.sample.readings.values[mask], part.levels[mask])
+    mask = part.sample.activations.excerpts.mask
+    now = pearson(part.sample.activations.values[mask], part.levels[mask])
     if now is None or abs(now - recorded) > _SAME:
         found = "no score" if now is None else f"{now:.6f}"
         raise _Unusable(f"simulated again it has {found} where the run had {recorded}: the program has changed since")
@@ -238,7 +238,7 @@ def _provenance(
         "sealed": {"fold": opened.fold, "opening": opened.opening, "reused": opened.reused},
         "sequences": [
             {"stratum": stratum, "excerpt": int(number)}
-            for stratum, number in zip(part.sample.strata, part.sample.readings.excerpts.ids, strict=True)
+            for stratum, number in zip(part.sample.strata, part.sample.activations.excerpts.ids, strict=True)
         ],
         "n_unscored": part.n_unscored,
         "explainer": result.explainer,

@@ -20,7 +20,7 @@ from tools.evidence.progress import NoProgress
 from tools.evidence.splits.split_corpus import split_corpus
 from tools.evidence.texts.corpus import _corpus
 from tools.readable.explainer import ReadableExplainer
-from tools.records.excerpts import Excerpts, ExploreReadings, Readings
+from tools.records.excerpts import Activations, Excerpts, ExploreActivations
 from tools.records.neuron import NeuronId
 from tools.records.result import Unscored
 from tools.rules.vocabulary import Vocabulary
@@ -47,8 +47,8 @@ def sample_of(n: int, documents: list[int] | None = None) -> StratifiedSample:
     """`n` excerpts of three tokens, each of its own document unless told."""
     numbers = np.array(documents or range(n), dtype=np.int32)
     excerpts = Excerpts(np.ones((n, 3), np.int32), np.full(n, 3), numbers, np.arange(n, dtype=np.int32), numbers)
-    readings = Readings(excerpts, np.zeros((n, 3), np.float32))
-    return StratifiedSample.draw(readings, ["top"] * n, np.random.default_rng(0))
+    activations = Activations(excerpts, np.zeros((n, 3), np.float32))
+    return StratifiedSample.draw(activations, ["top"] * n, np.random.default_rng(0))
 
 
 def test_the_ablation_score_by_hand() -> None:
@@ -232,7 +232,7 @@ def with_sought(explore):
     rows = np.arange(0, len(explore), 10)
     values = np.concatenate([explore.values, explore.values[rows] + 50])
     sought = np.arange(len(values)) >= len(explore)
-    return ExploreReadings(explore.excerpts.followed_by(explore.excerpts.take(rows)), values, sought)
+    return ExploreActivations(explore.excerpts.followed_by(explore.excerpts.take(rows)), values, sought)
 
 
 def test_the_mean_that_stands_in_for_a_neuron_is_that_of_ordinary_text(checked) -> None:

@@ -34,7 +34,7 @@ from tools.prompts.evidence import CLOSED, OPENED, Scale, Shown, marked
 from tools.prompts.findings import ClassRow, Evidence, WordRow
 from tools.prompts.revealed import RevealedText
 from tools.prompts.written import parse_hypotheses
-from tools.records.excerpts import Excerpts, ExploreReadings
+from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.roles import TriedRival
 
@@ -184,7 +184,7 @@ def test_hostile_text_of_a_corpus_reaches_an_explainer_as_data() -> None:
     tokens = rng.integers(0, len(strings), (60, 8)).astype(np.int32)
     numbers = np.arange(60, dtype=np.int32)
     values = np.where(tokens == 0, 3.0, 0.0).astype(np.float32)
-    explore = ExploreReadings(Excerpts(tokens, np.full(60, 8), numbers, numbers, numbers), values)
+    explore = ExploreActivations(Excerpts(tokens, np.full(60, 8), numbers, numbers, numbers), values)
     asked: list[ChatRequest] = []
 
     class Hijacked:

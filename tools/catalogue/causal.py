@@ -13,7 +13,7 @@ from pydantic import Field
 from tools.errors import BadInput
 from tools.evidence.neurons.peers import MIN_TEXTS, with_peers
 from tools.records.effects import Beside, Push
-from tools.records.excerpts import SealedReadings
+from tools.records.excerpts import SealedActivations
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.causal import ablation_score, calibration, claim, push, times_its_like
 from tools.scoring.metrics import StratifiedSample
@@ -119,7 +119,7 @@ def causal_tools(study: Study) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
             return CausalEvidence(ablation_score=nothing, beside_peers=nothing, push=nothing)
 
     def replaced(
-        sentence: str | None, fold: SealedReadings, number: int
+        sentence: str | None, fold: SealedActivations, number: int
     ) -> tuple[ScoreValue | Unscored, float | None, float | None]:
         if sentence is None:
             return Unscored(reason="there is no explanation to put in the neuron's place"), None, None
@@ -130,7 +130,7 @@ def causal_tools(study: Study) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
             return known, None, None
         if isinstance(unseen, Unscored):
             return unseen, None, None
-        mask, values = known.sample.readings.excerpts.mask, known.sample.readings.values
+        mask, values = known.sample.activations.excerpts.mask, known.sample.activations.values
         fitted = calibration(known.levels[mask], values[mask])
         if isinstance(fitted, Unscored):
             return fitted, None, None
@@ -140,10 +140,10 @@ def causal_tools(study: Study) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
         # The mean is that of the text that the simulation is fitted on: a simulation that knows nothing gets 0.
         mean = np.full_like(simulated, values[mask].mean())
         changed = subject.interventions().ablate(
-            np.maximum(sample.readings.excerpts.tokens, 0), sample.readings.excerpts.lengths,
+            np.maximum(sample.activations.excerpts.tokens, 0), sample.activations.excerpts.lengths,
             neuron.layer, neuron.index, np.stack([simulated, mean]),
         )  # fmt: skip
-        to_simulation, to_mean = (float(d[sample.readings.excerpts.mask].mean()) for d in changed)
+        to_simulation, to_mean = (float(d[sample.activations.excerpts.mask].mean()) for d in changed)
         return ablation_score(sample, changed[0], changed[1]), round(to_mean, 9), round(to_simulation, 9)
 
     def fixed(number: int) -> np.random.Generator:
@@ -171,7 +171,7 @@ def causal_tools(study: Study) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
         )
 
     def pushed(
-        claimed: list[int], controls: list[int], fold: SealedReadings, number: int, rng: np.random.Generator
+        claimed: list[int], controls: list[int], fold: SealedActivations, number: int, rng: np.random.Generator
     ) -> Push | Unscored:
         if not claimed or not controls:
             return Unscored(reason="nothing is claimed of the output")
@@ -213,13 +213,13 @@ def _share(sample: StratifiedSample, n: int, rng: np.random.Generator) -> Strati
     rows = np.concatenate(
         [np.sort(rng.permutation(np.flatnonzero(labels == stratum))[:n]) for stratum in dict.fromkeys(sample.strata)]
     )
-    part = sample.readings
-    readings = SealedReadings(*part.columns(rows))
-    return StratifiedSample.draw(readings, [sample.strata[row] for row in rows], rng)
+    part = sample.activations
+    activations = SealedActivations(*part.columns(rows))
+    return StratifiedSample.draw(activations, [sample.strata[row] for row in rows], rng)
 
 
 def _firing_tokens(
-    fold: SealedReadings, theta: float, n: int, rng: np.random.Generator
+    fold: SealedActivations, theta: float, n: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Up to `n` random tokens on which the neuron fires, one a document: rows of the fold, and positions."""
     rows, positions = np.nonzero((fold.values > theta) & fold.excerpts.mask)

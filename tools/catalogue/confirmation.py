@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.catalogue.shown import ShownExcerpts, shown_excerpts
-from tools.records.excerpts import SealedReadings
+from tools.records.excerpts import SealedActivations
 from tools.records.result import Baselines, Interval, PanelRow, ScoreValue, Unscored
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.metrics import Estimate, StratifiedSample
@@ -140,7 +140,7 @@ def confirmation_tools(study: Study) -> list[Tool[Confirm, Confirmation]]:
     evidence = study.evidence
 
     def confirm(arguments: Confirm, rng: np.random.Generator) -> Confirmation:
-        fold: SealedReadings = evidence.sealed.open(arguments.fold, study.ledger)
+        fold: SealedActivations = evidence.sealed.open(arguments.fold, study.ledger)
         sample = sealed_sample(fold, study.stratum, evidence.neuron, arguments.fold)
         beside = [one for one in (arguments.null, arguments.previous) if one]
         sealed = _Sealed(study, sample, arguments.sentence, beside)

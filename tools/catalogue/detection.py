@@ -52,12 +52,12 @@ def detection_tools(study: Study) -> list[Tool[Ask, DetectionScores]]:
         neuron = evidence.neuron
         fold = evidence.sealed.open(arguments.fold, study.ledger)
         sample = sealed_sample(fold, study.stratum, neuron, arguments.fold)
-        excerpts, theta = sample.readings.excerpts, evidence.theta
+        excerpts, theta = sample.activations.excerpts, evidence.theta
 
         def text(row: int) -> Tokens:
             return tuple(excerpts.tokens[row, : excerpts.lengths[row]].tolist())
 
-        fires = np.asarray(((sample.readings.values > theta) & excerpts.mask).any(axis=1))
+        fires = np.asarray(((sample.activations.values > theta) & excerpts.mask).any(axis=1))
         rows = _balanced(np.flatnonzero(fires), np.flatnonzero(~fires), arguments.n, rng)
         detected = asker.detect(arguments.sentence, [text(row) for row in rows])
         marks = Marks.draw(sample, theta, rng)

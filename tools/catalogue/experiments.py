@@ -108,8 +108,8 @@ def balanced_chances(study: Study, sentence: str, texts: list[Tokens], abstained
     part = study.simulations.on(sentence, study.development)
     if isinstance(part, Unscored):
         return chances([], [part] * len(texts), abstained)
-    mask = part.sample.readings.excerpts.mask
-    fired = part.sample.readings.values[mask] > study.evidence.theta
+    mask = part.sample.activations.excerpts.mask
+    fired = part.sample.activations.values[mask] > study.evidence.theta
     table = fit_balanced(part.levels[mask], fired, part.sample.token_importance)
     return chances(table, study.simulations.at_ends(sentence, texts), abstained)
 

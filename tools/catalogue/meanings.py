@@ -77,7 +77,7 @@ def meaning_tools(study: Study) -> list[Tool[Agreement, Agreements] | Tool[Meani
     def levels_of(sentence: str) -> NDArray[np.float32] | None:
         """Levels on development text with mean 0 and length 1; None when they are constant."""
         if sentence not in standardised:
-            excerpts = study.development.readings.excerpts
+            excerpts = study.development.activations.excerpts
             levels = study.simulations.certain_levels(sentence, excerpts.tokens)[excerpts.mask]
             levels = levels - levels.mean()
             length = float(np.linalg.norm(levels))
@@ -163,7 +163,7 @@ def _said(study: Study, reader: LexicalReader, found: list[Meaning], texts: list
         return [-1] * len(texts)
     tokens, lengths = padded(texts)
     ends = np.arange(len(texts)), np.maximum(lengths - 1, 0)
-    sample = study.development.readings
+    sample = study.development.activations
     mask = sample.excerpts.mask
     fired = sample.values[mask] > study.evidence.theta
     chances = []

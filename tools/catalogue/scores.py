@@ -122,14 +122,14 @@ def development_score(study: Study, sentence: str, reference: str | None = None)
 
 def _scored(study: Study, sentence: str, part: Part, gained: Interval | None, beside: float | None) -> DevelopmentScore:
     found = part.sample.correlation(part.levels)
-    mask = part.sample.readings.excerpts.mask
+    mask = part.sample.activations.excerpts.mask
     return DevelopmentScore(
         sentence=sentence,
         score=measured(found, part.sample, "development", PROTOCOL, n_unscored=part.n_unscored),
         gain=gained,
         beside=beside,
         table=fit(
-            part.levels[mask], part.sample.readings.values[mask] > study.evidence.theta, part.sample.token_importance
+            part.levels[mask], part.sample.activations.values[mask] > study.evidence.theta, part.sample.token_importance
         ),
         merit=None if isinstance(found, Unscored) else _merit(study, found, part.sample),
     )
@@ -156,7 +156,7 @@ def _merit(study: Study, found: Estimate, sample: StratifiedSample) -> float:
 
 
 def _value_of(study: Study, sentence: str, sample: StratifiedSample) -> float | None:
-    levels = study.simulations.levels(sentence, sample.readings.excerpts.tokens)
+    levels = study.simulations.levels(sentence, sample.activations.excerpts.tokens)
     found = levels if isinstance(levels, Unscored) else sample.correlation(levels)
     return None if isinstance(found, Unscored) else found.value
 

@@ -57,7 +57,11 @@ def shown_excerpts(study: Study, sentence: str, part: Part | Unscored) -> ShownE
         for stratum in dict.fromkeys(part.sample.strata)
         for row in _spread(np.flatnonzero(labels == stratum).tolist())
     ]
-    excerpts, values, strings = part.sample.readings.excerpts, part.sample.readings.values, study.vocabulary.strings
+    excerpts, values, strings = (
+        part.sample.activations.excerpts,
+        part.sample.activations.values,
+        study.vocabulary.strings,
+    )
     shown = [
         ShownExcerpt(
             stratum=part.sample.strata[row],
@@ -82,6 +86,6 @@ def _line(study: Study, sentence: str) -> tuple[float, float] | None:
     known = study.simulations.on(sentence, study.development)
     if isinstance(known, Unscored):
         return None
-    mask = known.sample.readings.excerpts.mask
-    fitted = calibration(known.levels[mask], known.sample.readings.values[mask])
+    mask = known.sample.activations.excerpts.mask
+    fitted = calibration(known.levels[mask], known.sample.activations.values[mask])
     return None if isinstance(fitted, Unscored) else (round(fitted[0], 6), round(fitted[1], 6))

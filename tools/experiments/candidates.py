@@ -22,7 +22,7 @@ from tools.experiments.kinds import Claimed
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import CONTEXT, Text, Texts
 from tools.experiments.texts import Tokens as Tokens
-from tools.records.excerpts import Excerpts, ExploreReadings
+from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.hypothesis import WrittenText
 from tools.rules.vocabulary import Vocabulary
 
@@ -85,7 +85,7 @@ class Setting:
         claimed: what readable rules among the rivals say about kinds of words; None where nobody here reads them.
     """
 
-    explore: ExploreReadings
+    explore: ExploreActivations
     theta: float
     carriers: list[Carrier]
     probe: Excerpts

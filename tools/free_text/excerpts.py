@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tools.evidence.neurons.neuron import threshold
 from tools.free_text.texts import TokenTexts
 from tools.prompts.evidence import WEAK_FROM, Shown
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 
 N_TOP, N_WEAKER, N_WEAK, N_RANDOM, N_PAIRS = 20, 4, 2, 3, 6
 
@@ -51,9 +51,9 @@ class ShownExcerpts:
 
     @classmethod
     def draw(
-        cls, explore: ExploreReadings, texts: TokenTexts, rng: np.random.Generator, theta: float | None = None
+        cls, explore: ExploreActivations, texts: TokenTexts, rng: np.random.Generator, theta: float | None = None
     ) -> ShownExcerpts:
-        """Excerpts of every kind; `theta` is what the neuron fires above, found from these readings if not given."""
+        """Excerpts of every kind; `theta` is what the neuron fires above, found from these activations if not given."""
         drawn = explore.take(explore.drawn)
         if theta is None:
             theta = threshold(drawn.values[drawn.excerpts.mask])
@@ -102,14 +102,14 @@ def _unlike(rows: NDArray[np.int64], tokens: NDArray[np.int32], order: NDArray[n
     return np.array([*first, *later][:N_TOP], dtype=np.int64)
 
 
-def _window(explore: ExploreReadings, texts: TokenTexts, row: int, at: int, before: int, after: int) -> Shown:
+def _window(explore: ExploreActivations, texts: TokenTexts, row: int, at: int, before: int, after: int) -> Shown:
     first, last = max(0, at - before), min(int(explore.excerpts.lengths[row]), at + 1 + after)
     values = explore.values[row, first:last]
     return Shown(texts.of(explore.excerpts.tokens[row, first:last]), tuple(float(value) for value in values))
 
 
 def _pairs(
-    explore: ExploreReadings, theta: float, rng: np.random.Generator
+    explore: ExploreActivations, theta: float, rng: np.random.Generator
 ) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Places (row, position) where a token fires and where the same one is silent: of those that fire most in all."""
     tokens, values, mask = explore.excerpts.tokens, explore.values, explore.excerpts.mask

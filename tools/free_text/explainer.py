@@ -19,7 +19,7 @@ from tools.llm.chat import ChatModel, ChatReply, ChatRequest
 from tools.prompts import explainer, mender, reviser
 from tools.prompts.written import WrittenHypothesis
 from tools.readable.contract import why_not_free
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 from tools.records.hypothesis import Hypothesis
 from tools.records.result import Unscored
 from tools.roles import Revealed, TriedRival
@@ -72,7 +72,7 @@ class FreeTextExplainer:
         prompts = f"{explainer.PROMPT} {explainer.SHORT_PROMPT}"
         return hashlib.sha256(f"{self.endpoint} {self.model.name} {prompts}".encode()).hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
         """At most `n` rivals of different form.
 
         Raises:
@@ -85,12 +85,12 @@ class FreeTextExplainer:
         self._left_out += found.dropped
         return self._proposals(found.written[:n])
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Hypothesis | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The one that it would bet on; None where there is no reply that can be read."""
         return self.propose_each([(explore, rng)], size)[0]
 
     def propose_each(
-        self, neurons: Sequence[tuple[ExploreReadings, np.random.Generator]], size: int
+        self, neurons: Sequence[tuple[ExploreActivations, np.random.Generator]], size: int
     ) -> list[Hypothesis | None]:
         """The one that it would bet on for each of several neurons, asked all at once, in short."""
         requests = [
@@ -102,7 +102,12 @@ class FreeTextExplainer:
         return [None if isinstance(one, Unscored) else next(written) for one in found]
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
     ) -> list[Hypothesis]:
         """Hypotheses in the light of what was found out, counterexamples first.
 
@@ -113,7 +118,7 @@ class FreeTextExplainer:
 
     def revise_among(
         self,
-        explore: ExploreReadings,
+        explore: ExploreActivations,
         rng: np.random.Generator,
         revealed: Sequence[Revealed],
         best: Sequence[str],
@@ -139,7 +144,7 @@ class FreeTextExplainer:
         reasons, self._left_out = self._left_out, []
         return reasons
 
-    def _question(self, explore: ExploreReadings, rng: np.random.Generator, n: int) -> ChatRequest:
+    def _question(self, explore: ExploreActivations, rng: np.random.Generator, n: int) -> ChatRequest:
         evidence = findings(explore, self.texts, self.concepts, rng, self.known)
         return self._seeded(explainer.request(evidence, n))
 

@@ -13,7 +13,7 @@ from tools.readable.knowledge import Knowledge
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import PLAIN, Item, Named, Rule
 from tools.readable.texts import WordTexts
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 from tools.records.hypothesis import Hypothesis
 from tools.roles import Revealed
 from tools.scoring.sampling import explore_weights
@@ -42,12 +42,12 @@ class BestClass:
         classes = reader.knowledge.concepts.fingerprint.encode()
         self.fingerprint = hashlib.sha256(sources + classes + vectors.DATA.read_bytes()).hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
         """The class; nothing where none goes with the neuron."""
         found = self.propose_one(explore, size, rng)
         return [] if found is None else [found]
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Hypothesis | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The class; None where none goes with the neuron."""
         excerpts = explore.excerpts
         texts = self._reader.shelf.texts(excerpts.tokens)
@@ -67,7 +67,12 @@ class BestClass:
         return Hypothesis(self.name, self._reader.language.render(Rule(((PLAIN, Item(Named(best))),))))
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
     ) -> list[Hypothesis]:
         """Nothing: a reference has no second thoughts."""
         return []

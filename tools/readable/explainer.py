@@ -28,7 +28,7 @@ from tools.readable.rule import STRENGTHS, AnyWord, Everything, Item, Quoted, Ru
 from tools.readable.sample import Sample
 from tools.readable.screen import PRICE, Form
 from tools.readable.texts import Keys
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 from tools.records.hypothesis import Hypothesis
 from tools.roles import Revealed
 from tools.scoring.sampling import explore_weights
@@ -66,7 +66,7 @@ class ReadableExplainer:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Hypothesis]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int = 4) -> list[Hypothesis]:
         """The best rule, shorter ones that led to it, and the best of classes alone and of words alone."""
         learner = self._learner(explore, size, rng)
         path = learner.path("mixed")
@@ -77,14 +77,14 @@ class ReadableExplainer:
                 found += [(form, one) for one in learner.path(form)[-1:]]
         return self._proposals([(form, one.rule, None) for form, one in found])
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Hypothesis | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The rule that one would bet on; None where there is nothing to say."""
         return next(iter(self.propose(explore, size, rng, 1)), None)
 
     def twins(
         self,
         sentences: Sequence[tuple[str, tuple[str, ...]]],
-        explore: ExploreReadings,
+        explore: ExploreActivations,
         size: int,
         rng: np.random.Generator,
     ) -> list[str | None]:
@@ -120,7 +120,12 @@ class ReadableExplainer:
         return float(held.any(axis=0).mean())
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
     ) -> list[Hypothesis]:
         """The best rules, changed where the experiments say so, and one learnt from other folds of the text.
 
@@ -163,7 +168,7 @@ class ReadableExplainer:
             for other in neighbours(item, learner):
                 yield [*items[:at], other, *items[at + 1 :]]
 
-    def _learner(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Learner:
+    def _learner(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Learner:
         excerpts = explore.excerpts
         texts = self._reader.shelf.texts(excerpts.tokens)
         if id(texts) not in self._features:
@@ -221,7 +226,7 @@ def _apart(item: Item) -> Iterator[tuple[Item, Item]]:
             yield replace(item, kind=Quoted((word,))), replace(item, kind=Quoted(rest))
 
 
-def _weights(explore: ExploreReadings, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _weights(explore: ExploreActivations, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """A weight for each excerpt, such that they stand for the strata; 0 for those that are left out of much text."""
     weights = explore_weights(explore, size)
     if len(weights) <= _MOST_EXCERPTS:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 from tools.rules.clauses import Clause, Listed, Rule
 
 N_LISTED = 30
@@ -33,7 +33,7 @@ class TokenMeans:
     overall: float
 
     @classmethod
-    def of(cls, explore: ExploreReadings, d_vocab: int) -> TokenMeans:
+    def of(cls, explore: ExploreActivations, d_vocab: int) -> TokenMeans:
         """Average a neuron's values by token."""
         tokens = explore.excerpts.tokens[explore.excerpts.mask]
         values = explore.values[explore.excerpts.mask].astype(np.float64)

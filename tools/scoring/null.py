@@ -18,7 +18,7 @@ import numpy as np
 
 from tools.errors import StorageError
 from tools.evidence.cache import written_whole
-from tools.evidence.neurons.neighbours import explore_readings
+from tools.evidence.neurons.neighbours import explore_activations
 from tools.evidence.neurons.scan import LayerScan
 from tools.records.hypothesis import Hypothesis
 from tools.roles import AsksAnLLM, Explainer
@@ -56,9 +56,9 @@ def explanations_of(
         about: the neuron whose null this is for.
     """
     if isinstance(explainer, AsksAnLLM):
-        readings = [(explore_readings(scan, neuron), np.random.default_rng(neuron)) for neuron in neurons]
+        activations = [(explore_activations(scan, neuron), np.random.default_rng(neuron)) for neuron in neurons]
         out = []
-        for neuron, proposal in zip(neurons, explainer.propose_each(readings, size), strict=True):
+        for neuron, proposal in zip(neurons, explainer.propose_each(activations, size), strict=True):
             if proposal is not None:
                 keep_explanation(scan, neuron, explainer, size, proposal, about)
                 out.append(OtherExplanation(neuron, proposal.sentence, "asked", proposal.words))
@@ -106,7 +106,7 @@ def _explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: in
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        explore = explore_readings(scan, neuron)
+        explore = explore_activations(scan, neuron)
         proposal = explainer.propose_one(explore, size, np.random.default_rng(neuron))
         if proposal is None:
             return None

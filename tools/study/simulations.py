@@ -122,10 +122,10 @@ class Simulations:
         """A sentence simulated on a sample: on all of it where that is free, else on about `n_simulated` of its
         excerpts."""
         if self.word_simulator is None or self.is_exact(sentence):
-            levels = self._exact_levels(sentence, sample.readings.excerpts.tokens)
+            levels = self._exact_levels(sentence, sample.activations.excerpts.tokens)
             return levels if isinstance(levels, Unscored) else Part(sample, levels, np.arange(len(sample)))
         rows, importance = self._rows_of(sample)
-        found = self.word_simulator.simulate(sentence, sample.readings.excerpts.tokens[rows])
+        found = self.word_simulator.simulate(sentence, sample.activations.excerpts.tokens[rows])
         return simulated_part(sample, rows, found, importance)
 
     def _rows_of(self, sample: StratifiedSample) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -140,7 +140,7 @@ class Simulations:
         return self._rows[2]
 
     def _claims(self, claimant: Claimant, sample: StratifiedSample) -> NDArray[np.float64]:
-        excerpts = sample.readings.excerpts
+        excerpts = sample.activations.excerpts
         if self.is_exact(claimant.sentence):
             return claims_of_levels(self.certain_levels(claimant.sentence, excerpts.tokens), excerpts.mask)
         rows = zip(excerpts.tokens, excerpts.lengths, strict=True)
@@ -151,7 +151,7 @@ class Simulations:
         costly = [sentence for sentence in sentences if not self.is_exact(sentence)]
         if self.word_simulator is not None and costly:
             rows = self._first_rows(sample) if first else self._rows_of(sample)[0]
-            tokens = sample.readings.excerpts.tokens[rows]
+            tokens = sample.activations.excerpts.tokens[rows]
             self.word_simulator.simulate_each([(sentence, tokens) for sentence in costly])
 
     def on_first(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
@@ -160,7 +160,7 @@ class Simulations:
         if self.word_simulator is None or self.is_exact(sentence):
             return self.on(sentence, sample)
         rows = self._first_rows(sample)
-        found = self.word_simulator.simulate(sentence, sample.readings.excerpts.tokens[rows])
+        found = self.word_simulator.simulate(sentence, sample.activations.excerpts.tokens[rows])
         return simulated_part(sample, rows, found, self._rows_of(sample)[1])
 
     def _first_rows(self, sample: StratifiedSample) -> NDArray[np.int64]:
@@ -169,7 +169,7 @@ class Simulations:
 
     def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""
-        levels = self._exact_levels(sentence, whole.readings.excerpts.tokens[part.rows])
+        levels = self._exact_levels(sentence, whole.activations.excerpts.tokens[part.rows])
         return levels if isinstance(levels, Unscored) else Part(part.sample, levels, part.rows)
 
     def shared_part(self, sentence: str, others: Sequence[str], sample: StratifiedSample) -> Part | Unscored:

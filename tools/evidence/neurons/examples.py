@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 from tools.records.result import Example, Level
 
 BEFORE, AFTER = 22, 9
@@ -15,7 +15,7 @@ BEFORE, AFTER = 22, 9
 _WANTED: tuple[tuple[Level, int], ...] = (("top", 2), ("middle", 2), ("weak", 1))
 
 
-def examples_of(explore: ExploreReadings, theta: float, strings: Sequence[str]) -> list[Example]:
+def examples_of(explore: ExploreActivations, theta: float, strings: Sequence[str]) -> list[Example]:
     """At most five excerpts, the strongest first, from distinct documents and on distinct words where there are such.
 
     Args:
@@ -58,7 +58,9 @@ def _by_nearness(firing: list[int], level: Level) -> list[int]:
             return [firing[rank] for rank in sorted(ranks, key=lambda rank: (abs(rank - n // 2), rank))]
 
 
-def _shown(explore: ExploreReadings, row: int, at: int, level: Level, theta: float, strings: Sequence[str]) -> Example:
+def _shown(
+    explore: ExploreActivations, row: int, at: int, level: Level, theta: float, strings: Sequence[str]
+) -> Example:
     start, end = max(0, at - BEFORE), min(int(explore.excerpts.lengths[row]), at + AFTER + 1)
     values = [round(float(value), 4) for value in explore.values[row, start:end]]
     return Example(

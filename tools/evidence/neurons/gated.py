@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tools.evidence.neurons.neighbours import explore_readings
+from tools.evidence.neurons.neighbours import explore_activations
 from tools.evidence.neurons.neuron import MIN_THETA, NeuronEvidence, threshold
 from tools.evidence.neurons.scan import LayerScan
 from tools.records.gated import AlwaysOn, OtherSide
@@ -49,7 +49,7 @@ def other_side(scan: LayerScan, view: ModelView, neuron: NeuronId, strings: list
     """
     other = neuron.other_side()
     asked = scan.viewed_as(ModelView(view.base, other.is_negative))
-    explore = explore_readings(asked, neuron.index)
+    explore = explore_activations(asked, neuron.index)
     mask = explore.excerpts.mask
     values, tokens = explore.values[mask], explore.excerpts.tokens[mask]
     theta = threshold(values)

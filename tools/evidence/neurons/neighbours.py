@@ -7,23 +7,23 @@ import numpy as np
 
 from tools.evidence.neurons.neuron import MIN_THETA, THETA_SHARE, threshold
 from tools.evidence.neurons.scan import LayerScan, _part_values
-from tools.records.excerpts import DevelopmentReadings, ExploreReadings
+from tools.records.excerpts import DevelopmentActivations, ExploreActivations
 
 N_DRAWN = 64
 _SAMPLE_TOKENS = 16_384
 _PERCENTILE = 99.9  # of a sample, where the 99.99th would hang on two tokens
 
 
-def explore_readings(scan: LayerScan, index: int) -> ExploreReadings:
-    """One neuron's explore readings, and nothing of the other splits."""
-    return ExploreReadings(scan.corpus.explore, _part_values(scan, "explore", index))
+def explore_activations(scan: LayerScan, index: int) -> ExploreActivations:
+    """One neuron's explore activations, and nothing of the other splits."""
+    return ExploreActivations(scan.corpus.explore, _part_values(scan, "explore", index))
 
 
-def development_readings(scan: LayerScan, index: int) -> tuple[DevelopmentReadings, float]:
-    """One neuron's development readings and the value above which it fires, by its explore text as ever."""
-    explore = explore_readings(scan, index)
+def development_activations(scan: LayerScan, index: int) -> tuple[DevelopmentActivations, float]:
+    """One neuron's development activations and the value above which it fires, by its explore text as ever."""
+    explore = explore_activations(scan, index)
     theta = threshold(explore.values[explore.excerpts.mask])
-    return DevelopmentReadings(scan.corpus.development, _part_values(scan, "development", index)), theta
+    return DevelopmentActivations(scan.corpus.development, _part_values(scan, "development", index)), theta
 
 
 def similar_firing_rate(scan: LayerScan, index: int, rng: np.random.Generator) -> list[int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tools.errors import BadInput
 from tools.evidence.neurons.scan import LayerScan, _part_values, excerpts_of
 from tools.evidence.splits.split_corpus import N_FOLDS, PARTS, SealedTexts, SplitCorpus
-from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings, SealedReadings
+from tools.records.excerpts import DevelopmentActivations, Excerpts, ExploreActivations, SealedActivations
 from tools.records.gated import AlwaysOn
 from tools.records.neuron import NeuronId
 from tools.subject.protocol import FloatArray
@@ -35,8 +35,8 @@ class Ledger(Protocol):
 class SealedSplit:
     """One neuron on the sealed split, closed: values come out of it when a fold is opened, not before."""
 
-    def __init__(self, readings: _PartReadings, corpus: SplitCorpus) -> None:
-        self._readings = readings
+    def __init__(self, activations: _PartActivations, corpus: SplitCorpus) -> None:
+        self._activations = activations
         self._corpus = corpus
 
     @property
@@ -49,7 +49,7 @@ class SealedSplit:
         """Excerpts in each fold."""
         return self._corpus.sealed.sizes
 
-    def open(self, fold: int, ledger: Ledger) -> SealedReadings:
+    def open(self, fold: int, ledger: Ledger) -> SealedActivations:
         """Readings of one fold, numbered from 0, once the ledger has recorded the opening.
 
         Raises:
@@ -58,7 +58,7 @@ class SealedSplit:
         if not 0 <= fold < self.n_folds:
             raise BadInput(f"there is no sealed fold {fold}: they are numbered 0 to {self.n_folds - 1}.")
         ledger.record_opening(fold)
-        return SealedReadings(*self._readings.of(f"sealed-{fold}"))
+        return SealedActivations(*self._activations.of(f"sealed-{fold}"))
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class NeuronEvidence:
     neuron: NeuronId
     theta: float
     status: Status
-    explore: ExploreReadings
+    explore: ExploreActivations
     probe: Excerpts
-    development: DevelopmentReadings
+    development: DevelopmentActivations
     sealed: SealedSplit
     corpus: SplitCorpus
     always_on: AlwaysOn | None = None
@@ -116,14 +116,14 @@ def neuron_evidence(
             f"there is no neuron {neuron} in layer {scan.layer} of {scan.subject.name}: "
             f"they are numbered 0 to {scan.subject.d_mlp - 1}."
         )
-    readings = _PartReadings(scan, index, sought or {})
-    corpus = readings.corpus
-    explore = ExploreReadings(*readings.of("explore"))
-    development = DevelopmentReadings(*readings.of("development"))
+    activations = _PartActivations(scan, index, sought or {})
+    corpus = activations.corpus
+    explore = ExploreActivations(*activations.of("explore"))
+    development = DevelopmentActivations(*activations.of("development"))
     drawn = explore.drawn
     theta = threshold(explore.values[drawn][explore.excerpts.mask[drawn]])
 
-    counts = {part: _firing_documents(*readings.of(part)[:2], theta) for part in PARTS}
+    counts = {part: _firing_documents(*activations.of(part)[:2], theta) for part in PARTS}
     sealed = [counts.pop(f"sealed-{fold}") for fold in range(N_FOLDS)]
     together = sum(firing for firing, _ in sealed), sum(n for _, n in sealed)
     return NeuronEvidence(
@@ -133,13 +133,13 @@ def neuron_evidence(
         explore=explore,
         probe=corpus.probe,
         development=development,
-        sealed=SealedSplit(readings, corpus),
+        sealed=SealedSplit(activations, corpus),
         corpus=corpus,
         always_on=always_on,
     )
 
 
-class _PartReadings:
+class _PartActivations:
     """One neuron on every part: the scan's texts, and then those that were sought out."""
 
     def __init__(self, scan: LayerScan, index: int, sought: Mapping[str, Excerpts]) -> None:

@@ -107,7 +107,7 @@ class Scan:
 
 def turned(values, tokens, strings, monkeypatch, is_negative=False):
     neuron = NeuronId(0, 0, is_negative)
-    monkeypatch.setattr(gated, "explore_readings", lambda asked, index: asked)
+    monkeypatch.setattr(gated, "explore_activations", lambda asked, index: asked)
     return gated.other_side(Scan(values, tokens), side_of(Gated(), neuron), neuron, strings)
 
 

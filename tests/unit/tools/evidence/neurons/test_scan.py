@@ -15,7 +15,7 @@ from tools.evidence.neurons.scan import LayerScan, scan_layer
 from tools.evidence.progress import NoProgress
 from tools.evidence.splits.split_corpus import SplitCorpus, split_corpus
 from tools.evidence.texts.corpus import _corpus
-from tools.records.excerpts import DevelopmentReadings, ExploreReadings, SealedReadings
+from tools.records.excerpts import DevelopmentActivations, ExploreActivations, SealedActivations
 from tools.records.neuron import NeuronId
 
 N_TOKENS, D_MODEL, D_MLP = 500, 8, 12
@@ -120,19 +120,19 @@ def test_the_values_are_those_of_a_fresh_reading(scan, corpus):
     for index in (0, 5, D_MLP - 1):
         evidence = neuron_evidence(scan, NeuronId(scan.layer, index))
         sealed = evidence.sealed.open(2, Ledger())
-        for readings, excerpts in (
+        for activations, excerpts in (
             (evidence.explore, corpus.explore),
             (evidence.development, corpus.development),
             (sealed, corpus.sealed.open(2)),
         ):
-            assert readings.excerpts is excerpts
-            assert readings.values.dtype == np.float32
+            assert activations.excerpts is excerpts
+            assert activations.values.dtype == np.float32
             for row in range(0, len(excerpts), 7):
                 n = int(excerpts.lengths[row])
                 inputs = subject.mlp_input(excerpts.tokens[row : row + 1, :n], excerpts.lengths[row : row + 1], 1)
                 fresh = subject.neuron_values(inputs[0], 1, index)
-                np.testing.assert_allclose(readings.values[row, :n], fresh, atol=1e-5)
-                assert (readings.values[row, n:] == 0).all()
+                np.testing.assert_allclose(activations.values[row, :n], fresh, atol=1e-5)
+                assert (activations.values[row, n:] == 0).all()
 
 
 def test_one_scan_serves_every_neuron_and_is_not_repeated(corpus, tmp_path):
@@ -258,7 +258,7 @@ def test_the_sealed_split_counts_each_opening_before_it_opens(scan, corpus):
     sealed = neuron_evidence(scan, NeuronId(scan.layer, 5)).sealed
     assert (sealed.n_folds, sealed.sizes) == (3, corpus.sealed.sizes)
     ledger = Ledger()
-    assert isinstance(sealed.open(1, ledger), SealedReadings)
+    assert isinstance(sealed.open(1, ledger), SealedActivations)
     assert ledger.opened == [1]
 
     class Refusing:
@@ -292,9 +292,9 @@ def test_no_public_attribute_leads_to_probe_or_sealed_values(scan, corpus):
     assert evidence.probe is corpus.probe
     hidden = {id(corpus.probe), *(id(corpus.sealed.open(fold)) for fold in range(3))}
     found = [thing for root in (evidence, scan) for thing in public_values(root, set())]
-    readings = [thing for thing in found if hasattr(thing, "values") and hasattr(thing, "excerpts")]
-    assert {type(thing) for thing in readings} == {ExploreReadings, DevelopmentReadings}
-    assert not hidden & {id(thing.excerpts) for thing in readings}
+    activations = [thing for thing in found if hasattr(thing, "values") and hasattr(thing, "excerpts")]
+    assert {type(thing) for thing in activations} == {ExploreActivations, DevelopmentActivations}
+    assert not hidden & {id(thing.excerpts) for thing in activations}
 
 
 @pytest.mark.parametrize("index", [-1, D_MLP])
@@ -308,9 +308,9 @@ def test_mypy_refuses_to_hand_an_explainer_anything_but_explore(tmp_path):
     snippet.write_text(
         textwrap.dedent("""
         from tools.evidence.neurons.neuron import Ledger, NeuronEvidence
-        from tools.records.excerpts import ExploreReadings
+        from tools.records.excerpts import ExploreActivations
 
-        def explain(shown: ExploreReadings) -> None: ...
+        def explain(shown: ExploreActivations) -> None: ...
 
         def run(evidence: NeuronEvidence, ledger: Ledger) -> None:
             explain(evidence.explore)
