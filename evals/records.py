@@ -14,12 +14,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tools.records.predictions import RegisteredPredictions
-from tools.records.result import AnytimePoint, Baselines, Budget, Compared, Cost, Measured, Verdict
+from tools.records.result import AnytimePoint, Baselines, Budget, Compared, Cost, Measured, Unscored, Verdict
 
-EVAL_VERSION: Literal[3] = 3
+EVAL_VERSION: Literal[4] = 4
 
-READABLE = (1, 2, 3)
-"""Readable versions; cells of version 1 have no predictor; before 3, a puzzle's ranking is in its neuron's record."""
+READABLE = (1, 2, 3, 4)
+"""Readable versions. Cells of version 1 have no predictor; before 3, a puzzle's ranking is in its neuron's record;
+before 4, nothing was made of an explanation alone."""
+
+Outcome = Literal["right", "wrong", "tied", "constant"]
+"""A reader's choice of the neuron that an explanation means: right or wrong, one of several that fit equally well, or
+none, because the explanation predicts the same everywhere."""
 
 Kind = Literal["real", "truth", "nothing", "puzzle"]
 """A neuron of a real model; planted with a truth to find; planted with nothing to find; a puzzle with given texts."""
@@ -93,6 +98,26 @@ class NeuronRecord(Record):
         return given if given.get("cluster") else given | {"cluster": given.get("name", "")}
 
 
+class Applied(Record):
+    """What an explanation is worth without its excerpts, by the lexical maker and reader.
+
+    Attributes:
+        n_positives, n_near_misses, n_random: texts that were read.
+        fire: the share of texts made from the explanation in which the neuron fires.
+        silent: the share of near misses in which it stays silent.
+        random: the share of passages of random sentences in which it fires.
+        chosen: whether the reader picks the neuron out of ten of its layer that fire about as often; chance is 0.1.
+    """
+
+    n_positives: int
+    fire: float | Unscored
+    n_near_misses: int
+    silent: float | Unscored
+    n_random: int
+    random: float | Unscored
+    chosen: Outcome | Unscored
+
+
 class CellResult(Record):
     """One suite x variant x neuron x seed.
 
@@ -107,6 +132,7 @@ class CellResult(Record):
         optimism_gap: development minus sealed score; None when one of them is missing.
         fold: which sealed fold was opened.
         sealed_reused: an earlier seed opened the same fold.
+        applied: what the explanation is worth alone; None where there is none, and where it is that of a baseline.
         ranking: of a puzzle: the reader's scores of the true explanation and the false ones.
         reader: of a puzzle: who read it.
         requests: of a puzzle: made to an LLM.
@@ -115,7 +141,7 @@ class CellResult(Record):
         error: set when the run failed; then every score is Unscored with that reason.
     """
 
-    schema_version: Literal[1, 2, 3] = EVAL_VERSION
+    schema_version: Literal[1, 2, 3, 4] = EVAL_VERSION
     suite: str
     variant: str
     neuron: str
@@ -143,6 +169,7 @@ class CellResult(Record):
     fold: int | None = None
     sealed_reused: bool = False
     budget: Budget
+    applied: Applied | None = None
     ranking: ScorerCheck | None = None
     reader: str = ""
     requests: int = 0
@@ -172,7 +199,7 @@ class Manifest(Record):
         commit: of the program, where it runs from a git checkout.
     """
 
-    schema_version: Literal[1, 2, 3] = EVAL_VERSION
+    schema_version: Literal[1, 2, 3, 4] = EVAL_VERSION
     suite: str
     suite_sha256: str
     variants: dict[str, dict[str, Any]]

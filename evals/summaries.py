@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from evals.records import CellResult, Kind, NeuronRecord, Record
+from evals.records import Applied, CellResult, Kind, NeuronRecord, Record
 from evals.scorer import truth_first
 from evals.stability import Stability
 from evals.statistics import ALPHA, mean_by_cluster, mean_interval, permutation_p, ratio_of_means, wilson
@@ -44,6 +44,10 @@ METRICS = {
     "lookup-full": "sealed score of token-lookup-full",
     "words": "words of the explanation",
     "quoted": "words and pieces that the explanation quotes",
+    "trigger": "share of texts made from the explanation that fire",
+    "near-misses": "share of near misses that stay silent",
+    "random-texts": "share of random passages that fire",
+    "discrimination": "choice of the neuron among ten",
 }
 """Metrics to compare, with descriptions."""
 
@@ -88,6 +92,9 @@ class VariantSummary(Record):
         reader_gap: the explanation's score minus the predictor's; None like it.
         lookup, lookup_full: mean sealed scores of the list of 30 tokens and of the table of all.
         lookup_gain: the explanation's score minus the list's, paired.
+        trigger, random_texts: mean shares of texts made from the explanation, and of random passages, that fire.
+        near_misses: mean share of near misses that stay silent.
+        discrimination: share of neurons that the reader picks out of ten by the explanation.
         score_or_zero, recovery_or_zero: the mean with 0 for runs without an explanation; None if all have one.
         recovery: of planted neurons with a truth; None if there are none.
         recovered: the share of them recovered, by runs that did not fail (Wilson interval at as many witnesses as
@@ -130,6 +137,10 @@ class VariantSummary(Record):
     lookup: Compared
     lookup_gain: Compared
     lookup_full: Compared
+    trigger: Compared
+    near_misses: Compared
+    random_texts: Compared
+    discrimination: Compared
     score_or_zero: Compared | None
     null_gain: Compared
     beats_null: bool | None
@@ -227,6 +238,8 @@ def value_of(cell: CellResult, metric: str) -> float | str | None:
             found = _of_explanation(cell, n_words)
         case "quoted":
             found = _of_explanation(cell, lambda sentence: len(quoted(sentence)))
+        case "trigger" | "near-misses" | "random-texts" | "discrimination":
+            found = _of_applied(cell.applied, metric)
         case _:
             raise ValueError(f"{metric} is not one of {', '.join(METRICS)}")
     if isinstance(found, Unscored):
@@ -243,6 +256,19 @@ def _reader_gap(cell: CellResult) -> float | Unscored | None:
     if isinstance(cell.predictor, ScoreValue):
         return cell.score.value - cell.predictor.value
     return cell.predictor
+
+
+def _of_applied(applied: Applied | None, metric: str) -> float | Unscored | None:
+    if applied is None:
+        return None
+    match metric:
+        case "trigger":
+            return applied.fire
+        case "near-misses":
+            return applied.silent
+        case "random-texts":
+            return applied.random
+    return applied.chosen if isinstance(applied.chosen, Unscored) else float(applied.chosen == "right")
 
 
 def _of_explanation(cell: CellResult, count: Callable[[str], int]) -> float | Unscored:
@@ -341,6 +367,10 @@ def _summary(
         lookup=_mean(cells, "lookup", clusters, aside),
         lookup_gain=_mean(cells, "gain-lookup", clusters, aside),
         lookup_full=_mean(cells, "lookup-full", clusters, aside),
+        trigger=_mean(cells, "trigger", clusters, aside),
+        near_misses=_mean(cells, "near-misses", clusters, aside),
+        random_texts=_mean(cells, "random-texts", clusters, aside),
+        discrimination=_mean(cells, "discrimination", clusters, aside),
         score_or_zero=_or_zero(cells, "score", clusters, rng),
         null_gain=null_gain,
         beats_null=beats_null,

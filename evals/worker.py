@@ -16,9 +16,10 @@ from agent.setup.llms import settled
 from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
 from agent.setup.variants.load import Variant
+from evals.applied import applied
 from evals.folder import folder_name
 from evals.measures import named, recovery, scorer_check
-from evals.records import CellError, CellResult, NeuronRecord
+from evals.records import Applied, CellError, CellResult, NeuronRecord
 from evals.stability import save_simulation
 from evals.suite import LIBRARY, Shape, SuiteNeuron
 from evals.trial import check_scanned
@@ -188,7 +189,11 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     result = _result(config, folder, subject.fingerprint, corpus.fingerprint)
     cell = _cell(setting, neuron, variant, half, _measured_by(config, result), folder)
     recovered: Measured | None = None
+    alone: Applied | None = None
     true, _ = neuron.claim_functions()
+    if cell.explanation is not None and neuron.kind != "nothing" and config.explainer not in BASELINE_EXPLAINERS:
+        study = open_study(config, QuietDisplay(), resources=_RESOURCES)
+        alone = applied(study, cell.explanation, config.concepts, np.random.default_rng(seed))
     if true is not None and cell.fold is not None:
         study = open_study(config, QuietDisplay(), resources=_RESOURCES)
         # the evaluation's own questions are separate from the run's, with their own limits
@@ -199,7 +204,7 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
         levels = _simulated(config, subject, cell.explanation, corpus.development.tokens)
         if not isinstance(levels, Unscored):
             save_simulation(setting.out, cell.key, levels[corpus.development.mask])
-    return cell.model_copy(update={"recovery": recovered})
+    return cell.model_copy(update={"recovery": recovered, "applied": alone})
 
 
 def _measured_by(config: RunConfig, result: Result) -> Result:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evals.readers.answers import answers_path, number_in, read_answers
-from evals.readers.lineup import CHANCE, LETTERS, LineupKey, Outcome
+from evals.readers.lineup import CHANCE, LETTERS, LineupKey
 from evals.readers.numbers import share
-from evals.records import Record
+from evals.records import Outcome, Record
 from tools.errors import BadInput
 from tools.records.result import Compared, Unscored
 

@@ -11,7 +11,7 @@ import numpy as np
 from evals.readers.dealing import dealt
 from evals.readers.numbers import rank_correlation
 from evals.readers.sentences import Sentence
-from evals.records import Record
+from evals.records import Outcome, Record
 from tools.errors import BadInput
 from tools.evidence.neurons.neighbours import development_activations, similar_firing_rate
 from tools.evidence.neurons.sample import stratified_rows
@@ -84,10 +84,6 @@ def _few(activations: DevelopmentActivations, rng: np.random.Generator) -> Devel
     mask = activations.excerpts.mask
     rows, _ = stratified_rows(activations.values, mask, N_TOP, 0, N_RANDOM, rng, activations.sought)
     return activations.take(rows)
-
-
-Outcome = Literal["right", "wrong", "tied", "constant"]
-"""The kinds of wrong choice: outright, among several equal fits, or from a constant simulation."""
 
 
 def chosen_by(simulator: Simulator, sentence: str, lineup: Lineup) -> Outcome | Unscored:

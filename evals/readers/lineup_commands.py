@@ -13,7 +13,6 @@ from evals.readers.discriminate import Choice, answered, counted
 from evals.readers.lineup import (
     LineupItem,
     LineupKey,
-    Outcome,
     chosen_by,
     lineup_items,
     lineup_of,
@@ -24,6 +23,7 @@ from evals.readers.opened import llm_of, say_written, studies
 from evals.readers.packets import read_key, write_packets
 from evals.readers.runs import finished_runs
 from evals.readers.sentences import kinds_of, read_sentences
+from evals.records import Outcome
 from tools.records.result import Unscored
 
 

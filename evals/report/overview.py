@@ -104,6 +104,15 @@ def _column(s: VariantSummary) -> dict[str, Entry]:
         "explanations that a person can use": Entry(f"{s.n_readable[0]} of {s.n_readable[1]}", "number")
         if s.n_readable[1]
         else measured(None),
+        **{
+            said: measured(value, share=True) if s.n_with[metric] else measured(None)
+            for said, metric, value in (
+                ("texts made from the explanation that fire", "trigger", s.trigger),
+                ("random passages that fire", "random-texts", s.random_texts),
+                ("near misses that stay silent", "near-misses", s.near_misses),
+                ("neurons told from nine others", "discrimination", s.discrimination),
+            )
+        },
         "gain over matched null": gain,
         "optimism gap": measured(s.optimism_gap, signed=True),
         "share of the ceiling": measured(s.ceiling_share),

@@ -78,6 +78,17 @@ def test_a_planted_neuron(setting):
     assert sum(event.type == "tool_call" for event in events) == cell.calls
     assert not cell.registered.chosen, "one-shot makes no experiments"
     assert len(cell.registered.probe) == cell.probe_skill.n_excerpts
+    assert cell.applied is not None
+    assert isinstance(cell.applied.fire, float)
+    assert cell.applied.n_positives == 10
+    assert cell.applied.n_random == 10
+
+
+def test_what_a_baseline_says_is_not_applied(setting):
+    cell = worker.run_cell(setting, REAL, load_variant("token-lookup-30"), 0, None)
+    assert cell.error is None
+    assert cell.explanation
+    assert cell.applied is None
     levels = np.load(_path(setting.out, cell.key))
     assert levels.dtype == np.uint8
     assert levels.max() <= 100

@@ -14,7 +14,7 @@ from eval_samples import MISSING, cell, make, rng, score
 from evals.compare import compare_command, default_folder, load
 from evals.folder import EvalFolder
 from evals.power import power_command
-from evals.records import CellResult, NeuronRecord, ScoredClaim, ScorerCheck
+from evals.records import Applied, CellResult, NeuronRecord, ScoredClaim, ScorerCheck
 from evals.scorer import ScorerTally, scorer_tally, truth_first
 from evals.stability import save_simulation
 from evals.statistics import wilson
@@ -49,6 +49,24 @@ def test_pairs_are_of_the_same_neuron_and_seed() -> None:
     assert (pair.n_neurons, pair.n_left_out, pair.n_runs_left_out, pair.n_unmatched) == (5, 1, 2, 1)
     assert isinstance(pair.difference, Interval)
     assert pair.difference.value == pytest.approx(0.04)
+
+
+def test_what_an_explanation_is_worth_alone() -> None:
+    none = Unscored(reason="no text can be made")
+    told = Applied(n_positives=10, fire=0.8, n_near_misses=10, silent=0.9, n_random=10, random=0.2, chosen="right")
+    tied = Applied(n_positives=0, fire=none, n_near_misses=0, silent=none, n_random=10, random=0.4, chosen="tied")
+    cells = [cell("a", f"L0N{i}", 0.5, applied=told if i % 2 else tied) for i in range(12)]
+    cells += [cell("b", "L0N0", 0.5)]
+    one, other = summarise(cells, rng())
+    means = [one.trigger, one.near_misses, one.random_texts, one.discrimination]
+    assert [mean.value for mean in means if isinstance(mean, Interval)] == pytest.approx([0.8, 0.9, 0.3, 0.5])
+    assert (one.n_with["trigger"], one.n_with["discrimination"]) == (6, 12)
+    assert isinstance(other.trigger, Unscored)
+    shown = screen([one], [], [], [], width=80, tty=False)
+    assert "texts made from it" in shown
+    assert "0.800 [0.800, 0.800]" in shown
+    assert "6 of 12 cells" in shown
+    assert "texts made from it" not in screen([other], [], [], [], width=80, tty=False)
 
 
 def test_swapping_the_variants_negates() -> None:
@@ -158,7 +176,7 @@ def test_results_of_the_version_before_are_read(tmp_path: Path) -> None:
     folder = make(tmp_path / "old", two_variants(5))
     for name in ("eval.json", "results.jsonl"):
         text = (folder / name).read_text()
-        (folder / name).write_text(text.replace('"schema_version": 3', '"schema_version": 1'))
+        (folder / name).write_text(text.replace('"schema_version": 4', '"schema_version": 1'))
     assert '"schema_version": 1' in (folder / "results.jsonl").read_text()
     assert {one.schema_version for one in EvalFolder(folder).cells()} == {1}
     assert EvalFolder(folder).manifest().schema_version == 1
