@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 Tokens = tuple[int, ...]
 
-FIRST = 0.4
+FIRST = 0.3
 """Share of the excerpts that are read of every sentence that costs something, before it is known whether it can win."""
 
-LEAST_FIRST = 12
-"""With fewer excerpts nobody is judged early."""
+LEAST_FIRST, MOST_FIRST = 12, 0.7
+"""Nobody is judged by fewer excerpts; where those are more than this share, all are read at once."""
 
 LEXICAL = "lexical"
 """The reader that parses a sentence: it knows the language, and nothing of the subject model."""
@@ -95,6 +95,8 @@ class Bench:
         registered: hashes of the texts for which predictions stand in the trace.
         written: texts that somebody wrote, waiting to be read.
         claimants: sentences by whose claims some of the excerpts are drawn, where simulating costs something.
+        part_read: sentences of which only the first of the development excerpts are read: each with the lexical twin
+            that says nearly the same there, and so what the others would say; or None where it hardly can win.
         seen: texts that were looked at without a prediction, and so can be no evidence any more.
         conversation: with the thinker.
         offered: functions that the thinker may call.
@@ -125,6 +127,7 @@ class Bench:
     registered: set[str] = field(default_factory=set)
     written: list[WrittenText] = field(default_factory=list)
     claimants: tuple[Claimant, ...] = ()
+    part_read: dict[str, str | None] = field(default_factory=dict)
     seen: set[Tokens] = field(default_factory=set)
     conversation: list[Message] = field(default_factory=list)
     offered: tuple[Function, ...] = ()
@@ -263,6 +266,8 @@ class Bench:
         if self.word_simulator is None or self.is_exact(sentence):
             levels = self._exact_levels(sentence, sample.readings.excerpts.tokens)
             return levels if isinstance(levels, Unscored) else Part(sample, levels, np.arange(len(sample)))
+        if sentence in self.part_read and sample is self.development:
+            return self.on_first(sentence, sample)
         rows, importance = self._rows_of(sample)
         found = self.word_simulator.simulate(sentence, sample.readings.excerpts.tokens[rows])
         return simulated_part(sample, rows, found, importance)
@@ -289,9 +294,14 @@ class Bench:
         """Ask about several sentences at once that `on`, or `on_first`, will be asked for one by one."""
         costly = [sentence for sentence in sentences if not self.is_exact(sentence)]
         if self.word_simulator is not None and costly:
-            rows = self._first_rows(sample) if first else self._rows_of(sample)[0]
-            tokens = sample.readings.excerpts.tokens[rows]
-            self.word_simulator.simulate_each([(sentence, tokens) for sentence in costly])
+            few = set(costly) if first else set(self.part_read) if sample is self.development else set()
+            wanted = [
+                (sentence, self._first_rows(sample) if sentence in few else self._rows_of(sample)[0])
+                for sentence in costly
+            ]
+            self.word_simulator.simulate_each(
+                [(sentence, sample.readings.excerpts.tokens[rows]) for sentence, rows in wanted]
+            )
 
     def on_first(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
         """What `on` says, of the first of the excerpts alone: a share of each stratum, by which one sees early what a
@@ -304,7 +314,8 @@ class Bench:
 
     def _first_rows(self, sample: StratifiedSample) -> NDArray[np.int64]:
         rows = self._rows_of(sample)[0]
-        return share_of_rows(sample, rows, FIRST) if FIRST * len(rows) >= LEAST_FIRST else rows
+        share = max(FIRST, LEAST_FIRST / max(len(rows), 1))
+        return share_of_rows(sample, rows, share) if share <= MOST_FIRST else rows
 
     def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""
@@ -393,6 +404,18 @@ class Bench:
         values = self.subject.neuron_values(inputs, neuron.layer, neuron.index)
         return [[round(float(v), 5) for v in row[:n]] for row, n in zip(values, lengths, strict=True)]
 
+    def text_before(self, carrier: str, value: float) -> Tokens | None:
+        """The explore text that an edit was made from; None when no text of that carrier ends in that value."""
+        kind, _, number = carrier.partition("-")
+        if kind != "explore" or not number.isdigit():
+            return None
+        explore = self.evidence.explore
+        for row in np.flatnonzero(explore.excerpts.ids == int(number)):
+            length = int(explore.excerpts.lengths[row])
+            for at in np.flatnonzero(np.abs(explore.values[row, :length] - value) < 1e-5)[:1]:
+                return tuple(int(t) for t in explore.excerpts.tokens[row, : at + 1])
+        return None
+
     def saw(self, texts: Sequence[Tokens]) -> None:
         """Note texts whose values were looked at: neither they nor their beginnings can be evidence any more."""
         self.seen |= {text[:end] for text in texts for end in range(1, len(text) + 1)}
@@ -406,6 +429,12 @@ class Bench:
         tokens, lengths = padded(texts)
         levels = self.certain_levels(sentence, tokens)[np.arange(len(texts)), lengths - 1]
         return [float(level) for level in levels]
+
+    def prepare_ends(self, wanted: Sequence[tuple[str, Sequence[Tokens]]]) -> None:
+        """Ask about the ends of texts at once that `at_ends` will be asked for, sentence by sentence."""
+        costly = [(sentence, texts) for sentence, texts in wanted if not self.is_exact(sentence)]
+        if self.word_simulator is not None and costly:
+            self.word_simulator.at_ends_each(costly)
 
     def certain_levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
         """What a sentence predicts, [n, pos], where nothing can be done without it.

@@ -16,12 +16,18 @@ from tools.experiments.registry import GENERATORS
 from tools.experiments.rivals import Rival as Rival
 from tools.experiments.round import Choice, Rounds
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
-from tools.free_text.simulator import TEXTS_A_CALL
 from tools.records.result import Unscored
 from tools.scoring.calibration import fit_balanced, probabilities
+from tools.scoring.evidence import BY_ORDER
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
 
 _LEAST_TOKENS = 3
+
+N_ASKED = 24
+"""Texts of a round that rivals predict who cost something to ask."""
+
+N_PROBED = 40
+"""Texts of the fixed probe set, and changes of them, that such a one predicts."""
 
 
 class Design(Arguments):
@@ -103,18 +109,22 @@ def chances(table: list[float], levels: Sequence[float | Unscored], abstained: C
 
 
 def balanced_chances(bench: Bench, sentence: str, texts: list[Tokens], abstained: Counter[str]) -> list[float | None]:
-    """Probabilities of firing at the ends of texts of which half fire; None where there is none, with the reason."""
+    """Probabilities of firing at the ends of texts of which half fire; None where there is none, with the reason.
+
+    One that costs something to ask is asked of the first of them alone: they are in an order that tells nothing.
+    """
     part = bench.on(sentence, bench.development)
     if isinstance(part, Unscored):
         return chances([], [part] * len(texts), abstained)
     mask = part.sample.readings.excerpts.mask
     fired = part.sample.readings.values[mask] > bench.evidence.theta
     table = fit_balanced(part.levels[mask], fired, part.sample.token_importance)
-    return chances(table, bench.at_ends(sentence, texts), abstained)
+    few = texts if bench.is_exact(sentence) else texts[:N_PROBED]
+    return [*chances(table, bench.at_ends(sentence, few), abstained), *[None] * (len(texts) - len(few))]
 
 
 def asked_of(chosen: Sequence[Candidate]) -> list[int]:
-    """On which of the chosen texts those rivals predict who cost something to ask: at most 24, in one question.
+    """On which of the chosen texts those rivals predict who cost something to ask: at most 24.
 
     Taken in turns from each generator. The second text of a carrier is taken when none is left that was not heard:
     together they are one witness. A word without a context says nothing to who reads a sentence.
@@ -129,7 +139,18 @@ def asked_of(chosen: Sequence[Candidate]) -> list[int]:
     for turn, i in sorted(turns):
         ranked.append((heard[chosen[i].carrier], turn, i))
         heard[chosen[i].carrier] += 1
-    return sorted(i for *_, i in sorted(ranked)[:TEXTS_A_CALL])
+    return sorted(i for *_, i in sorted(ranked)[:N_ASKED])
+
+
+def _asked(bench: Bench, chosen: Sequence[Candidate]) -> list[Tokens]:
+    """The chosen texts, and those that edits were made from and are scored by order with: both are asked about at once,
+    since which of the two fires more is best said by who sees both."""
+    before = [
+        bench.text_before(one.carrier, one.original)
+        for one in chosen
+        if one.generator == BY_ORDER and one.original is not None
+    ]
+    return [*(one.tokens for one in chosen), *(text for text in before if text is not None)]
 
 
 def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
@@ -160,6 +181,13 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
         is_told = bench.writer is not None
         told: list[list[float | None]] = []
         few = asked_of(chosen)
+        bench.prepare_ends(
+            [
+                (rival.sentence, _asked(bench, [chosen[row] for row in few]))
+                for i, rival in enumerate(rivals)
+                if i not in free
+            ]
+        )
         for i, rival in enumerate(rivals):
             if i in free and not is_told:
                 continue

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from tools.bench import Bench, padded
-from tools.catalogue.predictions import text_before
 from tools.readable.reader import LexicalReader
 from tools.records.coverage import Count, Counterexample, FoundMeaning
 from tools.scoring.calibration import fit, probabilities
@@ -113,7 +112,7 @@ def _tested(bench: Bench, reader: LexicalReader, found: list[Meaning], tried: li
     theta = bench.evidence.theta
     texts = [bench.revealed[t.revealed].tokens for t in tried]
     fired = [bench.revealed[t.revealed].value > theta for t in tried]
-    before = [None if t.before is None else text_before(bench, t.carrier, t.before) for t in tried]
+    before = [None if t.before is None else bench.text_before(t.carrier, t.before) for t in tried]
     said = _said(bench, reader, found, texts)
     said_before = _said(bench, reader, found, [text or () for text in before])
     last = _last_words(reader, texts)

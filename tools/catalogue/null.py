@@ -36,8 +36,9 @@ class Null(Arguments):
 class NullChoice(Outcome):
     """The null's best sentence on this neuron's development text; None when none of them could be scored.
 
-    `sources` counts where those that were scored come from, see `tools.scoring.null.Source`. Of sentences in free words
-    that have lexical twins `by_twins` were judged by those: the LLM reads the best of them on sealed text alone.
+    `sources` counts where those that were scored come from, see `tools.scoring.null.Source`. `by_twins` are those in
+    free words whose lexical twins take their place, which cost nothing. A twin is the best rule of what the sentence
+    speaks of on this very neuron, so that it is rather a harder null to beat than the sentence.
     """
 
     neurons: list[int]
@@ -117,7 +118,7 @@ class _Search:
             self.sources[one.source] += 1
             self.by_twins += one in costly
             if found.merit > self.value:
-                self.best, self.value = one.sentence, found.merit
+                self.best, self.value = found.sentence, found.merit
         return n
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from pydantic import BaseModel, Field
 
@@ -19,6 +21,13 @@ CLEARLY = 0.05
 """By how much the upper bound of a gain must be below zero for a sentence to have lost: what leads was chosen for its
 score, and is worth a little less than it seems."""
 
+HARDLY = 0.2
+"""In so small a share of resamples of the first excerpts a sentence is better than the best one, and is not worth
+reading on."""
+
+AGREES = 0.7
+"""What a sentence and its twin say on development text must correlate so well for the twin to stand in for it."""
+
 PROTOCOL = "simulation, correlation over top, quantile and random excerpts"
 
 
@@ -30,8 +39,9 @@ class Score(Arguments):
     nothing says what it is worth. `over_twins` is how much better than
     its twin such a sentence was found to be so far, and `keep` how many are read whatever their twins do.
 
-    Of those of `new` that only an LLM can read the first excerpts are read, then the others; as soon as one is clearly
-    below the best of `leading`, no more of it is.
+    Of those of `new` that only an LLM can read the first excerpts are read. No more is read of one that is clearly
+    below the best of `leading` there, which loses; of one that is hardly better than that, until it leads by what
+    experiments say; and of one whose twin says nearly the same there. Of the rest the other excerpts are read.
     """
 
     sentences: list[str]
@@ -50,7 +60,9 @@ class Scored(BaseModel):
 
     `merit` is what rivals are ranked by. Where all of the sample was simulated it is the score. Where some excerpts
     were, it is the score that the 30-token lookup has on the whole sample, plus what the sentence gains over it on
-    those excerpts: a paired difference hangs less on which excerpts they are.
+    those excerpts: a paired difference hangs less on which excerpts they are. It hangs on them least where the two say
+    nearly the same, so where the twin agrees with what was read, it takes the lookup's place. `part_read`: the first
+    excerpts alone were read, since the twin agrees there, or since it hardly can win by them.
 
     Of a sentence in free words with a twin, `agreement` is the correlation of what both say on those excerpts, and
     `over_twin` how much higher its merit is. `behind` is the sentence that it is clearly below on the excerpts that
@@ -66,6 +78,7 @@ class Scored(BaseModel):
     agreement: float | None = None
     over_twin: float | None = None
     behind: str | None = None
+    part_read: bool = False
 
 
 class Scores(Outcome):
@@ -131,7 +144,8 @@ def _scored(bench: Bench, sentence: str, part: Part, gained: Interval | None, be
         table=fit(
             part.levels[mask], part.sample.readings.values[mask] > bench.evidence.theta, part.sample.token_importance
         ),
-        merit=None if isinstance(found, Unscored) else _merit(bench, found, part.sample),
+        merit=None if isinstance(found, Unscored) else _merit(bench, sentence, found, part.sample),
+        part_read=sentence in bench.part_read,
     )
 
 
@@ -147,11 +161,11 @@ def compared(bench: Bench, sentence: str, reference: str | None) -> tuple[Interv
     return one.minus(other), round(other.value, 6)
 
 
-def _merit(bench: Bench, found: Estimate, sample: StratifiedSample) -> float:
-    listed = bench.lookup_sentence
-    if sample is bench.development or listed is None:
+def _merit(bench: Bench, sentence: str, found: Estimate, sample: StratifiedSample) -> float:
+    beside = bench.part_read.get(sentence) or bench.lookup_sentence
+    if sample is bench.development or beside is None:
         return round(found.value, 6)
-    whole, here = _value_of(bench, listed, bench.development), _value_of(bench, listed, sample)
+    whole, here = _value_of(bench, beside, bench.development), _value_of(bench, beside, sample)
     return round(found.value if whole is None or here is None else whole + found.value - here, 6)
 
 
@@ -165,6 +179,9 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores]]:
     """`score`, bound to one neuron."""
 
     def score(arguments: Score, rng: np.random.Generator) -> Scores:
+        for sentence in set(arguments.sentences) - set(arguments.new):  # it leads now
+            if bench.part_read.get(sentence, "") is None:
+                del bench.part_read[sentence]
         behind = _passed_over(bench, arguments)
         lost = _lost(bench, arguments, [one for one in arguments.new if one not in behind])
         left = [sentence for sentence in arguments.sentences if sentence not in behind and sentence not in lost]
@@ -202,17 +219,48 @@ def _lost(bench: Bench, arguments: Score, new: list[str]) -> dict[str, Scored]:
         return {}
     out: dict[str, Scored] = {}
     for first in (True, False):
-        racing = [sentence for sentence in racing if sentence not in out]
+        racing = [sentence for sentence in racing if sentence not in out and sentence not in bench.part_read]
         bench.prepare(racing, bench.development, first)
         for sentence in racing:
-            found = _behind(bench, sentence, best[0], first)
-            if found is not None:
-                out[sentence] = found
+            gain = _gain(bench, sentence, best[0], first)
+            if gain is not None and gain.interval().high < -CLEARLY:
+                out[sentence] = _scored(bench, sentence, gain.part, None, None).model_copy(update={"behind": best[0]})
+            elif first:
+                _settle(bench, sentence, arguments.twins.get(sentence))
+                if gain is not None and gain.chance < HARDLY and sentence not in bench.part_read:
+                    bench.part_read[sentence] = None
     return out
 
 
-def _behind(bench: Bench, sentence: str, best: str, first: bool) -> Scored | None:
-    """The score of a sentence on what was read of it, where that is clearly below the best one on the same excerpts."""
+def _settle(bench: Bench, sentence: str, twin: str | None) -> None:
+    """Read no more of a sentence than its first excerpts where its twin says nearly the same there."""
+    part = bench.on_first(sentence, bench.development)
+    if twin is None or isinstance(part, Unscored):
+        return
+    agreement = _agreement(bench, part, twin)
+    if agreement is not None and agreement >= AGREES:
+        bench.part_read[sentence] = twin
+
+
+@dataclass(frozen=True)
+class _Gain:
+    """What a sentence gains over another on the part of it that was read."""
+
+    part: Part
+    own: Estimate
+    other: Estimate
+
+    def interval(self) -> Interval:
+        return self.own.minus(self.other)
+
+    @property
+    def chance(self) -> float:
+        """The share of resamples in which it is the better one."""
+        return float(np.mean(self.own.replicates > self.other.replicates))
+
+
+def _gain(bench: Bench, sentence: str, best: str, first: bool) -> _Gain | None:
+    """None where it is not known, since too little to tell is no reason."""
     part = (bench.on_first if first else bench.on)(sentence, bench.development)
     if isinstance(part, Unscored):
         return None
@@ -220,12 +268,7 @@ def _behind(bench: Bench, sentence: str, best: str, first: bool) -> Scored | Non
     if isinstance(theirs, Unscored):
         return None
     own, other = (one.sample.correlation(one.levels) for one in (part, theirs))
-    if isinstance(own, Unscored) or isinstance(other, Unscored):  # too little to tell is no reason
-        return None
-    gain = own.minus(other)
-    if gain.high >= -CLEARLY:
-        return None
-    return _scored(bench, sentence, part, None, None).model_copy(update={"behind": best})
+    return None if isinstance(own, Unscored) or isinstance(other, Unscored) else _Gain(part, own, other)
 
 
 def _passed_over(bench: Bench, arguments: Score) -> dict[str, str]:
@@ -241,6 +284,9 @@ def _passed_over(bench: Bench, arguments: Score) -> dict[str, str]:
     worth = {sentence: _merit_of(bench, twin) for sentence, twin in twins.items()}
     ranked = sorted(worth, key=lambda sentence: -worth[sentence])
     read = ranked[: arguments.keep]
+    bench.prepare(read, bench.development, first=True)
+    for sentence in read:
+        _settle(bench, sentence, twins[sentence])
     bench.prepare(read, bench.development)
     over = (_merit_of(bench, sentence) - worth[sentence] for sentence in read)
     margin = max([MARGIN, arguments.over_twins, *over])
@@ -261,12 +307,17 @@ def _beside_twin(bench: Bench, found: Scored, twin: str | None) -> Scored:
     part = bench.on(found.sentence, bench.development) if twin is not None else None
     if twin is None or part is None or isinstance(part, Unscored) or found.merit is None:
         return found
+    agreement = _agreement(bench, part, twin)
+    return _over_twin(bench, found.model_copy(update={"agreement": agreement}), twin)
+
+
+def _agreement(bench: Bench, part: Part, twin: str) -> float | None:
+    """The correlation of what was read and what a twin says on the same excerpts."""
     other = bench.on_rows(twin, part, bench.development)
     if isinstance(other, Unscored):
-        return found
+        return None
     said, also = (part.sample.tokens_of(levels) for levels in (part.levels, other.levels))
-    agreement = _correlation(said, also, part.sample.token_importance)
-    return _over_twin(bench, found.model_copy(update={"agreement": agreement}), twin)
+    return _correlation(said, also, part.sample.token_importance)
 
 
 def _over_twin(bench: Bench, found: Scored, twin: str | None) -> Scored:

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.free_text.asking import ask_each
 from tools.free_text.texts import TokenTexts
-from tools.llm.chat import ChatModel
-from tools.prompts import simulator, simulator_last, simulator_lines, simulator_token
+from tools.llm.chat import ChatModel, ChatReply, ChatRequest
+from tools.prompts import (
+    simulator,
+    simulator_last,
+    simulator_last_rivals,
+    simulator_lines,
+    simulator_rivals,
+    simulator_token,
+)
 from tools.prompts.evidence import Scale
 from tools.records.result import Unscored
 from tools.roles import Simulation
 
 Way = Literal["excerpt", "all-at-once", "token-by-token"]
 T = TypeVar("T")
+Item = TypeVar("Item")
 Levels = NDArray[np.float64] | Unscored
 
-Excerpt = tuple[str, tuple[str, ...]]
+Tokens = tuple[str, ...]
+Excerpt = tuple[str, Tokens]
 """A sentence, and the tokens of an excerpt that it is to be simulated on."""
 
-TEXTS_A_CALL = 24
-"""Texts of which the level at the last token is asked for in one call."""
+TEXTS_A_CALL = 40
+"""Texts of which the level at the last token is asked for in one call at most."""
+
+
+@dataclass(frozen=True)
+class _Question(Generic[T]):
+    """What is asked, and how the reply is read: of each sentence what it predicts of each text."""
+
+    request: ChatRequest
+    parse: Callable[[ChatReply], Sequence[list[T | Unscored] | Unscored]]
 
 
 class FreeTextSimulator:
@@ -37,6 +55,7 @@ class FreeTextSimulator:
             token by token.
         excerpts_a_call: of whole excerpts, how many in one call at most.
         scale: of the neuron's values, by which it is said what counts as firing; None where that is not known.
+        sentences_a_call: of sentences that are wanted of the same excerpts or texts, how many in one call at most.
     """
 
     def __init__(
@@ -46,14 +65,17 @@ class FreeTextSimulator:
         way: Way = "excerpt",
         excerpts_a_call: int = 1,
         scale: Scale | None = None,
+        sentences_a_call: int = 1,
     ) -> None:
         self.model = model
         self.texts = texts
         self.way = way
         self.excerpts_a_call = excerpts_a_call
         self.scale = scale
+        self.sentences_a_call = sentences_a_call
         self._known: dict[Excerpt, Levels] = {}
-        self._place: dict[tuple[str, ...], int] = {}
+        self._known_ends: dict[Excerpt, float | Unscored] = {}
+        self._place: dict[Tokens, int] = {}
 
     @property
     def name(self) -> str:
@@ -86,25 +108,76 @@ class FreeTextSimulator:
         return Simulation(levels, unscored)
 
     def _whole(self, excerpts: list[Excerpt]) -> list[Levels]:
-        """Excerpts go together as they were first met, in the same order whatever the sentence: so rivals are asked
-        about the same text in the same company, and what their questions share comes first."""
-        calls: dict[tuple[int, str], list[tuple[str, ...]]] = {}
-        for sentence, tokens in excerpts:
-            place = self._place.setdefault(tokens, len(self._place))
-            calls.setdefault((place // self.excerpts_a_call, sentence), []).append(tokens)
-        order = sorted(calls, key=lambda call: call[0])
-        shown = [sorted(calls[call], key=lambda tokens: self._place[tokens]) for call in order]
-        found = ask_each(
-            self.model,
-            [simulator.request(sentence, some, self.scale) for (_, sentence), some in zip(order, shown, strict=True)],
-            lambda i, reply: unless_all_unread(simulator.parse(reply, shown[i])),
+        return self._together(
+            excerpts,
+            self.excerpts_a_call,
+            lambda sentence, texts: _Question(
+                simulator.request(sentence, texts, self.scale), lambda reply: [simulator.parse(reply, texts)]
+            ),
+            lambda sentences, texts: _Question(
+                simulator_rivals.request(sentences, texts, self.scale),
+                lambda reply: simulator_rivals.parse(reply, len(sentences), texts),
+            ),
         )
-        levels = {
-            (sentence, tokens): one
-            for (_, sentence), some, each in zip(order, shown, found, strict=True)
-            for tokens, one in zip(some, each_of(each, len(some)), strict=True)
+
+    def _together(
+        self,
+        wanted: Sequence[Excerpt],
+        most_texts: int,
+        alone: Callable[[str, list[Tokens]], _Question[T]],
+        together: Callable[[list[str], list[Tokens]], _Question[T]],
+    ) -> list[T | Unscored]:
+        """What each sentence predicts of each text. Texts that the same sentences are wanted of go together, in the
+        order in which they were first met; and sentences that are wanted of the same texts, a few of them, go into one
+        question. A sentence is asked about by itself where a question about several brought nothing on it."""
+        calls = self._calls(wanted, most_texts)
+        questions: list[_Question[T]] = [
+            alone(sentences[0], texts) if len(sentences) == 1 else together(sentences, texts)
+            for sentences, texts in calls
+        ]
+        found = self._asked(calls, questions)
+        lost = [
+            ([sentence], texts)
+            for (sentences, texts) in calls
+            if len(sentences) > 1
+            for sentence in sentences
+            if all(isinstance(found[sentence, text], Unscored) for text in texts)
+        ]
+        if len(lost) > 1 and len(lost) == sum(len(sentences) for sentences, _ in calls if len(sentences) > 1):
+            self.sentences_a_call = 1  # it cannot do that, and to try again would only cost
+        anew: list[_Question[T]] = [alone(sentences[0], texts) for sentences, texts in lost]
+        for one, level in self._asked(lost, anew).items():
+            found[one] = level
+        return [found[one] for one in wanted]
+
+    def _calls(self, wanted: Sequence[Excerpt], most_texts: int) -> list[tuple[list[str], list[Tokens]]]:
+        wanted_by: dict[Tokens, list[str]] = {}
+        for sentence, text in wanted:
+            self._place.setdefault(text, len(self._place))
+            wanted_by.setdefault(text, []).append(sentence)
+        texts_of: dict[tuple[str, ...], list[Tokens]] = {}
+        for text in sorted(wanted_by, key=lambda text: self._place[text]):
+            for sentences in _evenly(wanted_by[text], self.sentences_a_call):
+                texts_of.setdefault(tuple(sentences), []).append(text)
+        calls = [
+            (list(sentences), some) for sentences, texts in texts_of.items() for some in _evenly(texts, most_texts)
+        ]
+        return sorted(calls, key=lambda call: self._place[call[1][0]])
+
+    def _asked(
+        self, calls: Sequence[tuple[list[str], list[Tokens]]], questions: Sequence[_Question[T]]
+    ) -> dict[Excerpt, T | Unscored]:
+        def read(i: int, reply: ChatReply) -> list[list[T | Unscored] | Unscored] | Unscored:
+            each = [own if isinstance(own, Unscored) else unless_all_unread(own) for own in questions[i].parse(reply)]
+            return unless_all_unread(each)
+
+        found = ask_each(self.model, [question.request for question in questions], read)
+        return {
+            (sentence, text): one
+            for (sentences, texts), answer in zip(calls, found, strict=True)
+            for sentence, own in zip(sentences, each_of(answer, len(sentences)), strict=True)
+            for text, one in zip(texts, each_of(own, len(texts)), strict=True)
         }
-        return [levels[excerpt] for excerpt in excerpts]
 
     def _at_once(self, excerpts: list[Excerpt]) -> list[Levels]:
         found = ask_each(
@@ -133,17 +206,32 @@ class FreeTextSimulator:
 
     def at_ends(self, sentence: str, texts: Sequence[tuple[int, ...]]) -> list[float | Unscored]:
         """The predicted level, 0 to 10, at the last token of each text of token ids."""
-        shown = [self.texts.of(text) for text in texts]
-        new = list(dict.fromkeys(shown))
-        calls = [new[first : first + TEXTS_A_CALL] for first in range(0, len(new), TEXTS_A_CALL)]
-        found = ask_each(
-            self.model,
-            [simulator_last.request(sentence, call, self.scale) for call in calls],
-            lambda i, reply: unless_all_unread(simulator_last.parse(reply.text, len(calls[i]))),
+        return self.at_ends_each([(sentence, texts)])[0]
+
+    def at_ends_each(self, wanted: Sequence[tuple[str, Sequence[tuple[int, ...]]]]) -> list[list[float | Unscored]]:
+        """What `at_ends` says of each, asked all at once. What was asked before is not asked again, failed or not."""
+        shown = [[(sentence, self.texts.of(text)) for text in texts] for sentence, texts in wanted]
+        new = list(dict.fromkeys(one for some in shown for one in some if one not in self._known_ends))
+        found = self._together(
+            new,
+            TEXTS_A_CALL,
+            lambda sentence, texts: _Question(
+                simulator_last.request(sentence, texts, self.scale),
+                lambda reply: [simulator_last.parse(reply.text, len(texts))],
+            ),
+            lambda sentences, texts: _Question(
+                simulator_last_rivals.request(sentences, texts, self.scale),
+                lambda reply: simulator_last_rivals.parse(reply.text, len(sentences), len(texts)),
+            ),
         )
-        each = [one for call, some in zip(calls, found, strict=True) for one in each_of(some, len(call))]
-        level = dict(zip(new, each, strict=True))
-        return [level[text] for text in shown]
+        self._known_ends.update(zip(new, found, strict=True))
+        return [[self._known_ends[one] for one in some] for some in shown]
+
+
+def _evenly(items: Sequence[Item], most: int) -> list[list[Item]]:
+    """In order, in as few parts of at most `most` as it takes, none of them much smaller than another."""
+    n = max(1, -(-len(items) // most))
+    return [list(items[len(items) * k // n : len(items) * (k + 1) // n]) for k in range(n)]
 
 
 def unless_all_unread(answers: list[T | Unscored]) -> list[T | Unscored] | Unscored:

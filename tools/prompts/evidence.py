@@ -281,3 +281,17 @@ def how_to_read(sentences: Iterable[str], known: str = "") -> str:
 def explanation_block(explanation: str) -> str:
     """An explanation as a block of its own: whoever wrote it, it is foreign."""
     return f"Explanation:\n{how_to_read([explanation])}{block([quoted(explanation)])}"
+
+
+def explanations_block(explanations: Sequence[str]) -> str:
+    """Several of them, numbered."""
+    return f"Explanations:\n{how_to_read(explanations)}{block(listed(map(quoted, explanations)))}"
+
+
+def text_question(lines: Iterable[str], explanations: str, scale: Scale | None = None) -> str:
+    """The user's message of every simulation: what is asked about, line by line, then by what to predict.
+
+    In this order, so that of rivals that are asked about the same text a server keeps what they share.
+    """
+    about = "" if scale is None else f"{scale.in_short()}\n"
+    return f"Text:\n{block(lines)}\n{about}{explanations}"

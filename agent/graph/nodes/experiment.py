@@ -16,7 +16,7 @@ from agent.graph.verdict import Kind
 from tools.bench import Tokens
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
 from tools.catalogue.hypotheses import WriteTexts, Written
-from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged, text_before
+from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged
 from tools.errors import BudgetSpent
 from tools.experiments.change import changed
 from tools.roles import Revealed
@@ -87,7 +87,8 @@ def _write_texts(run: Investigation, round_: int) -> None:
     if run.bench.writer is None or not wanted or run.toolbox.left <= _ROUND_WITHOUT_WRITING:
         return
     ranked = run.ranked()
-    if not ranked:
+    # At first hypotheses come with texts enough, and nothing is known by which to attack one of them.
+    if not ranked or (not run.bench.revealed and len(run.bench.written) >= wanted):
         return
     leader = run.best()  # a baseline as long as no rival may lead, and nobody is to refute that
     best = [h.sentence for h in sorted(ranked, key=lambda h: h is not leader)][:_SHOWN_TO_WRITER]
@@ -113,7 +114,7 @@ def predict_before(
     """
     experiments = designed.experiments
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
-    texts = [None if e.original is None else text_before(run.bench, e.carrier, e.original) for e in experiments]
+    texts = [None if e.original is None else run.bench.text_before(e.carrier, e.original) for e in experiments]
     run.by_order = [e.generator == BY_ORDER and text is not None for e, text in zip(experiments, texts, strict=True)]
 
     def asked_of(by: Hypothesis, said: list[float | None]) -> list[int] | None:
@@ -157,7 +158,7 @@ def register(
     names = names_of(round_, designed.experiments)
     if before is None:
         before = [
-            None if e.original is None else text_before(run.bench, e.carrier, e.original) for e in designed.experiments
+            None if e.original is None else run.bench.text_before(e.carrier, e.original) for e in designed.experiments
         ]
     each = zip(names, designed.experiments, before, strict=True)
     run.trace.emit(ExperimentsDesigned(round=round_, experiments=[_planned(run, *one) for one in each]))

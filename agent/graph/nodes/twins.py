@@ -11,14 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from agent.graph import policy
 from agent.graph.state import PERSON, REFERENCES, Entrant, Hypothesis, Investigation
-from tools.catalogue.scores import Score, Scored
+from tools.catalogue.scores import AGREES, Score, Scored
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
 from tools.readable import explainer as rules
 from tools.records.result import ScoreValue
 from traces.events.kinds import Note
-
-AGREES = 0.7
-"""What a sentence and its twin say on development text must correlate so well for the twin to stand in for it."""
 
 _ASKED_FOR = ("user", PERSON)
 """Origins of sentences that a person entered, before the run or while it was paused."""
@@ -86,12 +83,23 @@ def take_readings(run: Investigation, entries: Mapping[str, Scored], round_: int
         twin = names.get(run.twins.get(sentence) or "")
         if entry.behind is not None:
             run.drop(h.name, _why_behind(entry, names[entry.behind], twin), round_)
+        _note_part_read(run, entry)
         if entry.over_twin is not None:
             run.over_twins = max(run.over_twins, entry.over_twin)
         if twin is not None and entry.agreement is not None and entry.agreement >= AGREES:
             h.stand_in = twin
             agree = f"on development text both say nearly the same ({entry.agreement:.2f})"
             run.trace.emit(Note(message=f"{twin} says for {h.name} what it predicts of experiments: {agree}."))
+
+
+def _note_part_read(run: Investigation, entry: Scored) -> None:
+    """As the tool that scores knows it, but for a run that was resumed."""
+    twin = run.twins.get(entry.sentence)
+    agrees = entry.agreement is not None and entry.agreement >= AGREES
+    if entry.part_read:
+        run.bench.part_read[entry.sentence] = twin if agrees else None
+    else:
+        run.bench.part_read.pop(entry.sentence, None)
 
 
 def _why_behind(entry: Scored, best: str, twin: str | None) -> str:
