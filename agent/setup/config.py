@@ -120,8 +120,8 @@ class RunConfig(BaseModel):
             token by token.
         simulated_excerpts: excerpts on which a sentence in free words is simulated for a score.
         excerpts_per_call: excerpts of a sentence that an LLM simulates in one call.
-        rivals_per_call: sentences that an LLM reads side by side in one call while the run goes on, so that excerpts and
-            texts are paid for once. What is scored on sealed text is always read alone.
+        rivals_per_call: sentences that an LLM reads side by side in one call, so that text is paid for once; on sealed
+            text each is read alone.
         max_tokens: tokens of all LLM calls, in and out; None for no limit.
         max_usd: US dollars for all LLM calls; None for no limit.
         llm: the connection to the endpoint.

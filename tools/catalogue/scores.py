@@ -36,8 +36,8 @@ class Score(Arguments):
 
     Of `twins`, sentences in free words that nobody has read yet with their lexical twins, those are passed over whose
     twins are clearly below the best of `leading`: no reading of them is bought. One without a twin is read, since
-    nothing says what it is worth. `over_twins` is how much better than
-    its twin such a sentence was found to be so far, and `keep` how many are read whatever their twins do.
+    nothing says what it is worth. `over_twins` is how much better than its twin such a sentence was found to be so far;
+    with `none_read`, where that is not known, nobody is passed over.
 
     Of those of `new` that only an LLM can read the first excerpts are read. No more is read of one that is clearly
     below the best of `leading` there, which loses; of one that is hardly better than that, until it leads by what
@@ -49,7 +49,7 @@ class Score(Arguments):
     twins: dict[str, str | None] = Field(default_factory=dict)
     leading: list[str] = Field(default_factory=list)
     over_twins: float = Field(default=0.0, ge=0)
-    keep: int = Field(default=0, ge=0)
+    none_read: bool = False
     new: list[str] = Field(default_factory=list)
 
 
@@ -277,25 +277,17 @@ def _passed_over(bench: Bench, arguments: Score) -> dict[str, str]:
     A reading may be better than its twin, as those were that are known: so much must the twin be below.
     """
     twins = {sentence: twin for sentence, twin in arguments.twins.items() if twin is not None}
-    leading = _best_of(bench, arguments.leading) if twins else None
+    leading = _best_of(bench, arguments.leading) if twins and not arguments.none_read else None
     if leading is None:
         return {}
     best, merit = leading
-    worth = {sentence: _merit_of(bench, twin) for sentence, twin in twins.items()}
-    ranked = sorted(worth, key=lambda sentence: -worth[sentence])
-    read = ranked[: arguments.keep]
-    bench.prepare(read, bench.development, first=True)
-    for sentence in read:
-        _settle(bench, sentence, twins[sentence])
-    bench.prepare(read, bench.development)
-    over = (_merit_of(bench, sentence) - worth[sentence] for sentence in read)
-    margin = max([MARGIN, arguments.over_twins, *over])
+    margin = max(MARGIN, arguments.over_twins)
 
-    def highest_gain(sentence: str) -> float:
-        gain = compared(bench, twins[sentence], best)[0]
-        return worth[sentence] - merit if gain is None else gain.high
+    def highest_gain(twin: str) -> float:
+        gain = compared(bench, twin, best)[0]
+        return _merit_of(bench, twin) - merit if gain is None else gain.high
 
-    return {one: best for one in ranked[arguments.keep :] if highest_gain(one) + margin < 0}
+    return {sentence: best for sentence, twin in twins.items() if highest_gain(twin) + margin < 0}
 
 
 def _merit_of(bench: Bench, sentence: str) -> float:

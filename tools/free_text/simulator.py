@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tools.free_text.asking import ask_each
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import ChatModel, ChatReply, ChatRequest
+from tools.llm.meter import LIMIT_REACHED
 from tools.prompts import (
     simulator,
     simulator_last,
@@ -141,7 +142,7 @@ class FreeTextSimulator:
             for (sentences, texts) in calls
             if len(sentences) > 1
             for sentence in sentences
-            if all(isinstance(found[sentence, text], Unscored) for text in texts)
+            if all(_is_unread(found[sentence, text]) for text in texts)
         ]
         if len(lost) > 1 and len(lost) == sum(len(sentences) for sentences, _ in calls if len(sentences) > 1):
             self.sentences_a_call = 1  # it cannot do that, and to try again would only cost
@@ -171,6 +172,8 @@ class FreeTextSimulator:
             each = [own if isinstance(own, Unscored) else unless_all_unread(own) for own in questions[i].parse(reply)]
             return unless_all_unread(each)
 
+        if not calls:
+            return {}
         found = ask_each(self.model, [question.request for question in questions], read)
         return {
             (sentence, text): one
@@ -226,6 +229,11 @@ class FreeTextSimulator:
         )
         self._known_ends.update(zip(new, found, strict=True))
         return [[self._known_ends[one] for one in some] for some in shown]
+
+
+def _is_unread(answer: object) -> bool:
+    """Whether asking in another way may bring more."""
+    return isinstance(answer, Unscored) and not answer.reason.startswith(LIMIT_REACHED)
 
 
 def _evenly(items: Sequence[Item], most: int) -> list[list[Item]]:

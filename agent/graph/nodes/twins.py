@@ -70,7 +70,7 @@ def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[H
         twins=unread,
         leading=leading if costly else [],
         over_twins=max(run.over_twins, 0.0),
-        keep=int(not read),
+        none_read=not read,
         new=costly,
     )
 
