@@ -107,6 +107,7 @@ def open_bench(
         word_simulator = FreeTextSimulator(
             llms.simulator, texts, config.simulation, config.excerpts_per_call, scale, config.rivals_per_call
         )
+        llms.simulator.restored = word_simulator.restore
         asker = FreeTextAsker(llms.simulator, texts)
     if llms.explainer is not None:
         known = _known(scan, subject, evidence, texts)

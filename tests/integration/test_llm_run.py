@@ -55,7 +55,8 @@ from traces.text.console import QuietDisplay
 RUN = 12
 PROMPTS = {
     "explainer": {"explainer/4", "explainer-short/1"}, "reviser": {"reviser/5"}, "writer": {"writer/3"},
-    "simulator": {"simulator/3", "simulator-last/3"}, "detector": {"detection/2"}, "fuzzer": {"fuzzing/2"},
+    "simulator": {"simulator/3", "simulator-rivals/1", "simulator-last/3", "simulator-last-rivals/1"},
+    "detector": {"detection/2"}, "fuzzer": {"fuzzing/2"},
 }  # fmt: skip
 
 
@@ -260,7 +261,7 @@ def test_what_a_rival_claims_is_among_what_is_simulated(base: dict[str, Any], se
     own = {
         tokens
         for call, llm in found.asked()
-        if call.tool == "score" and llm.prompt == "simulator/3" and claim in llm.question
+        if call.tool == "score" and llm.prompt in ("simulator/3", "simulator-rivals/1") and claim in llm.question
         for tokens in tokens_in(llm.question)
         if rare in {word.text for word in words_of(tokens)}
     }

@@ -29,6 +29,7 @@ from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
 from tools.free_text.texts import TokenTexts
 from tools.free_text.writer import FreeTextWriter
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, TokenChoice, Usage
+from tools.llm.meter import Account, Metered
 from tools.prompts.evidence import READABLE_LANGUAGE, Scale, rows_in, unescape
 from tools.records.excerpts import Excerpts, ExploreReadings, Readings
 from tools.records.result import Unscored
@@ -192,6 +193,27 @@ def test_ends_of_texts_by_rivals_side_by_side() -> None:
     assert sorted(request.prompt for request in llm.asked) == ["simulator-last-rivals/1", "simulator-last/3"]
     assert simulator.at_ends("all digits", [(0, 3)]) == [6.0]
     assert len(llm.asked) == 2  # what was asked before is not asked again
+
+
+def test_a_run_that_is_resumed_asks_nothing_that_it_was_told_before() -> None:
+    ends = [(0, 3), (5, 1)]
+
+    def told(simulator: FreeTextSimulator) -> list[Any]:
+        found = simulator.simulate_each([("di<g>its", ROWS), ("2. digits", ROWS[:2]), ("alone", ROWS[3:])])
+        both = simulator.at_ends_each([("di<g>its", ends), ("2. digits", ends[:1])])
+        return [*(one.levels.tolist() for one in found), *(one.unscored for one in found), *both]
+
+    def answer(request: ChatRequest) -> Said:
+        if "alone" in question(request):
+            return ChatFailure("refusal", "no")
+        return simulated(request)
+
+    llm = Metered(Fake(answer), None, Account())
+    before = told(FreeTextSimulator(llm, TEXTS, excerpts_a_call=2, sentences_a_call=2))
+    again = FreeTextSimulator(Fake(lambda _: pytest.fail("it is asked again")), TEXTS, "excerpt", 2, None, 2)
+    again.restore(llm.drain())
+    assert told(again) == before
+    assert "refusal: no" in str(before)
 
 
 def test_a_bad_excerpt_spoils_no_other_of_its_call() -> None:

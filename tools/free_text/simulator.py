@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tools.free_text.asking import ask_each
 from tools.free_text.texts import TokenTexts
-from tools.llm.chat import ChatModel, ChatReply, ChatRequest
+from tools.llm.chat import ChatModel, ChatReply, ChatRequest, Usage
 from tools.llm.meter import LIMIT_REACHED
 from tools.prompts import (
     simulator,
@@ -21,13 +21,15 @@ from tools.prompts import (
     simulator_rivals,
     simulator_token,
 )
-from tools.prompts.evidence import Scale
+from tools.prompts.evidence import Scale, explanations_in, last_marked, listed_in, tokens_in
+from tools.records.llm import LLMCall
 from tools.records.result import Unscored
 from tools.roles import Simulation
 
 Way = Literal["excerpt", "all-at-once", "token-by-token"]
 T = TypeVar("T")
 Item = TypeVar("Item")
+Text = TypeVar("Text")
 Levels = NDArray[np.float64] | Unscored
 
 Tokens = tuple[str, ...]
@@ -75,8 +77,7 @@ class FreeTextSimulator:
         self.scale = scale
         self.sentences_a_call = sentences_a_call
         self._known: dict[Excerpt, Levels] = {}
-        self._known_ends: dict[Excerpt, float | Unscored] = {}
-        self._place: dict[Tokens, int] = {}
+        self._known_ends: dict[tuple[str, str], float | Unscored] = {}
 
     @property
     def name(self) -> str:
@@ -154,16 +155,16 @@ class FreeTextSimulator:
     def _calls(self, wanted: Sequence[Excerpt], most_texts: int) -> list[tuple[list[str], list[Tokens]]]:
         wanted_by: dict[Tokens, list[str]] = {}
         for sentence, text in wanted:
-            self._place.setdefault(text, len(self._place))
             wanted_by.setdefault(text, []).append(sentence)
+        place = {text: number for number, text in enumerate(wanted_by)}
         texts_of: dict[tuple[str, ...], list[Tokens]] = {}
-        for text in sorted(wanted_by, key=lambda text: self._place[text]):
-            for sentences in _evenly(wanted_by[text], self.sentences_a_call):
+        for text, asking in wanted_by.items():
+            for sentences in _evenly(asking, self.sentences_a_call):
                 texts_of.setdefault(tuple(sentences), []).append(text)
         calls = [
             (list(sentences), some) for sentences, texts in texts_of.items() for some in _evenly(texts, most_texts)
         ]
-        return sorted(calls, key=lambda call: self._place[call[1][0]])
+        return sorted(calls, key=lambda call: place[call[1][0]])
 
     def _asked(
         self, calls: Sequence[tuple[list[str], list[Tokens]]], questions: Sequence[_Question[T]]
@@ -214,7 +215,8 @@ class FreeTextSimulator:
     def at_ends_each(self, wanted: Sequence[tuple[str, Sequence[tuple[int, ...]]]]) -> list[list[float | Unscored]]:
         """What `at_ends` says of each, asked all at once. What was asked before is not asked again, failed or not."""
         shown = [[(sentence, self.texts.of(text)) for text in texts] for sentence, texts in wanted]
-        new = list(dict.fromkeys(one for some in shown for one in some if one not in self._known_ends))
+        new = [one for some in shown for one in some if _end(one) not in self._known_ends]
+        new = list(dict.fromkeys(new))
         found = self._together(
             new,
             TEXTS_A_CALL,
@@ -227,8 +229,50 @@ class FreeTextSimulator:
                 lambda reply: simulator_last_rivals.parse(reply.text, len(sentences), len(texts)),
             ),
         )
-        self._known_ends.update(zip(new, found, strict=True))
-        return [[self._known_ends[one] for one in some] for some in shown]
+        self._known_ends.update(zip(map(_end, new), found, strict=True))
+        return [[self._known_ends[_end(one)] for one in some] for some in shown]
+
+    def restore(self, calls: Sequence[LLMCall]) -> None:
+        """Remember what was told in calls that stand in a trace, so that a run which is resumed asks the same as one
+        that was never stopped. Only of calls for whole excerpts and for the ends of texts."""
+        for call in calls:
+            if self.way == "excerpt" and call.prompt in (simulator.PROMPT, simulator_rivals.PROMPT):
+                _take_in(self._known, call, tokens_in(call.question), _levels_in)
+            elif call.prompt in (simulator_last.PROMPT, simulator_last_rivals.PROMPT):
+                _take_in(self._known_ends, call, listed_in(call.question), _ends_in)
+
+
+def _end(excerpt: Excerpt) -> tuple[str, str]:
+    """A sentence, and the text as it stands in a question about its end."""
+    return excerpt[0], last_marked(excerpt[1])
+
+
+def _take_in(
+    known: dict[tuple[str, Text], T | Unscored],
+    call: LLMCall,
+    texts: list[Text],
+    read: Callable[[LLMCall, int, list[Text]], Sequence[list[T | Unscored] | Unscored]],
+) -> None:
+    sentences = explanations_in(call.question)
+    nothing = Unscored(reason=call.error or "there was no reply")
+    answers = [nothing] * len(sentences) if call.reply is None else read(call, len(sentences), texts)
+    for sentence, own in zip(sentences, answers, strict=True):
+        for text, one in zip(texts, each_of(own, len(texts)), strict=True):
+            if isinstance(known.get((sentence, text), nothing), Unscored):
+                known[sentence, text] = one
+
+
+def _levels_in(call: LLMCall, n: int, texts: list[Tokens]) -> Sequence[list[Levels] | Unscored]:
+    reply = ChatReply(call.reply or "", "stop", Usage(call.input_tokens, call.output_tokens))
+    if call.prompt == simulator.PROMPT:
+        return [simulator.parse(reply, texts)]
+    return simulator_rivals.parse(reply, n, texts)
+
+
+def _ends_in(call: LLMCall, n: int, texts: list[str]) -> Sequence[list[float | Unscored] | Unscored]:
+    if call.prompt == simulator_last.PROMPT:
+        return [simulator_last.parse(call.reply or "", len(texts))]
+    return simulator_last_rivals.parse(call.reply or "", n, len(texts))
 
 
 def _is_unread(answer: object) -> bool:

@@ -7,7 +7,7 @@ place however often it is repeated, and never spends more than it may.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -158,11 +158,13 @@ class Metered:
         model: who is asked.
         price: what it costs; None where that is not known.
         account: of the run.
+        restored: is told of calls that stand in a trace that is being resumed.
     """
 
     model: ChatModel
     price: Price | None
     account: Account
+    restored: Callable[[Sequence[LLMCall]], None] | None = None
     _calls: list[LLMCall] = field(default_factory=list)
     _counted: set[str] = field(default_factory=set)
     _is_spent: bool = False
@@ -261,9 +263,11 @@ class Metered:
 
     def restore(self, calls: Sequence[LLMCall]) -> None:
         """Count calls that stand in a trace that is being resumed."""
-        for call in calls:
-            if call.model == self.name:
-                self._count(call)
+        own = [call for call in calls if call.model == self.name]
+        for call in own:
+            self._count(call)
+        if self.restored is not None:
+            self.restored(own)
 
 
 @dataclass

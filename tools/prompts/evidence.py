@@ -41,6 +41,8 @@ _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe0
 _RULE = re.compile(r"(Fires|Never fires)\b")
 _HEADING = re.compile(r"excerpt [0-9]+")
 _ROW = re.compile(r'[0-9]+ "((?:[^"\\]|\\.)*)"')
+_BLOCK = re.compile(rf"^{OPENED}\n(.*?)\n{CLOSED}$", re.DOTALL | re.MULTILINE)
+_NUMBER = re.compile(r"^[0-9]+\. ")
 _BEGINNING = re.compile(r"\||(?<=[^ |])(?= [^ |])")
 _BAR, _SPACE = "\\u007c", "\\u0020"
 
@@ -286,6 +288,20 @@ def explanation_block(explanation: str) -> str:
 def explanations_block(explanations: Sequence[str]) -> str:
     """Several of them, numbered."""
     return f"Explanations:\n{how_to_read(explanations)}{block(listed(map(quoted, explanations)))}"
+
+
+def explanations_in(prompt: str) -> list[str]:
+    """Those of the last block of a prompt: the inverse of `explanation_block` and `explanations_block`."""
+    return [unquoted(_NUMBER.sub("", line)) for line in _blocks(prompt)[-1]]
+
+
+def listed_in(prompt: str) -> list[str]:
+    """The texts of the first block of a prompt, escaped as they stand there: the inverse of `listed`."""
+    return [_NUMBER.sub("", line) for line in _blocks(prompt)[0]]
+
+
+def _blocks(prompt: str) -> list[list[str]]:
+    return [found[1].split("\n") for found in _BLOCK.finditer(prompt)]
 
 
 def text_question(lines: Iterable[str], explanations: str, scale: Scale | None = None) -> str:
