@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from tools.llm.capabilities import ROOM_TO_THINK
+from tools.llm.capabilities import ROOM_TO_THINK, room_within
 from tools.llm.chat import ChatFailure, ChatModel, ChatReply, ChatRequest, FailureKind, Usage
 from tools.llm.prices import Price
 from tools.llm.wire import size_of
@@ -28,6 +28,9 @@ _GUESS_AT_FIRST = 2.0
 
 _REPLIES_TO_TRUST = 8
 """So many replies within their limit, and an LLM counts as one that does not think beyond it."""
+
+_DOUBT = 16
+"""Where a limit leaves no room to think, such a part of it is set aside all the same for a server that takes it."""
 
 LIMIT_REACHED: FailureKind = "limit reached"
 
@@ -247,7 +250,8 @@ class Metered:
         """The most that a call is expected to cost, judged by earlier calls: a model that thinks may write for long."""
         longer = self._longer if self._n_replies else _GUESS_AT_FIRST
         # With each reply that kept to its limit it is less likely that the next one takes room to think.
-        doubted = ROOM_TO_THINK >> self._n_replies if self._n_replies < _REPLIES_TO_TRUST else 0
+        most = room_within(self.account.max_tokens) or (self.account.max_tokens or 0) // _DOUBT
+        doubted = min(most, ROOM_TO_THINK >> self._n_replies) if self._n_replies < _REPLIES_TO_TRUST else 0
         room = ROOM_TO_THINK if self._thinks else doubted
         return Usage(round(longer * size_of(request)), request.max_tokens + room)
 
