@@ -1,7 +1,7 @@
 """The tool that finds the matched null: the best of as many explanations of other neurons as a run has tried.
 
 Where an LLM writes explanations, those are taken first that it has given of other neurons before: in other runs, and
-for the nulls of other runs. It is asked for new ones only where there are too few, and for no more than six: how many
+for the nulls of other runs. It is asked for new ones only where there are too few, and for no more than four: how many
 the null was chosen from stands in the result.
 """
 
@@ -22,7 +22,7 @@ from tools.scoring.null import Source, Told, explanations_of, kept_explanations
 from tools.toolbox import Arguments, Outcome, Tool
 
 MAX_NULL = 16
-MOST_NEURONS_ASKED = 6
+MOST_NEURONS_ASKED = 4
 """Other neurons of which an LLM is asked, at most."""
 _SEED = 31
 

@@ -23,6 +23,9 @@ Answer = ChatReply | ChatFailure
 LOOP_SHARE, NULL_SHARE = 0.6, 0.8
 """Shares of the limits that the loop may spend, and with the matched null: the rest is for the sealed score."""
 
+_TOKENS_FOR_A_NULL = 20_000
+"""Within a lower limit, what the loop leaves is needed to score the explanation itself."""
+
 _GUESS_AT_FIRST = 2.0
 """A question's tokens before any was counted, over what they are guessed to be: endpoints add to a question."""
 
@@ -33,6 +36,11 @@ _DOUBT = 16
 """Where a limit leaves no room to think, such a part of it is set aside all the same for a server that takes it."""
 
 LIMIT_REACHED: FailureKind = "limit reached"
+
+
+def null_share(max_tokens: int | None) -> float:
+    """The share of a limit that may be spent before the sealed score."""
+    return NULL_SHARE if max_tokens is None or max_tokens >= _TOKENS_FOR_A_NULL else LOOP_SHARE
 
 
 class Meter(Protocol):

@@ -63,8 +63,8 @@ class _Excerpts(BaseModel):
 
 _SCHEMA = schema_of(_Excerpts)
 
-_PER_TOKEN = 8
-"""Tokens of a reply that are allowed for each token of an excerpt: as if every other one were active."""
+_PER_TOKEN = 4
+"""Tokens of a reply that are allowed for each token of an excerpt: as if one of four were active."""
 
 
 def request(explanation: str, excerpts: Sequence[Sequence[str]], scale: Scale | None = None) -> ChatRequest:
