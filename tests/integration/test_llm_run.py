@@ -29,9 +29,9 @@ import agent
 from agent.cli import main
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_bench
+from tools.catalogue.experiments import N_ASKED
 from tools.concepts.words import words_of
 from tools.errors import BadInput
-from tools.free_text.simulator import TEXTS_A_CALL
 from tools.prompts.evidence import tokens_in, unescape
 from tools.records.excerpts import Excerpts
 from tools.records.result import ScoreValue, Unscored
@@ -112,7 +112,7 @@ def test_predictions_in_free_words_stand_before_readings(run: Run) -> None:
     said = [event.predictions[name] for event in registered.values() if name in event.predictions]
     assert said
     assert all(any(p is not None for p in row) for row in said)
-    assert sum(p is not None for p in said[0]) <= TEXTS_A_CALL  # who costs something is asked about some of the texts
+    assert sum(p is not None for p in said[0]) <= N_ASKED  # who costs something is asked about some of the texts
     for call, llm in run.asked():
         if llm.prompt == "simulator-last/3":
             assert call.tool in ("design_experiments", "predict_before", "design_probe_set", "design_probe_pairs")
