@@ -133,7 +133,7 @@ def test_a_member_by_a_rarer_sense_is_left_out_unless_asked_for(concepts):
     assert "can" not in concepts.members("containers")
     assert "can" in concepts.members("containers", rare=True)
     assert "containers" in concepts.classes_of("can", rare=True)
-    assert concepts.classes_of("zqx") == ["lower-case words", "words over two letters"]
+    assert concepts.classes_of("zqx") == ["lower-case words", "three-letter words", "words over two letters"]
 
 
 def test_every_class_says_what_it_is(concepts):
@@ -213,6 +213,28 @@ TEXT = 'She paid $12.50 for "The Book" (on January 5, 2020) at 5:30 pm. Mr. Smit
 def test_formats_and_punctuation(concepts, name):
     wanted = PATTERNS[name]
     assert [TEXT[a:b] for a, b in Reading(concepts, list(TEXT)).spans(name)] == wanted
+
+
+BROKEN_OFF = [
+    ("She said “I am", ["I am"]),
+    ('He cried, "Not', ["Not"]),
+    ("name = 'key", ["key"]),
+    ("call `name", []),
+    ('one " inch\nand more', []),
+    ("the dogs' bowls", []),
+]
+
+
+@pytest.mark.parametrize(("text", "quoted"), BROKEN_OFF)
+def test_a_quotation_that_the_text_breaks_off_goes_on_to_its_end(concepts, text, quoted):
+    """A neuron that has read so far cannot know where it will be closed."""
+    assert [text[a:b] for a, b in Reading(concepts, list(text)).spans("text in quotes")] == quoted
+
+
+def test_colons_of_labels(concepts):
+    text = "Area:\ntotal: 5 sq km\nHe said this: no.\nAt 5:30 we met. So: yes"
+    found = Reading(concepts, list(text)).spans("colons of labels")
+    assert [text[:a].splitlines()[-1] for a, _ in found] == ["Area", "total", "He said this"]
 
 
 CODE = '''import os
@@ -357,7 +379,7 @@ def said(capsys, *words):
 @pytest.mark.slow
 def test_the_commands(capsys, tmp_path):
     code, out, _ = said(capsys, "list", "--kind", "grammar")
-    assert (code, "past tense verbs" in out, "14 classes: 14 grammar." in out) == (0, True, True)
+    assert (code, "past tense verbs" in out, "15 classes: 15 grammar." in out) == (0, True, True)
     code, out, _ = said(capsys, "show", "forms", "of", "be", "--all")
     assert out.splitlines()[0] == "forms of be (closed; written for this project)"
     assert "16 members, 1 of them by a rarer sense" in out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from readable_world import World
 
 from tools.concepts.concepts import Concepts
 from tools.readable.reader import LexicalReader
@@ -106,3 +107,11 @@ def test_everything_and_growing_strength(reader: LexicalReader) -> None:
     levels = reader.simulate("Fires on numbers, the longer the more.", np.array([[19, 20]], dtype=np.int32))
     assert isinstance(levels, np.ndarray)
     assert levels[0, 1] == pytest.approx(2 * levels[0, 0])
+
+
+def test_over_so_many_letters_strength_grows_from_there(reader: LexicalReader) -> None:
+    world = World()
+    tokens = world.tokens(["island village umbrella understandable"])
+    levels = world.reader.simulate("Fires on words over six letters, the longer the more.", tokens)
+    assert isinstance(levels, np.ndarray)
+    assert levels[0] == pytest.approx([0, 1, 2, 6])

@@ -15,8 +15,8 @@ Span = tuple[int, int]
 
 _LITERAL = re.compile(
     r'(?P<triple>(?<!\w)[rbfuRBFU]{0,2}(?P<q>"""|\'\'\')(?P<in3>(?:\\.|(?!(?P=q)).)*)(?:(?P=q)|\Z))'
-    r'|"(?P<double>(?:\\.|[^"\\\n])*)"'
-    r"|(?<!\w)[rbfuRBFU]{0,2}'(?P<single>(?:\\.|[^'\\\n])*)'(?!\w)"
+    r'|"(?P<double>(?:\\.|[^"\\\n])*)(?:"|\Z)'
+    r"|(?<!\w)[rbfuRBFU]{0,2}'(?P<single>(?:\\.|[^'\\\n])*)(?:'(?!\w)|\Z)"
     r"|(?P<comment>#[^\n]*)",
     re.DOTALL,
 )
@@ -24,8 +24,10 @@ _CLOSES = {")": "(", "]": "[", "}": "{"}
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import\b[ \t]*(?:\([^)]*\)?|[^\n;]*)", re.MULTILINE)
 _DEF = re.compile(r"\bdef[ \t]+\w+[ \t]*(?:\[[^\]\n]*\])?\(")
 _CALL = re.compile(r"(?<!def )(?<!class )\b(?!(?:if|elif|while|for|in|and|or|not|return|def|class)\b)\w+\(")
-_QUOTED = re.compile(r'(?<!")"([^"\n]{1,400})"(?!")|“([^”]{1,600})”|«([^»]{1,600})»|(?<!\w)‘([^’\n]{1,400})’(?!\w)')
-_TICKED = re.compile(r"```(.*?)(?:```|\Z)|`([^`\n]+)`", re.DOTALL)
+_QUOTED = re.compile(
+    r'(?<!")"([^"\n]{1,400})(?:"(?!")|\Z)|“([^”]{1,600})(?:”|\Z)|«([^»]{1,600})(?:»|\Z)|(?<!\w)‘([^’\n]{1,400})(?:’(?!\w)|\Z)'
+)
+_TICKED = re.compile(r"```(.*?)(?:```|\Z)|`([^`\n]+)(?:`|\Z)", re.DOTALL)
 
 
 @lru_cache(maxsize=64)

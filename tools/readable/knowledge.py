@@ -43,7 +43,12 @@ _RARE_FROM, _COMMON_TO = 10_000, 100
 AMID_WINDOW, AMID_LEAST = 30, 2
 WITHIN = 4
 LONG = 4, 12
-LONGEST: dict[Kind, tuple[int, int]] = {Named("numbers"): (0, 5), Named("line indents"): (0, 20)}
+_OVER = {"five": 5, "six": 6, "seven": 7, "eight": 8}
+LONGEST: dict[Kind, tuple[int, int]] = {
+    Named("numbers"): (0, 5),
+    Named("line indents"): (0, 20),
+    **{Named(f"words over {name} letters"): (n, n + 6) for name, n in _OVER.items()},
+}
 """Characters up to which a word, a number or a space does not count, and from which on it counts in full, where the
 longer counts the more."""
 _MEMBER = 0.5
