@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from agent.graph.steering import Person
 from agent.setup.activations import TextActivations, read
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.settings import configured, llm_settings
-from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.concepts.concepts import Concepts
 from tools.concepts.enriched import Enriched, counted, enriched
@@ -24,6 +23,7 @@ from tools.errors import BadInput
 from tools.readable import contract
 from tools.records.neuron import NeuronId
 from tools.records.result import Cost, Interval, Result, ScoreValue, Unscored
+from tools.study.study import Study
 from traces.events.runs import RunFolder
 from traces.events.store import Trace
 from traces.events.store import load_trace as load_events
@@ -95,8 +95,8 @@ def explain(
         target: such as `L5N131` or `gpt2-xl/L5N131`.
         model: used when the target names none.
         trust_remote_code: let Python code that the model's folder brings run, with your rights.
-        corpus: a file, a folder, `-` for standard input, a dataset (see `tools.evidence.corpus.load_texts`); None for
-            the model's default.
+        corpus: a file, a folder, `-` for standard input, a dataset (see `tools.evidence.texts.corpus.load_texts`); None
+            for the model's default.
         corpus_tokens: read at most so many tokens of it; None for a default by the size of the model.
         index: an activation index that evidence is taken from: a folder, `none`, or `auto` for the one in the cache.
         budget: units of the toolbox, at least 1; None for the variant's, which is 20 unless it says otherwise.
@@ -162,23 +162,23 @@ def top(
         target=target, model=model, trust_remote_code=trust_remote_code, corpus=corpus, corpus_tokens=corpus_tokens,
         index=index,
     )  # fmt: skip
-    bench = _open(config, display or QuietDisplay(), silences_of_always_on=False)
-    explore = bench.evidence.explore
+    study = _open(config, display or QuietDisplay(), silences_of_always_on=False)
+    explore = study.evidence.explore
     order = np.argsort(-explore.values.max(1), kind="stable")[:n]
-    strings = bench.vocabulary.strings
+    strings = study.vocabulary.strings
 
     def reading(row: int) -> TextActivations:
         length = int(explore.excerpts.lengths[row])
         tokens: NDArray[np.int32] = explore.excerpts.tokens[row, :length]
         return TextActivations(
-            bench.subject.name,
-            bench.evidence.neuron,
+            study.subject.name,
+            study.evidence.neuron,
             [strings[t] for t in tokens],
             [float(v) for v in explore.values[row, :length]],
         )
 
     return TopExcerpts(
-        bench.subject.name, bench.scan.corpus.name, bench.evidence.neuron, bench.evidence.theta, bench.evidence.status,
+        study.subject.name, study.scan.corpus.name, study.evidence.neuron, study.evidence.theta, study.evidence.status,
         [reading(int(row)) for row in order],
     )  # fmt: skip
 
@@ -217,11 +217,11 @@ def firing_classes(
         target=target, model=model, trust_remote_code=trust_remote_code, corpus=corpus, corpus_tokens=corpus_tokens,
         index=index,
     )  # fmt: skip
-    bench = _open(config, display or QuietDisplay(), silences_of_always_on=False)
-    evidence = bench.evidence
-    found, rate = enriched(counted(evidence.explore, evidence.theta, bench.vocabulary.strings), known, n)
+    study = _open(config, display or QuietDisplay(), silences_of_always_on=False)
+    evidence = study.evidence
+    found, rate = enriched(counted(evidence.explore, evidence.theta, study.vocabulary.strings), known, n)
     return FiringClasses(
-        bench.subject.name, bench.scan.corpus.name, evidence.neuron, evidence.theta, round(rate, 6), found
+        study.subject.name, study.scan.corpus.name, evidence.neuron, evidence.theta, round(rate, 6), found
     )
 
 
@@ -257,40 +257,41 @@ def score_sentence(
         index=index, seed=seed,
         simulator=simulator or "auto", max_tokens=max_tokens, max_usd=max_usd, **llm_settings(llm or {}, {}),
     )  # fmt: skip
-    bench = _open(settings, show)
-    if bench.meters is not None:
-        bench.meters.account.share = 1.0
-    bench.check_sentence(sentence)
-    exact = bench.is_exact(sentence)
+    study = _open(settings, show)
+    if study.meters is not None:
+        study.meters.account.share = 1.0
+    study.simulations.check_sentence(sentence)
+    exact = study.simulations.is_exact(sentence)
     if exact:
-        sentence = bench.simulator.normal(sentence) if isinstance(bench.simulator, EmbeddedReader) else sentence
+        reads = study.simulations.simulator
+        sentence = reads.normal(sentence) if isinstance(reads, EmbeddedReader) else sentence
     else:
-        reader = bench.simulator_of(sentence)
+        reader = study.simulations.simulator_of(sentence)
         show.note(f"The lexical reader does not understand the sentence: {reader} says what it predicts.")
     if (refused := contract.why_not(sentence)) is not None:
         show.note(f"The sentence is scored, and could be no explanation: {refused}.")
-    sample = bench.development
-    listed = bench.lookup_sentence
-    score = correlated(bench, sentence, sample, "development", PROTOCOL)
+    sample = study.development
+    listed = study.lookup_sentence
+    score = correlated(study, sentence, sample, "development", PROTOCOL)
     none: ScoreValue | Unscored = Unscored(reason="no token stands out")
-    both = bench.both_on(sentence, listed, sample) if listed else none
-    lookup, gain = (correlated(bench, listed, sample, "development", PROTOCOL) if listed else none), None
+    both = study.simulations.both_on(sentence, listed, sample) if listed else none
+    lookup, gain = (correlated(study, listed, sample, "development", PROTOCOL) if listed else none), None
     if isinstance(both, tuple):
         own, other = (part.sample.correlation(part.levels) for part in both)
         lookup = measured(other, both[1].sample, "development", PROTOCOL)
         gain = None if isinstance(own, Unscored) or isinstance(other, Unscored) else own.minus(other)
     return SentenceScore(
-        bench.subject.name, bench.scan.corpus.name, bench.evidence.neuron, sentence, score, lookup, gain,
-        bench.simulator_of(sentence), bench.cost(),
+        study.subject.name, study.scan.corpus.name, study.evidence.neuron, sentence, score, lookup, gain,
+        study.simulations.simulator_of(sentence), study.cost(),
     )  # fmt: skip
 
 
-def _open(config: RunConfig, display: Display, silences_of_always_on: bool = True) -> Bench:
-    """The bench for a question that leaves no trace: what there is to know about the corpus is said on the screen."""
-    bench = open_bench(config, display, silences_of_always_on=silences_of_always_on)
-    for note in bench.scan.corpus.notes:
+def _open(config: RunConfig, display: Display, silences_of_always_on: bool = True) -> Study:
+    """The study for a question that leaves no trace: what there is to know about the corpus is said on the screen."""
+    study = open_study(config, display, silences_of_always_on=silences_of_always_on)
+    for note in study.scan.corpus.notes:
         display.note(note)
-    return bench
+    return study
 
 
 def load_trace(run: str, *, runs_dir: str | Path = "runs") -> Trace:

@@ -28,7 +28,7 @@ from agent.batch.plan import Plan
 from agent.batch.run import Where, begin, work_through
 from agent.run.runner import start_run
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.resources import Resources
 from tools.engine.local import LocalEngine
 from tools.errors import AgentError
@@ -108,8 +108,8 @@ def planned(n: int, config: RunConfig) -> Plan:
         layer = 1 + (number >= n // 2)
         entries.append(Entry(f"L{layer}N{7 * number}", layer, 7 * number))
     for entry in entries:
-        bench = open_bench(config.model_copy(update={"target": entry.neuron}), QuietDisplay(), resources=resources)
-    return Plan(bench.subject.name, bench.subject.fingerprint, config, entries)
+        study = open_study(config.model_copy(update={"target": entry.neuron}), QuietDisplay(), resources=resources)
+    return Plan(study.subject.name, study.subject.fingerprint, config, entries)
 
 
 def main() -> None:

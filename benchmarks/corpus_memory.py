@@ -29,9 +29,9 @@ import json, resource, sys, time
 from pathlib import Path
 root, file, tokens, cache = sys.argv[1:]
 sys.path.insert(0, root)
-from tools.evidence.corpus import load_texts
+from tools.evidence.texts.corpus import load_texts
 from tools.evidence.progress import NoProgress
-from tools.evidence.splits import split_corpus
+from tools.evidence.splits.split_corpus import split_corpus
 from tools.subject.tokenizer import load_tokenizer
 def megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -48,12 +48,12 @@ class Seen:
         return self.few[0] + self.others[0], self.few[1] + self.others[1]
 
 
-def seen_of(bench: Any, sentence: str, rng: np.random.Generator) -> Seen | None:
+def seen_of(study: Any, sentence: str, rng: np.random.Generator) -> Seen | None:
     """An explanation on development text; None where it predicts nothing there, or the neuron does not fire."""
-    sample = bench.development
-    levels = bench.certain_levels(sentence, sample.readings.excerpts.tokens)
-    mask = sample.readings.excerpts.mask
-    fired = (sample.readings.values > bench.evidence.theta) & mask
+    sample = study.development
+    levels = study.simulations.certain_levels(sentence, sample.activations.excerpts.tokens)
+    mask = sample.activations.excerpts.mask
+    fired = (sample.activations.values > study.evidence.theta) & mask
     order = rng.permutation(len(sample))
     parts = [
         counted(levels[rows][mask[rows]], fired[rows][mask[rows]]) for rows in (order[:N_EXCERPTS], order[N_EXCERPTS:])
@@ -101,15 +101,15 @@ def _loss(seen: list[Seen], known: LevelPrior) -> float:
     return float(np.mean(losses))
 
 
-def sentences_of(bench: Any) -> list[str]:
+def sentences_of(study: Any) -> list[str]:
     """What the rules would bet on, and the list of 30 tokens."""
     written = []
-    for explainer in bench.explainers:
+    for explainer in study.explainers:
         proposal = explainer.propose_one(
-            bench.evidence.explore, bench.stratum_of(len(bench.evidence.explore)), np.random.default_rng(0)
+            study.evidence.explore, study.stratum_of(len(study.evidence.explore)), np.random.default_rng(0)
         )
         written += [proposal.sentence] if proposal is not None else []
-    return written + ([bench.lookup_sentence] if bench.lookup_sentence else [])
+    return written + ([study.lookup_sentence] if study.lookup_sentence else [])
 
 
 def main() -> None:
@@ -123,7 +123,7 @@ def main() -> None:
     options = parser.parse_args()
 
     from agent.setup.config import RunConfig
-    from agent.setup.evidence import open_bench
+    from agent.setup.evidence import open_study
     from agent.setup.resources import Resources
     from traces.text.console import QuietDisplay
 
@@ -133,11 +133,11 @@ def main() -> None:
         names = sorted(range(shape.d_mlp), key=lambda i: hashlib.sha256(f"L{layer}N{i}".encode()).digest())
         for index in names[: options.neurons]:
             config = RunConfig(target=f"L{layer}N{index}", model=options.model, corpus=options.corpus)
-            bench = open_bench(config, QuietDisplay(), resources=resources)
-            if bench.evidence.status != "firing":
+            study = open_study(config, QuietDisplay(), resources=resources)
+            if study.evidence.status != "firing":
                 continue
-            for sentence in sentences_of(bench):
-                one = seen_of(bench, sentence, np.random.default_rng([layer, index]))
+            for sentence in sentences_of(study):
+                one = seen_of(study, sentence, np.random.default_rng([layer, index]))
                 seen += [one] if one is not None else []
             print(f"L{layer}N{index}: {len(seen)} explanations", flush=True)
     half = learnt(seen[::2])

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from tools.records.result import Unscored
 from traces.text.console import QuietDisplay
 
@@ -58,11 +58,11 @@ def main() -> None:
                 simulated_excerpts=given.excerpts, excerpts_per_call=per_call,
                 llm={"url": url} if url else {},
             )  # fmt: skip
-            bench = open_bench(config, QuietDisplay())
-            assert bench.meters is not None
-            bench.meters.account.share = 1.0
-            part = bench.on(given.sentence, bench.development)
-            spent = bench.meters.account.by_role["simulator"]
+            study = open_study(config, QuietDisplay())
+            assert study.meters is not None
+            study.meters.account.share = 1.0
+            part = study.simulations.on(given.sentence, study.development)
+            spent = study.meters.account.by_role["simulator"]
             tokens_in, tokens_out = (n / given.excerpts for n in (spent.input_tokens, spent.output_tokens))
             whole = whole or spent.tokens
             usd = "unknown" if spent.usd is None else f"{spent.usd / given.excerpts:.6f}"

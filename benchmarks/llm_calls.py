@@ -45,7 +45,7 @@ from tools.llm.exchange import Exchange
 from tools.llm.replies import ReplyStore
 from tools.llm.settings import LLMSettings
 from tools.prompts import simulator, simulator_lines
-from tools.records.excerpts import EXCERPT_TOKENS, Excerpts, Readings
+from tools.records.excerpts import EXCERPT_TOKENS, Activations, Excerpts
 from tools.records.result import Unscored
 from tools.scoring.metrics import StratifiedSample
 from tools.subject.load import load_subject
@@ -151,8 +151,8 @@ def excerpts_to_score(subject: SubjectModel) -> tuple[StratifiedSample, NDArray[
     tokens[:, 0] = rng.choice(subject.tokenizer.d_vocab, N_EXCERPTS, replace=False)
     numbers = np.arange(N_EXCERPTS, dtype=np.int32)
     excerpts = Excerpts(tokens, np.full(N_EXCERPTS, EXCERPT_TOKENS), numbers, numbers, numbers)
-    readings = Readings(excerpts, rng.random(shape, dtype=np.float32))
-    return StratifiedSample.draw(readings, ["top", "random"] * (N_EXCERPTS // 2), rng), tokens
+    activations = Activations(excerpts, rng.random(shape, dtype=np.float32))
+    return StratifiedSample.draw(activations, ["top", "random"] * (N_EXCERPTS // 2), rng), tokens
 
 
 def simulated(tokens: Sequence[str]) -> bytes:

@@ -25,8 +25,9 @@ from typing import Any
 
 import agent
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
-from tools.bench import Bench, Tokens
+from agent.setup.evidence import open_study
+from tools.study.experiment_log import Tokens
+from tools.study.study import Study
 from traces.events.kinds import ToolCall
 from traces.text.console import QuietDisplay
 
@@ -71,10 +72,10 @@ TEXTS = [
 class Scripted(Script):
     """Writes and reads as the case says."""
 
-    def __init__(self, bench: Bench, case: str, words: list[str]) -> None:
-        self.bench, self.case, self.named = bench, case, words
-        self.ids = {text: i for i, text in enumerate(bench.vocabulary.strings)}
-        self.top = float(bench.evidence.explore.values.max())
+    def __init__(self, study: Study, case: str, words: list[str]) -> None:
+        self.study, self.case, self.named = study, case, words
+        self.ids = {text: i for i, text in enumerate(study.vocabulary.strings)}
+        self.top = float(study.evidence.explore.values.max())
         self.lock, self.n_revised = threading.Lock(), 0
         self.known: dict[Tokens, float] = {}
         super().__init__(level=self.says, texts=TEXTS * 4)
@@ -110,14 +111,14 @@ class Scripted(Script):
         ids = tuple(self._ids(tokens))
         with self.lock:  # a model reads for one at a time
             if ids not in self.known:
-                (values,) = self.bench.read([ids])
+                (values,) = self.study.read([ids])
                 self.known |= {ids[: k + 1]: value for k, value in enumerate(values)}
             return max(0.0, self.known[ids])
 
     def _ids(self, tokens: tuple[str, ...]) -> list[int]:
         if all(token in self.ids for token in tokens):
             return [self.ids[token] for token in tokens]
-        return list(self.bench.subject.tokenizer.encode(["".join(tokens)])[0])
+        return list(self.study.subject.tokenizer.encode(["".join(tokens)])[0])
 
 
 def main() -> None:
@@ -130,10 +131,10 @@ def main() -> None:
     parser.add_argument("--words", default="Ambassador justice judges Secretary President Minister serve Governor Lady")
     given = parser.parse_args()
     where = {"model": given.model, "corpus": given.corpus}
-    bench = open_bench(RunConfig(target=given.target, **where), QuietDisplay())
+    study = open_study(RunConfig(target=given.target, **where), QuietDisplay())
     with (
         tempfile.TemporaryDirectory() as runs,
-        scripted_llm(Scripted(bench, given.case, given.words.split())) as server,
+        scripted_llm(Scripted(study, given.case, given.words.split())) as server,
     ):
         found = agent.explain(
             given.target, **where, explainer="openai:scripted", budget=20, llm={"url": server.url}, runs_dir=runs

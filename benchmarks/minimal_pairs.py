@@ -36,7 +36,7 @@ def pairs(subject: Any, n_carriers: int, longest: int, seed: int) -> list[tuple[
     from tools.experiments.minimal_pairs import minimal_pairs
     from tools.experiments.seen_words import SeenWords
     from tools.experiments.texts import Texts
-    from tools.records.excerpts import EXCERPT_TOKENS, Excerpts, ExploreReadings
+    from tools.records.excerpts import EXCERPT_TOKENS, Excerpts, ExploreActivations
     from tools.rules.vocabulary import Vocabulary
 
     rng = np.random.default_rng(seed)
@@ -48,7 +48,7 @@ def pairs(subject: Any, n_carriers: int, longest: int, seed: int) -> list[tuple[
     tokens[:, longest:] = -1
     numbers = np.arange(n, dtype=np.int32)
     values = np.where(tokens >= 0, rng.exponential(size=tokens.shape), 0).astype(np.float32)
-    explore = ExploreReadings(Excerpts(tokens, lengths, numbers, numbers, numbers), values)
+    explore = ExploreActivations(Excerpts(tokens, lengths, numbers, numbers, numbers), values)
     vocabulary = Vocabulary(subject.tokenizer.token_strings(), subject.embeddings())
     texts = Texts(vocabulary.strings, subject.tokenizer, EXCERPT_TOKENS)
     carriers = draw_carriers(explore, 4.0, texts, set(), set())[:n_carriers]
@@ -80,7 +80,7 @@ def main() -> None:
     import torch
     from transformer_lens.model_bridge import TransformerBridge
 
-    from tools.bench import padded
+    from tools.study.simulations import padded
     from tools.subject.folder import ModelFolder
     from tools.subject.gpt2 import LeanGPT2
     from tools.subject.prefixes import in_order

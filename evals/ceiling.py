@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.records.excerpts import Excerpts, ExploreReadings
+from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.scoring.lookup import SHRINKAGE, TokenMeans
 from tools.scoring.metrics import Estimate, StratifiedSample
@@ -52,7 +52,7 @@ Ints = NDArray[np.int64]
 
 
 def ceiling(
-    explore: ExploreReadings,
+    explore: ExploreActivations,
     embeddings: NDArray[np.float32],
     samples: Sequence[StratifiedSample],
     means: TokenMeans,
@@ -74,7 +74,7 @@ def ceiling(
             samples
         )
     rng = np.random.default_rng(_SEED)
-    excerpts = [explore.excerpts, *(sample.readings.excerpts for sample in samples)]
+    excerpts = [explore.excerpts, *(sample.activations.excerpts for sample in samples)]
     context = np.concatenate([_last_tokens(part) for part in excerpts])
     folds = np.concatenate([_folds_of(explore.excerpts, rng), np.full(len(context) - len(values), _SAMPLE)])
     columns = _features(context, values, folds, embeddings)
@@ -82,11 +82,11 @@ def ceiling(
 
     found: list[Estimate | Unscored] = []
     for sample in samples:
-        mask = sample.readings.excerpts.mask
+        mask = sample.activations.excerpts.mask
         levels = np.zeros(mask.shape, dtype=np.float32)
         levels[mask], predicted = np.split(predicted, [int(mask.sum())])
         trees = sample.correlation(levels)
-        lookup = sample.correlation(means.full(sample.readings.excerpts.tokens))
+        lookup = sample.correlation(means.full(sample.activations.excerpts.tokens))
         found.append(_better(trees, lookup))
     return found
 
@@ -207,7 +207,7 @@ def _boosted(columns: Columns, values: Floats, shares: Floats, rng: np.random.Ge
     return predicted
 
 
-def _shares(explore: ExploreReadings) -> Floats:
+def _shares(explore: ExploreActivations) -> Floats:
     """How much each explore token counts, so that a third of the weight is on the top excerpts, as where a score is
     taken."""
     maxima = np.where(explore.excerpts.mask, explore.values, -np.inf).max(axis=1)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.records import ScoredClaim, ScorerCheck
-from tools.bench import Bench
 from tools.catalogue.scores import correlated, measured
-from tools.records.excerpts import Excerpts, SealedReadings
+from tools.records.excerpts import Excerpts, SealedActivations
 from tools.records.result import Measured, Unscored
 from tools.scoring.sampling import scoring_sample, sealed_sample
+from tools.study.study import Study
 from tools.subject.planted import Function, PlantedFunction
 
 RECOVERY = "agreement with the noiseless truth: correlation over top, quantile and random excerpts of the truth"
@@ -31,11 +31,11 @@ def values_on(function: PlantedFunction, excerpts: Excerpts, strings: Sequence[s
     return values
 
 
-def recovery(bench: Bench, explanation: str | None, truth: PlantedFunction, fold: int) -> Measured:
+def recovery(study: Study, explanation: str | None, truth: PlantedFunction, fold: int) -> Measured:
     """How well an explanation agrees with the noiseless truth on a sealed fold, over firing and silent tokens.
 
     Args:
-        bench: the neuron, whose simulators say what the explanation predicts.
+        study: the neuron, whose simulators say what the explanation predicts.
         explanation: None when the run found none.
         truth: the noiseless function.
         fold: the sealed fold that the run was confirmed on; with the neuron, it decides which excerpts are drawn.
@@ -45,28 +45,30 @@ def recovery(bench: Bench, explanation: str | None, truth: PlantedFunction, fold
     """
     if explanation is None:
         return Unscored(reason="there is no explanation")
-    excerpts = bench.scan.corpus.sealed.open(fold)
-    readings = SealedReadings(excerpts, values_on(truth, excerpts, bench.vocabulary.strings))
-    sample = sealed_sample(readings, bench.stratum, bench.evidence.neuron, fold)
-    return correlated(bench, explanation, sample, "sealed", RECOVERY)
+    excerpts = study.scan.corpus.sealed.open(fold)
+    activations = SealedActivations(excerpts, values_on(truth, excerpts, study.vocabulary.strings))
+    sample = sealed_sample(activations, study.stratum, study.evidence.neuron, fold)
+    return correlated(study, explanation, sample, "sealed", RECOVERY)
 
 
 def scorer_check(
-    bench: Bench, truth: tuple[str, PlantedFunction | None], false: Sequence[tuple[str, PlantedFunction | None]]
+    study: Study, truth: tuple[str, PlantedFunction | None], false: Sequence[tuple[str, PlantedFunction | None]]
 ) -> ScorerCheck:
     """Score the true and the false sentences of a planted neuron on its development text, as explanations are scored.
 
-    A claim with a function is simulated by it, any other by the bench's simulator.
+    A claim with a function is simulated by it, any other by the study's simulator.
 
     Raises:
         BadInput: a function fails on one of the texts.
     """
-    size = bench.stratum_of(len(bench.evidence.development))
-    sample = scoring_sample(bench.evidence.development, size, np.random.default_rng(0))
-    excerpts, strings = sample.readings.excerpts, bench.vocabulary.strings
+    size = study.stratum_of(len(study.evidence.development))
+    sample = scoring_sample(study.evidence.development, size, np.random.default_rng(0))
+    excerpts, strings = sample.activations.excerpts, study.vocabulary.strings
 
     def scored(sentence: str, function: PlantedFunction | None) -> ScoredClaim:
-        levels = values_on(function, excerpts, strings) if function else bench.levels(sentence, excerpts.tokens)
+        levels = (
+            values_on(function, excerpts, strings) if function else study.simulations.levels(sentence, excerpts.tokens)
+        )
         found = levels if isinstance(levels, Unscored) else sample.correlation(levels)
         return ScoredClaim(sentence=sentence, score=measured(found, sample, "development", SCORER))
 

@@ -25,8 +25,8 @@ from evals.suite import Suite, SuiteNeuron, expand, load_suite, shipped_suites
 from evals.tasks import Task, came_to_nothing, kind_of_work, plan, work_on
 from tools.engine.local import LocalEngine
 from tools.errors import AgentError, BadInput, Interrupted, StorageError
-from tools.evidence.corpus import check_rereadable
-from tools.evidence.splits import N_FOLDS
+from tools.evidence.splits.split_corpus import N_FOLDS
+from tools.evidence.texts.corpus import check_rereadable
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Unscored
 from traces.text.clock import Clock, duration

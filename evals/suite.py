@@ -20,7 +20,7 @@ from evals.puzzles import Puzzle, read_puzzles
 from evals.records import Difficulty, Kind, NeuronRecord
 from evals.trial import check_same
 from tools.errors import BadInput
-from tools.evidence.hub import looks_like_dataset
+from tools.evidence.texts.hub import looks_like_dataset
 from tools.records.neuron import NeuronId, parse_target
 from tools.subject.planted import Function, planted_function
 

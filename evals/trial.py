@@ -8,23 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.records.excerpts import Readings
+from tools.records.excerpts import Activations
 from tools.subject.planted import PlantedFunction
 
 _N_CHECKED = 8
 _SHOWN = 60
 
 
-def check_scanned(function: PlantedFunction, readings: Readings, strings: Sequence[str]) -> None:
+def check_scanned(function: PlantedFunction, activations: Activations, strings: Sequence[str]) -> None:
     """Compare what a function gave on a few corpus texts with what it gives now, and for the text up to a token.
 
     Raises:
         BadInput: it gives something else, so it looks ahead, or depends on more than the text.
     """
-    excerpts, n = readings.excerpts, len(readings)
+    excerpts, n = activations.excerpts, len(activations)
     for row in sorted({n * i // _N_CHECKED for i in range(_N_CHECKED)} if n else ()):
         tokens = [strings[token] for token in excerpts.tokens[row, : excerpts.lengths[row]]]
-        check_same(function, tokens, readings.values[row, : len(tokens)])
+        check_same(function, tokens, activations.values[row, : len(tokens)])
 
 
 def check_same(function: PlantedFunction, tokens: list[str], before: NDArray[np.float32]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agent.run.runner import resume_run, start_run
 from agent.setup.config import BASELINE_EXPLAINERS, RunConfig
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.llms import settled
 from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
@@ -22,16 +22,16 @@ from evals.records import CellError, CellResult, NeuronRecord
 from evals.stability import save_simulation
 from evals.suite import LIBRARY, Shape, SuiteNeuron
 from evals.trial import check_scanned
-from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, measured
 from tools.errors import Interrupted
-from tools.evidence.neuron import neuron_evidence
-from tools.evidence.splits import N_FOLDS
+from tools.evidence.neurons.neuron import neuron_evidence
+from tools.evidence.splits.split_corpus import N_FOLDS
 from tools.records.neuron import NeuronId
 from tools.records.predictions import RegisteredPredictions
 from tools.records.result import Baselines, Budget, Interval, Measured, Result, ScoreValue, Unscored
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
+from tools.study.study import Study
 from tools.subject.planted import PlantedFunction, PlantedModel, planted_function
 from traces.events.kinds import Failed, ToolCall
 from traces.events.runs import RunFolder
@@ -112,26 +112,26 @@ def is_firing(setting: Setting, neuron: NeuronId) -> bool:
         target=str(neuron), model=setting.model, trust_remote_code=setting.trust_remote_code, corpus=setting.corpus,
         corpus_tokens=setting.corpus_tokens,
     )  # fmt: skip
-    return open_bench(config, QuietDisplay(), resources=_RESOURCES).evidence.status == "firing"
+    return open_study(config, QuietDisplay(), resources=_RESOURCES).evidence.status == "firing"
 
 
 def survey(setting: Setting, neuron: SuiteNeuron, n_folds: int) -> NeuronRecord:
     """What is measured of a neuron once: its status, the ceiling on the first folds, the check of our scorer."""
-    bench = open_bench(_config(setting, neuron, Variant("survey"), 0, None), QuietDisplay(), _Openings(), _RESOURCES)
+    study = open_study(_config(setting, neuron, Variant("survey"), 0, None), QuietDisplay(), _Openings(), _RESOURCES)
     check = None
     if neuron.planted is not None and _is_own(neuron.planted):  # here in another process than where it was scanned
-        check_scanned(planted_function(neuron.planted), bench.evidence.explore, bench.vocabulary.strings)
+        check_scanned(planted_function(neuron.planted), study.evidence.explore, study.vocabulary.strings)
     if neuron.truth is not None:
         true, false = neuron.claim_functions()
         names = [f"{neuron.name}, false sentence {i}" for i in range(1, len(false) + 1)]
         check = scorer_check(
-            bench,
+            study,
             (neuron.truth, named(true, f"{neuron.name}, true sentence")),
             [(claim.sentence, named(f, name)) for claim, f, name in zip(neuron.false, false, names, strict=True)],
         )
     return neuron.record(
-        status=bench.evidence.status, scorer=check,
-        ceiling=_ceiling(bench, min(n_folds, N_FOLDS)) if setting.ceiling and neuron.kind == "real" else [],
+        status=study.evidence.status, scorer=check,
+        ceiling=_ceiling(study, min(n_folds, N_FOLDS)) if setting.ceiling and neuron.kind == "real" else [],
     )  # fmt: skip
 
 
@@ -139,12 +139,12 @@ def _is_own(entry: str) -> bool:
     return not entry.startswith(f"{LIBRARY}:")
 
 
-def _ceiling(bench: Bench, n_folds: int) -> list[Measured]:
+def _ceiling(study: Study, n_folds: int) -> list[Measured]:
     from evals.ceiling import ceiling  # scikit-learn takes a second that planted neurons do not need
 
-    folds = [bench.evidence.sealed.open(fold, bench.ledger) for fold in range(n_folds)]
-    samples = [sealed_sample(f, bench.stratum, bench.evidence.neuron, i) for i, f in enumerate(folds)]
-    found = ceiling(bench.evidence.explore, bench.subject.embeddings(), samples, bench.token_means)
+    folds = [study.evidence.sealed.open(fold, study.ledger) for fold in range(n_folds)]
+    samples = [sealed_sample(f, study.stratum, study.evidence.neuron, i) for i, f in enumerate(folds)]
+    found = ceiling(study.evidence.explore, study.subject.embeddings(), samples, study.simulations.token_means)
     return [measured(c, sample, "sealed", CEILING) for c, sample in zip(found, samples, strict=True)]
 
 
@@ -187,10 +187,10 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     recovered: Measured | None = None
     true, _ = neuron.claim_functions()
     if true is not None and cell.fold is not None:
-        bench = open_bench(config, QuietDisplay(), resources=_RESOURCES)
-        if bench.meters is not None:  # what the evaluation asks is not the run's, and its limits hold for it alone
-            bench.meters.account.share = 1.0
-        recovered = recovery(bench, cell.explanation, PlantedFunction(neuron.name, true), cell.fold)
+        study = open_study(config, QuietDisplay(), resources=_RESOURCES)
+        if study.meters is not None:  # what the evaluation asks is not the run's, and its limits hold for it alone
+            study.meters.account.share = 1.0
+        recovered = recovery(study, cell.explanation, PlantedFunction(neuron.name, true), cell.fold)
     if cell.explanation is not None:
         levels = _simulated(config, subject, cell.explanation, corpus.development.tokens)
         if not isinstance(levels, Unscored):
@@ -242,7 +242,7 @@ def _simulated(
 ) -> NDArray[np.float32] | Unscored:
     """What a sentence predicts on all of some text; of free words that costs too much, and stability is not told."""
     if sentence == FULL_LOOKUP:
-        return open_bench(config, QuietDisplay(), resources=_RESOURCES).levels(sentence, tokens)
+        return open_study(config, QuietDisplay(), resources=_RESOURCES).simulations.levels(sentence, tokens)
     return _RESOURCES.reader(subject, config.concepts).simulate(sentence, tokens)
 
 

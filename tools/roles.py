@@ -8,41 +8,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
+from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.result import Unscored
-
-
-class WrittenText(BaseModel):
-    """A text that somebody wrote to put a hypothesis to the test.
-
-    Attributes:
-        text: it ends at the token in question.
-        level: what the hypothesis predicts there, 0 to 10.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    text: str = Field(min_length=1)
-    level: float = Field(ge=0, le=10)
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A sentence, what kind of hypothesis it is, and texts that its author wrote to put it to the test.
-
-    `parents` are the sentences that became it by being changed; none where it was written anew. `label` is its author's
-    name for it in 1 to 6 words; empty where there is none. `words` are words and short pieces of text by which excerpts
-    that it claims can be found, where its author named some.
-    """
-
-    form: str
-    sentence: str
-    texts: tuple[WrittenText, ...] = ()
-    parents: tuple[str, ...] = ()
-    label: str = ""
-    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +38,7 @@ class Revealed:
     levels: tuple[tuple[str, float | None], ...] = ()
 
 
-class Tried(BaseModel):
+class TriedRival(BaseModel):
     """A rival that was tried.
 
     Attributes:
@@ -97,7 +67,7 @@ class Explainer(Protocol):
     def has_null(self) -> bool:
         """Whether what it says of one neuron can be tried on another, as a matched null needs."""
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
         """At most `n` rivals of different form; when `n` is 1, the one that this explainer would bet on.
 
         Args:
@@ -107,12 +77,17 @@ class Explainer(Protocol):
             n: how many.
         """
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The one hypothesis that this explainer would bet on; what matched nulls are made of. None: it has none."""
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
-    ) -> list[Proposal]:
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
+    ) -> list[Hypothesis]:
         """New hypotheses in the light of revealed experiments and of the best sentences so far."""
 
 
@@ -121,18 +96,18 @@ class AsksAnLLM(Protocol):
     """An explainer that asks an LLM: about many neurons at once, and what it was told is kept by question."""
 
     def propose_each(
-        self, neurons: Sequence[tuple[ExploreReadings, np.random.Generator]], size: int
-    ) -> list[Proposal | None]:
+        self, neurons: Sequence[tuple[ExploreActivations, np.random.Generator]], size: int
+    ) -> list[Hypothesis | None]:
         """What `propose_one` would say of each."""
 
     def revise_among(
         self,
-        explore: ExploreReadings,
+        explore: ExploreActivations,
         rng: np.random.Generator,
         revealed: Sequence[Revealed],
         best: Sequence[str],
-        others: Sequence[Tried],
-    ) -> list[Proposal]:
+        others: Sequence[TriedRival],
+    ) -> list[Hypothesis]:
         """What `revise` does, knowing whatever else was tried, with what became of it."""
 
     def drain_left_out(self) -> list[str]:
@@ -145,7 +120,7 @@ class TwinWriter(Protocol):
     def twins(
         self,
         sentences: Sequence[tuple[str, tuple[str, ...]]],
-        explore: ExploreReadings,
+        explore: ExploreActivations,
         size: int,
         rng: np.random.Generator,
     ) -> list[str | None]:

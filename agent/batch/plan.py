@@ -23,8 +23,8 @@ from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput, NotAvailable, StorageError
-from tools.evidence.corpus import check_rereadable
-from tools.evidence.excerpt_cuts import excerpt_width
+from tools.evidence.splits.excerpt_cuts import excerpt_width
+from tools.evidence.texts.corpus import check_rereadable
 from tools.readable import contract
 from tools.records.result import Unscored
 from tools.subject.fetch import cached_folder
@@ -217,7 +217,7 @@ def _about(one: Chosen, judge: _Rivals | None, config: RunConfig) -> dict[str, A
 
 
 class _Rivals:
-    """Which published explanations may compete; the same is asked again of the neuron's bench when its run begins."""
+    """Which published explanations may compete; the same is asked again of the neuron's study when its run begins."""
 
     def __init__(self, reader: EmbeddedReader, config: RunConfig) -> None:
         self._reader, self._reads_words = reader, config.simulator_llm is not None

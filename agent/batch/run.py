@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.batch.plan import Plan
-from agent.batch.work import Carried, Done, Job, check_model, work
+from agent.batch.work import Done, Job, RunCopy, check_model, work
 from agent.batch.worker_files import history_of, pack, unpack
 from agent.setup.config import RunConfig
 from agent.setup.resources import Resources
@@ -148,11 +148,11 @@ class _Desk:
         if self._shares_disk:
             return job
         try:
-            return replace(job, carried=self._carried(entry, entry.run_id, RunConfig.checked(**settings)))
+            return replace(job, copied=self._copy_of(entry, entry.run_id, RunConfig.checked(**settings)))
         except AgentError as error:  # its corpus may be gone, and the others' are there
             return replace(job, refused=str(error))
 
-    def _carried(self, entry: Entry, run_id: str, config: RunConfig) -> Carried:
+    def _copy_of(self, entry: Entry, run_id: str, config: RunConfig) -> RunCopy:
         """With a sealed fold reserved: the worker cannot see which ones were opened, nor may it choose."""
         subject = self._resources.subject(config.model, config.planted, self._display, config.trust_remote_code)
         check_model(subject, self._batch.model_fingerprint)
@@ -162,7 +162,7 @@ class _Desk:
         key = (subject.fingerprint, entry.neuron, corpus.fingerprint)
         self._corpora[entry.neuron] = corpus.fingerprint
         self._database.next_fold(*key, corpus.sealed.n_folds, run_id, config.sealed_fold)
-        return Carried(history_of(self._database, *key), pack(self._runs_dir / run_id))
+        return RunCopy(history_of(self._database, *key), pack(self._runs_dir / run_id))
 
     def take(self, entry: Entry, outcome: Done | Exception | None) -> Done:
         """Keep what a worker sent, and say what became of the neuron."""

@@ -46,7 +46,7 @@ class Criteria:
         """Whether a score decides, which a neuron must have then."""
         return self.below is not None or self.worst is not None
 
-    def told(self) -> dict[str, object]:
+    def given(self) -> dict[str, object]:
         """The options that were given, as JSON can say them."""
         return {
             name: sorted(value) if isinstance(value, frozenset) else str(value) if isinstance(value, Path) else value

@@ -15,7 +15,7 @@ from filelock import FileLock
 from agent.batch.worker_files import History, moved, moved_files, pack, put_history, unpack
 from agent.run.runner import resume_run, start_run
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
 from tools.errors import AgentError, BadInput, StorageError
@@ -35,7 +35,7 @@ _opened: set[tuple[object, ...]] = set()
 
 
 @dataclass(frozen=True)
-class Carried:
+class RunCopy:
     """For a worker that shares no disk: the files of a run that has begun, and what its neuron's folds saw."""
 
     history: History
@@ -51,7 +51,7 @@ class Job:
         run_id: names its run; a run that has begun under this name is gone on with.
         runs_dir: where that is; on a worker without a shared disk only what its files are to say.
         fingerprint: of the subject model that the batch is about.
-        carried: None where the disk is shared.
+        copied: None where the disk is shared.
         refused: why it cannot be begun at all.
     """
 
@@ -59,7 +59,7 @@ class Job:
     run_id: str
     runs_dir: Path
     fingerprint: str
-    carried: Carried | None = None
+    copied: RunCopy | None = None
     refused: str | None = None
 
 
@@ -86,12 +86,12 @@ def work(job: Job | None) -> Done | None:
         return None
     if job.refused is not None:
         return Done(job.refused, True, 0.0)
-    if job.carried is None:
+    if job.copied is None:
         return _attempt(job, job.runs_dir)
     with tempfile.TemporaryDirectory(prefix="neuron-agent-batch-") as folder:
         here = Path(folder).resolve()
-        unpack(job.carried.files, here / job.run_id)
-        put_history(job.carried.history, ResultsDatabase(here))
+        unpack(job.copied.files, here / job.run_id)
+        put_history(job.copied.history, ResultsDatabase(here))
         done = _attempt(job, here)
         files = moved_files(pack(here / job.run_id), here, job.runs_dir)
     return replace(done, said=moved(done.said, here, job.runs_dir), files=files)
@@ -149,7 +149,7 @@ def _open_layer(config: RunConfig) -> None:
     with storage_errors("create", locks):
         locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.lock"):
-        open_bench(config, QuietDisplay(), resources=_RESOURCES)
+        open_study(config, QuietDisplay(), resources=_RESOURCES)
     _opened.add(key)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tools.records.costs import LLMReport
+from tools.records.gated import side_lines
 from tools.records.result import Compared, Interval, Result, Unscored
-from tools.records.sides import side_lines
 from traces.text.causal import causal_lines
-from traces.text.finding import Piece, finding_of, null_told, own_reader, pieces_of
+from traces.text.finding import Piece, finding_of, null_line, own_reader, pieces_of
 from traces.text.formatting import cost_text, runs_dir_option, score_text, visible
 from traces.text.lines import Line, drawn, wrapped
 
@@ -108,7 +108,7 @@ def _details(result: Result, width: int) -> list[str]:
     besides = [f"{name.replace('_', ' ')} {score_text(panel[name].explanation)}" for name in _BESIDES if name in panel]
     if besides:
         lines += wrapped(", ".join(besides), width)
-    if told := null_told(result):
+    if told := null_line(result):
         lines += wrapped(told, width)
     if asked := result.asked:
         told = f"detection {score_text(asked.detection)}, fuzzing {score_text(asked.fuzzing)}"

@@ -10,24 +10,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from agent.graph import belief
 from agent.graph.policy import Contender, StopReason, leader, weights
 from agent.graph.steering import Pauses
-from agent.graph.verdict import KINDS, Kind, Tests
+from agent.graph.verdict import tests_by_kind
 from agent.setup.config import RunConfig
 from agent.setup.sealed_folds import CountedOpenings, SealedFolds
-from tools.bench import Bench
-from tools.catalogue.experiments import Designed
+from tools.catalogue.experiments import Designed, Member
 from tools.catalogue.predictor import FoundPredictor
-from tools.catalogue.scores import Scored
+from tools.catalogue.scores import DevelopmentScore
 from tools.catalogue.thinking import Turn
 from tools.records.costs import SilentExplainer
+from tools.records.gated import AlwaysOn, OtherSide
+from tools.records.hypothesis import Hypothesis, TrackRecord
+from tools.records.predictions import Registered
 from tools.records.result import Interval, Result, ScoreValue, Unscored
-from tools.records.sides import AlwaysOn, OtherSide
 from tools.roles import AsksAnLLM
-from tools.scoring.skill import Registered
+from tools.study.study import Study
 from tools.toolbox import Toolbox
 from traces.events.kinds import Decided, HypothesisProposed
 from traces.events.store import TraceWriter
@@ -39,87 +40,6 @@ REFERENCES = (BASE_RATE, LOOKUP)
 
 PERSON = "person"
 """The origin of what somebody added while the run was paused."""
-
-NOT_SCORED = Unscored(reason="not scored yet")
-
-
-class Entrant(NamedTuple):
-    """A sentence that is to compete.
-
-    Attributes:
-        form: what kind of hypothesis it is.
-        sentence: what is scored.
-        origin: how it came in: `reference`, `user` (given beforehand), `person` (added while the run was paused),
-            `revised`, `split`, `twin`, or the explainer's name.
-        by: the explainer that wrote it; empty where none did.
-        parent: the sentence that it was made from, where that is known.
-        label: its author's name for it in 1 to 6 words; empty where there is none.
-        words: those by which excerpts that it claims can be found, where its author named some.
-    """
-
-    form: str
-    sentence: str
-    origin: str
-    by: str = ""
-    parent: str | None = None
-    label: str = ""
-    words: tuple[str, ...] = ()
-
-
-@dataclass
-class Hypothesis:
-    """A sentence that competes.
-
-    Attributes:
-        name: such as `H3`, or the form of a baseline that is always there.
-        form: what kind of hypothesis it is.
-        sentence: what is scored.
-        by: the explainer that wrote it; empty for what is always there and for what a user wrote.
-        label: its author's name for it; empty where there is none.
-        words: those by which excerpts that it claims can be found, where its author named some.
-        origin: how it came in, see `Entrant`.
-        score: on development text.
-        merit: what rivals are ranked by, see `tools.catalogue.scores.Scored`; None without a score.
-        table: probability of firing at levels 0 to 10.
-        status: competing, dropped or merged.
-        fate: why it competes no more, in words that its author may see: they quote no text.
-        stand_in: the name of its lexical twin, where that says what it predicts of experiments.
-        record: registered predictions of the run's own experiments, and what the neuron did.
-        revealed: for each of them, the number of the experiment among all revealed ones.
-        on_probe: the same of the fixed probe set.
-        probed: for each of them, the number of the text in the fixed probe set.
-        outcomes: per kind of test and carrier, whether each registered prediction came true.
-    """
-
-    name: str
-    form: str
-    sentence: str
-    by: str = ""
-    label: str = ""
-    words: tuple[str, ...] = ()
-    origin: str = ""
-    score: ScoreValue | Unscored = NOT_SCORED
-    merit: float | None = None
-    table: list[float] = field(default_factory=list)
-    status: str = "competing"
-    fate: str = ""
-    stand_in: str = ""
-    record: list[Registered] = field(default_factory=list)
-    revealed: list[int] = field(default_factory=list)
-    on_probe: list[Registered] = field(default_factory=list)
-    probed: list[int] = field(default_factory=list)
-    outcomes: dict[Kind, dict[str, list[bool]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
-
-    def __post_init__(self) -> None:
-        self.words = tuple(self.words)  # a checkpoint gives a list back
-
-    def tests(self) -> dict[Kind, Tests]:
-        """Per kind, how many carriers bore the predictions out: a carrier passes when most of its texts do."""
-        out = {}
-        for kind, carriers in self.outcomes.items():
-            passed = sum(2 * sum(came_true) > len(came_true) for came_true in carriers.values())
-            out[kind] = Tests(passed, len(carriers) - passed)
-        return out
 
 
 @dataclass(frozen=True)
@@ -204,8 +124,8 @@ class LoopState:
 
 
 STORED = (
-    Hypothesis, Lead, FoundPredictor, Designed, Interval, ScoreValue, Unscored, Registered, Turn, Result, AlwaysOn,
-    OtherSide,
+    Hypothesis, TrackRecord, Lead, FoundPredictor, Designed, Interval, ScoreValue, Unscored, Registered, Turn, Result,
+    AlwaysOn, OtherSide,
 )  # fmt: skip
 """Types of our own that a checkpoint of the state holds."""
 
@@ -217,8 +137,8 @@ class Context:
     Attributes:
         run_id: names the run.
         config: its settings.
-        bench: the neuron.
-        openings: lets the bench open a sealed fold once its opening is counted.
+        study: the neuron.
+        openings: lets the study open a sealed fold once its opening is counted.
         toolbox: the door to everything.
         trace: where events go.
         folds: says which sealed fold to open, and what an earlier run found.
@@ -228,7 +148,7 @@ class Context:
 
     run_id: str
     config: RunConfig
-    bench: Bench
+    study: Study
     openings: CountedOpenings
     toolbox: Toolbox
     trace: TraceWriter
@@ -249,7 +169,7 @@ class Investigation(LoopState):
 
     run_id: str = field(init=False)
     config: RunConfig = field(init=False)
-    bench: Bench = field(init=False)
+    study: Study = field(init=False)
     openings: CountedOpenings = field(init=False)
     toolbox: Toolbox = field(init=False)
     trace: TraceWriter = field(init=False)
@@ -278,25 +198,25 @@ class Investigation(LoopState):
         self.budget_used = self.toolbox.used
         return {name: getattr(self, name) for name in _FIELDS if getattr(self, name) != getattr(self.start, name)}
 
-    def enter(self, entrants: Sequence[Entrant], round_: int) -> list[Hypothesis]:
-        """Let sentences compete; those that are known already are passed over."""
+    def enter(self, written: Sequence[Hypothesis], round_: int) -> list[Hypothesis]:
+        """Let hypotheses compete under names of their own; sentences that are known already are passed over."""
         known = {h.sentence: h.name for h in self.hypotheses.values()}
         new = []
-        for form, sentence, origin, by, made_from, label, words in entrants:
-            if sentence in known:
+        for one in written:
+            if one.sentence in known:
                 continue
             n = sum(h.name.startswith("H") for h in self.hypotheses.values()) + 1
-            name = form if form in REFERENCES else f"H{n}"
-            hypothesis = Hypothesis(name, form, sentence, by, label, words, origin)
-            known[sentence] = hypothesis.name
-            parent = self.bests[-1] if self.bests and origin == "revised" else None
-            parent = known.get(made_from, parent) if made_from else parent
+            name = one.form if one.form in REFERENCES else f"H{n}"
+            hypothesis = replace(one, name=name, status="competing", texts=(), record=TrackRecord())
+            known[one.sentence] = name
+            parent = self.bests[-1] if self.bests and one.origin == "revised" else None
+            parent = known.get(one.parents[0], parent) if one.parents else parent
             self.hypotheses[hypothesis.name] = hypothesis
             new.append(hypothesis)
             self.trace.emit(
                 HypothesisProposed(
-                    hypothesis=hypothesis.name, form=form, sentence=sentence, words=len(sentence.split()),
-                    parent=parent, round=round_, origin=origin,
+                    hypothesis=name, form=one.form, sentence=one.sentence, words=len(one.sentence.split()),
+                    parent=parent, round=round_, origin=one.origin,
                 )
             )  # fmt: skip
         self.beliefs = belief.joined(self.beliefs, [h.name for h in new])
@@ -317,6 +237,11 @@ class Investigation(LoopState):
         reason = f"it says the same as {kept} on development text, and {kept} is believed more or says it better"
         self.trace.emit(Decided(action="merge", reason=reason, hypothesis=gone, round=round_))
 
+    def member(self, hypothesis: Hypothesis, read_as: Hypothesis | None = None) -> Member:
+        """A hypothesis as the design of experiments hears it: it predicts itself, or another does for it."""
+        by = read_as or hypothesis
+        return Member(sentence=by.sentence, belief=self.beliefs[hypothesis.name], table=by.table)
+
     def read_as(self, hypothesis: Hypothesis) -> Hypothesis:
         """Who says what a hypothesis predicts of experiments: itself, or the twin that stands in for it."""
         twin = self.hypotheses.get(hypothesis.stand_in)
@@ -334,7 +259,7 @@ class Investigation(LoopState):
         """Those still believed in, in order of entry."""
         return [self.hypotheses[name] for name in self.beliefs]
 
-    def take_scores(self, hypotheses: list[Hypothesis], scored: list[Scored]) -> None:
+    def take_scores(self, hypotheses: list[Hypothesis], scored: list[DevelopmentScore]) -> None:
         """Note development scores and calibrations."""
         for hypothesis, entry in zip(hypotheses, scored, strict=True):
             hypothesis.score, hypothesis.table, hypothesis.merit = entry.score, entry.table, entry.merit
@@ -352,7 +277,7 @@ class Investigation(LoopState):
                 self.beliefs[h.name],
                 h.merit,
                 h.score.n_excerpts if isinstance(h.score, ScoreValue) else 0,
-                h.tests()["predicted positive"].passed > 0,
+                tests_by_kind(h)["predicted positive"].passed > 0,
             )
             for h in self.competing()
             if h.table and h.name not in REFERENCES
@@ -377,8 +302,8 @@ class Investigation(LoopState):
         be compared with what another reader says.
         """
         tries = self.n_candidates()
-        rules = [one.name for one in self.bench.explainers if one.has_null and not isinstance(one, AsksAnLLM)]
-        if rules and self.bench.is_exact(winner.sentence):
+        rules = [one.name for one in self.study.explainers if one.has_null and not isinstance(one, AsksAnLLM)]
+        if rules and self.study.simulations.is_exact(winner.sentence):
             return {rules[0]: sum(tries.values())}
         return tries
 
@@ -387,7 +312,7 @@ class Investigation(LoopState):
 
         What nobody here wrote counts for the explainer that the run was told to use.
         """
-        own = self.bench.explainer.name
+        own = self.study.explainer.name
         scored = [h for h in self.hypotheses.values() if h.name.startswith("H") and h.merit is not None]
         counts = Counter(h.by or own for h in scored)
         return dict(counts) or {own: 1}
@@ -399,6 +324,6 @@ def _copied(value: Any) -> Any:
         return {key: _copied(item) for key, item in value.items()}
     if isinstance(value, (list, set)):
         return type(value)(_copied(item) for item in value)
-    if isinstance(value, Hypothesis):
+    if isinstance(value, Hypothesis | TrackRecord):
         return replace(value, **{one.name: _copied(getattr(value, one.name)) for one in fields(value)})
     return value

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
 
+from tools.records.hypothesis import TEST_KINDS, Hypothesis, TestKind
 from tools.records.result import Interval, ScoreValue, Unscored, Verdict
-
-Kind = Literal["predicted positive", "predicted negative", "minimal pair"]
-KINDS: tuple[Kind, ...] = ("predicted positive", "predicted negative", "minimal pair")
 
 MIN_TESTS = 5
 DEMAND = 0.5
@@ -78,10 +75,19 @@ class Tests:
         return f"{self.passed} of {self.total}"
 
 
-def borne_out(tests: Mapping[Kind, Tests]) -> dict[Kind, bool]:
+def tests_by_kind(hypothesis: Hypothesis) -> dict[TestKind, Tests]:
+    """Per kind, how many carriers bore its predictions out: a carrier passes when most of its texts do."""
+    out = {}
+    for kind, carriers in hypothesis.record.outcomes.items():
+        passed = sum(2 * sum(came_true) > len(came_true) for came_true in carriers.values())
+        out[kind] = Tests(passed, len(carriers) - passed)
+    return out
+
+
+def borne_out(tests: Mapping[TestKind, Tests]) -> dict[TestKind, bool]:
     """Which kinds of test bear the winner out: those that do by themselves, and those with five passed tests or more
     that leave it open, when all kinds taken together do. Each kind weighs the same there, however many tests it has."""
-    known = {kind: tests.get(kind, Tests(0, 0)) for kind in KINDS}
+    known = {kind: tests.get(kind, Tests(0, 0)) for kind in TEST_KINDS}
     # One more passed and one more failed: with all passed, a variance of zero would say that we know for certain.
     rates = [(t.passed + 1) / (t.total + 2) for t in known.values()]
     variances = [rate * (1 - rate) / (t.total + 2) for rate, t in zip(rates, known.values(), strict=True)]
@@ -89,7 +95,7 @@ def borne_out(tests: Mapping[Kind, Tests]) -> dict[Kind, bool]:
     return {kind: t.enough or (together and t.passed >= MIN_TESTS and not t.refuting) for kind, t in known.items()}
 
 
-def untested(tests: Mapping[Kind, Tests]) -> list[Kind]:
+def untested(tests: Mapping[TestKind, Tests]) -> list[TestKind]:
     """Kinds of test of which more are needed: they do not bear the winner out yet, and do not refute it."""
     return [kind for kind, is_borne_out in borne_out(tests).items() if not is_borne_out and not tests[kind].refuting]
 
@@ -129,7 +135,7 @@ class Findings:
     score: ScoreValue | Unscored
     gains: Mapping[str, Interval | Unscored]
     lookup_full: Interval | Unscored
-    tests: Mapping[Kind, Tests]
+    tests: Mapping[TestKind, Tests]
     has_explanation: bool = True
     words: int = 0
     lookup_words: int | None = None
@@ -158,7 +164,7 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     beyond_lookup = _is_above(found.gains.get("token_lookup_30"))
     if not beyond_lookup and not _is_as_good_as_a_list(found):
         missing.append(_not_above("token_lookup_30", found.gains.get("token_lookup_30")))
-    tests = {kind: found.tests.get(kind, Tests(0, 0)) for kind in KINDS}
+    tests = {kind: found.tests.get(kind, Tests(0, 0)) for kind in TEST_KINDS}
     missing += [_not_borne_out(kind, tests[kind]) for kind, holds in borne_out(tests).items() if not holds]
     if isinstance(found.score, ScoreValue) and found.has_explanation and not missing:
         why = (
@@ -166,7 +172,7 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
             "predicts nearly everything, as a list of tokens does: beats null on sealed text, is short and no worse "
             "than token-lookup-30, and passed every kind of test"
         )  # fmt: skip
-        why += f" ({', '.join(f'{tests[kind]} {kind}s' for kind in KINDS)})"
+        why += f" ({', '.join(f'{tests[kind]} {kind}s' for kind in TEST_KINDS)})"
         own = [meaning for meaning in found.meanings if meaning.share >= MIN_SHARE and meaning.enough]
         if len(own) > 1:
             shares = ", ".join(f"{meaning.share:.0%}" for meaning in own)
@@ -180,7 +186,7 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     return "unresolved", "; ".join(missing) or "there is no explanation"
 
 
-def _not_borne_out(kind: Kind, tests: Tests) -> str:
+def _not_borne_out(kind: TestKind, tests: Tests) -> str:
     """Which tests are missing, and how many of how many passed."""
     if tests.refuting:
         return f"too many failed tests: {kind} (passed {tests})"

@@ -1,7 +1,7 @@
 """One client of `agent mcp`: its calls on any neurons, under one budget, each in the trace of its neuron.
 
 The folder of a session is that of a run of several neurons. Sealed text is out of reach: nothing that is served takes
-a fold, the bench's ledger lets none be opened, and texts that repeat the corpus are refused. Only the run that
+a fold, the study's ledger lets none be opened, and texts that repeat the corpus are refused. Only the run that
 `explain` makes opens a fold, counts it, and tells scores and no text of it.
 """
 
@@ -20,19 +20,19 @@ from agent.graph.exploratory import note_seen
 from agent.mcp.tools import EXPLAIN, SERVED, Explain, Explained
 from agent.run.runner import commit_of_program, program_versions, start_run
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.llms import LLMs, open_llms, prices_of, settled
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
-from tools.bench import Bench
 from tools.catalogue import all_tools
-from tools.catalogue.scores import Scored, Scores
-from tools.catalogue.thinking import told
+from tools.catalogue.scores import DevelopmentScore, Scores
+from tools.catalogue.thinking import as_reply
 from tools.errors import BadInput
-from tools.evidence.hub import default_corpus_is_cached
+from tools.evidence.texts.hub import default_corpus_is_cached
 from tools.llm.meter import Spent
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Result, Unscored
+from tools.study.study import Study
 from tools.subject.resolve import called
 from tools.toolbox import UNIT_TEXTS, Outcome, Tool, Toolbox
 from traces.database.results import ResultsDatabase
@@ -52,7 +52,7 @@ _TOLD_OF_A_RESULT = (
 class _Desk:
     """A neuron that the client has asked about."""
 
-    bench: Bench
+    study: Study
     toolbox: Toolbox
     trace: TraceWriter
 
@@ -122,11 +122,11 @@ class Session:
             desk = self._desk(target)
             desk.toolbox.limit = desk.toolbox.used + self.limit - self.used
             answer: Outcome = desk.toolbox.call(served.tool, asked)
-            note_seen(desk.bench, desk.toolbox, desk.trace, asked, answer)
+            note_seen(desk.study, desk.toolbox, desk.trace, asked, answer)
             return {
-                "neuron": f"{desk.bench.subject.name}/{desk.bench.evidence.neuron}",
-                "fires_above": round(desk.bench.evidence.theta, 4),
-                **_told(answer, desk.bench),
+                "neuron": f"{desk.study.subject.name}/{desk.study.evidence.neuron}",
+                "fires_above": round(desk.study.evidence.theta, 4),
+                **_reply(answer, desk.study),
                 "budget": {"used": self.used, "left": self.limit - self.used},
             }
 
@@ -148,26 +148,26 @@ class Session:
         return self._desks[model, neuron]
 
     def _opened(self, config: RunConfig) -> _Desk:
-        bench = open_bench(config, self._display, CountedOpenings(), self._resources, self._llms)
+        study = open_study(config, self._display, CountedOpenings(), self._resources, self._llms)
         if self._folder is None:
             self._folder = self._created()
-        neuron = self._folder.neuron(bench.subject.name, bench.evidence.neuron)
+        neuron = self._folder.neuron(study.subject.name, study.evidence.neuron)
         trace = self._open.enter_context(TraceWriter(neuron.events, listeners=[self._display.event]))
-        evidence, corpus = bench.evidence, bench.scan.corpus
+        evidence, corpus = study.evidence, study.scan.corpus
         trace.emit(
             RunStarted(
-                run_id=self._folder.run_id, model=bench.subject.name, neuron=str(evidence.neuron),
+                run_id=self._folder.run_id, model=study.subject.name, neuron=str(evidence.neuron),
                 config=_recorded(config), seed=config.seed, versions=program_versions(),
-                model_fingerprint=bench.subject.fingerprint,
+                model_fingerprint=study.subject.fingerprint,
                 corpus=CorpusName(name=corpus.name, fingerprint=corpus.fingerprint), commit=commit_of_program(),
             )
         )  # fmt: skip
         for note in corpus.notes:
             trace.emit(Note(message=note))
         trace.emit(Gathered(theta=evidence.theta, status=evidence.status, n_explore_excerpts=len(evidence.explore)))
-        tools = [*all_tools(bench), self._explaining(config, bench)]
-        toolbox = Toolbox(tools, TraceRecorder(trace), config.seed, 0, config.max_seconds, bench.meters)
-        return _Desk(bench, toolbox, trace)
+        tools = [*all_tools(study), self._explaining(config, study)]
+        toolbox = Toolbox(tools, TraceRecorder(trace), config.seed, 0, config.max_seconds, study.meters)
+        return _Desk(study, toolbox, trace)
 
     def _created(self) -> RunFolder:
         config = self._config
@@ -180,7 +180,7 @@ class Session:
         self._open.enter_context(folder.held())
         return folder
 
-    def _explaining(self, config: RunConfig, bench: Bench) -> Tool[Explain, Explained]:
+    def _explaining(self, config: RunConfig, study: Study) -> Tool[Explain, Explained]:
         """A whole run as a tool. It reads the neuron anew, so that nothing the client looked at guides it."""
 
         def explain(arguments: Explain, rng: np.random.Generator) -> Explained:
@@ -220,21 +220,21 @@ def _recorded(config: RunConfig) -> dict[str, Any]:
     return config.model_dump(mode="json") | {"policy": SESSION_POLICY}
 
 
-def _told(answer: Outcome, bench: Bench) -> dict[str, Any]:
+def _reply(answer: Outcome, study: Study) -> dict[str, Any]:
     """A result as the client is told it."""
     if isinstance(answer, Scores):
-        return {"scores": [_score(one, bench) for one in answer.scores]}
+        return {"scores": [_score(one, study) for one in answer.scores]}
     if isinstance(answer, Explained):
         found = {name: answer.result[name] for name in _TOLD_OF_A_RESULT if name in answer.result}
         return {"run_id": answer.run_id, **found}
-    return told(answer)
+    return as_reply(answer)
 
 
-def _score(scored: Scored, bench: Bench) -> dict[str, Any]:
+def _score(scored: DevelopmentScore, study: Study) -> dict[str, Any]:
     found: dict[str, Any] = {"sentence": scored.sentence}
     if isinstance(scored.score, Unscored):
         # why an LLM's reading gave none may quote development text, which nobody who writes explanations may see
-        is_by_llm = bench.word_simulator is not None and not bench.is_exact(scored.sentence)
+        is_by_llm = study.simulations.word_simulator is not None and not study.simulations.is_exact(scored.sentence)
         reason = "too few excerpts could be simulated" if is_by_llm else scored.score.reason
         return found | {"score": None, "reason": reason}
     found["score"] = {name: round(getattr(scored.score, name), 3) for name in ("value", "low", "high")}

@@ -14,18 +14,18 @@ import numpy as np
 
 from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
-from tools.bench import in_free_words
 from tools.errors import BadInput, NotAvailable
-from tools.evidence.gated import silences
+from tools.evidence.neurons.gated import silences
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Unscored
 from tools.scoring.calibration import probabilities
 from tools.scoring.pearson import pearson
+from tools.study.simulations import in_free_words
 from tools.subject.fetch import cached_folder
 from tools.subject.load import check_neuron
 from tools.subject.names import is_hub_name
 from tools.subject.protocol import SubjectModel
-from tools.subject.sides import ModelView, side_of
+from tools.subject.views import ModelView, side_of
 from traces.analysis.story import Story
 from traces.text.console import QuietDisplay
 

@@ -1,6 +1,6 @@
 """Exports a finished run in the format of OpenAI's neuron-explainer: its explanation is simulated again on its fold.
 
-Traces hold scores, not the 640 values behind them, so the run's bench is opened once more. Only the fold that the run
+Traces hold scores, not the 640 values behind them, so the run's study is opened once more. Only the fold that the run
 has opened is read, which is no new opening; and what an LLM simulated comes from the replies that are kept.
 """
 
@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from agent.setup.config import RunConfig, recorded_settings
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
-from tools.bench import Bench
 from tools.errors import AgentError, LLMNotAvailable
-from tools.evidence.corpus import check_rereadable
+from tools.evidence.texts.corpus import check_rereadable
 from tools.formats.files import to_line
 from tools.formats.neuron_explainer import NeuronId, NeuronSimulationResults
 from tools.formats.published import explanations_file, provenance_file
@@ -34,6 +33,7 @@ from tools.records.result import Result, ScoreValue, Unscored
 from tools.scoring.parts import Part
 from tools.scoring.pearson import pearson
 from tools.scoring.sampling import top_and_random_sample
+from tools.study.study import Study
 from traces.database.models import Model
 from traces.database.rows import ResultRow
 from traces.events.kinds import SealedOpened, ToolCall
@@ -134,27 +134,27 @@ def _exported(row: ResultRow, runs_dir: Path, resources: Resources, display: Dis
     check_rereadable(config.corpus)
     ledger = CountedOpenings()
     ledger.count(opened.fold, opened.opening)
-    bench = _bench(config, display, ledger, resources, ask_llm)
-    if bench.subject.fingerprint != fingerprint:
+    study = _study(config, display, ledger, resources, ask_llm)
+    if study.subject.fingerprint != fingerprint:
         raise _Unusable("the model has changed since the run")
-    if bench.scan.corpus.fingerprint != result.corpus.fingerprint:
+    if study.scan.corpus.fingerprint != result.corpus.fingerprint:
         raise _Unusable("the corpus has changed since the run")
-    if bench.index is not None and vars(bench.index) != manifest.get("index"):
+    if study.index is not None and vars(study.index) != manifest.get("index"):
         raise _Unusable("the activation index has changed since the run")
-    part = _simulated(bench, result.explanation, call, opened.fold)
+    part = _simulated(study, result.explanation, call, opened.fold)
     explanation = scored_explanation(
         result.explanation,
         part,
-        bench.vocabulary.strings,
+        study.vocabulary.strings,
         _same_score(part, result),
-        certain=bench.is_exact(result.explanation),
+        certain=study.simulations.is_exact(result.explanation),
     )
     return Exported(
         NeuronSimulationResults(
-            neuron_id=NeuronId(layer_index=bench.evidence.neuron.layer, neuron_index=bench.evidence.neuron.index),
+            neuron_id=NeuronId(layer_index=study.evidence.neuron.layer, neuron_index=study.evidence.neuron.index),
             scored_explanations=(explanation,),
         ),
-        _provenance(result, bench, manifest, opened, part),
+        _provenance(result, study, manifest, opened, part),
     )
 
 
@@ -180,25 +180,27 @@ def _confirmation(folder: NeuronFolder) -> tuple[ToolCall, SealedOpened]:
     return call, opened
 
 
-def _bench(config: RunConfig, display: Display, ledger: CountedOpenings, resources: Resources, ask_llm: bool) -> Bench:
+def _study(config: RunConfig, display: Display, ledger: CountedOpenings, resources: Resources, ask_llm: bool) -> Study:
     if ask_llm:
-        return open_bench(config, display, ledger, resources)
+        return open_study(config, display, ledger, resources)
     alone = config.model_copy(update={"explainer": "rules", "simulator": "rules", "policy": "tournament"})
-    bench = open_bench(alone, display, ledger, resources)
+    study = open_study(alone, display, ledger, resources)
     if (model := config.simulator_llm) is not None:
         kept = KeptReplies.of(model, config.llm.url or OPENAI_URL)
-        texts = TokenTexts(bench.vocabulary.strings)
-        scale = scale_of(bench.evidence.explore, Known(bench.evidence.explore, bench.evidence.theta))
-        bench.word_simulator = FreeTextSimulator(kept, texts, config.simulation, config.excerpts_per_call, scale)
-    return bench
+        texts = TokenTexts(study.vocabulary.strings)
+        scale = scale_of(study.evidence.explore, Known(study.evidence.explore, study.evidence.theta))
+        study.simulations.word_simulator = FreeTextSimulator(
+            kept, texts, config.simulation, config.excerpts_per_call, scale
+        )
+    return study
 
 
-def _simulated(bench: Bench, sentence: str, call: ToolCall, fold: int) -> Part:
+def _simulated(study: Study, sentence: str, call: ToolCall, fold: int) -> Part:
     """The explanation on the ten excerpts that the confirmation drew, with the generator of that call."""
     number = int(call.call_id.partition("-")[0])
-    readings = bench.evidence.sealed.open(fold, bench.ledger)
-    sample = top_and_random_sample(readings, 5, np.random.default_rng([bench.seed, number]))
-    part = bench.on(sentence, sample)
+    activations = study.evidence.sealed.open(fold, study.ledger)
+    sample = top_and_random_sample(activations, 5, np.random.default_rng([study.seed, number]))
+    part = study.simulations.on(sentence, sample)
     if isinstance(part, Unscored):
         raise _Unusable(part.reason)
     return part
@@ -209,8 +211,8 @@ def _same_score(part: Part, result: Result) -> float | None:
     if not isinstance(result.openai_top_random, ScoreValue):
         return None
     recorded = result.openai_top_random.value
-    mask = part.sample.readings.excerpts.mask
-    now = pearson(part.sample.readings.values[mask], part.levels[mask])
+    mask = part.sample.activations.excerpts.mask
+    now = pearson(part.sample.activations.values[mask], part.levels[mask])
     if now is None or abs(now - recorded) > _SAME:
         found = "no score" if now is None else f"{now:.6f}"
         raise _Unusable(f"simulated again it has {found} where the run had {recorded}: the program has changed since")
@@ -218,14 +220,14 @@ def _same_score(part: Part, result: Result) -> float | None:
 
 
 def _provenance(
-    result: Result, bench: Bench, manifest: dict[str, Any], opened: SealedOpened, part: Part
+    result: Result, study: Study, manifest: dict[str, Any], opened: SealedOpened, part: Part
 ) -> dict[str, Any]:
     plain = result.model_dump(mode="json", include={"corpus", "openai_top_random", "score", "baselines", "gains"})
     return {
         "run_id": result.run_id,
         "model": result.model,
-        "layer": bench.evidence.neuron.layer,
-        "index": bench.evidence.neuron.index,
+        "layer": study.evidence.neuron.layer,
+        "index": study.evidence.neuron.index,
         "model_fingerprint": manifest["model"]["fingerprint"],
         "corpus": plain["corpus"],
         "verdict": result.verdict,
@@ -236,7 +238,7 @@ def _provenance(
         "sealed": {"fold": opened.fold, "opening": opened.opening, "reused": opened.reused},
         "sequences": [
             {"stratum": stratum, "excerpt": int(number)}
-            for stratum, number in zip(part.sample.strata, part.sample.readings.excerpts.ids, strict=True)
+            for stratum, number in zip(part.sample.strata, part.sample.activations.excerpts.ids, strict=True)
         ],
         "n_unscored": part.n_unscored,
         "explainer": result.explainer,

@@ -17,13 +17,13 @@ from pathlib import Path
 from agent.graph.steering import Pauses
 from agent.run.recorded import Parted, Player, RecordedFolds, recorded_llms
 from agent.setup.config import RunConfig, recorded_settings
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
-from tools.bench import Bench
 from tools.errors import BadInput, Interrupted
 from tools.llm.recorded import NotRecorded
 from tools.prompts import simulator_lines, simulator_token
+from tools.study.study import Study
 from traces.analysis.difference import Differences, differences
 from traces.analysis.event_difference import EventComparison
 from traces.analysis.story import read_story
@@ -106,8 +106,8 @@ def replay(path: Path, display: Display, *, recorded: bool = False, resources: R
     ]
     for sentence in changed:
         display.note(f"not as it was when the run was made: {sentence}.")
-    bench = open_bench(config, display, openings, resources, llms)
-    if others := _other_inputs(begun, bench):
+    study = open_study(config, display, openings, resources, llms)
+    if others := _other_inputs(begun, study):
         changed = [*others, *changed]
         for sentence in others:
             display.note(f"not as it was when the run was made: {sentence}.")
@@ -116,7 +116,7 @@ def replay(path: Path, display: Display, *, recorded: bool = False, resources: R
     with tempfile.TemporaryDirectory(prefix="neuron-agent-replay-") as folder:
         here = Path(folder) / "events.jsonl"
         try:
-            _run(here, begun, config, bench, openings, folds, display, Player.of(calls, taken, recorded), trace.events)
+            _run(here, begun, config, study, openings, folds, display, Player.of(calls, taken, recorded), trace.events)
         except _AsFarAsRecorded:
             pass
         except Parted as parted:
@@ -146,12 +146,12 @@ def _config(begun: RunStarted, path: Path) -> RunConfig:
         raise BadInput(f"the settings in {path} are of another version of this program: {error}") from error
 
 
-def _other_inputs(begun: RunStarted, bench: Bench) -> list[str]:
+def _other_inputs(begun: RunStarted, study: Study) -> list[str]:
     """Model and corpus, where they are not those of the recorded run."""
-    corpus = bench.scan.corpus
+    corpus = study.scan.corpus
     out = []
-    if bench.subject.fingerprint != begun.model_fingerprint:
-        out.append(f"the weights of {bench.subject.name} are others")
+    if study.subject.fingerprint != begun.model_fingerprint:
+        out.append(f"the weights of {study.subject.name} are others")
     if corpus.fingerprint != begun.corpus.fingerprint:
         out.append(f"the texts of {corpus.name} are others" + _formerly(begun.corpus.name, corpus.name))
     return out
@@ -187,7 +187,7 @@ def _run(
     here: Path,
     begun: RunStarted,
     config: RunConfig,
-    bench: Bench,
+    study: Study,
     openings: CountedOpenings,
     folds: RecordedFolds,
     display: Display,
@@ -208,7 +208,7 @@ def _run(
     listeners = [display.event, *([] if events[-1].type == "finished" else [count])]
     with TraceWriter(here, listeners=listeners) as writer:
         steering = Pauses.of((), None, events)
-        run = investigation(begun.run_id, config, bench, openings, player(writer), writer, folds, str(here), steering)
+        run = investigation(begun.run_id, config, study, openings, player(writer), writer, folds, str(here), steering)
         manifest = {"config": begun.config, "versions": program_versions(), "commit": commit_of_program()}
         investigate(run, run_started(run, manifest), time.monotonic())
 

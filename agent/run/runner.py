@@ -19,15 +19,15 @@ from typing import Any
 from agent.graph.state import Context, Investigation, LoopState
 from agent.graph.steering import Pause, Pauses, Person
 from agent.setup.config import RunConfig, recorded_settings
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.llms import llm_notes, llm_report, prices_of, settled
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings, SealedFolds
-from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import AgentError, BadInput, Interrupted, LLMNotAvailable, NotAvailable, StorageError
-from tools.evidence.hub import default_corpus_is_cached
+from tools.evidence.texts.hub import default_corpus_is_cached
 from tools.records.result import PartialResult, Result
+from tools.study.study import Study
 from tools.subject.resolve import called
 from tools.toolbox import Recorder, Toolbox
 from traces.database.results import ResultsDatabase
@@ -110,18 +110,18 @@ def resume_run(
             opened = _opened(folder, config, begun, display, resources)
             return _run(folder, opened, display, started, person, resume=False)
         openings = CountedOpenings()
-        bench = open_bench(config, display, openings, resources)
-        if bench.subject.fingerprint != fingerprint:
+        study = open_study(config, display, openings, resources)
+        if study.subject.fingerprint != fingerprint:
             raise BadInput(
                 f"the run {folder.run_id} was on another {model}: its weights have changed since; start a new run."
             )
-        if bench.index is not None and vars(bench.index) != manifest.get("index"):
+        if study.index is not None and vars(study.index) != manifest.get("index"):
             raise BadInput(
-                f"the run {folder.run_id} used another index than now lies in {bench.index.folder}: start a new run."
+                f"the run {folder.run_id} used another index than now lies in {study.index.folder}: start a new run."
             )
         if _concepts_used(config) != manifest.get("concepts"):
             raise BadInput(f"the run {folder.run_id} used other classes than {config.concepts} has: start a new run.")
-        return _run(folder, _Opened(config, manifest, bench, openings), display, started, person, resume=True)
+        return _run(folder, _Opened(config, manifest, study, openings), display, started, person, resume=True)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class _Opened:
 
     config: RunConfig
     manifest: dict[str, Any]
-    bench: Bench
+    study: Study
     openings: CountedOpenings
 
 
@@ -161,25 +161,25 @@ def _opened(
 ) -> _Opened:
     """Read the model and the corpus, and write into `run.json` what they are."""
     openings = CountedOpenings()
-    bench = open_bench(config, display, openings, resources)
+    study = open_study(config, display, openings, resources)
     for sentence in config.rivals:
-        bench.check_sentence(sentence)
-        if (refused := bench.why_not(sentence)) is not None:
+        study.simulations.check_sentence(sentence)
+        if (refused := study.why_not(sentence)) is not None:
             raise BadInput(f"the rival {shorten(sentence, 60)!r} may not compete: {refused}.")
     found: dict[str, Any] = {"model": begun["config"]["model"]}
     if config.index != "none":  # what `auto` means may be something else, likewise
-        found["index"] = bench.index.folder if bench.index else "none"
+        found["index"] = study.index.folder if study.index else "none"
     config = config.model_copy(update=found)
     manifest = begun | {
         "config": config.model_dump(mode="json"),
-        "model": {"name": bench.subject.name, "fingerprint": bench.subject.fingerprint},
-        "corpus": {"name": bench.scan.corpus.name, "fingerprint": bench.scan.corpus.fingerprint},
-        "index": vars(bench.index) if bench.index else None,
+        "model": {"name": study.subject.name, "fingerprint": study.subject.fingerprint},
+        "corpus": {"name": study.scan.corpus.name, "fingerprint": study.scan.corpus.fingerprint},
+        "index": vars(study.index) if study.index else None,
         "concepts": _concepts_used(config),
-        "reading": begun["reading"] | {"excerpt_tokens": bench.scan.corpus.width},
+        "reading": begun["reading"] | {"excerpt_tokens": study.scan.corpus.width},
     }
     folder.write_manifest(manifest)
-    return _Opened(config, manifest, bench, openings)
+    return _Opened(config, manifest, study, openings)
 
 
 def _concepts_used(config: RunConfig) -> dict[str, str] | None:
@@ -230,20 +230,20 @@ def _finished(folder: RunFolder) -> Result | None:
 def _run(
     folder: RunFolder, opened: _Opened, display: Display, started: float, person: Person | None, resume: bool
 ) -> Result:
-    neuron = folder.neuron(opened.bench.subject.name, opened.bench.evidence.neuron)
+    neuron = folder.neuron(opened.study.subject.name, opened.study.evidence.neuron)
     with TraceWriter(neuron.events, resume=resume, listeners=[display.event]) as trace:
         earlier = sum(e.seconds for e in trace.recorded if isinstance(e, ToolCall))
         try:
             results = ResultsDatabase(folder.path.parent)
             results.check()  # better found out now than when the sealed split is to be opened
-            opened.bench.told_elsewhere = partial(_told_elsewhere, results, opened.bench)
+            opened.study.other_results = partial(_other_results, results, opened.study)
             run = investigation(
-                folder.run_id, opened.config, opened.bench, opened.openings, TraceRecorder(trace), trace, results,
+                folder.run_id, opened.config, opened.study, opened.openings, TraceRecorder(trace), trace, results,
                 str(neuron.events), Pauses.of(opened.manifest.get("pause_before", ()), person, trace.recorded),
             )  # fmt: skip
             result = investigate(run, run_started(run, opened.manifest), started - earlier)
             neuron.write_result(result)
-            for noticed in llm_notes(opened.bench.meters):
+            for noticed in llm_notes(opened.study.meters):
                 display.note(noticed)
             try:
                 results.add_result(result)
@@ -263,15 +263,15 @@ def _run(
             raise
 
 
-def _told_elsewhere(results: ResultsDatabase, bench: Bench, explainer: str) -> list[tuple[int, str]]:
+def _other_results(results: ResultsDatabase, study: Study, explainer: str) -> list[tuple[int, str]]:
     """What runs with that explainer found of neurons of the layer, on the same model and corpus, as (neuron, sentence);
     the latest of each neuron."""
-    neuron = bench.evidence.neuron
-    rows = results.select(Selection(layer=neuron.layer, corpus=bench.scan.corpus.fingerprint, latest=True))
+    neuron = study.evidence.neuron
+    rows = results.select(Selection(layer=neuron.layer, corpus=study.scan.corpus.fingerprint, latest=True))
     return [
         (other.index, row.explanation)
         for row in rows
-        if row.model_fingerprint == bench.subject.fingerprint and row.explainer == explainer
+        if row.model_fingerprint == study.subject.fingerprint and row.explainer == explainer
         and (other := row.neuron_id) is not None and row.explanation is not None
         and other.is_negative == neuron.is_negative
     ]  # fmt: skip
@@ -281,13 +281,13 @@ def run_started(run: Context, manifest: dict[str, Any]) -> RunStarted:
     """The first event of a run; `manifest` says with what settings it was begun, and by which program."""
     return RunStarted(
         run_id=run.run_id,
-        model=run.bench.subject.name,
-        neuron=str(run.bench.evidence.neuron),
+        model=run.study.subject.name,
+        neuron=str(run.study.evidence.neuron),
         config=manifest["config"],
         seed=run.config.seed,
         versions=manifest["versions"],
-        model_fingerprint=run.bench.subject.fingerprint,
-        corpus=CorpusName(name=run.bench.scan.corpus.name, fingerprint=run.bench.scan.corpus.fingerprint),
+        model_fingerprint=run.study.subject.fingerprint,
+        corpus=CorpusName(name=run.study.scan.corpus.name, fingerprint=run.study.scan.corpus.fingerprint),
         commit=manifest["commit"],
     )
 
@@ -295,7 +295,7 @@ def run_started(run: Context, manifest: dict[str, Any]) -> RunStarted:
 def investigation(
     run_id: str,
     config: RunConfig,
-    bench: Bench,
+    study: Study,
     openings: CountedOpenings,
     recorder: Recorder,
     trace: TraceWriter,
@@ -304,20 +304,20 @@ def investigation(
     steering: Pauses,
 ) -> Context:
     """A run that is ready to begin, with its tools; see `agent.graph.state.Context`. `recorder` keeps their calls."""
-    tools = all_tools(bench)
-    toolbox = Toolbox(tools, recorder, config.seed, config.budget, config.max_seconds, bench.meters)
-    return Context(run_id, config, bench, openings, toolbox, trace, folds, trace_name, steering)
+    tools = all_tools(study)
+    toolbox = Toolbox(tools, recorder, config.seed, config.budget, config.max_seconds, study.meters)
+    return Context(run_id, config, study, openings, toolbox, trace, folds, trace_name, steering)
 
 
 def investigate(run: Context, begun: RunStarted, started: float) -> Result:
     """Do it all, from the first event to the last; `started` is when it began, by `time.monotonic`."""
     run.trace.emit(begun)
-    for note in run.bench.scan.corpus.notes:
+    for note in run.study.scan.corpus.notes:
         run.trace.emit(Note(message=note))
     state = Investigation.at(_walk(run), run)
     assert state.result is not None
     seconds = round(time.monotonic() - started, 2)
-    told = llm_report(run.bench.meters, state.silent())
+    told = llm_report(run.study.meters, state.silent())
     result = state.result.with_more(PartialResult(seconds=seconds)).with_more(told)
     run.trace.emit(Finished(result=result.to_json()))
     return result

@@ -9,7 +9,7 @@ import numpy as np
 from agent.setup.subjects import open_model, open_neuron
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
-from tools.subject.sides import ModelView
+from tools.subject.views import ModelView
 from traces.text.console import Display, QuietDisplay
 
 

@@ -12,12 +12,11 @@ from agent.setup.llms import LLMs, open_llms
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from agent.setup.subjects import open_neuron
-from tools.bench import Bench, IndexUsed
 from tools.errors import BadInput
-from tools.evidence.gated import always_on, other_side, silences
-from tools.evidence.neuron import Ledger, NeuronEvidence, neuron_evidence
-from tools.evidence.scan import LayerScan, excerpts_of
-from tools.evidence.splits import PARTS, SplitCorpus
+from tools.evidence.neurons.gated import always_on, other_side, silences
+from tools.evidence.neurons.neuron import Ledger, NeuronEvidence, neuron_evidence
+from tools.evidence.neurons.scan import LayerScan, excerpts_of
+from tools.evidence.splits.split_corpus import PARTS, SplitCorpus
 from tools.free_text.asker import FreeTextAsker
 from tools.free_text.explainer import FreeTextExplainer
 from tools.free_text.findings import Known, scale_of
@@ -33,8 +32,10 @@ from tools.roles import Explainer
 from tools.rules.explainer import RulesExplainer
 from tools.rules.tables import AllTokens, ListedTokens
 from tools.rules.vocabulary import Vocabulary
+from tools.study.simulations import Simulations
+from tools.study.study import IndexUsed, Study
 from tools.subject.protocol import SubjectModel
-from tools.subject.sides import ModelView
+from tools.subject.views import ModelView
 from traces.text.console import Display
 
 _N_PROMOTED = 8
@@ -59,14 +60,14 @@ def open_subject_for(
     return open_neuron(target, model, lambda name: resources.subject(name, planted, display, trust_remote_code))
 
 
-def open_bench(
+def open_study(
     config: RunConfig,
     display: Display,
     ledger: Ledger | None = None,
     resources: Resources | None = None,
     llms: LLMs | None = None,
     silences_of_always_on: bool = True,
-) -> Bench:
+) -> Study:
     """Everything that is known of a neuron before the run begins; reads the layer over the corpus when not cached.
 
     Args:
@@ -95,7 +96,7 @@ def open_bench(
     evidence = neuron_evidence(scan, neuron, sought_excerpts(index, neuron) if index else None)
     if silences_of_always_on and isinstance(subject, ModelView) and (found := always_on(evidence)) is not None:
         subject = silences(subject, neuron, found)
-        scan = scan.asked_of(subject)
+        scan = scan.viewed_as(subject)
         evidence = neuron_evidence(scan, neuron, always_on=found)
     if config.half is not None:
         evidence = _half_of(evidence, config.half)
@@ -113,24 +114,22 @@ def open_bench(
         known = _known(scan, subject, evidence, texts)
         writer = FreeTextWriter(llms.explainer, texts, scale_of(evidence.explore, known))
     reader = resources.reader(subject, config.concepts)
-    return Bench(
+    return Study(
         subject=subject,
         scan=scan,
         evidence=evidence,
         vocabulary=vocabulary,
         explainers=_explainers(config, subject, resources, llms, texts, known),
         predictors=_predictors(config, vocabulary),
-        simulator=reader,
+        simulations=Simulations(subject, evidence, vocabulary, reader, word_simulator, config.simulated_excerpts),
         lexical=reader.lexical,
         seed=config.seed,
         ledger=ledger or CountedOpenings(),
-        word_simulator=word_simulator,
         twin_writer=resources.explainer(subject, config.concepts) if word_simulator and has_twins(config) else None,
         writer=writer,
         thinker=llms.explainer if config.policy == "react" else None,
         asker=asker,
         meters=llms.meters,
-        n_simulated=config.simulated_excerpts,
         index=IndexUsed(str(index.folder.resolve()), index.fingerprint) if index else None,
     )
 

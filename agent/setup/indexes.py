@@ -12,9 +12,9 @@ from agent.setup.resources import Resources, default_corpus_tokens
 from tools.engine.open import open_engine
 from tools.errors import BadInput, Interrupted
 from tools.evidence.cache import default_cache_dir
-from tools.evidence.corpus import dataset_of, load_texts
-from tools.evidence.excerpt_cuts import excerpt_width
-from tools.evidence.splits import EVERYTHING, split_corpus
+from tools.evidence.splits.excerpt_cuts import excerpt_width
+from tools.evidence.splits.split_corpus import EVERYTHING, split_corpus
+from tools.evidence.texts.corpus import dataset_of, load_texts
 from tools.index.find import Source, check_source, index_folder
 from tools.index.shown import ShownNeuron, shown_neuron
 from tools.index.store import BUILDING, ActivationIndex

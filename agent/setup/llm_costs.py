@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from agent.setup.config import MOST_ASKED, ROUND_COST, TEST_COST, RunConfig
-from tools.catalogue.asked import N_EACH
+from tools.catalogue.detection import N_EACH
 from tools.catalogue.experiments import N_PROBED
 from tools.catalogue.null import MOST_NEURONS_ASKED
 from tools.free_text.explainer import N_REVISED
@@ -58,7 +58,7 @@ class LLMCost:
     tokens: int
     usd: float | None
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """In a few words."""
         money = "" if self.usd is None else f", {self.usd:,.2f} US dollars"
         return f"{_rounded(self.tokens):,} LLM tokens{money}"

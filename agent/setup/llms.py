@@ -84,7 +84,7 @@ def _notes(config: RunConfig, endpoints: dict[str, Endpoint]) -> Iterator[str]:
     if (cost := most_llm_cost(config)) is not None:
         is_limited = config.max_tokens is not None or config.max_usd is not None
         price = "" if cost.usd is not None else " (what they cost is not known here)"
-        yield f"this run takes at most about {cost.told()}{price}" + (
+        yield f"this run takes at most about {cost.in_words()}{price}" + (
             "." if is_limited else "; --max-tokens or --max-usd limits that."
         )
     if config.simulator_llm is None:
@@ -131,7 +131,7 @@ def llm_report(meters: Meters | None, silent: Sequence[SilentExplainer] = ()) ->
         llm=LLMReport(
             limit_reached=meters.is_reached,
             silent=list(silent) or None,
-            by_role={role: account.by_role[role].told() for role in sorted(account.by_role)},
+            by_role={role: account.by_role[role].role_cost() for role in sorted(account.by_role)},
             this_time=ThisTime(
                 calls_from_store=sum(spent.n_cached for spent in account.by_role.values()),
                 paid_usd=account.paid_usd(),

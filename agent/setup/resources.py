@@ -11,17 +11,17 @@ from tools.concepts.concepts import Concepts
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.evidence.cache import default_cache_dir
-from tools.evidence.corpus import Corpus, dataset_of, load_texts
-from tools.evidence.excerpt_cuts import excerpt_width
-from tools.evidence.scan import LayerScan, scan_layer
-from tools.evidence.splits import SplitCorpus, split_corpus
+from tools.evidence.neurons.scan import LayerScan, scan_layer
+from tools.evidence.splits.excerpt_cuts import excerpt_width
+from tools.evidence.splits.split_corpus import SplitCorpus, split_corpus
+from tools.evidence.texts.corpus import Corpus, dataset_of, load_texts
 from tools.index.find import Source, check_source, find_index
 from tools.index.store import ActivationIndex
 from tools.readable.explainer import ReadableExplainer
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.planted import PlantedModel
 from tools.subject.protocol import SubjectModel
-from tools.subject.sides import ModelView
+from tools.subject.views import ModelView
 from traces.text.console import Display
 
 _SMALL_MODEL = 10_000_000
@@ -71,7 +71,7 @@ class Resources:
         """A corpus in its four splits.
 
         Raises:
-            BadInput, NotAvailable, StorageError: see `tools.evidence.corpus.load_texts`.
+            BadInput, NotAvailable, StorageError: see `tools.evidence.texts.corpus.load_texts`.
         """
         base = subject.base if isinstance(subject, PlantedModel) else subject
         most = tokens or default_corpus_tokens(base)
@@ -117,7 +117,7 @@ class Resources:
         """What tells whether an index is of a corpus, and notes on reading it.
 
         Raises:
-            BadInput, NotAvailable, StorageError: see `tools.evidence.corpus.load_texts`.
+            BadInput, NotAvailable, StorageError: see `tools.evidence.texts.corpus.load_texts`.
         """
         if dataset := dataset_of(spec):  # reading one to know its texts may take a network
             return Source("", dataset), ()
@@ -164,7 +164,7 @@ class Resources:
             self.scans[key] = scan_layer(subject, corpus, layer, default_cache_dir(), display)
             for note in self.scans[key].notes:
                 display.note(note)
-        return self.scans[key].asked_of(subject)
+        return self.scans[key].viewed_as(subject)
 
     def vocabulary(self, subject: SubjectModel) -> Vocabulary:
         """The tokens of a subject model as rules see them."""

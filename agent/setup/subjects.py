@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from tools.errors import BadInput
-from tools.evidence.hub import default_corpus_is_cached
+from tools.evidence.texts.hub import default_corpus_is_cached
 from tools.records.neuron import NeuronId, parse_target
 from tools.subject.load import check_neuron, open_subject
 from tools.subject.names import short_name
 from tools.subject.planted import PlantedModel
 from tools.subject.protocol import SubjectModel
 from tools.subject.resolve import resolve
-from tools.subject.sides import side_of
+from tools.subject.views import side_of
 from traces.text.console import Display
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from evals.readers.ask import ask
 from evals.readers.lineup import LineupKey
 from evals.readers.opened import llm_of, say_written
 from evals.readers.packets import Key, make_key, packet_text, read_key, task_of, write_packets
-from evals.readers.runs import bench_of, finished_runs
+from evals.readers.runs import finished_runs, study_of
 from evals.readers.score import scores
 from evals.readers.sentences import kinds_of, read_sentences, sentences_on
 from traces.text.formatting import cost_text, visible
@@ -33,8 +33,8 @@ def packet(arguments: argparse.Namespace) -> None:
         resources = Resources()
         runs = []
         for run in found.runs:
-            bench = bench_of(run, resources, display) if with_list else None
-            runs.append((run, sentences_on(run, bench, files), bench))
+            study = study_of(run, resources, display) if with_list else None
+            runs.append((run, sentences_on(run, study, files), study))
     kinds = kinds_of(with_list, files)
     key = make_key(runs, found.left_out, len(kinds), arguments.readers, arguments.seed)
     out = Path(arguments.out)

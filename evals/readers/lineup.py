@@ -12,14 +12,14 @@ from evals.readers.dealing import dealt
 from evals.readers.numbers import rank_correlation
 from evals.readers.sentences import Sentence
 from evals.records import Record
-from tools.bench import Bench
 from tools.errors import BadInput
-from tools.evidence.neighbours import development_readings, similar_firing_rate
-from tools.evidence.sample import stratified_rows
+from tools.evidence.neurons.neighbours import development_activations, similar_firing_rate
+from tools.evidence.neurons.sample import stratified_rows
 from tools.prompts.evidence import marked
-from tools.records.excerpts import DevelopmentReadings
+from tools.records.excerpts import DevelopmentActivations
 from tools.records.result import Unscored
 from tools.roles import Simulator
+from tools.study.study import Study
 
 N_OTHERS = 9
 N_TOP, N_RANDOM = 3, 2
@@ -45,12 +45,12 @@ class Candidate:
 
     Attributes:
         index: in its layer.
-        readings: the excerpts.
+        activations: the excerpts.
         theta: what it fires above.
     """
 
     index: int
-    readings: DevelopmentReadings
+    activations: DevelopmentActivations
     theta: float
 
 
@@ -62,28 +62,28 @@ class Lineup:
     target: int
 
 
-def lineup_of(bench: Bench, rng: np.random.Generator) -> Lineup | Unscored:
+def lineup_of(study: Study, rng: np.random.Generator) -> Lineup | Unscored:
     """The neuron among the nine of 64 drawn ones of its layer whose firing rate is closest to its own.
 
     All are read on the development text that they share, whatever else was sought out for the one that is meant: the
     three excerpts with the largest values, and two drawn from the rest.
     """
-    neuron = bench.evidence.neuron
-    others = similar_firing_rate(bench.scan, neuron.index, rng)[:N_OTHERS]
+    neuron = study.evidence.neuron
+    others = similar_firing_rate(study.scan, neuron.index, rng)[:N_OTHERS]
     if len(others) < N_OTHERS:
         return Unscored(reason=f"only {len(others)} other neurons of the layer fire")
     candidates = []
     for index in (neuron.index, *others):
-        readings, theta = development_readings(bench.scan, index)
-        candidates.append(Candidate(index, _few(readings, rng), theta))
+        activations, theta = development_activations(study.scan, index)
+        candidates.append(Candidate(index, _few(activations, rng), theta))
     order = rng.permutation(len(candidates))
     return Lineup(tuple(candidates[i] for i in order), int(np.flatnonzero(order == 0)[0]))
 
 
-def _few(readings: DevelopmentReadings, rng: np.random.Generator) -> DevelopmentReadings:
-    mask = readings.excerpts.mask
-    rows, _ = stratified_rows(readings.values, mask, N_TOP, 0, N_RANDOM, rng, readings.sought)
-    return readings.take(rows)
+def _few(activations: DevelopmentActivations, rng: np.random.Generator) -> DevelopmentActivations:
+    mask = activations.excerpts.mask
+    rows, _ = stratified_rows(activations.values, mask, N_TOP, 0, N_RANDOM, rng, activations.sought)
+    return activations.take(rows)
 
 
 Outcome = Literal["right", "wrong", "tied", "constant"]
@@ -98,11 +98,11 @@ def chosen_by(simulator: Simulator, sentence: str, lineup: Lineup) -> Outcome | 
     """
     fits = []
     for place, candidate in enumerate(lineup.candidates):
-        excerpts = candidate.readings.excerpts
+        excerpts = candidate.activations.excerpts
         levels = simulator.simulate(sentence, excerpts.tokens)
         if isinstance(levels, Unscored):
             return levels
-        values = np.maximum(candidate.readings.values[excerpts.mask], 0).astype(np.float64)
+        values = np.maximum(candidate.activations.values[excerpts.mask], 0).astype(np.float64)
         fit = rank_correlation(np.asarray(levels)[excerpts.mask].astype(np.float64), values)
         if isinstance(fit, Unscored) and place == lineup.target:
             return "constant"
@@ -158,7 +158,7 @@ def lineup_items(
 
 
 def _shown(candidate: Candidate, strings: Sequence[str]) -> list[MarkedExcerpt]:
-    excerpts, values = candidate.readings.excerpts, candidate.readings.values
+    excerpts, values = candidate.activations.excerpts, candidate.activations.values
     return [
         MarkedExcerpt(
             tokens=[strings[token] for token in tokens[:length]],

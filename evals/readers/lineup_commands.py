@@ -20,7 +20,7 @@ from evals.readers.lineup import (
     lineup_text,
     make_lineup_key,
 )
-from evals.readers.opened import benches, llm_of, say_written
+from evals.readers.opened import llm_of, say_written, studies
 from evals.readers.packets import read_key, write_packets
 from evals.readers.runs import finished_runs
 from evals.readers.sentences import kinds_of, read_sentences
@@ -40,17 +40,17 @@ def discriminate(arguments: argparse.Namespace) -> None:
     with progress(quiet=arguments.quiet) as display:
         model = None if arguments.reader == "embedded" else llm_of(arguments.reader, "--reader", arguments, display)
         items: list[LineupItem] = []
-        for run, bench, rng, each in benches(found.runs, arguments, display):
-            lineup = lineup_of(bench, rng)
+        for run, study, rng, each in studies(found.runs, arguments, display):
+            lineup = lineup_of(study, rng)
             if isinstance(lineup, Unscored):
                 left_out[lineup.reason] += 1
             elif model is not None:
-                items += lineup_items(run.name, each, lineup, bench.vocabulary.strings)
+                items += lineup_items(run.name, each, lineup, study.vocabulary.strings)
             else:
                 choices += [
                     Choice(
-                        neuron=run.name, kind=one.kind, reader=bench.simulator.name, sentence=one.text,
-                        outcome=chosen_by(bench.simulator, one.text, lineup),
+                        neuron=run.name, kind=one.kind, reader=study.simulations.simulator.name, sentence=one.text,
+                        outcome=chosen_by(study.simulations.simulator, one.text, lineup),
                     )
                     for one in each
                 ]  # fmt: skip
@@ -79,12 +79,12 @@ def discriminate_packet(arguments: argparse.Namespace) -> None:
     left_out = Counter(found.left_out)
     by_neuron = []
     with progress(quiet=arguments.quiet) as display:
-        for run, bench, rng, each in benches(found.runs, arguments, display):
-            lineup = lineup_of(bench, rng)
+        for run, study, rng, each in studies(found.runs, arguments, display):
+            lineup = lineup_of(study, rng)
             if isinstance(lineup, Unscored):
                 left_out[lineup.reason] += 1
             else:
-                by_neuron.append(lineup_items(run.name, each, lineup, bench.vocabulary.strings))
+                by_neuron.append(lineup_items(run.name, each, lineup, study.vocabulary.strings))
     kinds = kinds_of("list" in arguments.also, read_sentences(arguments.sentences))
     key = make_lineup_key(by_neuron, left_out, len(kinds), arguments.readers)
     out = Path(arguments.out)

@@ -11,25 +11,25 @@ import numpy as np
 from agent.cli.output import say
 from agent.setup.resources import Resources
 from evals.readers.endpoints import endpoint_of
-from evals.readers.runs import FinishedRun, bench_of
+from evals.readers.runs import FinishedRun, study_of
 from evals.readers.sentences import Sentence, read_sentences, sentences_on
-from tools.bench import Bench
 from tools.errors import BadInput
 from tools.llm.meter import Metered
+from tools.study.study import Study
 from traces.text.console import Display
 from traces.text.formatting import visible
 
 
-def benches(
+def studies(
     runs: Sequence[FinishedRun], arguments: argparse.Namespace, display: Display
-) -> Iterator[tuple[FinishedRun, Bench, np.random.Generator, list[Sentence]]]:
+) -> Iterator[tuple[FinishedRun, Study, np.random.Generator, list[Sentence]]]:
     """Each neuron on the table, a generator that depends on it and the seed alone, and the sentences on it."""
     files, resources = read_sentences(arguments.sentences), Resources()
     for run in runs:
-        bench = bench_of(run, resources, display)
-        neuron = bench.evidence.neuron
+        study = study_of(run, resources, display)
+        neuron = study.evidence.neuron
         rng = np.random.default_rng([arguments.seed, neuron.layer, neuron.index, int(neuron.is_negative)])
-        yield run, bench, rng, sentences_on(run, bench if "list" in arguments.also else None, files)
+        yield run, study, rng, sentences_on(run, study if "list" in arguments.also else None, files)
 
 
 def llm_of(spec: str, option: str, arguments: argparse.Namespace, display: Display) -> Metered:

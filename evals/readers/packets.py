@@ -20,10 +20,11 @@ from evals.readers.dealing import dealt
 from evals.readers.runs import FinishedRun
 from evals.readers.sentences import LIST, OWN, Sentence
 from evals.records import Record
-from tools.bench import Bench, padded
 from tools.errors import BadInput
 from tools.records.result import Unscored
 from tools.roles import Simulator
+from tools.study.simulations import padded
+from tools.study.study import Study
 from traces.storage import replace_file, storage_errors
 
 KEY = "key.json"
@@ -87,7 +88,7 @@ AnyKey = TypeVar("AnyKey", bound=Record)
 
 
 def make_key(
-    runs: Sequence[tuple[FinishedRun, Sequence[Sentence], Bench | None]],
+    runs: Sequence[tuple[FinishedRun, Sequence[Sentence], Study | None]],
     left_out: Mapping[str, int],
     n_kinds: int,
     n_readers: int | None,
@@ -109,12 +110,12 @@ def make_key(
     order = list(runs)
     rng.shuffle(order)
     by_neuron = []
-    for run, sentences, bench in order:
+    for run, sentences, study in order:
         shown = list(run.excerpts)
         rng.shuffle(shown)
         items = []
         for sentence in sentences:
-            levels = _levels(sentence, [one.tokens for one in shown], bench)
+            levels = _levels(sentence, [one.tokens for one in shown], study)
             if sentence.kind == OWN:
                 levels = [one.levels for one in shown]
             excerpts = [
@@ -134,10 +135,10 @@ def make_key(
     )
 
 
-def _levels(sentence: Sentence, texts: Sequence[list[str]], bench: Bench | None) -> Sequence[list[float] | None]:
-    if sentence.kind != LIST or bench is None:
+def _levels(sentence: Sentence, texts: Sequence[list[str]], study: Study | None) -> Sequence[list[float] | None]:
+    if sentence.kind != LIST or study is None:
         return [None] * len(texts)
-    found = levels_of(bench.simulator, sentence.text, texts, bench.vocabulary.strings)
+    found = levels_of(study.simulations.simulator, sentence.text, texts, study.vocabulary.strings)
     return [None] * len(texts) if isinstance(found, Unscored) else found
 
 

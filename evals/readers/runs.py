@@ -10,13 +10,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.setup.config import RunConfig, recorded_settings
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.llms import LLMs
 from agent.setup.resources import Resources
-from tools.bench import Bench
 from tools.catalogue.shown import ShownExcerpt, ShownExcerpts
 from tools.errors import BadInput
 from tools.records.result import Result
+from tools.study.study import Study
 from traces.events.kinds import RunStarted, ToolCall
 from traces.events.runs import NeuronFolder, RunFolder, traces_of
 from traces.events.store import load_trace
@@ -131,7 +131,7 @@ def _excerpts(events: Sequence[object], sentence: str) -> tuple[ShownExcerpt, ..
     return tuple(one for stratum in STRATA for one in by[stratum][:N_OF_EACH])
 
 
-def bench_of(run: FinishedRun, resources: Resources, display: Display) -> Bench:
+def study_of(run: FinishedRun, resources: Resources, display: Display) -> Study:
     """The neuron of a run on the table again, on the same text. No LLM is at hand, and no sealed fold can be opened.
 
     Raises:
@@ -143,9 +143,9 @@ def bench_of(run: FinishedRun, resources: Resources, display: Display) -> Bench:
         config = RunConfig.checked(**recorded_settings(run.begun.config))
     except BadInput as error:
         raise BadInput(f"the settings in {run.events} are of another version of this program: {error}") from error
-    bench = open_bench(config, display, resources=resources, llms=LLMs())
-    if bench.subject.fingerprint != run.begun.model_fingerprint:
-        raise BadInput(f"the weights of {bench.subject.name} are not those that {run.events.parent} was made with.")
-    if bench.scan.corpus.fingerprint != run.begun.corpus.fingerprint:
-        raise BadInput(f"the texts of {bench.scan.corpus.name} are not those that {run.events.parent} was made with.")
-    return bench
+    study = open_study(config, display, resources=resources, llms=LLMs())
+    if study.subject.fingerprint != run.begun.model_fingerprint:
+        raise BadInput(f"the weights of {study.subject.name} are not those that {run.events.parent} was made with.")
+    if study.scan.corpus.fingerprint != run.begun.corpus.fingerprint:
+        raise BadInput(f"the texts of {study.scan.corpus.name} are not those that {run.events.parent} was made with.")
+    return study

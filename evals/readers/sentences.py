@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.readers.runs import FinishedRun
-from tools.bench import Bench
 from tools.errors import BadInput
 from tools.records.result import Compared, Interval, Measured
+from tools.study.study import Study
 from traces.storage import storage_errors
 
 OWN = "explanation"
@@ -42,17 +42,17 @@ def own_sentence(run: FinishedRun) -> Sentence:
     return Sentence(OWN, run.sentence, value_of(run.result.score))
 
 
-def sentences_on(run: FinishedRun, bench: Bench | None, files: Mapping[str, Mapping[str, str]]) -> list[Sentence]:
+def sentences_on(run: FinishedRun, study: Study | None, files: Mapping[str, Mapping[str, str]]) -> list[Sentence]:
     """The sentences on the neuron of a run, at most one of each kind.
 
     Args:
         run: which.
-        bench: the neuron, whose list is wanted too; None where it is not.
+        study: the neuron, whose list is wanted too; None where it is not.
         files: further sentences, by the name of their file and `MODEL/NEURON`.
     """
     found = [own_sentence(run)]
-    if bench is not None and bench.lookup_sentence is not None:
-        found.append(Sentence(LIST, bench.lookup_sentence, value_of(run.result.baselines.token_lookup_30)))
+    if study is not None and study.lookup_sentence is not None:
+        found.append(Sentence(LIST, study.lookup_sentence, value_of(run.result.baselines.token_lookup_30)))
     return found + [Sentence(kind, said[run.name], None) for kind, said in files.items() if run.name in said]
 
 

@@ -10,12 +10,13 @@ import numpy as np
 from evals.readers.made import MadeTexts
 from evals.readers.numbers import Mean, mean_over, share
 from evals.records import Record
-from tools.bench import Bench, padded
 from tools.concepts.sentences import english_sentences
 from tools.errors import BadInput
 from tools.making.passages import random_passages
 from tools.records.result import Compared, Unscored
 from tools.roles import MadeText
+from tools.study.simulations import padded
+from tools.study.study import Study
 
 
 class TriedText(Record):
@@ -102,24 +103,24 @@ class Triggers(Record):
 
 
 def triggered(
-    bench: Bench, neuron: str, kind: str, sentence: str, maker: str, made: MadeTexts, rng: np.random.Generator
+    study: Study, neuron: str, kind: str, sentence: str, maker: str, made: MadeTexts, rng: np.random.Generator
 ) -> Triggered:  # fmt: skip
     """Read the texts that were made from a sentence, and as many passages of random sentences."""
     n_random = 0 if isinstance(made.positives, Unscored) else len(made.positives)
     return Triggered(
-        neuron=neuron, kind=kind, sentence=sentence, maker=maker, positives=tried(bench, made.positives),
-        near_misses=tried(bench, made.near_misses),
-        random=tried(bench, random_passages(english_sentences(), n_random, rng)),
+        neuron=neuron, kind=kind, sentence=sentence, maker=maker, positives=tried(study, made.positives),
+        near_misses=tried(study, made.near_misses),
+        random=tried(study, random_passages(english_sentences(), n_random, rng)),
     )  # fmt: skip
 
 
-def tried(bench: Bench, texts: Sequence[MadeText] | Unscored) -> Tried:
+def tried(study: Study, texts: Sequence[MadeText] | Unscored) -> Tried:
     """Read texts; one that the model cannot take is counted and left out."""
     if isinstance(texts, Unscored):
         return Tried(texts=[], unscored={texts.reason: 1})
     found, unscored = [], Counter[str]()
     for text in texts:
-        one = _tried(bench, text)
+        one = _tried(study, text)
         if isinstance(one, Unscored):
             unscored[one.reason] += 1
         else:
@@ -127,8 +128,8 @@ def tried(bench: Bench, texts: Sequence[MadeText] | Unscored) -> Tried:
     return Tried(texts=found, unscored=dict(unscored))
 
 
-def _tried(bench: Bench, made: MadeText) -> TriedText | Unscored:
-    subject, neuron = bench.subject, bench.evidence.neuron
+def _tried(study: Study, made: MadeText) -> TriedText | Unscored:
+    subject, neuron = study.subject, study.evidence.neuron
     try:
         ids = subject.tokenizer.encode([made.text])[0]
     except BadInput:
@@ -139,17 +140,17 @@ def _tried(bench: Bench, made: MadeText) -> TriedText | Unscored:
         return Unscored(reason="it is longer than the model reads")
     tokens, lengths = padded([tuple(ids)])
     values = subject.neuron_values(subject.mlp_input(tokens, lengths, neuron.layer), neuron.layer, neuron.index)[0]
-    above = values > bench.evidence.theta
-    meant = _tokens_of(bench, made, ids)
+    above = values > study.evidence.theta
+    meant = _tokens_of(study, made, ids)
     return TriedText(
         text=made.text, fires=bool(above.any()), on_words=None if meant is None else bool(above[meant].any()),
         peak=round(float(values.max()), 5),
     )  # fmt: skip
 
 
-def _tokens_of(bench: Bench, made: MadeText, ids: list[int]) -> list[int] | None:
+def _tokens_of(study: Study, made: MadeText, ids: list[int]) -> list[int] | None:
     """The tokens of the words that are meant, wherever they stand; None where none are, or cannot be found."""
-    decode = bench.subject.tokenizer.decode
+    decode = study.subject.tokenizer.decode
     if not made.words or decode(ids) != made.text:
         return None
     ends = [len(decode(ids[: k + 1])) for k in range(len(ids))]

@@ -13,8 +13,8 @@ from agent.cli.output import progress, say, say_json, width
 from agent.setup.resources import Resources
 from evals.readers import tables
 from evals.readers.made import FromMaker, TextSource, write_for_writers, written_texts
-from evals.readers.opened import benches, llm_of
-from evals.readers.runs import FinishedRun, bench_of, finished_runs
+from evals.readers.opened import llm_of, studies
+from evals.readers.runs import FinishedRun, finished_runs, study_of
 from evals.readers.sentences import read_sentences, sentences_on
 from evals.readers.trigger import summed, triggered
 from tools.concepts.concepts import Concepts
@@ -36,12 +36,12 @@ def trigger(arguments: argparse.Namespace) -> None:
     with progress(quiet=arguments.quiet) as display:
         source_for = _sources(arguments, display)
         name = arguments.maker
-        for run, bench, rng, each in benches(found.runs, arguments, display):
+        for run, study, rng, each in studies(found.runs, arguments, display):
             source = source_for(run)
             name = source.name
             display.note(f"{run.name}: texts by {name}")
             sentences += [
-                triggered(bench, run.name, one.kind, one.text, source.name, source.texts(run.name, one, rng), rng)
+                triggered(study, run.name, one.kind, one.text, source.name, source.texts(run.name, one, rng), rng)
                 for one in each
             ]
     summary = summed(sentences, name, found.left_out, np.random.default_rng(0))
@@ -64,7 +64,7 @@ def trigger_packet(arguments: argparse.Namespace) -> None:
         sentences = [
             (run.name, one)
             for run in found.runs
-            for one in sentences_on(run, bench_of(run, resources, display) if "list" in arguments.also else None, files)
+            for one in sentences_on(run, study_of(run, resources, display) if "list" in arguments.also else None, files)
         ]
     write_for_writers(Path(arguments.out), sentences)
     say(

@@ -17,7 +17,7 @@ from evals.scorer import truth_first
 from evals.stability import _path
 from evals.suite import SuiteClaim, SuiteNeuron
 from tools.errors import BadInput, StorageError
-from tools.evidence.splits import N_FOLDS
+from tools.evidence.splits.split_corpus import N_FOLDS
 from tools.records.result import ScoreValue, Unscored
 from tools.rules.language import n_words
 from tools.scoring.lookup import FULL_LOOKUP

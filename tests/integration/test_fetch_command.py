@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tools.evidence.hub import SAMPLE_REPO
+from tools.evidence.texts.hub import SAMPLE_REPO
 
 COMMIT = "d" * 40
 MODEL = "openai-community/gpt2"

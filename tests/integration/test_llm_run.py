@@ -28,7 +28,7 @@ from scripted_llm import (
 import agent
 from agent.cli import main
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from tools.catalogue.experiments import N_ASKED
 from tools.concepts.words import words_of
 from tools.errors import BadInput
@@ -141,8 +141,8 @@ class Secrets:
 
     def __init__(self, base: dict[str, Any]) -> None:
         config = RunConfig(target="L0N0", **{**base, "planted": tuple(base["planted"])})
-        bench = open_bench(config, QuietDisplay())
-        corpus, strings = bench.scan.corpus, bench.vocabulary.strings
+        study = open_study(config, QuietDisplay())
+        corpus, strings = study.scan.corpus, study.vocabulary.strings
         folds = [texts_of(corpus.sealed.open(fold), strings) for fold in range(corpus.sealed.n_folds)]
         self.development = texts_of(corpus.development, strings)
         self.sealed = [text for fold in folds for text in fold]

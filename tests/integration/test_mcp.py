@@ -14,11 +14,11 @@ from agent.cli import main
 from agent.mcp.session import Session
 from agent.mcp.tools import EXPLAIN, SERVED
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
+from agent.setup.evidence import open_study
 from agent.setup.settings import configured
-from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import BadInput, BudgetSpent
+from tools.study.study import Study
 from tools.toolbox import ToolFailed
 from traces.events.kinds import ReadingsRevealed, RunStarted, ToolCall
 from traces.events.runs import RunFolder, run_ids
@@ -36,8 +36,8 @@ def config() -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def bench(config: RunConfig) -> Bench:
-    return open_bench(config, QuietDisplay())
+def study(config: RunConfig) -> Study:
+    return open_study(config, QuietDisplay())
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def session(config: RunConfig, tmp_path: Path) -> Iterator[Session]:
     made.close()
 
 
-def test_costs_and_arguments_are_those_of_the_toolbox(bench: Bench) -> None:
-    registry = {tool.name: tool for tool in all_tools(bench)}
+def test_costs_and_arguments_are_those_of_the_toolbox(study: Study) -> None:
+    registry = {tool.name: tool for tool in all_tools(study)}
     assert list(SERVED) == ["read", "top", "search", "generate", "simulate", "score", "ablate", "explain"]
     for name, served in SERVED.items():
         assert served.description.endswith(f"Cost: {served.cost}.")
@@ -62,10 +62,10 @@ def test_no_tool_takes_a_fold_of_the_sealed_split() -> None:
     assert not any("fold" in json.dumps(served.schema()) for served in SERVED.values())
 
 
-def test_sealed_text_cannot_be_read(bench: Bench, session: Session) -> None:
-    excerpts = bench.evidence.corpus.sealed.open(0)  # the texts alone, to see that they are refused
+def test_sealed_text_cannot_be_read(study: Study, session: Session) -> None:
+    excerpts = study.evidence.corpus.sealed.open(0)  # the texts alone, to see that they are refused
     row = int(excerpts.lengths.argmax())
-    text = bench.subject.tokenizer.decode(excerpts.tokens[row, : excerpts.lengths[row]].tolist())
+    text = study.subject.tokenizer.decode(excerpts.tokens[row, : excerpts.lengths[row]].tolist())
     for name in ("read", "ablate"):
         with pytest.raises(ToolFailed, match="repeats 12 tokens of the corpus"):
             session.call(name, {"neuron": NEURON, "texts": [text]})

@@ -100,7 +100,7 @@ def test_recorded_runs_no_tool(trace: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*_: Any) -> Any:
         raise AssertionError("a tool was called")
 
-    monkeypatch.setattr(agent.run.runner, "all_tools", lambda bench: [replace(t, run=refuse) for t in all_tools(bench)])
+    monkeypatch.setattr(agent.run.runner, "all_tools", lambda study: [replace(t, run=refuse) for t in all_tools(study)])
     assert again(trace, recorded=True).is_same
 
 

@@ -397,9 +397,9 @@ class _Here:
 def test_a_run_that_used_an_index_is_exported_from_it(
     world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tools.evidence.corpus import load_texts
     from tools.evidence.progress import NoProgress
-    from tools.evidence.splits import split_corpus
+    from tools.evidence.splits.split_corpus import split_corpus
+    from tools.evidence.texts.corpus import load_texts
     from tools.index.build import build_index
     from tools.index.find import Source
     from tools.index.plan import BuildOptions

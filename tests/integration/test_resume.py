@@ -20,10 +20,10 @@ import pytest
 import agent
 import agent.run.runner
 from agent.cli import main
-from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.errors import BadInput, Interrupted, NotAvailable, StorageError
 from tools.records.result import Result
+from tools.study.study import Study
 from tools.toolbox import Tool
 from traces.database.results import ResultsDatabase
 from traces.database.selection import Selection
@@ -111,7 +111,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return replace(tool, run=run)
 
-    monkeypatch.setattr(agent.run.runner, "all_tools", lambda bench: [counted(tool) for tool in all_tools(bench)])
+    monkeypatch.setattr(agent.run.runner, "all_tools", lambda study: [counted(tool) for tool in all_tools(study)])
     return names
 
 
@@ -159,7 +159,7 @@ def test_a_crash_after_any_event(runs: World, tmp_path: Path, monkeypatch: pytes
 
         return replace(tool, run=run)
 
-    monkeypatch.setattr(agent.run.runner, "all_tools", lambda bench: [remembered(tool) for tool in all_tools(bench)])
+    monkeypatch.setattr(agent.run.runner, "all_tools", lambda study: [remembered(tool) for tool in all_tools(study)])
     for n_events in range(len(runs.events) + 1):
         folder = tmp_path / str(n_events)
         half = b"" if n_events == len(runs.events) else runs.lines[n_events][: 1 + 7 * n_events]
@@ -174,7 +174,7 @@ def test_a_crash_after_any_event(runs: World, tmp_path: Path, monkeypatch: pytes
 def test_ctrl_c_and_resume(runs: World, tmp_path: Path, executed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     counted = agent.run.runner.all_tools
 
-    def interrupted_once(bench: Bench) -> list[Tool[Any, Any]]:
+    def interrupted_once(study: Study) -> list[Tool[Any, Any]]:
         def press(tool: Tool[Any, Any]) -> Tool[Any, Any]:
             def run(*arguments: Any) -> Any:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -182,7 +182,7 @@ def test_ctrl_c_and_resume(runs: World, tmp_path: Path, executed: list[str], mon
 
             return replace(tool, run=run) if tool.name == "revise" else tool
 
-        return [press(tool) for tool in counted(bench)]
+        return [press(tool) for tool in counted(study)]
 
     with monkeypatch.context() as patch:
         patch.setattr(agent.run.runner, "all_tools", interrupted_once)
@@ -209,11 +209,11 @@ def test_ctrl_c_in_a_process(runs: World, tmp_path: Path) -> None:
 
 
 def test_a_failure_in_the_middle_and_resume(runs: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(bench: Bench) -> list[Tool[Any, Any]]:
+    def broken(study: Study) -> list[Tool[Any, Any]]:
         def fail(*_: Any) -> Any:
             raise MemoryError("no more")
 
-        return [replace(t, run=fail) if t.name == "read_activations" else t for t in all_tools(bench)]
+        return [replace(t, run=fail) if t.name == "read_activations" else t for t in all_tools(study)]
 
     with monkeypatch.context() as patch:
         patch.setattr(agent.run.runner, "all_tools", broken)
@@ -232,7 +232,7 @@ def test_a_finished_run_returns_its_result(runs: World, executed: list[str]) -> 
 
 
 def test_an_unexpected_error_names_the_command_that_goes_on(runs: World, tmp_path: Path, capsys: Any) -> None:
-    def broken(bench: Bench) -> list[Tool[Any, Any]]:
+    def broken(study: Study) -> list[Tool[Any, Any]]:
         raise ZeroDivisionError("division by zero")
 
     words = ["explain", TARGET, "--model", runs.settings["model"], "--corpus", runs.settings["corpus"], "--quiet",

@@ -13,12 +13,12 @@ import pytest
 import agent
 from agent.graph.verdict import NOTHING
 from agent.setup.config import RunConfig
-from agent.setup.evidence import open_bench
-from tools.bench import Bench
+from agent.setup.evidence import open_study
 from tools.errors import BadInput
 from tools.experiments.registry import GENERATORS
 from tools.readable import contract
 from tools.records.result import Result, ScoreValue, Unscored
+from tools.study.study import Study
 from traces.events.kinds import (
     Decided,
     Event,
@@ -51,13 +51,13 @@ def settings(world: Any) -> dict[str, Any]:
 
 
 class Run:
-    """A finished run, with its bench opened anew to know what the run was not allowed to tell."""
+    """A finished run, with its study opened anew to know what the run was not allowed to tell."""
 
     def __init__(self, world: Any, runs: Path) -> None:
         self.result: Result = agent.explain(TARGET, **settings(world), budget=BUDGET, rivals=[OWN], runs_dir=runs)
         self.runs = runs
         self.events: list[Event] = agent.load_trace("last", runs_dir=runs).events
-        self.bench: Bench = open_bench(RunConfig(target=TARGET, **settings(world)), QuietDisplay())
+        self.study: Study = open_study(RunConfig(target=TARGET, **settings(world)), QuietDisplay())
 
     @property
     def theta_of_result(self) -> float:
@@ -121,7 +121,7 @@ def test_what_is_said_of_a_text_before_its_change_stands_before_the_reading(run:
 
 def test_what_an_edit_changed(run: Run) -> None:
     """With the change undone the neuron gives what it is said to have given before it."""
-    ids = run.bench.vocabulary.ids
+    ids = run.study.vocabulary.ids
     n_checked = 0
     for designed in run.of(ExperimentsDesigned):
         for planned in designed.experiments:
@@ -132,7 +132,7 @@ def test_what_an_edit_changed(run: Run) -> None:
             at, added = change["at"], change["added"]
             assert planned.tokens[at : at + len(added)] == added != change["removed"]
             before = [*planned.tokens[:at], *change["removed"], *planned.tokens[at + len(added) :]]
-            (values,) = run.bench.read([tuple(ids[token] for token in before)])
+            (values,) = run.study.read([tuple(ids[token] for token in before)])
             assert values[-1] == pytest.approx(planned.expectations["before_the_change"], abs=1e-3)
             n_checked += 1
     assert n_checked > 10
@@ -149,7 +149,7 @@ def test_which_parts_of_the_explanation_were_tested(run: Run) -> None:
     right = sum((p >= 0.5) == fired for p, fired in registered)
     assert sum(one["came_true"] for one in call.arguments["tried"]) == right
     clauses = [claim["clause"] for claim in told["claims"] if claim["token"] is None]
-    understood = run.bench.readable(told["explanation"])
+    understood = run.study.readable(told["explanation"])
     assert understood is not None
     assert len(clauses) == len(understood[0].items)
     for claim in told["claims"]:
@@ -187,13 +187,13 @@ def test_texts_are_new_and_of_every_kind(run: Run) -> None:
 
 def test_readings_are_the_neurons(run: Run) -> None:
     """The value revealed for a text is what the model gives on that text alone."""
-    bench = run.bench
-    neuron = bench.evidence.neuron
+    study = run.study
+    neuron = study.evidence.neuron
     (gathered,) = run.of(Gathered)
     for call, revealed in zip(run.calls("read_activations"), run.of(ReadingsRevealed), strict=True):
         for text, value, fired in list(zip(call.arguments["texts"], revealed.values, revealed.fired, strict=True))[::9]:
-            inputs = bench.subject.mlp_input(np.array([text], np.int32), np.array([len(text)]), neuron.layer)
-            alone = bench.subject.neuron_values(inputs, neuron.layer, neuron.index)[0, -1]
+            inputs = study.subject.mlp_input(np.array([text], np.int32), np.array([len(text)]), neuron.layer)
+            alone = study.subject.neuron_values(inputs, neuron.layer, neuron.index)[0, -1]
             assert value == pytest.approx(float(alone), abs=2e-5)
             assert fired == (value > gathered.theta)
 
@@ -211,10 +211,10 @@ def test_the_sealed_split_is_opened_once_at_the_end(run: Run) -> None:
 
 def test_nothing_about_probe_or_sealed_text_is_told_too_early(run: Run) -> None:
     """No result before confirmation holds a number that is the neuron's value on probe or sealed text."""
-    from tools.evidence.scan import _part_values
+    from tools.evidence.neurons.scan import _part_values
 
-    scan, index = run.bench.scan, run.bench.evidence.neuron.index
-    known = {round(float(v), 5) for part in (run.bench.evidence.explore, run.bench.evidence.development)
+    scan, index = run.study.scan, run.study.evidence.neuron.index
+    known = {round(float(v), 5) for part in (run.study.evidence.explore, run.study.evidence.development)
              for v in part.values.ravel()}  # fmt: skip
     secret = {
         round(float(v), 5)
@@ -322,12 +322,12 @@ def test_the_predictor_is_found_once_and_scored_beside_the_explanation(run: Run)
 def test_the_result_says_what_a_person_needs(run: Run) -> None:
     assert (run.result.schema_version, run.result.reader) == (2, "lexical")
     assert run.result.label
-    explore = run.bench.evidence.explore
+    explore = run.study.evidence.explore
     assert 3 <= len(run.result.examples) <= 5
     for example in run.result.examples:
         rows = np.flatnonzero(explore.excerpts.documents == example.document)
         assert "".join(example.tokens) in "\x00".join(
-            "".join(run.bench.vocabulary.strings[token] for token in row[row >= 0])
+            "".join(run.study.vocabulary.strings[token] for token in row[row >= 0])
             for row in explore.excerpts.tokens[rows]
         )
         assert example.fires == [value > run.theta_of_result for value in example.values]

@@ -173,7 +173,7 @@ def test_a_crash_at_any_place_of_a_pause(
 
         return replace(tool, run=run)
 
-    monkeypatch.setattr(agent.run.runner, "all_tools", lambda bench: [remembered(tool) for tool in all_tools(bench)])
+    monkeypatch.setattr(agent.run.runner, "all_tools", lambda study: [remembered(tool) for tool in all_tools(study)])
     acted = [event.seq for event in events if isinstance(event, PersonActed)]
     places = sorted({seq + more for seq in acted for more in (0, 1, 3)})
     for n_events in places:

@@ -27,7 +27,7 @@ from tools.prompts import (
 from tools.prompts.evidence import Scale, Shown, marked
 from tools.prompts.findings import ClassRow, Evidence, WordRow
 from tools.prompts.revealed import RevealedText
-from tools.roles import Tried
+from tools.roles import TriedRival
 
 # Whichever test draws text first loads the tables of Unicode, and the machine may be busy.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -82,7 +82,7 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
         "near_misses": maker.request(explanation, 6, near_misses=True),
         "mender": mender.request([(explanation, "it is too long")]),
         "reviser": reviser.request(
-            [explanation, "a rival"], [Tried(sentence=explanation, fate="dropped: refuted")], revealed, evidence, 2
+            [explanation, "a rival"], [TriedRival(sentence=explanation, fate="dropped: refuted")], revealed, evidence, 2
         ),
         "simulator": simulator.request(explanation, [texts, texts[:2]], scale),
         "simulator_last": simulator_last.request(explanation, [texts, texts[:2]], scale),

@@ -11,7 +11,7 @@ import numpy as np
 from tools.concepts.concepts import Concepts
 from tools.readable.reader import LexicalReader
 from tools.readable.texts import WordTexts
-from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings
+from tools.records.excerpts import DevelopmentActivations, Excerpts, ExploreActivations
 
 _FILL = (
     "lamp river table window stone garden paper bridge valley island engine market village corner button basket "
@@ -59,9 +59,9 @@ class World:
             for row, said in zip(tokens, levels, strict=True)
         ]
 
-    def readings(
-        self, texts: Sequence[str], value: Callable[[list[str], int], float], kind: type = DevelopmentReadings
-    ) -> DevelopmentReadings | ExploreReadings:
+    def activations(
+        self, texts: Sequence[str], value: Callable[[list[str], int], float], kind: type = DevelopmentActivations
+    ) -> DevelopmentActivations | ExploreActivations:
         """Texts, each a document, with what `value` says of each word (the words of its text, and its place)."""
         tokens = self.tokens(texts)
         values = np.zeros(tokens.shape, dtype=np.float32)

@@ -9,7 +9,7 @@ from agent.setup.variants.load import load_variant
 from tools.concepts.concepts import Concepts
 from tools.readable.best_class import BestClass
 from tools.readable.reader import LexicalReader
-from tools.records.excerpts import Excerpts, ExploreReadings
+from tools.records.excerpts import Excerpts, ExploreActivations
 
 MONTHS = ["January", "March", "April", "June", "July", "August", "October"]
 OTHERS = [
@@ -35,12 +35,12 @@ def explainer() -> BestClass:
     return BestClass(LexicalReader(STRINGS, Concepts.load()))
 
 
-def explore(fires: list[str]) -> ExploreReadings:
+def explore(fires: list[str]) -> ExploreActivations:
     """Texts of random words, in which a neuron fires on some."""
     tokens = np.random.default_rng(0).integers(len(STRINGS), size=(60, 12)).astype(np.int32)
     values = np.isin(tokens, [STRINGS.index(f" {word}") for word in fires]).astype(np.float32) * 4
     ids = np.arange(60, dtype=np.int32)
-    return ExploreReadings(Excerpts(tokens, np.full(60, 12), ids, ids, ids), values, np.arange(60))
+    return ExploreActivations(Excerpts(tokens, np.full(60, 12), ids, ids, ids), values, np.arange(60))
 
 
 def proposed(explainer: BestClass, fires: list[str]) -> list[str]:

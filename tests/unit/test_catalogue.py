@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tools.bench import Bench, padded, texts_sha256
 from tools.catalogue import all_tools
 from tools.catalogue.confirmation import Confirm
 from tools.catalogue.examples import ShowExamples
-from tools.catalogue.experiments import N_ASKED, Design, Read, Rival, asked_of
+from tools.catalogue.experiments import N_ASKED, Design, Member, Read, affordable
 from tools.catalogue.hypotheses import Gather, Propose, Revise
 from tools.catalogue.null import MAX_NULL, MOST_NEURONS_ASKED, Null
 from tools.catalogue.predictions import Before, Calibrated, Unchanged
@@ -21,27 +20,31 @@ from tools.catalogue.subject import Ablate, Generate, Search, Simulate
 from tools.concepts.concepts import Concepts
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
-from tools.evidence.corpus import _corpus
-from tools.evidence.fresh import runs_of
-from tools.evidence.neuron import neuron_evidence
+from tools.evidence.neurons.neuron import neuron_evidence
+from tools.evidence.neurons.scan import scan_layer
 from tools.evidence.progress import NoProgress
-from tools.evidence.runs import run_hashes
-from tools.evidence.scan import scan_layer
-from tools.evidence.splits import split_corpus
+from tools.evidence.splits.fresh import runs_of
+from tools.evidence.splits.runs import run_hashes
+from tools.evidence.splits.split_corpus import split_corpus
+from tools.evidence.texts.corpus import _corpus
 from tools.experiments.candidates import Candidate
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.rule import PLAIN
+from tools.records.hypothesis import Hypothesis
 from tools.records.neuron import NeuronId
 from tools.records.result import Interval, ScoreValue, Unscored
-from tools.roles import Proposal, Revealed, Simulation
+from tools.roles import Revealed, Simulation
 from tools.rules.explainer import RulesExplainer
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.claimed import EACH, Claimant
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.null import keep_explanation, kept_explanations
 from tools.scoring.panel import PROTOCOLS
+from tools.study.experiment_log import texts_sha256
+from tools.study.simulations import Simulations, padded
+from tools.study.study import Study
 from tools.toolbox import Toolbox, ToolFailed, units_of
 
 N_TOKENS, D_MODEL, D_MLP = 300, 12, 24
@@ -139,20 +142,21 @@ def concepts() -> Concepts:
 
 
 @pytest.fixture
-def bench(scan) -> Bench:
+def study(scan) -> Study:
     vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
     reader = EmbeddedReader(vocabulary, concepts())
-    return Bench(
-        subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), vocabulary=vocabulary,
+    evidence = neuron_evidence(scan, NeuronId(scan.layer, 0))
+    return Study(
+        subject=scan.subject, scan=scan, evidence=evidence, vocabulary=vocabulary,
         explainers=(ReadableExplainer(reader.lexical),), predictors=(RulesExplainer(vocabulary),),
-        simulator=reader, seed=4, ledger=Ledger(),
+        simulations=Simulations(scan.subject, evidence, vocabulary, reader), seed=4, ledger=Ledger(),
     )  # fmt: skip
 
 
 @pytest.fixture
-def box(bench):
+def box(study):
     recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
-    return Toolbox(all_tools(bench), recorder, 4, None, None)
+    return Toolbox(all_tools(study), recorder, 4, None, None)
 
 
 def table(low=0.02, high=0.98):
@@ -160,11 +164,11 @@ def table(low=0.02, high=0.98):
 
 
 def rivals(*sentences):
-    return [Rival(sentence=s, belief=1 / len(sentences), table=table()) for s in sentences]
+    return [Member(sentence=s, belief=1 / len(sentences), table=table()) for s in sentences]
 
 
-def test_every_tool_says_what_it_is_for(bench):
-    tools = all_tools(bench)
+def test_every_tool_says_what_it_is_for(study):
+    tools = all_tools(study)
     assert len({tool.name for tool in tools}) == len(tools)
     for tool in tools:
         assert tool.about.endswith(".")
@@ -172,11 +176,11 @@ def test_every_tool_says_what_it_is_for(bench):
         assert tool.arguments.__doc__
 
 
-def test_gather(box, bench):
+def test_gather(box, study):
     known = box.call("gather", Gather())
     assert known.status == "firing"
     assert known.theta == pytest.approx(0.6, abs=1e-6)
-    explore = bench.evidence.explore
+    explore = study.evidence.explore
     share = np.isin(explore.excerpts.tokens, PLANTED).sum() / explore.excerpts.mask.sum()
     assert known.firing_rate == pytest.approx(float(share), abs=1e-6)
 
@@ -216,7 +220,7 @@ def test_true_above_false_and_what_cannot_be_scored(box):
     assert (never.table, garbled.table) == (sorted(never.table), [])  # of levels never seen, as the prior says
 
 
-def test_experiments_tell_rivals_apart_and_are_new(box, bench):
+def test_experiments_tell_rivals_apart_and_are_new(box, study):
     arguments = Design(rivals=rivals(TRUTH, WRONG, NEVER), quotas=QUOTAS)
     designed = box.call("design_experiments", arguments)
     texts = [tuple(e.tokens) for e in designed.experiments]
@@ -231,7 +235,7 @@ def test_experiments_tell_rivals_apart_and_are_new(box, bench):
         assert q == (says if text[-1] in (100, 101) else 0.02)
         assert n == 0.02
     assert np.mean(np.array(true) != np.array(wrong)) > 0.4
-    bench.revealed += [Revealed(text, 0.0) for text in texts]
+    study.log.revealed += [Revealed(text, 0.0) for text in texts]
     again = box.call("design_experiments", arguments)
     assert not set(texts) & {tuple(e.tokens) for e in again.experiments}
 
@@ -243,13 +247,13 @@ def test_one_carrier_gives_few_texts(box):
         assert max(carriers.count(carrier) for carrier in carriers) <= 6
 
 
-def test_two_rounds_are_enough_to_test_the_leader_in_every_way(box, bench):
+def test_two_rounds_are_enough_to_test_the_leader_in_every_way(box, study):
     passed = {"must fire": set(), "must be silent": set(), "an edit must silence": set()}
     for _ in range(2):
         designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG, NEVER), quotas=QUOTAS))
         carriers = {e.carrier for e in designed.experiments}
-        assert not carriers & bench.carriers
-        bench.carriers |= carriers
+        assert not carriers & study.log.carriers
+        study.log.carriers |= carriers
         for experiment, p in zip(designed.experiments, designed.predictions[0], strict=True):
             passed["must fire" if p >= 0.5 else "must be silent"].add(experiment.carrier)
             if experiment.generator == "minimal_pair" and p < 0.5:
@@ -271,47 +275,47 @@ def test_what_a_generator_cannot_fill_the_others_do(box):
     assert found["look_alike"] > 10
 
 
-def test_leaving_a_generator_out_changes_no_other_ones_candidates(bench):
+def test_leaving_a_generator_out_changes_no_other_ones_candidates(study):
     def texts(quotas):
-        rounds = Rounds(bench)
+        rounds = Rounds(study)
         chosen, _ = rounds.plan(rivals(TRUTH, WRONG), 0, quotas, "disagreement", np.random.default_rng(5))
         return [c.tokens for c in chosen if c.generator == "retrieval"]
 
     assert texts({"retrieval": 9}) == texts({"retrieval": 9, "look_alike": 3})
 
 
-def test_a_neuron_whose_every_text_was_used_is_still_asked_about(box, bench):
-    bench.carriers |= {f"explore-{i}" for i in bench.evidence.explore.excerpts.ids}
+def test_a_neuron_whose_every_text_was_used_is_still_asked_about(box, study):
+    study.log.carriers |= {f"explore-{i}" for i in study.evidence.explore.excerpts.ids}
     designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS))
     assert {e.generator for e in designed.experiments} == {"retrieval", "look_alike", "sampled"}
-    bench.carriers |= {f"probe-{i}" for i in bench.evidence.probe.ids}
+    study.log.carriers |= {f"probe-{i}" for i in study.evidence.probe.ids}
     designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS))
     assert {e.generator for e in designed.experiments} == {"sampled"}
 
 
-def test_sampled_text_repeats_nothing_of_the_corpus(box, bench):
-    corpus = bench.scan.corpus
-    known = bench.subject.tokenizer.decode(corpus.sealed.open(0).tokens[0, :20].tolist())
-    bench.subject.generate = lambda prompts, *_: [f"{p} {known} w{i}".strip() for i, p in enumerate(prompts)]
+def test_sampled_text_repeats_nothing_of_the_corpus(box, study):
+    corpus = study.scan.corpus
+    known = study.subject.tokenizer.decode(corpus.sealed.open(0).tokens[0, :20].tolist())
+    study.subject.generate = lambda prompts, *_: [f"{p} {known} w{i}".strip() for i, p in enumerate(prompts)]
     try:
         designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas={"sampled": 9}))
     finally:
-        del bench.subject.generate
+        del study.subject.generate
     runs = runs_of(corpus)
     assert designed.experiments
     for experiment in designed.experiments:
         assert not np.isin(run_hashes(np.array(experiment.tokens, np.int32)), runs).any()
 
 
-def test_a_model_that_cannot_be_sampled_from_is_asked_about_other_texts(box, bench):
+def test_a_model_that_cannot_be_sampled_from_is_asked_about_other_texts(box, study):
     def generate(*_):
         raise BadInput("there is no output matrix.")
 
-    bench.subject.generate = generate
+    study.subject.generate = generate
     try:
         designed = box.call("design_experiments", Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS))
     finally:
-        del bench.subject.generate
+        del study.subject.generate
     assert len(designed.experiments) == 64
     assert {e.generator for e in designed.experiments} == set(QUOTAS) - {"sampled"}
 
@@ -342,16 +346,16 @@ def test_design_refuses_a_rival_that_predicts_nothing(box):
         box.call("design_experiments", Design(rivals=rivals(TRUTH, "It likes verbs."), quotas=QUOTAS))
 
 
-def test_reading_needs_registered_predictions_for_exactly_these_texts(box, bench):
+def test_reading_needs_registered_predictions_for_exactly_these_texts(box, study):
     texts = [[11, 3], [12]]
-    n_read = bench.subject.n_read
+    n_read = study.subject.n_read
     with pytest.raises(ToolFailed, match="no predictions are registered for these texts"):
         box.call("read_activations", Read(texts=texts))
-    bench.register([(11, 3)])
+    study.log.register([(11, 3)])
     with pytest.raises(ToolFailed, match="no predictions are registered"):
         box.call("read_activations", Read(texts=texts))
-    assert bench.subject.n_read == n_read
-    bench.register([(11, 3), (12,)])
+    assert study.subject.n_read == n_read
+    study.log.register([(11, 3), (12,)])
     assert box.call("read_activations", Read(texts=texts)).values == [[0, 2], [0]]
     with pytest.raises(ToolFailed, match="no predictions are registered"):
         box.call("read_activations", Read(texts=texts[::-1]))
@@ -379,13 +383,13 @@ def test_sizes(box):
     assert units_of(texts, tokens) == 1
 
 
-def test_search_shows_text_and_nothing_of_the_neuron(box, bench):
+def test_search_shows_text_and_nothing_of_the_neuron(box, study):
     found = box.call("search_corpus", Search(sentence="Fires on `␣w3` (4).", n=5)).texts
-    probe = {tuple(t[t >= 0]) for t in bench.evidence.probe.tokens}
+    probe = {tuple(t[t >= 0]) for t in study.evidence.probe.tokens}
     assert len(found) == 5
     for text in found:
         assert (text.tokens[-1], text.level) == (3, 4)
-        assert text.text == bench.subject.tokenizer.decode(text.tokens)
+        assert text.text == study.subject.tokenizer.decode(text.tokens)
         assert any(row[: len(text.tokens)] == tuple(text.tokens) for row in probe)
     with pytest.raises(ToolFailed, match="no sentence that the lexical reader"):
         box.call("search_corpus", Search(sentence="verbs"))
@@ -405,15 +409,15 @@ def test_simulate(box):
 
 
 @pytest.mark.slow
-def test_the_null_is_of_other_neurons_and_worse_than_the_truth(box, bench):
+def test_the_null_is_of_other_neurons_and_worse_than_the_truth(box, study):
     null = box.call("null", Null(n={"rules": 4}))
     assert len(null.neurons) == 4 >= null.n_scored > 0
     assert 0 not in null.neurons
     assert box.call("null", Null(n={"rules": 99})).n_scored <= MAX_NULL
-    assert bench.ledger.opened == []
+    assert study.ledger.opened == []
 
 
-def test_the_predictor_is_the_best_of_all_rules_and_is_chosen_on_development_text(box, bench):
+def test_the_predictor_is_the_best_of_all_rules_and_is_chosen_on_development_text(box, study):
     learnt = box.call("predictor", FindPredictor())
     assert learnt.sentence is not None
     assert learnt.development.value > 0.9
@@ -422,25 +426,25 @@ def test_the_predictor_is_the_best_of_all_rules_and_is_chosen_on_development_tex
     assert given.n_tried == learnt.n_tried + (learnt.sentence != TRUTH)
     assert given.development.value >= learnt.development.value
     assert box.used == 0
-    assert bench.ledger.opened == []
+    assert study.ledger.opened == []
 
 
-def test_no_predictor_is_no_number(box, bench):
-    bench.predictors = ()
+def test_no_predictor_is_no_number(box, study):
+    study.predictors = ()
     found = box.call("predictor", FindPredictor())
     assert found.sentence is None
     assert found.development == Unscored(reason="there is no rule to score")
 
 
-def test_what_no_person_can_use_never_competes(box, bench):
+def test_what_no_person_can_use_never_competes(box, study):
     """It may be the predictor; and no null is made of it."""
     long = "Fires on " + ", ".join(f"`w{i}`" for i in range(9)) + " (9)."
-    written = [Proposal("list", long), Proposal("short", TRUTH)]
+    written = [Hypothesis("list", long), Hypothesis("short", TRUTH)]
     wordy = SimpleNamespace(
         name="rules", fingerprint="wordy", has_null=True,
         propose=lambda *_: written, propose_one=lambda *_: written[0], revise=lambda *_: written,
     )  # fmt: skip
-    bench.explainers = (wordy,)
+    study.explainers = (wordy,)
     for proposed in (box.call("propose", Propose(n=4)), box.call("revise", Revise(best=[], n_revealed=0))):
         assert [one.sentence for one in proposed.proposals] == [TRUTH]
         assert proposed.unreadable == [long]
@@ -456,29 +460,29 @@ def test_what_no_person_can_use_never_competes(box, bench):
         (TRUTH, None),
     ],
 )
-def test_why_a_sentence_may_not_compete(bench, sentence, reason):
-    refused = bench.why_not(sentence)
+def test_why_a_sentence_may_not_compete(study, sentence, reason):
+    refused = study.why_not(sentence)
     assert refused is None if reason is None else reason in refused
 
 
-def test_examples_are_of_explore_text(box, bench):
+def test_examples_are_of_explore_text(box, study):
     found = box.call("examples", ShowExamples()).examples
-    known = set(bench.evidence.explore.excerpts.documents.tolist())
+    known = set(study.evidence.explore.excerpts.documents.tolist())
     assert 3 <= len(found) <= 5
     assert {one.document for one in found} <= known
     assert box.used == 0
 
 
-def test_the_predictor_is_scored_on_the_same_sealed_text(box, bench):
+def test_the_predictor_is_scored_on_the_same_sealed_text(box, study):
     final = box.call("confirm", Confirm(sentence=WRONG, null=None, predictor=TRUTH, fold=1))
     assert final.predictor.value == pytest.approx(1)
     assert (final.predictor.split, final.predictor.n_excerpts) == ("sealed", final.score.n_excerpts)
     assert final.gains["predictor"].value == pytest.approx(final.score.value - final.predictor.value)
 
 
-def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, bench):
+def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, study):
     final = box.call("confirm", Confirm(sentence=TRUTH, null=WRONG, fold=1))
-    assert bench.ledger.opened == [1]
+    assert study.ledger.opened == [1]
     assert final.score.value == pytest.approx(1)
     assert (final.score.split, final.openai_top_random.n_excerpts) == ("sealed", 10)
     assert isinstance(final.random_only, ScoreValue)
@@ -504,20 +508,20 @@ def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, benc
 
 
 @pytest.mark.slow
-def test_revising_uses_what_was_revealed(box, bench):
+def test_revising_uses_what_was_revealed(box, study):
     texts = [(11, 200)] * 30
-    bench.revealed += [Revealed(text, 0.0) for text in texts]
+    study.log.revealed += [Revealed(text, 0.0) for text in texts]
     found = box.call("revise", Revise(best=[TRUTH], n_revealed=30)).proposals
     assert found
     for proposal in found:
-        bench.check_sentence(proposal.sentence)
+        study.simulations.check_sentence(proposal.sentence)
 
 
-def test_a_sentence_is_checked_before_a_run(bench):
-    bench.check_sentence(TRUTH)
+def test_a_sentence_is_checked_before_a_run(study):
+    study.simulations.check_sentence(TRUTH)
     for bad in ("verbs", "Fires on `␣w999` (3)."):
         with pytest.raises(BadInput):
-            bench.check_sentence(bad)
+            study.simulations.check_sentence(bad)
 
 
 def test_padding_and_hashes():
@@ -534,9 +538,11 @@ def test_what_a_verdict_rests_on_does_not_depend_on_the_seed(scan):
     for seed in (0, 1):
         vocabulary = Vocabulary(scan.subject.tokenizer.token_strings(), scan.subject.embeddings())
         reader = EmbeddedReader(vocabulary, concepts())
-        own = Bench(
-            subject=scan.subject, scan=scan, evidence=neuron_evidence(scan, NeuronId(scan.layer, 0)), seed=seed,
-            vocabulary=vocabulary, explainers=(ReadableExplainer(reader.lexical),), simulator=reader, ledger=Ledger(),
+        evidence = neuron_evidence(scan, NeuronId(scan.layer, 0))
+        own = Study(
+            subject=scan.subject, scan=scan, evidence=evidence, seed=seed, vocabulary=vocabulary,
+            explainers=(ReadableExplainer(reader.lexical),), ledger=Ledger(),
+            simulations=Simulations(scan.subject, evidence, vocabulary, reader),
         )  # fmt: skip
         recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
         tools = Toolbox(all_tools(own), recorder, seed, None, None)
@@ -548,11 +554,11 @@ def test_what_a_verdict_rests_on_does_not_depend_on_the_seed(scan):
     assert found[0] == found[1]
 
 
-def test_a_quarter_of_the_experiments_is_drawn_whatever_rivals_say(bench):
+def test_a_quarter_of_the_experiments_is_drawn_whatever_rivals_say(study):
     """The drawn ones are the same for rivals that say the opposite."""
     chosen = []
     for leader in (TRUTH, 'Fires faintly on "w3", "w4" and "w5", and weakly on "w6".'):
-        made, _ = Rounds(bench).plan(
+        made, _ = Rounds(study).plan(
             rivals(leader, WRONG), 0, {"minimal_pair": 16, "truncation": 8}, "disagreement", np.random.default_rng(3)
         )
         chosen.append({c.tokens for c in made})
@@ -584,11 +590,11 @@ class FreeWords:
         return [self.at_ends(*one) for one in wanted]
 
 
-def test_score_null_and_gain_add_up_where_some_excerpts_cannot_be_read(box, bench):
+def test_score_null_and_gain_add_up_where_some_excerpts_cannot_be_read(box, study):
     """All are of the same excerpts, though each sentence fails on others."""
-    bench.word_simulator, bench.n_simulated = FreeWords(every=7), 60
+    study.simulations.word_simulator, study.simulations.n_simulated = FreeWords(every=7), 60
     winner, null, earlier = "tokens 3 4 100", "tokens 5 101", "tokens 4 102"
-    alone = {len(bench.on(one, bench.development).rows) for one in (winner, null)}
+    alone = {len(study.simulations.on(one, study.development).rows) for one in (winner, null)}
     assert max(alone) < 60
     final = box.call("confirm", Confirm(sentence=winner, null=null, previous=earlier, predictor=TRUTH, fold=0))
     assert final.score.n_unscored > 0
@@ -600,52 +606,52 @@ def test_score_null_and_gain_add_up_where_some_excerpts_cannot_be_read(box, benc
     assert final.previous.n_excerpts == final.predictor.n_excerpts == final.score.n_excerpts
 
 
-def test_a_null_that_cannot_be_read_costs_the_explanation_nothing(box, bench):
+def test_a_null_that_cannot_be_read_costs_the_explanation_nothing(box, study):
     class Hopeless(FreeWords):
         def simulate(self, sentence, tokens):
             failed = range(len(tokens)) if "5" in sentence.split() else ()
             return Simulation(super().simulate(sentence, tokens).levels, dict.fromkeys(failed, "unreadable"))
 
-    bench.word_simulator = Hopeless()
+    study.simulations.word_simulator = Hopeless()
     final = box.call("confirm", Confirm(sentence="tokens 3 4", null="tokens 5", fold=0))
     assert final.score.n_unscored == 0
     assert isinstance(final.baselines.null, Unscored)
     assert isinstance(final.gains["null"], Unscored)
 
 
-def test_what_its_author_names_gives_something_rare_a_score(box, bench):
+def test_what_its_author_names_gives_something_rare_a_score(box, study):
     """Its words lead to excerpts that thirty drawn at random do not hold; then the score is that of all of them."""
-    excerpts = bench.development.readings.excerpts
+    excerpts = study.development.activations.excerpts
     rare = next(
         token for token in range(200, N_TOKENS)
-        if not np.isin(excerpts.tokens[bench._rows_of(bench.development)[0]], token).any()
+        if not np.isin(excerpts.tokens[study.simulations._rows_of(study.development)[0]], token).any()
         and (excerpts.tokens == token).any(1).sum() > EACH
     )  # fmt: skip
-    bench.word_simulator = FreeWords()
+    study.simulations.word_simulator = FreeWords()
     sentence = f"tokens {rare}"
     (blind,) = box.call("score", Score(sentences=[sentence])).scores
     assert isinstance(blind.score, Unscored)
     assert blind.table  # experiments can speak for it or against it
-    bench.claimants = (Claimant(sentence, (f"w{rare}",)),)
+    study.simulations.claimants = (Claimant(sentence, (f"w{rare}",)),)
     (found,) = box.call("score", Score(sentences=[sentence])).scores
     assert isinstance(found.score, ScoreValue)
-    whole = bench.development.correlation(np.where(excerpts.tokens == rare, 9, 0).astype(np.float32))
+    whole = study.development.correlation(np.where(excerpts.tokens == rare, 9, 0).astype(np.float32))
     assert found.score.value == pytest.approx(whole.value, abs=0.15)
 
 
-def test_a_newcomer_is_told_beside_another_on_the_same_excerpts(box, bench):
-    bench.word_simulator = FreeWords(every=7)
+def test_a_newcomer_is_told_beside_another_on_the_same_excerpts(box, study):
+    study.simulations.word_simulator = FreeWords(every=7)
     one, other = "tokens 3 4 100", "tokens 5 101"
     entry, _ = box.call("score", Score(sentences=[one, other], reference=other)).scores
-    both = bench.both_on(one, other, bench.development)
+    both = study.simulations.both_on(one, other, study.development)
     own, theirs = (part.sample.correlation(part.levels).value for part in both)
     assert entry.beside == pytest.approx(theirs, abs=1e-5)
     assert entry.gain.value == pytest.approx(own - theirs, abs=1e-5)
 
 
-def test_rivals_of_either_kind_predict_texts_before_a_change_once_each(box, bench):
-    bench.word_simulator = FreeWords()
-    explore = bench.evidence.explore
+def test_rivals_of_either_kind_predict_texts_before_a_change_once_each(box, study):
+    study.simulations.word_simulator = FreeWords()
+    explore = study.evidence.explore
     row, at = next((row, at) for row, at in zip(*np.nonzero(explore.values > 1), strict=True))
     text = Unchanged(carrier=f"explore-{explore.excerpts.ids[row]}", value=round(float(explore.values[row, at]), 5))
     unknown = Unchanged(carrier="sampled-3", value=1.0)
@@ -689,7 +695,7 @@ class AskedForTheNull:
 
     def propose_each(self, neurons, size):
         self.n_asked += len(neurons)
-        return [Proposal("token", f"tokens {10 + i} {20 + i}", words=(f"w{10 + i}",)) for i in range(len(neurons))]
+        return [Hypothesis("token", f"tokens {10 + i} {20 + i}", words=(f"w{10 + i}",)) for i in range(len(neurons))]
 
     def revise_among(self, *_):
         return []
@@ -698,8 +704,8 @@ class AskedForTheNull:
         return []
 
 
-def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, bench):
-    reader = bench.word_simulator = Counted()
+def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, study):
+    reader = study.simulations.word_simulator = Counted()
     good, bad, nothing = "tokens 3 4 5", "tokens 100 101", "tokens 200 3"
     twins = {good: TRUTH, bad: 'Fires on "w100" and "w101".', nothing: None}
     asked = Score(sentences=[TRUTH, good, bad, nothing], twins=twins, leading=[TRUTH])
@@ -720,8 +726,8 @@ def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, b
         assert {good, bad, nothing} == set(reader.read)
 
 
-def test_what_cannot_win_any_more_is_read_no_further(box, bench):
-    bench.word_simulator = Counted()
+def test_what_cannot_win_any_more_is_read_no_further(box, study):
+    study.simulations.word_simulator = Counted()
     weak, good, bad = 'Fires on "w3".', "tokens 3 4 5", f"tokens {' '.join(map(str, range(6, 60)))}"
     asked = Score(sentences=[weak, good, bad], leading=[weak], new=[good, bad])
     _, best, lost = box.call("score", asked).scores
@@ -731,8 +737,8 @@ def test_what_cannot_win_any_more_is_read_no_further(box, bench):
     assert not best.part_read
 
 
-def test_what_hardly_wins_is_read_on_once_it_leads(box, bench):
-    bench.word_simulator, same = Counted(), "tokens 3 4 5"
+def test_what_hardly_wins_is_read_on_once_it_leads(box, study):
+    study.simulations.word_simulator, same = Counted(), "tokens 3 4 5"
     asked = Score(sentences=[TRUTH, same], leading=[TRUTH], new=[same])
     _, part = box.call("score", asked).scores
     assert (part.behind, part.part_read) == (None, True)
@@ -741,9 +747,9 @@ def test_what_hardly_wins_is_read_on_once_it_leads(box, bench):
     assert whole.score.n_excerpts > 2 * part.score.n_excerpts
 
 
-def test_where_a_twin_agrees_on_the_first_excerpts_it_says_the_rest(box, bench):
+def test_where_a_twin_agrees_on_the_first_excerpts_it_says_the_rest(box, study):
     """What is ranked by is what the twin scores on all excerpts, and what the reading gains on those that were read."""
-    bench.word_simulator, good, twin = Counted(), "tokens 3 4", 'Fires on "w3" and "w4".'
+    study.simulations.word_simulator, good, twin = Counted(), "tokens 3 4", 'Fires on "w3" and "w4".'
     asked = Score(sentences=['Fires on "w3".', good], leading=['Fires on "w3".'], new=[good], twins={good: twin})
     _, found = box.call("score", asked).scores
     assert found.part_read
@@ -754,9 +760,9 @@ def test_where_a_twin_agrees_on_the_first_excerpts_it_says_the_rest(box, bench):
     assert found.over_twin == pytest.approx(0, abs=1e-6)
 
 
-def test_of_a_null_few_are_asked_for(box, bench):
+def test_of_a_null_few_are_asked_for(box, study):
     llm = AskedForTheNull("3" * 64)
-    bench.explainers, bench.word_simulator, bench.twin_writer = (llm,), Counted(), Twins()
+    study.explainers, study.simulations.word_simulator, study.twin_writer = (llm,), Counted(), Twins()
     found = box.call("null", Null(n={"openai:fake": 16}))
     assert llm.n_asked <= MOST_NEURONS_ASKED
     assert found.n_scored <= MOST_NEURONS_ASKED
@@ -769,41 +775,41 @@ def test_of_an_llm_few_texts_are_asked_and_none_without_a_context():
         for i in range(n)
     ]
     made += [Candidate((1,) * n, "truncation", "", f"cut-{n}") for n in (1, 2)]
-    asked = [made[i] for i in asked_of(made)]
+    asked = [made[i] for i in affordable(made)]
     assert len(asked) == len({one.carrier for one in asked}) == N_ASKED  # each carrier is one witness
     assert [one.generator for one in asked].count("written") == 1
     assert min(len(one.tokens) for one in asked) == 4
 
 
-def test_without_twins_every_sentence_is_read(box, bench):
-    reader = bench.word_simulator = Counted()
+def test_without_twins_every_sentence_is_read(box, study):
+    reader = study.simulations.word_simulator = Counted()
     box.call("score", Score(sentences=[TRUTH, "tokens 100 101", "tokens 200 3"], leading=[TRUTH]))
     assert set(reader.read) == {"tokens 100 101", "tokens 200 3"}
 
 
-def test_a_null_of_an_llm_is_asked_for_only_where_too_few_are_known(box, bench):
+def test_a_null_of_an_llm_is_asked_for_only_where_too_few_are_known(box, study):
     llm, reader = AskedForTheNull("1" * 64), Counted()
-    bench.explainers, bench.word_simulator, bench.twin_writer = (llm,), reader, Twins()
+    study.explainers, study.simulations.word_simulator, study.twin_writer = (llm,), reader, Twins()
     first = box.call("null", Null(n={"openai:fake": 3}))
     assert (llm.n_asked, first.sources, first.n_scored, first.by_twins) == (3, {"asked": 3}, 3, 3)
     assert not reader.read  # they were judged by their twins
     again = box.call("null", Null(n={"openai:fake": 3}))  # the same neuron's run, repeated, asks the same again
     assert (llm.n_asked, again.sources) == (6, {"asked": 3})
     for neuron in first.neurons:
-        known = kept_explanations(bench.scan, [neuron], llm, bench.stratum_of(len(bench.evidence.explore)), about=99)
+        known = kept_explanations(study.scan, [neuron], llm, study.stratum_of(len(study.evidence.explore)), about=99)
         assert [one.neuron for one in known] == [neuron]
-    bench.told_elsewhere = lambda name: [(0, "tokens 3 4"), (7, "tokens 3 100"), (8, TRUTH)]
+    study.other_results = lambda name: [(0, "tokens 3 4"), (7, "tokens 3 100"), (8, TRUTH)]
     told = box.call("null", Null(n={"openai:fake": 3}))
     assert (llm.n_asked, told.sources) == (8, {"results": 1, "asked": 2})  # its own and what rules say are left out
     assert 7 in told.neurons
     assert told.sentence == 'Fires on "w3" and "w100".'  # its twin, which costs nothing to read
 
 
-def test_what_an_llm_said_for_another_neuron_is_taken_first(box, bench):
+def test_what_an_llm_said_for_another_neuron_is_taken_first(box, study):
     llm = AskedForTheNull("2" * 64)
-    bench.explainers, bench.word_simulator, bench.twin_writer = (llm,), Counted(), Twins()
-    size = bench.stratum_of(len(bench.evidence.explore))
+    study.explainers, study.simulations.word_simulator, study.twin_writer = (llm,), Counted(), Twins()
+    size = study.stratum_of(len(study.evidence.explore))
     for neuron in range(1, D_MLP):
-        keep_explanation(bench.scan, neuron, llm, size, Proposal("token", f"tokens {30 + neuron} 3"), about=23)
+        keep_explanation(study.scan, neuron, llm, size, Hypothesis("token", f"tokens {30 + neuron} 3"), about=23)
     found = box.call("null", Null(n={"openai:fake": 4}))
     assert (llm.n_asked, found.sources) == (0, {"kept": 4})

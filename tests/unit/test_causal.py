@@ -9,19 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_catalogue import D_MLP, N_TOKENS, PLANTED, TRUTH, WRONG, Ledger, Planted, concepts
 
-from tools.bench import Bench
 from tools.catalogue import all_tools
 from tools.catalogue.causal import MAX_EXCERPTS, MIN_EXCERPTS, CausalCheck, ClaimOutput, n_excerpts
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
-from tools.evidence.corpus import _corpus
-from tools.evidence.neuron import neuron_evidence
-from tools.evidence.peers import with_peers
+from tools.evidence.neurons.neuron import neuron_evidence
+from tools.evidence.neurons.peers import with_peers
+from tools.evidence.neurons.scan import scan_layer
 from tools.evidence.progress import NoProgress
-from tools.evidence.scan import scan_layer
-from tools.evidence.splits import split_corpus
+from tools.evidence.splits.split_corpus import split_corpus
+from tools.evidence.texts.corpus import _corpus
 from tools.readable.explainer import ReadableExplainer
-from tools.records.excerpts import Excerpts, ExploreReadings, Readings
+from tools.records.excerpts import Activations, Excerpts, ExploreActivations
 from tools.records.neuron import NeuronId
 from tools.records.result import Unscored
 from tools.rules.vocabulary import Vocabulary
@@ -36,6 +35,8 @@ from tools.scoring.causal import (
     times_its_like,
 )
 from tools.scoring.metrics import StratifiedSample
+from tools.study.simulations import Simulations
+from tools.study.study import Study
 from tools.subject.protocol import LastTokenEffect
 from tools.toolbox import Toolbox
 
@@ -46,8 +47,8 @@ def sample_of(n: int, documents: list[int] | None = None) -> StratifiedSample:
     """`n` excerpts of three tokens, each of its own document unless told."""
     numbers = np.array(documents or range(n), dtype=np.int32)
     excerpts = Excerpts(np.ones((n, 3), np.int32), np.full(n, 3), numbers, np.arange(n, dtype=np.int32), numbers)
-    readings = Readings(excerpts, np.zeros((n, 3), np.float32))
-    return StratifiedSample.draw(readings, ["top"] * n, np.random.default_rng(0))
+    activations = Activations(excerpts, np.zeros((n, 3), np.float32))
+    return StratifiedSample.draw(activations, ["top"] * n, np.random.default_rng(0))
 
 
 def test_the_ablation_score_by_hand() -> None:
@@ -208,17 +209,18 @@ def checked(scan, monkeypatch):
         evidence = neuron_evidence(scan, NeuronId(scan.layer, 0))
         if sought:
             evidence = replace(evidence, explore=with_sought(evidence.explore))
-        bench = Bench(
+        study = Study(
             subject=scan.subject, scan=scan, evidence=evidence, vocabulary=vocabulary,
-            explainers=(ReadableExplainer(reader.lexical),), simulator=reader, seed=4, ledger=Ledger(),
+            explainers=(ReadableExplainer(reader.lexical),), seed=4, ledger=Ledger(),
+            simulations=Simulations(scan.subject, evidence, vocabulary, reader),
         )  # fmt: skip
         recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
-        box = Toolbox(all_tools(bench), recorder, 4, None, None)
+        box = Toolbox(all_tools(study), recorder, 4, None, None)
         output = box.call("claim_output", ClaimOutput(k=7))
         tokens = output.claimed if claimed is None else claimed
         arguments = CausalCheck(sentence=sentence, claimed=tokens, controls=output.controls, fold=1)
         found = box.call("causal_check", arguments)
-        assert bench.ledger.opened == [1]
+        assert study.ledger.opened == [1]
         assert box.used == 0
         return output, found
 
@@ -230,7 +232,7 @@ def with_sought(explore):
     rows = np.arange(0, len(explore), 10)
     values = np.concatenate([explore.values, explore.values[rows] + 50])
     sought = np.arange(len(values)) >= len(explore)
-    return ExploreReadings(explore.excerpts.followed_by(explore.excerpts.take(rows)), values, sought)
+    return ExploreActivations(explore.excerpts.followed_by(explore.excerpts.take(rows)), values, sought)
 
 
 def test_the_mean_that_stands_in_for_a_neuron_is_that_of_ordinary_text(checked) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evals.ceiling import N_BACK, _folds_of, _held_out_means, _last_tokens, ceiling
-from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings
+from tools.records.excerpts import DevelopmentActivations, Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.scoring.lookup import TokenMeans
 from tools.scoring.metrics import Estimate, StratifiedSample
@@ -50,17 +50,17 @@ def silent(excerpts: Excerpts) -> np.ndarray:
 def sample(values, seed=2, n=60) -> StratifiedSample:
     excerpts = drawn(n, seed)
     strata = ["random"] * n
-    return StratifiedSample.draw(DevelopmentReadings(excerpts, values(excerpts)), strata, np.random.default_rng(3))
+    return StratifiedSample.draw(DevelopmentActivations(excerpts, values(excerpts)), strata, np.random.default_rng(3))
 
 
-def explored(values, n=200) -> tuple[ExploreReadings, TokenMeans]:
+def explored(values, n=200) -> tuple[ExploreActivations, TokenMeans]:
     excerpts = drawn(n, 1)
-    explore = ExploreReadings(excerpts, values(excerpts))
+    explore = ExploreActivations(excerpts, values(excerpts))
     return explore, TokenMeans.of(explore, D_VOCAB)
 
 
 def lookup_on(scored: StratifiedSample, means: TokenMeans) -> Estimate:
-    found = scored.correlation(means.full(scored.readings.excerpts.tokens))
+    found = scored.correlation(means.full(scored.activations.excerpts.tokens))
     assert isinstance(found, Estimate)
     return found
 

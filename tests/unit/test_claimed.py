@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.records.excerpts import Excerpts, Readings
+from tools.records.excerpts import Activations, Excerpts
 from tools.records.result import Unscored
 from tools.scoring.claimed import (
     EACH,
@@ -33,17 +33,17 @@ def whole_sample(seed=0):
     values = np.where(rng.random((N, WIDTH)) < 0.1, rng.random((N, WIDTH)), 0).astype(np.float32)
     values[:100, 2] += 2
     values[RARE, 4] = 3
-    readings = Readings(Excerpts(tokens, np.full(N, WIDTH), numbers, numbers, numbers), values)
+    activations = Activations(Excerpts(tokens, np.full(N, WIDTH), numbers, numbers, numbers), values)
     strata = [name for name in ("top", "quantile", "random") for _ in range(N // 3)]
-    return StratifiedSample.draw(readings, strata, np.random.default_rng(1))
+    return StratifiedSample.draw(activations, strata, np.random.default_rng(1))
 
 
 def levels_of(sample, token=3):
-    return np.where(sample.readings.excerpts.tokens == token, 9, 0).astype(np.float32)
+    return np.where(sample.activations.excerpts.tokens == token, 9, 0).astype(np.float32)
 
 
 def claims_on(sample, *tokens):
-    mask = sample.readings.excerpts.mask
+    mask = sample.activations.excerpts.mask
     return np.stack([claims_of_levels(levels_of(sample, token), mask) for token in tokens])
 
 
@@ -83,8 +83,8 @@ def test_weighted_sums_estimate_those_of_the_whole_sample():
     sample = whole_sample()
     claims = claims_on(sample, 3, 17)
     chances, base = chances_of(claims, [5, 5]), stratum_shares(sample, 21)
-    total = float(sample.readings.values.sum())
-    product = float((sample.readings.values * levels_of(sample)).sum())
+    total = float(sample.activations.values.sum())
+    product = float((sample.activations.values * levels_of(sample)).sum())
     rng = np.random.default_rng(3)
     weights = 1 / (1 - (1 - base) * (1 - chances[0]) * (1 - chances[1]))
     sums = []
@@ -95,7 +95,7 @@ def test_weighted_sums_estimate_those_of_the_whole_sample():
         for at in (0, 100, 200):
             is_in[at + rng.permutation(100)[:7]] = True
         some = np.flatnonzero(is_in)
-        values = sample.readings.values[some]
+        values = sample.activations.values[some]
         sums.append([(weights[some] @ values.sum(1)), weights[some] @ (values * levels_of(sample)[some]).sum(1)])
     assert np.mean(sums, 0) == pytest.approx([total, product], rel=0.03)
 
@@ -146,7 +146,7 @@ def test_importance_changes_a_score_as_if_excerpts_stood_there_several_times():
     counts[rows[::2]] = 2
     weighted = part_of(sample, rows, counts).correlation(levels_of(sample)[rows])
     twice = np.sort(np.concatenate([rows, rows[::2]]))
-    values, said = sample.readings.values[twice].ravel(), levels_of(sample)[twice].ravel()
+    values, said = sample.activations.values[twice].ravel(), levels_of(sample)[twice].ravel()
     assert weighted.value == pytest.approx(np.corrcoef(values, said)[0, 1])
     plain = part_of(sample, rows).correlation(levels_of(sample)[rows])
     alike = part_of(sample, rows, np.full(N, 3.0)).correlation(levels_of(sample)[rows])

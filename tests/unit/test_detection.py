@@ -66,10 +66,10 @@ class TestCases:
     def test_marks_are_as_many_of_the_same_excerpt_and_silent(self) -> None:
         sample = sparse_sample()
         marks = Marks.draw(sample, THETA, np.random.default_rng(0))
-        firing = sample.readings.values[marks.rows] > THETA
+        firing = sample.activations.values[marks.rows] > THETA
         assert (marks.firing == firing).all()
         assert (marks.others.sum(1) == firing.sum(1)).all()
-        assert not (marks.others & (firing | ~sample.readings.excerpts.mask[marks.rows])).any()
+        assert not (marks.others & (firing | ~sample.activations.excerpts.mask[marks.rows])).any()
         again = Marks.draw(sample, THETA, np.random.default_rng(0))
         assert (marks.others == again.others).all()
 
@@ -171,14 +171,14 @@ class TestPanel:
 
     def test_a_perfect_simulation_gets_one_everywhere(self) -> None:
         panel = self.panel()
-        scores = panel.scores(panel.development.readings.values, panel.sample.readings.values)
+        scores = panel.scores(panel.development.activations.values, panel.sample.activations.values)
         assert list(scores) == list(PROTOCOLS)
         for score in scores.values():
             assert score.interval().model_dump() == pytest.approx({"value": 1, "low": 1, "high": 1}, abs=1e-6)
 
     def test_the_base_rate_explains_nothing_and_detects_by_chance(self) -> None:
         panel = self.panel()
-        same = np.full_like(panel.sample.readings.values, 2)
+        same = np.full_like(panel.sample.activations.values, 2)
         scores = panel.scores(same, same)
         for name, score in scores.items():
             if name.split("_")[0] in ("detection", "fuzzing"):
@@ -190,7 +190,7 @@ class TestPanel:
     def test_noise_is_near_chance(self) -> None:
         panel = self.panel()
         rng = np.random.default_rng(0)
-        noise = [rng.random(panel.sample.readings.values.shape).astype(np.float32) for _ in range(2)]
+        noise = [rng.random(panel.sample.activations.values.shape).astype(np.float32) for _ in range(2)]
         scores = {name: score.interval() for name, score in panel.scores(*noise).items()}
         for name in ("detection_auc", "fuzzing_auc"):
             assert scores[name].low < 0.5 < scores[name].high
@@ -199,20 +199,22 @@ class TestPanel:
     def test_thresholds_and_lines_come_from_development_text_alone(self) -> None:
         """On development text the simulation is upside down, so what fits there misleads here."""
         panel = self.panel()
-        scores = panel.scores(-panel.development.readings.values, panel.sample.readings.values)
+        scores = panel.scores(-panel.development.activations.values, panel.sample.activations.values)
         assert scores["explained_variance"].value < 0
         assert scores["detection_auc"].value == scores["fuzzing_auc"].value == 1
 
     def test_a_neuron_that_fires_everywhere_or_nowhere(self) -> None:
         for theta in (-1.0, 99.0):
             panel = Panel(sparse_sample(seed=1), sparse_sample(seed=2), theta, (0, 1))
-            scores = panel.scores(panel.development.readings.values, panel.sample.readings.values)
+            scores = panel.scores(panel.development.activations.values, panel.sample.activations.values)
             lacking = {name for name, score in scores.items() if isinstance(score, Unscored)}
             assert lacking == {"detection", "detection_auc", "fuzzing", "fuzzing_auc"}
 
     def test_one_document_has_no_interval(self) -> None:
         few = sample_of([[0, 1, 0], [0, 0, 0]], [0, 0])
-        scores = Panel(sparse_sample(), few, THETA, (0,)).scores(sparse_sample().readings.values, few.readings.values)
+        scores = Panel(sparse_sample(), few, THETA, (0,)).scores(
+            sparse_sample().activations.values, few.activations.values
+        )
         assert all(isinstance(score, Unscored) for score in scores.values())
         assert {score.reason for score in scores.values()} == {
             "no stratum has more than one document, so there is nothing to resample"

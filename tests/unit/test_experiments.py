@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 import tools.mini
 from agent.setup.config import Quotas
 from tools.concepts.words import words_of
-from tools.evidence.fresh import fresh, runs_of
-from tools.evidence.runs import run_hashes
+from tools.evidence.splits.fresh import fresh, runs_of
+from tools.evidence.splits.runs import run_hashes
 from tools.experiments.candidates import Candidate, Setting, nearest
 from tools.experiments.carriers import MIN_CARRIERS, N_CARRIERS, draw_carriers
 from tools.experiments.choose import FIXED_COST, MAX_PER_CARRIER, choose
+from tools.experiments.committee import Believed, disagreement
 from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
-from tools.experiments.rivals import Believed, disagreement
 from tools.experiments.sampled import N_TEXTS, PROMPT_TOKENS
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import CONTEXT, Texts, is_spelled
-from tools.records.excerpts import Excerpts, ExploreReadings
-from tools.roles import WrittenText
+from tools.records.excerpts import Excerpts, ExploreActivations
+from tools.records.hypothesis import WrittenText
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.tokenizer import FolderTokenizer, load_tokenizer
 from tools.toolbox import UNIT_TEXTS
@@ -126,11 +126,11 @@ class World:
                 out[row, word.last] |= word.text == FIRING
         return out
 
-    def readings(self, excerpts, kind):
+    def activations(self, excerpts, kind):
         """Values: 1 where the word ends and 0 elsewhere; below theta everywhere; or the other way round."""
         value = {"some": (1.0, 0), "never": (0.3, 0), "everywhere": (1.0, 0.9), "flipped": (0, 1.0)}[kind]
         on = np.where(self.at_the_word(excerpts.tokens), *value)
-        return ExploreReadings(excerpts, np.where(excerpts.mask, on, 0).astype(np.float32))
+        return ExploreActivations(excerpts, np.where(excerpts.mask, on, 0).astype(np.float32))
 
     def believe(self, tokens):
         """Rivals disagree about some tokens; the leader says that the word fires."""
@@ -146,7 +146,7 @@ class World:
         return out
 
     def setting(self, kind="some", n=60, used=frozenset(), known=frozenset(), named=(), **changes):
-        explore = self.readings(self.excerpts(n, longest=changes.pop("longest", None)), kind)
+        explore = self.activations(self.excerpts(n, longest=changes.pop("longest", None)), kind)
         probe = self.excerpts(80, start=60 * self.width, first_id=1000)
         return Setting(
             **{
@@ -411,7 +411,7 @@ def test_words_that_were_seen(world):
     assert all(is_spelled(word) and word != FIRING for word in words.silent("cat", 20, rng))
     assert words.commonest(words.commonest("cat")) not in (None, words.commonest("cat"))
     assert "cat" not in words.near(world.tokenizer.encode([" cat"])[0], "cat", 5)
-    nothing = SeenWords(world.readings(world.excerpts(0), "some"), THETA, world.vocabulary)
+    nothing = SeenWords(world.activations(world.excerpts(0), "some"), THETA, world.vocabulary)
     assert nothing.silent("cat", 2, rng) == nothing.near([1], "cat", 2) == nothing.all == []
     assert nothing.commonest("cat") is None
 
@@ -519,7 +519,7 @@ def test_what_repeats_the_corpus(world):
 
 
 def test_carriers_end_with_a_word_at_which_the_neuron_fires_and_are_used_once(any_world):
-    explore = any_world.readings(any_world.excerpts(120), "some")
+    explore = any_world.activations(any_world.excerpts(120), "some")
     used, endings = set(), set()
     for _ in range(20):
         drawn = draw_carriers(explore, THETA, any_world.texts, used, endings)
@@ -543,7 +543,7 @@ def test_carriers_end_with_a_word_at_which_the_neuron_fires_and_are_used_once(an
 def test_a_neuron_that_fires_inside_words_alone_has_carriers_that_end_there(world):
     excerpts = world.excerpts(120)
     values = np.where(~world.texts.ends_words(excerpts.tokens) & excerpts.mask, 1.0, 0).astype(np.float32)
-    drawn = draw_carriers(ExploreReadings(excerpts, values), THETA, world.texts, set(), set())
+    drawn = draw_carriers(ExploreActivations(excerpts, values), THETA, world.texts, set(), set())
     assert len(drawn) > MIN_CARRIERS
     assert all(carrier.value == 1 for carrier in drawn)
 

@@ -10,17 +10,17 @@ import tools.mini
 from tools.concepts.concepts import Concepts
 from tools.concepts.sentences import sentences_for
 from tools.experiments.candidates import Candidate, Setting
+from tools.experiments.committee import Believed
 from tools.experiments.kinds import Claimed, Kinds, written_like
 from tools.experiments.members import MOST_OFTEN, N_EACH, other_contexts, sister_classes, unseen_members
 from tools.experiments.real_sentences import real_sentences
 from tools.experiments.registry import GENERATORS, WITH_A_WRITER
-from tools.experiments.rivals import Believed
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import Texts
 from tools.readable.generalised import Generalised
 from tools.readable.language import Language
 from tools.readable.reader import LexicalReader
-from tools.records.excerpts import Excerpts, ExploreReadings
+from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.roles import Revealed
 from tools.rules.vocabulary import Vocabulary
 from tools.subject.tokenizer import load_tokenizer
@@ -47,7 +47,7 @@ class World:
         self.probe = self.excerpts(ON_PROBE, 24, 100)
         values = self.reader.levels(self.reader.language.parse('Fires on "walk" and "run".'), self.explore.tokens)
         spread = np.linspace(0.6, 1, values.size).reshape(values.shape).astype(np.float32)
-        self.readings = ExploreReadings(self.explore, np.where(values > 0, spread, 0))
+        self.activations = ExploreActivations(self.explore, np.where(values > 0, spread, 0))
 
     def excerpts(self, verbs: Sequence[str], n: int, first_id: int) -> Excerpts:
         said = []
@@ -64,11 +64,11 @@ class World:
     def setting(
         self, *sentences: str, used: frozenset[str] = frozenset(), tried: frozenset[str] = frozenset()
     ) -> Setting:
-        kinds = Kinds(self.reader, self.readings, THETA, self.probe, self.texts)
+        kinds = Kinds(self.reader, self.activations, THETA, self.probe, self.texts)
         nothing = np.zeros(self.probe.tokens.shape)
         return Setting(
-            explore=self.readings, theta=THETA, carriers=[], probe=self.probe, on_probe=Believed(nothing, nothing),
-            vocabulary=self.vocabulary, texts=self.texts, words=SeenWords(self.readings, THETA, self.vocabulary),
+            explore=self.activations, theta=THETA, carriers=[], probe=self.probe, on_probe=Believed(nothing, nothing),
+            vocabulary=self.vocabulary, texts=self.texts, words=SeenWords(self.activations, THETA, self.vocabulary),
             named=[], believe=lambda tokens: Believed(nothing, nothing), sample=lambda *_: [], fresh=len,
             claimed=Claimed(
                 kinds, kinds.items(sentences), kinds.all_items(sentences), np.arange(len(self.probe)), used, tried

@@ -17,12 +17,11 @@ from hypothesis import strategies as st
 from prompt_samples import unhurried
 
 from agent.graph.belief import log_scores
-from tools.bench import Bench
 from tools.catalogue.experiments import N_PROBED, balanced_chances, chances
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asker import FreeTextAsker
-from tools.free_text.exhibits import N_TOP, Exhibits
+from tools.free_text.excerpts import N_TOP, ShownExcerpts
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
 from tools.free_text.findings import Known
 from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
@@ -31,11 +30,13 @@ from tools.free_text.writer import FreeTextWriter
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, TokenChoice, Usage
 from tools.llm.meter import Account, Metered
 from tools.prompts.evidence import READABLE_LANGUAGE, Scale, rows_in, unescape
-from tools.records.excerpts import Excerpts, ExploreReadings, Readings
+from tools.records.excerpts import Activations, Excerpts, ExploreActivations
 from tools.records.result import Unscored
-from tools.roles import Revealed, Simulation, Tried
+from tools.roles import Revealed, Simulation, TriedRival
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.parts import LEAST_SHARE, Part, part_of, simulated_part, thin_rows
+from tools.study.simulations import Simulations
+from tools.study.study import Study
 
 STRINGS = [" a", " b", " c", "1", "2", "<d>", "\n", '"']
 TEXTS = TokenTexts(STRINGS)
@@ -312,13 +313,13 @@ def test_any_tokens_come_back_as_they_were_asked(rows: list[list[int]], n: int) 
     np.testing.assert_array_equal(found.levels, expected)
 
 
-def readings(n: int, n_tokens: int = 8, seed: int = 0) -> ExploreReadings:
+def activations(n: int, n_tokens: int = 8, seed: int = 0) -> ExploreActivations:
     rng = np.random.default_rng(seed)
     tokens = rng.integers(0, len(STRINGS), (n, n_tokens)).astype(np.int32)
     numbers = np.arange(n, dtype=np.int32)
     excerpts = Excerpts(tokens, np.full(n, n_tokens, np.int32), numbers, numbers, numbers)
     values = np.where(np.isin(tokens, [3, 4]), 2.0 + rng.random(tokens.shape), 0.0).astype(np.float32)
-    return ExploreReadings(excerpts, values)
+    return ExploreActivations(excerpts, values)
 
 
 WRITTEN = {
@@ -332,14 +333,14 @@ WRITTEN = {
 def test_the_explainer_writes_at_most_what_is_asked_for() -> None:
     llm = Fake(lambda _: json.dumps(WRITTEN))
     explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, seed=2**40 + 5)
-    found = explainer.propose(readings(60), 20, np.random.default_rng(0), 3)
+    found = explainer.propose(activations(60), 20, np.random.default_rng(0), 3)
     assert [proposal.sentence for proposal in found] == ["digit 0", "digit 1", "digit 2"]
     assert found[0].texts[0].text == "x 1"
     (request,) = llm.asked
     assert (request.role, request.temperature, request.seed) == ("explainer", TEMPERATURE, 5)
     assert "Hypotheses to write: 3." in question(request)
     again = Fake(lambda _: json.dumps(WRITTEN))
-    FreeTextExplainer(again, TEXTS, CONCEPTS, seed=2**40 + 5).propose(readings(60), 20, np.random.default_rng(0), 3)
+    FreeTextExplainer(again, TEXTS, CONCEPTS, seed=2**40 + 5).propose(activations(60), 20, np.random.default_rng(0), 3)
     assert again.asked == llm.asked
 
 
@@ -348,15 +349,15 @@ def test_what_was_written_and_cannot_be_used_is_told_once() -> None:
     explainer = FreeTextExplainer(
         Fake(lambda _: json.dumps({"hypotheses": [*bad, *WRITTEN["hypotheses"]]})), TEXTS, CONCEPTS, 0
     )
-    assert len(explainer.propose(readings(60), 20, np.random.default_rng(0), 5)) == 5
+    assert len(explainer.propose(activations(60), 20, np.random.default_rng(0), 5)) == 5
     long, incomplete = explainer.drain_left_out()
     assert long.startswith('"many many')
     assert long.endswith("has 101 words")
     assert "explanation: Field required" in incomplete
     assert explainer.drain_left_out() == []
-    explainer.propose_one(readings(60), 20, np.random.default_rng(0))  # of another neuron, for the null
+    explainer.propose_one(activations(60), 20, np.random.default_rng(0))  # of another neuron, for the null
     assert explainer.drain_left_out() == []
-    explainer.revise(readings(60), 20, np.random.default_rng(0), [], ["digits"])
+    explainer.revise(activations(60), 20, np.random.default_rng(0), [], ["digits"])
     assert len(explainer.drain_left_out()) == 2
 
 
@@ -365,11 +366,11 @@ def test_an_explainer_without_an_answer_says_so(said: Said) -> None:
     llm = Fake(lambda _: said)
     explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0)
     with pytest.raises(NothingWritten, match=r"no JSON in the reply|timeout: too late"):
-        explainer.propose(readings(60), 20, np.random.default_rng(0), 2)
+        explainer.propose(activations(60), 20, np.random.default_rng(0), 2)
     assert llm.bursts == ([1, 1] if isinstance(said, str) else [1])
     with pytest.raises(NothingWritten):
-        explainer.revise(readings(60), 20, np.random.default_rng(0), [], ["digits"])
-    assert explainer.propose_one(readings(60), 20, np.random.default_rng(0)) is None
+        explainer.revise(activations(60), 20, np.random.default_rng(0), [], ["digits"])
+    assert explainer.propose_one(activations(60), 20, np.random.default_rng(0)) is None
 
 
 def test_a_revision_shows_what_refuted_and_not_what_was_never_asked() -> None:
@@ -380,7 +381,7 @@ def test_a_revision_shows_what_refuted_and_not_what_was_never_asked() -> None:
         Revealed((0, 2), 0.5, False, (("digits", 0.5),)),
     ]
     found = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).revise(
-        readings(60), 20, np.random.default_rng(0), revealed, ["digits"]
+        activations(60), 20, np.random.default_rng(0), revealed, ["digits"]
     )
     assert len(found) == N_REVISED
     shown = question(llm.asked[0])
@@ -394,9 +395,9 @@ def test_a_revision_shows_what_refuted_and_not_what_was_never_asked() -> None:
 
 def test_a_revision_knows_all_that_was_tried() -> None:
     llm = Fake(lambda _: json.dumps(WRITTEN))
-    others = [Tried(sentence="Fires on modals.", fate="dropped: refuted; it correlates 0.12 with the neuron")]
+    others = [TriedRival(sentence="Fires on modals.", fate="dropped: refuted; it correlates 0.12 with the neuron")]
     explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0)
-    explainer.revise_among(readings(60), np.random.default_rng(0), [], ["digits"], others)
+    explainer.revise_among(activations(60), np.random.default_rng(0), [], ["digits"], others)
     shown = question(llm.asked[0])
     assert '"Fires on modals.": dropped: refuted; it correlates 0.12 with the neuron' in shown
     assert shown.count(READABLE_LANGUAGE) == 1
@@ -419,7 +420,7 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
         return broken("digits", long, "tokens related to months")
 
     llm = Fake(said)
-    found = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(readings(60), 20, np.random.default_rng(0), 3)
+    found = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(activations(60), 20, np.random.default_rng(0), 3)
     # The last one broke it again, and stays as it was: whoever lets hypotheses compete refuses it, and says why.
     assert [one.sentence for one in found] == ["digits", "not", "tokens related to months"]
     assert llm.bursts == [1, 1]
@@ -431,13 +432,13 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
 
 def test_what_cannot_be_said_anew_stays_as_it_was() -> None:
     llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/2" else broken("text related to months"))
-    (found,) = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(readings(60), 20, np.random.default_rng(0), 3)
+    (found,) = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(activations(60), 20, np.random.default_rng(0), 3)
     assert found.sentence == "text related to months"
 
 
 def test_an_explainer_is_told_much_in_few_tokens() -> None:
     llm = Fake(lambda _: json.dumps(WRITTEN))
-    own = readings(400)
+    own = activations(400)
     known = Known(own, theta=2.5, notes=("It promotes ' z'.",))
     explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0, known)
     explainer.propose(own, 20, np.random.default_rng(0), 3)
@@ -450,15 +451,15 @@ def test_an_explainer_is_told_much_in_few_tokens() -> None:
     assert shown.partition("Weaker")[0].count('"\n"') == N_TOP - 1
     assert shown.count("\nfires:  ") == shown.count("\nsilent: ")
     assert len(shown) < 10_000
-    explainer.propose(readings(60, seed=1), 20, np.random.default_rng(0), 3)
+    explainer.propose(activations(60, seed=1), 20, np.random.default_rng(0), 3)
     assert "It promotes" not in question(llm.asked[1])  # another neuron's text is not that of which this is known
 
 
 def test_the_same_word_is_shown_firing_and_silent() -> None:
-    own = readings(60)
+    own = activations(60)
     values = own.values.copy()
     values[::2] = 0  # a digit fires in every other text
-    found = Exhibits.draw(ExploreReadings(own.excerpts, values), TEXTS, np.random.default_rng(0), 1.0)
+    found = ShownExcerpts.draw(ExploreActivations(own.excerpts, values), TEXTS, np.random.default_rng(0), 1.0)
     assert found.firing
     for firing, silent in zip(found.firing, found.near_misses, strict=True):
         assert firing.tokens[-1] == silent.tokens[-1]
@@ -476,7 +477,7 @@ def test_explanations_of_several_neurons_are_asked_for_at_once() -> None:
         return ChatFailure("refusal", "no") if n_asked == 2 else said
 
     llm = Fake(second_fails)
-    neurons = [(readings(60, seed=i), np.random.default_rng(i)) for i in range(3)]
+    neurons = [(activations(60, seed=i), np.random.default_rng(i)) for i in range(3)]
     first, second, third = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose_each(neurons, 20)
     assert llm.bursts == [3]
     assert first is not None
@@ -519,9 +520,9 @@ def test_the_asker_asks_five_a_call() -> None:
 
 
 def sample(n_each: int = 20) -> StratifiedSample:
-    known = readings(3 * n_each)
+    known = activations(3 * n_each)
     strata = [name for name in ("top", "quantile", "random") for _ in range(n_each)]
-    return StratifiedSample.draw(Readings(known.excerpts, known.values), strata, np.random.default_rng(1))
+    return StratifiedSample.draw(Activations(known.excerpts, known.values), strata, np.random.default_rng(1))
 
 
 @unhurried
@@ -552,7 +553,7 @@ def test_a_part_is_what_was_simulated(failed: set[int]) -> None:
     assert len(found.sample) + found.n_unscored == 30
     assert set(found.rows.tolist()) == set(range(30)) - failed
     np.testing.assert_array_equal(found.levels, levels[found.rows])
-    np.testing.assert_array_equal(found.sample.readings.values, whole.readings.values[found.rows])
+    np.testing.assert_array_equal(found.sample.activations.values, whole.activations.values[found.rows])
     assert list(found.sample.strata) == [whole.strata[row] for row in found.rows]
 
 
@@ -594,21 +595,22 @@ class Reader:
                 for i, t in enumerate(texts)]  # fmt: skip
 
 
-def bench(reader: Reader, n_read: int = 30) -> Bench:
-    """A bench of which only what scoring needs is there."""
+def study(reader: Reader, n_read: int = 30) -> Study:
+    """A study of which only what scoring needs is there."""
     probe = SimpleNamespace(tokens=padded([[0, 3]]))
-    made = Bench.__new__(Bench)
+    evidence: Any = SimpleNamespace(probe=probe, theta=1.0)
+    made = Study.__new__(Study)
     vars(made).update(
-        word_simulator=reader, simulator=Rule(), n_simulated=n_read, part_read={}, _exact={}, _probe_levels={}, seed=0,
-        evidence=SimpleNamespace(probe=probe, theta=1.0), development=sample(),
+        simulations=Simulations(None, evidence, None, Rule(), reader, n_read),  # type: ignore[arg-type]
+        seed=0, evidence=evidence, development=sample(),
     )  # fmt: skip
     return made
 
 
 def test_on_and_both_on_of_partly_simulated_sentences() -> None:
     reader = Reader({"one": {0, 3}, "other": {3, 7, 29}, "hopeless": set(range(16))})
-    table = bench(reader)
-    whole = table.development
+    one_study = study(reader)
+    table, whole = one_study.simulations, one_study.development
     one = table.on("one", whole)
     assert isinstance(one, Part)
     assert (len(one.rows), one.n_unscored) == (28, 2)
@@ -622,7 +624,7 @@ def test_on_and_both_on_of_partly_simulated_sentences() -> None:
     expected = sorted(set(asked.tolist()) - set(asked[[0, 3, 7, 29]].tolist()))
     assert first.rows.tolist() == second.rows.tolist() == expected
     assert first.sample is second.sample
-    np.testing.assert_array_equal(first.levels, np.where(whole.readings.excerpts.tokens[expected] == 3, 9, 0))
+    np.testing.assert_array_equal(first.levels, np.where(whole.activations.excerpts.tokens[expected] == 3, 9, 0))
     assert (first.n_unscored, second.n_unscored) == (2, 3)
     mixed = table.both_on("exact", "one", whole)
     assert isinstance(mixed, tuple)
@@ -636,10 +638,11 @@ def test_on_and_both_on_of_partly_simulated_sentences() -> None:
 
 def test_who_is_exact_is_never_asked() -> None:
     reader = Reader({})
-    table = bench(reader)
+    one_study = study(reader)
+    table, development = one_study.simulations, one_study.development
     assert table.is_exact("exact")
     assert not table.is_exact("in free words")
-    table.on("exact", table.development)
+    table.on("exact", development)
     assert table.at_ends("exact", [(0, 3), (0, 0)]) == [9.0, 0.0]
     assert reader.n_asked == 0
     assert table.simulator_of("exact") == "rules"
@@ -654,20 +657,20 @@ def test_chances_of_what_has_no_level() -> None:
     assert abstained == {"why": 2}
     reader = Reader({"s": {1}, "hopeless": set(range(30))})
     said: Counter[str] = Counter()
-    on, off, other = balanced_chances(bench(reader), "s", [(0, 3), (0, 3), (0, 0)], said)
+    on, off, other = balanced_chances(study(reader), "s", [(0, 3), (0, 3), (0, 0)], said)
     assert on is not None
     assert other is not None
     assert on > 0.5 > other
     assert off is None
     assert said == {"unreadable": 1}
-    assert balanced_chances(bench(reader), "hopeless", [(0, 3), (1,)], said) == [None, None]
+    assert balanced_chances(study(reader), "hopeless", [(0, 3), (1,)], said) == [None, None]
 
 
 def test_who_costs_something_is_asked_of_the_first_probe_texts_alone() -> None:
     texts = [(0, 3)] * (N_PROBED + 5)
-    found = balanced_chances(bench(Reader({})), "s", texts, Counter())
+    found = balanced_chances(study(Reader({})), "s", texts, Counter())
     assert [p is not None for p in found] == [True] * N_PROBED + [False] * 5
-    assert None not in balanced_chances(bench(Reader({})), "exact", texts, Counter())
+    assert None not in balanced_chances(study(Reader({})), "exact", texts, Counter())
 
 
 def test_a_rival_that_abstains_gets_the_average() -> None:
@@ -703,6 +706,8 @@ def test_texts_that_an_index_sought_out_are_shown_as_top_and_as_nothing_else() -
     values = (np.where(sought[:, None], 9, 1) + np.arange(n)[:, None] / 1000) * np.ones((n, 8), np.float32)
     numbers = np.arange(n, dtype=np.int32)
     excerpts = Excerpts(tokens.astype(np.int32), np.full(n, 8), numbers, numbers, numbers)
-    found = Exhibits.draw(ExploreReadings(excerpts, values.astype(np.float32), sought), TEXTS, np.random.default_rng(0))
+    found = ShownExcerpts.draw(
+        ExploreActivations(excerpts, values.astype(np.float32), sought), TEXTS, np.random.default_rng(0)
+    )
     assert {token for shown in found.top[:3] for token in shown.tokens} == {" a"}
     assert {token for shown in (*found.quantile, *found.random) for token in shown.tokens} == {" b"}

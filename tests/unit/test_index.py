@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.errors import BadInput, StorageError
-from tools.evidence.corpus import load_texts
-from tools.evidence.excerpt_cuts import excerpt_width
-from tools.evidence.neuron import neuron_evidence
+from tools.evidence.neurons.neuron import neuron_evidence
+from tools.evidence.neurons.scan import scan_layer
 from tools.evidence.progress import NoProgress
-from tools.evidence.scan import scan_layer
-from tools.evidence.splits import PARTS, split_corpus
+from tools.evidence.splits.excerpt_cuts import excerpt_width
+from tools.evidence.splits.split_corpus import PARTS, split_corpus
+from tools.evidence.texts.corpus import load_texts
 from tools.index import build as build_module
 from tools.index import plan as plan_module
 from tools.index.build import build_index

@@ -57,7 +57,7 @@ def test_an_unknown_price_is_unknown_and_not_zero() -> None:
     Metered(Fake(), None, account).ask([question("a")])
     assert account.usd is None
     assert account.cost().usd is None
-    assert account.by_role["simulator"].told().usd is None
+    assert account.by_role["simulator"].role_cost().usd is None
 
 
 def test_what_costs_nothing_is_known() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from readable_world import World, strewn
 
-from tools.records.excerpts import DevelopmentReadings
+from tools.records.excerpts import DevelopmentActivations
 from tools.scoring.calibration import fit
 from tools.scoring.meanings import Meaning, _spelt_alike, meanings
 
@@ -24,11 +24,11 @@ def on(*words: str) -> Value:
 
 
 def found(world: World, sentence: str, counts: dict[str, int], value: Value) -> list[Meaning]:
-    readings = world.readings(strewn(counts, 400), value)
-    assert isinstance(readings, DevelopmentReadings)
-    rule, mask = world.reader.language.parse(sentence), readings.excerpts.mask
-    table = fit(world.reader.levels(rule, readings.excerpts.tokens)[mask], readings.values[mask] > 0.5)
-    return meanings(rule, table, readings, 0.5, world.reader)
+    activations = world.activations(strewn(counts, 400), value)
+    assert isinstance(activations, DevelopmentActivations)
+    rule, mask = world.reader.language.parse(sentence), activations.excerpts.mask
+    table = fit(world.reader.levels(rule, activations.excerpts.tokens)[mask], activations.values[mask] > 0.5)
+    return meanings(rule, table, activations, 0.5, world.reader)
 
 
 def told(world: World, of: list[Meaning]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.errors import BadInput
-from tools.evidence.corpus import load_texts
+from tools.evidence.texts.corpus import load_texts
 from tools.mini import train
 from tools.mini.parts import Parts, split_texts, without_near_copies, write_texts
 from tools.mini.text import part_of

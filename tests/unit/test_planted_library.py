@@ -39,7 +39,7 @@ FAMILIES = {
 @pytest.fixture(scope="module")
 def excerpts() -> list[list[str]]:
     """Excerpts of 64 tokens from 120 texts of mini's corpus."""
-    from tools.evidence.corpus import load_texts
+    from tools.evidence.texts.corpus import load_texts
     from tools.subject.load import load_subject
 
     tokenizer = load_subject("mini").tokenizer

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from tools.records.predictions import Registered
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.calibration import fit, fit_balanced
 from tools.scoring.reliability import bins
-from tools.scoring.skill import Registered, prediction_scores, probe_skill, sign_accuracy
+from tools.scoring.skill import prediction_scores, probe_skill, sign_accuracy
 from tools.scoring.skill import skill as skill_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from readable_world import World, concepts, filler
 
-from tools.evidence.neuron import threshold
+from tools.evidence.neurons.neuron import threshold
 from tools.readable.contract import why_not
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.features import Features
@@ -15,7 +15,7 @@ from tools.readable.merit import Merit
 from tools.readable.narrow import neighbours
 from tools.readable.rule import Item, Named, Quoted, Rule
 from tools.readable.sample import N_FOLDS, Gram, Sample, doubted
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 from tools.roles import Revealed
 
 MONTHS = ["January", "February", "April", "June", "July", "September", "October", "November"]
@@ -42,16 +42,16 @@ def on(*words: str) -> Value:
     return lambda text, at: 1.0 if text[at] in words else 0.0
 
 
-def explore(world: World, texts: Sequence[str], value: Value) -> ExploreReadings:
-    found = world.readings(texts, value, ExploreReadings)
-    assert isinstance(found, ExploreReadings)
+def explore(world: World, texts: Sequence[str], value: Value) -> ExploreActivations:
+    found = world.activations(texts, value, ExploreActivations)
+    assert isinstance(found, ExploreActivations)
     return found
 
 
-def learner(world: World, readings: ExploreReadings, seed: int = 0) -> Learner:
-    texts = world.reader.shelf.texts(readings.excerpts.tokens)
-    documents = np.repeat(readings.excerpts.documents, readings.excerpts.lengths)
-    values = readings.values[readings.excerpts.mask]
+def learner(world: World, activations: ExploreActivations, seed: int = 0) -> Learner:
+    texts = world.reader.shelf.texts(activations.excerpts.tokens)
+    documents = np.repeat(activations.excerpts.documents, activations.excerpts.lengths)
+    values = activations.values[activations.excerpts.mask]
     rng = np.random.default_rng(seed)
     sample = Sample(texts, values, np.ones(texts.n_tokens), documents, threshold(values), rng)
     return Learner(sample, Features(texts, world.reader.knowledge), world.reader.language)
@@ -100,10 +100,10 @@ def test_chance_earns_nothing(world) -> None:
     noise = np.random.default_rng(3)
     texts = among(ANIMALS)
     kept = {(text, at): noise.random() for text in range(N_TEXTS) for at in range(14)}
-    readings = explore(world, texts, lambda text, at: 0.0)
+    activations = explore(world, texts, lambda text, at: 0.0)
     for (row, at), value in kept.items():
-        readings.values[row, at] = float(value > 0.99)
-    assert len(learner(world, readings).path()) <= 1
+        activations.values[row, at] = float(value > 0.99)
+    assert len(learner(world, activations).path()) <= 1
 
 
 def test_the_same_seed_gives_the_same_rule(world) -> None:
@@ -167,8 +167,8 @@ def test_what_few_documents_speak_for_is_doubted() -> None:
 
 def test_firing_counts_beside_the_value(world) -> None:
     texts = among(["zorb", *["quib"] * 9])
-    readings = explore(world, texts, lambda text, at: {"zorb": 3.0, "quib": 0.8}.get(text[at], 0.0))
-    silent, weak, strong = learner(world, readings).sample.wanted(np.array([0.0, 0.8, 3.0]))
+    activations = explore(world, texts, lambda text, at: {"zorb": 3.0, "quib": 0.8}.get(text[at], 0.0))
+    silent, weak, strong = learner(world, activations).sample.wanted(np.array([0.0, 0.8, 3.0]))
     assert silent == 0
     assert strong / weak > 3.0 / 0.8  # a step at theta, beside the slope
 
@@ -197,31 +197,31 @@ def test_what_columns_explain_out_of_fold(world) -> None:
 # The explainer
 
 
-def proposals(explainer: ReadableExplainer, readings: ExploreReadings, seed: int = 0) -> list[str]:
-    found = explainer.propose(readings, len(readings), np.random.default_rng(seed))
+def proposals(explainer: ReadableExplainer, activations: ExploreActivations, seed: int = 0) -> list[str]:
+    found = explainer.propose(activations, len(activations), np.random.default_rng(seed))
     return [one.sentence for one in found]
 
 
 def test_proposals_keep_the_contract_and_are_read_as_they_are_written(world) -> None:
-    readings = explore(world, among([*MONTHS, *ANIMALS, "zorb"]), on(*MONTHS, *ANIMALS, "zorb"))
+    activations = explore(world, among([*MONTHS, *ANIMALS, "zorb"]), on(*MONTHS, *ANIMALS, "zorb"))
     explainer = ReadableExplainer(world.reader)
-    sentences = proposals(explainer, readings)
+    sentences = proposals(explainer, activations)
     assert len(sentences) == len(set(sentences)) > 1
     language = world.reader.language
     for sentence in sentences:
         assert why_not(sentence) is None
         assert language.render(language.parse(sentence)) == sentence
-    assert proposals(ReadableExplainer(world.reader), readings) == sentences
-    one = explainer.propose_one(readings, len(readings), np.random.default_rng(0))
+    assert proposals(ReadableExplainer(world.reader), activations) == sentences
+    one = explainer.propose_one(activations, len(activations), np.random.default_rng(0))
     assert one is not None
     assert one.sentence == sentences[0]
 
 
 def test_where_there_is_nothing_to_say_nothing_is_proposed(world) -> None:
-    readings = explore(world, among(ANIMALS), lambda text, at: 0.0)
+    activations = explore(world, among(ANIMALS), lambda text, at: 0.0)
     explainer = ReadableExplainer(world.reader)
-    assert proposals(explainer, readings) == []
-    assert explainer.propose_one(readings, len(readings), np.random.default_rng(0)) is None
+    assert proposals(explainer, activations) == []
+    assert explainer.propose_one(activations, len(activations), np.random.default_rng(0)) is None
 
 
 def revealed(world: World, values: dict[str, float]) -> list[Revealed]:
@@ -235,8 +235,8 @@ def revealed(world: World, values: dict[str, float]) -> list[Revealed]:
 def test_a_class_whose_members_did_not_fire_is_narrowed(world) -> None:
     """The text shows cats alone, so that any class they are in says as much of it; experiments show the rest."""
     cats = ["lion", "tiger", "cat", "leopard"]
-    readings = explore(world, among(cats), on(*cats))
-    explainer, size = ReadableExplainer(world.reader), len(readings)
+    activations = explore(world, among(cats), on(*cats))
+    explainer, size = ReadableExplainer(world.reader), len(activations)
     told = revealed(
         world,
         {
@@ -245,7 +245,7 @@ def test_a_class_whose_members_did_not_fire_is_narrowed(world) -> None:
         },
     )
     wide = "Fires on words for animals."
-    found = explainer.revise(readings, size, np.random.default_rng(0), told, [wide])
+    found = explainer.revise(activations, size, np.random.default_rng(0), told, [wide])
     narrowed = found[0].sentence
     assert found[0].form == "revised"
     assert narrowed != wide
@@ -256,9 +256,9 @@ def test_a_class_whose_members_did_not_fire_is_narrowed(world) -> None:
 
 
 def test_a_revision_of_what_nobody_can_read_is_left_out(world) -> None:
-    readings = explore(world, among(MONTHS), on(*MONTHS))
+    activations = explore(world, among(MONTHS), on(*MONTHS))
     found = ReadableExplainer(world.reader).revise(
-        readings, len(readings), np.random.default_rng(0), [], ["It likes months."]
+        activations, len(activations), np.random.default_rng(0), [], ["It likes months."]
     )
     assert [one.form for one in found] == ["mixed, other folds"]
 

@@ -12,7 +12,7 @@ from tools.readable.contract import why_not
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.knowledge import Knowledge
 from tools.readable.rule import Kind, Like, Named, Quoted, Spelt
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 
 MONTHS = ["January", "February", "April", "June", "July", "September", "October", "November"]
 N_TEXTS = 120
@@ -65,10 +65,10 @@ def texts(words: Sequence[str]) -> list[str]:
 
 def twin(sentence: str, words: tuple[str, ...], value: Callable[[list[str], int], float]) -> tuple[World, str | None]:
     world = World()
-    readings = world.readings(texts(MONTHS), value, ExploreReadings)
-    assert isinstance(readings, ExploreReadings)
+    activations = world.activations(texts(MONTHS), value, ExploreActivations)
+    assert isinstance(activations, ExploreActivations)
     explainer = ReadableExplainer(world.reader)
-    (found,) = explainer.twins([(sentence, words)], readings, 40, np.random.default_rng(0))
+    (found,) = explainer.twins([(sentence, words)], activations, 40, np.random.default_rng(0))
     return world, found
 
 

@@ -39,7 +39,7 @@ from evals.readers.trigger import Tried, TriedText, Triggered, summed
 from tools.errors import BadInput, LLMNotAvailable
 from tools.prompts import lineup as lineup_prompt
 from tools.prompts import maker as maker_prompt
-from tools.records.excerpts import DevelopmentReadings, Excerpts
+from tools.records.excerpts import DevelopmentActivations, Excerpts
 from tools.records.result import Interval, Unscored
 from tools.roles import MadeText
 from traces.text.console import QuietDisplay
@@ -250,7 +250,7 @@ def candidate(index: int, token: int) -> Candidate:
     excerpts = Excerpts(tokens, np.array([4, 3]), n, n, n)
     values = np.where(tokens == token, 1.0 + index, -0.1).astype(np.float32)
     values[tokens < 0] = 0
-    return Candidate(index, DevelopmentReadings(excerpts, values), 0.5)
+    return Candidate(index, DevelopmentActivations(excerpts, values), 0.5)
 
 
 def test_a_simulator_chooses_who_fits_best_whatever_the_scale() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tools.records.excerpts import EXCERPT_TOKENS, Excerpts, ExploreReadings
+from tools.records.excerpts import EXCERPT_TOKENS, Excerpts, ExploreActivations
 from tools.roles import Revealed
 from tools.rules import directions
 from tools.rules.clauses import MAX_CLAUSES, MAX_LISTED_TOKENS, MAX_WORDS, After, Clause, Listed, Nearer, Rule
@@ -304,32 +304,32 @@ def test_what_is_a_direction_and_nothing_else() -> None:
     assert [direction_of(clause) for clause in others] == [None] * len(others)
 
 
-def explore(tokens: np.ndarray, values: np.ndarray) -> ExploreReadings:
+def explore(tokens: np.ndarray, values: np.ndarray) -> ExploreActivations:
     numbers = np.arange(len(tokens), dtype=np.int32)
     lengths = (tokens >= 0).sum(axis=1)
     kept = np.where(tokens >= 0, values, 0).astype(np.float32)
-    return ExploreReadings(Excerpts(tokens, lengths, numbers, numbers, numbers), kept)
+    return ExploreActivations(Excerpts(tokens, lengths, numbers, numbers, numbers), kept)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.7])
 def test_the_explainer_has_nothing_to_say_of_a_constant_neuron(value, vocabulary: Vocabulary) -> None:
     tokens = texts(1, n=60)
-    readings, explainer = explore(tokens, np.full(tokens.shape, value)), RulesExplainer(vocabulary)
-    assert explainer.propose(readings, 10, np.random.default_rng(0)) == []
-    assert explainer.propose_one(readings, 10, np.random.default_rng(0)) is None
+    activations, explainer = explore(tokens, np.full(tokens.shape, value)), RulesExplainer(vocabulary)
+    assert explainer.propose(activations, 10, np.random.default_rng(0)) == []
+    assert explainer.propose_one(activations, 10, np.random.default_rng(0)) is None
     leader = render(planted(vocabulary, None))
-    assert explainer.revise(readings, 10, np.random.default_rng(0), [], [leader]) == []
+    assert explainer.revise(activations, 10, np.random.default_rng(0), [], [leader]) == []
 
 
 def test_the_explainer_revises_the_sum_of_directions_among_the_two_best(vocabulary: Vocabulary) -> None:
     tokens = texts(1, n=60)
     truth = planted(vocabulary, None, "right after")
-    readings, explainer = explore(tokens, values_of(truth, tokens, vocabulary)), RulesExplainer(vocabulary)
+    activations, explainer = explore(tokens, values_of(truth, tokens, vocabulary)), RulesExplainer(vocabulary)
     summed, other = render(Rule((truth.clauses[0],))), f"Fires on {quote(vocabulary.strings[5])} (10)."
     revealed = [Revealed(tuple(range(n)), 0.5) for n in (1, 5, WIDTH)]
 
     def forms(best: list[str]) -> list[str]:
-        found = explainer.revise(readings, 10, np.random.default_rng(0), revealed, best)
+        found = explainer.revise(activations, 10, np.random.default_rng(0), revealed, best)
         for proposal in found:
             check(parse(proposal.sentence))
         return [proposal.form for proposal in found]
@@ -386,8 +386,8 @@ def test_weights_of_explore_text() -> None:
     values = np.random.default_rng(0).random(tokens.shape).astype(np.float32)
     values[[3, 7, 8], 0] = [5, 6, 7]
     values[tokens < 0] = 99  # past the end: not looked at
-    readings = ExploreReadings(explore(tokens, values).excerpts, values)
-    found = explore_weights(readings, 3)
+    activations = ExploreActivations(explore(tokens, values).excerpts, values)
+    found = explore_weights(activations, 3)
     assert found.sum() == pytest.approx(1)
     assert found[[3, 7, 8]] == pytest.approx([1 / 9] * 3)
     assert np.delete(found, [3, 7, 8]) == pytest.approx([2 / 27] * 9)

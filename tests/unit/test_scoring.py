@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tools.records.excerpts import DevelopmentReadings, Excerpts, ExploreReadings
+from tools.records.excerpts import DevelopmentActivations, Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.rules.clauses import Clause, Listed, Rule
 from tools.scoring.calibration import (
@@ -48,8 +48,8 @@ def padded(rows) -> np.ndarray:
 
 
 def sample_of(rows, documents=None, strata=None, seed=0, texts=None) -> StratifiedSample:
-    readings = DevelopmentReadings(excerpts([len(row) for row in rows], documents, texts=texts), padded(rows))
-    return StratifiedSample.draw(readings, strata or ["random"] * len(rows), np.random.default_rng(seed))
+    activations = DevelopmentActivations(excerpts([len(row) for row in rows], documents, texts=texts), padded(rows))
+    return StratifiedSample.draw(activations, strata or ["random"] * len(rows), np.random.default_rng(seed))
 
 
 def random_sample(rng, n=40, scale=1.0, noise=1.0) -> tuple[StratifiedSample, np.ndarray]:
@@ -75,9 +75,9 @@ class TestCorrelation:
     def test_is_numpys_at_any_scale_and_padding_counts_for_nothing(self, scale) -> None:
         rng = np.random.default_rng(3)
         sample, simulated = random_sample(rng, scale=scale)
-        mask = sample.readings.excerpts.mask
+        mask = sample.activations.excerpts.mask
         simulated[~mask] = rng.normal(size=int((~mask).sum()))
-        true = np.corrcoef(sample.readings.values[mask].astype(float), simulated[mask].astype(float))[0, 1]
+        true = np.corrcoef(sample.activations.values[mask].astype(float), simulated[mask].astype(float))[0, 1]
         for factor in (1e-6, 1, 1e6):
             found = sample.correlation((factor * simulated).astype(np.float32))
             assert isinstance(found, Estimate)
@@ -87,10 +87,10 @@ class TestCorrelation:
         sample, simulated = random_sample(np.random.default_rng(4), n=24)
         found = sample.correlation(simulated)
         assert isinstance(found, Estimate)
-        mask = sample.readings.excerpts.mask
+        mask = sample.activations.excerpts.mask
         for k in (0, 1, 500):
-            weights = np.repeat(sample.weights[k][sample.units], sample.readings.excerpts.lengths)
-            pair = sample.readings.values[mask].astype(float), simulated[mask].astype(float)
+            weights = np.repeat(sample.weights[k][sample.units], sample.activations.excerpts.lengths)
+            pair = sample.activations.values[mask].astype(float), simulated[mask].astype(float)
             (aa, a_s), (_, ss) = np.cov(*pair, aweights=weights, ddof=0)
             assert found.replicates[k] == pytest.approx(a_s / np.sqrt(aa * ss), abs=1e-9)
 
@@ -136,8 +136,8 @@ class TestCorrelation:
         rng = np.random.default_rng(12)
         sample, simulated = random_sample(rng, n=36)
         order = rng.permutation(36)
-        readings = sample.readings.take(order)
-        turned = StratifiedSample.draw(readings, [sample.strata[i] for i in order], np.random.default_rng(1))
+        activations = sample.activations.take(order)
+        turned = StratifiedSample.draw(activations, [sample.strata[i] for i in order], np.random.default_rng(1))
         assert turned.correlation(simulated[order]).interval() == sample.correlation(simulated).interval()
 
     @pytest.mark.parametrize(
@@ -229,9 +229,9 @@ class TestCorrelation:
 class TestExplained:
     def test_the_line_is_numpys(self) -> None:
         sample, simulated = random_sample(np.random.default_rng(1))
-        mask = sample.readings.excerpts.mask
+        mask = sample.activations.excerpts.mask
         line = Line.fit(sample, simulated)
-        slope, intercept = np.polyfit(simulated[mask].astype(float), sample.readings.values[mask].astype(float), 1)
+        slope, intercept = np.polyfit(simulated[mask].astype(float), sample.activations.values[mask].astype(float), 1)
         assert (line.slope, line.intercept) == pytest.approx((slope, intercept), abs=1e-6)
         assert isinstance(Line.fit(sample, np.ones_like(simulated)), Unscored)
 
@@ -246,7 +246,7 @@ class TestExplained:
 
     def test_a_perfect_simulation_explains_all_and_a_wrong_line_less_than_nothing(self) -> None:
         sample, _ = random_sample(np.random.default_rng(2))
-        perfect = (sample.readings.values - 3) / 2
+        perfect = (sample.activations.values - 3) / 2
         for estimate in explained(sample, perfect, Line.fit(sample, perfect)).values():
             assert estimate.value == pytest.approx(1, abs=1e-6)
             assert estimate.interval().low == pytest.approx(1, abs=1e-6)
@@ -256,10 +256,10 @@ class TestExplained:
     def test_every_replicate_is_the_formula_on_the_resampled_documents(self, scale) -> None:
         sample, simulated = random_sample(np.random.default_rng(5), n=30, scale=scale)
         found = explained(sample, simulated, Line(0.1 * scale, 0.8 * scale))
-        mask = sample.readings.excerpts.mask
-        a, s = sample.readings.values[mask].astype(float), (0.1 + 0.8 * simulated[mask].astype(float)) * scale
+        mask = sample.activations.excerpts.mask
+        a, s = sample.activations.values[mask].astype(float), (0.1 + 0.8 * simulated[mask].astype(float)) * scale
         for k in (0, 500):
-            w = np.repeat(sample.weights[k][sample.units], sample.readings.excerpts.lengths)
+            w = np.repeat(sample.weights[k][sample.units], sample.activations.excerpts.lengths)
             mean = np.average(a, weights=w)
             expected = {
                 "explained_variance": 1 - (w @ (a - s) ** 2) / (w @ (a - mean) ** 2),
@@ -378,11 +378,11 @@ class TestCalibration:
 class TestTokenLookup:
     STRINGS = tuple(f"t{i}" for i in range(50))
 
-    def explore(self, pairs) -> ExploreReadings:
+    def explore(self, pairs) -> ExploreActivations:
         """One excerpt per (token, values at it)."""
         tokens = [[token] * len(values) for token, values in pairs]
         texts = excerpts([len(row) for row in tokens], tokens=[np.array(row) for row in tokens])
-        return ExploreReadings(texts, padded([values for _, values in pairs]))
+        return ExploreActivations(texts, padded([values for _, values in pairs]))
 
     def test_means_by_hand(self) -> None:
         means = TokenMeans.of(self.explore([(3, [2.0, 4.0]), (7, [0.0] * 4), (3, [3.0])]), 50)
@@ -425,24 +425,24 @@ class TestTokenLookup:
 
 
 class TestSamples:
-    def readings(self, kind, n=300):
+    def activations(self, kind, n=300):
         rng = np.random.default_rng(2)
         values = np.where(rng.random((n, WIDTH)) < 0.01, rng.random((n, WIDTH)), 0).astype(np.float32)
         return kind(excerpts([WIDTH] * n, [i // 3 for i in range(n)]), values)
 
     def test_three_strata_of_one_size_without_overlap(self) -> None:
-        sample = scoring_sample(self.readings(DevelopmentReadings), 67, np.random.default_rng(0))
+        sample = scoring_sample(self.activations(DevelopmentActivations), 67, np.random.default_rng(0))
         assert [sample.strata.count(name) for name in ("top", "quantile", "random")] == [67, 67, 67]
-        assert len(set(sample.readings.excerpts.ids.tolist())) == len(sample) == 201
+        assert len(set(sample.activations.excerpts.ids.tolist())) == len(sample) == 201
 
     def test_openais_five_and_five(self) -> None:
-        sample = top_and_random_sample(self.readings(DevelopmentReadings), 5, np.random.default_rng(0))
+        sample = top_and_random_sample(self.activations(DevelopmentActivations), 5, np.random.default_rng(0))
         assert sample.strata == ("top",) * 5 + ("random",) * 5
         part = only(sample, "random", np.random.default_rng(0))
-        assert part.readings.excerpts.ids.tolist() == sample.readings.excerpts.ids[5:].tolist()
+        assert part.activations.excerpts.ids.tolist() == sample.activations.excerpts.ids[5:].tolist()
 
     def test_strata_weigh_the_same_when_learning(self) -> None:
-        explore, weights = learning_sample(self.readings(ExploreReadings), 40, np.random.default_rng(0))
+        explore, weights = learning_sample(self.activations(ExploreActivations), 40, np.random.default_rng(0))
         assert len(explore) == len(weights) == 160
         assert sorted({round(float(w), 6) for w in weights}) == pytest.approx([1 / 80, 1 / 40])
         assert weights.sum() == pytest.approx(3)

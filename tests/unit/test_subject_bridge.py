@@ -33,13 +33,13 @@ def test_other_architectures_read_what_the_output_map_gets(kind: str, save_token
         out_map = model.get_submodule(f"{layers}.{layer}.{out}")
         handle = out_map.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
         inputs = subject.mlp_input(TOKENS, LENGTHS, layer)
-        readings = [subject.neuron_values(inputs, layer, index) for index in (0, last_neuron)]
+        activations = [subject.neuron_values(inputs, layer, index) for index in (0, last_neuron)]
         for row, n in enumerate(LENGTHS):
             with torch.inference_mode():
                 model(torch.tensor([[0, *TOKENS[row, :n].tolist()]]))
             expected = seen.pop().reshape(n + 1, -1)[1:].numpy()
             assert expected.shape[1] == subject.d_mlp
-            for index, values in zip((0, last_neuron), readings, strict=True):
+            for index, values in zip((0, last_neuron), activations, strict=True):
                 np.testing.assert_allclose(values[row, :n], expected[:, index], rtol=1e-5, atol=1e-5)
                 assert not values[row, n:].any()
         handle.remove()

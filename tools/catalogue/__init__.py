@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.bench import Bench
-from tools.catalogue.asked import asked_tools
 from tools.catalogue.causal import causal_tools
 from tools.catalogue.claims import claim_tools
 from tools.catalogue.confirmation import confirmation_tools
+from tools.catalogue.detection import detection_tools
 from tools.catalogue.examples import example_tools
 from tools.catalogue.experiments import experiment_tools
 from tools.catalogue.explore import explore_tools
@@ -21,26 +20,27 @@ from tools.catalogue.scores import score_tools
 from tools.catalogue.subject import subject_tools
 from tools.catalogue.thinking import thinking_tools
 from tools.catalogue.twins import twin_tools
+from tools.study.study import Study
 from tools.toolbox import Tool
 
 
-def all_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def all_tools(study: Study) -> list[Tool[Any, Any]]:
     """The registry for one neuron; the same list serves the loop and whoever else chooses tools."""
     return [
-        *hypothesis_tools(bench),
-        *twin_tools(bench),
-        *predictor_tools(bench),
-        *experiment_tools(bench),
-        *prediction_tools(bench),
-        *score_tools(bench),
-        *null_tools(bench),
-        *confirmation_tools(bench),
-        *example_tools(bench),
-        *asked_tools(bench),
-        *claim_tools(bench),
-        *meaning_tools(bench),
-        *subject_tools(bench),
-        *causal_tools(bench),
-        *explore_tools(bench),
-        *thinking_tools(bench),
+        *hypothesis_tools(study),
+        *twin_tools(study),
+        *predictor_tools(study),
+        *experiment_tools(study),
+        *prediction_tools(study),
+        *score_tools(study),
+        *null_tools(study),
+        *confirmation_tools(study),
+        *example_tools(study),
+        *detection_tools(study),
+        *claim_tools(study),
+        *meaning_tools(study),
+        *subject_tools(study),
+        *causal_tools(study),
+        *explore_tools(study),
+        *thinking_tools(study),
     ]

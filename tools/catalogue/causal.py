@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tools.bench import Bench, padded
 from tools.errors import BadInput
-from tools.evidence.peers import MIN_TEXTS, with_peers
+from tools.evidence.neurons.peers import MIN_TEXTS, with_peers
 from tools.records.effects import Beside, Push
-from tools.records.excerpts import SealedReadings
+from tools.records.excerpts import SealedActivations
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.causal import ablation_score, calibration, claim, push, times_its_like
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.sampling import sealed_sample
+from tools.study.simulations import padded
+from tools.study.study import Study
 from tools.subject.protocol import SubjectModel
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -82,9 +83,9 @@ def n_excerpts(subject: SubjectModel, layer: int, width: int) -> int:
     return min(MAX_EXCERPTS, max(MIN_EXCERPTS, n)) // 3 * 3
 
 
-def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[CausalCheck, CausalEvidence]]:
+def causal_tools(study: Study) -> list[Tool[ClaimOutput, OutputClaim] | Tool[CausalCheck, CausalEvidence]]:
     """`claim_output` and `causal_check`, bound to one neuron."""
-    evidence, neuron, subject = bench.evidence, bench.evidence.neuron, bench.subject
+    evidence, neuron, subject = study.evidence, study.evidence.neuron, study.subject
     n_affordable = n_excerpts(subject, neuron.layer, evidence.corpus.width)
 
     def claim_output(arguments: ClaimOutput, rng: np.random.Generator) -> OutputClaim:
@@ -97,13 +98,13 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
             )
         except BadInput as refused:
             return OutputClaim(reason=str(refused))
-        found = claim(weights, bench.token_means.counts)
+        found = claim(weights, study.simulations.token_means.counts)
         if isinstance(found, Unscored):
             return OutputClaim(promoted=promoted, suppressed=suppressed, reason=found.reason)
         return OutputClaim(promoted=promoted, suppressed=suppressed, claimed=found.tokens, controls=found.controls)
 
     def causal_check(arguments: CausalCheck, rng: np.random.Generator) -> CausalEvidence:
-        fold = evidence.sealed.open(arguments.fold, bench.ledger)
+        fold = evidence.sealed.open(arguments.fold, study.ledger)
         try:
             score, to_mean, to_simulation = replaced(arguments.sentence, fold, arguments.fold)
             return CausalEvidence(
@@ -118,18 +119,18 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
             return CausalEvidence(ablation_score=nothing, beside_peers=nothing, push=nothing)
 
     def replaced(
-        sentence: str | None, fold: SealedReadings, number: int
+        sentence: str | None, fold: SealedActivations, number: int
     ) -> tuple[ScoreValue | Unscored, float | None, float | None]:
         if sentence is None:
             return Unscored(reason="there is no explanation to put in the neuron's place"), None, None
-        known = bench.on(sentence, bench.development)
-        whole = sealed_sample(fold, bench.stratum, neuron, number)
-        unseen = bench.on(sentence, _share(whole, n_affordable // 3, fixed(number)))
+        known = study.simulations.on(sentence, study.development)
+        whole = sealed_sample(fold, study.stratum, neuron, number)
+        unseen = study.simulations.on(sentence, _share(whole, n_affordable // 3, fixed(number)))
         if isinstance(known, Unscored):
             return known, None, None
         if isinstance(unseen, Unscored):
             return unseen, None, None
-        mask, values = known.sample.readings.excerpts.mask, known.sample.readings.values
+        mask, values = known.sample.activations.excerpts.mask, known.sample.activations.values
         fitted = calibration(known.levels[mask], values[mask])
         if isinstance(fitted, Unscored):
             return fitted, None, None
@@ -139,10 +140,10 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
         # The mean is that of the text that the simulation is fitted on: a simulation that knows nothing gets 0.
         mean = np.full_like(simulated, values[mask].mean())
         changed = subject.interventions().ablate(
-            np.maximum(sample.readings.excerpts.tokens, 0), sample.readings.excerpts.lengths,
+            np.maximum(sample.activations.excerpts.tokens, 0), sample.activations.excerpts.lengths,
             neuron.layer, neuron.index, np.stack([simulated, mean]),
         )  # fmt: skip
-        to_simulation, to_mean = (float(d[sample.readings.excerpts.mask].mean()) for d in changed)
+        to_simulation, to_mean = (float(d[sample.activations.excerpts.mask].mean()) for d in changed)
         return ablation_score(sample, changed[0], changed[1]), round(to_mean, 9), round(to_simulation, 9)
 
     def fixed(number: int) -> np.random.Generator:
@@ -150,7 +151,7 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
         return np.random.default_rng([neuron.layer, neuron.index, number, 1])
 
     def beside_peers(rng: np.random.Generator) -> Beside | Unscored:
-        own, peers = with_peers(bench.scan, neuron.index, _N_PEERS, n_affordable // 4, rng)
+        own, peers = with_peers(study.scan, neuron.index, _N_PEERS, n_affordable // 4, rng)
         if len(own.texts) < MIN_TEXTS or len(peers) < MIN_TEXTS:
             return Unscored(reason="the neuron fires too rarely to be compared with others that fire like it")
         everyone = [own, *peers]
@@ -170,7 +171,7 @@ def causal_tools(bench: Bench) -> list[Tool[ClaimOutput, OutputClaim] | Tool[Cau
         )
 
     def pushed(
-        claimed: list[int], controls: list[int], fold: SealedReadings, number: int, rng: np.random.Generator
+        claimed: list[int], controls: list[int], fold: SealedActivations, number: int, rng: np.random.Generator
     ) -> Push | Unscored:
         if not claimed or not controls:
             return Unscored(reason="nothing is claimed of the output")
@@ -212,13 +213,13 @@ def _share(sample: StratifiedSample, n: int, rng: np.random.Generator) -> Strati
     rows = np.concatenate(
         [np.sort(rng.permutation(np.flatnonzero(labels == stratum))[:n]) for stratum in dict.fromkeys(sample.strata)]
     )
-    part = sample.readings
-    readings = SealedReadings(*part.columns(rows))
-    return StratifiedSample.draw(readings, [sample.strata[row] for row in rows], rng)
+    part = sample.activations
+    activations = SealedActivations(*part.columns(rows))
+    return StratifiedSample.draw(activations, [sample.strata[row] for row in rows], rng)
 
 
 def _firing_tokens(
-    fold: SealedReadings, theta: float, n: int, rng: np.random.Generator
+    fold: SealedActivations, theta: float, n: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Up to `n` random tokens on which the neuron fires, one a document: rows of the fold, and positions."""
     rows, positions = np.nonzero((fold.values > theta) & fold.excerpts.mask)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from tools.bench import Bench, padded
 from tools.readable.rule import Rule
 from tools.records.coverage import Claim
+from tools.study.simulations import padded
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 _HOLDS = 0.5
@@ -38,16 +39,16 @@ class Claims(Outcome):
     claims: list[Claim]
 
 
-def claim_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def claim_tools(study: Study) -> list[Tool[Any, Any]]:
     """`which_tested`, bound to one neuron."""
 
     def which_tested(arguments: WhichTested, rng: np.random.Generator) -> Claims:
-        understood = bench.readable(arguments.sentence)
+        understood = study.readable(arguments.sentence)
         if understood is None:
             return Claims(claims=[])
         rule, reader = understood
         tried = [
-            bench.revealed[t.revealed].tokens if t.revealed is not None else bench.fixed_probe[t.probe or 0][1]
+            study.log.revealed[t.revealed].tokens if t.revealed is not None else study.fixed_probe[t.probe or 0][1]
             for t in arguments.tried
         ]
         tokens, lengths = padded(tried)

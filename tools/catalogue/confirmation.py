@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.catalogue.shown import ShownExcerpts, shown_excerpts
-from tools.records.excerpts import SealedReadings
+from tools.records.excerpts import SealedActivations
 from tools.records.result import Baselines, Interval, PanelRow, ScoreValue, Unscored
 from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.panel import PROTOCOLS, Panel
 from tools.scoring.parts import Part
 from tools.scoring.sampling import only, sealed_sample, top_and_random_sample
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 
@@ -60,11 +60,11 @@ class Confirmation(Outcome):
 class _Sealed:
     """One opened fold, and the explanation on it."""
 
-    def __init__(self, bench: Bench, sample: StratifiedSample, sentence: str, others: Sequence[str]) -> None:
-        self.bench = bench
+    def __init__(self, study: Study, sample: StratifiedSample, sentence: str, others: Sequence[str]) -> None:
+        self.study = study
         self.sample = sample
         self.sentence = sentence
-        self.part = bench.shared_part(sentence, others, sample)
+        self.part = study.simulations.shared_part(sentence, others, sample)
         self.estimate = self._estimate(self.part)
 
     @staticmethod
@@ -97,12 +97,12 @@ class _Sealed:
 
     def _simulated(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
         """On the excerpts on which the explanation was simulated, where that is free, else on the sentence's own."""
-        own = self.part if sample is self.sample else self.bench.on(self.sentence, sample)
+        own = self.part if sample is self.sample else self.study.simulations.on(self.sentence, sample)
         if sentence == self.sentence:
             return own
-        if isinstance(own, Unscored) or (sample is not self.sample and not self.bench.is_exact(sentence)):
-            return self.bench.on(sentence, sample)
-        return self.bench.on_rows(sentence, own, sample)
+        if isinstance(own, Unscored) or (sample is not self.sample and not self.study.simulations.is_exact(sentence)):
+            return self.study.simulations.on(sentence, sample)
+        return self.study.simulations.on_rows(sentence, own, sample)
 
     def random_only(self, rng: np.random.Generator) -> ScoreValue | Unscored:
         """The explanation on the random excerpts alone."""
@@ -118,15 +118,15 @@ class _Sealed:
         """The scores besides correlation of the explanation, or of another sentence on the same excerpts."""
         if sentence is None:
             return dict.fromkeys(PROTOCOLS, Unscored(reason="there is no sentence to score"))
-        if sentence != self.sentence and not self.bench.is_exact(sentence):
+        if sentence != self.sentence and not self.study.simulations.is_exact(sentence):
             reason = "it was read on sealed text alone: to read it on development text too would decide nothing"
             return dict.fromkeys(PROTOCOLS, Unscored(reason=reason))
-        fitted, seen = (self._simulated(sentence, sample) for sample in (self.bench.development, self.sample))
+        fitted, seen = (self._simulated(sentence, sample) for sample in (self.study.development, self.sample))
         if isinstance(fitted, Unscored):
             return dict.fromkeys(PROTOCOLS, fitted)
         if isinstance(seen, Unscored):
             return dict.fromkeys(PROTOCOLS, seen)
-        panel = Panel(fitted.sample, seen.sample, self.bench.evidence.theta, seed)
+        panel = Panel(fitted.sample, seen.sample, self.study.evidence.theta, seed)
         return {
             name: measured(
                 result, seen.sample, "sealed", PROTOCOLS[name], panel.n_excerpts(name), n_unscored=seen.n_unscored
@@ -135,17 +135,17 @@ class _Sealed:
         }
 
 
-def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
+def confirmation_tools(study: Study) -> list[Tool[Confirm, Confirmation]]:
     """`confirm`, bound to one neuron."""
-    evidence = bench.evidence
+    evidence = study.evidence
 
     def confirm(arguments: Confirm, rng: np.random.Generator) -> Confirmation:
-        fold: SealedReadings = evidence.sealed.open(arguments.fold, bench.ledger)
-        sample = sealed_sample(fold, bench.stratum, evidence.neuron, arguments.fold)
+        fold: SealedActivations = evidence.sealed.open(arguments.fold, study.ledger)
+        sample = sealed_sample(fold, study.stratum, evidence.neuron, arguments.fold)
         beside = [one for one in (arguments.null, arguments.previous) if one]
-        sealed = _Sealed(bench, sample, arguments.sentence, beside)
+        sealed = _Sealed(study, sample, arguments.sentence, beside)
         others = {
-            "token_lookup_30": (bench.lookup_sentence, "no token stands out"),
+            "token_lookup_30": (study.lookup_sentence, "no token stands out"),
             "token_lookup_full": (FULL_LOOKUP, ""),
             "null": (arguments.null, "no null could be scored"),
         }
@@ -156,11 +156,11 @@ def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
         if arguments.predictor:
             gains["predictor"] = sealed.beside(arguments.predictor, "")[1]
         five = top_and_random_sample(fold, 5, rng)
-        top_random = correlated(bench, arguments.sentence, five, "sealed", "OpenAI top-and-random, 5 + 5 excerpts")
+        top_random = correlated(study, arguments.sentence, five, "sealed", "OpenAI top-and-random, 5 + 5 excerpts")
         seed = evidence.neuron.layer, evidence.neuron.index, arguments.fold, 1
         panels = {
             "explanation": sealed.panel(arguments.sentence, seed),
-            "token_lookup_30": sealed.panel(bench.lookup_sentence, seed),
+            "token_lookup_30": sealed.panel(study.lookup_sentence, seed),
             "null": sealed.panel(arguments.null, seed),
         }
         return Confirmation(
@@ -173,16 +173,16 @@ def confirmation_tools(bench: Bench) -> list[Tool[Confirm, Confirmation]]:
             previous=sealed.reference(arguments.previous) if arguments.previous else None,
             leaders=[led(sealed, sentence) for sentence in arguments.leaders],
             scores={name: PanelRow(**{whose: panel[name] for whose, panel in panels.items()}) for name in PROTOCOLS},
-            shown=shown_excerpts(bench, arguments.sentence, sealed.part),
+            shown=shown_excerpts(study, arguments.sentence, sealed.part),
         )
 
     def led(sealed: _Sealed, sentence: str) -> ScoreValue | Unscored:
         if sentence == sealed.sentence:
             return sealed.score()
-        if not bench.is_exact(sentence):
+        if not study.simulations.is_exact(sentence):
             return Unscored(
                 reason="it led for a while and did not win, and simulating it on sealed text costs something"
             )
-        return correlated(bench, sentence, sealed.sample, "sealed", PROTOCOL)
+        return correlated(study, sentence, sealed.sample, "sealed", PROTOCOL)
 
     return [Tool("confirm", "Final scores on one sealed fold.", Confirm, Confirmation, confirm, charged=False)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from tools.bench import Bench
-from tools.evidence.examples import examples_of
+from tools.evidence.neurons.examples import examples_of
 from tools.records.result import Example
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 
@@ -21,11 +21,11 @@ class ShownExamples(Outcome):
     examples: list[Example] = Field(default_factory=list)
 
 
-def example_tools(bench: Bench) -> list[Tool[ShowExamples, ShownExamples]]:
+def example_tools(study: Study) -> list[Tool[ShowExamples, ShownExamples]]:
     """`examples`, bound to one neuron."""
-    evidence = bench.evidence
+    evidence = study.evidence
 
     def examples(_: ShowExamples, rng: np.random.Generator) -> ShownExamples:
-        return ShownExamples(examples=examples_of(evidence.explore, evidence.theta, bench.vocabulary.strings))
+        return ShownExamples(examples=examples_of(evidence.explore, evidence.theta, study.vocabulary.strings))
 
     return [Tool("examples", "Excerpts on which it fires.", ShowExamples, ShownExamples, examples, charged=False)]

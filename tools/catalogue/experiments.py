@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field, field_validator
 
-from tools.bench import Bench, Tokens, texts_sha256
 from tools.errors import BadInput
 from tools.experiments.candidates import Candidate
+from tools.experiments.committee import Member as Member
 from tools.experiments.registry import GENERATORS
-from tools.experiments.rivals import Rival as Rival
 from tools.experiments.round import Choice, Rounds
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
 from tools.records.result import Unscored
 from tools.scoring.calibration import fit_balanced, probabilities
 from tools.scoring.evidence import BY_ORDER
+from tools.study.experiment_log import Tokens, texts_sha256
+from tools.study.study import Study
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
 
 _LEAST_TOKENS = 3
@@ -36,7 +37,7 @@ class Design(Arguments):
     `quotas` are texts of each generator, together at most 64; `choice` is how they are chosen among the candidates.
     """
 
-    rivals: list[Rival] = Field(min_length=1)
+    rivals: list[Member] = Field(min_length=1)
     leader: int = 0
     quotas: dict[str, int]
     choice: Choice = "disagreement"
@@ -72,7 +73,7 @@ class ProbeSet(Arguments):
 class Designed(Outcome):
     """Chosen experiments with each rival's probability of firing, in the order of the rivals.
 
-    None where a rival has no prediction, because an LLM was not asked (see `asked_of`) or gave no usable reply, of
+    None where a rival has no prediction, because an LLM was not asked (see `affordable`) or gave no usable reply, of
     which `abstained` counts the reasons. `levels`
     are the levels 0 to 10 that they were made from, where an LLM is told of them; else there are none.
     """
@@ -108,22 +109,22 @@ def chances(table: list[float], levels: Sequence[float | Unscored], abstained: C
     return out
 
 
-def balanced_chances(bench: Bench, sentence: str, texts: list[Tokens], abstained: Counter[str]) -> list[float | None]:
+def balanced_chances(study: Study, sentence: str, texts: list[Tokens], abstained: Counter[str]) -> list[float | None]:
     """Probabilities of firing at the ends of texts of which half fire; None where there is none, with the reason.
 
     One that costs something to ask is asked of the first of them alone: they are in an order that tells nothing.
     """
-    part = bench.on(sentence, bench.development)
+    part = study.simulations.on(sentence, study.development)
     if isinstance(part, Unscored):
         return chances([], [part] * len(texts), abstained)
-    mask = part.sample.readings.excerpts.mask
-    fired = part.sample.readings.values[mask] > bench.evidence.theta
+    mask = part.sample.activations.excerpts.mask
+    fired = part.sample.activations.values[mask] > study.evidence.theta
     table = fit_balanced(part.levels[mask], fired, part.sample.token_importance)
-    few = texts if bench.is_exact(sentence) else texts[:N_PROBED]
-    return [*chances(table, bench.at_ends(sentence, few), abstained), *[None] * (len(texts) - len(few))]
+    few = texts if study.simulations.is_exact(sentence) else texts[:N_PROBED]
+    return [*chances(table, study.simulations.at_ends(sentence, few), abstained), *[None] * (len(texts) - len(few))]
 
 
-def asked_of(chosen: Sequence[Candidate]) -> list[int]:
+def affordable(chosen: Sequence[Candidate]) -> list[int]:
     """On which of the chosen texts those rivals predict who cost something to ask: at most 24.
 
     Taken in turns from each generator. The second text of a carrier is taken when none is left that was not heard:
@@ -142,20 +143,20 @@ def asked_of(chosen: Sequence[Candidate]) -> list[int]:
     return sorted(i for *_, i in sorted(ranked)[:N_ASKED])
 
 
-def _asked(bench: Bench, chosen: Sequence[Candidate]) -> list[Tokens]:
+def _asked(study: Study, chosen: Sequence[Candidate]) -> list[Tokens]:
     """The chosen texts, and those that edits were made from and are scored by order with: both are asked about at once,
     since which of the two fires more is best said by who sees both."""
     before = [
-        bench.text_before(one.carrier, one.original)
+        study.text_before(one.carrier, one.original)
         for one in chosen
         if one.generator == BY_ORDER and one.original is not None
     ]
     return [*(one.tokens for one in chosen), *(text for text in before if text is not None)]
 
 
-def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def experiment_tools(study: Study) -> list[Tool[Any, Any]]:
     """`design_experiments`, `design_probe_set` and the two that read, bound to one neuron."""
-    evidence, rounds = bench.evidence, Rounds(bench)
+    evidence, rounds = study.evidence, Rounds(study)
 
     def size_of_design(arguments: Design) -> tuple[int, int]:
         # What is sampled from the model is paid for like any other text that goes through it.
@@ -166,7 +167,7 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
         if not 0 <= leader < len(rivals):
             raise BadInput(f"the leader must be one of the {len(rivals)} rivals, not number {leader}.")
         # Thousands of candidates are weighed by what is free to ask; who costs something predicts the chosen ones.
-        free = [i for i, rival in enumerate(rivals) if bench.is_exact(rival.sentence)]
+        free = [i for i, rival in enumerate(rivals) if study.simulations.is_exact(rival.sentence)]
         if not free:
             raise BadInput(
                 "no rival is one that the lexical reader understands, so there is nothing to choose experiments by."
@@ -178,12 +179,12 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
         abstained: Counter[str] = Counter()
         for i, row in zip(free, said, strict=True):
             predictions[i] = [round(float(p), 5) for p in row]
-        is_told = bench.writer is not None
+        is_told = study.writer is not None
         told: list[list[float | None]] = []
-        few = asked_of(chosen)
-        bench.prepare_ends(
+        few = affordable(chosen)
+        study.simulations.prepare_ends(
             [
-                (rival.sentence, _asked(bench, [chosen[row] for row in few]))
+                (rival.sentence, _asked(study, [chosen[row] for row in few]))
                 for i, rival in enumerate(rivals)
                 if i not in free
             ]
@@ -192,7 +193,7 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
             if i in free and not is_told:
                 continue
             rows = list(range(len(chosen))) if i in free else few
-            levels = bench.at_ends(rival.sentence, [chosen[row].tokens for row in rows])
+            levels = study.simulations.at_ends(rival.sentence, [chosen[row].tokens for row in rows])
             known = {
                 row: None if isinstance(level, Unscored) else round(float(level), 2)
                 for row, level in zip(rows, levels, strict=True)
@@ -217,15 +218,15 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
         )
 
     def design_probe_set(arguments: ProbeSet, rng: np.random.Generator) -> Designed:
-        texts = [text for _, text in bench.fixed_probe]
+        texts = [text for _, text in study.fixed_probe]
         abstained: Counter[str] = Counter()
-        predictions = [balanced_chances(bench, s, texts, abstained) for s in (arguments.sentences if texts else [])]
+        predictions = [balanced_chances(study, s, texts, abstained) for s in (arguments.sentences if texts else [])]
         planned = [
             Planned(
                 tokens=list(text), generator="fixed_probe", purpose="not chosen by the agent; half of these fire",
                 carrier=f"probe-{int(evidence.probe.ids[row])}", original=None,
             )
-            for row, text in bench.fixed_probe
+            for row, text in study.fixed_probe
         ]  # fmt: skip
         return Designed(experiments=planned, predictions=predictions, abstained=dict(abstained))
 
@@ -236,15 +237,15 @@ def experiment_tools(bench: Bench) -> list[Tool[Any, Any]]:
         texts = [tuple(text) for text in arguments.texts]
         if not texts or not all(texts):
             raise BadInput("there is nothing to read: give at least one text of at least one token.")
-        if not arguments.exploratory and texts_sha256(texts) not in bench.registered:
+        if not arguments.exploratory and texts_sha256(texts) not in study.log.registered:
             raise BadInput(
                 "no predictions are registered for these texts: register them first, or read as exploratory."
             )
-        return Values(values=bench.read(texts))
+        return Values(values=study.read(texts))
 
     def read_probe_set(arguments: Read, rng: np.random.Generator) -> Values:
         if arguments.exploratory or [tuple(text) for text in arguments.texts] != [
-            text for _, text in bench.fixed_probe
+            text for _, text in study.fixed_probe
         ]:
             raise BadInput("these are not the texts of the fixed probe set: design_probe_set gives them.")
         return read(arguments, rng)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from tools.bench import Bench
 from tools.concepts.words import words_of
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 BEFORE, AFTER = 14, 3
@@ -33,7 +33,7 @@ class TopExcerpts(Arguments):
     skip: int = Field(default=0, ge=0, le=1000)
 
 
-class Place(BaseModel):
+class Passage(BaseModel):
     """A stretch of explore text with the raw value at each token; `value` is the one that it is about."""
 
     value: float
@@ -41,20 +41,20 @@ class Place(BaseModel):
     values: list[float]
 
 
-class Places(Outcome):
-    """Some of the places, the highest value first; `n` there are in all, and at `n_fired` of them the neuron fires."""
+class Passages(Outcome):
+    """Some passages, the highest value first; `n` there are in all, and in `n_fired` of them the neuron fires."""
 
     n: int
     n_fired: int
-    places: list[Place]
+    places: list[Passage]
 
 
-def explore_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def explore_tools(study: Study) -> list[Tool[Any, Any]]:
     """`find_word` and `top_excerpts`, bound to one neuron."""
-    strings = bench.vocabulary.strings
+    strings = study.vocabulary.strings
 
-    def find_word(arguments: FindWord, rng: np.random.Generator) -> Places:
-        explore = bench.evidence.explore
+    def find_word(arguments: FindWord, rng: np.random.Generator) -> Passages:
+        explore = study.evidence.explore
         sought = [word.text.lower() for word in words_of([arguments.word])]
         found: list[tuple[float, int, int]] = []
         for row in range(len(explore) if sought else 0):
@@ -67,29 +67,29 @@ def explore_tools(bench: Bench) -> list[Tool[Any, Any]]:
                     first, last = words[i].first, words[i + len(sought) - 1].last
                     at = first + int(explore.values[row, first : last + 1].argmax())
                     found.append((float(explore.values[row, at]), row, at))
-        return told(found, arguments.n, everywhere=True)
+        return passages(found, arguments.n, everywhere=True)
 
-    def top_excerpts(arguments: TopExcerpts, rng: np.random.Generator) -> Places:
-        explore = bench.evidence.explore
+    def top_excerpts(arguments: TopExcerpts, rng: np.random.Generator) -> Passages:
+        explore = study.evidence.explore
         values = np.where(explore.excerpts.mask, explore.values, -np.inf)
         peaks = [(float(values[row, at]), row, int(at)) for row, at in enumerate(values.argmax(1))]
         ranked = sorted(peaks, key=lambda one: (-one[0], one[1]))
         left = ranked[arguments.skip :]
-        return told(left, arguments.n, everywhere=False)
+        return passages(left, arguments.n, everywhere=False)
 
-    def told(found: list[tuple[float, int, int]], n: int, *, everywhere: bool) -> Places:
+    def passages(found: list[tuple[float, int, int]], n: int, *, everywhere: bool) -> Passages:
         """Some of the places: the first ones, or at even steps through all of them."""
         ranked = sorted(found, key=lambda one: (-one[0], one[1], one[2]))
         steps = np.linspace(0, max(0, len(ranked) - 1), min(n, len(ranked))).round().astype(int)
         chosen = [ranked[i] for i in steps] if everywhere else ranked[:n]
-        return Places(
+        return Passages(
             n=len(ranked),
-            n_fired=sum(value > bench.evidence.theta for value, _, _ in ranked),
-            places=[Place(value=round(value, 3), **around(row, at)) for value, row, at in chosen],
+            n_fired=sum(value > study.evidence.theta for value, _, _ in ranked),
+            places=[Passage(value=round(value, 3), **around(row, at)) for value, row, at in chosen],
         )
 
     def around(row: int, at: int) -> dict[str, Any]:
-        explore = bench.evidence.explore
+        explore = study.evidence.explore
         first = max(0, at - BEFORE)
         last = min(int(explore.excerpts.lengths[row]), at + 1 + AFTER)
         values: NDArray[np.float32] = explore.values[row, first:last]
@@ -101,7 +101,7 @@ def explore_tools(bench: Bench) -> list[Tool[Any, Any]]:
     return [
         Tool(
             "find_word", "Where a word stands in explore text, however it is cut and written, with the values there.",
-            FindWord, Places, find_word,
+            FindWord, Passages, find_word,
         ),
-        Tool("top_excerpts", "More of explore text on which it fires most.", TopExcerpts, Places, top_excerpts),
+        Tool("top_excerpts", "More of explore text on which it fires most.", TopExcerpts, Passages, top_excerpts),
     ]  # fmt: skip

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from tools.bench import Bench
 from tools.errors import NothingWritten
-from tools.evidence.gated import other_side
+from tools.evidence.neurons.gated import other_side
 from tools.readable import contract
+from tools.records.gated import AlwaysOn, OtherSide
+from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.result import Unscored
-from tools.records.sides import AlwaysOn, OtherSide
-from tools.roles import AsksAnLLM, Explainer, Proposal, Tried, WrittenText
+from tools.roles import AsksAnLLM, Explainer, TriedRival
 from tools.scoring.null import keep_explanation
-from tools.subject.sides import ModelView
+from tools.study.study import Study
+from tools.subject.views import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
 
 _CHANGED = 3
@@ -27,7 +29,7 @@ class Gather(Arguments):
     """Takes nothing."""
 
 
-class Gathered(Outcome):
+class NeuronOverview(Outcome):
     """What is known at the start; `firing_rate` is the share of explore tokens above theta.
 
     Of a gated neuron also what its other side does, and whether it is always on, so that silences are explained.
@@ -62,23 +64,7 @@ class Revise(Arguments):
     best: list[str]
     n_revealed: int
     too_wide: list[str] = Field(default_factory=list)
-    tried: list[Tried] = Field(default_factory=list)
-
-
-class Proposed(BaseModel):
-    """A sentence, the form of hypothesis it is, who wrote it, and texts that its author wrote to put it to the test.
-
-    `parents` are the sentences that it was made from; `label` is its author's name for it, if there is one; `words` are
-    those by which excerpts that it claims can be found.
-    """
-
-    form: str
-    sentence: str
-    by: str
-    texts: list[WrittenText] = Field(default_factory=list)
-    parents: list[str] = Field(default_factory=list)
-    label: str = ""
-    words: list[str] = Field(default_factory=list)
+    tried: list[TriedRival] = Field(default_factory=list)
 
 
 class Proposals(Outcome):
@@ -87,7 +73,7 @@ class Proposals(Outcome):
     `unreadable` are rules that no person could use: they may still be the predictor.
     """
 
-    proposals: list[Proposed]
+    proposals: list[Hypothesis]
     unreadable: list[str] = Field(default_factory=list)
     unwritten: dict[str, str] = Field(default_factory=dict)
     refused: list[str] = Field(default_factory=list)
@@ -108,14 +94,14 @@ class Written(Outcome):
     reason: str | None = None
 
 
-def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
     """`gather`, `lookup`, `propose`, `revise` and `write_texts`, bound to one neuron."""
-    evidence = bench.evidence
+    evidence = study.evidence
 
-    def gather(_: Gather, rng: np.random.Generator) -> Gathered:
+    def gather(_: Gather, rng: np.random.Generator) -> NeuronOverview:
         drawn = evidence.explore.drawn
         values = evidence.explore.values[drawn][evidence.explore.excerpts.mask[drawn]]
-        return Gathered(
+        return NeuronOverview(
             theta=round(evidence.theta, 6),
             status=evidence.status,
             n_explore=len(evidence.explore),
@@ -123,25 +109,25 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
             n_development=len(evidence.development),
             sealed_sizes=evidence.sealed.sizes,
             firing_rate=round(float((values > evidence.theta).mean()), 8),
-            other_side=told_of_the_other_side(),
+            other_side=sum_up_other_side(),
             always_on=evidence.always_on,
         )
 
-    def told_of_the_other_side() -> OtherSide | None:
-        view = bench.subject
-        strings = bench.vocabulary.strings
-        return other_side(bench.scan, view, evidence.neuron, strings) if isinstance(view, ModelView) else None
+    def sum_up_other_side() -> OtherSide | None:
+        view = study.subject
+        strings = study.vocabulary.strings
+        return other_side(study.scan, view, evidence.neuron, strings) if isinstance(view, ModelView) else None
 
     def lookup(_: Lookup, rng: np.random.Generator) -> Proposals:
-        sentence, form = bench.lookup_sentence, "token-lookup-30"
-        return Proposals(proposals=[Proposed(form=form, sentence=sentence, by=form)] if sentence else [])
+        sentence, form = study.lookup_sentence, "token-lookup-30"
+        return Proposals(proposals=[Hypothesis(form=form, sentence=sentence, by=form)] if sentence else [])
 
-    def collected(ask: Callable[[Explainer], list[Proposal]]) -> Proposals:
-        proposals: list[Proposed] = []
+    def collected(ask: Callable[[Explainer], list[Hypothesis]]) -> Proposals:
+        proposals: list[Hypothesis] = []
         unwritten: dict[str, str] = {}
         unreadable: list[str] = []
         refused: list[str] = []
-        for explainer in bench.explainers:
+        for explainer in study.explainers:
             try:
                 found = ask(explainer)
             except NothingWritten as reason:  # a failure of one explainer is no failure of the others
@@ -151,8 +137,8 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                 unusable = f"{explainer.name} wrote a hypothesis that cannot be used"
                 refused += [f"{unusable}: {why}" for why in explainer.drain_left_out()]
             for p in found:
-                why_not = bench.why_not(p.sentence)
-                if why_not is None and isinstance(explainer, AsksAnLLM) and not bench.is_exact(p.sentence):
+                why_not = study.why_not(p.sentence)
+                if why_not is None and isinstance(explainer, AsksAnLLM) and not study.simulations.is_exact(p.sentence):
                     why_not = contract.why_not_free(p.sentence)
                 if why_not is not None and not isinstance(explainer, AsksAnLLM):
                     unreadable.append(p.sentence)
@@ -160,38 +146,28 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
                 if why_not is not None:
                     refused.append(f"{explainer.name} wrote {p.sentence[:80]!r}, which may not compete: {why_not}")
                     continue
-                proposals.append(
-                    Proposed(
-                        form=p.form,
-                        sentence=p.sentence,
-                        by=explainer.name,
-                        texts=list(p.texts),
-                        parents=list(p.parents),
-                        label=p.label,
-                        words=list(p.words),
-                    )
-                )
+                proposals.append(replace(p, by=explainer.name))
         return Proposals(proposals=proposals, unreadable=unreadable, unwritten=unwritten, refused=refused)
 
     def propose(arguments: Propose, rng: np.random.Generator) -> Proposals:
-        size = bench.stratum_of(len(evidence.explore))
+        size = study.stratum_of(len(evidence.explore))
 
-        def ask(explainer: Explainer) -> list[Proposal]:
+        def ask(explainer: Explainer) -> list[Hypothesis]:
             found = explainer.propose(evidence.explore, size, rng, arguments.n)
             if isinstance(explainer, AsksAnLLM) and found:  # for the nulls of other neurons
                 neuron = evidence.neuron.index
-                keep_explanation(bench.scan, neuron, explainer, size, found[0], neuron)
+                keep_explanation(study.scan, neuron, explainer, size, found[0], neuron)
             return found
 
         return collected(ask)
 
     def revise(arguments: Revise, rng: np.random.Generator) -> Proposals:
-        size = bench.stratum_of(len(evidence.explore))
-        revealed = bench.revealed[: arguments.n_revealed]
-        exact = [sentence for sentence in arguments.best if bench.is_exact(sentence)][:_CHANGED]
+        size = study.stratum_of(len(evidence.explore))
+        revealed = study.log.revealed[: arguments.n_revealed]
+        exact = [sentence for sentence in arguments.best if study.simulations.is_exact(sentence)][:_CHANGED]
         exact += [sentence for sentence in arguments.too_wide if sentence not in exact]
 
-        def ask(explainer: Explainer) -> list[Proposal]:
+        def ask(explainer: Explainer) -> list[Hypothesis]:
             if isinstance(explainer, AsksAnLLM):
                 return explainer.revise_among(evidence.explore, rng, revealed, arguments.best, arguments.tried)
             return explainer.revise(evidence.explore, size, rng, revealed, exact)
@@ -199,13 +175,13 @@ def hypothesis_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return collected(ask)
 
     def write(arguments: WriteTexts, rng: np.random.Generator) -> Written:
-        if bench.writer is None:
+        if study.writer is None:
             return Written(texts=[], reason="there is no LLM to write texts")
-        found = bench.writer.write(arguments.best, bench.revealed[: arguments.n_revealed], arguments.n, rng)
+        found = study.writer.write(arguments.best, study.log.revealed[: arguments.n_revealed], arguments.n, rng)
         return Written(texts=[], reason=found.reason) if isinstance(found, Unscored) else Written(texts=found)
 
     return [
-        Tool("gather", "What is known of the neuron at the start.", Gather, Gathered, gather, charged=False),
+        Tool("gather", "What is known of the neuron at the start.", Gather, NeuronOverview, gather, charged=False),
         Tool("lookup", "The 30-token lookup, a reference.", Lookup, Proposals, lookup, charged=False),
         Tool("propose", "Write rival hypotheses from explore text.", Propose, Proposals, propose),
         Tool("revise", "Write new hypotheses from explore text and revealed experiments.", Revise, Proposals, revise),

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from tools.bench import Bench, padded
 from tools.readable.reader import LexicalReader
 from tools.records.coverage import Count, Counterexample, FoundMeaning
 from tools.scoring.calibration import fit, probabilities
 from tools.scoring.meanings import MIN_SHARE, Meaning, meanings
+from tools.study.simulations import padded
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 AGREE = 0.99
@@ -43,7 +44,7 @@ class Agreements(Outcome):
     pairs: list[Alike]
 
 
-class Tried(BaseModel):
+class TriedExperiment(BaseModel):
     """A registered prediction: which of the revealed experiments, the probability of firing that the whole sentence
     gave it, the text that it was cut from, and the raw value there before the change, for an edit."""
 
@@ -58,7 +59,7 @@ class Meanings(Arguments):
 
     sentence: str
     table: list[float]
-    tried: list[Tried]
+    tried: list[TriedExperiment]
 
 
 class FoundMeanings(Outcome):
@@ -67,16 +68,16 @@ class FoundMeanings(Outcome):
     meanings: list[FoundMeaning]
 
 
-def meaning_tools(bench: Bench) -> list[Tool[Agreement, Agreements] | Tool[Meanings, FoundMeanings]]:
+def meaning_tools(study: Study) -> list[Tool[Agreement, Agreements] | Tool[Meanings, FoundMeanings]]:
     """`agreement` and `meanings`, bound to one neuron."""
-    evidence = bench.evidence
+    evidence = study.evidence
     standardised: dict[str, NDArray[np.float32] | None] = {}
 
     def levels_of(sentence: str) -> NDArray[np.float32] | None:
         """Levels on development text with mean 0 and length 1; None when they are constant."""
         if sentence not in standardised:
-            excerpts = bench.development.readings.excerpts
-            levels = bench.certain_levels(sentence, excerpts.tokens)[excerpts.mask]
+            excerpts = study.development.activations.excerpts
+            levels = study.simulations.certain_levels(sentence, excerpts.tokens)[excerpts.mask]
             levels = levels - levels.mean()
             length = float(np.linalg.norm(levels))
             standardised[sentence] = levels / length if length else None
@@ -90,13 +91,13 @@ def meaning_tools(bench: Bench) -> list[Tool[Agreement, Agreements] | Tool[Meani
         return Agreements(pairs=found)
 
     def find(arguments: Meanings, rng: np.random.Generator) -> FoundMeanings:
-        understood = bench.readable(arguments.sentence)
+        understood = study.readable(arguments.sentence)
         if understood is None:
             return FoundMeanings(meanings=[])
         rule, reader = understood
         found = meanings(rule, arguments.table, evidence.development, evidence.theta, reader)
         found = [meaning for meaning in found if meaning.share >= MIN_SHARE]
-        return FoundMeanings(meanings=_tested(bench, reader, found, arguments.tried))
+        return FoundMeanings(meanings=_tested(study, reader, found, arguments.tried))
 
     return [
         Tool("agreement", "Which sentences say the same.", Agreement, Agreements, agreement, charged=False),
@@ -107,14 +108,16 @@ def meaning_tools(bench: Bench) -> list[Tool[Agreement, Agreements] | Tool[Meani
     ]  # fmt: skip
 
 
-def _tested(bench: Bench, reader: LexicalReader, found: list[Meaning], tried: list[Tried]) -> list[FoundMeaning]:
+def _tested(
+    study: Study, reader: LexicalReader, found: list[Meaning], tried: list[TriedExperiment]
+) -> list[FoundMeaning]:
     """How each meaning fared in experiments: those that it alone, or it most of all, said something about."""
-    theta = bench.evidence.theta
-    texts = [bench.revealed[t.revealed].tokens for t in tried]
-    fired = [bench.revealed[t.revealed].value > theta for t in tried]
-    before = [None if t.before is None else bench.text_before(t.carrier, t.before) for t in tried]
-    said = _said(bench, reader, found, texts)
-    said_before = _said(bench, reader, found, [text or () for text in before])
+    theta = study.evidence.theta
+    texts = [study.log.revealed[t.revealed].tokens for t in tried]
+    fired = [study.log.revealed[t.revealed].value > theta for t in tried]
+    before = [None if t.before is None else study.text_before(t.carrier, t.before) for t in tried]
+    said = _said(study, reader, found, texts)
+    said_before = _said(study, reader, found, [text or () for text in before])
     last = _last_words(reader, texts)
     out = []
     for k, meaning in enumerate(found):
@@ -130,8 +133,8 @@ def _tested(bench: Bench, reader: LexicalReader, found: list[Meaning], tried: li
             elif not fires and fired[i] and last[i] in meaning.words:
                 what = "fired without it"
             if what and len(counterexamples) < _SHOWN:
-                shown = bench.subject.tokenizer.decode(list(texts[i][-_SHOWN_TOKENS:]))
-                value = bench.revealed[t.revealed].value
+                shown = study.subject.tokenizer.decode(list(texts[i][-_SHOWN_TOKENS:]))
+                value = study.log.revealed[t.revealed].value
                 counterexamples.append(Counterexample(text=shown, value=value, what=what))
             if not fires and said_before[i] == k and t.before is not None and t.before > theta:
                 pairs.setdefault(t.carrier, []).append(not fired[i])
@@ -153,15 +156,15 @@ def _last_words(reader: LexicalReader, texts: list[tuple[int, ...]]) -> list[str
     return [cut.keys[key].lower() for key in cut.key[cut.word_of[np.cumsum(lengths) - 1]]]
 
 
-def _said(bench: Bench, reader: LexicalReader, found: list[Meaning], texts: list[tuple[int, ...]]) -> list[int]:
+def _said(study: Study, reader: LexicalReader, found: list[Meaning], texts: list[tuple[int, ...]]) -> list[int]:
     """Which meaning says most that the neuron fires at the end of each text; -1 where none says so."""
     if not found or not texts:
         return [-1] * len(texts)
     tokens, lengths = padded(texts)
     ends = np.arange(len(texts)), np.maximum(lengths - 1, 0)
-    sample = bench.development.readings
+    sample = study.development.activations
     mask = sample.excerpts.mask
-    fired = sample.values[mask] > bench.evidence.theta
+    fired = sample.values[mask] > study.evidence.theta
     chances = []
     for meaning in found:
         table = fit(reader.levels(meaning.rule, sample.excerpts.tokens)[mask], fired)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from pydantic import Field
 
-from tools.bench import Bench
 from tools.catalogue.scores import development_score
 from tools.errors import BadInput
-from tools.evidence.neighbours import similar_firing_rate
+from tools.evidence.neurons.neighbours import similar_firing_rate
 from tools.roles import AsksAnLLM, Explainer
-from tools.scoring.null import Source, Told, explanations_of, kept_explanations
+from tools.scoring.null import OtherExplanation, Source, explanations_of, kept_explanations
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 MAX_NULL = 16
@@ -52,7 +52,7 @@ class NullChoice(Outcome):
 class _Search:
     """What was tried so far; `waiting` are neurons that were not yet."""
 
-    bench: Bench
+    study: Study
     waiting: list[int]
     rng: np.random.Generator
     used: list[int] = field(default_factory=list)
@@ -63,26 +63,26 @@ class _Search:
 
     @property
     def size(self) -> int:
-        return self.bench.stratum_of(len(self.bench.evidence.explore))
+        return self.study.stratum_of(len(self.study.evidence.explore))
 
     @property
     def about(self) -> int:
-        return self.bench.evidence.neuron.index
+        return self.study.evidence.neuron.index
 
     def by_rules(self, explainer: Explainer, wanted: int) -> None:
         """An explanation that says the same of every token of this text is no try: the next neuron takes its place."""
         n = 0
         while n < wanted and self.waiting:
-            n += self._tried(explanations_of(self.bench.scan, self._next(wanted - n), explainer, self.size, self.about))
+            n += self._tried(explanations_of(self.study.scan, self._next(wanted - n), explainer, self.size, self.about))
 
     def by_an_llm(self, explainer: Explainer, wanted: int) -> None:
         """What it has said of others before, then what it says when it is asked, which is of few."""
-        bench = self.bench
-        if bench.twin_writer is None:  # what it has said before costs something to read, too
+        study = self.study
+        if study.twin_writer is None:  # what it has said before costs something to read, too
             wanted = min(wanted, MOST_NEURONS_ASKED)
-        known = kept_explanations(bench.scan, self.waiting, explainer, self.size, self.about)
+        known = kept_explanations(study.scan, self.waiting, explainer, self.size, self.about)
         there = {told.neuron for told in known} | set(self.used)
-        known += [told for told in bench.told_before(explainer.name) if told.neuron not in there]
+        known += [told for told in study.explanations_elsewhere(explainer.name) if told.neuron not in there]
         n = asked = 0
         most = min(2 * wanted, MOST_NEURONS_ASKED)
         while n < wanted and (known or (self.waiting and asked < most)):
@@ -93,7 +93,7 @@ class _Search:
             else:
                 neurons = self._next(min(wanted - n, most - asked))
                 asked += len(neurons)
-                now = explanations_of(bench.scan, neurons, explainer, self.size, self.about)
+                now = explanations_of(study.scan, neurons, explainer, self.size, self.about)
             n += self._tried(now)
 
     def _next(self, n: int) -> list[int]:
@@ -101,17 +101,19 @@ class _Search:
         self.used += now
         return now
 
-    def _tried(self, told: list[Told]) -> int:
+    def _tried(self, told: list[OtherExplanation]) -> int:
         """How many of them could be scored, by their twins where they have such."""
-        bench = self.bench
-        usable = [one for one in told if bench.why_not(one.sentence) is None]
-        costly = [] if bench.twin_writer is None else [one for one in usable if not bench.is_exact(one.sentence)]
-        twins = bench.twins_of([(one.sentence, one.words) for one in costly], self.rng)
-        bench.prepare([one.sentence for one in usable if one not in costly], bench.development)
+        study = self.study
+        usable = [one for one in told if study.why_not(one.sentence) is None]
+        costly = (
+            [] if study.twin_writer is None else [one for one in usable if not study.simulations.is_exact(one.sentence)]
+        )
+        twins = study.twins_of([(one.sentence, one.words) for one in costly], self.rng)
+        study.simulations.prepare([one.sentence for one in usable if one not in costly], study.development)
         n = 0
         for one in usable:
             twin = twins[costly.index(one)] if one in costly else one.sentence
-            found = development_score(bench, twin) if twin is not None else None
+            found = development_score(study, twin) if twin is not None else None
             if found is None or found.merit is None:
                 continue
             n += 1
@@ -122,19 +124,19 @@ class _Search:
         return n
 
 
-def null_tools(bench: Bench) -> list[Tool[Null, NullChoice]]:
+def null_tools(study: Study) -> list[Tool[Null, NullChoice]]:
     """`null`, bound to one neuron."""
-    neuron = bench.evidence.neuron
+    neuron = study.evidence.neuron
 
     def null(arguments: Null, rng: np.random.Generator) -> NullChoice:
-        unknown = sorted(set(arguments.n) - {explainer.name for explainer in bench.explainers})
+        unknown = sorted(set(arguments.n) - {explainer.name for explainer in study.explainers})
         if unknown:
             raise BadInput(f"there is no explainer {unknown[0]} in this run.")
         # The same neurons in every run: what must be beaten is no matter of chance, and what one run has learnt of
         # them, all others of the layer need not learn again.
         own = np.random.default_rng([neuron.layer, _SEED])
-        search = _Search(bench, similar_firing_rate(bench.scan, neuron.index, own), rng)
-        for explainer in bench.explainers:
+        search = _Search(study, similar_firing_rate(study.scan, neuron.index, own), rng)
+        for explainer in study.explainers:
             left = MAX_NULL - sum(search.sources.values())
             wanted = min(arguments.n.get(explainer.name, 0), left) if explainer.has_null else 0
             if wanted > 0:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from tools.bench import Bench, Tokens, texts_sha256
 from tools.catalogue.experiments import Planned, ProbeSet, Read, Values, balanced_chances, chances
 from tools.concepts.words import words_of
 from tools.errors import BadInput
 from tools.experiments.texts import Texts
+from tools.study.experiment_log import Tokens, texts_sha256
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 _REACH = 6
@@ -64,20 +65,20 @@ class DesignedPairs(Outcome):
     after: list[list[float | None]]
 
 
-def fixed_pairs(bench: Bench) -> list[Tokens]:
+def fixed_pairs(study: Study) -> list[Tokens]:
     """Each text of the fixed probe set with one word swapped for another of probe text: the last one in every other
     text, else one of the six before it. Depends on neuron and corpus alone.
 
     Where a text ends in the middle of a word, the piece counts as one. Where no such change makes a text, another word
     of it is tried, and at last it stays as it was, which is a change that should change nothing.
     """
-    neuron, probe = bench.evidence.neuron, bench.evidence.probe
+    neuron, probe = study.evidence.neuron, study.evidence.probe
     rng = np.random.default_rng([neuron.layer, neuron.index, _SEED])
-    strings = bench.vocabulary.strings
-    fixed = [text for _, text in bench.fixed_probe]
+    strings = study.vocabulary.strings
+    fixed = [text for _, text in study.fixed_probe]
     rows = rng.permutation(len(probe))[: _N_POOL if fixed else 0].tolist()
     pool = [word.text for row in rows for word in words_of([strings[t] for t in probe.tokens[row] if t >= 0])[1:-1]]
-    texts = Texts(strings, bench.subject.tokenizer, bench.evidence.corpus.width)
+    texts = Texts(strings, study.subject.tokenizer, study.evidence.corpus.width)
     out = []
     for i, (tokens, text) in enumerate(zip(fixed, texts.read(fixed), strict=True)):
         last = len(text.words) - 1 if text is not None else -1
@@ -90,14 +91,14 @@ def fixed_pairs(bench: Bench) -> list[Tokens]:
     return out
 
 
-def prediction_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def prediction_tools(study: Study) -> list[Tool[Any, Any]]:
     """`predict_before`, `design_probe_pairs` and `read_probe_pairs`, bound to one neuron."""
 
     def at_ends(sentence: str, table: list[float], texts: list[Tokens]) -> list[float | None]:
-        return chances(table, bench.at_ends(sentence, texts), Counter())
+        return chances(table, study.simulations.at_ends(sentence, texts), Counter())
 
     def before(arguments: Before, rng: np.random.Generator) -> Predicted:
-        found = [bench.text_before(text.carrier, text.value) for text in arguments.texts]
+        found = [study.text_before(text.carrier, text.value) for text in arguments.texts]
         rows: list[list[float | None]] = []
         for rival in arguments.rivals:
             asked = set(range(len(found)) if rival.of is None else rival.of)
@@ -108,27 +109,27 @@ def prediction_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return Predicted(predictions=rows)
 
     def design_pairs(arguments: ProbeSet, rng: np.random.Generator) -> DesignedPairs:
-        texts, changed = [text for _, text in bench.fixed_probe], fixed_pairs(bench)
+        texts, changed = [text for _, text in study.fixed_probe], fixed_pairs(study)
         before, after = [], []
         for sentence in arguments.sentences if texts else []:
-            before.append(balanced_chances(bench, sentence, texts, Counter()))
-            after.append(balanced_chances(bench, sentence, changed, Counter()))
+            before.append(balanced_chances(study, sentence, texts, Counter()))
+            after.append(balanced_chances(study, sentence, changed, Counter()))
         planned = [
             Planned(
                 tokens=list(text), generator="fixed_probe", purpose="one word of a fixed probe text changed",
-                carrier=f"probe-{int(bench.evidence.probe.ids[row])}", original=None,
+                carrier=f"probe-{int(study.evidence.probe.ids[row])}", original=None,
             )
-            for (row, _), text in zip(bench.fixed_probe, changed, strict=True)
+            for (row, _), text in zip(study.fixed_probe, changed, strict=True)
         ]  # fmt: skip
         return DesignedPairs(experiments=planned, before=before, after=after)
 
     def read_pairs(arguments: Read, rng: np.random.Generator) -> Values:
-        texts = fixed_pairs(bench)
+        texts = fixed_pairs(study)
         if not texts or arguments.exploratory or [tuple(text) for text in arguments.texts] != texts:
             raise BadInput("these are not the changed texts of the fixed probe set: design_probe_pairs gives them.")
-        if texts_sha256(texts) not in bench.registered:
+        if texts_sha256(texts) not in study.log.registered:
             raise BadInput("no predictions are registered for these texts: register them first.")
-        return Values(values=bench.read(texts))
+        return Values(values=study.read(texts))
 
     return [
         Tool(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from tools.bench import Bench
 from tools.catalogue.scores import PROTOCOL, correlated
 from tools.errors import NothingWritten
 from tools.records.result import ScoreValue, Unscored
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 _FORMS = 4
@@ -28,13 +28,13 @@ class FoundPredictor(Outcome):
     n_tried: int
 
 
-def predictor_tools(bench: Bench) -> list[Tool[FindPredictor, FoundPredictor]]:
+def predictor_tools(study: Study) -> list[Tool[FindPredictor, FoundPredictor]]:
     """`predictor`, bound to one neuron."""
 
     def predictor(arguments: FindPredictor, rng: np.random.Generator) -> FoundPredictor:
         tried = dict.fromkeys([*arguments.candidates, *learnt(rng)])
-        sentences = [sentence for sentence in tried if bench.is_exact(sentence)]
-        scores = {one: correlated(bench, one, bench.development, "development", PROTOCOL) for one in sentences}
+        sentences = [sentence for sentence in tried if study.simulations.is_exact(sentence)]
+        scores = {one: correlated(study, one, study.development, "development", PROTOCOL) for one in sentences}
         known = {one: score for one, score in scores.items() if isinstance(score, ScoreValue)}
         if not known:
             reason = "no rule could be scored on development text" if sentences else "there is no rule to score"
@@ -43,14 +43,14 @@ def predictor_tools(bench: Bench) -> list[Tool[FindPredictor, FoundPredictor]]:
         return FoundPredictor(sentence=best, development=known[best], n_tried=len(sentences))
 
     def learnt(rng: np.random.Generator) -> list[str]:
-        size = bench.stratum_of(len(bench.evidence.explore))
+        size = study.stratum_of(len(study.evidence.explore))
         found: list[str] = []
-        for explainer in bench.predictors:
+        for explainer in study.predictors:
             try:
-                found += [p.sentence for p in explainer.propose(bench.evidence.explore, size, rng, _FORMS)]
+                found += [p.sentence for p in explainer.propose(study.evidence.explore, size, rng, _FORMS)]
             except NothingWritten:  # a predictor is a reference: without it the run goes on
                 continue
-        return [*found, bench.lookup_sentence] if bench.predictors and bench.lookup_sentence else found
+        return [*found, study.lookup_sentence] if study.predictors and study.lookup_sentence else found
 
     return [
         Tool(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, Field
 
-from tools.bench import Bench
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.calibration import fit
 from tools.scoring.metrics import Estimate, Series, StratifiedSample
 from tools.scoring.parts import Part
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 MARGIN = 0.1
@@ -53,7 +53,7 @@ class Score(Arguments):
     new: list[str] = Field(default_factory=list)
 
 
-class Scored(BaseModel):
+class DevelopmentScore(BaseModel):
     """One sentence: its score, its paired gain over the reference, and its calibration (absent when unscored).
 
     `beside` is the reference's score on the excerpts on which both could be simulated: those of the gain.
@@ -84,7 +84,7 @@ class Scored(BaseModel):
 class Scores(Outcome):
     """One entry per sentence, in the order given."""
 
-    scores: list[Scored]
+    scores: list[DevelopmentScore]
 
 
 def measured(
@@ -116,43 +116,43 @@ def measured(
 
 
 def correlated(
-    bench: Bench, sentence: str, sample: StratifiedSample, split: str, protocol: str
+    study: Study, sentence: str, sample: StratifiedSample, split: str, protocol: str
 ) -> ScoreValue | Unscored:
     """The correlation of a sentence with the neuron on a sample, or on what of it the sentence is simulated on."""
-    part = bench.on(sentence, sample)
+    part = study.simulations.on(sentence, sample)
     if isinstance(part, Unscored):
         return part
     return measured(part.sample.correlation(part.levels), part.sample, split, protocol, n_unscored=part.n_unscored)
 
 
-def development_score(bench: Bench, sentence: str, reference: str | None = None) -> Scored:
-    """A sentence on development text, as `Scored` says."""
-    part = bench.on(sentence, bench.development)
+def development_score(study: Study, sentence: str, reference: str | None = None) -> DevelopmentScore:
+    """A sentence on development text, as `DevelopmentScore` says."""
+    part = study.simulations.on(sentence, study.development)
     if isinstance(part, Unscored):
-        return Scored(sentence=sentence, score=part, gain=None, table=[])
-    return _scored(bench, sentence, part, *compared(bench, sentence, reference))
+        return DevelopmentScore(sentence=sentence, score=part, gain=None, table=[])
+    return _scored(study, sentence, part, *compared(study, sentence, reference))
 
 
-def _scored(bench: Bench, sentence: str, part: Part, gained: Interval | None, beside: float | None) -> Scored:
+def _scored(study: Study, sentence: str, part: Part, gained: Interval | None, beside: float | None) -> DevelopmentScore:
     found = part.sample.correlation(part.levels)
-    mask = part.sample.readings.excerpts.mask
-    return Scored(
+    mask = part.sample.activations.excerpts.mask
+    return DevelopmentScore(
         sentence=sentence,
         score=measured(found, part.sample, "development", PROTOCOL, n_unscored=part.n_unscored),
         gain=gained,
         beside=beside,
         table=fit(
-            part.levels[mask], part.sample.readings.values[mask] > bench.evidence.theta, part.sample.token_importance
+            part.levels[mask], part.sample.activations.values[mask] > study.evidence.theta, part.sample.token_importance
         ),
-        merit=None if isinstance(found, Unscored) else _merit(bench, sentence, found, part.sample),
-        part_read=sentence in bench.part_read,
+        merit=None if isinstance(found, Unscored) else _merit(study, sentence, found, part.sample),
+        part_read=sentence in study.simulations.part_read,
     )
 
 
-def compared(bench: Bench, sentence: str, reference: str | None) -> tuple[Interval, float] | tuple[None, None]:
+def compared(study: Study, sentence: str, reference: str | None) -> tuple[Interval, float] | tuple[None, None]:
     """What a sentence gains over another on development text, and the other's score there; None where that is not
     known."""
-    both = None if reference is None else bench.both_on(sentence, reference, bench.development)
+    both = None if reference is None else study.simulations.both_on(sentence, reference, study.development)
     if both is None or isinstance(both, Unscored):
         return None, None
     one, other = (part.sample.correlation(part.levels) for part in both)
@@ -161,39 +161,39 @@ def compared(bench: Bench, sentence: str, reference: str | None) -> tuple[Interv
     return one.minus(other), round(other.value, 6)
 
 
-def _merit(bench: Bench, sentence: str, found: Estimate, sample: StratifiedSample) -> float:
-    beside = bench.part_read.get(sentence) or bench.lookup_sentence
-    if sample is bench.development or beside is None:
+def _merit(study: Study, sentence: str, found: Estimate, sample: StratifiedSample) -> float:
+    beside = study.simulations.part_read.get(sentence) or study.lookup_sentence
+    if sample is study.development or beside is None:
         return round(found.value, 6)
-    whole, here = _value_of(bench, beside, bench.development), _value_of(bench, beside, sample)
+    whole, here = _value_of(study, beside, study.development), _value_of(study, beside, sample)
     return round(found.value if whole is None or here is None else whole + found.value - here, 6)
 
 
-def _value_of(bench: Bench, sentence: str, sample: StratifiedSample) -> float | None:
-    levels = bench.levels(sentence, sample.readings.excerpts.tokens)
+def _value_of(study: Study, sentence: str, sample: StratifiedSample) -> float | None:
+    levels = study.simulations.levels(sentence, sample.activations.excerpts.tokens)
     found = levels if isinstance(levels, Unscored) else sample.correlation(levels)
     return None if isinstance(found, Unscored) else found.value
 
 
-def score_tools(bench: Bench) -> list[Tool[Score, Scores]]:
+def score_tools(study: Study) -> list[Tool[Score, Scores]]:
     """`score`, bound to one neuron."""
 
     def score(arguments: Score, rng: np.random.Generator) -> Scores:
         for sentence in set(arguments.sentences) - set(arguments.new):  # it leads now
-            if bench.part_read.get(sentence, "") is None:
-                del bench.part_read[sentence]
-        behind = _passed_over(bench, arguments)
-        lost = _lost(bench, arguments, [one for one in arguments.new if one not in behind])
+            if study.simulations.part_read.get(sentence, "") is None:
+                del study.simulations.part_read[sentence]
+        behind = _passed_over(study, arguments)
+        lost = _lost(study, arguments, [one for one in arguments.new if one not in behind])
         left = [sentence for sentence in arguments.sentences if sentence not in behind and sentence not in lost]
-        bench.prepare(left, bench.development)
+        study.simulations.prepare(left, study.development)
 
-        def scored(sentence: str) -> Scored:
+        def scored(sentence: str) -> DevelopmentScore:
             if sentence in behind:
                 return _unread(sentence, behind[sentence])
             if sentence in lost:
-                return _over_twin(bench, lost[sentence], arguments.twins.get(sentence))
+                return _over_twin(study, lost[sentence], arguments.twins.get(sentence))
             return _beside_twin(
-                bench, development_score(bench, sentence, arguments.reference), arguments.twins.get(sentence)
+                study, development_score(study, sentence, arguments.reference), arguments.twins.get(sentence)
             )
 
         return Scores(scores=[scored(sentence) for sentence in arguments.sentences])
@@ -201,45 +201,47 @@ def score_tools(bench: Bench) -> list[Tool[Score, Scores]]:
     return [Tool("score", "Score sentences on development text.", Score, Scores, score)]
 
 
-def _unread(sentence: str, best: str) -> Scored:
+def _unread(sentence: str, best: str) -> DevelopmentScore:
     why = "it was not read, since its lexical twin is clearly below another explanation on development text"
-    return Scored(sentence=sentence, score=Unscored(reason=why), gain=None, table=[], behind=best)
+    return DevelopmentScore(sentence=sentence, score=Unscored(reason=why), gain=None, table=[], behind=best)
 
 
-def _best_of(bench: Bench, leading: list[str]) -> tuple[str, float] | None:
+def _best_of(study: Study, leading: list[str]) -> tuple[str, float] | None:
     """The best of sentences, and its merit; None without any."""
-    merits = {sentence: _merit_of(bench, sentence) for sentence in leading}
+    merits = {sentence: _merit_of(study, sentence) for sentence in leading}
     return max(merits.items(), key=lambda one: one[1], default=None)
 
 
-def _lost(bench: Bench, arguments: Score, new: list[str]) -> dict[str, Scored]:
+def _lost(study: Study, arguments: Score, new: list[str]) -> dict[str, DevelopmentScore]:
     """Sentences that cannot win any more, each with its score on the excerpts that were read of it until then."""
-    racing = [sentence for sentence in new if not bench.is_exact(sentence)]
-    if bench.word_simulator is None or not racing or (best := _best_of(bench, arguments.leading)) is None:
+    racing = [sentence for sentence in new if not study.simulations.is_exact(sentence)]
+    if study.simulations.word_simulator is None or not racing or (best := _best_of(study, arguments.leading)) is None:
         return {}
-    out: dict[str, Scored] = {}
+    out: dict[str, DevelopmentScore] = {}
     for first in (True, False):
-        racing = [sentence for sentence in racing if sentence not in out and sentence not in bench.part_read]
-        bench.prepare(racing, bench.development, first)
+        racing = [
+            sentence for sentence in racing if sentence not in out and sentence not in study.simulations.part_read
+        ]
+        study.simulations.prepare(racing, study.development, first)
         for sentence in racing:
-            gain = _gain(bench, sentence, best[0], first)
+            gain = _gain(study, sentence, best[0], first)
             if gain is not None and gain.interval().high < -CLEARLY:
-                out[sentence] = _scored(bench, sentence, gain.part, None, None).model_copy(update={"behind": best[0]})
+                out[sentence] = _scored(study, sentence, gain.part, None, None).model_copy(update={"behind": best[0]})
             elif first:
-                _settle(bench, sentence, arguments.twins.get(sentence))
-                if gain is not None and gain.chance < HARDLY and sentence not in bench.part_read:
-                    bench.part_read[sentence] = None
+                _settle(study, sentence, arguments.twins.get(sentence))
+                if gain is not None and gain.chance < HARDLY and sentence not in study.simulations.part_read:
+                    study.simulations.part_read[sentence] = None
     return out
 
 
-def _settle(bench: Bench, sentence: str, twin: str | None) -> None:
+def _settle(study: Study, sentence: str, twin: str | None) -> None:
     """Read no more of a sentence than its first excerpts where its twin says nearly the same there."""
-    part = bench.on_first(sentence, bench.development)
+    part = study.simulations.on_first(sentence, study.development)
     if twin is None or isinstance(part, Unscored):
         return
-    agreement = _agreement(bench, part, twin)
+    agreement = _agreement(study, part, twin)
     if agreement is not None and agreement >= AGREES:
-        bench.part_read[sentence] = twin
+        study.simulations.part_read[sentence] = twin
 
 
 @dataclass(frozen=True)
@@ -259,63 +261,63 @@ class _Gain:
         return float(np.mean(self.own.replicates > self.other.replicates))
 
 
-def _gain(bench: Bench, sentence: str, best: str, first: bool) -> _Gain | None:
+def _gain(study: Study, sentence: str, best: str, first: bool) -> _Gain | None:
     """None where it is not known, since too little to tell is no reason."""
-    part = (bench.on_first if first else bench.on)(sentence, bench.development)
+    part = (study.simulations.on_first if first else study.simulations.on)(sentence, study.development)
     if isinstance(part, Unscored):
         return None
-    theirs = bench.on_rows(best, part, bench.development)
+    theirs = study.simulations.on_rows(best, part, study.development)
     if isinstance(theirs, Unscored):
         return None
     own, other = (one.sample.correlation(one.levels) for one in (part, theirs))
     return None if isinstance(own, Unscored) or isinstance(other, Unscored) else _Gain(part, own, other)
 
 
-def _passed_over(bench: Bench, arguments: Score) -> dict[str, str]:
+def _passed_over(study: Study, arguments: Score) -> dict[str, str]:
     """Sentences whose reading would be bought in vain, each with the one that its twin is clearly below.
 
     A reading may be better than its twin, as those were that are known: so much must the twin be below.
     """
     twins = {sentence: twin for sentence, twin in arguments.twins.items() if twin is not None}
-    leading = _best_of(bench, arguments.leading) if twins and not arguments.none_read else None
+    leading = _best_of(study, arguments.leading) if twins and not arguments.none_read else None
     if leading is None:
         return {}
     best, merit = leading
     margin = max(MARGIN, arguments.over_twins)
 
     def highest_gain(twin: str) -> float:
-        gain = compared(bench, twin, best)[0]
-        return _merit_of(bench, twin) - merit if gain is None else gain.high
+        gain = compared(study, twin, best)[0]
+        return _merit_of(study, twin) - merit if gain is None else gain.high
 
     return {sentence: best for sentence, twin in twins.items() if highest_gain(twin) + margin < 0}
 
 
-def _merit_of(bench: Bench, sentence: str) -> float:
-    found = development_score(bench, sentence).merit
+def _merit_of(study: Study, sentence: str) -> float:
+    found = development_score(study, sentence).merit
     return 0.0 if found is None else found
 
 
-def _beside_twin(bench: Bench, found: Scored, twin: str | None) -> Scored:
-    part = bench.on(found.sentence, bench.development) if twin is not None else None
+def _beside_twin(study: Study, found: DevelopmentScore, twin: str | None) -> DevelopmentScore:
+    part = study.simulations.on(found.sentence, study.development) if twin is not None else None
     if twin is None or part is None or isinstance(part, Unscored) or found.merit is None:
         return found
-    agreement = _agreement(bench, part, twin)
-    return _over_twin(bench, found.model_copy(update={"agreement": agreement}), twin)
+    agreement = _agreement(study, part, twin)
+    return _over_twin(study, found.model_copy(update={"agreement": agreement}), twin)
 
 
-def _agreement(bench: Bench, part: Part, twin: str) -> float | None:
+def _agreement(study: Study, part: Part, twin: str) -> float | None:
     """The correlation of what was read and what a twin says on the same excerpts."""
-    other = bench.on_rows(twin, part, bench.development)
+    other = study.simulations.on_rows(twin, part, study.development)
     if isinstance(other, Unscored):
         return None
     said, also = (part.sample.tokens_of(levels) for levels in (part.levels, other.levels))
     return _correlation(said, also, part.sample.token_importance)
 
 
-def _over_twin(bench: Bench, found: Scored, twin: str | None) -> Scored:
+def _over_twin(study: Study, found: DevelopmentScore, twin: str | None) -> DevelopmentScore:
     if twin is None or found.merit is None:
         return found
-    return found.model_copy(update={"over_twin": round(found.merit - _merit_of(bench, twin), 6)})
+    return found.model_copy(update={"over_twin": round(found.merit - _merit_of(study, twin), 6)})
 
 
 def _correlation(one: Series, other: Series, weights: Series) -> float | None:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, Field
 
-from tools.bench import Bench
 from tools.records.result import Unscored
 from tools.scoring.causal import calibration
 from tools.scoring.parts import Part
+from tools.study.study import Study
 
 N_SHOWN = 4
 """Excerpts of each stratum."""
@@ -41,11 +41,11 @@ class ShownExcerpts(BaseModel):
     intercept: float | None = None
 
 
-def shown_excerpts(bench: Bench, sentence: str, part: Part | Unscored) -> ShownExcerpts:
+def shown_excerpts(study: Study, sentence: str, part: Part | Unscored) -> ShownExcerpts:
     """Of each stratum the excerpts at even steps through it, from its first to its last; none without a simulation.
 
     Args:
-        bench: the neuron.
+        study: the neuron.
         sentence: the explanation.
         part: the sealed excerpts on which it was simulated, and its levels there.
     """
@@ -57,7 +57,11 @@ def shown_excerpts(bench: Bench, sentence: str, part: Part | Unscored) -> ShownE
         for stratum in dict.fromkeys(part.sample.strata)
         for row in _spread(np.flatnonzero(labels == stratum).tolist())
     ]
-    excerpts, values, strings = part.sample.readings.excerpts, part.sample.readings.values, bench.vocabulary.strings
+    excerpts, values, strings = (
+        part.sample.activations.excerpts,
+        part.sample.activations.values,
+        study.vocabulary.strings,
+    )
     shown = [
         ShownExcerpt(
             stratum=part.sample.strata[row],
@@ -69,7 +73,7 @@ def shown_excerpts(bench: Bench, sentence: str, part: Part | Unscored) -> ShownE
         for row in rows
         for length in [int(excerpts.lengths[row])]
     ]
-    slope, intercept = _line(bench, sentence) or (None, None)
+    slope, intercept = _line(study, sentence) or (None, None)
     return ShownExcerpts(excerpts=shown, slope=slope, intercept=intercept)
 
 
@@ -78,10 +82,10 @@ def _spread(rows: Sequence[int]) -> list[int]:
     return [rows[round(float(step))] for step in steps]
 
 
-def _line(bench: Bench, sentence: str) -> tuple[float, float] | None:
-    known = bench.on(sentence, bench.development)
+def _line(study: Study, sentence: str) -> tuple[float, float] | None:
+    known = study.simulations.on(sentence, study.development)
     if isinstance(known, Unscored):
         return None
-    mask = known.sample.readings.excerpts.mask
-    fitted = calibration(known.levels[mask], known.sample.readings.values[mask])
+    mask = known.sample.activations.excerpts.mask
+    fitted = calibration(known.levels[mask], known.sample.activations.values[mask])
     return None if isinstance(fitted, Unscored) else (round(fitted[0], 6), round(fitted[1], 6))

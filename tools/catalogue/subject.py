@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field
 
-from tools.bench import Bench, padded
+from tools.study.simulations import padded
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 
@@ -92,18 +93,18 @@ class Effects(Outcome):
     suppressed: list[tuple[str, float]]
 
 
-def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def subject_tools(study: Study) -> list[Tool[Any, Any]]:
     """`search_corpus`, `simulate`, `generate_text`, `ablate` and `logit_effects`, bound to one neuron."""
-    neuron, tokenizer, strings = bench.evidence.neuron, bench.subject.tokenizer, bench.vocabulary.strings
+    neuron, tokenizer, strings = study.evidence.neuron, study.subject.tokenizer, study.vocabulary.strings
 
     def search(arguments: Search, rng: np.random.Generator) -> Found:
-        fixed = [row for row, _ in bench.fixed_probe]  # these are predicted at the end, by whoever has never seen them
-        probe = bench.evidence.probe.take(np.setdiff1d(np.arange(len(bench.evidence.probe)), fixed))
-        if bench.word_simulator is None or bench.is_exact(arguments.sentence):
-            levels = np.delete(bench.probe_levels(arguments.sentence), fixed, axis=0)
+        fixed = [row for row, _ in study.fixed_probe]  # these are predicted at the end, by whoever has never seen them
+        probe = study.evidence.probe.take(np.setdiff1d(np.arange(len(study.evidence.probe)), fixed))
+        if study.simulations.word_simulator is None or study.simulations.is_exact(arguments.sentence):
+            levels = np.delete(study.simulations.probe_levels(arguments.sentence), fixed, axis=0)
         else:  # what costs something is asked about some of the texts, drawn at random
-            probe = probe.take(np.sort(rng.permutation(len(probe))[: bench.n_simulated]))
-            found = bench.word_simulator.simulate(arguments.sentence, probe.tokens)
+            probe = probe.take(np.sort(rng.permutation(len(probe))[: study.simulations.n_simulated]))
+            found = study.simulations.word_simulator.simulate(arguments.sentence, probe.tokens)
             read = np.array([row for row in range(len(probe)) if row not in found.unscored], dtype=np.int64)
             probe, levels = probe.take(read), found.levels[read]
         peak = levels.argmax(1)
@@ -121,9 +122,9 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
         )
 
     def simulate(arguments: Simulate, rng: np.random.Generator) -> Simulated:
-        texts = bench.encode(arguments.texts)
+        texts = study.encode(arguments.texts)
         tokens, lengths = padded(texts)
-        levels = bench.certain_levels(arguments.sentence, tokens)
+        levels = study.simulations.certain_levels(arguments.sentence, tokens)
         return Simulated(
             tokens=[[strings[t] for t in text] for text in texts],
             levels=[[round(float(v), 4) for v in row[:n]] for row, n in zip(levels, lengths, strict=True)],
@@ -136,16 +137,16 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return len(arguments.texts), sum(map(len, tokenizer.encode(arguments.texts)))
 
     def generate(arguments: Generate, rng: np.random.Generator) -> Texts:
-        made = bench.subject.interventions().generate(
+        made = study.subject.interventions().generate(
             [arguments.prompt] * arguments.n_texts, arguments.n_tokens, arguments.temperature, rng
         )
         return Texts(texts=made)
 
     def ablate(arguments: Ablate, rng: np.random.Generator) -> Ablated:
-        texts = bench.encode_new(arguments.texts)  # what the output does tells what the neuron did, so as for reading
+        texts = study.encode_new(arguments.texts)  # what the output does tells what the neuron did, so as for reading
         tokens, lengths = padded(texts)
         constant = np.full(tokens.shape, arguments.value, dtype=np.float32)
-        whole = bench.subject.interventions()
+        whole = study.subject.interventions()
         divergence = whole.ablate(np.maximum(tokens, 0), lengths, neuron.layer, neuron.index, constant)
         return Ablated(
             tokens=[[strings[t] for t in text] for text in texts],
@@ -153,7 +154,7 @@ def subject_tools(bench: Bench) -> list[Tool[Any, Any]]:
         )
 
     def logit_effects(arguments: LogitEffects, rng: np.random.Generator) -> Effects:
-        promoted, suppressed = bench.subject.interventions().logit_effects(neuron.layer, neuron.index, arguments.k)
+        promoted, suppressed = study.subject.interventions().logit_effects(neuron.layer, neuron.index, arguments.k)
         return Effects(
             promoted=[(token, round(weight, 5)) for token, weight in promoted],
             suppressed=[(token, round(weight, 5)) for token, weight in suppressed],

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field
 
-from tools.bench import Bench
 from tools.catalogue.experiments import Designed, Planned, chances
-from tools.catalogue.explore import Places
+from tools.catalogue.explore import Passages
 from tools.catalogue.subject import Found
 from tools.errors import BadInput
-from tools.experiments.rivals import Rival
+from tools.experiments.committee import Member
 from tools.llm.chat import ChatFailure, Function, Message
 from tools.prompts import agent as prompt
 from tools.records.result import Unscored
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 MOST_TEXTS = 32
@@ -73,7 +73,7 @@ class SeenTexts(Outcome):
 class Predict(Arguments):
     """Rivals, and texts at whose last tokens they predict the neuron."""
 
-    rivals: list[Rival] = Field(min_length=1)
+    rivals: list[Member] = Field(min_length=1)
     texts: list[str] = Field(min_length=1, max_length=MOST_TEXTS)
 
 
@@ -121,11 +121,11 @@ def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def told(answer: Outcome) -> dict[str, Any]:
+def as_reply(answer: Outcome) -> dict[str, Any]:
     """A result as an LLM is told it: every token beside its value, and no numbers of tokens or names of excerpts."""
     if isinstance(answer, Found):
         return {"texts": [{"text": text.text, "level": round(text.level, 1)} for text in answer.texts]}
-    if isinstance(answer, Places):
+    if isinstance(answer, Passages):
         shown = [{"value": place.value, "tokens": _pairs(place.tokens, place.values)} for place in answer.places]
         return {"n": answer.n, "n_fired": answer.n_fired, "places": shown}
     plain: dict[str, Any] = answer.model_dump(mode="json")
@@ -140,19 +140,19 @@ def _pairs(tokens: list[str], values: list[float]) -> list[list[Any]]:
     return [[token, float(f"{value:.3g}")] for token, value in zip(tokens, values, strict=True)]
 
 
-def thinking_tools(bench: Bench) -> list[Tool[Any, Any]]:
+def thinking_tools(study: Study) -> list[Tool[Any, Any]]:
     """`think`, `read_text` and `predict_texts`, bound to one neuron."""
-    tokenizer, strings = bench.subject.tokenizer, bench.vocabulary.strings
+    tokenizer, strings = study.subject.tokenizer, study.vocabulary.strings
 
     def think(arguments: Think, rng: np.random.Generator) -> Turn:
-        if bench.thinker is None:
+        if study.thinker is None:
             raise BadInput("there is no LLM to think: name one with --explainer openai:MODEL.")
-        if conversation_sha256(bench.conversation) != arguments.conversation:
+        if conversation_sha256(study.conversation) != arguments.conversation:
             raise BadInput("the conversation is not the one that was told.")
-        (answer,) = bench.thinker.ask([prompt.request(bench.conversation, bench.offered)])
+        (answer,) = study.thinker.ask([prompt.request(study.conversation, study.offered)])
         if isinstance(answer, ChatFailure):
             return Turn(said="", failed=answer.reason)
-        calls = prompt.parse(answer, bench.offered)
+        calls = prompt.parse(answer, study.offered)
         if isinstance(calls, Unscored):
             return Turn(said=answer.text, nothing=calls.reason)
         return Turn(
@@ -170,16 +170,18 @@ def thinking_tools(bench: Bench) -> list[Tool[Any, Any]]:
         return len(arguments.texts), sum(map(len, tokenizer.encode(arguments.texts)))
 
     def read(arguments: ReadText, rng: np.random.Generator) -> SeenTexts:
-        texts = bench.encode_new(arguments.texts)
-        return SeenTexts(tokens=[[strings[token] for token in text] for text in texts], values=bench.read(texts))
+        texts = study.encode_new(arguments.texts)
+        return SeenTexts(tokens=[[strings[token] for token in text] for text in texts], values=study.read(texts))
 
     def predict(arguments: Predict, rng: np.random.Generator) -> Designed:
-        known = bench.known_texts()
-        texts = [text for text in dict.fromkeys(bench.encode_new(arguments.texts)) if text not in known]
+        known = study.log.known_texts()
+        texts = [text for text in dict.fromkeys(study.encode_new(arguments.texts)) if text not in known]
         if not texts:
             raise BadInput("all of these texts were read before: a prediction of what is known is no evidence.")
         abstained: Counter[str] = Counter()
-        predictions = [chances(r.table, bench.at_ends(r.sentence, texts), abstained) for r in arguments.rivals]
+        predictions = [
+            chances(r.table, study.simulations.at_ends(r.sentence, texts), abstained) for r in arguments.rivals
+        ]
         planned = [
             Planned(
                 tokens=list(text), generator="written", purpose="asked for by the LLM",

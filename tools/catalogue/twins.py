@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel
 
-from tools.bench import Bench
+from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 
@@ -28,11 +28,11 @@ class FoundTwins(Outcome):
     twins: list[str | None]
 
 
-def twin_tools(bench: Bench) -> list[Tool[FindTwins, FoundTwins]]:
+def twin_tools(study: Study) -> list[Tool[FindTwins, FoundTwins]]:
     """`find_twins`, bound to one neuron."""
 
     def find(arguments: FindTwins, rng: np.random.Generator) -> FoundTwins:
-        return FoundTwins(twins=bench.twins_of([(one.sentence, tuple(one.words)) for one in arguments.sentences], rng))
+        return FoundTwins(twins=study.twins_of([(one.sentence, tuple(one.words)) for one in arguments.sentences], rng))
 
     return [
         Tool("find_twins", "Exact rules of what sentences speak of.", FindTwins, FoundTwins, find, charged=False),

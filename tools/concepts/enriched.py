@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tools.concepts.concepts import Concepts
 from tools.concepts.words import TokenText
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 
 MIN_WORDS = 3
 """Distinct words of a class that each half must have: with fewer, naming the class says no more than listing them."""
@@ -68,7 +68,7 @@ class WordCounts:
         self.squares += value * value
 
 
-def counted(explore: ExploreReadings, theta: float, strings: Sequence[str]) -> tuple[WordCounts, WordCounts]:
+def counted(explore: ExploreActivations, theta: float, strings: Sequence[str]) -> tuple[WordCounts, WordCounts]:
     """The words of explore text in documents of odd number, which pick, and in those of even number, which tell.
 
     Args:

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.experiments.carriers import Carrier
+from tools.experiments.committee import Believed
 from tools.experiments.kinds import Claimed
-from tools.experiments.rivals import Believed
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import CONTEXT, Text, Texts
 from tools.experiments.texts import Tokens as Tokens
-from tools.records.excerpts import Excerpts, ExploreReadings
-from tools.roles import WrittenText
+from tools.records.excerpts import Excerpts, ExploreActivations
+from tools.records.hypothesis import WrittenText
 from tools.rules.vocabulary import Vocabulary
 
 Key: TypeAlias = tuple[tuple[str, ...], ...]
@@ -85,7 +85,7 @@ class Setting:
         claimed: what readable rules among the rivals say about kinds of words; None where nobody here reads them.
     """
 
-    explore: ExploreReadings
+    explore: ExploreActivations
     theta: float
     carriers: list[Carrier]
     probe: Excerpts

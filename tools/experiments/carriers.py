@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.experiments.texts import Text, Texts
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 
 N_CARRIERS = 32
 MIN_CARRIERS = 6
@@ -42,7 +42,7 @@ class Carrier:
 
 
 def draw_carriers(
-    explore: ExploreReadings, theta: float, texts: Texts, used: Set[str], known: Set[tuple[str, ...]]
+    explore: ExploreActivations, theta: float, texts: Texts, used: Set[str], known: Set[tuple[str, ...]]
 ) -> list[Carrier]:
     """Prefixes of explore excerpts, of those that fire and were not used before.
 

@@ -22,7 +22,7 @@ from tools.readable.knowledge import RARE, is_over_text
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import AnyWord, Everything, Item, Kind, Like, Named, Quoted, Spelt
 from tools.readable.texts import WordTexts
-from tools.records.excerpts import Excerpts, ExploreReadings
+from tools.records.excerpts import Excerpts, ExploreActivations
 
 Booleans = NDArray[np.bool_]
 
@@ -67,7 +67,7 @@ class Kinds:
     """
 
     def __init__(
-        self, reader: LexicalReader, explore: ExploreReadings, theta: float, probe: Excerpts, texts: Texts
+        self, reader: LexicalReader, explore: ExploreActivations, theta: float, probe: Excerpts, texts: Texts
     ) -> None:
         self._reader = reader
         self._explore = explore

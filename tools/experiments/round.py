@@ -12,19 +12,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.bench import Bench, padded
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
-from tools.evidence.fresh import fresh
+from tools.evidence.splits.fresh import fresh
 from tools.experiments.candidates import Candidate, Key, Setting
 from tools.experiments.carriers import draw_carriers
 from tools.experiments.choose import choose
+from tools.experiments.committee import Believed, Committee, Member
 from tools.experiments.kinds import Claimed, Kinds
 from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
-from tools.experiments.rivals import Believed, Rival, Rivals
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import Texts, Tokens
+from tools.study.simulations import padded
+from tools.study.study import Study
 
 Choice = Literal["disagreement", "random"]
 
@@ -32,30 +33,30 @@ Choice = Literal["disagreement", "random"]
 class Rounds:
     """Designs rounds of experiments on one neuron."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, study: Study) -> None:
+        self._study = study
         self._endings: dict[Tokens, tuple[str, ...]] = {}
 
     @cached_property
     def _texts(self) -> Texts:
-        bench = self._bench
-        return Texts(bench.vocabulary.strings, bench.subject.tokenizer, bench.evidence.corpus.width)
+        study = self._study
+        return Texts(study.vocabulary.strings, study.subject.tokenizer, study.evidence.corpus.width)
 
     @cached_property
     def _words(self) -> SeenWords:
-        return SeenWords(self._bench.evidence.explore, self._bench.evidence.theta, self._bench.vocabulary)
+        return SeenWords(self._study.evidence.explore, self._study.evidence.theta, self._study.vocabulary)
 
     @cached_property
     def _kinds(self) -> Kinds | None:
-        bench, evidence = self._bench, self._bench.evidence
-        if not isinstance(bench.simulator, EmbeddedReader):
+        study, evidence = self._study, self._study.evidence
+        if not isinstance(study.simulations.simulator, EmbeddedReader):
             return None
-        return Kinds(bench.simulator.lexical, evidence.explore, evidence.theta, evidence.probe, self._texts)
+        return Kinds(study.simulations.simulator.lexical, evidence.explore, evidence.theta, evidence.probe, self._texts)
 
     def plan(
-        self, rivals: list[Rival], leader: int, quotas: Mapping[str, int], choice: Choice, rng: np.random.Generator
+        self, members: list[Member], leader: int, quotas: Mapping[str, int], choice: Choice, rng: np.random.Generator
     ) -> tuple[list[Candidate], NDArray[np.float64]]:
-        """Texts that were not read before, and each rival's probability of firing at their ends, [n_rivals, n].
+        """Texts that were not read before, and each rival's probability of firing at their ends, [n_members, n].
 
         Of each generator as many texts as its quota says: half where rivals disagree, a quarter where the leader is
         surest, and a quarter by their hash, whatever anybody says of them: a rival that is only ever asked the hardest
@@ -64,14 +65,14 @@ class Rounds:
         Raises:
             BadInput: a sentence cannot be simulated.
         """
-        known, court = self._bench.known_texts(), Rivals(self._bench, rivals, leader)
-        pools = self._pools(rivals, court, quotas, known, rng)
+        known, committee = self._study.log.known_texts(), Committee(self._study.simulations, members, leader)
+        pools = self._pools(members, committee, quotas, known, rng)
         candidates = [candidate for pool in pools.values() for candidate in pool]
         if not candidates:
-            return [], np.empty((len(rivals), 0))
+            return [], np.empty((len(members), 0))
         tokens, lengths = padded([candidate.tokens for candidate in candidates])
-        said = court.say_at_ends(tokens, lengths)
-        worth = rng.random(len(candidates)) if choice == "random" else court.believed(said).disagreement
+        said = committee.say_at_ends(tokens, lengths)
+        worth = rng.random(len(candidates)) if choice == "random" else committee.believed(said).disagreement
         drawn = np.array([_lot(candidate) for candidate in candidates])
         chosen: list[int] = []
         witnesses: Counter[str] = Counter()
@@ -96,8 +97,8 @@ class Rounds:
 
     def _pools(
         self,
-        rivals: list[Rival],
-        court: Rivals,
+        members: list[Member],
+        committee: Committee,
         quotas: Mapping[str, int],
         known: set[Tokens],
         rng: np.random.Generator,
@@ -105,7 +106,7 @@ class Rounds:
         """Candidates by generator. Of texts that several made, or that have the same word in the same context, there is
         one; of those that were read before, there is none."""
         endings = self._known_endings(known)
-        setting = self._setting(rivals, court, endings, rng)
+        setting = self._setting(members, committee, endings, rng)
         keys: set[Key] = {(ending,) for ending in endings}
         seen = set(known)
         pools: dict[str, list[Candidate]] = {}
@@ -129,32 +130,32 @@ class Rounds:
         return {self._endings[tokens] for tokens in known} - {()}
 
     def _setting(
-        self, rivals: list[Rival], court: Rivals, endings: set[tuple[str, ...]], rng: np.random.Generator
+        self, members: list[Member], committee: Committee, endings: set[tuple[str, ...]], rng: np.random.Generator
     ) -> Setting:
-        bench, evidence = self._bench, self._bench.evidence
-        fixed = {row for row, _ in bench.fixed_probe}
+        study, evidence = self._study, self._study.evidence
+        fixed = {row for row, _ in study.fixed_probe}
         ids = evidence.probe.ids.tolist()
         left = np.array(
-            [row for row, i in enumerate(ids) if row not in fixed and f"probe-{i}" not in bench.carriers],
+            [row for row, i in enumerate(ids) if row not in fixed and f"probe-{i}" not in study.log.carriers],
             dtype=np.int64,
         )
-        on_probe = court.believed(court.say_of_probe())
-        by_belief = sorted(rivals, key=lambda rival: -rival.belief)
+        on_probe = committee.believed(committee.say_of_probe())
+        by_belief = sorted(members, key=lambda member: -member.belief)
         return Setting(
             explore=evidence.explore,
             theta=evidence.theta,
             # An excerpt is a witness once in a run, not once a round.
-            carriers=draw_carriers(evidence.explore, evidence.theta, self._texts, bench.carriers, endings),
+            carriers=draw_carriers(evidence.explore, evidence.theta, self._texts, study.log.carriers, endings),
             probe=evidence.probe.take(left),
             on_probe=Believed(on_probe.disagreement[left], on_probe.leader[left]),
-            vocabulary=bench.vocabulary,
+            vocabulary=study.vocabulary,
             texts=self._texts,
             words=self._words,
             named=named_words([rival.sentence for rival in by_belief]),
-            believe=lambda tokens: court.believed(court.say(tokens)),
+            believe=lambda tokens: committee.believed(committee.say(tokens)),
             sample=self._sample,
-            fresh=lambda text: fresh(text, bench.corpus_runs),
-            written=bench.written,
+            fresh=lambda text: fresh(text, study.corpus_runs),
+            written=study.log.written,
             claimed=self._claimed([rival.sentence for rival in by_belief], left, endings),
         )
 
@@ -166,14 +167,14 @@ class Rounds:
         tried = {ending[-1].lower() for ending in endings}
         kinds = self._kinds
         return Claimed(
-            kinds, kinds.items(sentences), kinds.all_items(sentences), probe_rows, self._bench.carriers, tried
+            kinds, kinds.items(sentences), kinds.all_items(sentences), probe_rows, self._study.log.carriers, tried
         )
 
     def _sample(self, prompts: Sequence[Tokens], n_tokens: int, rng: np.random.Generator) -> list[tuple[int, Tokens]]:
-        subject = self._bench.subject
+        subject = self._study.subject
         said = [subject.tokenizer.decode(list(prompt)) if prompt else "" for prompt in prompts]
         read_back = [len(ids) for ids in subject.tokenizer.encode(said)]
-        most = self._bench.evidence.corpus.width
+        most = self._study.evidence.corpus.width
         n_tokens = min(n_tokens, most - max(read_back))
         if n_tokens < 1:
             return [(n, ()) for n in read_back]

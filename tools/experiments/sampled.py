@@ -7,11 +7,11 @@ import json
 
 import numpy as np
 
-from tools.bench import padded
 from tools.experiments.candidates import TIE, Candidate, Setting
 from tools.experiments.carriers import Carrier
 from tools.experiments.texts import Texts, Tokens
 from tools.rules.language import quote
+from tools.study.simulations import padded
 
 N_TEXTS, N_TOKENS = 4, 20
 """Texts for each of three prompts, and how far they go on."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tools.concepts.words import Word, words_of
 from tools.experiments.texts import is_spelled, is_word
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 from tools.rules.vocabulary import Vocabulary
 
 MOST_EXCERPTS = 400
@@ -29,7 +29,7 @@ class SeenWords:
         vocabulary: the subject model's tokens.
     """
 
-    def __init__(self, explore: ExploreReadings, theta: float, vocabulary: Vocabulary) -> None:
+    def __init__(self, explore: ExploreActivations, theta: float, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         fires = (explore.values > theta) & explore.excerpts.mask
         some = np.concatenate([_spread(np.flatnonzero(fires.any(1))), _spread(np.arange(len(explore)))])

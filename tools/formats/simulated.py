@@ -34,12 +34,12 @@ def scored_explanation(
         score: the correlation over all excerpts together; None where it does not exist.
         certain: whether each level is the only one possible, so that its distribution is known.
     """
-    readings = part.sample.readings
+    activations = part.sample.activations
     sequences = []
-    for row, n in enumerate(readings.excerpts.lengths):
+    for row, n in enumerate(activations.excerpts.lengths):
         levels = tuple(map(float, part.levels[row, :n]))
         simulation = SequenceSimulation(
-            tokens=tuple(strings[token] for token in readings.excerpts.tokens[row, :n]),
+            tokens=tuple(strings[token] for token in activations.excerpts.tokens[row, :n]),
             expected_activations=levels,
             activation_scale="simulated_normalized_activations",
             distribution_values=tuple((level,) for level in levels) if certain else (),
@@ -48,8 +48,8 @@ def scored_explanation(
         sequences.append(
             ScoredSequenceSimulation(
                 simulation=simulation,
-                true_activations=tuple(map(float, readings.values[row, :n])),
-                ev_correlation_score=pearson(readings.values[row, :n], part.levels[row, :n]),
+                true_activations=tuple(map(float, activations.values[row, :n])),
+                ev_correlation_score=pearson(activations.values[row, :n], part.levels[row, :n]),
             )
         )
     scored = ScoredSimulation(scored_sequence_simulations=tuple(sequences), ev_correlation_score=score)

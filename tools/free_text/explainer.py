@@ -11,17 +11,18 @@ import numpy as np
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asking import ask_each
+from tools.free_text.experiments import most_informative
 from tools.free_text.findings import Known, excerpts, findings, scale_of
 from tools.free_text.simulator import each_of, unless_all_unread
-from tools.free_text.telling import telling
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import ChatModel, ChatReply, ChatRequest
 from tools.prompts import explainer, mender, reviser
 from tools.prompts.written import WrittenHypothesis
 from tools.readable.contract import why_not_free
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import Unscored
-from tools.roles import Proposal, Revealed, Tried
+from tools.roles import Revealed, TriedRival
 
 TEMPERATURE = 0.7
 """Rivals should differ, and so should the runs of different seeds."""
@@ -71,7 +72,7 @@ class FreeTextExplainer:
         prompts = f"{explainer.PROMPT} {explainer.SHORT_PROMPT}"
         return hashlib.sha256(f"{self.endpoint} {self.model.name} {prompts}".encode()).hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
         """At most `n` rivals of different form.
 
         Raises:
@@ -84,13 +85,13 @@ class FreeTextExplainer:
         self._left_out += found.dropped
         return self._proposals(found.written[:n])
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The one that it would bet on; None where there is no reply that can be read."""
         return self.propose_each([(explore, rng)], size)[0]
 
     def propose_each(
-        self, neurons: Sequence[tuple[ExploreReadings, np.random.Generator]], size: int
-    ) -> list[Proposal | None]:
+        self, neurons: Sequence[tuple[ExploreActivations, np.random.Generator]], size: int
+    ) -> list[Hypothesis | None]:
         """The one that it would bet on for each of several neurons, asked all at once, in short."""
         requests = [
             self._seeded(explainer.short_request(findings(explore, self.texts, self.concepts, rng, self.known)))
@@ -101,8 +102,13 @@ class FreeTextExplainer:
         return [None if isinstance(one, Unscored) else next(written) for one in found]
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
-    ) -> list[Proposal]:
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
+    ) -> list[Hypothesis]:
         """Hypotheses in the light of what was found out, counterexamples first.
 
         Raises:
@@ -112,19 +118,19 @@ class FreeTextExplainer:
 
     def revise_among(
         self,
-        explore: ExploreReadings,
+        explore: ExploreActivations,
         rng: np.random.Generator,
         revealed: Sequence[Revealed],
         best: Sequence[str],
-        others: Sequence[Tried],
-    ) -> list[Proposal]:
+        others: Sequence[TriedRival],
+    ) -> list[Hypothesis]:
         """Hypotheses in the light of what was found out, counterexamples first, and of whatever else was tried.
 
         Raises:
             NothingWritten: there was no reply, or none that could be read.
         """
         scale = scale_of(explore, self.known)
-        shown = telling(revealed, best, scale, self.texts)
+        shown = most_informative(revealed, best, scale, self.texts)
         evidence = excerpts(explore, self.texts, rng, scale)
         request = self._seeded(reviser.request(best, others, shown, evidence, N_REVISED))
         (found,) = ask_each(self.model, [request], lambda _, reply: reviser.parse(reply.text), least_read=0)
@@ -138,14 +144,14 @@ class FreeTextExplainer:
         reasons, self._left_out = self._left_out, []
         return reasons
 
-    def _question(self, explore: ExploreReadings, rng: np.random.Generator, n: int) -> ChatRequest:
+    def _question(self, explore: ExploreActivations, rng: np.random.Generator, n: int) -> ChatRequest:
         evidence = findings(explore, self.texts, self.concepts, rng, self.known)
         return self._seeded(explainer.request(evidence, n))
 
     def _seeded(self, request: ChatRequest) -> ChatRequest:
         return replace(request, temperature=TEMPERATURE, seed=self.seed % 2**31)
 
-    def _proposals(self, written: Sequence[WrittenHypothesis]) -> list[Proposal]:
+    def _proposals(self, written: Sequence[WrittenHypothesis]) -> list[Hypothesis]:
         """What was written, where it broke the rules of an explanation as it was said anew; asked once, of all.
 
         What breaks them still stays as it is: whoever lets hypotheses compete refuses it, and says why.
@@ -163,6 +169,6 @@ class FreeTextExplainer:
                 if not isinstance(anew, Unscored) and why_not_free(anew) is None:
                     said[i] = anew
         return [
-            Proposal(one.form, sentence, one.texts, label=one.label, words=one.words)
+            Hypothesis(one.form, sentence, texts=one.texts, label=one.label, words=one.words)
             for one, sentence in zip(written, said, strict=True)
         ]

@@ -9,12 +9,12 @@ import numpy as np
 
 from tools.concepts.concepts import Concepts
 from tools.concepts.enriched import WordCounts, counted, enriched
-from tools.evidence.neuron import threshold
-from tools.free_text.exhibits import Exhibits
+from tools.evidence.neurons.neuron import threshold
+from tools.free_text.excerpts import ShownExcerpts
 from tools.free_text.texts import TokenTexts
 from tools.prompts.evidence import Scale
 from tools.prompts.findings import ClassRow, Evidence, WordRow
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 
 N_WORDS, N_CLASSES = 16, 8
 
@@ -32,17 +32,17 @@ class Known:
     """What is known of a run's own neuron beside explore text.
 
     Attributes:
-        explore: its readings, by which it is recognised.
+        explore: its activations, by which it is recognised.
         theta: what it fires above.
         notes: such as what its other side does, and which tokens it promotes; a line each.
     """
 
-    explore: ExploreReadings
+    explore: ExploreActivations
     theta: float
     notes: tuple[str, ...] = ()
 
 
-def scale_of(explore: ExploreReadings, known: Known | None) -> Scale:
+def scale_of(explore: ExploreActivations, known: Known | None) -> Scale:
     """How the raw values of a neuron are told."""
     drawn = explore.take(explore.drawn)
     values = drawn.values[drawn.excerpts.mask]
@@ -52,7 +52,7 @@ def scale_of(explore: ExploreReadings, known: Known | None) -> Scale:
 
 
 def findings(
-    explore: ExploreReadings, texts: TokenTexts, concepts: Concepts, rng: np.random.Generator, known: Known | None
+    explore: ExploreActivations, texts: TokenTexts, concepts: Concepts, rng: np.random.Generator, known: Known | None
 ) -> Evidence:
     """All that an explainer is told."""
     scale = scale_of(explore, known)
@@ -76,9 +76,9 @@ def findings(
     )
 
 
-def excerpts(explore: ExploreReadings, texts: TokenTexts, rng: np.random.Generator, scale: Scale) -> Evidence:
+def excerpts(explore: ExploreActivations, texts: TokenTexts, rng: np.random.Generator, scale: Scale) -> Evidence:
     """Excerpts alone."""
-    shown = Exhibits.draw(explore, texts, rng, scale.theta)
+    shown = ShownExcerpts.draw(explore, texts, rng, scale.theta)
     pairs = tuple(zip(shown.firing, shown.near_misses, strict=True))
     return Evidence(scale, top=shown.top, weaker=shown.quantile, pairs=pairs, random=shown.random)
 

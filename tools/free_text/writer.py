@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from tools.free_text.asking import ask_each
+from tools.free_text.experiments import most_informative
 from tools.free_text.explainer import TEMPERATURE
-from tools.free_text.telling import telling
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import ChatModel
 from tools.prompts import writer
 from tools.prompts.evidence import Scale
+from tools.records.hypothesis import WrittenText
 from tools.records.result import Unscored
-from tools.roles import Revealed, WrittenText
+from tools.roles import Revealed
 
 
 class FreeTextWriter:
@@ -36,7 +37,7 @@ class FreeTextWriter:
         self, best: Sequence[str], revealed: Sequence[Revealed], n: int, rng: np.random.Generator
     ) -> list[WrittenText] | Unscored:
         """Texts that should and should not fire by the first of `best`, the leading sentence and its rivals."""
-        shown = telling(revealed, best, self.scale, self.texts)
+        shown = most_informative(revealed, best, self.scale, self.texts)
         request = writer.request(best[0], best[1:], n, self.scale, shown)
         request = replace(request, temperature=TEMPERATURE, seed=int(rng.integers(2**31)))
         (found,) = ask_each(self.model, [request], lambda _, reply: writer.parse(reply.text), least_read=0)

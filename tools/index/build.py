@@ -20,7 +20,7 @@ from tools.engine.protocol import Engine
 from tools.errors import AgentError, BadInput, StorageError
 from tools.evidence.cache import remove
 from tools.evidence.progress import Progress
-from tools.evidence.splits import PARTS, SplitCorpus
+from tools.evidence.splits.split_corpus import PARTS, SplitCorpus
 from tools.index.files import read_arrays, sha256_of, write_arrays, write_manifest
 from tools.index.find import Source
 from tools.index.keys import EMPTY, keep_lowest

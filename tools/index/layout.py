@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.evidence.names import NameWriter
-from tools.evidence.scan import excerpts_of
-from tools.evidence.splits import PARTS, SplitCorpus
+from tools.evidence.neurons.scan import excerpts_of
+from tools.evidence.splits.split_corpus import PARTS, SplitCorpus
+from tools.evidence.texts.names import NameWriter
 from tools.index.keys import MAX_ROWS
 from tools.records.excerpts import Excerpts
 

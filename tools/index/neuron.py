@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.evidence.neuron import MIN_THETA, THETA_PERCENTILE, THETA_SHARE
-from tools.evidence.splits import PARTS
+from tools.evidence.neurons.neuron import MIN_THETA, THETA_PERCENTILE, THETA_SHARE
+from tools.evidence.splits.split_corpus import PARTS
 from tools.index.keys import Entries, parse_sample_keys, parse_top_keys
 from tools.index.shape import FIRST_TOKEN_OCTAVE, FIRST_VALUE_OCTAVE, TOKEN_BINS
 from tools.index.store import ActivationIndex

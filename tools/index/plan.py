@@ -10,8 +10,8 @@ import numpy as np
 
 from tools.errors import BadInput, StorageError
 from tools.evidence.cache import remove
-from tools.evidence.names import NAME_FILES
-from tools.evidence.splits import PARTS, SplitCorpus
+from tools.evidence.splits.split_corpus import PARTS, SplitCorpus
+from tools.evidence.texts.names import NAME_FILES
 from tools.index.files import MANIFEST, block_sums, mapped, read_manifest, sha256_of, write_manifest
 from tools.index.find import Source
 from tools.index.layout import BLOCK_EXCERPTS, TOKENS, write_texts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.evidence.splits import PARTS
+from tools.evidence.splits.split_corpus import PARTS
 
 INDEX_VERSION = 1
 TOP = 20

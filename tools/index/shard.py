@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.evidence.splits import PARTS
+from tools.evidence.splits.split_corpus import PARTS
 from tools.index.keys import sample_rows, top_rows
 from tools.index.layout import Shard, rows_by_length
 from tools.index.shape import STATISTICS_EXCERPTS, IndexShape

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput, StorageError
-from tools.evidence.names import NAME_FILES, Names
-from tools.evidence.splits import PARTS, SealedTexts, SplitCorpus, SplitCounts
+from tools.evidence.splits.split_corpus import PARTS, SealedTexts, SplitCorpus, SplitCounts
+from tools.evidence.texts.names import NAME_FILES, Names
 from tools.index.files import MANIFEST, damaged, mapped, read_manifest, sha256_of
 from tools.index.layout import BLOCK_EXCERPTS, TOKENS, starts_of
 from tools.index.shape import INDEX_VERSION, IndexShape

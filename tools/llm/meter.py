@@ -87,7 +87,7 @@ class Spent:
         if not call.cached:
             self.paid_usd = None if self.paid_usd is None or call.usd is None else self.paid_usd + call.usd
 
-    def told(self) -> RoleCost:
+    def role_cost(self) -> RoleCost:
         """For a result."""
         return RoleCost(
             calls=self.n_calls, failed=self.n_failed, input_tokens=self.input_tokens,

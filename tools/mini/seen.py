@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import NotAvailable
-from tools.evidence.runs import is_in, run_hashes
+from tools.evidence.splits.runs import is_in, run_hashes
 from tools.mini.text import texts_of
 
 SAMPLED_ONE_IN = 16

@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tools.evidence.corpus import load_texts
+from tools.evidence.texts.corpus import load_texts
 from tools.mini.parts import Parts, split_texts, without_near_copies, write_texts
 from tools.mini.text import texts_of
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts.evidence import DATA_RULE, MARKS
-from tools.prompts.findings import Evidence, told
+from tools.prompts.findings import Evidence, paragraphs
 from tools.prompts.structured import bounded
 from tools.prompts.written import (
     GUIDELINES,
@@ -52,7 +52,7 @@ def request(evidence: Evidence, n: int) -> ChatRequest:
         prompt=PROMPT,
         messages=(
             Message("system", system),
-            Message("user", "\n\n".join([*told(evidence), f"Hypotheses to write: {n}."])),
+            Message("user", "\n\n".join([*paragraphs(evidence), f"Hypotheses to write: {n}."])),
         ),
         max_tokens=200 + 400 * n,
         schema=bounded(HYPOTHESES_SCHEMA, hypotheses=n),
@@ -75,7 +75,7 @@ def short_request(evidence: Evidence) -> ChatRequest:
     return ChatRequest(
         role="explainer",
         prompt=SHORT_PROMPT,
-        messages=(Message("system", _SHORT_SYSTEM), Message("user", "\n\n".join(told(least)))),
+        messages=(Message("system", _SHORT_SYSTEM), Message("user", "\n\n".join(paragraphs(least)))),
         max_tokens=200,
         schema=SHORT_SCHEMA,
     )

@@ -55,13 +55,13 @@ class Evidence:
     notes: tuple[str, ...] = ()
 
 
-def told(evidence: Evidence) -> list[str]:
+def paragraphs(evidence: Evidence) -> list[str]:
     """All of it, as parts of a prompt."""
     return [
         f"It fires on {evidence.share:.2%} of all words. {evidence.scale.stated()}",
-        *top_told(evidence),
+        *top_paragraphs(evidence),
         *_texts("Weaker firings, and weak activations:", evidence.weaker, evidence.scale),
-        *pairs_told(evidence),
+        *pair_paragraphs(evidence),
         *_part(
             "Words that tell most: times seen, mean level, share of times that it fires on them:",
             (f"{quoted(row.word)} {row.n} {row.level:.1f} {row.fires:.0%}" for row in evidence.words),
@@ -74,7 +74,7 @@ def told(evidence: Evidence) -> list[str]:
     ]
 
 
-def pairs_told(evidence: Evidence, most: int | None = None) -> list[str]:
+def pair_paragraphs(evidence: Evidence, most: int | None = None) -> list[str]:
     """The same words firing and silent; all that are known, or so many."""
     lines = [
         line
@@ -87,7 +87,7 @@ def pairs_told(evidence: Evidence, most: int | None = None) -> list[str]:
     return _part("The same word firing and silent; each text ends at it:", lines)
 
 
-def top_told(evidence: Evidence, most: int | None = None) -> list[str]:
+def top_paragraphs(evidence: Evidence, most: int | None = None) -> list[str]:
     """Where it fires most; all that is known, or so many texts of it."""
     return _texts("Where it fires most, each text cut shortly after:", evidence.top[:most], evidence.scale)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts.evidence import DATA_RULE, MARKS, block, escaped, how_to_read, listed, quoted
 from tools.prompts.explainer import NEURON
-from tools.prompts.findings import Evidence, pairs_told, top_told
+from tools.prompts.findings import Evidence, pair_paragraphs, top_paragraphs
 from tools.prompts.revealed import RevealedText, revealed_block
 from tools.prompts.structured import bounded
 from tools.prompts.written import (
@@ -19,7 +19,7 @@ from tools.prompts.written import (
     parse_hypotheses,
 )
 from tools.records.result import Unscored
-from tools.roles import Tried
+from tools.roles import TriedRival
 
 PROMPT = "reviser/5"
 
@@ -43,7 +43,7 @@ _TOP, _PAIRS = 6, 3
 
 
 def request(
-    best: Sequence[str], others: Sequence[Tried], revealed: Sequence[RevealedText], evidence: Evidence, n: int
+    best: Sequence[str], others: Sequence[TriedRival], revealed: Sequence[RevealedText], evidence: Evidence, n: int
 ) -> ChatRequest:
     """Ask for `n` revised hypotheses.
 
@@ -62,7 +62,7 @@ def request(
     parts.append(evidence.scale.stated())
     if revealed:
         parts.append(f"Experiments:\n{revealed_block(revealed)}")
-    parts += [*top_told(evidence, _TOP), *pairs_told(evidence, _PAIRS), f"Hypotheses to write: {n}."]
+    parts += [*top_paragraphs(evidence, _TOP), *pair_paragraphs(evidence, _PAIRS), f"Hypotheses to write: {n}."]
     return ChatRequest(
         role="reviser",
         prompt=PROMPT,

@@ -15,8 +15,8 @@ from tools.prompts import examples
 from tools.prompts.alignment import level_of
 from tools.prompts.structured import bounded, brief, parsed, schema_of, validated
 from tools.readable.contract import MAX_LABEL_WORDS, MAX_QUOTED, MAX_WORDS
+from tools.records.hypothesis import WrittenText as WrittenText
 from tools.records.result import Unscored
-from tools.roles import WrittenText as WrittenText
 
 MAX_EXPLANATION_WORDS = 100
 MAX_EXPLANATION_CHARACTERS = 600

@@ -13,8 +13,9 @@ from tools.readable.knowledge import Knowledge
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import PLAIN, Item, Named, Rule
 from tools.readable.texts import WordTexts
-from tools.records.excerpts import ExploreReadings
-from tools.roles import Proposal, Revealed
+from tools.records.excerpts import ExploreActivations
+from tools.records.hypothesis import Hypothesis
+from tools.roles import Revealed
 from tools.scoring.sampling import explore_weights
 
 MIN_WORDS = 3
@@ -41,12 +42,12 @@ class BestClass:
         classes = reader.knowledge.concepts.fingerprint.encode()
         self.fingerprint = hashlib.sha256(sources + classes + vectors.DATA.read_bytes()).hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
         """The class; nothing where none goes with the neuron."""
         found = self.propose_one(explore, size, rng)
         return [] if found is None else [found]
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The class; None where none goes with the neuron."""
         excerpts = explore.excerpts
         texts = self._reader.shelf.texts(excerpts.tokens)
@@ -63,11 +64,16 @@ class BestClass:
         best = max(_best_by_word(knowledge, texts, pull, weight), key=exact, default=None)
         if best is None or exact(best) <= 0:
             return None
-        return Proposal(self.name, self._reader.language.render(Rule(((PLAIN, Item(Named(best))),))))
+        return Hypothesis(self.name, self._reader.language.render(Rule(((PLAIN, Item(Named(best))),))))
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
-    ) -> list[Proposal]:
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
+    ) -> list[Hypothesis]:
         """Nothing: a reference has no second thoughts."""
         return []
 

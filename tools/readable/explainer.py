@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tools.concepts import concepts as classes
 from tools.concepts import vectors
 from tools.errors import BadInput
-from tools.evidence.neuron import threshold
+from tools.evidence.neurons.neuron import threshold
 from tools.readable.bag import bag_of
 from tools.readable.contract import why_not
 from tools.readable.features import Features
@@ -28,8 +28,9 @@ from tools.readable.rule import STRENGTHS, AnyWord, Everything, Item, Quoted, Ru
 from tools.readable.sample import Sample
 from tools.readable.screen import PRICE, Form
 from tools.readable.texts import Keys
-from tools.records.excerpts import ExploreReadings
-from tools.roles import Proposal, Revealed
+from tools.records.excerpts import ExploreActivations
+from tools.records.hypothesis import Hypothesis
+from tools.roles import Revealed
 from tools.scoring.sampling import explore_weights
 
 NAME = "rules"
@@ -65,7 +66,7 @@ class ReadableExplainer:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Proposal]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int = 4) -> list[Hypothesis]:
         """The best rule, shorter ones that led to it, and the best of classes alone and of words alone."""
         learner = self._learner(explore, size, rng)
         path = learner.path("mixed")
@@ -76,14 +77,14 @@ class ReadableExplainer:
                 found += [(form, one) for one in learner.path(form)[-1:]]
         return self._proposals([(form, one.rule, None) for form, one in found])
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The rule that one would bet on; None where there is nothing to say."""
         return next(iter(self.propose(explore, size, rng, 1)), None)
 
     def twins(
         self,
         sentences: Sequence[tuple[str, tuple[str, ...]]],
-        explore: ExploreReadings,
+        explore: ExploreActivations,
         size: int,
         rng: np.random.Generator,
     ) -> list[str | None]:
@@ -119,8 +120,13 @@ class ReadableExplainer:
         return float(held.any(axis=0).mean())
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
-    ) -> list[Proposal]:
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
+    ) -> list[Hypothesis]:
         """The best rules, changed where the experiments say so, and one learnt from other folds of the text.
 
         A class whose members did not fire gives way to a part of it or to its words; one whose look-alikes fired, to a
@@ -162,7 +168,7 @@ class ReadableExplainer:
             for other in neighbours(item, learner):
                 yield [*items[:at], other, *items[at + 1 :]]
 
-    def _learner(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Learner:
+    def _learner(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Learner:
         excerpts = explore.excerpts
         texts = self._reader.shelf.texts(excerpts.tokens)
         if id(texts) not in self._features:
@@ -190,12 +196,12 @@ class ReadableExplainer:
     def _may_be_said(self, rule: Rule) -> bool:
         return why_not(self._reader.language.render(rule)) is None
 
-    def _proposals(self, rules: Sequence[tuple[str, Rule, str | None]]) -> list[Proposal]:
-        found: dict[str, Proposal] = {}
+    def _proposals(self, rules: Sequence[tuple[str, Rule, str | None]]) -> list[Hypothesis]:
+        found: dict[str, Hypothesis] = {}
         for form, rule, parent in rules:
             sentence = self._reader.language.render(rule)
             if rule.items and why_not(sentence) is None:
-                known = found.setdefault(sentence, Proposal(form, sentence))
+                known = found.setdefault(sentence, Hypothesis(form, sentence))
                 parents = known.parents if parent is None else (*known.parents, parent)
                 found[sentence] = replace(known, parents=parents)
         return list(found.values())
@@ -220,7 +226,7 @@ def _apart(item: Item) -> Iterator[tuple[Item, Item]]:
             yield replace(item, kind=Quoted((word,))), replace(item, kind=Quoted(rest))
 
 
-def _weights(explore: ExploreReadings, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _weights(explore: ExploreActivations, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """A weight for each excerpt, such that they stand for the strata; 0 for those that are left out of much text."""
     weights = explore_weights(explore, size)
     if len(weights) <= _MOST_EXCERPTS:

@@ -57,7 +57,7 @@ class Excerpts:
 
 
 @dataclass(frozen=True)
-class Readings:
+class Activations:
     """Excerpts with one neuron's values.
 
     Attributes:
@@ -81,29 +81,29 @@ class Readings:
         return np.arange(len(self)) if self.sought is None else np.flatnonzero(~self.sought)
 
     def columns(self, rows: NDArray[np.int64]) -> tuple[Excerpts, NDArray[np.float32], NDArray[np.bool_] | None]:
-        """What readings of `rows` are made of."""
+        """What activations of `rows` are made of."""
         return self.excerpts.take(rows), self.values[rows], None if self.sought is None else self.sought[rows]
 
 
-class ExploreReadings(Readings):
+class ExploreActivations(Activations):
     """Shown to the explainer; hypotheses are learnt on it."""
 
-    def take(self, rows: NDArray[np.int64]) -> ExploreReadings:
-        """The readings at `rows`, in that order."""
-        return ExploreReadings(*self.columns(rows))
+    def take(self, rows: NDArray[np.int64]) -> ExploreActivations:
+        """The activations at `rows`, in that order."""
+        return ExploreActivations(*self.columns(rows))
 
 
-class DevelopmentReadings(Readings):
+class DevelopmentActivations(Activations):
     """Drives the loop through scores; never shown to an explainer."""
 
-    def take(self, rows: NDArray[np.int64]) -> DevelopmentReadings:
-        """The readings at `rows`, in that order."""
-        return DevelopmentReadings(*self.columns(rows))
+    def take(self, rows: NDArray[np.int64]) -> DevelopmentActivations:
+        """The activations at `rows`, in that order."""
+        return DevelopmentActivations(*self.columns(rows))
 
 
-class SealedReadings(Readings):
+class SealedActivations(Activations):
     """One opened fold of the sealed split: the final score, and nothing else."""
 
-    def take(self, rows: NDArray[np.int64]) -> SealedReadings:
-        """The readings at `rows`, in that order."""
-        return SealedReadings(*self.columns(rows))
+    def take(self, rows: NDArray[np.int64]) -> SealedActivations:
+        """The activations at `rows`, in that order."""
+        return SealedActivations(*self.columns(rows))

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from dataclasses import dataclass
+
 from pydantic import Field
 
 from tools.records.scores import Measured, Record
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A prediction that was on record before the reading, and what was read.
+
+    Attributes:
+        probability: of firing.
+        fired: what the neuron did.
+        carrier: the text it was cut from; predictions of one carrier are one witness.
+        value: the raw value.
+        before: for an edit, the probability of firing before the change; None where it is not known.
+        value_before: for an edit, the raw value before the change.
+    """
+
+    probability: float
+    fired: bool
+    carrier: Hashable
+    value: float = 0.0
+    before: float | None = None
+    value_before: float | None = None
 
 
 class Bin(Record):

@@ -19,10 +19,10 @@ from tools.readable import contract
 from tools.records.costs import Cost, LLMReport
 from tools.records.coverage import Claim, Count, FoundMeaning
 from tools.records.effects import CausalFindings
+from tools.records.gated import AlwaysOn, OtherSide
 from tools.records.neuron import NeuronId, neuron_of
 from tools.records.predictions import PredictionScores, RegisteredPredictions
 from tools.records.scores import Compared, Interval, Measured, Record, ScoreValue, Unscored, if_known
-from tools.records.sides import AlwaysOn, OtherSide
 
 __all__ = [
     "RESULT_VERSION",
@@ -87,6 +87,7 @@ class Budget(Record):
     unit: str = "tool call of at most 64 texts or 4096 subject tokens"
 
 
+# `tools.records.hypothesis.Hypothesis` as a result publishes it: the schema fixes this name, the fields and the text.
 class Rival(Record):
     """A hypothesis that competed.
 

@@ -172,7 +172,7 @@ class Echo:
 
 @dataclass(frozen=True)
 class Range:
-    """A measure of the place, see `tools.rules.places.Places.measure`, is from `low` to `high`; None: no upper end."""
+    """A measure of the place (see `tools.rules.positions.Positions`) from `low` to `high`; None: no upper end."""
 
     measure: Measure
     low: int

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.evidence import sample
-from tools.records.excerpts import ExploreReadings
+from tools.evidence.neurons import sample
+from tools.records.excerpts import ExploreActivations
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import Unscored
-from tools.roles import Proposal, Revealed
+from tools.roles import Revealed
 from tools.rules.clauses import Rule
 from tools.rules.directions import Directions, Effort, direction_of
 from tools.rules.language import parse, render
@@ -73,7 +74,7 @@ class RulesExplainer:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int = 4) -> list[Proposal]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int = 4) -> list[Hypothesis]:
         """Rules of the `n` richest forms; forms that find nothing to say are left out.
 
         Of one form: the one of the two richest that fits what it was learnt from better.
@@ -87,7 +88,7 @@ class RulesExplainer:
             found = [("mixed", self._faint(learner, explore, drawn.excerpts))]
         return _proposals(found)
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The rule that one would bet on; None where there is nothing to say."""
         return next(iter(self.propose(explore, size, rng, 1)), None)
 
@@ -106,7 +107,7 @@ class RulesExplainer:
     def _learn(self, learner: Learner, form: Form, start: Rule = NOTHING, price: float = PRICE_PER_WORD) -> Rule:
         return learner.learn(form, start, price=price)
 
-    def _faint(self, learner: Learner, explore: ExploreReadings, learnt: NDArray[np.int32]) -> Rule:
+    def _faint(self, learner: Learner, explore: ExploreActivations, learnt: NDArray[np.int32]) -> Rule:
         """What is said of a neuron whose signal is faint, if it holds on explore text that it was not learnt from."""
         rule = self._learn(learner, "mixed", price=FAINT_SHARE * PRICE_PER_WORD)
         unseen = ~np.isin(explore.excerpts.ids, learnt)
@@ -122,8 +123,13 @@ class RulesExplainer:
         return rule if correlation * np.sqrt(len(levels)) > FAINT_CERTAINTY else Rule(())
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
-    ) -> list[Proposal]:
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
+    ) -> list[Hypothesis]:
         """Rules learnt on more text and the revealed experiments.
 
         The better of the two best that adds up directions has the tokens exchanged that say least. Where something
@@ -147,7 +153,7 @@ class RulesExplainer:
     def _exchanged(
         self,
         rule: Rule,
-        explore: ExploreReadings,
+        explore: ExploreActivations,
         size: int,
         rng: np.random.Generator,
         revealed: list[Revealed],
@@ -168,14 +174,14 @@ class _Sample:
     excerpts: NDArray[np.int32]
 
     @classmethod
-    def of(cls, explore: ExploreReadings, size: int, rng: np.random.Generator) -> _Sample:
+    def of(cls, explore: ExploreActivations, size: int, rng: np.random.Generator) -> _Sample:
         """Some of the excerpts of every stratum."""
         drawn, weights = learning_sample(explore, size, rng)
         tokens = drawn.excerpts.tokens
         return cls(tokens, drawn.values, np.broadcast_to(weights[:, None], tokens.shape), drawn.excerpts.ids)
 
     @classmethod
-    def whole(cls, explore: ExploreReadings, size: int) -> _Sample:
+    def whole(cls, explore: ExploreActivations, size: int) -> _Sample:
         """All explore text."""
         tokens = explore.excerpts.tokens
         weights = np.broadcast_to(explore_weights(explore, size)[:, None], tokens.shape)
@@ -224,9 +230,9 @@ class RulesSimulator:
             return Unscored(reason=str(error))
 
 
-def _proposals(rules: list[tuple[str, Rule]]) -> list[Proposal]:
-    found: dict[str, Proposal] = {}
+def _proposals(rules: list[tuple[str, Rule]]) -> list[Hypothesis]:
+    found: dict[str, Hypothesis] = {}
     for form, rule in rules:
         if rule.clauses:
-            found.setdefault(render(rule), Proposal(form, render(rule)))
+            found.setdefault(render(rule), Hypothesis(form, render(rule)))
     return list(found.values())

@@ -149,9 +149,9 @@ class Text:
         self.tokens, self.words = keys // n_words, keys % n_words
         self.unit: Ints = unit.astype(np.int32)
         self.n_units = len(keys)
-        self.column: Ints = batch.places.columns[mask]
-        self.line_start: Ints = batch.places.line_start[mask]
-        first = batch.places.first_on_line[mask]
+        self.column: Ints = batch.positions.columns[mask]
+        self.line_start: Ints = batch.positions.line_start[mask]
+        first = batch.positions.first_on_line[mask]
         self.first_on_line = np.where(first >= 0, np.arange(len(unit)) - self.column + first, -1)
         padded = np.full((n, self.width), -1, dtype=np.int32)
         padded[mask] = self.unit

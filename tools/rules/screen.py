@@ -189,7 +189,7 @@ class Screen:
     def _numbers(self) -> list[tuple[Measure, NDArray[np.int64]]]:
         """Every measure, one more than its number, 0 where there is none, flat."""
         return [
-            (m, np.clip(self.batch.places.measure(m)[self.batch.mask] + 1, 0, _LARGEST_NUMBER).astype(np.int64))
+            (m, np.clip(self.batch.positions.measure(m)[self.batch.mask] + 1, 0, _LARGEST_NUMBER).astype(np.int64))
             for m in get_args(Measure)
         ]
 
@@ -473,7 +473,7 @@ class Screen:
         mask = self.batch.mask
         for opener in openers:
             member = self.batch.member(opener) >= 0.5
-            opened = np.maximum.accumulate(np.where(member, self.batch.places.columns, -1), axis=1)
+            opened = np.maximum.accumulate(np.where(member, self.batch.positions.columns, -1), axis=1)
             since = np.full_like(opened, -1)
             since[:, 1:] = opened[:, :-1]
             flat = since[mask]

@@ -26,7 +26,7 @@ from tools.rules.clauses import (
     WordAffix,
     Words,
 )
-from tools.rules.places import Places
+from tools.rules.positions import Positions
 from tools.rules.vocabulary import WORD_SPELLING, Vocabulary
 from tools.rules.words import belongs
 
@@ -79,14 +79,14 @@ class Batch:
         return self._words[2]
 
     @cached_property
-    def places(self) -> Places:
+    def positions(self) -> Positions:
         """Where the tokens stand."""
         lengths = np.array([len(word) for word in self.words], dtype=np.int32)
-        return Places(self.tokens, self.word_ids, lengths, self.vocabulary)
+        return Positions(self.tokens, self.word_ids, lengths, self.vocabulary)
 
     @cached_property
     def _repeats(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        return self.places.repeated()
+        return self.positions.repeated()
 
     def member(self, tokens: TokenClass) -> Values:
         """How far each token belongs to a class, float32 [n, pos] in 0..1; for `Nearer` beyond on both sides."""
@@ -114,7 +114,7 @@ class Batch:
 
     def context(self, context: Context) -> Values:
         """How far a context holds at each token, [n, pos] in 0..1; `After` tokens `Nearer` some may leave that."""
-        places = self.places
+        positions = self.positions
         match context:
             case After("amid", Nearer() as tokens):
                 return _amid(self.member(tokens))
@@ -126,20 +126,20 @@ class Batch:
             case Between(first, last):
                 return self._between(self.member(first) >= _MEMBER, self.member(last) >= _MEMBER)
             case Early(n):
-                return (places.columns < n).astype(np.float32)
+                return (positions.columns < n).astype(np.float32)
             case Inside(what):
-                return places.inside(what).astype(np.float32)
+                return positions.inside(what).astype(np.float32)
             case Repeated(continuing):
                 return self._repeats[1 if continuing else 0].astype(np.float32)
             case Echo(what):
-                return places.echo(what).astype(np.float32)
+                return positions.echo(what).astype(np.float32)
             case Range(measure, low, high):
-                number = places.measure(measure)
+                number = positions.measure(measure)
                 return ((number >= low) & (number <= (np.inf if high is None else high)) & (number >= 0)).astype(
                     np.float32
                 )
             case Growing(measure, low, high):
-                return grown(places.measure(measure), low, high)
+                return grown(positions.measure(measure), low, high)
 
     def _after(self, relation: Relation, member: Values) -> Values:
         match relation:
@@ -160,7 +160,7 @@ class Batch:
                 met = np.maximum.accumulate(np.where(self.vocabulary.newline[self.tokens], 0, member) + 2 * own, 1)
                 return np.asarray(np.maximum(_shift(met, 1) - 2 * own, 0))
             case "on lines starting with":
-                first = self.places.first_on_line
+                first = self.positions.first_on_line
                 begins = np.take_along_axis(member, np.maximum(first, 0), 1)
                 return np.where(first >= 0, begins, 0).astype(np.float32)
             case _:
@@ -170,7 +170,7 @@ class Batch:
                 return _shift(reach, 1)
 
     def _between(self, first: NDArray[np.bool_], last: NDArray[np.bool_]) -> Values:
-        columns = self.places.columns
+        columns = self.positions.columns
         opened = np.maximum.accumulate(np.where(first, columns, -1), 1)
         before = np.full_like(opened, -1)
         before[:, 1:] = opened[:, :-1]

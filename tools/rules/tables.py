@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.records.excerpts import ExploreReadings
-from tools.roles import Proposal, Revealed
+from tools.records.excerpts import ExploreActivations
+from tools.records.hypothesis import Hypothesis
+from tools.roles import Revealed
 from tools.rules.language import render
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring import lookup
@@ -26,19 +27,24 @@ class ListedTokens:
         self.vocabulary = vocabulary
         self.fingerprint = hashlib.sha256(Path(lookup.__file__).read_bytes() + self.name.encode()).hexdigest()
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
         """The lookup; nothing when no token stands out."""
         rule = TokenMeans.of(explore, len(self.vocabulary)).listed(self.vocabulary.strings)
-        return [Proposal(self.name, render(rule))] if rule.clauses else []
+        return [Hypothesis(self.name, render(rule))] if rule.clauses else []
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> Proposal | None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The lookup; None when no token stands out."""
         found = self.propose(explore, size, rng, 1)
         return found[0] if found else None
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
-    ) -> list[Proposal]:
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
+    ) -> list[Hypothesis]:
         """Nothing: a table of averages has no second thoughts."""
         return []
 
@@ -51,15 +57,20 @@ class AllTokens:
     has_null = False
     """The sentence means another table for every neuron."""
 
-    def propose(self, explore: ExploreReadings, size: int, rng: np.random.Generator, n: int) -> list[Proposal]:
+    def propose(self, explore: ExploreActivations, size: int, rng: np.random.Generator, n: int) -> list[Hypothesis]:
         """The sentence that stands for the table."""
-        return [Proposal(self.name, FULL_LOOKUP)]
+        return [Hypothesis(self.name, FULL_LOOKUP)]
 
-    def propose_one(self, explore: ExploreReadings, size: int, rng: np.random.Generator) -> None:
+    def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> None:
         """None."""
 
     def revise(
-        self, explore: ExploreReadings, size: int, rng: np.random.Generator, revealed: list[Revealed], best: list[str]
-    ) -> list[Proposal]:
+        self,
+        explore: ExploreActivations,
+        size: int,
+        rng: np.random.Generator,
+        revealed: list[Revealed],
+        best: list[str],
+    ) -> list[Hypothesis]:
         """Nothing."""
         return []

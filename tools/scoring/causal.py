@@ -55,7 +55,7 @@ def ablation_score(sample: StratifiedSample, simulated: FloatArray, mean: FloatA
         return Unscored(reason="there is no excerpt to score on")
     if n_units == len(set(sample.strata)):
         return Unscored(reason="no stratum has more than one document, so there is nothing to resample")
-    mask = sample.readings.excerpts.mask
+    mask = sample.activations.excerpts.mask
     if float(mean[mask].mean()) <= NOTHING:
         return Unscored(reason="setting the neuron to its mean changes nothing in the model's output on this text")
     sums = np.stack(

@@ -64,8 +64,8 @@ class Marks:
     @classmethod
     def draw(cls, sample: StratifiedSample, theta: float, rng: np.random.Generator) -> Marks:
         """Mark tokens; the same marks serve every explanation."""
-        mask = sample.readings.excerpts.mask
-        firing = (sample.readings.values > theta) & mask
+        mask = sample.activations.excerpts.mask
+        firing = (sample.activations.values > theta) & mask
         n_firing, n_others = firing.sum(1), (mask & ~firing).sum(1)
         rows = np.flatnonzero((n_firing > 0) & (n_others >= n_firing))
         lots = np.where(mask & ~firing, rng.random(mask.shape), np.inf)[rows]
@@ -75,9 +75,9 @@ class Marks:
 
 def detection_cases(sample: StratifiedSample, theta: float, levels: Levels) -> Cases:
     """Whole excerpts: does the neuron go above theta in it? The number is the highest simulated level, of [n, pos]."""
-    mask = sample.readings.excerpts.mask
+    mask = sample.activations.excerpts.mask
     highest = np.where(mask, levels, -np.inf).max(1, initial=-np.inf).astype(np.float64)
-    firing = (sample.readings.values > theta) & mask
+    firing = (sample.activations.values > theta) & mask
     return Cases(highest, firing.max(1, initial=False), sample.units, sample.importance)
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.records.excerpts import ExploreReadings
+from tools.records.excerpts import ExploreActivations
 from tools.rules.clauses import Clause, Listed, Rule
 
 N_LISTED = 30
 
 FULL_LOOKUP = "Each token fires as it does on average on explore text (a table of all tokens)."
-"""What the full lookup says; the bench knows the table that it stands for."""
+"""What the full lookup says; the study knows the table that it stands for."""
 
 SHRINKAGE = 4.0
 """A token's mean counts as if this many more of its readings had been the overall mean."""
@@ -33,7 +33,7 @@ class TokenMeans:
     overall: float
 
     @classmethod
-    def of(cls, explore: ExploreReadings, d_vocab: int) -> TokenMeans:
+    def of(cls, explore: ExploreActivations, d_vocab: int) -> TokenMeans:
         """Average a neuron's values by token."""
         tokens = explore.excerpts.tokens[explore.excerpts.mask]
         values = explore.values[explore.excerpts.mask].astype(np.float64)

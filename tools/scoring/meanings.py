@@ -19,7 +19,7 @@ from tools.readable.knowledge import Knowledge
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import Item, Quoted, Rule
 from tools.readable.texts import WordTexts
-from tools.records.excerpts import Readings
+from tools.records.excerpts import Activations
 from tools.scoring.calibration import probabilities
 
 TOGETHER = 0.5
@@ -88,22 +88,24 @@ class _Atom:
     about: NDArray[np.float64]
 
 
-def meanings(rule: Rule, table: list[float], readings: Readings, theta: float, reader: LexicalReader) -> list[Meaning]:
+def meanings(
+    rule: Rule, table: list[float], activations: Activations, theta: float, reader: LexicalReader
+) -> list[Meaning]:
     """The meanings of a rule, the one with the largest share of the firing first; one of them where it is about one
     thing, none where it says nowhere that the neuron fires.
 
     Args:
         rule: what the sentence means.
         table: its probability of firing at levels 0 to 10.
-        readings: text on which shares are measured.
+        activations: text on which shares are measured.
         theta: raw value above which the neuron fires.
         reader: looks words up.
     """
-    fires = (readings.values > theta) & readings.excerpts.mask
+    fires = (activations.values > theta) & activations.excerpts.mask
     rows = np.flatnonzero(fires.any(axis=1))
     if not len(rows) or not rule.items:
         return []
-    tokens = readings.excerpts.tokens[rows]
+    tokens = activations.excerpts.tokens[rows]
     texts = reader.shelf.texts(tokens)
     fired = np.flatnonzero(fires[rows][tokens >= 0])
     said = probabilities(table, reader.knowledge.levels(rule, texts)[fired]) >= 0.5

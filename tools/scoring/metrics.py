@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.records.excerpts import Readings
+from tools.records.excerpts import Activations
 from tools.records.result import Interval, Unscored
 
 N_RESAMPLES = 1000
@@ -37,7 +37,7 @@ class StratifiedSample:
     text is drawn as often in one stratum as in the others, and every stratum keeps its share of the excerpts.
 
     Attributes:
-        readings: the excerpts and the true activations.
+        activations: the excerpts and the true activations.
         strata: one label per excerpt, [n].
         weights: how much each (stratum, document) counts in each resample, float64 [n_resamples, n_units].
         units: the (stratum, document) number of each excerpt, [n].
@@ -45,7 +45,7 @@ class StratifiedSample:
         importance: how many excerpts each one stands for, float64 [n]; None where all count the same.
     """
 
-    readings: Readings
+    activations: Activations
     strata: tuple[str, ...]
     weights: NDArray[np.float64]
     units: NDArray[np.int64]
@@ -55,13 +55,13 @@ class StratifiedSample:
     @classmethod
     def draw(
         cls,
-        readings: Readings,
+        activations: Activations,
         strata: list[str],
         rng: np.random.Generator,
         importance: NDArray[np.float64] | None = None,
     ) -> StratifiedSample:
         """Draw the resamples, shared by everything scored on this sample."""
-        excerpts = readings.excerpts
+        excerpts = activations.excerpts
         by_text = len(np.unique(excerpts.texts)) >= MIN_TEXTS
         names, documents = np.unique(excerpts.texts if by_text else excerpts.documents, return_inverse=True)
         n = len(names)
@@ -74,10 +74,10 @@ class StratifiedSample:
             own = keys // n == label
             drawn = weights[:, own] @ sizes[own]
             weights[:, own] *= (sizes[own].sum() / np.where(drawn > 0, drawn, 1))[:, None]  # none: it is absent
-        return cls(readings, tuple(strata), weights, units, "texts" if by_text else "sections of texts", importance)
+        return cls(activations, tuple(strata), weights, units, "texts" if by_text else "sections of texts", importance)
 
     def __len__(self) -> int:
-        return len(self.readings)
+        return len(self.activations)
 
     def counts_of(self, rows: NDArray[np.int64]) -> Series:
         """How many excerpts those at `rows` stand for."""
@@ -86,11 +86,11 @@ class StratifiedSample:
     @cached_property
     def true(self) -> Series:
         """The true activations, raw, all tokens of all excerpts concatenated."""
-        return self.tokens_of(self.readings.values)
+        return self.tokens_of(self.activations.values)
 
     def tokens_of(self, values: NDArray[np.float32]) -> Series:
         """What [n, pos] holds at the tokens, concatenated."""
-        return values[self.readings.excerpts.mask].astype(np.float64)
+        return values[self.activations.excerpts.mask].astype(np.float64)
 
     def nothing_to_resample(self) -> Unscored | None:
         """Why no interval can be had on this sample, if so."""
@@ -123,11 +123,11 @@ class StratifiedSample:
     @cached_property
     def token_importance(self) -> Series:
         """How many tokens each token stands for, concatenated."""
-        return np.repeat(self.counts_of(np.arange(len(self))), self.readings.excerpts.lengths)
+        return np.repeat(self.counts_of(np.arange(len(self))), self.activations.excerpts.lengths)
 
     @cached_property
     def _token_units(self) -> NDArray[np.int64]:
-        return np.repeat(self.units, self.readings.excerpts.lengths)
+        return np.repeat(self.units, self.activations.excerpts.lengths)
 
     @cached_property
     def _standard_truth(self) -> Series | None:

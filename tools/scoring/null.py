@@ -18,10 +18,11 @@ import numpy as np
 
 from tools.errors import StorageError
 from tools.evidence.cache import written_whole
-from tools.evidence.neighbours import explore_readings
-from tools.evidence.scan import LayerScan
-from tools.roles import AsksAnLLM, Explainer, Proposal
-from tools.subject.sides import ModelView
+from tools.evidence.neurons.neighbours import explore_activations
+from tools.evidence.neurons.scan import LayerScan
+from tools.records.hypothesis import Hypothesis
+from tools.roles import AsksAnLLM, Explainer
+from tools.subject.views import ModelView
 
 Source = Literal["rules", "results", "kept", "asked"]
 """Where an explanation of another neuron comes from: learnt by rules; the result of another run; what an LLM said for
@@ -31,8 +32,8 @@ _AT_ONCE = 2
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is said of another neuron, with the words by which excerpts that it claims can be found."""
+class OtherExplanation:
+    """An explanation of another neuron, with the words by which excerpts that it claims can be found."""
 
     neuron: int
     sentence: str
@@ -40,7 +41,9 @@ class Told:
     words: tuple[str, ...] = ()
 
 
-def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, size: int, about: int) -> list[Told]:
+def explanations_of(
+    scan: LayerScan, neurons: list[int], explainer: Explainer, size: int, about: int
+) -> list[OtherExplanation]:
     """The sentence that `explainer` would bet on for each of other neurons of the layer, from explore text alone.
 
     Two at a time, since most of learning is in numpy, which lets go of the interpreter; the order is that of `neurons`.
@@ -53,17 +56,17 @@ def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, s
         about: the neuron whose null this is for.
     """
     if isinstance(explainer, AsksAnLLM):
-        readings = [(explore_readings(scan, neuron), np.random.default_rng(neuron)) for neuron in neurons]
+        activations = [(explore_activations(scan, neuron), np.random.default_rng(neuron)) for neuron in neurons]
         out = []
-        for neuron, proposal in zip(neurons, explainer.propose_each(readings, size), strict=True):
+        for neuron, proposal in zip(neurons, explainer.propose_each(activations, size), strict=True):
             if proposal is not None:
                 keep_explanation(scan, neuron, explainer, size, proposal, about)
-                out.append(Told(neuron, proposal.sentence, "asked", proposal.words))
+                out.append(OtherExplanation(neuron, proposal.sentence, "asked", proposal.words))
         return out
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda neuron: _explanation_of(scan, neuron, explainer, size), neurons)
         return [
-            Told(neuron, sentence, "rules")
+            OtherExplanation(neuron, sentence, "rules")
             for neuron, sentence in zip(neurons, found, strict=True)
             if sentence is not None
         ]
@@ -71,7 +74,7 @@ def explanations_of(scan: LayerScan, neurons: list[int], explainer: Explainer, s
 
 def kept_explanations(
     scan: LayerScan, neurons: Sequence[int], explainer: Explainer, size: int, about: int
-) -> list[Told]:
+) -> list[OtherExplanation]:
     """What an explainer that asks an LLM has said of neurons in runs on others than `about`.
 
     What it was asked for by a run on the same neuron is left out: it is asked again, and the reply that is kept counts
@@ -82,14 +85,14 @@ def kept_explanations(
         try:
             kept = json.loads(_path(scan, neuron, explainer, size, "json").read_text(encoding="utf-8"))
             if kept["about"] != about:
-                out.append(Told(neuron, str(kept["sentence"]), "kept", tuple(map(str, kept["words"]))))
+                out.append(OtherExplanation(neuron, str(kept["sentence"]), "kept", tuple(map(str, kept["words"]))))
         except (OSError, ValueError, KeyError, TypeError):  # never said, or damaged: it is asked for anew
             continue
     return out
 
 
 def keep_explanation(
-    scan: LayerScan, neuron: int, explainer: Explainer, size: int, proposal: Proposal, about: int
+    scan: LayerScan, neuron: int, explainer: Explainer, size: int, proposal: Hypothesis, about: int
 ) -> None:
     """Keep what an explainer that asks an LLM says of a neuron in a run on `about`, for the nulls of others."""
     path = _path(scan, neuron, explainer, size, "json")
@@ -103,7 +106,7 @@ def _explanation_of(scan: LayerScan, neuron: int, explainer: Explainer, size: in
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        explore = explore_readings(scan, neuron)
+        explore = explore_activations(scan, neuron)
         proposal = explainer.propose_one(explore, size, np.random.default_rng(neuron))
         if proposal is None:
             return None

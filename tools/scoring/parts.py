@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.records.excerpts import Readings
+from tools.records.excerpts import Activations
 from tools.records.result import Unscored
 from tools.roles import Simulation
 from tools.scoring.metrics import StratifiedSample
@@ -84,10 +84,10 @@ def part_of(
     """
     if len(rows) == len(sample):
         return sample
-    readings: Readings = Readings(*sample.readings.columns(rows))
+    activations: Activations = Activations(*sample.activations.columns(rows))
     rng = np.random.default_rng([_SEED, *rows.tolist()])
     counts = None if importance is None else importance[rows]
-    return StratifiedSample.draw(readings, [sample.strata[row] for row in rows], rng, counts)
+    return StratifiedSample.draw(activations, [sample.strata[row] for row in rows], rng, counts)
 
 
 def simulated_part(

@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.evidence.sample import stratified_rows
-from tools.records.excerpts import DevelopmentReadings, ExploreReadings, Readings, SealedReadings
+from tools.evidence.neurons.sample import stratified_rows
+from tools.records.excerpts import Activations, DevelopmentActivations, ExploreActivations, SealedActivations
 from tools.records.neuron import NeuronId
 from tools.scoring.metrics import StratifiedSample
 
@@ -22,7 +22,7 @@ STRATUM_SHARE = 0.075
 MIN_STRATUM, MAX_STRATUM = 67, 400
 """3 x 67 makes the 201 excerpts that a final score needs at least; more than 1,200 add nothing but time."""
 
-Scoreable = TypeVar("Scoreable", DevelopmentReadings, SealedReadings)
+Scoreable = TypeVar("Scoreable", DevelopmentActivations, SealedActivations)
 
 
 def stratum_size(n_excerpts: int, smallest_fold: int) -> int:
@@ -31,13 +31,15 @@ def stratum_size(n_excerpts: int, smallest_fold: int) -> int:
     return int(min(MAX_STRATUM, max(1, round(share * n_excerpts))))
 
 
-def scoring_sample(readings: Scoreable, size: int, rng: np.random.Generator) -> StratifiedSample:
+def scoring_sample(activations: Scoreable, size: int, rng: np.random.Generator) -> StratifiedSample:
     """`size` excerpts each of top, quantile and random, with resamples drawn."""
-    rows, strata = stratified_rows(readings.values, readings.excerpts.mask, size, size, size, rng, readings.sought)
-    return StratifiedSample.draw(readings.take(rows), list(strata), rng)
+    rows, strata = stratified_rows(
+        activations.values, activations.excerpts.mask, size, size, size, rng, activations.sought
+    )
+    return StratifiedSample.draw(activations.take(rows), list(strata), rng)
 
 
-def sealed_sample(fold: SealedReadings, size: int, neuron: NeuronId, number: int) -> StratifiedSample:
+def sealed_sample(fold: SealedActivations, size: int, neuron: NeuronId, number: int) -> StratifiedSample:
     """The excerpts of a sealed fold on which every explanation of a neuron is scored.
 
     They depend on neuron and fold alone, so that scores of different runs can be compared excerpt by excerpt.
@@ -45,23 +47,23 @@ def sealed_sample(fold: SealedReadings, size: int, neuron: NeuronId, number: int
     return scoring_sample(fold, size, np.random.default_rng([neuron.layer, neuron.index, number]))
 
 
-def top_and_random_sample(readings: Scoreable, n: int, rng: np.random.Generator) -> StratifiedSample:
+def top_and_random_sample(activations: Scoreable, n: int, rng: np.random.Generator) -> StratifiedSample:
     """OpenAI's protocol "top-and-random": the n top-activating excerpts and n random ones."""
-    rows, strata = stratified_rows(readings.values, readings.excerpts.mask, n, 0, n, rng, readings.sought)
-    return StratifiedSample.draw(readings.take(rows), list(strata), rng)
+    rows, strata = stratified_rows(activations.values, activations.excerpts.mask, n, 0, n, rng, activations.sought)
+    return StratifiedSample.draw(activations.take(rows), list(strata), rng)
 
 
 def only(sample: StratifiedSample, stratum: str, rng: np.random.Generator) -> StratifiedSample:
     """The part of a sample that lies in one stratum."""
     rows = np.array([i for i, label in enumerate(sample.strata) if label == stratum], dtype=np.int64)
-    part = sample.readings
-    taken: Readings = Readings(*part.columns(rows))
+    part = sample.activations
+    taken: Activations = Activations(*part.columns(rows))
     return StratifiedSample.draw(taken, [stratum] * len(rows), rng, sample.counts_of(rows))
 
 
 def learning_sample(
-    explore: ExploreReadings, size: int, rng: np.random.Generator
-) -> tuple[ExploreReadings, NDArray[np.float64]]:
+    explore: ExploreActivations, size: int, rng: np.random.Generator
+) -> tuple[ExploreActivations, NDArray[np.float64]]:
     """Explore excerpts and a weight for each, such that the three strata weigh the same; twice as many random ones."""
     rows, strata = stratified_rows(explore.values, explore.excerpts.mask, size, size, 2 * size, rng, explore.sought)
     labels = np.array(strata)
@@ -69,7 +71,7 @@ def learning_sample(
     return explore.take(rows), weights
 
 
-def explore_weights(explore: ExploreReadings, size: int) -> NDArray[np.float64]:
+def explore_weights(explore: ExploreActivations, size: int) -> NDArray[np.float64]:
     """A weight for each explore excerpt, such that all of them stand for the three strata: a third for the top ones."""
     maxima = np.where(explore.excerpts.mask, explore.values, -np.inf).max(axis=1, initial=-np.inf)
     top = np.argsort(-maxima, kind="stable")[:size]

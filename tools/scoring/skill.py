@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.records.predictions import PredictionScores
+from tools.records.predictions import PredictionScores, Registered
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.metrics import percentile_interval
 from tools.scoring.reliability import bins
@@ -20,27 +19,6 @@ CHOSEN_PROTOCOL = "log score of registered predictions against base rate, the ag
 SIGN_PROTOCOL = "share of predicted changes of the probability of firing whose direction the raw value followed"
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A prediction that was on record before the reading, and what was read.
-
-    Attributes:
-        probability: of firing.
-        fired: what the neuron did.
-        carrier: the text it was cut from; predictions of one carrier are one witness.
-        value: the raw value.
-        before: for an edit, the probability of firing before the change; None where it is not known.
-        value_before: for an edit, the raw value before the change.
-    """
-
-    probability: float
-    fired: bool
-    carrier: Hashable
-    value: float = 0.0
-    before: float | None = None
-    value_before: float | None = None
 
 
 def prediction_scores(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tools.records.coverage import Claim, Count
+from tools.records.hypothesis import TEST_KINDS
 from tools.records.result import PartialResult, Unscored
 from traces.analysis.story import Story
 from traces.html.writing import token
 
-KINDS = ("predicted positive", "predicted negative", "minimal pair")
 GENERATORS = (
     "unseen_member", "sister_class", "other_context", "real_sentence", "minimal_pair", "truncation", "vocabulary_sweep",
     "neighbours", "retrieval", "look_alike", "sampled",
@@ -21,7 +21,7 @@ _N_NAMED = 12
 def tests_of(result: PartialResult) -> dict[str, Count]:
     """Per kind of test, carriers that bore the explanation out and that did not; empty where the result has none."""
     found = result.tests or {}
-    return {kind: found.get(kind) or Count(passed=0, failed=0) for kind in KINDS} if found else {}
+    return {kind: found.get(kind) or Count(passed=0, failed=0) for kind in TEST_KINDS} if found else {}
 
 
 def claims_of(result: PartialResult) -> list[Claim]:

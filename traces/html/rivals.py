@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from traces.analysis.refutations import Blow, Fate
 from traces.analysis.story import Story
+from traces.events.kinds import HypothesisProposed
 from traces.html import drawing
 
 _N_BLOWS = 5
@@ -16,16 +17,14 @@ _MOST_ROUNDS = 60
 
 
 @dataclass(frozen=True)
-class Rival:
-    """A hypothesis, how it ended, and the heaviest of the experiments that spoke for the winner and against it.
+class RivalSection:
+    """What the page says of one rival: as it was proposed, how it ended, and the heaviest experiments against it.
 
-    `belief` is that at the end, None where it did not compete any more.
+    It is put together from events, so that it can show any trace; the run's own type is
+    `tools.records.hypothesis.Hypothesis`. `belief` is that at the end, None where it did not compete any more.
     """
 
-    name: str
-    form: str
-    sentence: str
-    parent: str | None
+    proposed: HypothesisProposed
     belief: float | None
     fate: Fate
     blows: list[Blow]
@@ -53,18 +52,12 @@ class Beliefs:
         return drawing.beliefs([name for name, _ in self.table], self.rounds, [values for _, values in self.table])
 
 
-def rivals_of(story: Story, fates: Sequence[Fate]) -> list[Rival]:
+def rivals_of(story: Story, fates: Sequence[Fate]) -> list[RivalSection]:
     """The winner, the runner-up, and so on."""
-    out = []
-    for fate in fates:
-        proposed = story.hypotheses[fate.name]
-        out.append(
-            Rival(
-                fate.name, proposed.form, proposed.sentence, proposed.parent, story.beliefs.get(fate.name), fate,
-                fate.blows[:_N_BLOWS],
-            )
-        )  # fmt: skip
-    return out
+    return [
+        RivalSection(story.hypotheses[fate.name], story.beliefs.get(fate.name), fate, fate.blows[:_N_BLOWS])
+        for fate in fates
+    ]
 
 
 def beliefs_of(story: Story, fates: Sequence[Fate]) -> Beliefs:

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from tools.records.coverage import Claim, Count
 from tools.records.effects import OutputWeights
+from tools.records.gated import full_explanation, side_lines
 from tools.records.predictions import Bin
 from tools.records.result import Measured, PartialResult
-from tools.records.sides import as_told, side_lines
 from traces.analysis.refutations import fates, winner_of
 from traces.analysis.story import Story
 from traces.html import drawing, scores
@@ -20,11 +20,11 @@ from traces.html.answers import Answer, answers_of, leader_of
 from traces.html.coverage import claims_of, tests_of, unused_generators
 from traces.html.experiments import ShownRound, rounds_of
 from traces.html.heat import Excerpts, shown_excerpts
-from traces.html.rivals import Beliefs, Rival, beliefs_of, rivals_of
+from traces.html.rivals import Beliefs, RivalSection, beliefs_of, rivals_of
 from traces.html.scores import OtherScore
 from traces.text.causal import causal_details, causal_lines
 from traces.text.costs import Role, ToolUse, llm_errors, roles_of, tools_of
-from traces.text.finding import Finding, finding_of, null_told, own_reader
+from traces.text.finding import Finding, finding_of, null_line, own_reader
 from traces.text.show import where
 
 
@@ -67,7 +67,7 @@ class View:
     scores: list[scores.ScoreRow]
     score_plot: Markup | None
     other_scores: list[OtherScore]
-    rivals: list[Rival]
+    rivals: list[RivalSection]
     beliefs: Beliefs
     excerpts: Excerpts | None
     tests: dict[str, Count]
@@ -101,7 +101,7 @@ def view_of(story: Story, run_id: str, manifest: dict[str, Any] | None, prefix: 
         result=result,
         verdict=result.verdict or story.state,
         finding=finding_of(result) if story.has_result else None,
-        explanation=as_told(result.explanation, result.always_on is not None) if result.explanation else None,
+        explanation=full_explanation(result.explanation, result.always_on is not None) if result.explanation else None,
         sides=side_lines(result.neuron, result.always_on, result.other_side),
         leader=leader_of(story),
         winner=winner_of(story),
@@ -143,7 +143,7 @@ def _facts(story: Story, run_id: str, manifest: dict[str, Any]) -> Iterator[tupl
     yield "explainer, simulator", f"{explainer} / {simulator}"
     if told := own_reader(story.result):
         yield "reader", told
-    if told := null_told(story.result):
+    if told := null_line(story.result):
         yield "null", told.partition(": ")[2]
     yield "seed", str(begun.seed)
     if index := manifest.get("index"):

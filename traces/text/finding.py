@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from tools.records.costs import LLMReport
 from tools.records.effects import CausalFindings, Push
+from tools.records.gated import full_explanation
 from tools.records.result import Example, Interval, PartialResult, ScoreValue, Unscored
-from tools.records.sides import as_told
 from traces.text.formatting import one_line, shorten, visible
 
 N_EXAMPLES = 3
@@ -80,7 +80,7 @@ _SOURCES = {
 }  # fmt: skip
 
 
-def null_told(result: PartialResult) -> str:
+def null_line(result: PartialResult) -> str:
     """Where the explanations of other neurons come from that the null is the best of; empty where that is not known."""
     found = result.null_from or {}
     parts = [f"{found[source]} {how}" for source, how in _SOURCES.items() if source in found]
@@ -94,7 +94,7 @@ def finding_of(result: PartialResult) -> Finding:
     told = result.explanation
     return Finding(
         label=one_line(result.label) if result.label else None,
-        sentence=as_told(told, result.always_on is not None) if told else _no_explanation(result),
+        sentence=full_explanation(told, result.always_on is not None) if told else _no_explanation(result),
         verdict=_verdict(result),
         score=_score(result),
         examples=_examples(result.examples or []),

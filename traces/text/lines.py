@@ -67,6 +67,6 @@ def start_of(text: str, n: int) -> str:
     return text if len(text) <= n else text[:n] + "…"
 
 
-def told(tokens: Sequence[str]) -> str:
+def joined(tokens: Sequence[str]) -> str:
     """Tokens one after another, with line breaks and control characters visible."""
     return visible("".join(tokens))

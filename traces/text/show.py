@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tools.errors import BadInput, StorageError
+from tools.records.gated import full_explanation, side_lines
 from tools.records.neuron import parse_target
 from tools.records.result import Interval
-from tools.records.sides import as_told, side_lines
 from traces.analysis.story import Story, read_story
 from traces.database.models import Model, told_apart
 from traces.events.runs import NeuronFolder, RunFolder, run_ids
 from traces.events.store import is_being_written
-from traces.text.finding import null_told, own_reader
+from traces.text.finding import null_line, own_reader
 from traces.text.formatting import one_line, runs_dir_option, score_text, shorten, visible
 from traces.text.lines import Line, drawn, section, wrapped
 from traces.text.show_end import budget_of, end_lines, how
@@ -182,7 +182,7 @@ def _explanation(story: Story, width: int) -> Iterator[str | Line]:
     if result.label:
         yield Line.of((f"  {one_line(result.label)}", "bold"))
     explanation = result.explanation
-    yield from wrapped(as_told(explanation, result.always_on is not None) if explanation else "none", width)
+    yield from wrapped(full_explanation(explanation, result.always_on is not None) if explanation else "none", width)
     for line in side_lines(result.neuron, result.always_on, result.other_side):
         yield from wrapped(line, width)
     score = result.score.model_dump() if result.score else {}
@@ -193,7 +193,7 @@ def _explanation(story: Story, width: int) -> Iterator[str | Line]:
         gain = (result.gains or {}).get(name)
         more = f"   the explanation's gain over it: {score_text(gain)}" if isinstance(gain, Interval) else ""
         yield f"  {name:<18} {score_text(baseline)}{more}"
-    for told in (own_reader(result), null_told(result)):
+    for told in (own_reader(result), null_line(result)):
         yield from wrapped(told, width) if told else ()
     if result.predictor:
         yield f"  {'predictor':<18} {score_text(result.predictor.score)}"

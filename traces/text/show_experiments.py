@@ -9,7 +9,7 @@ from typing import Any
 from traces.analysis.refutations import Fate, losers, winner_of
 from traces.analysis.story import Change, Round, Story, Trial
 from traces.text.formatting import shorten, visible
-from traces.text.lines import Line, end_of, section, start_of, told, wrapped
+from traces.text.lines import Line, end_of, joined, section, start_of, wrapped
 
 _N_TELLING = 2
 _N_SHOWN_PREDICTIONS = 4
@@ -85,9 +85,9 @@ def _marked(experiment: Any) -> Line:
         return Line.of(shorten(experiment.text, 2 * _CONTEXT_CHARACTERS))
     at = experiment.position
     return Line.of(
-        end_of(told(experiment.tokens[:at]), _CONTEXT_CHARACTERS),
+        end_of(joined(experiment.tokens[:at]), _CONTEXT_CHARACTERS),
         (f"«{start_of(visible(experiment.tokens[at]), _CONTEXT_CHARACTERS)}»", "bold"),
-        start_of(told(experiment.tokens[at + 1 :]), _CONTEXT_CHARACTERS // 2),
+        start_of(joined(experiment.tokens[at + 1 :]), _CONTEXT_CHARACTERS // 2),
     )
 
 
@@ -112,12 +112,12 @@ def _minimal_pairs(story: Story) -> Iterator[str | Line]:
 
 def _change(trial: Trial, change: Change) -> Line:
     tokens = trial.experiment.tokens
-    parts: list[str | tuple[str, str]] = [end_of(told(tokens[: change.at]), _CONTEXT_CHARACTERS)]
+    parts: list[str | tuple[str, str]] = [end_of(joined(tokens[: change.at]), _CONTEXT_CHARACTERS)]
     if change.removed:
-        parts.append((f"[-{start_of(told(change.removed), _CHANGED_CHARACTERS)}-]", "red"))
+        parts.append((f"[-{start_of(joined(change.removed), _CHANGED_CHARACTERS)}-]", "red"))
     if change.added:
-        parts.append((f"{{+{start_of(told(change.added), _CHANGED_CHARACTERS)}+}}", "green"))
-    parts.append(start_of(told(tokens[change.at + len(change.added) :]), _CONTEXT_CHARACTERS // 2))
+        parts.append((f"{{+{start_of(joined(change.added), _CHANGED_CHARACTERS)}+}}", "green"))
+    parts.append(start_of(joined(tokens[change.at + len(change.added) :]), _CONTEXT_CHARACTERS // 2))
     return Line.of(*parts)
 
 

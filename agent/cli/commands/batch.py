@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> None:
     from agent.batch.select import Criteria
     from agent.setup.resources import Resources
     from agent.setup.settings import configured
-    from tools.evidence.corpus import check_rereadable
+    from tools.evidence.texts.corpus import check_rereadable
 
     asked = Criteria(
         below=arguments.below,
@@ -148,7 +148,7 @@ def run(arguments: argparse.Namespace) -> None:
             subject = resources.subject(plan.config.model, plan.config.planted, display, plan.config.trust_remote_code)
             found = estimate(plan, subject, arguments.workers or os.cpu_count() or 1, runs_dir)
         else:
-            batch = begin(plan, asked.told(), runs_dir)
+            batch = begin(plan, asked.given(), runs_dir)
             del plan
             if arguments.engine == "local":
                 resources = Resources()  # workers open a model each, and this process needs none

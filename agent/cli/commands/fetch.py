@@ -67,7 +67,7 @@ def fetch(arguments: argparse.Namespace) -> None:
 
 def _fetch_default_corpus(display: Display) -> str | None:
     """Why the default corpus cannot be had, or None where it is here now."""
-    from tools.evidence.hub import fetch_corpus
+    from tools.evidence.texts.hub import fetch_corpus
 
     try:
         fetch_corpus(display)

@@ -33,7 +33,7 @@ def causal(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
             fold=run.result.sealed_fold,
         ),
     )
-    strings = run.bench.vocabulary.strings
+    strings = run.study.vocabulary.strings
     claimed = [strings[token] for token in claim.claimed]
     push = found.push if claim.reason is None else Unscored(reason=claim.reason)
     held = isinstance(push, Push) and push.holds

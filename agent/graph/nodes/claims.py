@@ -23,10 +23,10 @@ def claims(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
         return {}
     tried = [
         Try(revealed=number, came_true=(p.probability >= 0.5) == p.fired)
-        for number, p in zip(winner.revealed, winner.record, strict=True)
+        for number, p in zip(winner.record.chosen_numbers, winner.record.chosen, strict=True)
     ] + [
         Try(probe=number, came_true=(p.probability >= 0.5) == p.fired)
-        for number, p in zip(winner.probed, winner.on_probe, strict=True)
+        for number, p in zip(winner.record.probe_numbers, winner.record.probe, strict=True)
     ]
     if not tried:
         return {}

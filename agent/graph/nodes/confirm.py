@@ -9,16 +9,17 @@ from langgraph.runtime import Runtime
 from agent.graph import policy
 from agent.graph.nodes.meanings import meanings_of, tests_of
 from agent.graph.nodes.predictions import score_predictions
-from agent.graph.state import BASE_RATE, PERSON, Context, Hypothesis, Investigation, LoopState
-from agent.graph.verdict import Findings
+from agent.graph.state import BASE_RATE, PERSON, Context, Investigation, LoopState
+from agent.graph.verdict import Findings, tests_by_kind
 from agent.graph.verdict import verdict as verdict_on
-from tools.catalogue.asked import Ask, AskedScores
 from tools.catalogue.confirmation import Confirm, Confirmation
+from tools.catalogue.detection import Ask, DetectionScores
 from tools.catalogue.examples import ShowExamples, ShownExamples
 from tools.catalogue.null import Null, NullChoice
 from tools.llm.meter import null_share
 from tools.readable.label import label_of
 from tools.records.coverage import Count
+from tools.records.hypothesis import Hypothesis
 from tools.records.predictions import PredictionScores, RegisteredPredictions
 from tools.records.result import (
     AnytimePoint,
@@ -59,17 +60,17 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     null: NullChoice = run.toolbox.call("null", Null(n=run.null_tries(winner)))
     _may_spend(run, 1.0)
     opening = run.folds.next_fold(
-        run.bench.subject.fingerprint,
-        str(run.bench.evidence.neuron),
-        run.bench.scan.corpus.fingerprint,
-        run.bench.evidence.sealed.n_folds,
+        run.study.subject.fingerprint,
+        str(run.study.evidence.neuron),
+        run.study.scan.corpus.fingerprint,
+        run.study.evidence.sealed.n_folds,
         run.run_id,
         run.config.sealed_fold,
     )
     before = run.folds.explanation_before(
-        run.bench.subject.fingerprint,
-        str(run.bench.evidence.neuron),
-        run.bench.scan.corpus.fingerprint,
+        run.study.subject.fingerprint,
+        str(run.study.evidence.neuron),
+        run.study.scan.corpus.fingerprint,
         opening.number,
     )
     run.openings.count(opening.fold, opening.number)
@@ -87,12 +88,12 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
         ),
     )
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json", exclude={"shown"})))
-    asked: AskedScores | None = None
+    asked: DetectionScores | None = None
     # What the lexical reader understands it detects and fuzzes itself, in the panel: an LLM's answers change nothing.
-    if run.bench.asker is not None and not run.bench.is_exact(winner.sentence):
+    if run.study.asker is not None and not run.study.simulations.is_exact(winner.sentence):
         asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold))
-    tests = winner.tests()
-    listed = run.bench.lookup_sentence
+    tests = tests_by_kind(winner)
+    listed = run.study.lookup_sentence
     verdict, why = verdict_on(
         Findings(
             final.score,
@@ -126,8 +127,8 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
         null_by_twins=null.by_twins,
         probe_skill=own["probe"].skill if "probe" in own else not_predicted,
         registered=RegisteredPredictions(
-            chosen=[(p.probability, p.fired) for p in winner.record],
-            probe=[(p.probability, p.fired) for p in winner.on_probe],
+            chosen=[(p.probability, p.fired) for p in winner.record.chosen],
+            probe=[(p.probability, p.fired) for p in winner.record.probe],
         ),
         predictions=own,
         anytime=_anytime(run, dict(zip(led, final.leaders, strict=True))),
@@ -152,8 +153,8 @@ def _predictor(run: Investigation, final: Confirmation) -> Predictor | None:
 
 def _may_spend(run: Investigation, share: float) -> None:
     """From here on so much of the limits on tokens and money."""
-    if run.bench.meters is not None:
-        run.bench.meters.account.share = share
+    if run.study.meters is not None:
+        run.study.meters.account.share = share
 
 
 def _anytime(run: Investigation, sealed: dict[str, ScoreValue | Unscored]) -> list[AnytimePoint]:
@@ -175,17 +176,17 @@ def _result(
     run: Investigation, verdict: Verdict, why: str, winner: Hypothesis | None, score: Measured,
     baselines: Baselines, details: PartialResult, predicted: dict[str, dict[str, PredictionScores]],
 ) -> Result:  # fmt: skip
-    corpus = run.bench.scan.corpus
-    language = run.bench.lexical.language if run.bench.lexical is not None else None
+    corpus = run.study.scan.corpus
+    language = run.study.lexical.language if run.study.lexical is not None else None
     result = Result(
         run_id=run.run_id,
-        model=run.bench.subject.name,
-        model_fingerprint=run.bench.subject.fingerprint,
-        neuron=str(run.bench.evidence.neuron),
+        model=run.study.subject.name,
+        model_fingerprint=run.study.subject.fingerprint,
+        neuron=str(run.study.evidence.neuron),
         verdict=verdict,
         label=(winner.label or label_of(winner.sentence, language)) if winner else None,
         explanation=winner.sentence if winner else None,
-        reader=run.bench.reader_of(winner.sentence) if winner else None,
+        reader=run.study.simulations.reader_of(winner.sentence) if winner else None,
         stop_reason=run.stop or "error",
         score=score,
         development_score=winner.score if winner else Unscored(reason="there is no explanation to score"),
@@ -204,8 +205,8 @@ def _result(
             )
             for h in run.hypotheses.values()
         ],
-        explainer=run.bench.explainer.name,
-        simulator=run.bench.simulator_of(winner.sentence if winner else None),
+        explainer=run.study.explainer.name,
+        simulator=run.study.simulations.simulator_of(winner.sentence if winner else None),
         variant=run.config.variant,
         seed=run.config.seed,
         corpus=Corpus(name=corpus.name, fingerprint=corpus.fingerprint),
@@ -217,7 +218,7 @@ def _result(
         reason=why,
         words=n_words(winner.sentence) if winner else 0,
         theta=run.theta,
-        status=run.bench.evidence.status,
+        status=run.study.evidence.status,
         n_tokens=corpus.n_tokens,
         tool_calls=run.toolbox.n_calls,
         always_on=run.always_on,

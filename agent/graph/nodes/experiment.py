@@ -11,17 +11,17 @@ from langgraph.types import Command
 from agent.graph import belief
 from agent.graph.nodes.twins import who_predicts
 from agent.graph.policy import StopReason
-from agent.graph.state import Context, Hypothesis, Investigation, LoopState
-from agent.graph.verdict import Kind
-from tools.bench import Tokens
-from tools.catalogue.experiments import Design, Designed, Planned, Read, Rival, Values
+from agent.graph.state import Context, Investigation, LoopState
+from tools.catalogue.experiments import Design, Designed, Planned, Read, Values
 from tools.catalogue.hypotheses import WriteTexts, Written
 from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged
 from tools.errors import BudgetSpent
 from tools.experiments.change import changed
+from tools.records.hypothesis import Hypothesis, TestKind
+from tools.records.predictions import Registered
 from tools.roles import Revealed
 from tools.scoring.evidence import BY_ORDER, order_of
-from tools.scoring.skill import Registered
+from tools.study.experiment_log import Tokens
 from traces.events.kinds import (
     BeliefUpdated,
     Decided,
@@ -47,11 +47,7 @@ def design(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["meas
     readers = who_predicts(run, rivals)
     best = run.best()
     arguments = Design(
-        rivals=[
-            Rival(sentence=by.sentence, belief=run.beliefs[h.name], table=by.table)
-            for h, by in zip(rivals, readers, strict=True)
-            if by is not None
-        ],
+        rivals=[run.member(h, by) for h, by in zip(rivals, readers, strict=True) if by is not None],
         leader=sum(by is not None for by in readers[: rivals.index(best)]),
         quotas=run.config.quotas_of_a_round(),
         choice=run.config.choice,
@@ -84,18 +80,18 @@ def _of_all(designed: Designed, readers: Sequence[Hypothesis | None]) -> Designe
 def _write_texts(run: Investigation, round_: int) -> None:
     """Let an LLM write texts that could refute the leader; those that hypotheses came with wait to be read as well."""
     wanted = run.config.quotas_of_a_round()["written"]
-    if run.bench.writer is None or not wanted or run.toolbox.left <= _ROUND_WITHOUT_WRITING:
+    if run.study.writer is None or not wanted or run.toolbox.left <= _ROUND_WITHOUT_WRITING:
         return
     ranked = run.ranked()
     # At first hypotheses come with texts enough, and nothing is known by which to attack one of them.
-    if not ranked or (not run.bench.revealed and len(run.bench.written) >= wanted):
+    if not ranked or (not run.study.log.revealed and len(run.study.log.written) >= wanted):
         return
     leader = run.best()  # a baseline as long as no rival may lead, and nobody is to refute that
     best = [h.sentence for h in sorted(ranked, key=lambda h: h is not leader)][:_SHOWN_TO_WRITER]
     written: Written = run.toolbox.call(
-        "write_texts", WriteTexts(best=best, n_revealed=len(run.bench.revealed), n=wanted)
+        "write_texts", WriteTexts(best=best, n_revealed=len(run.study.log.revealed), n=wanted)
     )
-    run.bench.written += written.texts
+    run.study.log.written += written.texts
     if written.reason:
         run.trace.emit(Note(message=f"round {round_}: no texts were written: {written.reason}", level="warning"))
 
@@ -114,17 +110,17 @@ def predict_before(
     """
     experiments = designed.experiments
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
-    texts = [None if e.original is None else run.bench.text_before(e.carrier, e.original) for e in experiments]
+    texts = [None if e.original is None else run.study.text_before(e.carrier, e.original) for e in experiments]
     run.by_order = [e.generator == BY_ORDER and text is not None for e, text in zip(experiments, texts, strict=True)]
 
-    def asked_of(by: Hypothesis, said: list[float | None]) -> list[int] | None:
-        if run.bench.is_exact(by.sentence):
+    def edits_for(by: Hypothesis, said: list[float | None]) -> list[int] | None:
+        if run.study.simulations.is_exact(by.sentence):
             return None
         return [k for k, (i, _, _) in enumerate(edits) if run.by_order[i] and said[i] is not None]
 
     arguments = Before(
         rivals=[
-            Calibrated(sentence=by.sentence, table=by.table, of=asked_of(by, said))
+            Calibrated(sentence=by.sentence, table=by.table, of=edits_for(by, said))
             for by, said in zip(readers, designed.predictions, strict=True)
             if by is not None
         ],
@@ -158,14 +154,14 @@ def register(
     names = names_of(round_, designed.experiments)
     if before is None:
         before = [
-            None if e.original is None else run.bench.text_before(e.carrier, e.original) for e in designed.experiments
+            None if e.original is None else run.study.text_before(e.carrier, e.original) for e in designed.experiments
         ]
     each = zip(names, designed.experiments, before, strict=True)
     run.trace.emit(ExperimentsDesigned(round=round_, experiments=[_planned(run, *one) for one in each]))
     run.trace.emit(Stage(stage="predict", round=round_))
     predictions = {h.name: row for h, row in zip(rivals, designed.predictions, strict=True)}
     run.trace.emit(PredictionsRegistered(round=round_, experiment_ids=names, predictions=predictions))
-    run.bench.register([tuple(e.tokens) for e in designed.experiments])
+    run.study.log.register([tuple(e.tokens) for e in designed.experiments])
 
 
 def measure(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["refine", "judge", "before_confirm"]]:
@@ -192,12 +188,12 @@ def observe(run: Investigation, round_: int) -> list[float]:
     fired = [value > run.theta for value in values]
     names = names_of(round_, experiments)
     run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
-    first = len(run.bench.revealed)
+    first = len(run.study.log.revealed)
     rivals = run.competing()
     predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
     # What a twin says is shown as the twin's own, and of nobody else.
     levels = {h.name: row for h, row in zip(rivals, run.designed.levels, strict=False) if run.read_as(h) is h}
-    run.bench.revealed += [
+    run.study.log.revealed += [
         Revealed(
             tuple(e.tokens),
             value,
@@ -209,7 +205,7 @@ def observe(run: Investigation, round_: int) -> list[float]:
         )
         for i, (e, value) in enumerate(zip(experiments, values, strict=True))
     ]
-    run.bench.carriers |= {e.carrier for e in experiments}
+    run.study.log.carriers |= {e.carrier for e in experiments}
     orders = [
         order_of(e.original, value, run.theta) if e.original is not None and is_pair else None
         for e, value, is_pair in zip(experiments, values, run.by_order, strict=True)
@@ -221,24 +217,24 @@ def observe(run: Investigation, round_: int) -> list[float]:
         for i, (experiment, p, fires) in enumerate(zip(experiments, predictions[hypothesis.name], fired, strict=True)):
             if p is None:  # it said nothing, so it is neither right nor wrong
                 continue
-            hypothesis.revealed.append(first + i)
-            hypothesis.record.append(
+            hypothesis.record.chosen_numbers.append(first + i)
+            hypothesis.record.chosen.append(
                 Registered(p, fires, experiment.carrier, values[i], said_before[i], experiment.original)
             )
             for kind in kinds_of(experiment, p, run.theta):
                 came_true = (p >= 0.5) == fires
-                hypothesis.outcomes[kind].setdefault(experiment.carrier, []).append(came_true)
+                hypothesis.record.outcomes[kind].setdefault(experiment.carrier, []).append(came_true)
     run.trace.emit(BeliefUpdated(round=round_, beliefs=run.beliefs, log_scores=scores))
     return values
 
 
-def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Kind]:
+def kinds_of(experiment: Planned, probability: float, theta: float) -> list[TestKind]:
     """The kinds of test that an experiment is for a rival that gave it this probability of firing.
 
     A minimal pair is one word swapped, deleted or masked, for a rival that says the change turns the neuron off where
     it fired, or on where it did not. Other words swept through a text are chosen to look alike: they are harder.
     """
-    kinds: list[Kind] = ["predicted positive" if probability >= 0.5 else "predicted negative"]
+    kinds: list[TestKind] = ["predicted positive" if probability >= 0.5 else "predicted negative"]
     fired_before = experiment.original is not None and experiment.original > theta
     if experiment.generator == "minimal_pair" and fired_before != (probability >= 0.5):
         kinds.append("minimal pair")
@@ -251,7 +247,7 @@ def names_of(round_: int, experiments: list[Planned]) -> list[str]:
 
 
 def _planned(run: Investigation, name: str, experiment: Planned, before: Tokens | None) -> PlannedExperiment:
-    strings = run.bench.vocabulary.strings
+    strings = run.study.vocabulary.strings
     expectations: dict[str, Any] = {}
     if experiment.original is not None:
         expectations["before_the_change"] = experiment.original
@@ -269,7 +265,7 @@ def _planned(run: Investigation, name: str, experiment: Planned, before: Tokens 
         generator=experiment.generator,
         purpose=experiment.purpose,
         carrier=experiment.carrier,
-        text=run.bench.subject.tokenizer.decode(experiment.tokens),
+        text=run.study.subject.tokenizer.decode(experiment.tokens),
         tokens=[strings[token] for token in experiment.tokens],
         position=len(experiment.tokens) - 1,
         expectations=expectations,

@@ -8,8 +8,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent.graph.state import Context, Investigation, LoopState
-from tools.catalogue.hypotheses import Gather
-from tools.catalogue.hypotheses import Gathered as Known
+from tools.catalogue.hypotheses import Gather, NeuronOverview
 from traces.events.kinds import Decided, Gathered, Note, Stage
 
 
@@ -17,7 +16,7 @@ def gather(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["prop
     """Record threshold, firing status and amounts of text; a dead neuron goes straight to its verdict."""
     run = Investigation.at(state, runtime.context)
     run.trace.emit(Stage(stage="gather"))
-    known: Known = run.toolbox.call("gather", Gather())
+    known: NeuronOverview = run.toolbox.call("gather", Gather())
     run.theta = known.theta
     run.trace.emit(
         Gathered(
@@ -33,12 +32,12 @@ def gather(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["prop
         )
     )
     run.always_on, run.other_side = known.always_on, known.other_side
-    if run.bench.evidence.neuron.is_negative:
+    if run.study.evidence.neuron.is_negative:
         run.trace.emit(
-            Note(message=f"{run.bench.evidence.neuron} is the side below zero: values have their sign turned.")
+            Note(message=f"{run.study.evidence.neuron} is the side below zero: values have their sign turned.")
         )
     if known.always_on is not None:
-        run.trace.emit(Note(message=known.always_on.line(str(run.bench.evidence.neuron))))
+        run.trace.emit(Note(message=known.always_on.line(str(run.study.evidence.neuron))))
     if known.other_side is not None:
         run.trace.emit(Note(message=known.other_side.line()))
     if known.status == "dead":

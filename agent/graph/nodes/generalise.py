@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.graph.state import REFERENCES, Investigation
-from tools.catalogue.hypotheses import Proposed
 from tools.embedded import EmbeddedReader
 from tools.readable.generalised import Generalised
+from tools.records.hypothesis import Hypothesis
 from traces.events.kinds import Decided
 
 
@@ -20,10 +20,10 @@ def too_wide(run: Investigation) -> list[str]:
     return [sentence for sentence in rivals if found.is_too_wide(sentence)]
 
 
-def tell_changes(run: Investigation, proposals: Sequence[Proposed], round_: int) -> None:
+def tell_changes(run: Investigation, proposals: Sequence[Hypothesis], round_: int) -> None:
     """Put on record how the classes of a rival were narrowed or widened in those that were made from it, new or not,
     with what experiments on unseen members had said."""
-    found, simulator = _generalised(run), run.bench.simulator
+    found, simulator = _generalised(run), run.study.simulations.simulator
     if found is None or not isinstance(simulator, EmbeddedReader):
         return
     reader = simulator.lexical
@@ -43,7 +43,7 @@ def tell_changes(run: Investigation, proposals: Sequence[Proposed], round_: int)
 
 
 def _generalised(run: Investigation) -> Generalised | None:
-    bench = run.bench
-    if not isinstance(bench.simulator, EmbeddedReader):
+    study = run.study
+    if not isinstance(study.simulations.simulator, EmbeddedReader):
         return None
-    return Generalised(bench.simulator.lexical, bench.revealed, bench.evidence.explore.excerpts.tokens)
+    return Generalised(study.simulations.simulator.lexical, study.log.revealed, study.evidence.explore.excerpts.tokens)

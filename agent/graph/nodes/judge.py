@@ -10,11 +10,12 @@ from langgraph.types import Command
 from agent.graph import policy
 from agent.graph.nodes.meanings import is_split, meanings_of, n_own_tests
 from agent.graph.nodes.propose import score
-from agent.graph.state import BASE_RATE, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
-from agent.graph.verdict import untested
+from agent.graph.state import BASE_RATE, REFERENCES, Context, Investigation, LoopState
+from agent.graph.verdict import tests_by_kind, untested
 from agent.setup.config import ROUND_COST, TEST_COST
 from tools.catalogue.meanings import Agreement, Agreements
 from tools.records.coverage import FoundMeaning
+from tools.records.hypothesis import Hypothesis
 from tools.rules.language import n_words
 from traces.events.kinds import Decided, Stage
 
@@ -32,11 +33,11 @@ def judge(
     run.trace.emit(Stage(stage="judge", round=round_))
     _merge(run, round_)
     scores = {h.name: h.score for h in run.competing()}
-    untried = frozenset(h.name for h in run.competing() if not h.record)
+    untried = frozenset(h.name for h in run.competing() if not h.record.chosen)
     for name, reason in policy.to_drop(run.contenders(), scores, untried):
         run.drop(name, reason, round_, reason.partition(":")[0])  # what follows may quote text
     best = run.note_leader()
-    refuted = any(tests.refuting for tests in best.tests().values())
+    refuted = any(tests.refuting for tests in tests_by_kind(best).values())
     standing = policy.Standing(
         best.score, run.gain, round_, run.config.patience, run.config.max_rounds, run.toolbox.left,
         ROUND_COST + TEST_COST, refuted,
@@ -60,7 +61,7 @@ def judge(
 
 
 def _merge(run: Investigation, round_: int) -> None:
-    rivals = [h for h in run.competing() if h.name not in REFERENCES and run.bench.is_exact(h.sentence)]
+    rivals = [h for h in run.competing() if h.name not in REFERENCES and run.study.simulations.is_exact(h.sentence)]
     if len(rivals) < 2:
         return
     found: Agreements = run.toolbox.call("agreement", Agreement(sentences=[h.sentence for h in rivals]))
@@ -76,7 +77,7 @@ def _test_again(run: Investigation, best: Hypothesis, round_: int) -> bool:
     meanings it seems to have, was hardly put to the test yet, and the last such round brought tests."""
     if best.name == BASE_RATE or run.toolbox.left < TEST_COST or run.test_rounds >= MOST_TEST_ROUNDS:
         return False
-    tests = best.tests()
+    tests = tests_by_kind(best)
     kinds = untested(tests)
     found = meanings_of(run, best)
     unsure = len(found) > 1 and not is_split(found)
@@ -102,6 +103,6 @@ def _separate(run: Investigation, best: Hypothesis, found: list[FoundMeaning], r
     reason = f"it seems to have {len(found)} unrelated meanings ({shares} of the firing); each competes for itself"
     run.trace.emit(Decided(action="split", reason=reason, hypothesis=best.name, round=round_))
     form = f"one meaning of {best.name}"
-    told = [m.sentence for m in found if run.bench.why_not(m.sentence) is None]
-    new = run.enter([Entrant(form, sentence, "split", best.by) for sentence in told], round_)
+    told = [m.sentence for m in found if run.study.why_not(m.sentence) is None]
+    new = run.enter([Hypothesis(form, sentence, by=best.by, origin="split") for sentence in told], round_)
     score(run, new, round_, None)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.graph.state import Hypothesis, Investigation
+from agent.graph.state import Investigation
 from agent.graph.verdict import MeaningTests, Tests
-from tools.catalogue.meanings import FoundMeanings, Meanings, Tried
+from tools.catalogue.meanings import FoundMeanings, Meanings, TriedExperiment
 from tools.records.coverage import Count, FoundMeaning
+from tools.records.hypothesis import Hypothesis
 
 
 def meanings_of(run: Investigation, hypothesis: Hypothesis) -> list[FoundMeaning]:
@@ -15,8 +16,8 @@ def meanings_of(run: Investigation, hypothesis: Hypothesis) -> list[FoundMeaning
     if not hypothesis.table:
         return []
     tried = [
-        Tried(revealed=number, probability=p.probability, carrier=str(p.carrier), before=p.value_before)
-        for number, p in zip(hypothesis.revealed, hypothesis.record, strict=True)
+        TriedExperiment(revealed=number, probability=p.probability, carrier=str(p.carrier), before=p.value_before)
+        for number, p in zip(hypothesis.record.chosen_numbers, hypothesis.record.chosen, strict=True)
     ]
     found: FoundMeanings = run.toolbox.call(
         "meanings", Meanings(sentence=hypothesis.sentence, table=hypothesis.table, tried=tried)

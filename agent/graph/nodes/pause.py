@@ -13,12 +13,14 @@ from langgraph.types import Command, interrupt
 
 from agent.graph.nodes.experiment import observe, predict_before, register
 from agent.graph.nodes.propose import score
-from agent.graph.state import PERSON, REFERENCES, Context, Entrant, Investigation, LoopState
+from agent.graph.state import PERSON, REFERENCES, Context, Investigation, LoopState
 from agent.graph.steering import Action, Pause, Place, RivalShown
-from tools.catalogue.experiments import Designed, Rival
+from agent.graph.verdict import tests_by_kind
+from tools.catalogue.experiments import Designed
 from tools.catalogue.thinking import Predict
 from tools.errors import BadInput, BudgetSpent
 from tools.readable.contract import why_not_free
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue
 from tools.toolbox import ToolFailed
 from traces.events.kinds import Decided, PersonActed
@@ -79,7 +81,7 @@ def _pause(run: Investigation, place: Place) -> Pause:
     """What a person is shown."""
     rivals = []
     for h in run.competing():
-        tests = h.tests().values()
+        tests = tests_by_kind(h).values()
         rivals.append(
             RivalShown(
                 name=h.name, explanation=h.sentence, origin=h.origin, belief=round(run.beliefs[h.name], 4),
@@ -113,9 +115,9 @@ def _refuse(run: Investigation, place: Place, action: Action) -> None:
             raise BadInput(f"there is no hypothesis {action.hypothesis} to drop; there are: {', '.join(own) or 'none'}")
     elif action.action == "add":
         sentence = _sentence(action)
-        run.bench.check_sentence(sentence)
-        why_not = run.bench.why_not(sentence)
-        if why_not is None and not run.bench.is_exact(sentence):
+        run.study.simulations.check_sentence(sentence)
+        why_not = run.study.why_not(sentence)
+        if why_not is None and not run.study.simulations.is_exact(sentence):
             why_not = why_not_free(sentence)
         if why_not is not None:
             raise BadInput(f"that may not compete: {why_not}")
@@ -123,8 +125,8 @@ def _refuse(run: Investigation, place: Place, action: Action) -> None:
             raise BadInput("that hypothesis has entered before")
         _needs(run, _SCORE_COST)
     elif action.action == "test":
-        (text,) = run.bench.encode_new([str(action.text)])
-        if text in run.bench.known_texts():
+        (text,) = run.study.encode_new([str(action.text)])
+        if text in run.study.log.known_texts():
             raise BadInput("this text was read before: a prediction of what is known is no evidence")
         _needs(run, TEST_COST)
     elif action.action == "experiments":
@@ -162,7 +164,7 @@ def _done(run: Investigation, place: Place, action: Action) -> str:
 
 def _added(run: Investigation, sentence: str) -> str:
     """A person's sentence enters, and is scored on development text."""
-    (new,) = run.enter([Entrant("own words", sentence, PERSON)], run.round)
+    (new,) = run.enter([Hypothesis("own words", sentence, origin=PERSON)], run.round)
     score(run, [new], run.round, None)
     if new.name not in run.beliefs:
         return f"{new.name} was dropped again: {new.fate.removeprefix('dropped: ')}"
@@ -176,7 +178,7 @@ def _added(run: Investigation, sentence: str) -> str:
 def _tested(run: Investigation, place: Place, text: str) -> str:
     """A person's text, predicted by every rival and then read, in a round of its own."""
     rivals = run.competing()
-    said = [Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in rivals]
+    said = [run.member(h) for h in rivals]
     found: Designed = run.toolbox.call("predict_texts", Predict(rivals=said, texts=[text]))
     own = {"generator": PERSON, "purpose": "a person's text"}
     designed = found.model_copy(update={"experiments": [e.model_copy(update=own) for e in found.experiments]})

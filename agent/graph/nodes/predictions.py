@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from agent.graph.nodes.experiment import names_of, register
-from agent.graph.state import Hypothesis, Investigation
-from agent.graph.verdict import Kind
+from agent.graph.state import Investigation
 from tools.catalogue.experiments import Designed, ProbeSet, Read, Values
 from tools.catalogue.predictions import DesignedPairs
-from tools.records.predictions import PredictionScores
-from tools.scoring.skill import CHOSEN_PROTOCOL, PROTOCOL, Registered, prediction_scores
+from tools.records.hypothesis import Hypothesis, TestKind
+from tools.records.predictions import PredictionScores, Registered
+from tools.scoring.skill import CHOSEN_PROTOCOL, PROTOCOL, prediction_scores
 from traces.events.kinds import PredictionsRegistered, PredictionsScored, ReadingsRevealed
 
 
@@ -20,15 +20,15 @@ def score_predictions(run: Investigation, round_: int) -> dict[str, dict[str, Pr
     pairs = _probe(run, round_)
     found: dict[str, dict[str, PredictionScores]] = {}
     for h in run.hypotheses.values():
-        if h.record:
+        if h.record.chosen:
             rng = np.random.default_rng(run.config.seed)
             found.setdefault(h.name, {})["chosen"] = prediction_scores(
-                h.record, h.record, CHOSEN_PROTOCOL, "chosen", run.theta, rng
+                h.record.chosen, h.record.chosen, CHOSEN_PROTOCOL, "chosen", run.theta, rng
             )
-        if h.on_probe:
+        if h.record.probe:
             rng = np.random.default_rng(run.config.seed)
             found.setdefault(h.name, {})["probe"] = prediction_scores(
-                h.on_probe, pairs[h.name], PROTOCOL, "probe", run.theta, rng
+                h.record.probe, pairs[h.name], PROTOCOL, "probe", run.theta, rng
             )
     for name, by_set in found.items():
         for which, scores in by_set.items():
@@ -41,7 +41,7 @@ def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
     """Read the fixed probe set and one change of each of its texts, all predicted first; the changes by hypothesis."""
     winner = run.best()
     # Of those who cost something to ask, only the winner is asked about nearly two hundred texts.
-    rivals = [h for h in run.competing() if h.table and (h is winner or run.bench.is_exact(h.sentence))]
+    rivals = [h for h in run.competing() if h.table and (h is winner or run.study.simulations.is_exact(h.sentence))]
     if not rivals:
         return {}
     sentences = ProbeSet(sentences=[run.read_as(h).sentence for h in rivals])
@@ -52,15 +52,15 @@ def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
     values = _read(run, round_, "read_probe_set", designed)
     changed: DesignedPairs = run.toolbox.call("design_probe_pairs", sentences)
     after = Designed(experiments=changed.experiments, predictions=changed.after)
-    register(run, round_ + 1, after, rivals, before=[text for _, text in run.bench.fixed_probe])
+    register(run, round_ + 1, after, rivals, before=[text for _, text in run.study.fixed_probe])
     ids = [f"{name}-before" for name in names_of(round_ + 1, after.experiments)]
     before = {h.name: row for h, row in zip(rivals, changed.before, strict=True)}
     run.trace.emit(PredictionsRegistered(round=round_ + 1, experiment_ids=ids, predictions=before))
     values_after = _read(run, round_ + 1, "read_probe_pairs", after)
     pairs = {}
     for h, said, said_after in zip(rivals, designed.predictions, changed.after, strict=True):
-        h.probed = [number for number, p in enumerate(said) if p is not None]
-        h.on_probe = [
+        h.record.probe_numbers = [number for number, p in enumerate(said) if p is not None]
+        h.record.probe = [
             Registered(p, value > run.theta, text.carrier, value)
             for text, p, value in zip(designed.experiments, said, values, strict=True)
             if p is not None
@@ -78,16 +78,16 @@ def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
 
 def _count_tests(h: Hypothesis, pairs: list[Registered], theta: float) -> None:
     """Let the fixed probe set count as tests: nobody chose its texts, so they are the same whatever the rivals were."""
-    for p in h.on_probe:
-        kind: Kind = "predicted positive" if p.probability >= 0.5 else "predicted negative"
-        h.outcomes[kind].setdefault(str(p.carrier), []).append((p.probability >= 0.5) == p.fired)
+    for p in h.record.probe:
+        kind: TestKind = "predicted positive" if p.probability >= 0.5 else "predicted negative"
+        h.record.outcomes[kind].setdefault(str(p.carrier), []).append((p.probability >= 0.5) == p.fired)
     for p in pairs:
         if p.before is None or p.value_before is None:
             continue
         fires, fired_before = p.probability >= 0.5, p.value_before > theta
         # It says that the change turns the neuron off, or on, and it was right of the text as it was.
         if fires != fired_before and (p.before >= 0.5) == fired_before:
-            h.outcomes["minimal pair"].setdefault(str(p.carrier), []).append(fires == p.fired)
+            h.record.outcomes["minimal pair"].setdefault(str(p.carrier), []).append(fires == p.fired)
 
 
 def _read(run: Investigation, round_: int, tool: str, designed: Designed) -> list[float]:

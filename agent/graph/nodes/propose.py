@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -9,16 +10,16 @@ from langgraph.types import Command
 
 from agent.graph import policy
 from agent.graph.nodes.generalise import tell_changes, too_wide
-from agent.graph.nodes.twins import take_readings, to_score, with_twins
-from agent.graph.state import BASE_RATE, LOOKUP, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
+from agent.graph.nodes.twins import compare_twins, to_score, with_twins
+from agent.graph.state import BASE_RATE, LOOKUP, REFERENCES, Context, Investigation, LoopState
 from agent.setup.config import TEST_COST
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
 from tools.catalogue.predictor import FindPredictor
-from tools.catalogue.scores import Scored as Entry
-from tools.catalogue.scores import Scores
+from tools.catalogue.scores import DevelopmentScore, Scores
 from tools.errors import BudgetSpent
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue, Unscored
-from tools.roles import Tried
+from tools.roles import TriedRival
 from tools.rules.clauses import Rule
 from tools.rules.language import render
 from tools.scoring.claimed import Claimant
@@ -38,9 +39,7 @@ def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["bef
     try:
         if run.toolbox.left >= _START_COST:  # with less, what is written could not be scored
             proposed: Proposals = run.toolbox.call("propose", Propose(n=run.config.n_rivals))
-            rivals += [
-                Entrant(p.form, p.sentence, p.by, p.by, label=p.label, words=tuple(p.words)) for p in proposed.proposals
-            ]
+            rivals += [replace(one, origin=one.by) for one in proposed.proposals]
             unreadable = proposed.unreadable
             take_texts(run, proposed)
             rivals = with_twins(run, rivals)
@@ -61,13 +60,13 @@ def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["bef
     return Command(goto="before_experiments", update=run.update(round=1))
 
 
-def starters(run: Investigation) -> list[Entrant]:
+def starters(run: Investigation) -> list[Hypothesis]:
     """What stands in every run: base rate and the 30 tokens, for reference, and a user's own sentences."""
-    rivals = [Entrant(BASE_RATE, render(Rule(())), "reference")]
+    rivals = [Hypothesis(BASE_RATE, render(Rule(())), origin="reference")]
     if run.config.lookup_competes:
         lookup: Proposals = run.toolbox.call("lookup", Lookup())
-        rivals += [Entrant(LOOKUP, p.sentence, "reference") for p in lookup.proposals]
-    return rivals + [Entrant("own words", sentence, "user") for sentence in run.config.rivals]
+        rivals += [Hypothesis(LOOKUP, p.sentence, origin="reference") for p in lookup.proposals]
+    return rivals + [Hypothesis("own words", sentence, origin="user") for sentence in run.config.rivals]
 
 
 def find_predictor(run: Investigation, candidates: list[str]) -> None:
@@ -91,16 +90,13 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
         if run.config.revision:
             asked = Revise(
                 best=best,
-                n_revealed=len(run.bench.revealed),
+                n_revealed=len(run.study.log.revealed),
                 too_wide=too_wide(run)[:_WIDE],
-                tried=tried(run, best) if run.bench.writer is not None else [],
+                tried=tried(run, best) if run.study.writer is not None else [],
             )
             revised: Proposals = run.toolbox.call("revise", asked)
-            entrants = [
-                Entrant(p.form, p.sentence, "revised", p.by, next(iter(p.parents), None), p.label, tuple(p.words))
-                for p in revised.proposals
-            ]
-            new = run.enter(with_twins(run, entrants), round_)
+            written = [replace(one, origin="revised") for one in revised.proposals]
+            new = run.enter(with_twins(run, written), round_)
             tell_changes(run, revised.proposals, round_)
             take_texts(run, revised)
         score(run, new, round_, run.bests[max(0, len(run.bests) - run.config.patience)])
@@ -109,7 +105,7 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
     return Command(goto="judge", update=run.update())
 
 
-def tried(run: Investigation, best: list[str]) -> list[Tried]:
+def tried(run: Investigation, best: list[str]) -> list[TriedRival]:
     """Every other rival and what became of it. Why one has no score may quote text that no author may see."""
     told = []
     for h in run.hypotheses.values():
@@ -120,22 +116,22 @@ def tried(run: Investigation, best: list[str]) -> list[Tried]:
             if isinstance(h.score, ScoreValue)
             else "it has no score"
         )
-        told.append(Tried(sentence=h.sentence, fate=f"{h.fate or 'still a rival'}; {scored}"))
+        told.append(TriedRival(sentence=h.sentence, fate=f"{h.fate or 'still a rival'}; {scored}"))
     return told
 
 
 def take_texts(run: Investigation, written: Proposals) -> None:
     """Note the texts that hypotheses came with, to be read in a round to come, and what was not written."""
-    run.wrote |= {explainer.name for explainer in run.bench.explainers} - set(written.unwritten)
+    run.wrote |= {explainer.name for explainer in run.study.explainers} - set(written.unwritten)
     for explainer, reason in written.unwritten.items():
         run.unwritten.setdefault(explainer, []).append(reason)
-    run.bench.written += [text for proposal in written.proposals for text in proposal.texts]
+    run.study.log.written += [text for proposal in written.proposals for text in proposal.texts]
     none = [f"{explainer} wrote no hypothesis: {reason}" for explainer, reason in written.unwritten.items()]
     for message in [*none, *written.refused]:
         run.trace.emit(Note(message=message, level="warning"))
 
 
-def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> dict[str, Entry]:
+def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> dict[str, DevelopmentScore]:
     """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
 
     Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
@@ -144,13 +140,13 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
         What was found, by sentence.
     """
     before = run.best() if run.bests else None
-    entrants = [*new, before] if before is not None and before not in new else list(new)
+    hypotheses = [*new, before] if before is not None and before not in new else list(new)
     again = [h for h in run.ranked() if isinstance(h.score, Unscored)]
-    entrants += [h for h in again if h not in entrants]
+    hypotheses += [h for h in again if h not in hypotheses]
     reference = run.hypotheses[since].sentence if since is not None else None
-    run.bench.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
-    scores: Scores = run.toolbox.call("score", to_score(run, new, entrants, reference))
-    run.take_scores(entrants, scores.scores)
+    run.study.simulations.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
+    scores: Scores = run.toolbox.call("score", to_score(run, new, hypotheses, reference))
+    run.take_scores(hypotheses, scores.scores)
     entries = {entry.sentence: entry for entry in scores.scores}
     for hypothesis in [*new, *(h for h in again if not isinstance(h.score, Unscored))]:
         run.trace.emit(
@@ -166,7 +162,7 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
         if not hypothesis.table and entries[hypothesis.sentence].behind is None:
             reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
-    take_readings(run, entries, round_)
+    compare_twins(run, entries, round_)
     best = run.note_leader()
     run.bests.append(best.name)
     run.gain = entries[best.sentence].gain if best.sentence in entries else None

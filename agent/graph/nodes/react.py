@@ -19,8 +19,8 @@ from agent.graph.exploratory import note_seen
 from agent.graph.nodes.experiment import observe, predict_before, register
 from agent.graph.nodes.propose import find_predictor, score, starters
 from agent.graph.policy import StopReason
-from agent.graph.state import LOOKUP, REFERENCES, Context, Entrant, Hypothesis, Investigation, LoopState
-from tools.catalogue.experiments import Design, Designed, Rival
+from agent.graph.state import LOOKUP, REFERENCES, Context, Investigation, LoopState
+from tools.catalogue.experiments import Design, Designed, Member
 from tools.catalogue.thinking import (
     MOST_TEXTS,
     OFFERED,
@@ -28,18 +28,19 @@ from tools.catalogue.thinking import (
     Predict,
     Think,
     Turn,
+    as_reply,
     conversation_sha256,
     functions,
-    told,
 )
 from tools.errors import BudgetSpent
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
-from tools.free_text.exhibits import Exhibits
+from tools.free_text.excerpts import ShownExcerpts
 from tools.free_text.texts import TokenTexts
 from tools.llm.chat import FunctionCall, Message
 from tools.prompts import agent as prompt
 from tools.prompts.written import MAX_NAMED_WORDS, label, words
 from tools.readable.contract import why_not_free
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue
 from tools.toolbox import Arguments, ToolFailed, units_of
 from traces.events.kinds import Decided, Note, Stage
@@ -99,8 +100,9 @@ class Finish(Arguments):
 
 def actions_of(run: Investigation) -> dict[str, Action]:
     """What an LLM may do to a run, and what it costs."""
-    by_llm = run.bench.word_simulator is not None
-    read = f", and an LLM reads some {run.bench.n_simulated} excerpts unless the lexical reader can" if by_llm else ""
+    by_llm = run.study.simulations.word_simulator is not None
+    n_read = run.study.simulations.n_simulated
+    read = f", and an LLM reads some {n_read} excerpts unless the lexical reader can" if by_llm else ""
     sampled = units_of(SAMPLED_TEXTS, SAMPLED_TOKENS) if run.config.quotas_of_a_round().get("sampled") else 1
     return {
         "hypothesize": Action(Hypothesize, f"1 unit{read}"),
@@ -114,7 +116,7 @@ def actions_of(run: Investigation) -> dict[str, Action]:
 def react(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react_model", "before_confirm"]]:
     """What stands in every run is scored, and the LLM is told what is known."""
     run = Investigation.at(state, runtime.context)
-    bench = run.bench
+    study = run.study
     run.trace.emit(Stage(stage="react"))
     new = run.enter(starters(run), 0)
     find_predictor(run, [])
@@ -122,9 +124,9 @@ def react(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react
         score(run, new, 0, None)
     except BudgetSpent as spent:
         return _stop(run, "budget", str(spent))
-    bench.offered = functions(run.toolbox.tools, actions_of(run))
-    facts = exhibited(run)
-    bench.conversation += prompt.opening(bench.offered, facts, run.toolbox.used, run.limit)
+    study.offered = functions(run.toolbox.tools, actions_of(run))
+    facts = excerpts_shown(run)
+    study.conversation += prompt.opening(study.offered, facts, run.toolbox.used, run.limit)
     return _next_turn(run)
 
 
@@ -133,15 +135,15 @@ def react_model(
 ) -> Command[Literal["before_experiments", "react_tools", "react_judge"]]:
     """The LLM says what to do next; a person may step in before an experiment."""
     run = Investigation.at(state, runtime.context)
-    conversation = run.bench.conversation
+    conversation = run.study.conversation
     number, run.turns = run.turns, run.turns + 1
     turn: Turn = run.toolbox.call("think", Think(turn=number, conversation=conversation_sha256(conversation)))
     run.turn = turn
     if turn.failed is not None:
         run.trace.emit(Note(message=f"turn {number}: {turn.failed}", level="warning"))
-        run.unwritten.setdefault(run.bench.explainer.name, []).append(turn.failed)
+        run.unwritten.setdefault(run.study.explainer.name, []).append(turn.failed)
         return Command(goto="react_judge", update=run.update())
-    run.wrote.add(run.bench.explainer.name)
+    run.wrote.add(run.study.explainer.name)
     conversation.append(Message("assistant", turn.said, tuple(FunctionCall(*call) for call in turn.raw)))
     reads = any(call.reason is None and call.tool in _EXPERIMENTS for call in turn.calls)
     return Command(goto="before_experiments" if reads else "react_tools", update=run.update())
@@ -151,10 +153,10 @@ def react_tools(state: LoopState, runtime: Runtime[Context]) -> Command[Literal[
     """What the LLM wants is done, and it is told what came of it."""
     run = Investigation.at(state, runtime.context)
     assert run.turn is not None
-    conversation, limit = run.bench.conversation, run.limit
+    conversation, limit = run.study.conversation, run.limit
     if not run.turn.calls:
         said = run.turn.nothing or "nothing said"
-        conversation.append(prompt.nothing_called(said, run.bench.offered, run.toolbox.used, limit))
+        conversation.append(prompt.nothing_called(said, run.study.offered, run.toolbox.used, limit))
     investigator, made = _Investigator(run), False
     for call in run.turn.calls:
         if call.reason is not None:
@@ -192,14 +194,14 @@ def _next_turn(run: Investigation) -> Command[Any]:
     return Command(goto="react_model", update=run.update())
 
 
-def exhibited(run: Investigation) -> str:
+def excerpts_shown(run: Investigation) -> str:
     """What is known at the start: the threshold and excerpts of explore text, each token with its raw value."""
-    bench = run.bench
-    exhibits = Exhibits.draw(
-        bench.evidence.explore, TokenTexts(bench.vocabulary.strings), np.random.default_rng(run.config.seed)
+    study = run.study
+    shown = ShownExcerpts.draw(
+        study.evidence.explore, TokenTexts(study.vocabulary.strings), np.random.default_rng(run.config.seed)
     )
     lines = [f"It fires at raw values above {run.theta:.3g}. Texts below, token by token with raw values:"]
-    for kind, group in vars(exhibits).items():
+    for kind, group in vars(shown).items():
         for shown in group:
             pairs = " ".join(
                 f"{json.dumps(token)}:{value:.2f}" for token, value in zip(shown.tokens, shown.values, strict=True)
@@ -230,8 +232,8 @@ class _Investigator:
                 return {"error": f"there is no tool {name}"}
             checked = run.toolbox.tools[name].arguments.model_validate(arguments)
             answer = run.toolbox.call(name, checked)
-            note_seen(run.bench, run.toolbox, run.trace, checked, answer, run.round)
-            return told(answer)
+            note_seen(run.study, run.toolbox, run.trace, checked, answer, run.round)
+            return as_reply(answer)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the arguments"
@@ -244,16 +246,16 @@ class _Investigator:
     def hypothesize(self, wanted: Hypothesize) -> dict[str, Any]:
         """A rival enters."""
         run = self.run
-        by = run.bench.explainer.name
+        by = run.study.explainer.name
         sentence = " ".join(wanted.explanation.split())
-        refused = run.bench.why_not(sentence)
-        if refused is None and not run.bench.is_exact(sentence):
+        refused = run.study.why_not(sentence)
+        if refused is None and not run.study.simulations.is_exact(sentence):
             refused = why_not_free(sentence)
         if refused is not None:
             return {"error": f"that may not compete: {refused}"}
-        entrant = Entrant("own words", sentence, by, by, label=label(wanted.label), words=words(wanted.words))
+        written = Hypothesis("own words", sentence, by, label=label(wanted.label), words=words(wanted.words), origin=by)
         beside = self._beside()
-        new = run.enter([entrant], run.round)
+        new = run.enter([written], run.round)
         if not new:
             return {"error": "that hypothesis has entered before"}
         entry = score(run, new, run.round, beside)[new[0].sentence]
@@ -288,9 +290,9 @@ class _Investigator:
 
     def experiment(self, wanted: Experiment) -> dict[str, Any]:
         """Texts of its own, predicted and read."""
-        rivals = self._rivals()
+        rivals = self._members()
         designed = self.run.toolbox.call("predict_texts", Predict(rivals=rivals, texts=wanted.texts))
-        return self._observed(designed, only_telling=False)
+        return self._observed(designed, only_informative=False)
 
     def run_round(self, _: RunRound) -> dict[str, Any]:
         """Texts as the tournament chooses them, predicted and read."""
@@ -299,9 +301,9 @@ class _Investigator:
         return self._observed(
             run.toolbox.call(
                 "design_experiments",
-                Design(rivals=self._rivals(), leader=leader, quotas=run.config.quotas_of_a_round()),
+                Design(rivals=self._members(), leader=leader, quotas=run.config.quotas_of_a_round()),
             ),
-            only_telling=True,
+            only_informative=True,
         )
 
     def finish(self, wanted: Finish) -> dict[str, Any]:
@@ -309,14 +311,13 @@ class _Investigator:
         self.run.finished = wanted.reason
         return {"finished": True}
 
-    def _rivals(self) -> list[Rival]:
-        run = self.run
-        return [Rival(sentence=h.sentence, belief=run.beliefs[h.name], table=h.table) for h in run.competing()]
+    def _members(self) -> list[Member]:
+        return [self.run.member(h) for h in self.run.competing()]
 
     def _beliefs(self) -> dict[str, float]:
         return {name: round(belief, 3) for name, belief in self.run.beliefs.items()}
 
-    def _observed(self, designed: Designed, *, only_telling: bool) -> dict[str, Any]:
+    def _observed(self, designed: Designed, *, only_informative: bool) -> dict[str, Any]:
         run = self.run
         if not designed.experiments:
             return {"error": "no text is left that was not read before"}
@@ -327,8 +328,8 @@ class _Investigator:
         predict_before(run, run.round, designed, rivals, rivals)
         values = observe(run, run.round)
         shown = list(range(len(values)))
-        if only_telling:
-            shown = telling(designed.predictions, [value > run.theta for value in values], rivals)
+        if only_informative:
+            shown = informative(designed.predictions, [value > run.theta for value in values], rivals)
         return {
             "read": len(values), "fired": sum(value > run.theta for value in values), "shown": len(shown),
             "right": _n_right(designed.predictions, [value > run.theta for value in values], rivals),
@@ -338,7 +339,7 @@ class _Investigator:
 
     def _told(self, designed: Designed, i: int, value: float, rivals: list[Hypothesis]) -> dict[str, Any]:
         """One experiment: the end of its text, what the neuron did, and what was said of it."""
-        text = self.run.bench.subject.tokenizer.decode(designed.experiments[i].tokens)
+        text = self.run.study.subject.tokenizer.decode(designed.experiments[i].tokens)
         told_of = {
             h.name: round(p, 2)
             for h, row in zip(rivals, designed.predictions, strict=True)
@@ -350,7 +351,7 @@ class _Investigator:
         }  # fmt: skip
 
 
-def telling(
+def informative(
     predictions: Sequence[Sequence[float | None]], fired: Sequence[bool], rivals: Sequence[Hypothesis]
 ) -> list[int]:
     """The experiments that tell hypotheses apart, those on which they were furthest apart first; of a single hypothesis

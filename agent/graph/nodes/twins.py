@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.graph import policy
-from agent.graph.state import PERSON, REFERENCES, Entrant, Hypothesis, Investigation
-from tools.catalogue.scores import AGREES, Score, Scored
+from agent.graph.state import PERSON, REFERENCES, Investigation
+from tools.catalogue.scores import AGREES, DevelopmentScore, Score
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
 from tools.readable import explainer as rules
+from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue
 from traces.events.kinds import Note
 
@@ -25,17 +26,17 @@ COVERS = 0.5
 only competes."""
 
 
-def with_twins(run: Investigation, entrants: Sequence[Entrant]) -> list[Entrant]:
-    """The entrants, and the twins of those in free words that are new."""
+def with_twins(run: Investigation, written: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """What was written, and the twins of those in free words that are new."""
     known = {h.sentence for h in run.hypotheses.values()} | set(run.twins)
-    bench = run.bench
-    writer = bench.twin_writer
+    study = run.study
+    writer = study.twin_writer
     new = [] if writer is None else [
-        one for one in entrants if one.by == bench.explainer.name and one.sentence not in known
-        and not bench.is_exact(one.sentence)
+        one for one in written if one.by == study.explainer.name and one.sentence not in known
+        and not study.simulations.is_exact(one.sentence)
     ]  # fmt: skip
     if writer is None or not new:
-        return list(entrants)
+        return list(written)
     wanted = FindTwins(sentences=[InFreeWords(sentence=one.sentence, words=list(one.words)) for one in new])
     found: FoundTwins = run.toolbox.call("find_twins", wanted)
     run.twins |= {
@@ -43,29 +44,32 @@ def with_twins(run: Investigation, entrants: Sequence[Entrant]) -> list[Entrant]
         for one, twin in zip(new, found.twins, strict=True)
     }
     return [
-        *entrants,
+        *written,
         *(
-            Entrant("lexical twin", twin, "twin", rules.NAME, one.sentence)
+            Hypothesis("lexical twin", twin, by=rules.NAME, parents=(one.sentence,), origin="twin")
             for one, twin in zip(new, found.twins, strict=True)
             if twin is not None
         ),
     ]
 
 
-def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[Hypothesis], since: str | None) -> Score:
+def to_score(
+    run: Investigation, new: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], since: str | None
+) -> Score:
     """What to score, with what is known by twins of those that nobody has read yet."""
     read = [h for h in run.hypotheses.values() if h.sentence in run.twins and h.merit is not None]
     unread = {h.sentence: run.twins[h.sentence] for h in new if h.sentence in run.twins}
     # Of those that an LLM reads the leader alone, which is read with the newcomers: others would be read for nothing.
+    is_exact = run.study.simulations.is_exact
     leading = [
         h.sentence for h in run.competing()
-        if h.name not in REFERENCES and (run.bench.is_exact(h.sentence) or (h in entrants and h.merit is not None))
+        if h.name not in REFERENCES and (is_exact(h.sentence) or (h in hypotheses and h.merit is not None))
     ]  # fmt: skip
     # A person, or an LLM that picks the tools, is told the whole score of what they entered.
     races = run.config.policy != "react"
-    costly = [h.sentence for h in new if races and h.origin not in _ASKED_FOR and not run.bench.is_exact(h.sentence)]
+    costly = [h.sentence for h in new if races and h.origin not in _ASKED_FOR and not is_exact(h.sentence)]
     return Score(
-        sentences=[h.sentence for h in entrants],
+        sentences=[h.sentence for h in hypotheses],
         reference=since,
         twins=unread,
         leading=leading if costly else [],
@@ -75,7 +79,7 @@ def to_score(run: Investigation, new: Sequence[Hypothesis], entrants: Sequence[H
     )
 
 
-def take_readings(run: Investigation, entries: Mapping[str, Scored], round_: int) -> None:
+def compare_twins(run: Investigation, entries: Mapping[str, DevelopmentScore], round_: int) -> None:
     """Note what readings said of twins, and let those go that were not worth one."""
     names = {h.sentence: h.name for h in run.hypotheses.values()}
     for sentence, entry in entries.items():
@@ -92,17 +96,17 @@ def take_readings(run: Investigation, entries: Mapping[str, Scored], round_: int
             run.trace.emit(Note(message=f"{twin} says for {h.name} what it predicts of experiments: {agree}."))
 
 
-def _note_part_read(run: Investigation, entry: Scored) -> None:
+def _note_part_read(run: Investigation, entry: DevelopmentScore) -> None:
     """As the tool that scores knows it, but for a run that was resumed."""
     twin = run.twins.get(entry.sentence)
     agrees = entry.agreement is not None and entry.agreement >= AGREES
     if entry.part_read:
-        run.bench.part_read[entry.sentence] = twin if agrees else None
+        run.study.simulations.part_read[entry.sentence] = twin if agrees else None
     else:
-        run.bench.part_read.pop(entry.sentence, None)
+        run.study.simulations.part_read.pop(entry.sentence, None)
 
 
-def _why_behind(entry: Scored, best: str, twin: str | None) -> str:
+def _why_behind(entry: DevelopmentScore, best: str, twin: str | None) -> str:
     if isinstance(entry.score, ScoreValue):
         return f"it is clearly below {best} on the {entry.score.n_excerpts} excerpts of development text read of it"
     return f"its lexical twin {twin} is clearly below {best} on development text, so it was not read"
@@ -112,6 +116,6 @@ def who_predicts(run: Investigation, rivals: Sequence[Hypothesis]) -> list[Hypot
     """For each rival who says what it predicts of experiments: itself or its twin; None where an LLM would have to be
     asked and the answer could hardly change who wins."""
     readers = [run.read_as(h) for h in rivals]
-    costly = {h.name for h, by in zip(rivals, readers, strict=True) if not run.bench.is_exact(by.sentence)}
+    costly = {h.name for h, by in zip(rivals, readers, strict=True) if not run.study.simulations.is_exact(by.sentence)}
     asked = policy.worth_asking(run.contenders(), costly) | {run.best().name}
     return [by if h.name not in costly or h.name in asked else None for h, by in zip(rivals, readers, strict=True)]

@@ -6,23 +6,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from readable_world import concepts
-from test_catalogue import NEVER, PLANTED, TRUTH, bench, box, scan  # noqa: F401
+from test_catalogue import NEVER, PLANTED, TRUTH, box, scan, study  # noqa: F401
 from traces_samples import sample_result
 
 from agent.graph.nodes.claims import claims
-from agent.graph.state import Context, Hypothesis, LoopState
+from agent.graph.state import Context, LoopState
 from tools.catalogue import all_tools
 from tools.catalogue.claims import Claims, Try, WhichTested
 from tools.catalogue.confirmation import Confirm
-from tools.catalogue.meanings import FoundMeanings, Meanings, Tried
+from tools.catalogue.meanings import FoundMeanings, Meanings, TriedExperiment
 from tools.catalogue.shown import N_SHOWN
 from tools.errors import BadInput
 from tools.readable.reader import LexicalReader
 from tools.records.coverage import Count
+from tools.records.hypothesis import Hypothesis
+from tools.records.predictions import Registered
 from tools.records.result import Result
 from tools.roles import Revealed
 from tools.scoring.lookup import FULL_LOOKUP
-from tools.scoring.skill import Registered
 from tools.toolbox import Toolbox
 
 SENTENCE = 'Fires strongly on "w3", "w4" and "w5" and weakly on any word right after "w9" and "w8".'
@@ -30,20 +31,20 @@ READABLE = 'Fires on "w3", "w4" and "w5".'
 
 
 @pytest.fixture
-def readable(bench):  # noqa: F811
-    """The bench of the planted neuron with somebody who reads sentences."""
-    return replace(bench, lexical=LexicalReader(bench.vocabulary.strings, concepts()))
+def readable(study):  # noqa: F811
+    """The study of the planted neuron with somebody who reads sentences."""
+    return replace(study, lexical=LexicalReader(study.vocabulary.strings, concepts()))
 
 
 @pytest.fixture
 def door(readable):
-    """All tools on that bench."""
+    """All tools on that study."""
     recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
     return Toolbox(all_tools(readable), recorder, 4, None, None)
 
 
-def reveal(bench, *texts, value=0.0):  # noqa: F811
-    bench.revealed += [Revealed(text, value, False, ()) for text in texts]
+def reveal(study, *texts, value=0.0):  # noqa: F811
+    study.log.revealed += [Revealed(text, value, False, ()) for text in texts]
 
 
 def counted(found):
@@ -84,8 +85,8 @@ def test_a_sentence_that_nobody_takes_apart_has_no_parts(sentence, door, readabl
     assert none == FoundMeanings(meanings=[])
 
 
-def test_without_a_reader_nothing_is_taken_apart(box, bench):  # noqa: F811
-    reveal(bench, (1, 3))
+def test_without_a_reader_nothing_is_taken_apart(box, study):  # noqa: F811
+    reveal(study, (1, 3))
     found = box.call("which_tested", WhichTested(sentence=READABLE, tried=[Try(revealed=0, came_true=True)]))
     assert found.claims == []
 
@@ -94,9 +95,9 @@ def test_each_meaning_with_its_own_tests(door, readable):
     """Words that nobody knows and that aren't spelt alike are each a meaning."""
     reveal(readable, (1, 3), (1, 3, 5), (20, 4), value=1.0)
     reveal(readable, (30, 3), (30, 31), value=0.0)
-    tried = [Tried(revealed=i, probability=0.9, carrier=f"c{i}") for i in range(4)]
-    tried.append(Tried(revealed=4, probability=0.1, carrier="c4"))
-    tried.append(Tried(revealed=2, probability=0.1, carrier="c2"))
+    tried = [TriedExperiment(revealed=i, probability=0.9, carrier=f"c{i}") for i in range(4)]
+    tried.append(TriedExperiment(revealed=4, probability=0.1, carrier="c4"))
+    tried.append(TriedExperiment(revealed=2, probability=0.1, carrier="c2"))
     found = door.call("meanings", Meanings(sentence=READABLE, table=[0.02] * 4 + [0.98] * 7, tried=tried))
     by_word = {one.sentence: one for one in found.meanings}
     assert set(by_word) == {f'Fires on "w{t}".' for t in PLANTED}
@@ -119,12 +120,12 @@ def run_node(winner, result, toolbox):
 
 def test_the_node_asks_about_all_that_was_registered():
     """Chosen experiments by their number among all revealed ones, probes by their number in the fixed set."""
-    winner = Hypothesis("H1", "rules", TRUTH)
-    winner.record, winner.revealed = (
+    winner = Hypothesis("rules", TRUTH, name="H1")
+    winner.record.chosen, winner.record.chosen_numbers = (
         [Registered(0.9, True, "c"), Registered(0.9, False, "c"), Registered(0.1, False, "c")],
         [4, 0, 2],
     )
-    winner.on_probe, winner.probed = [Registered(0.5, True, "c"), Registered(0.49, True, "c")], [7, 1]
+    winner.record.probe, winner.record.probe_numbers = [Registered(0.5, True, "c"), Registered(0.49, True, "c")], [7, 1]
     asked = []
 
     def call(name, arguments):
@@ -148,25 +149,25 @@ def test_the_node_asks_about_all_that_was_registered():
 
 @pytest.mark.parametrize("explanation", [None, TRUTH])
 def test_the_node_asks_nothing_where_nothing_was_tested(explanation):
-    winner = Hypothesis("H1", "rules", TRUTH)
+    winner = Hypothesis("rules", TRUTH, name="H1")
     result = Result.model_validate(sample_result() | {"explanation": explanation})
     assert run_node(winner, result, SimpleNamespace()) == {}
 
 
-def confirmed(box, bench, sentence):  # noqa: F811
-    bench.ledger.record_opening(0)
+def confirmed(box, study, sentence):  # noqa: F811
+    study.ledger.record_opening(0)
     return box.call("confirm", Confirm(sentence=sentence, null=None, previous=None, leaders=[sentence], fold=0))
 
 
-def test_sealed_excerpts_token_by_token(box, bench):  # noqa: F811
-    found = confirmed(box, bench, TRUTH).shown
+def test_sealed_excerpts_token_by_token(box, study):  # noqa: F811
+    found = confirmed(box, study, TRUTH).shown
     strata = [excerpt.stratum for excerpt in found.excerpts]
     assert strata == [s for s in ("top", "quantile", "random") for _ in range(strata.count(s))]
     assert all(1 <= strata.count(stratum) <= N_SHOWN for stratum in set(strata))
     for excerpt in found.excerpts:
         assert len(excerpt.tokens) == len(excerpt.values) == len(excerpt.levels) > 0
         for token, value, level in zip(excerpt.tokens, excerpt.values, excerpt.levels, strict=True):
-            assert (value > bench.evidence.theta) == (int(token[2:]) in PLANTED) == (level > 5)
+            assert (value > study.evidence.theta) == (int(token[2:]) in PLANTED) == (level > 5)
     assert max(found.excerpts[0].values) == max(max(e.values) for e in found.excerpts)
     simulated = [found.intercept + found.slope * level for e in found.excerpts for level in e.levels]
     true = [value for e in found.excerpts for value in e.values]
@@ -174,8 +175,8 @@ def test_sealed_excerpts_token_by_token(box, bench):  # noqa: F811
     assert np.abs(np.array(simulated) - true).mean() < 0.5
 
 
-def test_what_says_the_same_everywhere_has_no_line(box, bench):  # noqa: F811
-    found = confirmed(box, bench, NEVER).shown
+def test_what_says_the_same_everywhere_has_no_line(box, study):  # noqa: F811
+    found = confirmed(box, study, NEVER).shown
     assert (found.slope, found.intercept) == (None, None)
 
 

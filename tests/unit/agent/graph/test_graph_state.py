@@ -8,25 +8,29 @@ from typing import Any
 
 import pytest
 
-from agent.graph.state import Context, Hypothesis, Investigation, Lead, LoopState
+from agent.graph.state import Context, Investigation, Lead, LoopState
 from agent.graph.steering import Absent, Action, Pauses
 from agent.graph.wiring import build_graph, recursion_limit, serializer
 from tools.catalogue.experiments import Designed, Planned
 from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.thinking import Turn, WantedCall
 from tools.errors import BadInput
+from tools.records.gated import AlwaysOn, OtherSide
+from tools.records.hypothesis import Hypothesis
+from tools.records.predictions import Registered
 from tools.records.result import Interval, ScoreValue, Unscored
-from tools.records.sides import AlwaysOn, OtherSide
-from tools.scoring.skill import Registered
 from traces.events.kinds import Note, PersonActed
 
 
 def full_state() -> LoopState:
     """Of every field something."""
     score = ScoreValue(value=0.5, low=0.4, high=0.6, protocol="p", split="development", n_excerpts=9)
-    one = Hypothesis("H1", "short", "Fires on commas.", "rules", "commas", ("a", "b"), "rules", score, 0.4, [0.1] * 11)
-    one.record.append(Registered(0.9, True, "carrier", 1.5, 0.1, 0.2))
-    one.outcomes["minimal pair"]["carrier"] = [True]
+    one = Hypothesis(
+        "short", "Fires on commas.", "rules", (), ("Fires on ;.",), "commas", ("a", "b"), "H1", "rules", "competing",
+        "", "H2", score, 0.4, [0.1] * 11,
+    )  # fmt: skip
+    one.record.chosen.append(Registered(0.9, True, "carrier", 1.5, 0.1, 0.2))
+    one.record.outcomes["minimal pair"]["carrier"] = [True]
     planned = Planned(tokens=[1, 2], generator="retrieval", purpose="p", carrier="c", original=None)
     return LoopState(
         round=2, stop="plateau", budget_used=7, theta=0.3, always_on=AlwaysOn(share=0.99, above=1.0, rest=3.0),
@@ -64,8 +68,8 @@ def test_a_node_works_on_a_copy_and_returns_what_it_changed() -> None:
     context.toolbox = SimpleNamespace(used=7, limit=20)
     run = Investigation.at(state, context)
     assert run.update() == {}
-    run.hypotheses["H1"].outcomes["minimal pair"]["carrier"].append(False)
-    run.hypotheses["H1"].record.clear()
+    run.hypotheses["H1"].record.outcomes["minimal pair"]["carrier"].append(False)
+    run.hypotheses["H1"].record.chosen.clear()
     run.tested["H1"]["minimal pair"] = 2
     run.separated.add("H2")
     context.toolbox.used = 8

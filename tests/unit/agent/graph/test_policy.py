@@ -11,7 +11,7 @@ from agent.graph import policy
 from agent.graph import verdict as verdicts
 from agent.graph.belief import FLOOR
 from agent.graph.policy import MOST_ALIVE, Contender, Standing, should_stop, to_drop, to_merge
-from agent.graph.verdict import KINDS, Findings, MeaningTests, borne_out, untested, verdict
+from agent.graph.verdict import TEST_KINDS, Findings, MeaningTests, borne_out, untested, verdict
 from agent.setup.config import MOST_ASKED
 from tools.records.result import Interval, ScoreValue, Unscored
 
@@ -142,8 +142,8 @@ def test_bounds_hold_the_rate_and_no_test_is_passed_and_failed(passed, failed) -
 def test_a_kind_that_leaves_it_open_is_carried_by_the_others() -> None:
     sure, open_ = verdicts.Tests(30, 4), verdicts.Tests(11, 10)
     kinds = {"predicted positive": open_, "predicted negative": sure, "minimal pair": sure}
-    assert borne_out(kinds) == dict.fromkeys(KINDS, True)
-    assert not borne_out(dict.fromkeys(KINDS, open_))["minimal pair"]
+    assert borne_out(kinds) == dict.fromkeys(TEST_KINDS, True)
+    assert not borne_out(dict.fromkeys(TEST_KINDS, open_))["minimal pair"]
     assert not borne_out(kinds | {"minimal pair": verdicts.Tests(4, 0)})["minimal pair"]
     assert not borne_out(kinds | {"predicted positive": verdicts.Tests(5, 20)})["predicted positive"]
     # hundreds of tests of one kind weigh no more than twenty of another
@@ -151,7 +151,7 @@ def test_a_kind_that_leaves_it_open_is_carried_by_the_others() -> None:
     assert not borne_out(kinds | {"minimal pair": failed, "predicted negative": verdicts.Tests(400, 0)})["minimal pair"]
 
 
-ALL_PASSED = dict.fromkeys(KINDS, verdicts.Tests(23, 8))
+ALL_PASSED = dict.fromkeys(TEST_KINDS, verdicts.Tests(23, 8))
 ABOVE = {"null": gain(0.01, 0.2), "token_lookup_30": gain(0.001, 0.2)}
 LEVEL = ABOVE | {"token_lookup_30": gain(-0.019, 0.002)}
 HALF = MeaningTests(0.5, verdicts.Tests(3, 0), verdicts.Tests(1, 0))
@@ -180,7 +180,7 @@ PAIR_FAILED = MeaningTests(0.4, verdicts.Tests(9, 0), verdicts.Tests(1, 2))
             "too many failed tests: minimal pair (passed 1 of 10)",
         ),
         (
-            Findings(score(0.5), ABOVE, NOT, dict.fromkeys(KINDS, verdicts.Tests(6, 6))),
+            Findings(score(0.5), ABOVE, NOT, dict.fromkeys(TEST_KINDS, verdicts.Tests(6, 6))),
             "unresolved",
             "undecided tests: predicted positive (passed 6 of 12)",
         ),
@@ -237,8 +237,8 @@ def test_more_tests_are_needed_where_they_neither_bear_it_out_nor_refute_it() ->
     }
     assert untested(tests) == ["predicted positive", "predicted negative"]
     assert tests["minimal pair"].refuting
-    assert untested(dict.fromkeys(KINDS, verdicts.Tests(0, 4))) == list(KINDS)
-    assert untested(dict.fromkeys(KINDS, verdicts.Tests(9, 1))) == []
+    assert untested(dict.fromkeys(TEST_KINDS, verdicts.Tests(0, 4))) == list(TEST_KINDS)
+    assert untested(dict.fromkeys(TEST_KINDS, verdicts.Tests(9, 1))) == []
 
 
 def test_of_rivals_that_say_the_same_the_most_believed_stays_then_the_shorter_then_the_better() -> None:

@@ -6,20 +6,21 @@ from typing import Any
 import pytest
 
 from agent.graph.nodes.twins import to_score
-from agent.graph.state import PERSON, Hypothesis
+from agent.graph.state import PERSON
+from tools.records.hypothesis import Hypothesis
 
 
 def asked(policy: str = "tournament") -> Any:
     """What is scored when a rule leads, and an LLM's sentence and two of a person's are new."""
-    rule = Hypothesis("H1", "mixed", "Fires on months.", merit=0.5)
+    rule = Hypothesis("mixed", "Fires on months.", name="H1", merit=0.5)
     new = [
-        Hypothesis("H2", "meaning", "names of months", origin="openai:M"),
-        Hypothesis("H3", "own words", "words for times", origin="user"),
-        Hypothesis("H4", "own words", "words for dates", origin=PERSON),
+        Hypothesis("meaning", "names of months", name="H2", origin="openai:M"),
+        Hypothesis("own words", "words for times", name="H3", origin="user"),
+        Hypothesis("own words", "words for dates", name="H4", origin=PERSON),
     ]
     run = SimpleNamespace(
         hypotheses={h.name: h for h in (rule, *new)}, twins={}, over_twins=0.0, competing=lambda: [rule],
-        bench=SimpleNamespace(is_exact=lambda sentence: sentence == rule.sentence),
+        study=SimpleNamespace(simulations=SimpleNamespace(is_exact=lambda sentence: sentence == rule.sentence)),
         config=SimpleNamespace(policy=policy),
     )  # fmt: skip
     return to_score(run, new, [rule, *new], None)  # type: ignore[arg-type]
