@@ -177,6 +177,9 @@ class WordSimulator(Protocol):
     def at_ends(self, sentence: str, texts: Sequence[tuple[int, ...]]) -> list[float | Unscored]:
         """The predicted level, 0 to 10, at the last token of each text of token ids."""
 
+    def at_ends_each(self, wanted: Sequence[tuple[str, Sequence[tuple[int, ...]]]]) -> list[list[float | Unscored]]:
+        """What `at_ends` says of each, asked all at once; it remembers what it was asked before."""
+
 
 class Writer(Protocol):
     """Writes texts that tell whether a sentence holds."""

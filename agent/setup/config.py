@@ -32,6 +32,9 @@ TEST_COST = 2
 MOST_ASKED = 2
 """Rivals that an LLM simulates in a round of experiments."""
 
+MOST_RIVALS = 4
+"""Explanations that an LLM simulates side by side at most."""
+
 Simulation = Literal["excerpt", "all-at-once", "token-by-token"]
 """How an LLM can simulate."""
 
@@ -116,7 +119,9 @@ class RunConfig(BaseModel):
         simulation: how an LLM simulates: whole excerpts in a structured reply, all at once with log probabilities, or
             token by token.
         simulated_excerpts: excerpts on which an explanation in free text is simulated for a score.
-        excerpts_per_call: excerpts that an LLM simulates in one call.
+        excerpts_per_call: excerpts of an explanation that an LLM simulates in one call.
+        rivals_per_call: explanations that an LLM simulates side by side in one call, so that text is paid for once; on
+            sealed text each is simulated alone.
         max_tokens: tokens of all LLM calls, in and out; None for no limit.
         max_usd: US dollars for all LLM calls; None for no limit.
         llm: the connection to the endpoint.
@@ -155,7 +160,8 @@ class RunConfig(BaseModel):
     twins: bool = True
     simulation: Simulation = "excerpt"
     simulated_excerpts: int = Field(default=30, ge=3, le=1200)
-    excerpts_per_call: int = Field(default=10, ge=1, le=20)
+    excerpts_per_call: int = Field(default=15, ge=1, le=20)
+    rivals_per_call: int = Field(default=MOST_RIVALS, ge=1, le=MOST_RIVALS)
     max_tokens: int | None = Field(default=None, ge=1)
     max_usd: float | None = Field(default=None, gt=0)
     llm: LLMSettings = LLMSettings()

@@ -105,7 +105,10 @@ def open_study(
     word_simulator = writer = asker = known = None
     if llms.simulator is not None:
         scale = scale_of(evidence.explore, Known(evidence.explore, evidence.theta))
-        word_simulator = FreeTextSimulator(llms.simulator, texts, config.simulation, config.excerpts_per_call, scale)
+        word_simulator = FreeTextSimulator(
+            llms.simulator, texts, config.simulation, config.excerpts_per_call, scale, config.rivals_per_call
+        )
+        llms.simulator.restored = word_simulator.restore
         asker = FreeTextAsker(llms.simulator, texts)
     if llms.explainer is not None:
         known = _known(scan, subject, evidence, texts)

@@ -11,8 +11,8 @@ from math import ceil
 
 from agent.setup.config import MOST_ASKED, ROUND_COST, TEST_COST, RunConfig
 from tools.catalogue.detection import N_EACH
+from tools.catalogue.experiments import N_PROBED
 from tools.catalogue.null import MOST_NEURONS_ASKED
-from tools.evidence.neurons.probe_set import N_FIXED
 from tools.free_text.explainer import N_REVISED
 from tools.free_text.simulator import TEXTS_A_CALL
 from tools.llm.chat import ChatRequest, Usage
@@ -117,7 +117,7 @@ def _read(config: RunConfig) -> Usage:
     on_sealed = _times(_sentence(config), 3)  # the explanation, the null's and an earlier run's; and 5 + 5 excerpts
     # A round's texts, and the originals of its minimal pairs, are one question each.
     experiments = _times(ends, rounds * MOST_ASKED * 2)
-    probe = _times(ends, ceil(3 * N_FIXED / TEXTS_A_CALL))
+    probe = _times(ends, 2 * ceil(N_PROBED / TEXTS_A_CALL))
     return _sum(on_development, on_sealed, experiments, probe, _times(_JUDGED, 2 * ceil(2 * N_EACH / MOST_EXCERPTS)))
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from agent.setup.config import RunConfig
 from agent.setup.llm_costs import most_llm_cost
+from agent.setup.llm_limit import within_limit
 from tools.errors import LLMNotAvailable
+from tools.llm.capabilities import room_within
 from tools.llm.chat import ChatModel
 from tools.llm.endpoint import Endpoint
 from tools.llm.meter import Account, Metered, Meters
@@ -52,6 +54,7 @@ def open_llms(config: RunConfig, display: Display) -> LLMs:
     endpoints = {name: Endpoint.open(name, config.llm) for name in names}
     for endpoint in endpoints.values():
         endpoint.progress = display
+        endpoint.learnt.most_room = room_within(config.max_tokens)
     prices = {name: price_within(endpoint.where.url, name, config.max_usd) for name, endpoint in endpoints.items()}
     for note in _notes(config, endpoints):
         display.note(note)
@@ -92,9 +95,15 @@ def _notes(config: RunConfig, endpoints: dict[str, Endpoint]) -> Iterator[str]:
 
 
 def settled(config: RunConfig) -> RunConfig:
-    """The config with the endpoint from the environment filled in, so that a resumed run asks the same one."""
+    """The config with the endpoint from the environment filled in, so that a resumed run asks the same one, and scaled
+    to its limit on tokens.
+
+    Raises:
+        BadInput: the limit is too low.
+    """
     if config.explainer_llm is None and config.simulator_llm is None:
         return config
+    config = within_limit(config)
     return config.model_copy(update={"llm": config.llm.model_copy(update={"url": access(config.llm).url})})
 
 

@@ -31,6 +31,7 @@ Answer = str | dict[str, Any] | tuple[int, str]
 _FORMS = {
     "explainer": '{\\"hypotheses\\":[', "mender": '{\\"explanations\\":[', "writer": '{\\"texts\\":[',
     "explainer_short": '{\\"explanation\\":\\"',
+    "simulator_rivals": '{\\"explanations\\":[{', "simulator_last_rivals": '{\\"levels\\":{\\"1\\":{',
     "simulator": '{\\"excerpts\\":[', "simulator_last": '{\\"levels\\":{', "fuzzing": "the tokens marked",
     "detection": '{\\"answers\\":[',
 }  # fmt: skip
@@ -63,6 +64,11 @@ def explanation_in(question: str) -> str:
     """The explanation that a simulator or a scorer is asked about."""
     block = question[question.rindex("<data>") + len("<data>") : question.rindex("</data>")]
     return unescape(block.strip().strip('"'))
+
+
+def explanations_in(question: str) -> list[str]:
+    """Those that a simulator is asked about side by side."""
+    return [unescape(one) for one in _MARKED.findall(question[question.rindex("<data>") :])]
 
 
 @dataclass
@@ -106,11 +112,22 @@ class Script:
             case "writer":
                 return json.dumps({"texts": [{"text": text, "level": level} for text, level in self.texts]})
             case "simulator":
-                return json.dumps({"excerpts": self._excerpts(question)})
+                return json.dumps({"excerpts": self._excerpts(question, explanation_in(question))})
             case "simulator_last":
                 explanation = explanation_in(question)
                 ends = [self._last(explanation, line) for line in _MARKED.findall(question)]
                 return json.dumps({"levels": {str(i): level for i, level in enumerate(ends, 1)}})
+            case "simulator_rivals":
+                read = [self._excerpts(question, one) for one in explanations_in(question)]
+                return json.dumps({"explanations": [{"number": i, "excerpts": own} for i, own in enumerate(read, 1)]})
+            case "simulator_last_rivals":
+                told = explanations_in(question)
+                lines = _MARKED.findall(question)[: -len(told)]
+                levels = {
+                    str(i): {str(k): self._last(one, line) for k, line in enumerate(lines, 1)}
+                    for i, one in enumerate(told, 1)
+                }
+                return json.dumps({"levels": levels})
             case "detection" | "fuzzing":
                 explanation = explanation_in(question)
                 lines = _MARKED.findall(question)
@@ -118,8 +135,7 @@ class Script:
                 return json.dumps({"answers": [{"number": i, "fires": yes} for i, yes in enumerate(fires, 1)]})
         return "I have nothing to say."
 
-    def _excerpts(self, question: str) -> list[dict[str, Any]]:
-        explanation = explanation_in(question)
+    def _excerpts(self, question: str, explanation: str) -> list[dict[str, Any]]:
         return [{"number": i, "active": self._active(explanation, rows)} for i, rows in enumerate(rows_in(question), 1)]
 
     def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[dict[str, Any]]:

@@ -18,7 +18,9 @@ from tools.prompts import (
     reviser,
     simulator,
     simulator_last,
+    simulator_last_rivals,
     simulator_lines,
+    simulator_rivals,
     simulator_token,
     writer,
 )
@@ -84,6 +86,8 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
         ),
         "simulator": simulator.request(explanation, [texts, texts[:2]], scale),
         "simulator_last": simulator_last.request(explanation, [texts, texts[:2]], scale),
+        "simulator_last_rivals": simulator_last_rivals.request([explanation, "a rival"], [texts, texts[:2]], scale),
+        "simulator_rivals": simulator_rivals.request([explanation, "a rival"], [texts, texts[:2]], scale),
         "simulator_lines": simulator_lines.request(explanation, texts),
         "simulator_token": simulator_token.request(explanation, texts, 1),
         "writer": writer.request(explanation, ["a rival"], 6, scale, revealed),

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tools.catalogue import all_tools
 from tools.catalogue.confirmation import Confirm
 from tools.catalogue.examples import ShowExamples
-from tools.catalogue.experiments import Design, Member, Read, affordable
+from tools.catalogue.experiments import N_ASKED, Design, Member, Read, affordable
 from tools.catalogue.hypotheses import Gather, Propose, Revise
 from tools.catalogue.null import MAX_NULL, MOST_NEURONS_ASKED, Null
 from tools.catalogue.predictions import Before, Calibrated, Unchanged
@@ -30,7 +30,6 @@ from tools.evidence.texts.corpus import _corpus
 from tools.experiments.candidates import Candidate
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
-from tools.free_text.simulator import TEXTS_A_CALL
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.rule import PLAIN
 from tools.records.hypothesis import Hypothesis
@@ -588,6 +587,9 @@ class FreeWords:
     def at_ends(self, sentence, texts):
         return [9.0 if str(text[-1]) in sentence.split() else 0.0 for text in texts]
 
+    def at_ends_each(self, wanted):
+        return [self.at_ends(*one) for one in wanted]
+
 
 def test_score_null_and_gain_add_up_where_some_excerpts_cannot_be_read(box, study):
     """All are of the same excerpts, though each sentence fails on others."""
@@ -705,11 +707,11 @@ class AskedForTheNull:
 
 def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, study):
     reader = study.simulations.word_simulator = Counted()
-    good, bad, nothing = "tokens 3 4", "tokens 100 101", "tokens 200 3"
-    twins = {good: 'Fires on "w3" and "w4".', bad: 'Fires on "w100" and "w101".', nothing: None}
-    asked = Score(sentences=[TRUTH, good, bad, nothing], twins=twins, leading=[TRUTH], keep=1)
+    good, bad, nothing = "tokens 3 4 5", "tokens 100 101", "tokens 200 3"
+    twins = {good: TRUTH, bad: 'Fires on "w100" and "w101".', nothing: None}
+    asked = Score(sentences=[TRUTH, good, bad, nothing], twins=twins, leading=[TRUTH])
     truth, best, poor, none = box.call("score", asked).scores
-    # The one whose twin is best is read whatever it is, and the one that has no twin.
+    # The one whose twin is near what leads is read, and the one that has no twin.
     assert set(reader.read) == {good, nothing}
     assert best.merit > 0.5
     assert best.agreement == pytest.approx(1)
@@ -717,20 +719,46 @@ def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, s
     assert (truth.behind, best.behind, poor.behind, none.behind) == (None, None, TRUTH, None)
     assert "its lexical twin is clearly below" in poor.score.reason
     assert poor.table == []
-    # Where readings turned out to be much better than twins, twins say little.
-    again = box.call("score", asked.model_copy(update={"over_twins": 2.0, "keep": 0}))
-    assert {one.behind for one in again.scores} == {None}
-    assert {good, bad, nothing} == set(reader.read)
+    # Where readings turned out to be much better than twins, twins say little; and where none is known, nothing.
+    for unknown in ({"over_twins": 2.0}, {"none_read": True}):
+        reader.read.clear()
+        again = box.call("score", asked.model_copy(update=unknown))
+        assert {one.behind for one in again.scores} == {None}
+        assert {good, bad, nothing} == set(reader.read)
 
 
 def test_what_cannot_win_any_more_is_read_no_further(box, study):
     study.simulations.word_simulator = Counted()
-    good, bad = "tokens 3 4 5", f"tokens {' '.join(map(str, range(6, 60)))}"
-    asked = Score(sentences=[TRUTH, good, bad], leading=[TRUTH], new=[good, bad])
-    truth, best, lost = box.call("score", asked).scores
-    assert (truth.behind, best.behind, lost.behind) == (None, None, TRUTH)
+    weak, good, bad = 'Fires on "w3".', "tokens 3 4 5", f"tokens {' '.join(map(str, range(6, 60)))}"
+    asked = Score(sentences=[weak, good, bad], leading=[weak], new=[good, bad])
+    _, best, lost = box.call("score", asked).scores
+    assert (best.behind, lost.behind) == (None, weak)
     assert isinstance(lost.score, ScoreValue)
     assert lost.score.n_excerpts < best.score.n_excerpts
+    assert not best.part_read
+
+
+def test_what_hardly_wins_is_read_on_once_it_leads(box, study):
+    study.simulations.word_simulator, same = Counted(), "tokens 3 4 5"
+    asked = Score(sentences=[TRUTH, same], leading=[TRUTH], new=[same])
+    _, part = box.call("score", asked).scores
+    assert (part.behind, part.part_read) == (None, True)
+    _, whole = box.call("score", Score(sentences=[TRUTH, same])).scores
+    assert not whole.part_read
+    assert whole.score.n_excerpts > 2 * part.score.n_excerpts
+
+
+def test_where_a_twin_agrees_on_the_first_excerpts_it_says_the_rest(box, study):
+    """What is ranked by is what the twin scores on all excerpts, and what the reading gains on those that were read."""
+    study.simulations.word_simulator, good, twin = Counted(), "tokens 3 4", 'Fires on "w3" and "w4".'
+    asked = Score(sentences=['Fires on "w3".', good], leading=['Fires on "w3".'], new=[good], twins={good: twin})
+    _, found = box.call("score", asked).scores
+    assert found.part_read
+    assert found.score.n_excerpts < 20
+    assert found.agreement == pytest.approx(1)
+    (alone,) = box.call("score", Score(sentences=[twin])).scores
+    assert found.merit == pytest.approx(alone.merit, abs=1e-6)
+    assert found.over_twin == pytest.approx(0, abs=1e-6)
 
 
 def test_of_a_null_few_are_asked_for(box, study):
@@ -749,7 +777,7 @@ def test_of_an_llm_few_texts_are_asked_and_none_without_a_context():
     ]
     made += [Candidate((1,) * n, "truncation", "", f"cut-{n}") for n in (1, 2)]
     asked = [made[i] for i in affordable(made)]
-    assert len(asked) == len({one.carrier for one in asked}) == TEXTS_A_CALL  # each carrier is one witness
+    assert len(asked) == len({one.carrier for one in asked}) == N_ASKED  # each carrier is one witness
     assert [one.generator for one in asked].count("written") == 1
     assert min(len(one.tokens) for one in asked) == 4
 
@@ -775,7 +803,7 @@ def test_a_null_of_an_llm_is_asked_for_only_where_too_few_are_known(box, study):
     told = box.call("null", Null(n={"openai:fake": 3}))
     assert (llm.n_asked, told.sources) == (8, {"results": 1, "asked": 2})  # its own and what rules say are left out
     assert 7 in told.neurons
-    assert told.sentence == "tokens 3 100"
+    assert told.sentence == 'Fires on "w3" and "w100".'  # its twin, which costs nothing to read
 
 
 def test_what_an_llm_said_for_another_neuron_is_taken_first(box, study):

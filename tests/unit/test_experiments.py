@@ -615,3 +615,22 @@ def test_choice(made, quota):
         earlier[carrier] += 1
     assert max(earlier.values(), default=0) <= MAX_PER_CARRIER
     assert worth == sorted(worth, reverse=True)
+
+
+def test_texts_that_end_in_the_same_words_however_written_are_nearly_the_same_experiment():
+    """Of three about a station wagon one is taken before other texts that tell a little less."""
+
+    def text(number, *ending):
+        return Candidate((number,), "retrieval", "", f"probe-{number}", (ending,))
+
+    made = [
+        text(0, "in", "a", "station", "wagon"), text(1, "their", "Station", "Wagon"),
+        text(2, "the", "station", "-", "wagon"), text(3, "on", "the", "road"), text(4, "an", "old", "truck"),
+        text(5, "wagon"),
+    ]  # fmt: skip
+    scores = np.array([1.0, 0.99, 0.98, 0.7, 0.6, 0.55])
+    assert choose(made, scores, 4, set()) == [0, 3, 4, 5]
+    assert choose(made, scores, 6, set())[4:] == [1, 2]
+    heard = Counter()
+    choose(made, scores, 1, set(), heard)
+    assert choose(made[1:], scores[1:], 2, set(), heard) == [2, 3]  # also by another generator

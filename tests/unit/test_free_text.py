@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from prompt_samples import unhurried
 
 from agent.graph.belief import log_scores
-from tools.catalogue.experiments import balanced_chances, chances
+from tools.catalogue.experiments import N_PROBED, balanced_chances, chances
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asker import FreeTextAsker
@@ -28,6 +28,7 @@ from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
 from tools.free_text.texts import TokenTexts
 from tools.free_text.writer import FreeTextWriter
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, TokenChoice, Usage
+from tools.llm.meter import Account, Metered
 from tools.prompts.evidence import READABLE_LANGUAGE, Scale, rows_in, unescape
 from tools.records.excerpts import Activations, Excerpts, ExploreActivations
 from tools.records.result import Unscored
@@ -72,7 +73,7 @@ def level(token: str) -> int:
 def simulated(request: ChatRequest) -> str:
     """The right reply to each of the simulator's prompts: digits fire."""
     shown = question(request).partition("<data>\n")[2].partition("\n</data>")[0]
-    if request.prompt == "simulator/3":
+    if request.prompt in ("simulator/3", "simulator-rivals/1"):
         excerpts = [
             {
                 "number": n,
@@ -82,14 +83,26 @@ def simulated(request: ChatRequest) -> str:
             }
             for n, rows in enumerate(rows_in("<data>\n" + shown), 1)
         ]
-        return json.dumps({"excerpts": excerpts})
-    if request.prompt == "simulator-last/3":
+        if request.prompt == "simulator/3":
+            return json.dumps({"excerpts": excerpts})
+        n = len(explanations_of(request))
+        return json.dumps({"explanations": [{"number": i, "excerpts": excerpts} for i in range(1, n + 1)]})
+    if request.prompt in ("simulator-last/3", "simulator-last-rivals/1"):
         ends = re.findall(r'^(\d+)\. ".*<<(.*)>>"$', shown, re.MULTILINE)
-        return json.dumps({"levels": {n: level(unescape(end)) for n, end in ends}})
+        levels = {n: level(unescape(end)) for n, end in ends}
+        if request.prompt == "simulator-last/3":
+            return json.dumps({"levels": levels})
+        return json.dumps({"levels": {str(i): levels for i, _ in enumerate(explanations_of(request), 1)}})
     tokens = [json.loads(line) for line in shown.split("\n")]
     if request.prompt == "simulator-token/3":
         return str(level(tokens[-1]))
     return "\n".join(f"{json.dumps(token)}\t{level(token)}" for token in tokens)
+
+
+def explanations_of(request: ChatRequest) -> list[str]:
+    """Those that a question about several asks about."""
+    told = question(request).rpartition("Explanations:\n<data>\n")[2].removesuffix("\n</data>")
+    return re.findall(r'^\d+\. "(.*)"$', told, re.MULTILINE)
 
 
 def padded(rows: Sequence[Sequence[int]]) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -127,15 +140,81 @@ def test_rivals_are_asked_about_the_same_excerpts_in_the_same_order() -> None:
     simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=2)
     simulator.simulate("digits", ROWS[[1, 0, 3]])
     simulator.simulate_each([("letters", ROWS), ("words", ROWS[::-1])])
-    before = {request.prompt: question(request).partition("Explanation:")[0] for request in llm.asked}
-    assert len(before) == 1
-    first, second, *others = [question(request).partition("Explanation:")[0] for request in llm.asked]
+    _, _, *others = [question(request).partition("Explanation:")[0] for request in llm.asked]
     by_text = [others[i : i + 2] for i in range(0, len(others), 2)]
     assert [one == other for one, other in by_text] == [True] * 3
-    assert by_text[0][0] == first
-    assert by_text[1][0].startswith(second.partition("\n</data>")[0])  # it was the first of them, alone
     simulator.simulate("digits", ROWS)
-    assert len(llm.asked) == 2 + 6 + 2  # of what was asked before nothing is asked again
+    assert len(llm.asked) == 2 + 6 + 1  # of what was asked before nothing is asked again
+
+
+def test_rivals_of_the_same_excerpts_are_read_side_by_side() -> None:
+    llm = Fake(simulated)
+    simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=2)
+    first, second, third = simulator.simulate_each([("digits", ROWS), ("all digits", ROWS), ("others", ROWS)])
+    assert [request.prompt for request in llm.asked] == ["simulator/3", "simulator-rivals/1"]
+    for found in (first, second, third):
+        assert found.unscored == {}
+        np.testing.assert_array_equal(found.levels, LEVELS)
+    assert explanations_of(llm.asked[1]) == ["all digits", "others"]
+
+
+def test_a_rival_is_read_by_itself_where_side_by_side_nothing_is_said_of_it() -> None:
+    def of_the_first_alone(request: ChatRequest) -> str:
+        reply = json.loads(simulated(request))
+        return json.dumps({"explanations": reply["explanations"][:1]} if "explanations" in reply else reply)
+
+    llm = Fake(of_the_first_alone)
+    simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=4)
+    for found in simulator.simulate_each([("digits", ROWS), ("all digits", ROWS)]):
+        np.testing.assert_array_equal(found.levels, LEVELS)
+    assert [request.prompt for request in llm.asked] == ["simulator-rivals/1", "simulator/3"]
+
+
+def test_an_llm_that_cannot_read_side_by_side_is_asked_to_once() -> None:
+    llm = Fake(lambda request: "no idea" if "rivals" in request.prompt else simulated(request))
+    simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=4)
+    simulator.simulate_each([("digits", ROWS), ("all digits", ROWS)])
+    for found in simulator.simulate_each([("other digits", ROWS), ("more digits", ROWS)]):
+        np.testing.assert_array_equal(found.levels, LEVELS)
+    assert Counter(request.prompt for request in llm.asked) == {"simulator-rivals/1": 1, "simulator/3": 4}
+
+
+def test_a_limit_that_is_reached_is_no_reason_to_ask_again() -> None:
+    llm = Fake(lambda request: ChatFailure("limit reached", "nothing is left"))
+    simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=4)
+    simulator.simulate_each([("digits", ROWS), ("all digits", ROWS)])
+    assert len(llm.asked) == 1
+
+
+def test_ends_of_texts_by_rivals_side_by_side() -> None:
+    llm = Fake(simulated)
+    simulator = FreeTextSimulator(llm, TEXTS, sentences_a_call=2)
+    both, one = simulator.at_ends_each([("digits", [(0, 3), (1,)]), ("all digits", [(0, 3)])])
+    assert (both, one) == ([6.0, 0.0], [6.0])
+    assert sorted(request.prompt for request in llm.asked) == ["simulator-last-rivals/1", "simulator-last/3"]
+    assert simulator.at_ends("all digits", [(0, 3)]) == [6.0]
+    assert len(llm.asked) == 2  # what was asked before is not asked again
+
+
+def test_a_run_that_is_resumed_asks_nothing_that_it_was_told_before() -> None:
+    ends = [(0, 3), (5, 1)]
+
+    def told(simulator: FreeTextSimulator) -> list[Any]:
+        found = simulator.simulate_each([("di<g>its", ROWS), ("2. digits", ROWS[:2]), ("alone", ROWS[3:])])
+        both = simulator.at_ends_each([("di<g>its", ends), ("2. digits", ends[:1])])
+        return [*(one.levels.tolist() for one in found), *(one.unscored for one in found), *both]
+
+    def answer(request: ChatRequest) -> Said:
+        if "alone" in question(request):
+            return ChatFailure("refusal", "no")
+        return simulated(request)
+
+    llm = Metered(Fake(answer), None, Account())
+    before = told(FreeTextSimulator(llm, TEXTS, excerpts_a_call=2, sentences_a_call=2))
+    again = FreeTextSimulator(Fake(lambda _: pytest.fail("it is asked again")), TEXTS, "excerpt", 2, None, 2)
+    again.restore(llm.drain())
+    assert told(again) == before
+    assert "refusal: no" in str(before)
 
 
 def test_a_bad_excerpt_spoils_no_other_of_its_call() -> None:
@@ -585,6 +664,13 @@ def test_chances_of_what_has_no_level() -> None:
     assert off is None
     assert said == {"unreadable": 1}
     assert balanced_chances(study(reader), "hopeless", [(0, 3), (1,)], said) == [None, None]
+
+
+def test_who_costs_something_is_asked_of_the_first_probe_texts_alone() -> None:
+    texts = [(0, 3)] * (N_PROBED + 5)
+    found = balanced_chances(study(Reader({})), "s", texts, Counter())
+    assert [p is not None for p in found] == [True] * N_PROBED + [False] * 5
+    assert None not in balanced_chances(study(Reader({})), "exact", texts, Counter())
 
 
 def test_a_rival_that_abstains_gets_the_average() -> None:

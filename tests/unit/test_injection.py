@@ -26,7 +26,9 @@ from tools.prompts import (
     reviser,
     simulator,
     simulator_last,
+    simulator_last_rivals,
     simulator_lines,
+    simulator_rivals,
     simulator_token,
     writer,
 )
@@ -82,6 +84,8 @@ PROMPTS: dict[str, Callable[[str], ChatRequest]] = {
         evidence(text),
         2,
     ),
+    "simulator_rivals": lambda text: simulator_rivals.request([text, "b"], [(text, "b")]),
+    "simulator_last_rivals": lambda text: simulator_last_rivals.request([text, "b"], [(text, "b")]),
     "writer": lambda text: writer.request(
         text, [text], 4, Scale(2.0, 0.5), [RevealedText((text,), (0.5, 0.5), 0.0, "silent")]
     ),

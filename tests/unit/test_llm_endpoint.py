@@ -21,6 +21,7 @@ import pytest
 from tests.unit.llm_world import URL, Server, completion, endpoint, ok, question, refused
 from tools.errors import BadInput, LLMNotAvailable, StorageError
 from tools.llm import endpoint as module
+from tools.llm.capabilities import ROOM_TO_THINK, room_within
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, Function, FunctionCall, Message, Usage
 from tools.llm.endpoint import GIVE_UP_AFTER
 from tools.llm.settings import LLMSettings, access
@@ -538,6 +539,54 @@ def test_a_model_that_thinks_gets_room(tmp_path: Path) -> None:
     found = ask_one(Server(answer), tmp_path)
     assert isinstance(found, ChatReply)
     assert found.usage == Usage(29, 55)  # both replies were paid for
+
+
+def test_where_a_limit_leaves_no_room_to_think_a_reply_that_is_all_thought_is_none(tmp_path: Path) -> None:
+    thought = ok("", choice={"finish_reason": "length"}, usage={"prompt_tokens": 9, "completion_tokens": 50})
+    server = Server(lambda _: thought)
+    with endpoint(server, tmp_path) as llm:
+        llm.learnt.most_room = room_within(10_000)
+        found = llm.ask([question("one"), question("another")])
+        assert all(isinstance(one, ChatFailure) and "cut off" in one.reason for one in found)
+        assert [body["max_tokens"] for body in server.bodies] == [50, 50]
+        assert len(llm.learnt.noticed) == 1
+        assert "leaves no room" in llm.learnt.noticed[0]
+
+
+def test_a_thinking_model_is_given_room_once_for_all(tmp_path: Path) -> None:
+    def answer(body: dict[str, Any]) -> httpx2.Response:
+        if body["max_tokens"] == 50:
+            return ok(None, message={"reasoning_content": "hm"}, choice={"finish_reason": "length"})
+        return ok("done")
+
+    server = Server(answer)
+    with endpoint(server, tmp_path, concurrency=1) as llm:
+        for i in range(3):
+            assert [one.text for one in llm.ask([question(str(i))])] == ["done"]
+    assert [body["max_tokens"] for body in server.bodies] == [50, *[50 + ROOM_TO_THINK] * 3]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Invalid schema for response_format 'x': 'maxItems' is not permitted.",
+        "Grammar error: number of repetitions exceeds sane defaults, please reduce the number of repetitions",
+        "json_schema: unsupported keyword max_items",
+    ],
+)
+def test_a_server_that_knows_no_bound_on_a_list_is_asked_without(said: str, tmp_path: Path) -> None:
+    def answer(body: dict[str, Any]) -> httpx2.Response:
+        return refused(400, said) if "maxItems" in json.dumps(body) else ok('{"a": [1, 2, 3]}')
+
+    schema = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}, "maxItems": 2}}}
+    server = Server(answer)
+    with endpoint(server, tmp_path, concurrency=1) as llm:
+        found = llm.ask([question(str(i), schema=schema) for i in range(2)])
+        assert [one.text for one in found] == ['{"a": [1, 2, 3]}'] * 2
+        assert llm.learnt.now.structure == "json_schema"  # the form is asked for as before
+        assert len(llm.learnt.noticed) == 1
+    assert ["maxItems" in json.dumps(body) for body in server.bodies] == [True, False, False]
+    assert all(body["response_format"]["type"] == "json_schema" for body in server.bodies)
 
 
 # -- what ends a run -----------------------------------------------------------------------------------------------

@@ -17,7 +17,9 @@ from tools.prompts import (
     reviser,
     simulator,
     simulator_last,
+    simulator_last_rivals,
     simulator_lines,
+    simulator_rivals,
     simulator_token,
     writer,
 )
@@ -92,6 +94,28 @@ def test_simulator(text: str, finish: str, n: int) -> None:
     assert len(found) == n
     for one in found:
         check_levels(one, len(TOKENS))
+
+
+@unhurried
+@given(replies, finishes, st.integers(1, 3))
+def test_simulator_of_rivals(text: str, finish: str, n: int) -> None:
+    found = simulator_rivals.parse(reply_of(text, finish), n, [TOKENS] * 2)
+    assert len(found) == n
+    for own in found:
+        for one in [own] if isinstance(own, Unscored) else own:
+            check_levels(one, len(TOKENS))
+        assert isinstance(own, Unscored) or len(own) == 2
+
+
+@unhurried
+@given(replies, st.integers(1, 3), st.integers(1, 3))
+def test_last_of_rivals(text: str, n: int, n_texts: int) -> None:
+    found = simulator_last_rivals.parse(text, n, n_texts)
+    assert len(found) == n
+    for own in found:
+        assert len(own) == n_texts
+        for one in own:
+            check_levels(one if isinstance(one, Unscored) else np.array([one]), 1)
 
 
 @unhurried

@@ -153,7 +153,13 @@ class TestScale:
 class TestRulesInPrompts:
     """No rule appears without a line on how to read it; free words need none."""
 
-    @pytest.mark.parametrize("name", ["reviser", "writer", "simulator", "simulator_last", "detection", "fuzzing"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "reviser", "writer", "simulator", "simulator_last", "simulator_rivals", "simulator_last_rivals",
+            "detection", "fuzzing",
+        ],
+    )  # fmt: skip
     def test_one_line_on_each_language(self, name: str) -> None:
         for sentence, line in (
             ('Fires strongly on modals and weakly on "not".', evidence.READABLE_LANGUAGE),

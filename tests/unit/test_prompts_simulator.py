@@ -3,13 +3,21 @@
 import json
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from prompt_samples import reply_of
 
 from tools.llm.chat import ChatReply, TokenChoice
-from tools.prompts import simulator, simulator_last, simulator_lines, simulator_token
+from tools.prompts import (
+    simulator,
+    simulator_last,
+    simulator_last_rivals,
+    simulator_lines,
+    simulator_rivals,
+    simulator_token,
+)
 from tools.prompts.alignment import rows_of
 from tools.prompts.lines import Line, lines_in
 from tools.prompts.structured import CUT_OFF
@@ -286,3 +294,54 @@ class TestLast:
         found = simulator_last.parse(text, 2)
         assert len(found) == 2
         assert all(why(one) for one in found)
+
+
+class TestRivals:
+    """Several explanations in one question: each reading goes to its own explanation, or to none."""
+
+    EXCERPTS: ClassVar = [("a", " b"), ("c",)]
+
+    @staticmethod
+    def reading(number: object, *active: list[dict[str, object]]) -> dict[str, object]:
+        excerpts = [{"number": i, "active": own} for i, own in enumerate(active, 1)]
+        return {"number": number, "excerpts": excerpts}
+
+    def parse(self, *readings: dict[str, object]) -> list[object]:
+        reply = reply_of(json.dumps({"explanations": readings}))
+        return [
+            one.reason if isinstance(one, Unscored) else [getattr(x, "reason", None) or x.tolist() for x in one]
+            for one in simulator_rivals.parse(reply, 2, self.EXCERPTS)
+        ]
+
+    def test_in_any_order(self) -> None:
+        b, c = [{"row": 1, "token": " b", "level": 7}], [{"row": 1, "token": "c", "level": 2}]
+        assert self.parse(self.reading(2, b, []), self.reading("1", [], c)) == [
+            [[0.0, 0.0], [2.0]],
+            [[0.0, 7.0], [0.0]],
+        ]
+
+    def test_one_that_is_missing_or_comes_twice_is_unscored_alone(self) -> None:
+        assert self.parse(self.reading(2, [], [])) == ["explanation 1 did not come back", [[0.0, 0.0], [0.0]]]
+        twice = self.reading(1, [], [])
+        found = self.parse(twice, twice, self.reading(2, [], []))
+        assert found[0] == "explanation 1 came back 2 times"
+
+    def test_numbers_from_0_answer_other_questions_than_they_seem_to(self) -> None:
+        found = self.parse(self.reading(0, [], []), self.reading(1, [], []))
+        assert found == ["explanation 0 came back, and only 1 to 2 were asked for"] * 2
+
+    def test_an_excerpt_left_out_is_no_silence(self) -> None:
+        found = self.parse(self.reading(1, []), self.reading(2, [], []))
+        assert found[0] == [[0.0, 0.0], "excerpt 2 did not come back"]
+
+    def test_a_token_of_another_row_spoils_its_excerpt_alone(self) -> None:
+        found = self.parse(self.reading(1, [{"row": 1, "token": "c", "level": 3}], []), self.reading(2, [], []))
+        assert "no such token" in str(found[0])
+        assert found[1] == [[0.0, 0.0], [0.0]]
+
+    def test_ends_of_texts(self) -> None:
+        told = {"levels": {"2": {"1": 0, "2": 8}, "1": {"2": 3}}}
+        first, second = simulator_last_rivals.parse(json.dumps(told), 2, 2)
+        assert second == [0.0, 8.0]
+        assert isinstance(first[0], Unscored)
+        assert first[1] == 3.0

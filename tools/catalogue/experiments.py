@@ -15,14 +15,20 @@ from tools.experiments.committee import Member as Member
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Choice, Rounds
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
-from tools.free_text.simulator import TEXTS_A_CALL
 from tools.records.result import Unscored
 from tools.scoring.calibration import fit_balanced, probabilities
+from tools.scoring.evidence import BY_ORDER
 from tools.study.experiment_log import Tokens, texts_sha256
 from tools.study.study import Study
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
 
 _LEAST_TOKENS = 3
+
+N_ASKED = 24
+"""Texts of a round that rivals predict who cost something to ask."""
+
+N_PROBED = 40
+"""Texts of the fixed probe set, and changes of them, that such a one predicts."""
 
 
 class Design(Arguments):
@@ -104,18 +110,22 @@ def chances(table: list[float], levels: Sequence[float | Unscored], abstained: C
 
 
 def balanced_chances(study: Study, sentence: str, texts: list[Tokens], abstained: Counter[str]) -> list[float | None]:
-    """Probabilities of firing at the ends of texts of which half fire; None where there is none, with the reason."""
+    """Probabilities of firing at the ends of texts of which half fire; None where there is none, with the reason.
+
+    One that costs something to ask is asked of the first of them alone: they are in an order that tells nothing.
+    """
     part = study.simulations.on(sentence, study.development)
     if isinstance(part, Unscored):
         return chances([], [part] * len(texts), abstained)
     mask = part.sample.activations.excerpts.mask
     fired = part.sample.activations.values[mask] > study.evidence.theta
     table = fit_balanced(part.levels[mask], fired, part.sample.token_importance)
-    return chances(table, study.simulations.at_ends(sentence, texts), abstained)
+    few = texts if study.simulations.is_exact(sentence) else texts[:N_PROBED]
+    return [*chances(table, study.simulations.at_ends(sentence, few), abstained), *[None] * (len(texts) - len(few))]
 
 
 def affordable(chosen: Sequence[Candidate]) -> list[int]:
-    """On which of the chosen texts those rivals predict who cost something to ask: at most 24, in one question.
+    """On which of the chosen texts those rivals predict who cost something to ask: at most 24.
 
     Taken in turns from each generator. The second text of a carrier is taken when none is left that was not heard:
     together they are one witness. A word without a context says nothing to who reads a sentence.
@@ -130,7 +140,18 @@ def affordable(chosen: Sequence[Candidate]) -> list[int]:
     for turn, i in sorted(turns):
         ranked.append((heard[chosen[i].carrier], turn, i))
         heard[chosen[i].carrier] += 1
-    return sorted(i for *_, i in sorted(ranked)[:TEXTS_A_CALL])
+    return sorted(i for *_, i in sorted(ranked)[:N_ASKED])
+
+
+def _asked(study: Study, chosen: Sequence[Candidate]) -> list[Tokens]:
+    """The chosen texts, and those that edits were made from and are scored by order with: both are asked about at once,
+    since which of the two fires more is best said by who sees both."""
+    before = [
+        study.text_before(one.carrier, one.original)
+        for one in chosen
+        if one.generator == BY_ORDER and one.original is not None
+    ]
+    return [*(one.tokens for one in chosen), *(text for text in before if text is not None)]
 
 
 def experiment_tools(study: Study) -> list[Tool[Any, Any]]:
@@ -161,6 +182,13 @@ def experiment_tools(study: Study) -> list[Tool[Any, Any]]:
         is_told = study.writer is not None
         told: list[list[float | None]] = []
         few = affordable(chosen)
+        study.simulations.prepare_ends(
+            [
+                (rival.sentence, _asked(study, [chosen[row] for row in few]))
+                for i, rival in enumerate(rivals)
+                if i not in free
+            ]
+        )
         for i, rival in enumerate(rivals):
             if i in free and not is_told:
                 continue

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from tools.catalogue.predictions import text_before
 from tools.readable.reader import LexicalReader
 from tools.records.coverage import Count, Counterexample, FoundMeaning
 from tools.scoring.calibration import fit, probabilities
@@ -116,7 +115,7 @@ def _tested(
     theta = study.evidence.theta
     texts = [study.log.revealed[t.revealed].tokens for t in tried]
     fired = [study.log.revealed[t.revealed].value > theta for t in tried]
-    before = [None if t.before is None else text_before(study, t.carrier, t.before) for t in tried]
+    before = [None if t.before is None else study.text_before(t.carrier, t.before) for t in tried]
     said = _said(study, reader, found, texts)
     said_before = _said(study, reader, found, [text or () for text in before])
     last = _last_words(reader, texts)

@@ -1,7 +1,7 @@
 """The tool that finds the matched null: the best of as many explanations of other neurons as a run has tried.
 
 Where an LLM writes explanations, those are taken first that it has given of other neurons before: in other runs, and
-for the nulls of other runs. It is asked for new ones only where there are too few, and for no more than six: how many
+for the nulls of other runs. It is asked for new ones only where there are too few, and for no more than four: how many
 the null was chosen from stands in the result.
 """
 
@@ -22,7 +22,7 @@ from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 MAX_NULL = 16
-MOST_NEURONS_ASKED = 6
+MOST_NEURONS_ASKED = 4
 """Other neurons of which an LLM is asked, at most."""
 _SEED = 31
 
@@ -36,8 +36,9 @@ class Null(Arguments):
 class NullChoice(Outcome):
     """The null's best sentence on this neuron's development text; None when none of them could be scored.
 
-    `sources` counts where those that were scored come from, see `tools.scoring.null.Source`. Of sentences in free words
-    that have lexical twins `by_twins` were judged by those: the LLM reads the best of them on sealed text alone.
+    `sources` counts where those that were scored come from, see `tools.scoring.null.Source`. `by_twins` are those in
+    free words whose lexical twins take their place, which cost nothing. A twin is the best rule of what the sentence
+    speaks of on this very neuron, so that it is rather a harder null to beat than the sentence.
     """
 
     neurons: list[int]
@@ -119,7 +120,7 @@ class _Search:
             self.sources[one.source] += 1
             self.by_twins += one in costly
             if found.merit > self.value:
-                self.best, self.value = one.sentence, found.merit
+                self.best, self.value = found.sentence, found.merit
         return n
 
 

@@ -65,19 +65,6 @@ class DesignedPairs(Outcome):
     after: list[list[float | None]]
 
 
-def text_before(study: Study, carrier: str, value: float) -> Tokens | None:
-    """The explore text that an edit was made from; None when no text of that carrier ends in that value."""
-    kind, _, number = carrier.partition("-")
-    if kind != "explore" or not number.isdigit():
-        return None
-    explore = study.evidence.explore
-    for row in np.flatnonzero(explore.excerpts.ids == int(number)):
-        length = int(explore.excerpts.lengths[row])
-        for at in np.flatnonzero(np.abs(explore.values[row, :length] - value) < 1e-5)[:1]:
-            return tuple(int(t) for t in explore.excerpts.tokens[row, : at + 1])
-    return None
-
-
 def fixed_pairs(study: Study) -> list[Tokens]:
     """Each text of the fixed probe set with one word swapped for another of probe text: the last one in every other
     text, else one of the six before it. Depends on neuron and corpus alone.
@@ -111,7 +98,7 @@ def prediction_tools(study: Study) -> list[Tool[Any, Any]]:
         return chances(table, study.simulations.at_ends(sentence, texts), Counter())
 
     def before(arguments: Before, rng: np.random.Generator) -> Predicted:
-        found = [text_before(study, text.carrier, text.value) for text in arguments.texts]
+        found = [study.text_before(text.carrier, text.value) for text in arguments.texts]
         rows: list[list[float | None]] = []
         for rival in arguments.rivals:
             asked = set(range(len(found)) if rival.of is None else rival.of)
@@ -125,9 +112,8 @@ def prediction_tools(study: Study) -> list[Tool[Any, Any]]:
         texts, changed = [text for _, text in study.fixed_probe], fixed_pairs(study)
         before, after = [], []
         for sentence in arguments.sentences if texts else []:
-            said = balanced_chances(study, sentence, [*texts, *changed], Counter())
-            before.append(said[: len(texts)])
-            after.append(said[len(texts) :])
+            before.append(balanced_chances(study, sentence, texts, Counter()))
+            after.append(balanced_chances(study, sentence, changed, Counter()))
         planned = [
             Planned(
                 tokens=list(text), generator="fixed_probe", purpose="one word of a fixed probe text changed",

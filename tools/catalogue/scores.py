@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from pydantic import BaseModel, Field
 
@@ -19,6 +21,13 @@ CLEARLY = 0.05
 """By how much the upper bound of a gain must be below zero for a sentence to have lost: what leads was chosen for its
 score, and is worth a little less than it seems."""
 
+HARDLY = 0.2
+"""In so small a share of resamples of the first excerpts a sentence is better than the best one, and is not worth
+reading on."""
+
+AGREES = 0.7
+"""What a sentence and its twin say on development text must correlate so well for the twin to stand in for it."""
+
 PROTOCOL = "simulation, correlation over top, quantile and random excerpts"
 
 
@@ -27,11 +36,12 @@ class Score(Arguments):
 
     Of `twins`, sentences in free words that nobody has read yet with their lexical twins, those are passed over whose
     twins are clearly below the best of `leading`: no reading of them is bought. One without a twin is read, since
-    nothing says what it is worth. `over_twins` is how much better than
-    its twin such a sentence was found to be so far, and `keep` how many are read whatever their twins do.
+    nothing says what it is worth. `over_twins` is how much better than its twin such a sentence was found to be so far;
+    with `none_read`, where that is not known, nobody is passed over.
 
-    Of those of `new` that only an LLM can read the first excerpts are read, then the others; as soon as one is clearly
-    below the best of `leading`, no more of it is.
+    Of those of `new` that only an LLM can read the first excerpts are read. No more is read of one that is clearly
+    below the best of `leading` there, which loses; of one that is hardly better than that, until it leads by what
+    experiments say; and of one whose twin says nearly the same there. Of the rest the other excerpts are read.
     """
 
     sentences: list[str]
@@ -39,7 +49,7 @@ class Score(Arguments):
     twins: dict[str, str | None] = Field(default_factory=dict)
     leading: list[str] = Field(default_factory=list)
     over_twins: float = Field(default=0.0, ge=0)
-    keep: int = Field(default=0, ge=0)
+    none_read: bool = False
     new: list[str] = Field(default_factory=list)
 
 
@@ -50,7 +60,9 @@ class DevelopmentScore(BaseModel):
 
     `merit` is what rivals are ranked by. Where all of the sample was simulated it is the score. Where some excerpts
     were, it is the score that the 30-token lookup has on the whole sample, plus what the sentence gains over it on
-    those excerpts: a paired difference hangs less on which excerpts they are.
+    those excerpts: a paired difference hangs less on which excerpts they are. It hangs on them least where the two say
+    nearly the same, so where the twin agrees with what was read, it takes the lookup's place. `part_read`: the first
+    excerpts alone were read, since the twin agrees there, or since it hardly can win by them.
 
     Of a sentence in free words with a twin, `agreement` is the correlation of what both say on those excerpts, and
     `over_twin` how much higher its merit is. `behind` is the sentence that it is clearly below on the excerpts that
@@ -66,6 +78,7 @@ class DevelopmentScore(BaseModel):
     agreement: float | None = None
     over_twin: float | None = None
     behind: str | None = None
+    part_read: bool = False
 
 
 class Scores(Outcome):
@@ -131,7 +144,8 @@ def _scored(study: Study, sentence: str, part: Part, gained: Interval | None, be
         table=fit(
             part.levels[mask], part.sample.activations.values[mask] > study.evidence.theta, part.sample.token_importance
         ),
-        merit=None if isinstance(found, Unscored) else _merit(study, found, part.sample),
+        merit=None if isinstance(found, Unscored) else _merit(study, sentence, found, part.sample),
+        part_read=sentence in study.simulations.part_read,
     )
 
 
@@ -147,11 +161,11 @@ def compared(study: Study, sentence: str, reference: str | None) -> tuple[Interv
     return one.minus(other), round(other.value, 6)
 
 
-def _merit(study: Study, found: Estimate, sample: StratifiedSample) -> float:
-    listed = study.lookup_sentence
-    if sample is study.development or listed is None:
+def _merit(study: Study, sentence: str, found: Estimate, sample: StratifiedSample) -> float:
+    beside = study.simulations.part_read.get(sentence) or study.lookup_sentence
+    if sample is study.development or beside is None:
         return round(found.value, 6)
-    whole, here = _value_of(study, listed, study.development), _value_of(study, listed, sample)
+    whole, here = _value_of(study, beside, study.development), _value_of(study, beside, sample)
     return round(found.value if whole is None or here is None else whole + found.value - here, 6)
 
 
@@ -165,6 +179,9 @@ def score_tools(study: Study) -> list[Tool[Score, Scores]]:
     """`score`, bound to one neuron."""
 
     def score(arguments: Score, rng: np.random.Generator) -> Scores:
+        for sentence in set(arguments.sentences) - set(arguments.new):  # it leads now
+            if study.simulations.part_read.get(sentence, "") is None:
+                del study.simulations.part_read[sentence]
         behind = _passed_over(study, arguments)
         lost = _lost(study, arguments, [one for one in arguments.new if one not in behind])
         left = [sentence for sentence in arguments.sentences if sentence not in behind and sentence not in lost]
@@ -202,17 +219,50 @@ def _lost(study: Study, arguments: Score, new: list[str]) -> dict[str, Developme
         return {}
     out: dict[str, DevelopmentScore] = {}
     for first in (True, False):
-        racing = [sentence for sentence in racing if sentence not in out]
+        racing = [
+            sentence for sentence in racing if sentence not in out and sentence not in study.simulations.part_read
+        ]
         study.simulations.prepare(racing, study.development, first)
         for sentence in racing:
-            found = _behind(study, sentence, best[0], first)
-            if found is not None:
-                out[sentence] = found
+            gain = _gain(study, sentence, best[0], first)
+            if gain is not None and gain.interval().high < -CLEARLY:
+                out[sentence] = _scored(study, sentence, gain.part, None, None).model_copy(update={"behind": best[0]})
+            elif first:
+                _settle(study, sentence, arguments.twins.get(sentence))
+                if gain is not None and gain.chance < HARDLY and sentence not in study.simulations.part_read:
+                    study.simulations.part_read[sentence] = None
     return out
 
 
-def _behind(study: Study, sentence: str, best: str, first: bool) -> DevelopmentScore | None:
-    """The score of a sentence on what was read of it, where that is clearly below the best one on the same excerpts."""
+def _settle(study: Study, sentence: str, twin: str | None) -> None:
+    """Read no more of a sentence than its first excerpts where its twin says nearly the same there."""
+    part = study.simulations.on_first(sentence, study.development)
+    if twin is None or isinstance(part, Unscored):
+        return
+    agreement = _agreement(study, part, twin)
+    if agreement is not None and agreement >= AGREES:
+        study.simulations.part_read[sentence] = twin
+
+
+@dataclass(frozen=True)
+class _Gain:
+    """What a sentence gains over another on the part of it that was read."""
+
+    part: Part
+    own: Estimate
+    other: Estimate
+
+    def interval(self) -> Interval:
+        return self.own.minus(self.other)
+
+    @property
+    def chance(self) -> float:
+        """The share of resamples in which it is the better one."""
+        return float(np.mean(self.own.replicates > self.other.replicates))
+
+
+def _gain(study: Study, sentence: str, best: str, first: bool) -> _Gain | None:
+    """None where it is not known, since too little to tell is no reason."""
     part = (study.simulations.on_first if first else study.simulations.on)(sentence, study.development)
     if isinstance(part, Unscored):
         return None
@@ -220,12 +270,7 @@ def _behind(study: Study, sentence: str, best: str, first: bool) -> DevelopmentS
     if isinstance(theirs, Unscored):
         return None
     own, other = (one.sample.correlation(one.levels) for one in (part, theirs))
-    if isinstance(own, Unscored) or isinstance(other, Unscored):  # too little to tell is no reason
-        return None
-    gain = own.minus(other)
-    if gain.high >= -CLEARLY:
-        return None
-    return _scored(study, sentence, part, None, None).model_copy(update={"behind": best})
+    return None if isinstance(own, Unscored) or isinstance(other, Unscored) else _Gain(part, own, other)
 
 
 def _passed_over(study: Study, arguments: Score) -> dict[str, str]:
@@ -234,22 +279,17 @@ def _passed_over(study: Study, arguments: Score) -> dict[str, str]:
     A reading may be better than its twin, as those were that are known: so much must the twin be below.
     """
     twins = {sentence: twin for sentence, twin in arguments.twins.items() if twin is not None}
-    leading = _best_of(study, arguments.leading) if twins else None
+    leading = _best_of(study, arguments.leading) if twins and not arguments.none_read else None
     if leading is None:
         return {}
     best, merit = leading
-    worth = {sentence: _merit_of(study, twin) for sentence, twin in twins.items()}
-    ranked = sorted(worth, key=lambda sentence: -worth[sentence])
-    read = ranked[: arguments.keep]
-    study.simulations.prepare(read, study.development)
-    over = (_merit_of(study, sentence) - worth[sentence] for sentence in read)
-    margin = max([MARGIN, arguments.over_twins, *over])
+    margin = max(MARGIN, arguments.over_twins)
 
-    def highest_gain(sentence: str) -> float:
-        gain = compared(study, twins[sentence], best)[0]
-        return worth[sentence] - merit if gain is None else gain.high
+    def highest_gain(twin: str) -> float:
+        gain = compared(study, twin, best)[0]
+        return _merit_of(study, twin) - merit if gain is None else gain.high
 
-    return {one: best for one in ranked[arguments.keep :] if highest_gain(one) + margin < 0}
+    return {sentence: best for sentence, twin in twins.items() if highest_gain(twin) + margin < 0}
 
 
 def _merit_of(study: Study, sentence: str) -> float:
@@ -261,12 +301,17 @@ def _beside_twin(study: Study, found: DevelopmentScore, twin: str | None) -> Dev
     part = study.simulations.on(found.sentence, study.development) if twin is not None else None
     if twin is None or part is None or isinstance(part, Unscored) or found.merit is None:
         return found
+    agreement = _agreement(study, part, twin)
+    return _over_twin(study, found.model_copy(update={"agreement": agreement}), twin)
+
+
+def _agreement(study: Study, part: Part, twin: str) -> float | None:
+    """The correlation of what was read and what a twin says on the same excerpts."""
     other = study.simulations.on_rows(twin, part, study.development)
     if isinstance(other, Unscored):
-        return found
+        return None
     said, also = (part.sample.tokens_of(levels) for levels in (part.levels, other.levels))
-    agreement = _correlation(said, also, part.sample.token_importance)
-    return _over_twin(study, found.model_copy(update={"agreement": agreement}), twin)
+    return _correlation(said, also, part.sample.token_importance)
 
 
 def _over_twin(study: Study, found: DevelopmentScore, twin: str | None) -> DevelopmentScore:

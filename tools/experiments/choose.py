@@ -25,7 +25,8 @@ def choose(
     """Rows of at most `quota` candidates, greedily by score per unit of cost; no text twice, few of one carrier.
 
     A carrier is one witness however many texts are cut from it: its second text is worth half its score, the third a
-    third.
+    third. So is the second and the third text that ends in the same two words, whatever it was cut from and however
+    they are written: what is asked is nearly the same.
 
     Args:
         candidates: in any order; of equals the earlier one is taken.
@@ -35,8 +36,13 @@ def choose(
         witnesses: texts of each carrier that were taken before; what is taken here is added.
     """
     taken = Counter[str]() if witnesses is None else witnesses
+    endings = [_ending(candidate) for candidate in candidates]
     worth = scores / np.array([FIXED_COST + len(candidate.tokens) for candidate in candidates])
-    heap = [(-float(w) / (1 + taken[c.carrier]), row) for row, (w, c) in enumerate(zip(worth, candidates, strict=True))]
+
+    def heard(row: int) -> int:
+        return max(taken[candidates[row].carrier], taken[endings[row]] if endings[row] else 0)
+
+    heap = [(-float(w) / (1 + heard(row)), row) for row, w in enumerate(worth)]
     heapify(heap)
     chosen: list[int] = []
     here: Counter[str] = Counter()
@@ -46,12 +52,20 @@ def choose(
         candidate = candidates[row]
         if candidate.tokens in seen or here[candidate.carrier] >= MAX_PER_CARRIER:
             continue
-        now = -float(worth[row]) / (1 + taken[candidate.carrier])
-        if now > before:  # its carrier has been heard since
+        now = -float(worth[row]) / (1 + heard(row))
+        if now > before:  # its carrier, or its ending, has been heard since
             heappush(heap, (now, row))
             continue
         seen.add(candidate.tokens)
         taken[candidate.carrier] += 1
+        if endings[row]:
+            taken[endings[row]] += 1
         here[candidate.carrier] += 1
         chosen.append(row)
     return chosen
+
+
+def _ending(candidate: Candidate) -> str:
+    """The last two words of a text in small letters, signs left out; empty where it has no two."""
+    words = [word.casefold() for word in (candidate.key[0] if candidate.key else ()) if any(map(str.isalnum, word))]
+    return f"ends in {words[-2]} {words[-1]}" if len(words) >= 2 else ""

@@ -9,14 +9,14 @@ from tools.prompts.evidence import Scale
 from tools.prompts.revealed import RevealedText
 from tools.roles import Revealed
 
-N_SHOWN = 24
+N_SHOWN = 16
 _TOKENS_SHOWN = 24
 
 
 def most_informative(
     revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenTexts
 ) -> list[RevealedText]:
-    """At most 24 experiments: those on which explanations in `best` were most wrong, the first of them above all."""
+    """At most 16 experiments: those on which explanations in `best` were most wrong, the first of them above all."""
 
     def surprise(experiment: Revealed) -> tuple[float, float]:
         said = dict(experiment.predicted)

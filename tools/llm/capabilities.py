@@ -18,6 +18,9 @@ _OTHER_FIELD: dict[TokenField, TokenField] = {
 ROOM_TO_THINK = 8192
 """Tokens added to the limit of a model that spent all of it on thoughts that it does not show."""
 
+_TOKENS_FOR_ROOM = 40_000
+"""Within a lower limit on the tokens of a run, such room for one reply would leave nothing for the others."""
+
 _BROKE = "answered with an error"
 _MOST_IN_VAIN = 5
 """After so many questions that a server breaks on in whatever form, forms are no longer tried out."""
@@ -39,6 +42,14 @@ _TOO_LONG = re.compile(
 """As OpenAI, llama.cpp, vLLM, Anthropic and others say it."""
 
 _NOT_TAKEN = ("support", "unrecognized", "unexpected", "unknown", "not permitted", "forbidden", "instead", "extra")
+
+
+_NO_ROOM = f"it thinks before it answers, for which a limit below {_TOKENS_FOR_ROOM:,} tokens leaves no room"
+
+
+def room_within(max_tokens: int | None) -> int:
+    """Tokens that a reply may take to think, within a limit on the tokens of a run."""
+    return ROOM_TO_THINK if max_tokens is None or max_tokens >= _TOKENS_FOR_ROOM else 0
 
 
 @dataclass(frozen=True)
@@ -63,10 +74,12 @@ class Discovery:
     Attributes:
         now: what is asked from here on.
         noticed: what was found out, as sentences, in order.
+        most_room: tokens that may be added to the limit of a model that thinks.
     """
 
     now: Capabilities
     noticed: list[str] = field(default_factory=list)
+    most_room: int = ROOM_TO_THINK
     _may_change_field: bool = True
     _may_change_structure: bool = True
     _honoured: set[Structure] = field(default_factory=set)
@@ -190,9 +203,13 @@ class Discovery:
         """Learn that a reply was used up by thoughts before it began; whether to ask again, with more room."""
         if asked.room:
             return False
+        if not self.most_room:
+            if _NO_ROOM not in self.noticed:
+                self.noticed.append(_NO_ROOM)
+            return False
         if not self.now.room:
-            self.now = replace(self.now, room=ROOM_TO_THINK)
-            self.noticed.append(f"it thinks before it answers: {ROOM_TO_THINK:,} tokens more are allowed a reply")
+            self.now = replace(self.now, room=self.most_room)
+            self.noticed.append(f"it thinks before it answers: {self.most_room:,} tokens more are allowed a reply")
         return True
 
     def _less_structure(self, why: str) -> None:

@@ -7,11 +7,11 @@ place however often it is repeated, and never spends more than it may.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from tools.llm.capabilities import ROOM_TO_THINK
+from tools.llm.capabilities import ROOM_TO_THINK, room_within
 from tools.llm.chat import ChatFailure, ChatModel, ChatReply, ChatRequest, FailureKind, Usage
 from tools.llm.prices import Price
 from tools.llm.wire import size_of
@@ -23,13 +23,24 @@ Answer = ChatReply | ChatFailure
 LOOP_SHARE, NULL_SHARE = 0.6, 0.8
 """Shares of the limits that the loop may spend, and with the matched null: the rest is for the sealed score."""
 
+_TOKENS_FOR_A_NULL = 20_000
+"""Within a lower limit, what the loop leaves is needed to score the explanation itself."""
+
 _GUESS_AT_FIRST = 2.0
 """A question's tokens before any was counted, over what they are guessed to be: endpoints add to a question."""
 
 _REPLIES_TO_TRUST = 8
 """So many replies within their limit, and an LLM counts as one that does not think beyond it."""
 
+_DOUBT = 16
+"""Where a limit leaves no room to think, such a part of it is set aside all the same for a server that takes it."""
+
 LIMIT_REACHED: FailureKind = "limit reached"
+
+
+def null_share(max_tokens: int | None) -> float:
+    """The share of a limit that may be spent before the sealed score."""
+    return NULL_SHARE if max_tokens is None or max_tokens >= _TOKENS_FOR_A_NULL else LOOP_SHARE
 
 
 class Meter(Protocol):
@@ -158,11 +169,13 @@ class Metered:
         model: who is asked.
         price: what it costs; None where that is not known.
         account: of the run.
+        restored: is told of calls that stand in a trace that is being resumed.
     """
 
     model: ChatModel
     price: Price | None
     account: Account
+    restored: Callable[[Sequence[LLMCall]], None] | None = None
     _calls: list[LLMCall] = field(default_factory=list)
     _counted: set[str] = field(default_factory=set)
     _is_spent: bool = False
@@ -245,7 +258,8 @@ class Metered:
         """The most that a call is expected to cost, judged by earlier calls: a model that thinks may write for long."""
         longer = self._longer if self._n_replies else _GUESS_AT_FIRST
         # With each reply that kept to its limit it is less likely that the next one takes room to think.
-        doubted = ROOM_TO_THINK >> self._n_replies if self._n_replies < _REPLIES_TO_TRUST else 0
+        most = room_within(self.account.max_tokens) or (self.account.max_tokens or 0) // _DOUBT
+        doubted = min(most, ROOM_TO_THINK >> self._n_replies) if self._n_replies < _REPLIES_TO_TRUST else 0
         room = ROOM_TO_THINK if self._thinks else doubted
         return Usage(round(longer * size_of(request)), request.max_tokens + room)
 
@@ -261,9 +275,11 @@ class Metered:
 
     def restore(self, calls: Sequence[LLMCall]) -> None:
         """Count calls that stand in a trace that is being resumed."""
-        for call in calls:
-            if call.model == self.name:
-                self._count(call)
+        own = [call for call in calls if call.model == self.name]
+        for call in own:
+            self._count(call)
+        if self.restored is not None:
+            self.restored(own)
 
 
 @dataclass

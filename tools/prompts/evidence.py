@@ -41,6 +41,8 @@ _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe0
 _RULE = re.compile(r"(Fires|Never fires)\b")
 _HEADING = re.compile(r"excerpt [0-9]+")
 _ROW = re.compile(r'[0-9]+ "((?:[^"\\]|\\.)*)"')
+_BLOCK = re.compile(rf"^{OPENED}\n(.*?)\n{CLOSED}$", re.DOTALL | re.MULTILINE)
+_NUMBER = re.compile(r"^[0-9]+\. ")
 _BEGINNING = re.compile(r"\||(?<=[^ |])(?= [^ |])")
 _BAR, _SPACE = "\\u007c", "\\u0020"
 
@@ -281,3 +283,31 @@ def how_to_read(sentences: Iterable[str], known: str = "") -> str:
 def explanation_block(explanation: str) -> str:
     """An explanation as a block of its own: whoever wrote it, it is foreign."""
     return f"Explanation:\n{how_to_read([explanation])}{block([quoted(explanation)])}"
+
+
+def explanations_block(explanations: Sequence[str]) -> str:
+    """Several of them, numbered."""
+    return f"Explanations:\n{how_to_read(explanations)}{block(listed(map(quoted, explanations)))}"
+
+
+def explanations_in(prompt: str) -> list[str]:
+    """Those of the last block of a prompt: the inverse of `explanation_block` and `explanations_block`."""
+    return [unquoted(_NUMBER.sub("", line)) for line in _blocks(prompt)[-1]]
+
+
+def listed_in(prompt: str) -> list[str]:
+    """The texts of the first block of a prompt, escaped as they stand there: the inverse of `listed`."""
+    return [_NUMBER.sub("", line) for line in _blocks(prompt)[0]]
+
+
+def _blocks(prompt: str) -> list[list[str]]:
+    return [found[1].split("\n") for found in _BLOCK.finditer(prompt)]
+
+
+def text_question(lines: Iterable[str], explanations: str, scale: Scale | None = None) -> str:
+    """The user's message of every simulation: what is asked about, line by line, then by what to predict.
+
+    In this order, so that of rivals that are asked about the same text a server keeps what they share.
+    """
+    about = "" if scale is None else f"{scale.in_short()}\n"
+    return f"Text:\n{block(lines)}\n{about}{explanations}"

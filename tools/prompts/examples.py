@@ -1,4 +1,5 @@
-"""The one worked example of all prompts: made up, short, and of no real neuron."""
+"""The one worked example of all prompts: made up, short, and of no real neuron. Beside it a rival, where there are
+several."""
 
 from __future__ import annotations
 
@@ -9,6 +10,10 @@ LEVELS = (0, 0, 0, 9, 0)
 
 SILENT_TOKENS = ("A", " red", " hat")
 SILENT_LEVELS = (0, 0, 0)
+
+RIVALS = (EXPLANATION, "colours")
+OTHER_LEVELS = (0, 0, 0, 9, 0)
+OTHER_SILENT_LEVELS = (0, 8, 0)
 
 LABEL = "words after 'not'"
 FORM = "what stood before"

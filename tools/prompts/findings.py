@@ -74,11 +74,11 @@ def paragraphs(evidence: Evidence) -> list[str]:
     ]
 
 
-def pair_paragraphs(evidence: Evidence) -> list[str]:
-    """The same words firing and silent."""
+def pair_paragraphs(evidence: Evidence, most: int | None = None) -> list[str]:
+    """The same words firing and silent; all that are known, or so many."""
     lines = [
         line
-        for firing, silent in evidence.pairs
+        for firing, silent in evidence.pairs[:most]
         for line in (
             f"fires:  {with_levels(firing, evidence.scale)}",
             f"silent: {with_levels(silent, evidence.scale)}",

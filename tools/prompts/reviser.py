@@ -38,8 +38,8 @@ _SYSTEM = (
 )
 
 
-_TOP = 10
-"""Contexts of the strongest firings that are shown again; its experiments say more."""
+_TOP, _PAIRS = 6, 3
+"""Contexts of the strongest firings, and pairs, that are shown again; its experiments say more."""
 
 
 def request(
@@ -62,7 +62,7 @@ def request(
     parts.append(evidence.scale.stated())
     if revealed:
         parts.append(f"Experiments:\n{revealed_block(revealed)}")
-    parts += [*top_paragraphs(evidence, _TOP), *pair_paragraphs(evidence), f"Hypotheses to write: {n}."]
+    parts += [*top_paragraphs(evidence, _TOP), *pair_paragraphs(evidence, _PAIRS), f"Hypotheses to write: {n}."]
     return ChatRequest(
         role="reviser",
         prompt=PROMPT,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, WithJsonSchema
 from tools.llm.chat import ChatReply, ChatRequest, Message
 from tools.prompts import examples
 from tools.prompts.alignment import placed, rows_of
-from tools.prompts.evidence import DATA_RULE, ROWS, Scale, block, explanation_block, numbered, row_lines
+from tools.prompts.evidence import DATA_RULE, ROWS, Scale, explanation_block, numbered, row_lines, text_question
 from tools.prompts.numbered import by_number
 from tools.prompts.structured import bounded, parsed, schema_of, validated
 from tools.records.result import Unscored
@@ -26,10 +26,14 @@ TASK = (
     "number from 0 (silent) to 10 (its largest activation). A word, name or phrase of several tokens is marked from "
     "the token at which it can be known, not as a whole. Most tokens of most texts are 0."
 )
+ALONE = "Predict by each explanation alone, as if the others were not there: they may contradict one another."
+ACTIVE = (
+    f"{ROWS} Give only the tokens whose level is above 0, each by itself, with the number of its row, spelled as "
+    "shown; for an excerpt without any give an empty list."
+)
 _SYSTEM = (
     f"{TASK}\n\n"
-    f"{ROWS} Give only the tokens whose level is above 0, each by itself, with the number of its row, spelled as "
-    "shown; for an excerpt without any give an empty list. Reply with JSON only, every excerpt in it: "
+    f"{ACTIVE} Reply with JSON only, every excerpt in it: "
     '{"excerpts":[{"number":1,"active":[{"row":...,"token":...,"level":...},...]},...]}.\n\n'
     f"{DATA_RULE}"
 )
@@ -45,20 +49,22 @@ class _Tokens(BaseModel):
     active: list[_Active]
 
 
-class _Excerpt(BaseModel):
+class Excerpt(BaseModel):
+    """The active tokens of an excerpt, as they are replied."""
+
     number: int
     active: list[_Active]
 
 
 class _Excerpts(BaseModel):
     # Each is checked on its own: a bad one spoils no other.
-    excerpts: list[Annotated[Any, WithJsonSchema(schema_of(_Excerpt))]]
+    excerpts: list[Annotated[Any, WithJsonSchema(schema_of(Excerpt))]]
 
 
 _SCHEMA = schema_of(_Excerpts)
 
-_PER_TOKEN = 8
-"""Tokens of a reply that are allowed for each token of an excerpt: as if every other one were active."""
+_PER_TOKEN = 4
+"""Tokens of a reply that are allowed for each token of an excerpt: as if one of four were active."""
 
 
 def request(explanation: str, excerpts: Sequence[Sequence[str]], scale: Scale | None = None) -> ChatRequest:
@@ -94,17 +100,18 @@ def parse(reply: ChatReply, excerpts: Sequence[Sequence[str]]) -> list[NDArray[n
     found = parsed(reply.text, _Excerpts)
     if isinstance(found, Unscored):
         return [found for _ in excerpts]
-    answers = by_number(found.excerpts, len(excerpts), "excerpt")
+    return levels_of(found.excerpts, excerpts)
+
+
+def levels_of(items: Sequence[object], excerpts: Sequence[Sequence[str]]) -> list[NDArray[np.float64] | Unscored]:
+    """Levels 0..10, float64 [n tokens], for each excerpt, from what was replied to each of them."""
+    answers = by_number(items, len(excerpts), "excerpt")
     return [_levels(answer, tokens) for answer, tokens in zip(answers, excerpts, strict=True)]
 
 
 def question(explanation: str, lines: Sequence[str], scale: Scale | None = None) -> str:
-    """The user's message of every simulation: what is asked about, line by line, then the explanation.
-
-    In this order, so that of rivals that are asked about the same excerpts a server keeps what they share.
-    """
-    about = "" if scale is None else f"{scale.in_short()}\n"
-    return f"Text:\n{block(lines)}\n{about}{explanation_block(explanation)}"
+    """The user's message of every simulation by one explanation."""
+    return text_question(lines, explanation_block(explanation), scale)
 
 
 def _levels(answer: object, tokens: Sequence[str]) -> NDArray[np.float64] | Unscored:
@@ -121,7 +128,12 @@ def _question(explanation: str, excerpts: Sequence[Sequence[str]], scale: Scale 
 
 
 def _answer(sample: Sequence[tuple[Sequence[str], Sequence[int]]]) -> str:
-    excerpts = [
+    return json.dumps({"excerpts": answered(sample)}, separators=(",", ":"))
+
+
+def answered(sample: Sequence[tuple[Sequence[str], Sequence[int]]]) -> list[dict[str, Any]]:
+    """Excerpts with their levels as they should be replied."""
+    return [
         {
             "number": number,
             "active": [
@@ -132,7 +144,6 @@ def _answer(sample: Sequence[tuple[Sequence[str], Sequence[int]]]) -> str:
         }
         for number, (tokens, levels) in enumerate(sample, 1)
     ]
-    return json.dumps({"excerpts": excerpts}, separators=(",", ":"))
 
 
 def _row_numbers(tokens: Sequence[str]) -> list[int]:

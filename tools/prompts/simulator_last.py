@@ -48,20 +48,22 @@ def request(explanation: str, texts: Sequence[Sequence[str]], scale: Scale | Non
             Message("user", question(explanation, listed(map(last_marked, texts)), scale)),
         ),
         max_tokens=64 + 12 * len(texts),
-        schema=_schema(len(texts)),
+        schema=numbered_schema("levels", len(texts), {"type": "integer"}),
     )
 
 
-def _schema(n: int) -> dict[str, Any]:
-    """With the numbers in it, so that where a grammar holds the reply to the schema no text is passed over."""
+def numbered_schema(name: str | None, n: int, each: dict[str, Any]) -> dict[str, Any]:
+    """Of an object with the keys 1 to `n`, so that where a grammar holds the reply to the schema none is passed over;
+    as the only property of another object, where `name` says how it is called there."""
     numbers = [str(number) for number in range(1, n + 1)]
-    levels = {
-        "type": "object",
-        "properties": {number: {"type": "integer"} for number in numbers},
-        "required": numbers,
-        "additionalProperties": False,
-    }
-    return {"type": "object", "properties": {"levels": levels}, "required": ["levels"], "additionalProperties": False}
+    found = _closed(dict.fromkeys(numbers, each))
+    return found if name is None else _closed({name: found})
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object", "properties": properties, "required": list(properties), "additionalProperties": False,
+    }  # fmt: skip
 
 
 def parse(text: str, n: int) -> list[float | Unscored]:
@@ -69,7 +71,13 @@ def parse(text: str, n: int) -> list[float | Unscored]:
     found = parsed(text, _Levels)
     if isinstance(found, Unscored):
         return [found for _ in range(n)]
-    answers = by_number([{"number": number, "level": level} for number, level in found.levels.items()], n, "text")
+    return levels_in(found.levels, n)
+
+
+def levels_in(given: object, n: int) -> list[float | Unscored]:
+    """The levels of `n` texts, from what was replied after their numbers."""
+    items = given.items() if isinstance(given, dict) else ()
+    answers = by_number([{"number": number, "level": level} for number, level in items], n, "text")
     return [_level(answer, i) for i, answer in enumerate(answers, 1)]
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tools.errors import BadInput
 from tools.evidence.neurons.neuron import NeuronEvidence
+from tools.records.excerpts import DevelopmentActivations
 from tools.records.result import Unscored
 from tools.roles import Simulator, WordSimulator
 from tools.rules.vocabulary import Vocabulary
@@ -24,11 +25,11 @@ from tools.study.experiment_log import Tokens
 if TYPE_CHECKING:
     from tools.subject.protocol import SubjectModel
 
-FIRST = 0.4
+FIRST = 0.3
 """Share of the excerpts that are read of every sentence that costs something, before it is known whether it can win."""
 
-LEAST_FIRST = 12
-"""With fewer excerpts nobody is judged early."""
+LEAST_FIRST, MOST_FIRST = 12, 0.7
+"""Nobody is judged by fewer excerpts; where those are more than this share, all are read at once."""
 
 LEXICAL = "lexical"
 """The reader that parses a sentence: it knows the language, and nothing of the subject model."""
@@ -51,6 +52,8 @@ class Simulations:
         word_simulator: says what any other sentence predicts; None where there is no LLM.
         n_simulated: excerpts on which that simulates a sentence for a score.
         claimants: sentences by whose claims some of the excerpts are drawn, where simulating costs something.
+        part_read: sentences of which only the first of the development excerpts are read: each with the lexical twin
+            that says nearly the same there, and so what the others would say; or None where it hardly can win.
     """
 
     subject: SubjectModel
@@ -60,6 +63,7 @@ class Simulations:
     word_simulator: WordSimulator | None = None
     n_simulated: int = 30
     claimants: tuple[Claimant, ...] = ()
+    part_read: dict[str, str | None] = field(default_factory=dict)
     _exact: dict[str, bool] = field(default_factory=dict)
     _rows: tuple[StratifiedSample, tuple[Claimant, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] | None = None
     _probe_levels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -124,9 +128,14 @@ class Simulations:
         if self.word_simulator is None or self.is_exact(sentence):
             levels = self._exact_levels(sentence, sample.activations.excerpts.tokens)
             return levels if isinstance(levels, Unscored) else Part(sample, levels, np.arange(len(sample)))
+        if self._is_read_in_part(sentence, sample):
+            return self.on_first(sentence, sample)
         rows, importance = self._rows_of(sample)
         found = self.word_simulator.simulate(sentence, sample.activations.excerpts.tokens[rows])
         return simulated_part(sample, rows, found, importance)
+
+    def _is_read_in_part(self, sentence: str, sample: StratifiedSample) -> bool:
+        return sentence in self.part_read and isinstance(sample.activations, DevelopmentActivations)
 
     def _rows_of(self, sample: StratifiedSample) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The excerpts of a sample on which sentences are simulated at a cost, and how many each one stands for."""
@@ -150,9 +159,14 @@ class Simulations:
         """Ask about several sentences at once that `on`, or `on_first`, will be asked for one by one."""
         costly = [sentence for sentence in sentences if not self.is_exact(sentence)]
         if self.word_simulator is not None and costly:
-            rows = self._first_rows(sample) if first else self._rows_of(sample)[0]
-            tokens = sample.activations.excerpts.tokens[rows]
-            self.word_simulator.simulate_each([(sentence, tokens) for sentence in costly])
+            few = [sentence for sentence in costly if first or self._is_read_in_part(sentence, sample)]
+            wanted = [
+                (sentence, self._first_rows(sample) if sentence in few else self._rows_of(sample)[0])
+                for sentence in costly
+            ]
+            self.word_simulator.simulate_each(
+                [(sentence, sample.activations.excerpts.tokens[rows]) for sentence, rows in wanted]
+            )
 
     def on_first(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
         """What `on` says, of the first of the excerpts alone: a share of each stratum, by which one sees early what a
@@ -165,7 +179,8 @@ class Simulations:
 
     def _first_rows(self, sample: StratifiedSample) -> NDArray[np.int64]:
         rows = self._rows_of(sample)[0]
-        return share_of_rows(sample, rows, FIRST) if FIRST * len(rows) >= LEAST_FIRST else rows
+        share = max(FIRST, LEAST_FIRST / max(len(rows), 1))
+        return share_of_rows(sample, rows, share) if share <= MOST_FIRST else rows
 
     def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""
@@ -228,6 +243,12 @@ class Simulations:
         tokens, lengths = padded(texts)
         levels = self.certain_levels(sentence, tokens)[np.arange(len(texts)), lengths - 1]
         return [float(level) for level in levels]
+
+    def prepare_ends(self, wanted: Sequence[tuple[str, Sequence[Tokens]]]) -> None:
+        """Ask about the ends of texts at once that `at_ends` will be asked for, sentence by sentence."""
+        costly = [(sentence, texts) for sentence, texts in wanted if not self.is_exact(sentence)]
+        if self.word_simulator is not None and costly:
+            self.word_simulator.at_ends_each(costly)
 
     def certain_levels(self, sentence: str, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
         """What a sentence predicts, [n, pos], where nothing can be done without it.

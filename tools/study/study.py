@@ -195,6 +195,18 @@ class Study:
         values = self.subject.neuron_values(inputs, neuron.layer, neuron.index)
         return [[round(float(v), 5) for v in row[:n]] for row, n in zip(values, lengths, strict=True)]
 
+    def text_before(self, carrier: str, value: float) -> Tokens | None:
+        """The explore text that an edit was made from; None when no text of that carrier ends in that value."""
+        kind, _, number = carrier.partition("-")
+        if kind != "explore" or not number.isdigit():
+            return None
+        explore = self.evidence.explore
+        for row in np.flatnonzero(explore.excerpts.ids == int(number)):
+            length = int(explore.excerpts.lengths[row])
+            for at in np.flatnonzero(np.abs(explore.values[row, :length] - value) < 1e-5)[:1]:
+                return tuple(int(t) for t in explore.excerpts.tokens[row, : at + 1])
+        return None
+
     def cost(self) -> Cost:
         """Tokens and US dollars of all LLM calls so far; the dollars are None where a price is not known."""
         return Cost() if self.meters is None else self.meters.account.cost()

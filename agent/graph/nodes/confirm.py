@@ -16,7 +16,7 @@ from tools.catalogue.confirmation import Confirm, Confirmation
 from tools.catalogue.detection import Ask, DetectionScores
 from tools.catalogue.examples import ShowExamples, ShownExamples
 from tools.catalogue.null import Null, NullChoice
-from tools.llm.meter import NULL_SHARE
+from tools.llm.meter import null_share
 from tools.readable.label import label_of
 from tools.records.coverage import Count
 from tools.records.hypothesis import Hypothesis
@@ -49,7 +49,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     if winner.name != BASE_RATE:
         reason = policy.why_it_leads(run.contenders(), winner.name)
         run.trace.emit(Decided(action="win", reason=reason, hypothesis=winner.name, round=run.round))
-    _may_spend(run, NULL_SHARE)
+    _may_spend(run, null_share(run.config.max_tokens))
     predicted = score_predictions(run, run.round + 1)
     own = predicted.get(winner.name, {})
     why_not = (

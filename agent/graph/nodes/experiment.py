@@ -14,7 +14,7 @@ from agent.graph.policy import StopReason
 from agent.graph.state import Context, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Values
 from tools.catalogue.hypotheses import WriteTexts, Written
-from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged, text_before
+from tools.catalogue.predictions import Before, Calibrated, Predicted, Unchanged
 from tools.errors import BudgetSpent
 from tools.experiments.change import changed
 from tools.records.hypothesis import Hypothesis, TestKind
@@ -83,7 +83,8 @@ def _write_texts(run: Investigation, round_: int) -> None:
     if run.study.writer is None or not wanted or run.toolbox.left <= _ROUND_WITHOUT_WRITING:
         return
     ranked = run.ranked()
-    if not ranked:
+    # At first hypotheses come with texts enough, and nothing is known by which to attack one of them.
+    if not ranked or (not run.study.log.revealed and len(run.study.log.written) >= wanted):
         return
     leader = run.best()  # a baseline as long as no rival may lead, and nobody is to refute that
     best = [h.sentence for h in sorted(ranked, key=lambda h: h is not leader)][:_SHOWN_TO_WRITER]
@@ -109,7 +110,7 @@ def predict_before(
     """
     experiments = designed.experiments
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
-    texts = [None if e.original is None else text_before(run.study, e.carrier, e.original) for e in experiments]
+    texts = [None if e.original is None else run.study.text_before(e.carrier, e.original) for e in experiments]
     run.by_order = [e.generator == BY_ORDER and text is not None for e, text in zip(experiments, texts, strict=True)]
 
     def edits_for(by: Hypothesis, said: list[float | None]) -> list[int] | None:
@@ -153,7 +154,7 @@ def register(
     names = names_of(round_, designed.experiments)
     if before is None:
         before = [
-            None if e.original is None else text_before(run.study, e.carrier, e.original) for e in designed.experiments
+            None if e.original is None else run.study.text_before(e.carrier, e.original) for e in designed.experiments
         ]
     each = zip(names, designed.experiments, before, strict=True)
     run.trace.emit(ExperimentsDesigned(round=round_, experiments=[_planned(run, *one) for one in each]))

@@ -11,15 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from agent.graph import policy
 from agent.graph.state import PERSON, REFERENCES, Investigation
-from tools.catalogue.scores import DevelopmentScore, Score
+from tools.catalogue.scores import AGREES, DevelopmentScore, Score
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
 from tools.readable import explainer as rules
 from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue
 from traces.events.kinds import Note
-
-AGREES = 0.7
-"""What a sentence and its twin say on development text must correlate so well for the twin to stand in for it."""
 
 _ASKED_FOR = ("user", PERSON)
 """Origins of sentences that a person entered, before the run or while it was paused."""
@@ -77,7 +74,7 @@ def to_score(
         twins=unread,
         leading=leading if costly else [],
         over_twins=max(run.over_twins, 0.0),
-        keep=int(not read),
+        none_read=not read,
         new=costly,
     )
 
@@ -90,12 +87,23 @@ def compare_twins(run: Investigation, entries: Mapping[str, DevelopmentScore], r
         twin = names.get(run.twins.get(sentence) or "")
         if entry.behind is not None:
             run.drop(h.name, _why_behind(entry, names[entry.behind], twin), round_)
+        _note_part_read(run, entry)
         if entry.over_twin is not None:
             run.over_twins = max(run.over_twins, entry.over_twin)
         if twin is not None and entry.agreement is not None and entry.agreement >= AGREES:
             h.stand_in = twin
             agree = f"on development text both say nearly the same ({entry.agreement:.2f})"
             run.trace.emit(Note(message=f"{twin} says for {h.name} what it predicts of experiments: {agree}."))
+
+
+def _note_part_read(run: Investigation, entry: DevelopmentScore) -> None:
+    """As the tool that scores knows it, but for a run that was resumed."""
+    twin = run.twins.get(entry.sentence)
+    agrees = entry.agreement is not None and entry.agreement >= AGREES
+    if entry.part_read:
+        run.study.simulations.part_read[entry.sentence] = twin if agrees else None
+    else:
+        run.study.simulations.part_read.pop(entry.sentence, None)
 
 
 def _why_behind(entry: DevelopmentScore, best: str, twin: str | None) -> str:

@@ -1,0 +1,67 @@
+"""Simulation of experiments by several explanations at once: the texts are shown once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from tools.llm.chat import ChatRequest, Message
+from tools.prompts import examples
+from tools.prompts.evidence import DATA_RULE, Scale, explanations_block, last_marked, listed, text_question
+from tools.prompts.numbered import by_number
+from tools.prompts.simulator import ALONE, TASK
+from tools.prompts.simulator_last import levels_in, numbered_schema
+from tools.prompts.structured import parsed
+from tools.records.result import Unscored
+
+PROMPT = "simulator-last-rivals/1"
+
+_SYSTEM = (
+    f"{TASK}\n\n"
+    f"You are shown texts and several explanations. {ALONE} Predict the level at the last token of each text, marked "
+    "<<so>>. Reply with JSON only: after the number of each explanation the level of every text after its number: "
+    f'{{"levels":{{"1":{{"1":...,"2":...}},"2":{{"1":...,"2":...}}}}}}.\n\n{DATA_RULE}'
+)
+
+
+class _Levels(BaseModel):
+    levels: dict[str, Any]
+
+
+def request(explanations: Sequence[str], texts: Sequence[Sequence[str]], scale: Scale | None = None) -> ChatRequest:
+    """Ask for the level at the last token of each text by each explanation.
+
+    Args:
+        explanations: by which to predict, each on its own.
+        texts: as their tokens.
+        scale: of the neuron's values; None where it is not known.
+    """
+    sample = listed(map(last_marked, (examples.TOKENS[:4], examples.SILENT_TOKENS[:2])))
+    answer = {"1": {"1": 9, "2": 0}, "2": {"1": 9, "2": 8}}
+    return ChatRequest(
+        role="simulator",
+        prompt=PROMPT,
+        messages=(
+            Message("system", _SYSTEM),
+            Message("user", text_question(sample, explanations_block(examples.RIVALS))),
+            Message("assistant", json.dumps({"levels": answer}, separators=(",", ":"))),
+            Message("user", text_question(listed(map(last_marked, texts)), explanations_block(explanations), scale)),
+        ),
+        max_tokens=64 + 12 * len(texts) * len(explanations),
+        schema=numbered_schema("levels", len(explanations), numbered_schema(None, len(texts), {"type": "integer"})),
+    )
+
+
+def parse(text: str, n: int, n_texts: int) -> list[list[float | Unscored]]:
+    """For each of `n` explanations the level 0..10 at the last token of each of `n_texts` texts."""
+    found = parsed(text, _Levels)
+    if isinstance(found, Unscored):
+        return [[found] * n_texts for _ in range(n)]
+    items = [{"number": number, "levels": own} for number, own in found.levels.items()]
+    return [
+        [one] * n_texts if isinstance(one, Unscored) else levels_in(one["levels"], n_texts)
+        for one in by_number(items, n, "explanation")
+    ]
