@@ -111,7 +111,7 @@ def llm_part() -> Part:
         "--excerpts-per-call",
         type=whole(1),
         metavar="N",
-        help="excerpts simulated in one LLM call (default: 10)",
+        help="excerpts simulated in one LLM call (default: 15)",
     )
     return llm
 
