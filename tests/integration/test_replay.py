@@ -337,7 +337,7 @@ def test_an_llm_says_again_what_it_said(
     assert "an unrecorded question to the simulator" in replay_text(found)
 
 
-@pytest.mark.parametrize(("limit", "met"), [(30_000, {"", "refusal", "rejected"}), (20_000, {"", "limit reached"})])
+@pytest.mark.parametrize(("limit", "met"), [(30_000, {"", "refusal", "rejected"}), (10_000, {"", "limit reached"})])
 def test_an_llm_that_fails_now_and_then(
     limit: int, met: set[str], spoken: Spoken, nobody_is_asked: Callable[[], None]
 ) -> None:
