@@ -59,6 +59,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "version numbers": ("It needs ⟦v2.1⟧ or later.", "Release ⟦3.11.4⟧ mends this."),
     "web addresses": ("See ⟦https://example.org/page⟧ for more.", "It is on ⟦www.example.com⟧ too."),
     "abbreviations with points": ("The ⟦U.S.⟧ army left.", "Then ⟦Dr.⟧ Brown came in."),
+    "colons of labels": ("Area⟦:⟧ 320 square miles\nBorders⟦:⟧ none", "Name⟦:⟧ the old house\nand more"),
     "doubled words": ("It was a very ⟦very⟧ old house.", "They saw the ⟦the⟧ dog again."),
     "hyphenated words": ("It was a ⟦well-known⟧ story.", "A ⟦long-term⟧ plan was made."),
     "ampersands and plus signs": ("Smith ⟦&⟧ Sons sold it.", "One ⟦+⟧ one is two."),
