@@ -100,7 +100,7 @@ def test_the_table_tells_the_latest_run_on_each_neuron(runs: Path, capsys: pytes
     assert f"{second.score.value:.3f} [{second.score.low:.3f}, {second.score.high:.3f}]" in out  # type: ignore[union-attr]
     assert second.explanation[:40] in out  # type: ignore[index]
     assert "1 of them without a score: 1 x the neuron is dead" in out
-    assert "Not looked at: 1 older run of the same neurons" in out
+    assert "Not shown: 1 older run of the same neurons" in out
     assert dead.run_id in out
     assert ask(runs, "--all", "--sort", "-run", "--layer", "1") == 0
     out = capsys.readouterr().out
