@@ -79,3 +79,8 @@ def test_of_a_rule_it_is_the_strongest_kind_of_words(sentence, label) -> None:
     language.parse(sentence)
     assert label_of(sentence, language) == label
     assert 1 <= len(label.split()) <= MAX_LABEL_WORDS
+
+
+def test_of_free_text_it_is_what_the_word_says() -> None:
+    said = "a word saying that an event happens early, late, soon or without delay, as 'sooner'"
+    assert label_of(said) == "an event happens early"

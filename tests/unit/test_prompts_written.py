@@ -100,7 +100,17 @@ class TestHypotheses:
     def test_bad(self, text: str, reason: str) -> None:
         assert why(explainer.parse(text)).startswith(reason)
 
-    @pytest.mark.parametrize(("label", "kept"), [("the months.", "the months"), ("a b c d e f g", ""), (" ", "")])
+    @pytest.mark.parametrize(
+        ("label", "kept"),
+        [
+            ("the months.", "the months"),
+            ("a b c d e f g", ""),
+            (" ", ""),
+            ("early: late", "early: late"),
+            ("timing of an event: early, late, prompt", "timing of an event"),
+            ("first pieces of rare names (mostly of places)", "first pieces of rare names"),
+        ],
+    )
     def test_a_label_has_at_most_six_words(self, label: str, kept: str) -> None:
         found = explainer.parse(wrote({**GOOD, "label": label}))
         assert isinstance(found, Hypotheses)

@@ -24,6 +24,7 @@ MAX_FORM_CHARACTERS = 60
 MAX_TEXT_CHARACTERS = 400
 MAX_NAMED_WORDS, MAX_WORD_CHARACTERS = 16, 40
 
+_LABEL_END = re.compile(r"[:;,(]| [-–—] ")
 _MARKED = re.compile(r"<<(?:[0-9.]+\|)?([^<>]*)>>")
 _WORD = re.compile(r"[^\W_]")
 _SHORT_FORM = "one sentence"
@@ -184,9 +185,10 @@ def _usable(
 
 
 def label(given: str) -> str:
-    """A name of at most 6 words; empty where it is longer."""
+    """A name of at most 6 words; of a longer one what stands before its first colon, comma or bracket; else empty."""
     said = plain(given).rstrip(".")
-    return said if len(said.split()) <= MAX_LABEL_WORDS and len(said) <= MAX_FORM_CHARACTERS else ""
+    short = (one.strip() for one in (said, _LABEL_END.split(said)[0]))
+    return next((one for one in short if len(one.split()) <= MAX_LABEL_WORDS and len(one) <= MAX_FORM_CHARACTERS), "")
 
 
 def words(given: object) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ _CONTEXT = re.compile(
     r"|and\s+(?:strongly|weakly))\b.*$",
     re.IGNORECASE,
 )
+_SAYING = re.compile(
+    r"^(?:an?|any|the) (?:word|token|phrase) (?:saying|meaning|telling|showing) that\s+", re.IGNORECASE
+)
 _STRENGTH = re.compile(r"\s*\((?:[+-]?\d+(?:\.\d+)?|strongly|weakly)\)")
 _PART = re.compile(r"(?:`[^`]*`|“[^”]*”|\"[^\"]*\"|[^,;:.(]|\.(?=\w|\s+[a-z]))+")
 _DANGLING = frozenset(
@@ -121,7 +124,7 @@ def _listed(words: tuple[str, ...], most: int) -> str:
 
 
 def _label_of_text(sentence: str) -> str:
-    told = _STRENGTH.sub("", _OPENING.sub("", " ".join(sentence.split()), count=1))
+    told = _STRENGTH.sub("", _SAYING.sub("", _OPENING.sub("", " ".join(sentence.split()), count=1)))
     first = _PART.match(told)
     phrase = first[0].strip() if first else told
     return _cut((_CONTEXT.sub("", phrase) or phrase).split()) or "nothing"
