@@ -54,8 +54,8 @@ from traces.text.console import QuietDisplay
 
 RUN = 12
 PROMPTS = {
-    "explainer": {"explainer/4", "explainer-short/1"}, "reviser": {"reviser/5"}, "writer": {"writer/3"},
-    "simulator": {"simulator/3", "simulator-rivals/1", "simulator-last/3", "simulator-last-rivals/1"},
+    "explainer": {"explainer/4", "explainer-short/1"}, "reviser": {"reviser/6"}, "writer": {"writer/4"},
+    "simulator": {"simulator/3", "simulator-rivals/1", "simulator-last/4", "simulator-last-rivals/2"},
     "detector": {"detection/2"}, "fuzzer": {"fuzzing/2"},
 }  # fmt: skip
 
@@ -114,7 +114,7 @@ def test_predictions_in_free_words_stand_before_readings(run: Run) -> None:
     assert all(any(p is not None for p in row) for row in said)
     assert sum(p is not None for p in said[0]) <= N_ASKED  # who costs something is asked about some of the texts
     for call, llm in run.asked():
-        if llm.prompt == "simulator-last/3":
+        if llm.prompt == "simulator-last/4":
             assert call.tool in ("design_experiments", "predict_before", "design_probe_set", "design_probe_pairs")
 
 
@@ -192,7 +192,7 @@ def test_who_refutes_attacks_the_leading_explanation_and_never_a_baseline(run: R
 
 def test_who_writes_is_told_of_levels_and_of_all_that_was_tried(run: Run) -> None:
     entered = {e.sentence: e.seq for e in run.of(HypothesisProposed) if e.origin != "reference"}
-    asked = [(call, llm) for call, llm in run.asked() if llm.prompt == "reviser/5"]
+    asked = [(call, llm) for call, llm in run.asked() if llm.prompt == "reviser/6"]
     for call, llm in asked:
         assert re.search(r"^\d+\. (?:no\. \d+ said [\d.]+(?:, )?)+; (?:fired|weak|silent), ", llm.question, re.M)
         assert not re.search(r" said [^;]*%", llm.question)

@@ -87,10 +87,10 @@ def simulated(request: ChatRequest) -> str:
             return json.dumps({"excerpts": excerpts})
         n = len(explanations_of(request))
         return json.dumps({"explanations": [{"number": i, "excerpts": excerpts} for i in range(1, n + 1)]})
-    if request.prompt in ("simulator-last/3", "simulator-last-rivals/1"):
+    if request.prompt in ("simulator-last/4", "simulator-last-rivals/2"):
         ends = re.findall(r'^(\d+)\. ".*<<(.*)>>"$', shown, re.MULTILINE)
         levels = {n: level(unescape(end)) for n, end in ends}
-        if request.prompt == "simulator-last/3":
+        if request.prompt == "simulator-last/4":
             return json.dumps({"levels": levels})
         return json.dumps({"levels": {str(i): levels for i, _ in enumerate(explanations_of(request), 1)}})
     tokens = [json.loads(line) for line in shown.split("\n")]
@@ -191,7 +191,7 @@ def test_ends_of_texts_by_rivals_side_by_side() -> None:
     simulator = FreeTextSimulator(llm, TEXTS, sentences_a_call=2)
     both, one = simulator.at_ends_each([("digits", [(0, 3), (1,)]), ("all digits", [(0, 3)])])
     assert (both, one) == ([6.0, 0.0], [6.0])
-    assert sorted(request.prompt for request in llm.asked) == ["simulator-last-rivals/1", "simulator-last/3"]
+    assert sorted(request.prompt for request in llm.asked) == ["simulator-last-rivals/2", "simulator-last/4"]
     assert simulator.at_ends("all digits", [(0, 3)]) == [6.0]
     assert len(llm.asked) == 2  # what was asked before is not asked again
 

@@ -21,20 +21,21 @@ from tools.prompts.written import (
 from tools.records.result import Unscored
 from tools.roles import TriedRival
 
-PROMPT = "reviser/5"
+PROMPT = "reviser/6"
 
 EXPERIMENTS = (
-    "An experiment is a text, shown without marks, that ends at the token in question. Beforehand explanations, told "
-    "by their numbers, predicted a level there; not all were asked. Then the neuron was read: it fired, was weak or "
-    "was silent, with its level."
+    "An experiment is a text, shown without marks, that ends at the token in question. Some are edited: a word was "
+    "replaced or left out. Beforehand explanations, told by their numbers, predicted a level there; not all were "
+    "asked. Then the neuron was read: it fired, was weak or was silent, with its level."
 )
+JOINED = "If two meanings have each held by themselves, write one that joins them too: 'one, and also the other'."
 _SYSTEM = (
     f"You revise explanations of what makes a neuron fire. {NEURON} {MARKS} {EXPERIMENTS}\n\n"
     "A counterexample counts more than any number of confirmations: what you write must account for what the neuron "
     "did where an explanation was wrong. To narrow an explanation, to widen it, to split or to merge it, and to give "
     "it up for another are equally welcome; none is kept because it was first. Do not repeat what was tried. "
     "Hypotheses must differ from one another "
-    f"in what they predict. {GUIDELINES} {ONE_EACH}\n\n{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
+    f"in what they predict. {GUIDELINES} {ONE_EACH} {JOINED}\n\n{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
 )
 
 

@@ -16,11 +16,12 @@ from tools.prompts.simulator import TASK, question
 from tools.prompts.structured import parsed
 from tools.records.result import Unscored
 
-PROMPT = "simulator-last/3"
+PROMPT = "simulator-last/4"
 
 _SYSTEM = (
     f"{TASK}\n\n"
-    "You are shown texts; predict the level at the last token of each, marked <<so>>. "
+    "You are shown texts; predict the level at the last token of each, marked <<so>>. Some "
+    "texts are edited: a word was replaced or left out. "
     f'Reply with JSON only, the level of every text after its number: {{"levels":{{"1":...,"2":...}}}}.\n\n{DATA_RULE}'
 )
 

@@ -17,12 +17,13 @@ from tools.prompts.simulator_last import levels_in, numbered_schema
 from tools.prompts.structured import parsed
 from tools.records.result import Unscored
 
-PROMPT = "simulator-last-rivals/1"
+PROMPT = "simulator-last-rivals/2"
 
 _SYSTEM = (
     f"{TASK}\n\n"
     f"You are shown texts and several explanations. {ALONE} Predict the level at the last token of each text, marked "
-    "<<so>>. Reply with JSON only: after the number of each explanation the level of every text after its number: "
+    "<<so>>. Some texts are edited: a word was replaced or left out. Reply with JSON only: after the number of each "
+    "explanation the level of every text after its number: "
     f'{{"levels":{{"1":{{"1":...,"2":...}},"2":{{"1":...,"2":...}}}}}}.\n\n{DATA_RULE}'
 )
 
