@@ -761,6 +761,27 @@ def test_where_a_twin_agrees_on_the_first_excerpts_it_says_the_rest(box, study):
     assert found.over_twin == pytest.approx(0, abs=1e-6)
 
 
+def test_what_is_too_rare_to_be_scored_on_the_first_excerpts_is_read_on(box, study):
+    """Its twin agrees there, and says no more than that both are silent."""
+    study.simulations.word_simulator, weak = Counted(), 'Fires on "w3".'
+
+    def scored(part):
+        return not isinstance(part, Unscored) and not isinstance(part.sample.correlation(part.levels), Unscored)
+
+    rare = next(
+        sentence
+        for sentence in (f"tokens {n} {n + 1}" for n in range(6, 150))
+        if not scored(study.simulations.on_first(sentence, study.development))
+        and scored(study.simulations.on(sentence, study.development))
+    )
+    first, second = rare.split()[1:]
+    twins = {rare: f'Fires on "w{first}" and "w{second}".'}
+    asked = Score(sentences=[weak, rare], leading=[weak], new=[rare], twins=twins, none_read=True)
+    _, found = box.call("score", asked).scores
+    assert not found.part_read
+    assert isinstance(found.score, ScoreValue)
+
+
 def test_of_a_null_few_are_asked_for(box, study):
     llm = AskedForTheNull("3" * 64)
     study.explainers, study.simulations.word_simulator, study.twin_writer = (llm,), Counted(), Twins()

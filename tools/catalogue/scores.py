@@ -235,9 +235,10 @@ def _lost(study: Study, arguments: Score, new: list[str]) -> dict[str, Developme
 
 
 def _settle(study: Study, sentence: str, twin: str | None) -> None:
-    """Read no more of a sentence than its first excerpts where its twin says nearly the same there."""
+    """Read no more of a sentence than its first excerpts where its twin says nearly the same there, and they tell: of
+    what is rare they may hold too little."""
     part = study.simulations.on_first(sentence, study.development)
-    if twin is None or isinstance(part, Unscored):
+    if twin is None or isinstance(part, Unscored) or isinstance(part.sample.correlation(part.levels), Unscored):
         return
     agreement = _agreement(study, part, twin)
     if agreement is not None and agreement >= AGREES:
