@@ -79,9 +79,9 @@ def test_a_planted_neuron(setting):
     assert not cell.registered.chosen, "one-shot makes no experiments"
     assert len(cell.registered.probe) == cell.probe_skill.n_excerpts
     assert cell.applied is not None
-    assert isinstance(cell.applied.fire, float)
-    assert cell.applied.n_positives == 10
-    assert cell.applied.n_random == 10
+    assert cell.applied.chosen in ("right", "wrong", "tied", "constant")
+    assert isinstance(cell.applied.random, Unscored), "this model reads no sentence"
+    assert cell.applied.random.reason == "it is longer than the model reads"
 
 
 def test_what_a_baseline_says_is_not_applied(setting):
@@ -193,7 +193,7 @@ def test_a_neuron_is_its_own_cluster_unless_it_says_which():
 
 
 def test_names_alike_do_not_share_a_run(setting):
-    one, other = (replace(REAL, name=name, target=target) for name, target in (("是", "L0N3"), ("否", "L0N4")))
+    one, other = (replace(REAL, name=name, neuron=NeuronId(0, i)) for name, i in (("是", 3), ("否", 4)))
     cells = [worker.run_cell(setting, neuron, load_variant("one-shot"), 0, None) for neuron in (one, other)]
     assert cells[0].trace != cells[1].trace
     targets = [load_trace(setting.out / cell.trace).events[0].neuron for cell in cells]

@@ -189,4 +189,4 @@ def test_a_simulator_that_fails_throughout_is_said_first(world: Any, capsys: pyt
     with scripted_llm(Quirky(no_simulator).script) as server:
         assert explained(server, world) == 0
     said = first_paragraph(capsys.readouterr().out)
-    assert re.match(r"All \\d+ simulations by an LLM failed", said)
+    assert re.match(r"All \d+ simulations by an LLM failed", said)
