@@ -16,7 +16,8 @@ _COMPUTING = ("numpy", "scikit-learn")
 _DECIDING = (
     "tools/**/*.py", "traces/**/*.py", "agent/**/*.py", "evals/planted/*.py",
     *(f"evals/{name}.py"
-      for name in ("ceiling", "measures", "puzzle_readers", "puzzles", "stability", "suite", "worker")),
+      for name in ("applied", "ceiling", "measures", "puzzle_readers", "puzzles", "stability", "suite", "worker")),
+    *(f"evals/readers/{name}.py" for name in ("lineup", "numbers", "trigger")),
 )  # fmt: skip
 _SAME = {
     "suite": "its suite is {old}, not {new}",

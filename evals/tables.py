@@ -138,7 +138,7 @@ def _column(s: VariantSummary) -> list[tuple[str, RenderableType | None]]:
         ("texts made from it fire", _of_reference(s, "trigger", s.trigger)),
         ("  random passages", _of_reference(s, "random-texts", s.random_texts)),
         ("near misses silent", _of_reference(s, "near-misses", s.near_misses)),
-        ("told from nine others", _of_reference(s, "discrimination", s.discrimination)),
+        ("picked out of ten", _of_reference(s, "discrimination", s.discrimination)),
         ("gain over matched null", None if gain is None else Text(gain, style="" if s.beats_null else _RED)),
         ("optimism gap", mean(s.optimism_gap, s.n_with["optimism-gap"])),
         (

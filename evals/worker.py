@@ -191,14 +191,16 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     recovered: Measured | None = None
     alone: Applied | None = None
     true, _ = neuron.claim_functions()
-    if cell.explanation is not None and neuron.kind != "nothing" and config.explainer not in BASELINE_EXPLAINERS:
-        study = open_study(config, QuietDisplay(), resources=_RESOURCES)
-        alone = applied(study, cell.explanation, config.concepts, np.random.default_rng(seed))
-    if true is not None and cell.fold is not None:
+    is_applied = neuron.kind != "nothing" and config.explainer not in BASELINE_EXPLAINERS
+    has_truth = true is not None and cell.fold is not None
+    if has_truth or (is_applied and cell.explanation is not None):
         study = open_study(config, QuietDisplay(), resources=_RESOURCES)
         # the evaluation's own questions are separate from the run's, with their own limits
         if study.meters is not None:
             study.meters.account.share = 1.0
+    if is_applied and cell.explanation is not None:
+        alone = applied(study, cell.explanation, config.concepts, np.random.default_rng(seed))
+    if true is not None and cell.fold is not None:
         recovered = recovery(study, cell.explanation, PlantedFunction(neuron.name, true), cell.fold)
     if cell.explanation is not None:
         levels = _simulated(config, subject, cell.explanation, corpus.development.tokens)

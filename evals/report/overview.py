@@ -110,7 +110,7 @@ def _column(s: VariantSummary) -> dict[str, Entry]:
                 ("texts made from the explanation that fire", "trigger", s.trigger),
                 ("random passages that fire", "random-texts", s.random_texts),
                 ("near misses that stay silent", "near-misses", s.near_misses),
-                ("neurons told from nine others", "discrimination", s.discrimination),
+                ("neurons picked out of ten by the explanation", "discrimination", s.discrimination),
             )
         },
         "gain over matched null": gain,

@@ -314,6 +314,7 @@ def test_a_planted_truth_that_never_fires_is_said(tmp_path, monkeypatch, capsys)
 def test_the_code_is_what_decides_numbers(monkeypatch):
     assert any(path.match("evals/measures.py") for path in deciding())
     assert any(path.match("evals/planted/shipped.py") for path in deciding())
+    assert {"applied.py", "lineup.py", "numbers.py", "trigger.py"} <= {path.name for path in deciding()}
     before = code_sha256()
     monkeypatch.setattr("evals.asked.version", lambda package: "0")
     assert code_sha256() != before
