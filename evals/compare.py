@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from agent.cli.output import say, say_json, width
+from evals.differences import Comparison, compare
 from evals.folder import EvalFolder
+from evals.metrics import METRICS, clusters_of
 from evals.records import CellResult, Kind, Manifest, NeuronRecord
 from evals.scorer import scorer_tally
 from evals.stability import Stability, stability
-from evals.summaries import METRICS, Comparison, VariantSummary, clusters_of, compare, summarise
+from evals.summaries import VariantSummary, summarise
 from tools.errors import BadInput
 from traces.storage import storage_errors
 

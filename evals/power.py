@@ -10,8 +10,9 @@ import numpy as np
 
 from agent.cli.output import say, say_json
 from evals.compare import checked_metric, load
+from evals.differences import compare
+from evals.metrics import METRICS
 from evals.statistics import ALPHA, FEWEST_NEURONS, Floats, permutation_ps
-from evals.summaries import METRICS, compare
 from tools.errors import BadInput
 from traces.text.formatting import one_line
 

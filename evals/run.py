@@ -21,7 +21,8 @@ from evals.idle import refuse_idle, refuse_idle_options
 from evals.puzzle_readers import check_reader
 from evals.records import CellResult, Manifest, NeuronRecord
 from evals.scorer import truth_first
-from evals.suite import Suite, SuiteNeuron, expand, load_suite, shipped_suites
+from evals.suite import Suite, load_suite, shipped_suites
+from evals.suite_neurons import SuiteNeuron, expand
 from evals.tasks import Task, came_to_nothing, kind_of_work, plan, work_on
 from tools.engine.local import LocalEngine
 from tools.errors import AgentError, BadInput, Interrupted, StorageError

@@ -1,72 +1,31 @@
-"""Summaries of an evaluation's results by variant, and paired differences between variants.
-
-Cells of half the text serve stability only and are left out here. Neurons with nothing to find have no score to
-average; they count for false confidence. Planted neurons, real ones and puzzles are separate groups. On puzzles no
-agent runs, so variants are not compared there.
-"""
+"""Summaries of an evaluation's results by variant."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import combinations
-from typing import Final, Literal
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from evals.records import Applied, CellResult, Kind, NeuronRecord, Record
+from evals.metrics import (
+    METRICS,
+    CostPerCell,
+    Group,
+    by_cluster,
+    by_group,
+    clusters_of,
+    has_recovered,
+    mean_costs,
+    value_of,
+)
+from evals.records import CellResult, Kind, NeuronRecord, Record
 from evals.scorer import truth_first
 from evals.stability import Stability
 from evals.statistics import ALPHA, mean_by_cluster, mean_interval, permutation_p, ratio_of_means, wilson
-from tools.readable.contract import n_words, quoted, why_not
+from tools.readable.contract import why_not
 from tools.records.result import Compared, Interval, ScoreValue, Unscored
-from tools.scoring.multiplicity import q_values
-
-RECOVERED = 0.9
-"""A truth counts as recovered from this agreement on."""
-
-TIE = 0.01
-"""A smaller difference between two variants on a neuron is a tie."""
 
 CONFIDENT = ("supported", "split")
-
-METRICS = {
-    "score": "sealed score",
-    "recovery": "recovery of the truth",
-    "gain": "gain over the matched null",
-    "gain-lookup": "gain over token-lookup-30",
-    "development": "development score",
-    "probe-skill": "skill of predictions on the fixed probe set",
-    "optimism-gap": "development minus sealed score",
-    "predictor": "sealed score of the predictor",
-    "reader-gap": "reader's minus predictor's sealed score",
-    "lookup": "sealed score of token-lookup-30",
-    "lookup-full": "sealed score of token-lookup-full",
-    "words": "words of the explanation",
-    "quoted": "words and pieces that the explanation quotes",
-    "trigger": "share of texts made from the explanation that fire",
-    "near-misses": "share of near misses that stay silent",
-    "random-texts": "share of random passages that fire",
-    "discrimination": "choice of the neuron among ten",
-}
-"""Metrics to compare, with descriptions."""
-
-_COSTS = ("calls", "units", "seconds", "tokens", "usd")
-
-Group = Literal["planted", "real", "puzzles"]
-
-GROUPS: Final[dict[Kind, Group]] = {"truth": "planted", "nothing": "planted", "real": "real", "puzzle": "puzzles"}
-"""Groups of neurons; each has its own table."""
-
-
-class CostPerCell(Record):
-    """Means per cell, or their differences; None if unknown for some cell."""
-
-    calls: float | None = None
-    units: float | None = None
-    seconds: float | None = None
-    tokens: float | None = None
-    usd: float | None = None
 
 
 class VariantSummary(Record):
@@ -168,113 +127,6 @@ class VariantSummary(Record):
     n_requests: int = 0
 
 
-class Comparison(Record):
-    """The paired difference of a metric, `a` minus `b`.
-
-    Attributes:
-        difference: mean over neurons with its interval.
-        p, p_adjusted: two-sided permutation p-value, and after Benjamini-Hochberg over the pairs of its group;
-            None when no neuron could be compared.
-        n_neurons: compared neurons; noise levels of one function are averaged and count once below.
-        wins, losses, ties: neurons on which `a` is better, `b` is better, or they differ by less than `TIE`.
-        by_cluster: the difference on each.
-        n_left_out: common neurons without a seed at which both have a value.
-        n_runs_left_out: pairs of runs without a value on both sides, including those of `n_left_out`.
-        n_unmatched: neurons without a common seed.
-        n_other_fold: pairs of cells scored on different sealed folds.
-        cost: difference of the means per cell, over the pairs of cells that both ran.
-    """
-
-    metric: str
-    group: Group
-    a: str
-    b: str
-    difference: Compared
-    p: float | None
-    p_adjusted: float | None
-    n_neurons: int
-    wins: int
-    losses: int
-    ties: int
-    by_cluster: dict[str, float]
-    n_left_out: int
-    n_runs_left_out: int
-    n_unmatched: int
-    n_other_fold: int
-    cost: CostPerCell
-
-
-def value_of(cell: CellResult, metric: str) -> float | str | None:
-    """The value of a metric on a cell, or the reason for none; None if the metric does not apply."""
-    if cell.kind == "nothing" or (metric == "recovery" and cell.kind != "truth"):
-        return None
-    if cell.error is not None:
-        return f"the run failed ({cell.error.kind})"
-    found: Compared | float | None
-    match metric:
-        case "score":
-            found = cell.score
-        case "development":
-            found = cell.development_score
-        case "gain":
-            found = cell.gains.get("null")
-        case "gain-lookup":
-            found = cell.gains.get("token_lookup_30")
-        case "recovery":
-            found = cell.recovery
-        case "probe-skill":
-            found = cell.probe_skill
-        case "optimism-gap":
-            found = cell.optimism_gap
-        case "predictor":
-            found = cell.predictor
-        case "reader-gap":
-            found = _reader_gap(cell)
-        case "lookup":
-            found = cell.baselines.token_lookup_30
-        case "lookup-full":
-            found = cell.baselines.token_lookup_full
-        case "words":
-            found = _of_explanation(cell, n_words)
-        case "quoted":
-            found = _of_explanation(cell, lambda sentence: len(quoted(sentence)))
-        case "trigger" | "near-misses" | "random-texts" | "discrimination":
-            found = _of_applied(cell.applied, metric)
-        case _:
-            raise ValueError(f"{metric} is not one of {', '.join(METRICS)}")
-    if isinstance(found, Unscored):
-        return found.reason
-    if found is None:
-        return f"the run has no {METRICS[metric]}"
-    return found.value if isinstance(found, Interval) else found
-
-
-def _reader_gap(cell: CellResult) -> float | Unscored | None:
-    """The explanation's score minus the predictor's."""
-    if isinstance(cell.score, Unscored):
-        return cell.score
-    if isinstance(cell.predictor, ScoreValue):
-        return cell.score.value - cell.predictor.value
-    return cell.predictor
-
-
-def _of_applied(applied: Applied | None, metric: str) -> float | Unscored | None:
-    if applied is None:
-        return None
-    match metric:
-        case "trigger":
-            return applied.fire
-        case "near-misses":
-            return applied.silent
-        case "random-texts":
-            return applied.random
-    return applied.chosen if isinstance(applied.chosen, Unscored) else float(applied.chosen == "right")
-
-
-def _of_explanation(cell: CellResult, count: Callable[[str], int]) -> float | Unscored:
-    return Unscored(reason="there is no explanation") if cell.explanation is None else float(count(cell.explanation))
-
-
 def summarise(
     cells: Iterable[CellResult],
     rng: np.random.Generator,
@@ -294,7 +146,7 @@ def summarise(
     """
     records = {record.name: record for record in neurons}
     out = []
-    for group, whole in _groups(cells).items():
+    for group, whole in by_group(cells).items():
         for variant in dict.fromkeys(cell.variant for cell in whole):
             own = [cell for cell in whole if cell.variant == variant]
             alike = (stability or {}).get((variant, "real" if group == "real" else "truth"))
@@ -304,14 +156,6 @@ def summarise(
                 )
             )
     return out
-
-
-def _groups(cells: Iterable[CellResult]) -> dict[Group, list[CellResult]]:
-    groups: dict[Group, list[CellResult]] = {"planted": [], "real": [], "puzzles": []}
-    for cell in cells:
-        if cell.half is None:
-            groups[GROUPS[cell.kind]].append(cell)
-    return {group: whole for group, whole in groups.items() if whole}
 
 
 def _summary(
@@ -391,7 +235,7 @@ def _summary(
         probe_skill=_mean(cells, "probe-skill", clusters, rng),
         ceiling_share=ceiling_share,
         verdicts=dict(Counter(cell.verdict for cell in ran if cell.verdict is not None)),
-        cost=CostPerCell(**{name: _mean_cost(ran, name) for name in _COSTS}),
+        cost=mean_costs(ran),
         stability=stability,
         ranked=ranked_of(cells) if group == "puzzles" else None,
         readers=tuple(sorted({cell.reader for cell in ran if cell.reader})),
@@ -410,17 +254,6 @@ def ranked_of(cells: Iterable[CellResult]) -> tuple[int, int, int]:
         if cell.ranking is None or cell.ranking.false or isinstance(cell.score, Unscored)
     )
     return found[True], found[False], found[None]
-
-
-def clusters_of(neurons: Iterable[NeuronRecord]) -> dict[str, str]:
-    """The cluster of each neuron, by name."""
-    return {record.name: record.cluster for record in neurons}
-
-
-def by_cluster(cells: Iterable[CellResult], metric: str, clusters: Mapping[str, str]) -> dict[str, float]:
-    """The mean of a metric by cluster; clusters without a value are left out."""
-    values = ((cell.neuron, value_of(cell, metric)) for cell in cells)
-    return mean_by_cluster(((neuron, value) for neuron, value in values if isinstance(value, float)), clusters)
 
 
 def _mean(cells: Sequence[CellResult], metric: str, clusters: Mapping[str, str], rng: np.random.Generator) -> Compared:
@@ -456,12 +289,6 @@ def _beats_null(gain: Compared, gains: Sequence[float], rng: np.random.Generator
     return permutation_p(gains, rng) < ALPHA, ""
 
 
-def has_recovered(cell: CellResult) -> bool:
-    """Whether the run recovered the neuron's meaning; a run without an explanation did not."""
-    value = value_of(cell, "recovery")
-    return isinstance(value, float) and value >= RECOVERED
-
-
 def _confident(cells: Iterable[CellResult]) -> list[tuple[str, float]]:
     return [(cell.neuron, float(cell.verdict in CONFIDENT)) for cell in cells if cell.verdict is not None]
 
@@ -492,101 +319,3 @@ def _ceiling_share(
         return None, 0
     means = [np.array(list(mean_by_cluster(values, clusters).values())) for values in (scores, limits)]
     return ratio_of_means(means[0], means[1], rng), len(scores)
-
-
-def _cost(cell: CellResult, name: str) -> float | None:
-    match name:
-        case "calls":
-            return cell.calls
-        case "units":
-            return cell.budget.used
-        case "seconds":
-            return cell.seconds
-        case "tokens":
-            return cell.cost.tokens
-        case _:
-            return cell.cost.usd
-
-
-def _mean_cost(cells: Sequence[CellResult], name: str) -> float | None:
-    known = [cost for cell in cells if (cost := _cost(cell, name)) is not None]
-    return sum(known) / len(known) if known and len(known) == len(cells) else None
-
-
-def compare(
-    cells: Iterable[CellResult], metric: str, rng: np.random.Generator, *, neurons: Iterable[NeuronRecord] = ()
-) -> list[Comparison]:
-    """The paired differences of all comparable pairs of variants, earlier minus later.
-
-    A neuron counts with its mean over the seeds at which both variants have a value.
-
-    Args:
-        cells: of one or several evaluations of one suite.
-        metric: a key of `METRICS`.
-        rng: draws the resamples of the intervals and the flips of the test.
-        neurons: their clusters.
-    """
-    clusters = clusters_of(neurons)
-    out: list[Comparison] = []
-    for group, whole in _groups(cells).items():
-        if group == "puzzles" or all(value_of(cell, metric) is None for cell in whole):
-            continue
-        pairs = [
-            _compare_pair(whole, a, b, metric, group, clusters, rng)
-            for a, b in combinations(dict.fromkeys(cell.variant for cell in whole), 2)
-        ]
-        corrected = iter(q_values([pair.p for pair in pairs if pair.p is not None]))
-        out += [pair if pair.p is None else pair.model_copy(update={"p_adjusted": next(corrected)}) for pair in pairs]
-    return out
-
-
-def _compare_pair(
-    cells: Sequence[CellResult],
-    a: str,
-    b: str,
-    metric: str,
-    group: Group,
-    clusters: Mapping[str, str],
-    rng: np.random.Generator,
-) -> Comparison:
-    sides = [
-        {(cell.suite, cell.neuron, cell.seed): cell for cell in cells if cell.variant == variant} for variant in (a, b)
-    ]
-    both = [(sides[0][key], sides[1][key]) for key in sides[0] if key in sides[1]]
-    differences, left_out, n_other_fold = [], [], 0
-    for one, other in both:
-        x, y = value_of(one, metric), value_of(other, metric)
-        if isinstance(x, float) and isinstance(y, float):
-            differences.append((one.neuron, x - y))
-            n_other_fold += one.fold != other.fold
-        elif x is not None:
-            left_out.append(one.neuron)
-    compared = {neuron for neuron, _ in differences}
-    means = mean_by_cluster(differences, clusters)
-    ran = [pair for pair in both if all(cell.error is None for cell in pair)]
-    costs = {name: [_mean_cost(side, name) for side in zip(*ran, strict=True)] for name in _COSTS} if ran else {}
-    applies = {cell.neuron for side in sides for cell in side.values() if value_of(cell, metric) is not None}
-    return Comparison(
-        metric=metric,
-        group=group,
-        a=a,
-        b=b,
-        difference=mean_interval(means.values(), rng),
-        p=permutation_p(means.values(), rng) if means else None,
-        p_adjusted=None,
-        n_neurons=len(compared),
-        wins=sum(d >= TIE for d in means.values()),
-        losses=sum(d <= -TIE for d in means.values()),
-        ties=sum(abs(d) < TIE for d in means.values()),
-        by_cluster=means,
-        n_left_out=len(set(left_out) - compared),
-        n_runs_left_out=len(left_out),
-        n_unmatched=len(applies - {one.neuron for one, _ in both}),
-        n_other_fold=n_other_fold,
-        cost=CostPerCell(
-            **{
-                name: None if both_means[0] is None or both_means[1] is None else both_means[0] - both_means[1]
-                for name, both_means in costs.items()
-            }
-        ),
-    )

@@ -9,10 +9,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evals.differences import TIE, Comparison
+from evals.metrics import METRICS, RECOVERED, CostPerCell, Group
 from evals.scorer import ScorerTally
 from evals.stability import Agreement, Verdicts
 from evals.statistics import ALPHA
-from evals.summaries import METRICS, RECOVERED, TIE, Comparison, CostPerCell, Group, VariantSummary
+from evals.summaries import VariantSummary
 from tools.records.result import Compared, Interval
 from traces.text.formatting import one_line, shorten
 

@@ -12,7 +12,7 @@ from agent.setup.variants.load import Variant
 from evals.puzzle_readers import reader_maker
 from evals.puzzles import puzzle_cell, puzzle_record
 from evals.records import CellError, CellResult, NeuronRecord
-from evals.suite import SuiteNeuron
+from evals.suite_neurons import SuiteNeuron
 
 if TYPE_CHECKING:
     from evals.worker import Setting

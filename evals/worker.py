@@ -21,7 +21,7 @@ from evals.folder import folder_name
 from evals.measures import named, recovery, scorer_check
 from evals.records import Applied, CellError, CellResult, NeuronRecord
 from evals.stability import save_simulation
-from evals.suite import LIBRARY, Shape, SuiteNeuron
+from evals.suite_neurons import LIBRARY, Shape, SuiteNeuron
 from evals.trial import check_scanned
 from tools.catalogue.scores import PROTOCOL, measured
 from tools.errors import Interrupted

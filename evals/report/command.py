@@ -12,10 +12,11 @@ import numpy as np
 
 from agent.cli.output import say
 from evals.compare import Evaluations, load
+from evals.differences import compare
+from evals.metrics import Group
 from evals.report import anytime, calibration, ceiling, differences, listing, overview, planted
 from evals.report.page import Page, Plot, Section
 from evals.report.study import Study
-from evals.summaries import Group, compare
 from traces.storage import replace_file, storage_errors
 
 _COMPARED = ("score", "recovery")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from evals.differences import Comparison
+from evals.metrics import GROUPS, METRICS, Group
 from evals.report.drawing import INK, MUTED, colour, draw, label, marker
 from evals.report.page import Plot, Section, counted
 from evals.report.study import Study, basis
-from evals.summaries import GROUPS, METRICS, Comparison, Group
 from tools.records.result import Interval
 
 

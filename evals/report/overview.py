@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from evals.differences import TIE, Comparison
+from evals.metrics import METRICS, RECOVERED, CostPerCell
 from evals.records import Manifest
 from evals.report.page import Entry, Section, Table, count, measured, number
 from evals.report.study import Study
 from evals.statistics import ALPHA
-from evals.summaries import METRICS, RECOVERED, TIE, Comparison, CostPerCell, VariantSummary
+from evals.summaries import VariantSummary
 from evals.tables import SECONDS, TITLES, null_alarm
 from tools.records.result import Compared, Unscored
 

@@ -8,13 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from evals.metrics import RECOVERED, has_recovered
 from evals.records import CellResult, NeuronRecord
 from evals.report.drawing import INK, MUTED, colour, draw, label, legend_above, marker, rows, whisker
 from evals.report.page import Entry, Plot, Section, Table, count, counted, measured, number
 from evals.report.study import Study, basis, metric_interval, metric_means, neurons_in, number_of, value
 from evals.scorer import scorer_tally, truth_first
 from evals.statistics import FEWEST_NEURONS, wilson
-from evals.summaries import CONFIDENT, RECOVERED, has_recovered, share_of
+from evals.summaries import CONFIDENT, share_of
 from tools.records.result import Compared, Interval, Unscored
 
 _DIFFICULTIES = ("easy", "medium", "hard")

@@ -9,9 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
+from evals.differences import Comparison
+from evals.metrics import GROUPS, Group, by_cluster, clusters_of, value_of
 from evals.records import CellResult, Manifest, NeuronRecord
 from evals.statistics import mean_by_neuron, mean_interval
-from evals.summaries import GROUPS, Comparison, Group, VariantSummary, by_cluster, clusters_of, value_of
+from evals.summaries import VariantSummary
 from tools.records.result import Compared, Measured, ScoreValue
 
 

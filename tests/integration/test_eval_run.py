@@ -17,7 +17,8 @@ from evals.asked import code_sha256, refuse_another
 from evals.folder import EvalFolder
 from evals.records import Manifest
 from evals.run import evaluate
-from evals.suite import SuiteNeuron, load_suite
+from evals.suite import load_suite
+from evals.suite_neurons import SuiteNeuron
 from evals.tasks import plan
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId

@@ -15,7 +15,7 @@ from evals.folder import EvalFolder, folder_name
 from evals.records import NeuronRecord
 from evals.scorer import truth_first
 from evals.stability import _path
-from evals.suite import SuiteClaim, SuiteNeuron
+from evals.suite_neurons import SuiteClaim, SuiteNeuron
 from tools.errors import BadInput, StorageError
 from tools.evidence.splits.split_corpus import N_FOLDS
 from tools.records.neuron import NeuronId

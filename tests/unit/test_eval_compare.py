@@ -12,13 +12,15 @@ import pytest
 from eval_samples import MISSING, cell, make, rng, score
 
 from evals.compare import compare_command, default_folder, load
+from evals.differences import compare
 from evals.folder import EvalFolder
+from evals.metrics import value_of
 from evals.power import power_command
 from evals.records import Applied, CellResult, NeuronRecord, ScoredClaim, ScorerCheck
 from evals.scorer import ScorerTally, scorer_tally, truth_first
 from evals.stability import save_simulation
 from evals.statistics import wilson
-from evals.summaries import compare, summarise, value_of
+from evals.summaries import summarise
 from evals.tables import null_alarm, screen
 from tools.errors import BadInput
 from tools.records.result import Interval, Measured, Unscored

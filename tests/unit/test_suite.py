@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import evals.suite as suite_module
+import evals.suite_neurons as neurons_module
 from evals.planted.claims import Claim, Planted
 from evals.planted.shipped import NEURONS
-from evals.suite import check_function, expand, hash_order, load_suite, shipped_suites
+from evals.suite import load_suite, shipped_suites
+from evals.suite_neurons import check_function, expand, hash_order
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 
@@ -43,7 +44,7 @@ LIBRARY = {
 
 @pytest.fixture
 def library(monkeypatch):
-    monkeypatch.setattr(suite_module, "_library", lambda: LIBRARY)
+    monkeypatch.setattr(neurons_module, "_library", lambda: LIBRARY)
 
 
 @pytest.fixture
@@ -374,7 +375,7 @@ def test_puzzles_that_are_broken_name_their_file(written) -> None:
 @settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(1, 30), st.sets(st.integers(0, 179), max_size=120))
 def test_a_sample_is_a_prefix_of_a_larger_one(n_layers, width, silent) -> None:
-    from evals.suite import _first_firing
+    from evals.suite_neurons import _first_firing
 
     suite, shape = load_suite("mini-40"), (n_layers, width)
 
