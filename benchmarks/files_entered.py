@@ -4,9 +4,10 @@ python benchmarks/files_entered.py             # the counts
 python benchmarks/files_entered.py --list      # also the files and the calls that climb
 
 A short run of `agent.api.explain` on the model mini is followed from call to call. A value enters a file when a
-function there gets it as an argument: the target as typed or as a NeuronId, the settings that hold it, and an explanation
-as text or as an object that holds it. A tool call enters every file that runs between `Toolbox.call` and its return. A call climbs when its
-caller is in a lower package (tools <- traces <- agent) than what it calls; each pair of files counts once.
+function there gets it as an argument: the target as typed or as a NeuronId, the settings that hold it, and an
+explanation as text or as an object that holds it. A tool call enters every file that runs between `Toolbox.call` and
+its return. A call climbs when its caller is in a lower package (tools <- traces <- agent) than what it calls; each pair
+of files counts once.
 
 The first `CALLS` calls of each function are looked at, so what comes in later is missed.
 """

@@ -19,7 +19,7 @@ from tools.readable.rule import Relation as Place
 from tools.readable.rule import Repeat
 from tools.rules.clauses import Measure, Relation
 from tools.rules.language import parse, render
-from tools.rules.vocabulary import SPELLING, WORD_SPELLING
+from tools.rules.spelling import SPELLING, WORD_SPELLING
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -34,7 +34,7 @@ from tools.rules.clauses import (
     Words,
 )
 from tools.rules.language import n_words, parse, quote, render, unquote
-from tools.rules.vocabulary import SPELLING, WORD_SPELLING
+from tools.rules.spelling import SPELLING, WORD_SPELLING
 
 HOSTILE = "`\\,;()[]{}.␣ \n\t\r\x00\x1b\x7f\u00a0\u2028\u3000\ufeff\ufffdnu'\"→é𝔘\U0010ffff"
 token = st.text(st.one_of(st.sampled_from(HOSTILE), st.characters(exclude_categories=["Cs"])), min_size=1, max_size=8)

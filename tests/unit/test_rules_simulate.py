@@ -37,7 +37,8 @@ from tools.rules.clauses import (
 )
 from tools.rules.language import parse
 from tools.rules.simulate import Batch
-from tools.rules.vocabulary import SPELLING, WORD_SPELLING, Vocabulary
+from tools.rules.spelling import SPELLING, WORD_SPELLING
+from tools.rules.vocabulary import Vocabulary
 
 STRINGS = [
     "a", "b", " a", " the", "The", " THE", "x1", "42", " 7", "\n", "\n\n ", "  ", ",", "()", "(", ")", ")(", "[", "]",

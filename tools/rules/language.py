@@ -44,7 +44,7 @@ from tools.rules.clauses import (
     WordAffix,
     Words,
 )
-from tools.rules.vocabulary import SPELLING, WORD_SPELLING
+from tools.rules.spelling import SPELLING, WORD_SPELLING
 
 _OPENING = "Fires "
 _SILENT = "Never fires."

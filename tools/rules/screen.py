@@ -38,7 +38,8 @@ from tools.rules.clauses import (
 )
 from tools.rules.pairs import RELATIONS, Sums, Text, Vector
 from tools.rules.simulate import Batch, grown
-from tools.rules.vocabulary import WORD_SPELLING, ramp
+from tools.rules.spelling import WORD_SPELLING
+from tools.rules.vocabulary import ramp
 from tools.rules.words import belongs
 
 _ANCHORS, _ANCHORS_BEFORE = 96, 48

@@ -27,7 +27,8 @@ from tools.rules.clauses import (
     Words,
 )
 from tools.rules.positions import Positions
-from tools.rules.vocabulary import WORD_SPELLING, Vocabulary
+from tools.rules.spelling import WORD_SPELLING
+from tools.rules.vocabulary import Vocabulary
 from tools.rules.words import belongs
 
 AMID_WINDOW = 16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -10,35 +9,9 @@ from numpy.typing import NDArray
 
 from tools.errors import BadInput
 from tools.rules.clauses import Affix, Like, Listed, Nearer, Spelled, TokenClass, Width
+from tools.rules.language import quote
+from tools.rules.spelling import SPELLING
 from tools.rules.words import Lexicon
-
-SPELLING: dict[str, Callable[[str], bool]] = {
-    "numbers": lambda s: s.strip().isdigit(),
-    "punctuation": lambda s: bool(s.strip()) and not any(c.isalnum() for c in s),
-    "newlines": lambda s: "\n" in s,
-    "spaces": lambda s: bool(s) and not s.strip() and "\n" not in s,
-    "uppercase tokens": lambda s: len(s.strip()) > 1 and s.strip().isupper(),
-    "capitalised tokens": lambda s: s.strip()[:1].isupper() and not s.strip()[1:].isupper(),
-    "lowercase tokens": lambda s: s.strip().isalpha() and s.islower(),
-    "lowercase words": lambda s: s[:1] == " " and s[1:].isalpha() and s.islower(),
-    "word pieces": lambda s: s[:1].isalpha(),
-    "single letters": lambda s: len(s.strip()) == 1 and s.strip().isalpha(),
-    "opening brackets": lambda s: any(c in "([{" for c in s) and not any(c.isalnum() or c in ")]}" for c in s),
-    "closing brackets": lambda s: any(c in ")]}" for c in s) and not any(c.isalnum() or c in "([{" for c in s),
-    "quotation marks": lambda s: any(c in "'\"" for c in s),
-    "non-ascii tokens": lambda s: not s.isascii(),
-}
-"""Spelling classes by the name a sentence uses."""
-
-WORD_SPELLING: dict[str, Callable[[str], bool]] = {
-    "words": lambda s: bool(s),
-    "capitalised words": lambda s: s[:1].isupper() and not s.isupper(),
-    "uppercase words": lambda s: len(s) > 1 and s.isupper(),
-    "words with a capital": lambda s: s[:1].isupper(),
-    "words in lower case": lambda s: s.islower(),
-    "mixed-case words": lambda s: s[:1].islower() and not s.islower(),
-}
-"""Classes of the word so far, of letters alone, by the name a sentence uses."""
 
 _RAMPS: dict[Width, tuple[float, float]] = {"very like": (0.45, 0.8), "like": (0.25, 0.65), "loosely like": (0.05, 0.5)}
 """Cosine to the anchors' mean at which a neighbourhood begins to count and at which it counts in full."""
@@ -84,8 +57,6 @@ class Vocabulary:
         """
         found = self.ids.get(token)
         if found is None:
-            from tools.rules.language import quote
-
             near = " " + token if " " + token in self.ids else token.strip()
             hint = f"; did you mean {quote(near)}?" if near in self.ids else "."
             raise BadInput(f"{quote(token)} is not one token of this model{hint}")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.rules.clauses import Spelled, WordAffix, Words
+from tools.rules.spelling import WORD_SPELLING
 
 _SHORTEST, _LONGEST = 2, 5
 
@@ -98,8 +99,6 @@ def _last_letters(string: str) -> str:
 
 def belongs(words: list[str], tokens: WordClass) -> NDArray[np.float32]:
     """Which of the words belong to a class, float32 [n_words] of 0 and 1."""
-    from tools.rules.vocabulary import WORD_SPELLING
-
     match tokens:
         case Words(listed):
             wanted = {*listed, *(word[:1].upper() + word[1:] for word in listed if word.islower())}

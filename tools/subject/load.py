@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
-from tools.subject.fetch import Progress
 from tools.subject.folder import ModelFolder, check_folder, read_json
+from tools.subject.progress import Progress
 from tools.subject.protocol import SubjectModel
 from tools.subject.resolve import resolve
 from tools.subject.threads import make_waiting_passive

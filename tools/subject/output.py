@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.subject.protocol import FloatArray, LastTokenEffect, SubjectModel, TokenArray
+from tools.subject.protocol import Described, FloatArray, LastTokenEffect, TokenArray
 
 Ranked = list[tuple[str, float]]
 
@@ -47,7 +47,7 @@ def draw_tokens(
     return torch.searchsorted(cumulative, drawn, right=True)
 
 
-def prompt_ids(model: SubjectModel, prompt: str, n_tokens: int, temperature: float) -> list[int]:
+def prompt_ids(model: Described, prompt: str, n_tokens: int, temperature: float) -> list[int]:
     """The token ids of a prompt that is to be continued.
 
     Raises:
@@ -90,7 +90,7 @@ def note_effect(
         kept[rows] = logits.float().log_softmax(-1)[:, torch.from_numpy(watched)].numpy()
 
 
-def check_neurons(model: SubjectModel, layer: int, indices: Iterable[int]) -> None:
+def check_neurons(model: Described, layer: int, indices: Iterable[int]) -> None:
     """Refuse neurons that the model does not have.
 
     Raises:
@@ -115,7 +115,7 @@ def check_replacement(replacement: FloatArray, tokens: TokenArray) -> None:
 
 
 def check_last(
-    model: SubjectModel, lengths: NDArray[np.int64], indices: NDArray[np.int64], values: FloatArray,
+    model: Described, lengths: NDArray[np.int64], indices: NDArray[np.int64], values: FloatArray,
     watched: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Refuse arguments of `ablate_last` that do not fit each other or the model.

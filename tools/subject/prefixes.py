@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tools.subject.network import Network
 from tools.subject.protocol import FloatArray, TokenArray
-
-if TYPE_CHECKING:
-    from tools.subject.lean import LeanModel
 
 _MOST_NODES = 4096
 _ROWS = 512
@@ -59,7 +56,7 @@ def in_order(tokens: TokenArray, lengths: NDArray[np.int64]) -> Texts:
 
 
 @torch.inference_mode()
-def read_alike(model: LeanModel, texts: Texts, shape: tuple[int, ...], layer: int) -> FloatArray:
+def read_alike(model: Network, texts: Texts, shape: tuple[int, ...], layer: int) -> FloatArray:
     """What the MLP of `layer` gets as input, float32 [*shape, d_model] for a batch of `shape` [batch, pos], else 0."""
     out = np.zeros((*shape, model.d_model), dtype=np.float32)
     for tree in _trees(texts, model.bos):
@@ -77,7 +74,7 @@ def read_alike(model: LeanModel, texts: Texts, shape: tuple[int, ...], layer: in
     return out
 
 
-def _attend(model: LeanModel, x: torch.Tensor, positions: torch.Tensor, groups: list[_Group], layer: int) -> None:
+def _attend(model: Network, x: torch.Tensor, positions: torch.Tensor, groups: list[_Group], layer: int) -> None:
     """Add attention's output to the residual streams `x` [n_nodes, d_model] at `positions` [n_nodes] in place."""
     queries, keys, values = model.queries_keys_values(x, layer, positions)
     mixed = values.repeat_interleave(queries.shape[1] // values.shape[1], 1)  # the root sees itself alone

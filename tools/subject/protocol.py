@@ -37,20 +37,12 @@ class Tokenizer(Protocol):
         """
 
 
-class SubjectModel(Protocol):
-    """The network being explained.
-
-    `tokens` below is always int32 [batch, pos] without BOS, right-padded with anything; `lengths` is int [batch]. BOS
-    is prepended inside and its position is not returned. Values at padded positions are 0.
-    """
+class Described(Protocol):
+    """What is known of a model without reading with it."""
 
     @property
     def name(self) -> str:
         """The name by which a result calls this model."""
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) over configuration and weights."""
 
     @property
     def n_layers(self) -> int:
@@ -61,20 +53,32 @@ class SubjectModel(Protocol):
         """Neurons per layer."""
 
     @property
-    def d_model(self) -> int:
-        """Width of the residual stream."""
-
-    @property
     def n_ctx(self) -> int:
         """Most tokens of one text that can be read, BOS left out."""
 
     @property
-    def is_gated(self) -> bool:
-        """Whether neurons are products with a gate, and so take both signs."""
-
-    @property
     def tokenizer(self) -> Tokenizer:
         """The model's own tokenizer."""
+
+
+class SubjectModel(Described, Protocol):
+    """The network being explained.
+
+    `tokens` below is always int32 [batch, pos] without BOS, right-padded with anything; `lengths` is int [batch]. BOS
+    is prepended inside and its position is not returned. Values at padded positions are 0.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over configuration and weights."""
+
+    @property
+    def d_model(self) -> int:
+        """Width of the residual stream."""
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether neurons are products with a gate, and so take both signs."""
 
     def mlp_input(self, tokens: TokenArray, lengths: NDArray[np.int64], layer: int) -> FloatArray:
         """What the MLP of `layer` gets as input, float32 [batch, pos, d_model]; computes no further than needed."""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.errors import BadInput
-from tools.subject.fetch import Progress, cached_folder, fetch_model
+from tools.subject.fetch import cached_folder, fetch_model
 from tools.subject.folder import ModelFolder, check_folder
 from tools.subject.names import OWN_NAMES, is_hub_name, short_name
+from tools.subject.progress import Progress
 
 MINI = Path(__file__).parent.parent / "mini" / "weights"
 

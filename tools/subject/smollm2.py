@@ -18,15 +18,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.evidence.cache import default_cache_dir, remove, written_whole
 from tools.subject.folder import check_folder
 from tools.subject.names import SMOLLM2_HUB_ID
-
-if TYPE_CHECKING:
-    from tools.subject.fetch import Progress
+from tools.subject.progress import Progress
 
 
 @dataclass(frozen=True)
