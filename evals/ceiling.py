@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.result import Unscored
-from tools.scoring.lookup import SHRINKAGE, TokenMeans
+from tools.rules.lookup import SHRINKAGE, TokenMeans
 from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.sampling import STRATUM_SHARE
 

@@ -30,7 +30,7 @@ from tools.evidence.splits.split_corpus import N_FOLDS
 from tools.records.neuron import NeuronId
 from tools.records.predictions import RegisteredPredictions
 from tools.records.result import Baselines, Budget, Interval, Measured, Result, ScoreValue, Unscored
-from tools.scoring.lookup import FULL_LOOKUP
+from tools.rules.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
 from tools.study.study import Study
 from tools.subject.planted import PlantedFunction, PlantedModel, planted_function

@@ -18,8 +18,8 @@ from agent.setup.config import RunConfig
 from agent.setup.evidence import open_study
 from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
+from tools.cache import default_cache_dir
 from tools.errors import AgentError, BadInput, StorageError
-from tools.evidence.cache import default_cache_dir
 from tools.records.result import Result
 from traces.database.results import ResultsDatabase
 from traces.events.runs import RunFolder

@@ -9,9 +9,9 @@ from typing import Literal
 
 from agent.setup.evidence import open_subject_for
 from agent.setup.resources import Resources, default_corpus_tokens
+from tools.cache import default_cache_dir
 from tools.engine.open import open_engine
 from tools.errors import BadInput, Interrupted
-from tools.evidence.cache import default_cache_dir
 from tools.evidence.splits.excerpt_cuts import excerpt_width
 from tools.evidence.splits.split_corpus import EVERYTHING, split_corpus
 from tools.evidence.texts.corpus import dataset_of, load_texts

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from agent.setup.config import RunConfig
 from agent.setup.subjects import Subject, open_model
+from tools.cache import default_cache_dir
 from tools.concepts.concepts import Concepts
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
-from tools.evidence.cache import default_cache_dir
 from tools.evidence.neurons.scan import LayerScan, scan_layer
 from tools.evidence.splits.excerpt_cuts import excerpt_width
 from tools.evidence.splits.split_corpus import SplitCorpus, split_corpus

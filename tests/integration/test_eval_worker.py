@@ -21,7 +21,7 @@ from tools.evidence.splits.split_corpus import N_FOLDS
 from tools.records.neuron import NeuronId
 from tools.records.result import ScoreValue, Unscored
 from tools.rules.language import n_words
-from tools.scoring.lookup import FULL_LOOKUP
+from tools.rules.lookup import FULL_LOOKUP
 from traces.events.store import load_trace
 from traces.text.console import QuietDisplay
 

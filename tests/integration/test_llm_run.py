@@ -37,7 +37,7 @@ from tools.records.excerpts import Excerpts
 from tools.records.result import ScoreValue, Unscored
 from tools.rules.clauses import MAX_LISTED_TOKENS
 from tools.rules.language import check_limits, parse
-from tools.scoring.lookup import FULL_LOOKUP
+from tools.rules.lookup import FULL_LOOKUP
 from traces.analysis.story import Trial, read_story
 from traces.events.kinds import (
     BeliefUpdated,

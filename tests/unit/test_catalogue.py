@@ -37,9 +37,9 @@ from tools.records.neuron import NeuronId
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.roles import Revealed, Simulation
 from tools.rules.explainer import RulesExplainer
+from tools.rules.lookup import FULL_LOOKUP
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.claimed import EACH, Claimant
-from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.null import keep_explanation, kept_explanations
 from tools.scoring.panel import PROTOCOLS
 from tools.study.experiment_log import texts_sha256

@@ -6,7 +6,7 @@ import pytest
 from evals.ceiling import N_BACK, _folds_of, _held_out_means, _last_tokens, ceiling
 from tools.records.excerpts import DevelopmentActivations, Excerpts, ExploreActivations
 from tools.records.result import Unscored
-from tools.scoring.lookup import TokenMeans
+from tools.rules.lookup import TokenMeans
 from tools.scoring.metrics import Estimate, StratifiedSample
 
 WIDTH = 32

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("tools", "traces", "agent", "evals")
 ROOMS = {  # lowest first; those that share a line do not import each other
     "traces": (("storage",), ("events",), ("database",), ("analysis",), ("text",), ("html", "export")),
-    "tools.evidence": (("cache", "progress"), ("texts",), ("splits",), ("neurons",)),
+    "tools.evidence": (("progress",), ("texts",), ("splits",), ("neurons",)),
     "agent": (("setup",), ("graph",), ("run",), ("api", "batch", "mcp", "review"), ("cli",)),
 }
 MODULES = {

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from tools.records.excerpts import DevelopmentActivations, Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.rules.clauses import Clause, Listed, Rule
+from tools.rules.lookup import SHRINKAGE, TokenMeans
 from tools.scoring.calibration import (
     HIGHEST,
     LOWEST,
@@ -22,7 +23,6 @@ from tools.scoring.calibration import (
     shipped,
 )
 from tools.scoring.explained import Line, explained
-from tools.scoring.lookup import SHRINKAGE, TokenMeans
 from tools.scoring.metrics import MIN_TEXTS, N_RESAMPLES, Estimate, StratifiedSample
 from tools.scoring.sampling import learning_sample, only, scoring_sample, stratum_size, top_and_random_sample
 

@@ -11,7 +11,7 @@ from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.catalogue.shown import ShownExcerpts, shown_excerpts
 from tools.records.excerpts import SealedActivations
 from tools.records.result import Baselines, Interval, PanelRow, ScoreValue, Unscored
-from tools.scoring.lookup import FULL_LOOKUP
+from tools.rules.lookup import FULL_LOOKUP
 from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.panel import PROTOCOLS, Panel
 from tools.scoring.parts import Part

@@ -16,9 +16,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from tools.cache import remove
 from tools.engine.protocol import Engine
 from tools.errors import AgentError, BadInput, StorageError
-from tools.evidence.cache import remove
 from tools.evidence.progress import Progress
 from tools.evidence.splits.split_corpus import PARTS, SplitCorpus
 from tools.index.files import read_arrays, sha256_of, write_arrays, write_manifest

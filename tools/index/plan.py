@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tools.cache import remove
 from tools.errors import BadInput, StorageError
-from tools.evidence.cache import remove
 from tools.evidence.splits.split_corpus import PARTS, SplitCorpus
 from tools.evidence.texts.names import NAME_FILES
 from tools.index.files import MANIFEST, block_sums, mapped, read_manifest, sha256_of, write_manifest

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from tools.cache import default_cache_dir
 from tools.errors import LLMNotAvailable
-from tools.evidence.cache import default_cache_dir
 from tools.llm.limiter import AdaptiveLimit
 from tools.llm.replies import ReplyStore
 from tools.llm.settings import API_VERSION, MOST_AT_ONCE, Access, LLMSettings

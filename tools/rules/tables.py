@@ -10,10 +10,10 @@ import numpy as np
 from tools.records.excerpts import ExploreActivations
 from tools.records.hypothesis import Hypothesis
 from tools.roles import Revealed
+from tools.rules import lookup
 from tools.rules.language import render
+from tools.rules.lookup import FULL_LOOKUP, TokenMeans
 from tools.rules.vocabulary import Vocabulary
-from tools.scoring import lookup
-from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 
 
 class ListedTokens:

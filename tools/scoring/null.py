@@ -16,8 +16,8 @@ from typing import Literal
 
 import numpy as np
 
+from tools.cache import written_whole
 from tools.errors import StorageError
-from tools.evidence.cache import written_whole
 from tools.evidence.neurons.neighbours import explore_activations
 from tools.evidence.neurons.scan import LayerScan
 from tools.records.hypothesis import Hypothesis

@@ -15,9 +15,9 @@ from tools.evidence.neurons.neuron import NeuronEvidence
 from tools.records.excerpts import DevelopmentActivations
 from tools.records.result import Unscored
 from tools.roles import Simulator, WordSimulator
+from tools.rules.lookup import FULL_LOOKUP, TokenMeans
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.claimed import Claimant, claims_of_levels, claims_of_words, rows_with_claimed
-from tools.scoring.lookup import FULL_LOOKUP, TokenMeans
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.parts import Part, part_of, share_of_rows, simulated_part, too_few
 from tools.study.experiment_log import Tokens

@@ -22,8 +22,8 @@ from tools.readable.rule import Rule
 from tools.records.result import Cost
 from tools.roles import Asker, Explainer, TwinWriter, Writer
 from tools.rules.language import render
+from tools.rules.lookup import FULL_LOOKUP
 from tools.rules.vocabulary import Vocabulary
-from tools.scoring.lookup import FULL_LOOKUP
 from tools.scoring.metrics import StratifiedSample
 from tools.scoring.null import OtherExplanation
 from tools.scoring.sampling import scoring_sample, stratum_size

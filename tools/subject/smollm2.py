@@ -19,8 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tools.cache import default_cache_dir, remove, written_whole
 from tools.errors import BadInput, NotAvailable, StorageError
-from tools.evidence.cache import default_cache_dir, remove, written_whole
 from tools.subject.folder import check_folder
 from tools.subject.names import SMOLLM2_HUB_ID
 from tools.subject.progress import Progress

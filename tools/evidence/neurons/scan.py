@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.cache import remove, written_whole
 from tools.errors import StorageError
-from tools.evidence.cache import remove, written_whole
 from tools.evidence.progress import Progress
 from tools.evidence.splits.split_corpus import PARTS, SplitCorpus
 from tools.records.excerpts import Excerpts

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.cache import remove, written_whole
 from tools.errors import BadInput, StorageError
-from tools.evidence.cache import remove, written_whole
 from tools.evidence.progress import Progress
 from tools.evidence.splits.clusters import (
     BOILERPLATE_DOCUMENTS,

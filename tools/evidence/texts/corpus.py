@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.cache import default_cache_dir
 from tools.errors import BadInput
-from tools.evidence.cache import default_cache_dir
 from tools.evidence.texts.hub import dataset_texts, looks_like_dataset, sample_texts
 from tools.evidence.texts.repairs import Repairs
 from tools.evidence.texts.sorted_texts import Spool, Texts

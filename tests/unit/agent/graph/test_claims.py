@@ -23,7 +23,7 @@ from tools.records.hypothesis import Hypothesis
 from tools.records.predictions import Registered
 from tools.records.result import Result
 from tools.roles import Revealed
-from tools.scoring.lookup import FULL_LOOKUP
+from tools.rules.lookup import FULL_LOOKUP
 from tools.toolbox import Toolbox
 
 SENTENCE = 'Fires strongly on "w3", "w4" and "w5" and weakly on any word right after "w9" and "w8".'
