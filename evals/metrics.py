@@ -72,9 +72,9 @@ def value_of(cell: CellResult, metric: str) -> float | str | None:
         case "development":
             found = cell.development_score
         case "gain":
-            found = cell.gains.get("null")
+            found = cell.gains.null
         case "gain-lookup":
-            found = cell.gains.get("token_lookup_30")
+            found = cell.gains.token_lookup_30
         case "recovery":
             found = cell.recovery
         case "probe-skill":

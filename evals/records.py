@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tools.records.predictions import RegisteredPredictions
-from tools.records.result import AnytimePoint, Baselines, Budget, Compared, Cost, Measured, Unscored, Verdict
+from tools.records.result import AnytimePoint, Baselines, Budget, Cost, Gains, Measured, Unscored, Verdict
 
 EVAL_VERSION: Literal[4] = 4
 
@@ -160,7 +160,7 @@ class CellResult(Record):
     development_score: Measured
     predictor: Measured | None = None
     baselines: Baselines
-    gains: dict[str, Compared] = {}
+    gains: Gains = Gains()
     recovery: Measured | None = None
     probe_skill: Measured | None = None
     optimism_gap: float | None = None

@@ -29,7 +29,7 @@ from tools.evidence.neurons.neuron import neuron_evidence
 from tools.evidence.splits.split_corpus import N_FOLDS
 from tools.records.neuron import NeuronId
 from tools.records.predictions import RegisteredPredictions
-from tools.records.result import Baselines, Budget, Interval, Measured, Result, ScoreValue, Unscored
+from tools.records.result import Baselines, Budget, Gains, Interval, Measured, Result, ScoreValue, Unscored
 from tools.rules.lookup import FULL_LOOKUP
 from tools.scoring.sampling import sealed_sample
 from tools.study.study import Study
@@ -272,7 +272,7 @@ def _cell(
             "words": result.words or 0, "stop_reason": result.stop_reason, "score": result.score,
             "development_score": result.development_score,
             "predictor": result.predictor.score if result.predictor else None, "baselines": result.baselines,
-            "gains": result.gains or {}, "probe_skill": result.probe_skill,
+            "gains": result.gains or Gains(), "probe_skill": result.probe_skill,
             "optimism_gap": result.optimism_gap if scored else None,
             "registered": result.registered or RegisteredPredictions(), "fold": result.sealed_fold,
             "sealed_reused": result.seed >= N_FOLDS,

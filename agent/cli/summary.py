@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tools.records.costs import LLMReport
 from tools.records.gated import side_lines
-from tools.records.result import Compared, Interval, Result, Unscored
+from tools.records.result import Compared, Gains, Interval, Result, Unscored
 from traces.text.causal import causal_lines
 from traces.text.finding import Piece, finding_of, null_line, own_reader, pieces_of
 from traces.text.formatting import cost_text, runs_dir_option, score_text, visible
@@ -90,7 +90,7 @@ def _details(result: Result, width: int) -> list[str]:
     values = {name: score_text(score) for name, score in scores.items()}
     column = max(len(text) for text in values.values())
     for name, text in values.items():
-        gain = (result.gains or {}).get(name)
+        gain = (result.gains or Gains()).by_name().get(name)
         more = f"   the explanation's gain over it: {score_text(gain)}" if isinstance(gain, Interval) else ""
         lines.append(f"  {name.replace('_', '-'):<17}  {text:<{column}}{more}".rstrip())
     if not isinstance(result.score, Unscored):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from tools.records.hypothesis import TEST_KINDS, Hypothesis, TestKind
-from tools.records.result import Interval, ScoreValue, Unscored, Verdict
+from tools.records.result import Gains, Interval, ScoreValue, Unscored, Verdict
 
 MIN_TESTS = 5
 DEMAND = 0.5
@@ -133,7 +133,7 @@ class Findings:
     """
 
     score: ScoreValue | Unscored
-    gains: Mapping[str, Interval | Unscored]
+    gains: Gains
     lookup_full: Interval | Unscored
     tests: Mapping[TestKind, Tests]
     has_explanation: bool = True
@@ -159,11 +159,11 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     missing = []
     if isinstance(found.score, ScoreValue) and found.score.low <= NOTHING:
         missing.append(f"the sealed score may be below {NOTHING}, which explains nothing")
-    if not _is_above(found.gains.get("null")):
-        missing.append(_not_above("null", found.gains.get("null")))
-    beyond_lookup = _is_above(found.gains.get("token_lookup_30"))
+    if not _is_above(found.gains.null):
+        missing.append(_not_above("null", found.gains.null))
+    beyond_lookup = _is_above(found.gains.token_lookup_30)
     if not beyond_lookup and not _is_as_good_as_a_list(found):
-        missing.append(_not_above("token_lookup_30", found.gains.get("token_lookup_30")))
+        missing.append(_not_above("token_lookup_30", found.gains.token_lookup_30))
     tests = {kind: found.tests.get(kind, Tests(0, 0)) for kind in TEST_KINDS}
     missing += [_not_borne_out(kind, tests[kind]) for kind, holds in borne_out(tests).items() if not holds]
     if isinstance(found.score, ScoreValue) and found.has_explanation and not missing:
@@ -207,7 +207,7 @@ def _not_above(name: str, gain: Interval | Unscored | None) -> str:
 
 
 def _is_as_good_as_a_list(found: Findings) -> bool:
-    gain = found.gains.get("token_lookup_30")
+    gain = found.gains.token_lookup_30
     return (
         isinstance(gain, Interval) and gain.low > -NO_WORSE
         and isinstance(found.score, ScoreValue) and found.score.low > NEARLY_ALL

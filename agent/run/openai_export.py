@@ -30,6 +30,7 @@ from tools.free_text.texts import TokenTexts
 from tools.llm.kept import KeptReplies
 from tools.llm.settings import OPENAI_URL
 from tools.records.result import Result, ScoreValue, Unscored
+from tools.records.scores import Record
 from tools.scoring.parts import Part
 from tools.scoring.pearson import pearson
 from tools.scoring.sampling import top_and_random_sample
@@ -224,19 +225,21 @@ def _same_score(part: Part, result: Result) -> float | None:
 def _provenance(
     result: Result, study: Study, manifest: dict[str, Any], opened: SealedOpened, part: Part
 ) -> dict[str, Any]:
-    plain = result.model_dump(mode="json", include={"corpus", "openai_top_random", "score", "baselines", "gains"})
+    def plain(record: Record | None) -> dict[str, Any] | None:
+        return record.model_dump(mode="json") if record is not None else None
+
     return {
         "run_id": result.run_id,
         "model": result.model,
         "layer": study.evidence.neuron.layer,
         "index": study.evidence.neuron.index,
         "model_fingerprint": manifest["model"]["fingerprint"],
-        "corpus": plain["corpus"],
+        "corpus": plain(result.corpus),
         "verdict": result.verdict,
-        "openai_top_random": plain.get("openai_top_random", {}),
-        "score": plain["score"],
-        "baselines": plain["baselines"],
-        "gains": plain.get("gains"),
+        "openai_top_random": plain(result.openai_top_random) or {},
+        "score": plain(result.score),
+        "baselines": plain(result.baselines),
+        "gains": plain(result.gains),
         "sealed": {"fold": opened.fold, "opening": opened.opening, "reused": opened.reused},
         "sequences": [
             {"stratum": stratum, "excerpt": int(number)}

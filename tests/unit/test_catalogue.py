@@ -477,7 +477,7 @@ def test_the_predictor_is_scored_on_the_same_sealed_text(box, study):
     final = box.call("confirm", Confirm(sentence=WRONG, null=None, predictor=TRUTH, fold=1))
     assert final.predictor.value == pytest.approx(1)
     assert (final.predictor.split, final.predictor.n_excerpts) == ("sealed", final.score.n_excerpts)
-    assert final.gains["predictor"].value == pytest.approx(final.score.value - final.predictor.value)
+    assert final.gains.predictor.value == pytest.approx(final.score.value - final.predictor.value)
 
 
 def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, study):
@@ -486,11 +486,15 @@ def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, stud
     assert final.score.value == pytest.approx(1)
     assert (final.score.split, final.openai_top_random.n_excerpts) == ("sealed", 10)
     assert isinstance(final.random_only, ScoreValue)
-    assert final.baselines.model_fields_set == set(final.gains) == {"token_lookup_30", "token_lookup_full", "null"}
+    assert (
+        final.baselines.model_fields_set
+        == set(final.gains.by_name())
+        == {"token_lookup_30", "token_lookup_full", "null"}
+    )
     for name, baseline in final.baselines:
         assert isinstance(baseline, Interval)
-        assert final.gains[name].value == pytest.approx(final.score.value - baseline.value, abs=2e-6)
-    assert final.gains["null"].low > 0.9
+        assert getattr(final.gains, name).value == pytest.approx(final.score.value - baseline.value, abs=2e-6)
+    assert final.gains.null.low > 0.9
     assert list(final.scores) == list(PROTOCOLS)
     for name, row in final.scores.items():
         assert [kind for kind, _ in row] == ["explanation", "token_lookup_30", "null"]
@@ -499,7 +503,7 @@ def test_confirmation_opens_one_fold_and_measures_all_on_the_same_text(box, stud
         assert row.null.low <= row.null.value < 0.7
     without = box.call("confirm", Confirm(sentence=NEVER, null=None, fold=0))
     assert isinstance(without.score, Unscored)
-    assert all(isinstance(gain, Unscored) for gain in without.gains.values())
+    assert all(isinstance(gain, Unscored) for gain in without.gains.by_name().values())
     assert all(isinstance(row.null, Unscored) for row in without.scores.values())
     assert isinstance(without.scores["explained_variance"].explanation, Unscored)
     assert without.scores["detection"].explanation.value == 0.5
@@ -602,8 +606,8 @@ def test_score_null_and_gain_add_up_where_some_excerpts_cannot_be_read(box, stud
     assert 30 <= final.score.n_excerpts < 60
     for name in ("null", "token_lookup_30", "token_lookup_full"):
         told = final.score.value - getattr(final.baselines, name).value
-        assert final.gains[name].value == pytest.approx(told, abs=2e-6), name
-    assert final.gains["previous"].value == pytest.approx(final.score.value - final.previous.value, abs=2e-6)
+        assert getattr(final.gains, name).value == pytest.approx(told, abs=2e-6), name
+    assert final.gains.previous.value == pytest.approx(final.score.value - final.previous.value, abs=2e-6)
     assert final.previous.n_excerpts == final.predictor.n_excerpts == final.score.n_excerpts
 
 
@@ -617,7 +621,7 @@ def test_a_null_that_cannot_be_read_costs_the_explanation_nothing(box, study):
     final = box.call("confirm", Confirm(sentence="tokens 3 4", null="tokens 5", fold=0))
     assert final.score.n_unscored == 0
     assert isinstance(final.baselines.null, Unscored)
-    assert isinstance(final.gains["null"], Unscored)
+    assert isinstance(final.gains.null, Unscored)
 
 
 def test_what_its_author_names_gives_something_rare_a_score(box, study):

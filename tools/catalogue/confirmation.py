@@ -10,7 +10,7 @@ from pydantic import Field
 from tools.catalogue.scores import PROTOCOL, correlated, measured
 from tools.catalogue.shown import ShownExcerpts, shown_excerpts
 from tools.records.excerpts import SealedActivations
-from tools.records.result import Baselines, Interval, PanelRow, ScoreValue, Unscored
+from tools.records.result import Baselines, Gains, Interval, PanelRow, ScoreValue, Unscored
 from tools.rules.lookup import FULL_LOOKUP
 from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.panel import PROTOCOLS, Panel
@@ -49,7 +49,7 @@ class Confirmation(Outcome):
     openai_top_random: ScoreValue | Unscored
     random_only: ScoreValue | Unscored
     baselines: Baselines
-    gains: dict[str, Interval | Unscored]
+    gains: Gains
     predictor: ScoreValue | Unscored | None = None
     previous: ScoreValue | Unscored | None = None
     leaders: list[ScoreValue | Unscored] = Field(default_factory=list)
@@ -168,7 +168,7 @@ def confirmation_tools(study: Study) -> list[Tool[Confirm, Confirmation]]:
             openai_top_random=top_random,
             random_only=sealed.random_only(rng),
             baselines=Baselines(**{name: value for name, (value, _) in found.items()}),
-            gains=gains,
+            gains=Gains(**gains),
             predictor=sealed.reference(arguments.predictor) if arguments.predictor else None,
             previous=sealed.reference(arguments.previous) if arguments.previous else None,
             leaders=[led(sealed, sentence) for sentence in arguments.leaders],

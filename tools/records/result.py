@@ -34,6 +34,7 @@ __all__ = [
     "Cost",
     "EarlierExplanation",
     "Example",
+    "Gains",
     "Interval",
     "LLMAccuracies",
     "Level",
@@ -71,6 +72,28 @@ class Baselines(Record):
         """Each of them."""
         names = ("token_lookup_30", "token_lookup_full", "null")
         return {name: getattr(self, name) for name in names}
+
+
+class Gains(Record):
+    """An explanation's score less that of others on the same excerpts, in pairs: differences of correlations.
+
+    Attributes:
+        token_lookup_30: over the table of 30 tokens.
+        token_lookup_full: over the table of all tokens.
+        null: over the null.
+        previous: over an earlier run's explanation; absent without one.
+        predictor: over the predictor; absent without one.
+    """
+
+    token_lookup_30: Compared | None = if_known()
+    token_lookup_full: Compared | None = if_known()
+    null: Compared | None = if_known()
+    previous: Compared | None = if_known()
+    predictor: Compared | None = if_known()
+
+    def by_name(self) -> dict[str, Compared]:
+        """Those that are known."""
+        return {name: gain for name in Gains.model_fields if (gain := getattr(self, name)) is not None}
 
 
 class Budget(Record):
@@ -230,8 +253,7 @@ class PartialResult(Record):
         other_side: of a gated neuron, what its other side does; else absent.
         openai_top_random: score by OpenAI's protocol, 5 top and 5 random excerpts of the sealed fold.
         random_only: score on the random excerpts of the sealed fold alone.
-        gains: the explanation's score less that of each baseline (and of the predictor and an earlier explanation), in
-            pairs.
+        gains: the explanation's score less that of each baseline, the predictor and an earlier explanation.
         scores: scores besides correlation, by name.
         sealed_fold: which fold of the sealed split was opened, from 0.
         sealed_opening: how many times one was opened for this neuron and corpus, this one counted.
@@ -293,7 +315,7 @@ class PartialResult(Record):
     other_side: OtherSide | None = if_known()
     openai_top_random: Measured | None = if_known()
     random_only: Measured | None = if_known()
-    gains: dict[str, Compared] | None = if_known()
+    gains: Gains | None = if_known()
     scores: dict[str, PanelRow] | None = if_known()
     sealed_fold: int | None = if_known()
     sealed_opening: int | None = if_known()

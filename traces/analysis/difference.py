@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from typing import Any, Literal
 
 from tools.errors import StorageError
+from tools.records.result import Gains
 from traces.analysis.event_difference import EventComparison, compared
 from traces.analysis.story import Story, Trial
 from traces.database.models import is_same
@@ -235,7 +236,9 @@ def _differing(a: dict[str, Any], b: dict[str, Any]) -> list[Pair]:
 def _scores(a: Story, b: Story) -> list[Pair]:
     def of(story: Story) -> dict[str, Any]:
         result = story.result
-        gains = {f"gain over {name.replace('_', '-')}": gain for name, gain in (result.gains or {}).items()}
+        gains = {
+            f"gain over {name.replace('_', '-')}": gain for name, gain in (result.gains or Gains()).by_name().items()
+        }
         found = result.baselines.by_name() if result.baselines else {}
         baselines = {name.replace("_", "-"): score for name, score in found.items()}
         top = {"score": result.score, "development": result.development_score}

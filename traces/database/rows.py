@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from tools.records.neuron import NeuronId, neuron_of
-from tools.records.result import Compared, Interval, Result, ScoreValue, Unscored
+from tools.records.result import Compared, Gains, Interval, Result, ScoreValue, Unscored
 from traces.database.models import Model
 
 
@@ -105,7 +105,7 @@ class ResultRow:
     @classmethod
     def of(cls, result: Result) -> ResultRow:
         """The row of a result."""
-        gains, previous, found = result.gains or {}, result.previous, result.neuron_id
+        gains, previous, found = result.gains or Gains(), result.previous, result.neuron_id
         score, sealed = result.score, result.score if isinstance(result.score, ScoreValue) else None
         return cls(
             run_id=result.run_id,
@@ -129,8 +129,8 @@ class ResultRow:
             **_measured("token_lookup_full", result.baselines.token_lookup_full),
             **_measured("predictor_score", result.predictor.score if result.predictor else None, bounds="predictor"),
             **_measured("null_score", result.baselines.null, bounds="null"),
-            **_measured("gain_token_lookup_30", gains.get("token_lookup_30")),
-            **_measured("gain_null", gains.get("null")),
+            **_measured("gain_token_lookup_30", gains.token_lookup_30),
+            **_measured("gain_null", gains.null),
             **_measured("openai_score", result.openai_top_random, bounds="openai"),
             sealed_fold=result.sealed_fold,
             sealed_opening=result.sealed_opening,
@@ -138,7 +138,7 @@ class ResultRow:
             previous_run_id=previous.run_id if previous else None,
             previous_explanation=previous.explanation if previous else None,
             **_measured("previous_score", previous.score if previous else None, bounds="previous"),
-            **_measured("gain_previous", gains.get("previous")),
+            **_measured("gain_previous", gains.previous),
             stop_reason=result.stop_reason,
             explainer=result.explainer,
             simulator=result.simulator,

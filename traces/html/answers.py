@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools.records.result import Interval, ScoreValue
+from tools.records.result import Gains, Interval, ScoreValue
 from tools.scoring.evidence import order_chances
 from traces.analysis.refutations import Fate, losers, winner_of
 from traces.analysis.story import Story, Trial
@@ -75,7 +75,7 @@ def _how_sure(story: Story) -> str:
     score, verdict, reason = sealed_score(result), result.verdict or story.state, result.reason
     text = f"{verdict.capitalize()}{f': {reason}' if reason else ''}. Sealed score {score_text(score)}"
     n = score.n_excerpts if isinstance(score, ScoreValue) else None
-    gains = result.gains or {}
+    gains = (result.gains or Gains()).by_name()
     over = [
         f"{score_text(gains[name])} over {label}"
         for name, (label, _) in BASELINES.items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tools.records.predictions import Bin, RegisteredPredictions
-from tools.records.result import Compared, Interval, Measured, PartialResult, ScoreValue, Unscored
+from tools.records.result import Compared, Gains, Interval, Measured, PartialResult, ScoreValue, Unscored
 from tools.scoring.reliability import bins
 from traces.html import drawing
 
@@ -63,13 +63,13 @@ def sealed_score(result: PartialResult) -> Measured:
 def score_rows(result: PartialResult) -> list[ScoreRow]:
     """The sealed score and its baselines on the same excerpts."""
     rows = [ScoreRow("this explanation", "", sealed_score(result), None)]
-    baselines, gains = result.baselines.by_name() if result.baselines else {}, result.gains or {}
+    baselines, gains = result.baselines.by_name() if result.baselines else {}, result.gains or Gains()
     for name, (label, about) in BASELINES.items():
         if name in baselines:
-            rows.append(ScoreRow(label, about, baselines[name], gains.get(name)))
+            rows.append(ScoreRow(label, about, baselines[name], gains.by_name().get(name)))
     if previous := result.previous:
         about = f"the explanation of the run {previous.run_id}, on this run's sealed text"
-        rows.append(ScoreRow("the earlier one", about, previous.score, gains.get("previous")))
+        rows.append(ScoreRow("the earlier one", about, previous.score, gains.previous))
     return rows
 
 

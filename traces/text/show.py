@@ -10,7 +10,7 @@ from typing import Any
 from tools.errors import BadInput, StorageError
 from tools.records.gated import full_explanation, side_lines
 from tools.records.neuron import parse_target
-from tools.records.result import Interval
+from tools.records.result import Gains, Interval
 from traces.analysis.story import Story, read_story
 from traces.database.models import Model, told_apart
 from traces.events.runs import NeuronFolder, RunFolder, run_ids
@@ -191,7 +191,7 @@ def _explanation(story: Story, width: int) -> Iterator[str | Line]:
     yield whole if len(whole) <= width else f"  {'score':<18} {score_text(score)}{how(score, is_short=True)}"
     yield f"  {'development':<18} {score_text(result.development_score)}"
     for name, baseline in (result.baselines.by_name() if result.baselines else {}).items():
-        gain = (result.gains or {}).get(name)
+        gain = (result.gains or Gains()).by_name().get(name)
         more = f"   the explanation's gain over it: {score_text(gain)}" if isinstance(gain, Interval) else ""
         yield f"  {name:<18} {score_text(baseline)}{more}"
     for told in (own_reader(result), null_line(result)):

@@ -13,7 +13,7 @@ from agent.graph.belief import FLOOR
 from agent.graph.policy import MOST_ALIVE, Contender, Standing, should_stop, to_drop, to_merge
 from agent.graph.verdict import TEST_KINDS, Findings, MeaningTests, borne_out, untested, verdict
 from agent.setup.config import MOST_ASKED
-from tools.records.result import Interval, ScoreValue, Unscored
+from tools.records.result import Gains, Interval, ScoreValue, Unscored
 
 NOT = Unscored(reason="constant")
 
@@ -103,7 +103,7 @@ def test_those_that_are_worth_least_of_too_many_go() -> None:
 
 @pytest.mark.parametrize(("gained", "is_said"), [(gain(-0.3, 0.1), True), (gain(-0.1, 0.3), False), (NOT, False)])
 def test_the_reason_says_where_a_list_of_words_predicts_better(gained, is_said) -> None:
-    found, why = verdict(Findings(score(0.5), ABOVE | {"token_lookup_30": gained}, NOT, ALL_PASSED))
+    found, why = verdict(Findings(score(0.5), but(ABOVE, token_lookup_30=gained), NOT, ALL_PASSED))
     assert found == "unresolved"
     assert ("a list of words predicts better" in why) == is_said
 
@@ -152,8 +152,14 @@ def test_a_kind_that_leaves_it_open_is_carried_by_the_others() -> None:
 
 
 ALL_PASSED = dict.fromkeys(TEST_KINDS, verdicts.Tests(23, 8))
-ABOVE = {"null": gain(0.01, 0.2), "token_lookup_30": gain(0.001, 0.2)}
-LEVEL = ABOVE | {"token_lookup_30": gain(-0.019, 0.002)}
+
+
+def but(gains: Gains, **others: Interval | Unscored) -> Gains:
+    return gains.model_copy(update=others)
+
+
+ABOVE = Gains(null=gain(0.01, 0.2), token_lookup_30=gain(0.001, 0.2))
+LEVEL = but(ABOVE, token_lookup_30=gain(-0.019, 0.002))
 HALF = MeaningTests(0.5, verdicts.Tests(3, 0), verdicts.Tests(1, 0))
 SMALL = MeaningTests(0.19, verdicts.Tests(9, 0), verdicts.Tests(9, 0))
 FAILED = MeaningTests(0.4, verdicts.Tests(3, 4), verdicts.Tests(1, 0))
@@ -165,10 +171,10 @@ PAIR_FAILED = MeaningTests(0.4, verdicts.Tests(9, 0), verdicts.Tests(1, 2))
     ("found", "expected", "why"),
     [
         (Findings(score(0.5), ABOVE, gain(0.5, 0.6), ALL_PASSED), "supported", "(23 of 31 predicted positives, "),
-        (Findings(score(0.5), ABOVE | {"null": gain(0.0, 0.2)}, NOT, ALL_PASSED), "unresolved", "surely above null"),
+        (Findings(score(0.5), but(ABOVE, null=gain(0.0, 0.2)), NOT, ALL_PASSED), "unresolved", "surely above null"),
         (Findings(score(0.5), LEVEL, NOT, ALL_PASSED), "unresolved", "token_lookup_30"),
-        (Findings(score(0.5), ABOVE | {"null": NOT}, NOT, ALL_PASSED), "unresolved", "no comparison with null"),
-        (Findings(score(0.5), {}, NOT, ALL_PASSED), "unresolved", "with null; no comparison with token_lookup_30"),
+        (Findings(score(0.5), but(ABOVE, null=NOT), NOT, ALL_PASSED), "unresolved", "no comparison with null"),
+        (Findings(score(0.5), Gains(), NOT, ALL_PASSED), "unresolved", "with null; no comparison with token_lookup_30"),
         (
             Findings(score(0.5), ABOVE, NOT, {}),
             "unresolved",
@@ -192,11 +198,11 @@ PAIR_FAILED = MeaningTests(0.4, verdicts.Tests(9, 0), verdicts.Tests(1, 2))
         (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=40, lookup_words=40), "supported", "list"),
         (Findings(score(0.94, 0.05), LEVEL, NOT, ALL_PASSED, words=9), "unresolved", "token_lookup_30"),
         (
-            Findings(score(0.99, 0.01), ABOVE | {"token_lookup_30": gain(-0.02, 0)}, NOT, ALL_PASSED, words=9),
+            Findings(score(0.99, 0.01), but(ABOVE, token_lookup_30=gain(-0.02, 0)), NOT, ALL_PASSED, words=9),
             "unresolved",
             "token_lookup_30",
         ),
-        (Findings(score(0.99, 0.01), LEVEL | {"null": NOT}, NOT, ALL_PASSED, words=9), "unresolved", "null"),
+        (Findings(score(0.99, 0.01), but(LEVEL, null=NOT), NOT, ALL_PASSED, words=9), "unresolved", "null"),
         (Findings(score(0.99, 0.01), LEVEL, NOT, {}, words=9), "unresolved", "too few tests"),
         # several meanings
         (
@@ -214,12 +220,12 @@ PAIR_FAILED = MeaningTests(0.4, verdicts.Tests(9, 0), verdicts.Tests(1, 2))
         # nothing to say
         (Findings(score(0.2, 0.06), ABOVE, gain(0.3, 0.4), ALL_PASSED), "unresolved", "explains nothing"),
         (Findings(score(0.12, 0.02), ABOVE, gain(0.0, 0.1), ALL_PASSED), "noise", "neither"),
-        (Findings(score(0.05), {}, gain(0.0, 0.1), {}), "noise", "neither"),
-        (Findings(NOT, {}, gain(0.0, 0.1), {}, has_explanation=False), "noise", "neither"),
-        (Findings(NOT, {}, gain(0.0, 0.1), {}), "unresolved", "constant; no comparison"),
-        (Findings(score(0.05), {}, gain(0.0, 0.2), {}), "unresolved", "no comparison"),
-        (Findings(score(0.2), {}, gain(0.0, 0.1), {}), "unresolved", "no comparison"),
-        (Findings(NOT, {}, NOT, {}), "unresolved", "constant; no comparison"),
+        (Findings(score(0.05), Gains(), gain(0.0, 0.1), {}), "noise", "neither"),
+        (Findings(NOT, Gains(), gain(0.0, 0.1), {}, has_explanation=False), "noise", "neither"),
+        (Findings(NOT, Gains(), gain(0.0, 0.1), {}), "unresolved", "constant; no comparison"),
+        (Findings(score(0.05), Gains(), gain(0.0, 0.2), {}), "unresolved", "no comparison"),
+        (Findings(score(0.2), Gains(), gain(0.0, 0.1), {}), "unresolved", "no comparison"),
+        (Findings(NOT, Gains(), NOT, {}), "unresolved", "constant; no comparison"),
         (Findings(NOT, ABOVE, gain(0.3, 0.4), ALL_PASSED), "unresolved", "constant"),
     ],
 )
