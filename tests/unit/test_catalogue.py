@@ -247,6 +247,7 @@ def test_one_carrier_gives_few_texts(box):
         assert max(carriers.count(carrier) for carrier in carriers) <= 6
 
 
+@pytest.mark.slow
 def test_two_rounds_are_enough_to_test_the_leader_in_every_way(box, study):
     passed = {"must fire": set(), "must be silent": set(), "an edit must silence": set()}
     for _ in range(2):
@@ -320,6 +321,7 @@ def test_a_model_that_cannot_be_sampled_from_is_asked_about_other_texts(box, stu
     assert {e.generator for e in designed.experiments} == set(QUOTAS) - {"sampled"}
 
 
+@pytest.mark.slow
 def test_texts_drawn_at_random_are_other_texts(box):
     arguments = Design(rivals=rivals(TRUTH, WRONG), quotas=QUOTAS)
     random = arguments.model_copy(update={"choice": "random"})
@@ -417,6 +419,7 @@ def test_the_null_is_of_other_neurons_and_worse_than_the_truth(box, study):
     assert study.ledger.opened == []
 
 
+@pytest.mark.slow
 def test_the_predictor_is_the_best_of_all_rules_and_is_chosen_on_development_text(box, study):
     learnt = box.call("predictor", FindPredictor())
     assert learnt.sentence is not None

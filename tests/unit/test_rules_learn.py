@@ -124,12 +124,14 @@ def test_a_constant_neuron_has_no_rule(form, value, vocabulary: Vocabulary) -> N
     assert own.learn(form) == Rule(())
 
 
+@pytest.mark.slow
 def test_same_input_same_rule(vocabulary: Vocabulary) -> None:
     truth = parse(planted(vocabulary)["a token after another"])
     rules = {render(learner(truth, vocabulary, noise=0.3).learn(form)) for form in FORMS for _ in range(2)}
     assert len(rules) <= len(FORMS)
 
 
+@pytest.mark.slow
 def test_a_learner_is_not_changed_by_learning(vocabulary: Vocabulary) -> None:
     own = learner(parse(planted(vocabulary)["a set at two levels"]), vocabulary, noise=0.3)
     first = {form: own.learn(form) for form in FORMS}
@@ -167,6 +169,7 @@ def test_the_sentence_of_one_token_is_that_token_at_any_scale(scale, vocabulary:
         "Fires between words starting with `a` and words starting with `b` (10).",
     ],
 )
+@pytest.mark.slow
 def test_what_is_said_of_words_and_places_is_found(sentence: str, vocabulary: Vocabulary) -> None:
     truth = parse(sentence)
     found = learner(truth, vocabulary).learn("mixed")
@@ -177,6 +180,7 @@ def test_what_is_said_of_words_and_places_is_found(sentence: str, vocabulary: Vo
     assert np.corrcoef(true, learnt)[0, 1] > 0.9, render(found)
 
 
+@pytest.mark.slow
 def test_a_curve_over_positions_is_not_drawn_in_steps(vocabulary: Vocabulary) -> None:
     tokens = texts(1)
     curve = np.random.default_rng(3).random(WIDTH).astype(np.float32)

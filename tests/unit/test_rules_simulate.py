@@ -348,7 +348,8 @@ def test_token_classes(token_class, tokens, vocabulary) -> None:
 @pytest.mark.parametrize("context", CONTEXTS, ids=str)
 def test_contexts(context, unless, tokens, vocabulary) -> None:
     rule = Rule((Clause(7, None, context, unless),))
-    assert Batch(tokens, vocabulary).levels(rule) == pytest.approx(levels(rule, tokens, vocabulary), abs=1e-4)
+    some = tokens[unless::2]  # one half of the texts each
+    assert Batch(some, vocabulary).levels(rule) == pytest.approx(levels(rule, some, vocabulary), abs=1e-4)
 
 
 @pytest.mark.slow

@@ -118,6 +118,7 @@ class TestCorrelation:
         fewer = sample_of(rows[2:], range(len(texts) - 2), texts=texts[2:])
         assert (fewer.resampled, fewer.weights.shape[1]) == ("sections of texts", len(texts) - 2)
 
+    @pytest.mark.slow
     def test_sections_of_one_text_are_not_so_many_witnesses(self) -> None:
         """Every text has a noise of its own: over its sections the interval is too narrow, over texts it covers."""
         rng = np.random.default_rng(9)

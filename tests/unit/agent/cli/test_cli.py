@@ -214,7 +214,9 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0])
+@pytest.mark.parametrize(
+    "delay", [0.0, 0.02, 0.05, 0.1, 0.2, *(pytest.param(later, marks=pytest.mark.slow) for later in (0.35, 0.6, 1.0))]
+)
 @pytest.mark.parametrize("command", ["explain", "top"])
 def test_ctrl_c_at_any_moment(command, delay, tmp_path):
     """From our first line on: while the interpreter itself starts, Ctrl-C is its own affair."""
