@@ -229,7 +229,10 @@ def test_an_experiment_is_a_text_of_whole_words(any_world, name, kind):
 
 @pytest.mark.parametrize("name", ANYWHERE)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("n", "longest"), [(60, None), (3, None), (60, 3), (60, 1), (0, None)])
+@pytest.mark.parametrize(
+    ("n", "longest"),
+    [(3, None), (60, 1), (0, None), *(pytest.param(60, cut, marks=pytest.mark.slow) for cut in (None, 3))],
+)
 def test_whatever_the_neuron_texts_are_made_and_are_the_same_again(world, name, kind, n, longest):
     where = world.setting(kind, n, longest=longest)
     found = world.make(name, where)

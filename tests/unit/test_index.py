@@ -239,6 +239,7 @@ def test_samples_by_value_are_the_first_rows_of_each_bin(world, index, largest):
                 assert found[low].rows.tolist() == rows[bins == number][:PER_BIN].tolist()
 
 
+@pytest.mark.slow
 def test_moments_threshold_and_firing_rate_are_those_of_the_tokens(world, index, largest):
     tokens = largest[2][1].astype(np.float64)
     n_firing = 0
@@ -372,6 +373,7 @@ def test_a_folder_or_file_that_is_no_index_is_named_and_never_to_be_removed(worl
     assert built(world, tmp_path / "empty", sample_tokens=6000).fingerprint == index.fingerprint
 
 
+@pytest.mark.slow
 def test_a_model_that_reads_little_at_once_has_an_index_of_shorter_excerpts(world, save_gpt2, tmp_path):
     save_gpt2(tmp_path / "short", n_positions=32)
     subject = LeanGPT2(ModelFolder(tmp_path / "short", "short"))

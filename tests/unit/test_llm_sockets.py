@@ -182,6 +182,7 @@ def test_a_connection_that_is_dropped_once_is_tried_again(tmp_path: Path) -> Non
         assert isinstance(llm.ask([question()])[0], ChatReply)
 
 
+@pytest.mark.slow
 def test_a_process_ends_quietly(tmp_path: Path) -> None:
     script = f"""
 import sys

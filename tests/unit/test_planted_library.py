@@ -158,6 +158,7 @@ def test_truths_fire_and_outdo_every_false_claim(excerpts: list[list[str]]) -> N
             assert _correlation(true, false) < 0.93, f"{neuron.name}: {claim.sentence}"
 
 
+@pytest.mark.slow
 def test_noise_fires_and_the_dead_do_not(excerpts: list[list[str]]) -> None:
     for neuron in NOTHING:
         values = [value for tokens in excerpts[::10] for value in neuron.function(tokens)]

@@ -107,6 +107,7 @@ def reference(model: Any, tokens: np.ndarray, lengths: np.ndarray, layer: int, s
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.slow
 def test_the_lean_reader_agrees_with_hugging_face(variant: str, save_llama: Any) -> None:
     model, folder = save_llama(variant)
     subject = open_subject(ModelFolder(folder, "small"))
