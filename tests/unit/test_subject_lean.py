@@ -54,9 +54,7 @@ def assert_agrees(subject: Any, model: Any, neurons: list[int], pos: int = 24) -
             np.testing.assert_allclose(values, expected[..., index], rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize(
-    "size", [pytest.param(size, marks=pytest.mark.slow) if size != "gpt2" else size for size in SIZES]
-)
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.slow
 def test_both_adapters_agree_with_hugging_face_at_true_widths(size: str, save_gpt2: Any, tmp_path: Path) -> None:
     from tools.subject.bridge import BridgeModel
