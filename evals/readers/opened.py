@@ -10,11 +10,13 @@ import numpy as np
 
 from agent.cli.output import say
 from agent.setup.resources import Resources
-from evals.readers.endpoints import endpoint_of
 from evals.readers.runs import FinishedRun, study_of
 from evals.readers.sentences import Sentence, read_sentences, sentences_on
 from tools.errors import BadInput
-from tools.llm.meter import Metered
+from tools.llm.endpoint import Endpoint
+from tools.llm.meter import Account, Metered
+from tools.llm.prices import price_within
+from tools.llm.settings import LLMSettings, parse_spec
 from tools.study.study import Study
 from traces.text.console import Display
 from traces.text.formatting import visible
@@ -30,6 +32,33 @@ def studies(
         neuron = study.evidence.neuron
         rng = np.random.default_rng([arguments.seed, neuron.layer, neuron.index, int(neuron.is_negative)])
         yield run, study, rng, sentences_on(run, study if "list" in arguments.also else None, files)
+
+
+def endpoint_of(spec: str, arguments: argparse.Namespace, display: Display) -> Metered | None:
+    """The LLM that `openai:MODEL` names, ready to use; None if `spec` names none.
+
+    Args:
+        spec: what was typed.
+        arguments: `llm_url`, `llm_concurrency`, `llm_timeout`, `token_field`, `max_tokens`, `max_usd`; None for the
+            default.
+        display: shows progress.
+
+    Raises:
+        BadInput: a setting cannot be used, or a limit on money cannot be kept because the price is unknown.
+        LLMNotAvailable: there is no key where one is needed.
+    """
+    model = parse_spec(spec)
+    if model is None:
+        return None
+    given = {
+        "url": arguments.llm_url, "concurrency": arguments.llm_concurrency, "timeout_s": arguments.llm_timeout,
+        "token_field": arguments.token_field,
+    }  # fmt: skip
+    endpoint = Endpoint.open(model, LLMSettings(**{name: value for name, value in given.items() if value is not None}))
+    endpoint.progress = display
+    price = price_within(endpoint.where.url, model, arguments.max_usd)
+    # All of it may be spent here: there is no confirmation to reserve a part for.
+    return Metered(endpoint, price, Account(arguments.max_tokens, arguments.max_usd, share=1.0))
 
 
 def llm_of(spec: str, option: str, arguments: argparse.Namespace, display: Display) -> Metered:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from evals.readers.answers import answers_path, levels_in, read_answers, said_on, write_answers
 from evals.readers.dealing import dealt
 from evals.readers.discriminate import Choice, answered, counted
-from evals.readers.endpoints import endpoint_of
 from evals.readers.lineup import (
     LETTERS,
     Candidate,
@@ -31,6 +30,7 @@ from evals.readers.lineup import (
 )
 from evals.readers.made import written_texts
 from evals.readers.numbers import correlation, mean_over, rank_correlation, share
+from evals.readers.opened import endpoint_of
 from evals.readers.packets import Excerpt, Item, Key, Packet, levels_of, packet_text, read_key, task_of, write_packets
 from evals.readers.score import scores
 from evals.readers.sentences import Sentence, kinds_of, read_sentences

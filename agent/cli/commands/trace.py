@@ -156,7 +156,6 @@ def export(arguments: argparse.Namespace) -> None:
 
 def show_schema(arguments: argparse.Namespace) -> None:
     """Print the JSON Schema of a line of events.jsonl, or of result.json."""
-    from traces.events.result_schema import result_schema_text
-    from traces.events.schema import schema_text
+    from traces.events.schema import event_schema_text, result_schema_text
 
-    say(result_schema_text() if arguments.result else schema_text())
+    say(result_schema_text() if arguments.result else event_schema_text())

@@ -11,7 +11,7 @@ from traces_samples import sample_result, sample_result_v1
 
 from agent.cli import main
 from tools.records.result import RESULT_VERSION, PartialResult, Result
-from traces.events.result_schema import result_schema
+from traces.events.schema import result_schema
 
 ROOT = Path(__file__).resolve().parents[4]
 PUBLISHED = ROOT / "traces" / "result.schema.json"

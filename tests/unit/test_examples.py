@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tools.evidence.neurons.examples import AFTER, BEFORE, examples_of
+from tools.catalogue.examples import AFTER, BEFORE, examples_of
 from tools.records.excerpts import Excerpts, ExploreActivations
 
 STRINGS = [f" w{i}" for i in range(100)]
