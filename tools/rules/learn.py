@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.rules.candidates import Candidate, Wanted
 from tools.rules.clauses import (
     MAX_CLAUSES,
     MAX_LISTED_TOKENS,
@@ -35,7 +36,7 @@ from tools.rules.clauses import (
 )
 from tools.rules.language import n_words, render
 from tools.rules.pairs import Sums, Vector
-from tools.rules.screen import Candidate, Gated, Screen, Wanted
+from tools.rules.screen import Gated, Screen
 from tools.rules.simulate import Batch
 from tools.rules.strengths import Strengths
 from tools.rules.vocabulary import Vocabulary

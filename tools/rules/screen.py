@@ -1,19 +1,15 @@
-"""Which clauses may be worth saying: gains of all conditions of every kind at once, from sums of the residual.
-
-A *gate* is a clause that a candidate narrows down: the candidate holds where the gate does and one more condition, or
-where the gate does unless the condition holds. Without a gate a candidate is a condition alone.
-"""
+"""Which clauses may be worth saying: gains of all conditions of every kind at once, from sums of the residual."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.rules.candidates import Candidate, Wanted, largest, largest_of_rows, narrow, narrow_token
 from tools.rules.clauses import (
     After,
     Between,
@@ -24,7 +20,6 @@ from tools.rules.clauses import (
     Enclosure,
     Growing,
     Inside,
-    Like,
     Listed,
     Measure,
     Range,
@@ -33,17 +28,14 @@ from tools.rules.clauses import (
     Repetition,
     Spelled,
     TokenClass,
-    Width,
     Words,
 )
+from tools.rules.neighbourhoods import RELATION_WORDS, Neighbourhoods
 from tools.rules.pairs import RELATIONS, Sums, Text, Vector
 from tools.rules.simulate import Batch, grown
 from tools.rules.spelling import WORD_SPELLING
-from tools.rules.vocabulary import ramp
 from tools.rules.words import belongs
 
-_ANCHORS, _ANCHORS_BEFORE = 96, 48
-_MOST_ANCHORS = 8
 _MOST_IN_SET, _MOST_IN_FAR_SET = 12, 3
 """Sums over a set are exact where only one token can stand; over a distance its members are counted twice."""
 _LARGEST_NUMBER = 65
@@ -54,7 +46,6 @@ _LEAST_AT_START = 0.03
 _LEAST_STRETCH = 4
 _WITH_NEIGHBOURS: tuple[Relation | None, ...] = (None, "right after", "two after", "within 4 after", "amid")
 _ONE_PLACE: tuple[Relation | None, ...] = (None, "right after", "two after", "on lines starting with")
-_RELATION_WORDS = 2
 _GROWING = [
     (low, high)
     for low in (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
@@ -67,41 +58,6 @@ _CLOSERS: tuple[TokenClass, ...] = (
     Spelled("opening brackets"),
     Spelled("closing brackets"),
 )
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A clause that may be worth saying. One with anchors may `grow` more of them, which is done for the best only."""
-
-    clause: Clause
-    gain: float
-    words: int
-    grow: Callable[[], Clause] | None = None
-
-    def worth(self, price: float) -> float:
-        """Explained variance less the price of the words."""
-        return self.gain - price * self.words
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What candidates are looked for.
-
-    Attributes:
-        tokens: about the token itself.
-        contexts: about what stands before it.
-        positions: where in the text; a rule says that once, or it could draw any curve of positions in steps.
-        neighbourhoods: by closeness in the embedding.
-        room: how many tokens may still be listed.
-        price: of a word.
-    """
-
-    tokens: bool
-    contexts: bool
-    positions: bool
-    neighbourhoods: bool
-    room: int
-    price: float
 
 
 class Gated:
@@ -132,9 +88,8 @@ class Screen:
         self.batch, self.weight, self.vocabulary = batch, weight, batch.vocabulary
         self.text = Text(batch)
         self.strings = [self.vocabulary.strings[token] for token in self.text.present]
-        self.directions = self.vocabulary.directions[self.text.present]
+        self.neighbourhoods = Neighbourhoods(self.strings, self.vocabulary.directions[self.text.present])
         self._token_starts = np.flatnonzero(np.diff(self.text.tokens, prepend=-1))
-        self._cosines: dict[int, Vector] = {}
 
     @cached_property
     def class_matrix(self) -> Vector:
@@ -317,7 +272,7 @@ class Screen:
                 if clause := narrow_token(gate, tokens):
                     yield Candidate(clause, top**2 / max(bottom, 1e-9), words + 1)
                 return
-            words += _RELATION_WORDS
+            words += RELATION_WORDS
             if relation not in _ONE_PLACE and bottom > total_below:
                 top, bottom = top * total_below / bottom, total_below
             gain = top**2 / max(bottom, 1e-9)
@@ -336,7 +291,7 @@ class Screen:
             alone = top * np.abs(top) / np.maximum(bottom, 1e-9)
             for sign in (1, -1):
                 for by in (mean, alone):
-                    order = _largest_of_rows(sign * by, min(room, _MOST_IN_SET))
+                    order = largest_of_rows(sign * by, min(room, _MOST_IN_SET))
                     # Large sets of rare tokens and small ones of frequent tokens: the surest of either first.
                     ranked = np.argsort(-np.take_along_axis(sign * mean, order, 1), axis=1, kind="stable")
                     order = np.take_along_axis(order, ranked, 1)
@@ -368,7 +323,7 @@ class Screen:
             unless = (total - tops) ** 2 / np.where(within, rest, 1)
             gains = np.maximum(gains, np.where(within & (tops * total < 0), unless, 0))
         for i, row in enumerate(rows):
-            for j in _largest(gains[i], 2):
+            for j in largest(gains[i], 2):
                 yield from made(row, self.vocabulary.classes[j], float(tops[i, j]), float(bottoms[i, j]), 3)
         for row in (0, 1):
             if row in rows:
@@ -376,7 +331,9 @@ class Screen:
         if wanted.neighbourhoods:
             for row in rows:
                 if RELATIONS[row] in (_WITH_NEIGHBOURS if gate is None else (None, "right after")):
-                    yield from self._neighbours(above[0][row], gated.below[0][row], gate, RELATIONS[row], wanted)
+                    yield from self.neighbourhoods.candidates(
+                        above[0][row], gated.below[0][row], gate, RELATIONS[row], wanted
+                    )
 
     def _of_words(
         self,
@@ -386,7 +343,7 @@ class Screen:
         made: Callable[[TokenClass, float, float, int], Iterator[Candidate]],
     ) -> Iterator[Candidate]:
         tops, bottoms = self._word_classes @ top, np.maximum(self._word_classes @ bottom, 1e-6)
-        for j in _largest(tops**2 / bottoms, 2):
+        for j in largest(tops**2 / bottoms, 2):
             yield from made(Spelled(list(WORD_SPELLING)[j]), float(tops[j]), float(bottoms[j]), 2)
         parts, part, word = self._affixes
         if not len(parts):
@@ -405,69 +362,6 @@ class Screen:
         ranked = sorted(best, key=order)
         for j in ranked[:3]:
             yield from made(known[parts[j]], float(tops[j]), float(bottoms[j]), 4)
-
-    def _neighbours(
-        self, top: Sums, bottom: Sums, gate: Clause | None, relation: Relation | None, wanted: Wanted
-    ) -> Iterator[Candidate]:
-        both = np.stack([top, bottom], axis=1).astype(np.float32)
-        anchors = _largest(top**2 / (bottom + 1e-4), _ANCHORS if relation is None else _ANCHORS_BEFORE)
-        cosines = self._cosine(anchors)
-        # What several anchors together could reach: the direction in which the residual pulls the embedding.
-        direction = both[:, 0] @ self.directions
-        along = self.directions @ (direction / max(float(np.linalg.norm(direction)), 1e-9))
-
-        def clause_of(tokens: TokenClass) -> Clause | None:
-            return narrow_token(gate, tokens) if relation is None else narrow(gate, After(relation, tokens))
-
-        for width in get_args(Width):
-            reach = np.stack([ramp(along, width), ramp(-along, width)])
-            potential = float(_gains(reach, both).max())
-            near = _gains(ramp(cosines, width), both)
-            best = int(np.argmax(near))
-
-            def grow(first: int = best, width: Width = width) -> Clause:
-                found = self._grow(anchors, cosines, first, width, both, min(wanted.room, _MOST_ANCHORS), wanted.price)
-                clause = clause_of(Like(tuple(self.strings[a] for a in found), width))
-                assert clause
-                return clause
-
-            clause = clause_of(Like((self.strings[anchors[best]],), width))
-            if clause:
-                words = 4 + (0 if relation is None else _RELATION_WORDS)
-                yield Candidate(clause, max(potential, float(near[best])), words, grow)
-
-    def _cosine(self, anchors: NDArray[np.int64]) -> Vector:
-        missing = [int(a) for a in anchors if int(a) not in self._cosines]
-        if missing:
-            for anchor, row in zip(missing, self.directions[missing] @ self.directions.T, strict=True):
-                self._cosines[anchor] = row
-        return np.stack([self._cosines[int(a)] for a in anchors])
-
-    def _grow(
-        self,
-        anchors: NDArray[np.int64],
-        cosines: Vector,
-        first: int,
-        width: Width,
-        both: Vector,
-        room: int,
-        price: float,
-    ) -> list[int]:
-        """Add anchors to a neighbourhood while the mean of them explains more than the word costs."""
-        chosen, total = [first], cosines[first].copy()
-        gain = float(_gains(ramp(cosines[first], width)[None], both)[0])
-        while len(chosen) < room:
-            # |a + b + c| from the pairwise cosines, so that candidates need no new product with the vocabulary.
-            inner = cosines[chosen][:, anchors[chosen]].sum()
-            norms = np.sqrt(np.maximum(inner + 1 + 2 * cosines[:, anchors[chosen]].sum(1), 1e-6))
-            gains = _gains(ramp((total[None] + cosines) / norms[:, None], width), both)
-            gains[chosen] = 0
-            best = int(np.argmax(gains))
-            if gains[best] - gain <= price:
-                break
-            chosen.append(best)
-            total, gain = total + cosines[best], float(gains[best])
-        return [int(anchors[c]) for c in chosen]
 
     def between(self, pull: Vector, openers: list[TokenClass], wanted: Wanted) -> Iterator[Candidate]:
         """Stretches that begin after one of `openers` and end before whatever ends them best."""
@@ -504,43 +398,6 @@ class Screen:
     def _best_ends(self, top: Sums, bottom: Sums, total: float, below: float, room: int) -> Iterator[TokenClass]:
         rest = (total - top) ** 2 / np.maximum(below - bottom, 1e-6)
         rest[(total - top) * total <= 0] = 0
-        order = _largest(rest, min(3, room))
+        order = largest(rest, min(3, room))
         for n in range(1, len(order) + 1):
             yield Listed(tuple(self.strings[j] for j in order[:n]))
-
-
-def narrow(gate: Clause | None, context: Context, unless: bool = False) -> Clause | None:
-    """The gate with one more context; None where no sentence says that."""
-    if gate is None:
-        return Clause(1, None, context, unless)
-    if gate.context is None:
-        return replace(gate, strength=1, context=context, unless=unless)
-    if gate.also is not None or gate.context == context or (gate.unless and not unless):
-        return None
-    return replace(gate, strength=1, also=context, also_unless=unless)
-
-
-def narrow_token(gate: Clause | None, tokens: TokenClass) -> Clause | None:
-    """The gate about some tokens alone; None where it is about some already."""
-    if gate is None:
-        return Clause(1, tokens)
-    return replace(gate, strength=1, token=tokens) if gate.token is None else None
-
-
-def _gains(members: Vector, both: Vector) -> Vector:
-    """Explained variance per class, from memberships [n, tokens] and per token (pull, weight) [tokens, 2]."""
-    return np.asarray((members @ both[:, 0]) ** 2 / np.maximum(members**2 @ both[:, 1], 1e-6))
-
-
-def _largest(values: NDArray[np.floating], n: int) -> NDArray[np.int64]:
-    """Where the `n` largest values are, the largest first."""
-    return np.asarray(_largest_of_rows(values[None], n)[0], dtype=np.int64)
-
-
-def _largest_of_rows(values: NDArray[np.floating], n: int) -> NDArray[np.int64]:
-    if n < values.shape[1]:
-        some = np.argpartition(-values, n, axis=1)[:, :n]
-        some.sort(axis=1)
-        order = np.argsort(-np.take_along_axis(values, some, 1), axis=1, kind="stable")
-        return np.take_along_axis(some, order, 1)
-    return np.argsort(-values, axis=1, kind="stable")
