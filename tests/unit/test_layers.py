@@ -76,6 +76,22 @@ def test_no_two_files_import_each_other(imports: dict[str, set[str]]) -> None:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
+def test_no_two_rooms_of_tools_import_each_other(imports: dict[str, set[str]]) -> None:
+    def room(module: str) -> str:
+        return module.split(".")[1]
+
+    arrows = {
+        (room(module), room(name))
+        for module in MODULES
+        if module.startswith("tools.")
+        for name in imports[module]
+        if name in MODULES and name.startswith("tools.") and room(name) != room(module)
+    }
+    # A result holds its explanation to the contract of sentences, and sentences are learnt on weighted samples.
+    known = {("readable", "records"), ("readable", "scoring")}
+    assert {(a, b) for a, b in arrows if (b, a) in arrows and a < b} == known
+
+
 def test_an_import_inside_a_function_counts() -> None:
     assert packages(imported("def f():\n    from evals.runner import run\n    import agent.cli")) == {"evals", "agent"}
 

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tools.mini
 from tools.errors import BadInput
 from tools.evidence.texts.corpus import load_texts
-from tools.mini import train
-from tools.mini.parts import Parts, split_texts, without_near_copies, write_texts
 from tools.mini.text import part_of
+from tools.training import train
+from tools.training.parts import Parts, split_texts, without_near_copies, write_texts
 
-WEIGHTS = Path(train.__file__).parent / "weights"
+WEIGHTS = Path(tools.mini.__file__).parent / "weights"
 
 
 @given(st.sets(st.text(min_size=1), min_size=1, max_size=20))

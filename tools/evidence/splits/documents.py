@@ -11,10 +11,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.evidence.splits.seen import MAX_SHARE_SEEN, share_seen
 from tools.evidence.splits.token_file import TokenFile
 from tools.evidence.texts.corpus import Corpus
 from tools.evidence.texts.names import NameWriter
-from tools.mini.seen import MAX_SHARE_SEEN, share_seen
 from tools.subject.protocol import Tokenizer
 
 SECTION_TOKENS = 512

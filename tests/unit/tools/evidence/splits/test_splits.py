@@ -21,10 +21,10 @@ from tools.evidence.splits.clusters import cluster_documents
 from tools.evidence.splits.documents import GAP_TOKENS, SECTION_TOKENS, read_documents
 from tools.evidence.splits.excerpt_cuts import excerpt_width
 from tools.evidence.splits.runs import RUN_TOKENS, run_hashes
+from tools.evidence.splits.seen import fingerprint_runs
 from tools.evidence.splits.split_corpus import PARTS, SplitCorpus, split_corpus
 from tools.evidence.texts.corpus import Corpus, _corpus
 from tools.evidence.texts.names import Names, NameWriter
-from tools.mini.seen import fingerprint_runs
 from tools.records.excerpts import Excerpts
 from tools.subject.tokenizer import load_tokenizer
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from tools.errors import BadInput, NotAvailable, StorageError
+from tools.evidence.splits.seen import fingerprint_runs, share_seen
 from tools.evidence.texts import corpus as corpus_module
 from tools.evidence.texts import sorted_texts as texts_module
 from tools.evidence.texts.corpus import _corpus, load_texts
 from tools.evidence.texts.sorted_texts import Spool, Texts
-from tools.mini.seen import fingerprint_runs, load_seen, share_seen
+from tools.mini.seen import load_seen
 
 
 def test_a_text_file_is_one_text(tmp_path):
@@ -457,5 +458,5 @@ def test_share_seen_tells_trained_text_from_other_text():
 
 
 def test_missing_hashes_say_how_to_make_them(tmp_path):
-    with pytest.raises(NotAvailable, match=r"python -m tools\.mini\.seen"):
+    with pytest.raises(NotAvailable, match=r"python -m tools\.training\.seen"):
         load_seen(tmp_path)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.mini.seen import MAX_SHARE_SEEN, fingerprint_runs, share_seen
+from tools.evidence.splits.seen import MAX_SHARE_SEEN, fingerprint_runs, share_seen
 from tools.mini.text import part_of
 
 Ids = NDArray[np.int64]

@@ -1,11 +1,11 @@
 """Train `mini`, the GPT-2-architecture model that ships with the project.
 
-    python -m tools.mini.train --out tools/mini/weights --tokens 30e6 --threads 2
+    python -m tools.training.train --out tools/mini/weights --tokens 30e6 --threads 2
 
 The text is the training part of the standard library (see `tools.mini.text`); held-out loss is measured on the other
 part. With `--corpus FOLDER` it is a second model, of any texts:
 
-    python -m tools.mini.train --out second --corpus texts --held-out second-held-out --seed 1 --tokens 4e6
+    python -m tools.training.train --out second --corpus texts --held-out second-held-out --seed 1 --tokens 4e6
 
 The texts of the folder whose SHA-256 begins with an even byte are learnt from; the others are held out, those that
 share too much with the training part are left out, and `used.json` beside the weights says which is which.
@@ -31,8 +31,8 @@ import torch
 from numpy.typing import NDArray
 
 from tools.evidence.texts.corpus import load_texts
-from tools.mini.parts import Parts, split_texts, without_near_copies, write_texts
 from tools.mini.text import texts_of
+from tools.training.parts import Parts, split_texts, without_near_copies, write_texts
 
 BOS = "<|endoftext|>"
 VOCAB, N_POSITIONS, D_MODEL, N_LAYERS, N_HEADS = 4096, 256, 192, 6, 6
@@ -148,8 +148,8 @@ corpus on every version of Python.
 
 Train it again, and hash what it saw:
 
-    python -m tools.mini.train --out tools/mini/weights --tokens {facts["tokens_seen"] / 1e6:.0f}e6
-    python -m tools.mini.seen --out tools/mini/weights
+    python -m tools.training.train --out tools/mini/weights --tokens {facts["tokens_seen"] / 1e6:.0f}e6
+    python -m tools.training.seen --out tools/mini/weights
 """
 
 
