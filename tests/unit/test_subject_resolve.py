@@ -160,6 +160,7 @@ def test_check_folder_accepts_a_whole_model(save_gpt2: Any, tmp_path: Path) -> N
     check_folder(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_network_that_swallows_everything_is_answered_within_five_seconds(tmp_path: Path) -> None:
     """A hub that takes the connection and never says a word: the slowest way of being offline, start-up included."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

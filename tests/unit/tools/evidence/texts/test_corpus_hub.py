@@ -91,6 +91,7 @@ def test_offline_the_default_corpus_says_what_to_do_at_once(offline):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_a_hub_that_never_answers_is_given_up_within_five_seconds(hub_cache, monkeypatch):
     import socket
 
