@@ -184,7 +184,9 @@ def test_words_that_were_tried_give_way_to_others_and_carriers_are_used_once(wor
     first = unseen_members(world.setting(MOTION), rng())
     tried = frozenset(world.last_word(c).lower() for c in first)
     used = frozenset(c.carrier for c in first)
-    again = [c for c in unseen_members(world.setting(MOTION, used=used, tried=tried), rng()) if c.value_before is not None]
+    again = [
+        c for c in unseen_members(world.setting(MOTION, used=used, tried=tried), rng()) if c.value_before is not None
+    ]
     assert not {c.carrier for c in again} & used
     assert not {world.last_word(c).lower() for c in again} & tried
 

@@ -68,7 +68,9 @@ def _counted(this: Round, width: int) -> Iterator[str]:
     read = [trial for trial in tests if trial.fired is not None]
     changed = " with one word changed" if _is_fixed(this) and any(trial.change for trial in tests) else ""
     fired = sum(bool(trial.fired) for trial in read)
-    yield from wrapped(f"{len(tests)} experiments{changed} ({', '.join(made)}{none}); {len(read)} read, {fired} fired", width)
+    yield from wrapped(
+        f"{len(tests)} experiments{changed} ({', '.join(made)}{none}); {len(read)} read, {fired} fired", width
+    )
 
 
 def _said(generator: str) -> str:

@@ -119,7 +119,9 @@ def predict_before(
     experiments = designed.experiments
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
     texts = [None if e.original is None else run.study.text_before(e.carrier, e.original) for e in experiments]
-    run.by_order = [e.generator == MINIMAL_PAIR and text is not None for e, text in zip(experiments, texts, strict=True)]
+    run.by_order = [
+        e.generator == MINIMAL_PAIR and text is not None for e, text in zip(experiments, texts, strict=True)
+    ]
 
     def edits_for(by: Hypothesis, said: list[float | None]) -> list[int] | None:
         if run.study.simulations.is_exact(by.sentence):
