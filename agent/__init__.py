@@ -13,10 +13,10 @@ TYPE_CHECKING = False  # not from typing, which takes longer to import than all 
 if TYPE_CHECKING:
     from typing import Any
 
-    from agent.api import explain, load_trace, resume, score_sentence, top
+    from agent.api import explain, firing_classes, load_trace, resume, score_sentence, top
     from agent.setup.activations import read
 
-__all__ = ["explain", "load_trace", "read", "resume", "score_sentence", "top"]
+__all__ = ["explain", "firing_classes", "load_trace", "read", "resume", "score_sentence", "top"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.graph.steering import Person
-from agent.setup.activations import TextActivations, read
+from agent.setup.activations import TextActivations
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_study
 from agent.setup.settings import configured, llm_settings
-from tools.catalogue.scores import PROTOCOL, correlated, measured
+from tools.catalogue.scores import PROTOCOL, correlated, score_value
 from tools.concepts.concepts import Concepts
 from tools.concepts.enriched import Enriched, counted, enriched
 from tools.embedded import EmbeddedReader
@@ -28,8 +28,6 @@ from traces.events.runs import RunFolder
 from traces.events.store import Trace
 from traces.events.store import load_trace as load_events
 from traces.text.console import Display, QuietDisplay
-
-__all__ = ["explain", "firing_classes", "load_trace", "read", "resume", "score_sentence", "top"]
 
 
 @dataclass(frozen=True)
@@ -276,7 +274,7 @@ def score_sentence(
     lookup, gain = (correlated(study, listed, sample, "development", PROTOCOL) if listed else none), None
     if isinstance(both, tuple):
         own, other = (part.sample.correlation(part.levels) for part in both)
-        lookup = measured(other, both[1].sample, "development", PROTOCOL)
+        lookup = score_value(other, both[1].sample, "development", PROTOCOL)
         gain = None if isinstance(own, Unscored) or isinstance(other, Unscored) else own.minus(other)
     return SentenceScore(
         study.subject.name, study.scan.corpus.name, study.evidence.neuron, sentence, score, lookup, gain,

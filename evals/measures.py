@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.records import ScoredClaim, ScorerCheck
-from tools.catalogue.scores import correlated, measured
+from tools.catalogue.scores import correlated, score_value
 from tools.records.excerpts import Excerpts, SealedActivations
 from tools.records.result import Measured, Unscored
 from tools.scoring.sampling import scoring_sample, sealed_sample
@@ -70,7 +70,7 @@ def scorer_check(
             values_on(function, excerpts, strings) if function else study.simulations.levels(sentence, excerpts.tokens)
         )
         found = levels if isinstance(levels, Unscored) else sample.correlation(levels)
-        return ScoredClaim(sentence=sentence, score=measured(found, sample, "development", SCORER))
+        return ScoredClaim(sentence=sentence, score=score_value(found, sample, "development", SCORER))
 
     return ScorerCheck(true=scored(*truth), false=[scored(*claim) for claim in false])
 

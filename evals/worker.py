@@ -23,7 +23,7 @@ from evals.records import Applied, CellError, CellResult, NeuronRecord
 from evals.stability import save_simulation
 from evals.suite_neurons import LIBRARY, Shape, SuiteNeuron
 from evals.trial import check_scanned
-from tools.catalogue.scores import PROTOCOL, measured
+from tools.catalogue.scores import PROTOCOL, score_value
 from tools.errors import Interrupted
 from tools.evidence.neurons.neuron import neuron_evidence
 from tools.evidence.splits.split_corpus import N_FOLDS
@@ -149,7 +149,7 @@ def _ceiling(study: Study, n_folds: int) -> list[Measured]:
     folds = [study.evidence.sealed.open(fold, study.ledger) for fold in range(n_folds)]
     samples = [sealed_sample(f, study.stratum, study.evidence.neuron, i) for i, f in enumerate(folds)]
     found = ceiling(study.evidence.explore, study.subject.embeddings(), samples, study.simulations.token_means)
-    return [measured(c, sample, "sealed", CEILING) for c, sample in zip(found, samples, strict=True)]
+    return [score_value(c, sample, "sealed", CEILING) for c, sample in zip(found, samples, strict=True)]
 
 
 def run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int, half: int | None) -> CellResult:

@@ -33,9 +33,8 @@ def summary(result: Result, runs_dir: str, width: int, is_full: bool = False, is
     lines.append("")
     if result.cost.tokens or (result.llm and result.llm.limit_reached):
         lines.append(f"  {cost_text(result.cost)}{_from_store(result.llm) if result.llm else ''}")
-    lines.append(
-        f"  more: agent trace show {result.run_id}{runs_dir_option(runs_dir)}{'' if is_full else ', or --full'}"
-    )
+    full = "" if is_full else "--full, or "
+    lines.append(f"  more: {full}agent trace show {result.run_id}{runs_dir_option(runs_dir)}")
     return "\n".join(lines)
 
 

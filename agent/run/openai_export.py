@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from agent.setup.config import RunConfig, recorded_settings
-from agent.setup.evidence import open_study
+from agent.run.reopen import reopen
+from agent.setup.config import RunConfig
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from tools.errors import AgentError, LLMNotAvailable
-from tools.evidence.texts.corpus import check_rereadable
 from tools.formats.files import to_line
 from tools.formats.neuron_explainer import NeuronId, NeuronSimulationResults
 from tools.formats.published import explanations_file, provenance_file
@@ -118,30 +117,19 @@ def simulate_again(
 
 
 def _exported(row: ResultRow, runs_dir: Path, resources: Resources, display: Display, ask_llm: bool) -> Exported:
-    run = RunFolder(runs_dir / row.run_id)
-    folder, result = _files(run, row)
+    folder, result = _files(RunFolder(runs_dir / row.run_id), row)
     if result.explanation is None:
         raise _Unusable("there is no explanation")
     neuron = result.neuron_id
     if neuron is None or neuron.is_negative or result.always_on:
         raise _Unusable("the format has no place for the negative side of a neuron")
     call, opened = _confirmation(folder)
-    manifest = run.manifest()
-    try:
-        config = RunConfig.checked(**recorded_settings(manifest["config"]))
-        fingerprint = manifest["model"]["fingerprint"]
-    except (KeyError, TypeError) as error:
-        raise _Unusable(f"run.json is damaged: it has no {error}") from error
-    check_rereadable(config.corpus)
     ledger = CountedOpenings()
     ledger.count(opened.fold, opened.opening)
-    study = _study(config, display, ledger, resources, ask_llm)
-    if study.subject.fingerprint != fingerprint:
-        raise _Unusable("the model has changed since the run")
-    if study.scan.corpus.fingerprint != result.corpus.fingerprint:
-        raise _Unusable("the corpus has changed since the run")
-    if study.index is not None and vars(study.index) != manifest.get("index"):
-        raise _Unusable("the activation index has changed since the run")
+    run = reopen(row.run_id, runs_dir, display, ledger=ledger, resources=resources, ask_llm=ask_llm)
+    study = run.study
+    if not ask_llm:
+        _serve_kept_replies(study, run.config)
     part = _simulated(study, result.explanation, call, opened.fold)
     explanation = scored_explanation(
         result.explanation,
@@ -155,7 +143,7 @@ def _exported(row: ResultRow, runs_dir: Path, resources: Resources, display: Dis
             neuron_id=NeuronId(layer_index=study.evidence.neuron.layer, neuron_index=study.evidence.neuron.index),
             scored_explanations=(explanation,),
         ),
-        _provenance(result, study, manifest, opened, part),
+        _provenance(result, study, run.manifest, opened, part),
     )
 
 
@@ -181,11 +169,8 @@ def _confirmation(folder: NeuronFolder) -> tuple[ToolCall, SealedOpened]:
     return call, opened
 
 
-def _study(config: RunConfig, display: Display, ledger: CountedOpenings, resources: Resources, ask_llm: bool) -> Study:
-    if ask_llm:
-        return open_study(config, display, ledger, resources)
-    alone = config.model_copy(update={"explainer": "rules", "simulator": "rules", "policy": "tournament"})
-    study = open_study(alone, display, ledger, resources)
+def _serve_kept_replies(study: Study, config: RunConfig) -> None:
+    """What an LLM simulated in the run is taken from its stored replies."""
     if (model := config.simulator_llm) is not None:
         kept = KeptReplies.of(model, config.llm.url or OPENAI_URL)
         texts = TokenTexts(study.vocabulary.strings)
@@ -193,7 +178,6 @@ def _study(config: RunConfig, display: Display, ledger: CountedOpenings, resourc
         study.simulations.word_simulator = FreeTextSimulator(
             kept, texts, config.simulation, config.excerpts_per_call, scale
         )
-    return study
 
 
 def _simulated(study: Study, sentence: str, call: ToolCall, fold: int) -> Part:

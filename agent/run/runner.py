@@ -18,7 +18,8 @@ from typing import Any
 
 from agent.graph.state import Context, Investigation, LoopState
 from agent.graph.steering import Pause, Pauses, Person
-from agent.setup.config import RunConfig, recorded_settings
+from agent.run.reopen import recorded_config
+from agent.setup.config import RunConfig
 from agent.setup.evidence import open_study
 from agent.setup.llms import llm_notes, llm_report, prices_of, settled
 from agent.setup.resources import Resources
@@ -97,13 +98,12 @@ def resume_run(
     manifest = folder.manifest()
     if is_session(manifest.get("config") or {}):
         raise BadInput(f"{folder.run_id} is a session of `agent mcp`, whose client has gone: start a new one.")
+    config = recorded_config(folder, manifest)
     is_read = "model" in manifest or bool(folder.neurons())
     try:
-        # a run without this setting is older than indexes
-        config = RunConfig.checked(**recorded_settings(manifest["config"]))
         model, fingerprint = (manifest["model"]["name"], manifest["model"]["fingerprint"]) if is_read else ("", "")
-    except (KeyError, TypeError, BadInput) as error:
-        raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no usable config ({error}).") from error
+    except (KeyError, TypeError) as error:
+        raise StorageError(f"{folder.path / 'run.json'} is damaged: it has no {error}.") from error
     with folder.held(), _said_how_to_go_on(folder):
         if not is_read:  # it was stopped before anything was known
             begun = _begun(config, config.model, person) | _held_up(manifest)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
 from tools.errors import BadInput
-from tools.experiments.registry import GENERATORS, WITH_A_WRITER
+from tools.experiments.registry import GENERATORS, QUOTAS_WITH_WRITER
 from tools.llm.settings import LLMSettings, parse_spec
 from tools.records.neuron import NeuronId, parse_target
 from tools.toolbox import UNIT_TEXTS
@@ -39,8 +39,15 @@ Simulation = Literal["excerpt", "all-at-once", "token-by-token"]
 """How an LLM can simulate."""
 
 
+OTHERS = "others"
+"""In quotas, stands for all generators that are not named."""
+
+
 class _Quotas(BaseModel):
-    """Texts of each generator in a round of experiments; together at most one unit of budget."""
+    """Texts of each generator in a round of experiments; together at most one unit of budget.
+
+    `others` may be given for all generators that are not named.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,6 +58,13 @@ class _Quotas(BaseModel):
             raise ValueError(f"quotas must add up to 1-{UNIT_TEXTS} texts, not {total}")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or OTHERS not in given:
+            return given
+        return dict.fromkeys(GENERATORS, given[OTHERS]) | {name: n for name, n in given.items() if name != OTHERS}
+
     def by_generator(self) -> dict[str, int]:
         """The same as a mapping."""
         quotas: dict[str, int] = self.model_dump()
@@ -58,7 +72,7 @@ class _Quotas(BaseModel):
 
 
 def recorded_settings(config: object) -> dict[str, Any]:
-    """The settings of a recorded run, in today's names: a generator that did not exist yet made no text.
+    """The settings of a recorded run, in today's names: a generator that did not exist then made no text.
 
     Raises:
         TypeError: they are no settings at all.
@@ -68,7 +82,7 @@ def recorded_settings(config: object) -> dict[str, Any]:
     quotas = config.get("quotas")
     if not isinstance(quotas, Mapping):
         return {"index": "none", **config}
-    return {"index": "none", **config, "quotas": {**dict.fromkeys(GENERATORS, 0), **quotas}}
+    return {"index": "none", **config, "quotas": {OTHERS: 0, **quotas}}
 
 
 def _llm_of(spec: str) -> str | None:
@@ -218,7 +232,7 @@ class RunConfig(BaseModel):
     def quotas_of_a_round(self) -> dict[str, int]:
         """Texts of each generator in a round, with room for those that an LLM writes."""
         quotas = self.quotas.by_generator()
-        return dict(WITH_A_WRITER) if self.explainer_llm and self.quotas == Quotas() else quotas
+        return dict(QUOTAS_WITH_WRITER) if self.explainer_llm and self.quotas == Quotas() else quotas
 
     @classmethod
     def checked(cls, **settings: Any) -> RunConfig:

@@ -56,7 +56,7 @@ def test_the_summary_holds_what_matters(finished, monkeypatch, capsys):
     assert f"\n  {result['verdict']}: " in out
     assert f"\n  r = {result['score']['value']:.2f} on unseen text (" in out
     assert len(re.findall("^    .*<<.*>>", out, re.MULTILINE)) == 3
-    assert f"more: agent trace show {result['run_id']} --runs-dir {runs}, or --full" in out
+    assert f"more: --full, or agent trace show {result['run_id']} --runs-dir {runs}\n" in out
     assert "sealed score" not in out
     assert main(["resume", result["run_id"], "--runs-dir", str(runs), "--quiet", "--full"]) == 0
     out, err = capsys.readouterr()

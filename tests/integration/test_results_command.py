@@ -20,6 +20,8 @@ from scripted_llm import MODULE, script, scripted_llm
 import agent
 from agent.cli import main
 from agent.run.openai_export import LeftOut, simulate_again
+from agent.run.reopen import reopen
+from tools.errors import BadInput
 from tools.formats.files import read_simulation_results
 from tools.formats.published import PublishedNeuron, read_published
 from tools.records.result import Result
@@ -312,6 +314,27 @@ def test_a_run_whose_files_do_not_fit_is_left_out(runs: Path, tmp_path: Path, lo
     (one,) = simulate_again([row], copy, QuietDisplay())
     assert isinstance(one, LeftOut)
     assert said in one.reason
+
+
+def test_a_run_is_opened_again_on_the_same_text(runs: Path, tmp_path: Path) -> None:
+    _, second, _ = results_of(runs)
+    again = reopen(second.run_id[-6:], runs, QuietDisplay())
+    assert (again.folder.run_id, again.config.target) == (second.run_id, second.neuron)
+    assert str(again.study.evidence.neuron) == second.neuron
+    assert again.study.scan.corpus.fingerprint == second.corpus.fingerprint
+    copy = tmp_path / "copy" / second.run_id
+    shutil.copytree(runs / second.run_id, copy)
+    for what, said in (("model", "the weights of .* have changed"), ("corpus", "the texts of .* have changed")):
+        path = copy / "run.json"
+        path.write_text(json.dumps(again.manifest | {what: {"name": "x", "fingerprint": "0"}}))
+        with pytest.raises(BadInput, match=said):
+            reopen("last", copy.parent, QuietDisplay())
+        (one,) = simulate_again([ResultsDatabase(runs).select()[1]], copy.parent, QuietDisplay())
+        assert isinstance(one, LeftOut)
+        assert "changed since the run" in one.reason
+    path.write_text(json.dumps({"config": again.manifest["config"]}))
+    with pytest.raises(BadInput, match="stopped before it had read"):
+        reopen("last", copy.parent, QuietDisplay())
 
 
 def conforms(value: Any, fields: dict[str, set[str]]) -> int:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import tools.mini
 from agent.setup.config import Quotas
+from tools.concepts.concepts import Concepts
 from tools.concepts.words import words_of
 from tools.evidence.splits.fresh import fresh, runs_of
 from tools.evidence.splits.runs import run_hashes
@@ -18,11 +19,13 @@ from tools.experiments.candidates import Candidate, Setting, nearest
 from tools.experiments.carriers import MIN_CARRIERS, N_CARRIERS, draw_carriers
 from tools.experiments.choose import FIXED_COST, MAX_PER_CARRIER, choose
 from tools.experiments.committee import Believed, disagreement
+from tools.experiments.kinds import Claimed, Kinds
 from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
 from tools.experiments.sampled import N_TEXTS, PROMPT_TOKENS
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import CONTEXT, Texts, is_spelled
+from tools.readable.reader import LexicalReader
 from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.hypothesis import WrittenText
 from tools.rules.vocabulary import Vocabulary
@@ -99,6 +102,7 @@ class World:
         rng = np.random.default_rng(0)
         self.vocabulary = Vocabulary(self.strings, rng.normal(size=(len(self.strings), 8)).astype(np.float32))
         self.texts = Texts(self.strings, tokenizer, width)
+        self.reader = LexicalReader(self.strings, Concepts.load())
         [self.ids] = tokenizer.encode([sentences(1500)])
 
     def excerpts(self, n, start=0, first_id=0, longest=None):
@@ -161,9 +165,15 @@ class World:
                 "carriers": draw_carriers(explore, THETA, self.texts, used, known), "vocabulary": self.vocabulary,
                 "texts": self.texts, "words": SeenWords(explore, THETA, self.vocabulary), "named": list(named),
                 "believe": self.believe, "sample": self.sample, "fresh": len,
+                "claimed": self.claimed(explore, probe, used, ABOUT_ANIMALS),
                 "written": [WrittenText(text="The dog barks", level=9), WrittenText(text="a d", level=0)],
             } | changes
         )  # fmt: skip
+
+    def claimed(self, explore, probe, used, *sentences):
+        kinds = Kinds(self.reader, explore, THETA, probe, self.texts)
+        rows = np.arange(len(probe))
+        return Claimed(kinds, kinds.items(sentences), kinds.all_items(sentences), rows, used, set())
 
     def make(self, name, where, seed=2):
         return GENERATORS[name].make(where, np.random.default_rng(seed))
@@ -198,19 +208,19 @@ def world():
 
 
 KINDS = ("some", "never", "everywhere", "flipped")
-ABOUT_RULES = ("unseen_member", "sister_class", "other_context", "real_sentence")
-ANYWHERE = [name for name in GENERATORS if name not in ABOUT_RULES]
-"""Generators that need no readable rule; the others have their tests in `test_experiments_on_classes`."""
+ABOUT_ANIMALS = "Fires on animals."
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ANYWHERE)
+@pytest.mark.parametrize("name", GENERATORS)
 def test_an_experiment_is_a_text_of_whole_words(any_world, name, kind):
     """Decoded, it is encoded to its own tokens, and its words stand in the carrier, in the text that swaps draw from,
-    or in a hypothesis."""
+    or in a hypothesis; a member of a class, which may be new, stands at the end."""
     where = any_world.setting(kind, named=["dog", "mountain", "solve"])
     known = {*where.words.all, *where.named}
     carriers = {c.name: {w.text for w in c.text.words} for c in where.carriers}
+    excerpts = where.explore.excerpts
+    explore = {str(i): row[row >= 0] for i, row in zip(excerpts.ids.tolist(), excerpts.tokens, strict=True)}
     probe = {f"probe-{i}": row for i, row in zip(where.probe.ids.tolist(), where.probe.tokens, strict=True)}
     found = any_world.make(name, where)
     assert found or (name == "look_alike" and kind == "never")
@@ -219,15 +229,18 @@ def test_an_experiment_is_a_text_of_whole_words(any_world, name, kind):
         assert tuple(any_world.tokenizer.encode([text])[0]) == candidate.tokens
         assert "\ufffd" not in text
         assert 1 <= len(candidate.tokens) <= WIDTH
-        words = set(any_world.words(candidate.tokens))
-        if candidate.carrier in probe:
+        words = any_world.words(candidate.tokens)
+        kind_of_carrier, _, number = candidate.carrier.partition("-")
+        if kind_of_carrier == "probe":
             row = probe[candidate.carrier]
-            assert words <= set(any_world.words(row[row >= 0]))
-        elif candidate.generator not in ("sampled", "written"):
-            assert words <= known | carriers[candidate.carrier]
+            assert set(words) <= set(any_world.words(row[row >= 0]))
+        elif kind_of_carrier == "explore" and candidate.about:
+            assert set(words[:-1]) <= set(any_world.words(explore[number]))
+        elif kind_of_carrier == "explore" and name != "sampled":
+            assert set(words) <= known | carriers[candidate.carrier]
 
 
-@pytest.mark.parametrize("name", ANYWHERE)
+@pytest.mark.parametrize("name", GENERATORS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("n", "longest"),
@@ -246,7 +259,7 @@ def test_an_edit_is_one_whole_word_away_from_a_text_that_fires(any_world, name):
     carriers = {c.name: [w.text for w in c.text.words] for c in where.carriers}
     for candidate in any_world.make(name, where):
         before, after = carriers[candidate.carrier], any_world.words(candidate.tokens)
-        assert candidate.original == 1
+        assert candidate.value_before == 1
         if len(before) == len(after):
             assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
         else:
@@ -449,7 +462,7 @@ def test_retrieval_cuts_where_rivals_disagree_and_where_the_leader_claims(world)
         for candidate in some:
             if why != "rivals disagree":
                 assert world.words(candidate.tokens)[-1] == FIRING
-            assert candidate.original is None
+            assert candidate.value_before is None
 
 
 def test_what_is_drawn_among_the_claimed_is_no_matter_of_chance(world):

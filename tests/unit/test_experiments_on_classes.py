@@ -9,12 +9,12 @@ import pytest
 import tools.mini
 from tools.concepts.concepts import Concepts
 from tools.concepts.sentences import sentences_for
-from tools.experiments.candidates import Candidate, Setting
+from tools.experiments.candidates import Candidate, Setting, edit
 from tools.experiments.committee import Believed
 from tools.experiments.kinds import Claimed, Kinds, written_like
 from tools.experiments.members import MOST_OFTEN, N_EACH, other_contexts, sister_classes, unseen_members
 from tools.experiments.real_sentences import real_sentences
-from tools.experiments.registry import GENERATORS, WITH_A_WRITER
+from tools.experiments.registry import GENERATORS, QUOTAS_WITH_WRITER
 from tools.experiments.seen_words import SeenWords
 from tools.experiments.texts import Texts
 from tools.readable.generalised import Generalised
@@ -129,10 +129,35 @@ def test_members_are_put_where_the_neuron_fired_and_are_inflected_as_the_word_th
     assert found
     per_carrier = [c.carrier for c in found]
     assert max(per_carrier.count(name) for name in per_carrier) <= N_EACH
-    assert all(c.original is None or c.original > THETA for c in found)
+    assert all(c.value_before is None or c.value_before > THETA for c in found)
     base = world.reader.knowledge.concepts
     in_base_form = ["base form verbs" in base.classes_of(world.last_word(c)) for c in found]
     assert np.mean(in_base_form) >= 0.8
+
+
+def test_a_change_is_told_only_where_the_value_says_which_text_was_changed(world):
+    """Where the neuron has the same value at an earlier word, what was recorded would be the change of another text."""
+    texts = [f"They walk and {verb} by the {place}." for verb in ("walk", "run", "climb") for place in PLACES]
+    ids = world.tokenizer.encode(texts)
+    tokens = np.full((len(ids), WIDTH), -1, dtype=np.int32)
+    for row, own in enumerate(ids):
+        tokens[row, : len(own)] = own
+    numbers = np.arange(len(ids), dtype=np.int32)
+    explore = Excerpts(tokens, np.array([len(own) for own in ids]), numbers, numbers, numbers)
+    levels = world.reader.levels(world.reader.language.parse('Fires on "walk", "run" and "climb".'), tokens)
+    values = np.where(levels > 0, 1.0, 0).astype(np.float32)
+    kinds = Kinds(world.reader, ExploreActivations(explore, values), THETA, world.probe, world.texts)
+    [item] = kinds.items(['Fires on "run".'])
+    found = kinds.carriers(item, frozenset())
+    assert found
+    assert not any(carrier.is_found_by_value for carrier in found)
+    candidate = edit(found[0].text, found[0].last, "mine", "", found[0], "about")
+    assert (candidate.value_before, candidate.about) == (None, "about")
+    spread = values * np.linspace(0.6, 1, values.size, dtype=np.float32).reshape(values.shape)
+    kinds = Kinds(world.reader, ExploreActivations(explore, spread), THETA, world.probe, world.texts)
+    one = kinds.carriers(item, frozenset())[0]
+    assert one.is_found_by_value
+    assert edit(one.text, one.last, "mine", "", one).value_before == round(one.value, 5)
 
 
 def test_members_that_stand_in_probe_text_are_found_there(world):
@@ -159,7 +184,9 @@ def test_words_that_were_tried_give_way_to_others_and_carriers_are_used_once(wor
     first = unseen_members(world.setting(MOTION), rng())
     tried = frozenset(world.last_word(c).lower() for c in first)
     used = frozenset(c.carrier for c in first)
-    again = [c for c in unseen_members(world.setting(MOTION, used=used, tried=tried), rng()) if c.original is not None]
+    again = [
+        c for c in unseen_members(world.setting(MOTION, used=used, tried=tried), rng()) if c.value_before is not None
+    ]
     assert not {c.carrier for c in again} & used
     assert not {world.last_word(c).lower() for c in again} & tried
 
@@ -192,7 +219,7 @@ def test_a_word_is_written_as_the_one_that_it_replaces():
 
 
 def test_every_round_asks_about_unseen_members():
-    for quotas in ({name: one.quota for name, one in GENERATORS.items()}, WITH_A_WRITER):
+    for quotas in ({name: one.quota for name, one in GENERATORS.items()}, QUOTAS_WITH_WRITER):
         assert sum(quotas.values()) == UNIT_TEXTS
         assert 5 * quotas["unseen_member"] >= UNIT_TEXTS
         assert min(quotas["sister_class"], quotas["other_context"]) > 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from agent.api import read
+from agent import read
 from tools.errors import BadInput
 from tools.subject.load import load_subject
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.api import read
+from agent import read
 from agent.cli import main
 from agent.setup.config import RunConfig
 from agent.setup.variants.load import load_variant

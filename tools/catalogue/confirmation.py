@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from tools.catalogue.scores import PROTOCOL, correlated, measured
+from tools.catalogue.scores import PROTOCOL, correlated, score_value
 from tools.catalogue.shown import ShownExcerpts, shown_excerpts
 from tools.records.excerpts import SealedActivations
 from tools.records.result import Baselines, Gains, Interval, PanelRow, ScoreValue, Unscored
@@ -75,7 +75,7 @@ class _Sealed:
         """Of the explanation."""
         if isinstance(self.part, Unscored):
             return self.part
-        return measured(self.estimate, self.part.sample, "sealed", PROTOCOL, n_unscored=self.part.n_unscored)
+        return score_value(self.estimate, self.part.sample, "sealed", PROTOCOL, n_unscored=self.part.n_unscored)
 
     def beside(self, other: str | None, why_none: str) -> tuple[Interval | Unscored, Interval | Unscored]:
         """Another sentence's score on the excerpts of the explanation, and the explanation's gain over it."""
@@ -93,7 +93,7 @@ class _Sealed:
         part = self._simulated(other, self.sample)
         if isinstance(part, Unscored):
             return part
-        return measured(self._estimate(part), part.sample, "sealed", PROTOCOL)
+        return score_value(self._estimate(part), part.sample, "sealed", PROTOCOL)
 
     def _simulated(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
         """On the excerpts on which the explanation was simulated, where that is free, else on the sentence's own."""
@@ -112,7 +112,7 @@ class _Sealed:
         random = only(self.part.sample, "random", rng)
         score = random.correlation(self.part.levels[rows])
         missing = self.part.n_unscored  # of all strata: which excerpts they are is not told here
-        return measured(score, random, "sealed", "random excerpts only", n_unscored=missing)
+        return score_value(score, random, "sealed", "random excerpts only", n_unscored=missing)
 
     def panel(self, sentence: str | None, seed: tuple[int, ...]) -> dict[str, ScoreValue | Unscored]:
         """The scores besides correlation of the explanation, or of another sentence on the same excerpts."""
@@ -128,7 +128,7 @@ class _Sealed:
             return dict.fromkeys(PROTOCOLS, seen)
         panel = Panel(fitted.sample, seen.sample, self.study.evidence.theta, seed)
         return {
-            name: measured(
+            name: score_value(
                 result, seen.sample, "sealed", PROTOCOLS[name], panel.n_excerpts(name), n_unscored=seen.n_unscored
             )
             for name, result in panel.scores(fitted.levels, seen.levels).items()

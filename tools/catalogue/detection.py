@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tools.catalogue.scores import measured
+from tools.catalogue.scores import score_value
 from tools.errors import BadInput
 from tools.records.result import ScoreValue, Unscored
 from tools.scoring.detection import Cases, Marks, balanced_accuracy
@@ -106,4 +106,4 @@ def _accuracy(
     says = np.array([float(answer is True) for answer in answers])
     cases = Cases(says[answered], truth[answered], sample.units[rows[answered]], sample.counts_of(rows[answered]))
     found = balanced_accuracy(cases, 0.5, sample.weights)
-    return measured(found, sample, "sealed", protocol, int(answered.sum()), n_unscored=int((~answered).sum()))
+    return score_value(found, sample, "sealed", protocol, int(answered.sum()), n_unscored=int((~answered).sum()))

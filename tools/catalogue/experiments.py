@@ -17,7 +17,7 @@ from tools.experiments.round import Choice, Rounds
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
 from tools.records.result import Unscored
 from tools.scoring.calibration import fit_balanced, probabilities
-from tools.scoring.evidence import BY_ORDER
+from tools.scoring.evidence import MINIMAL_PAIR
 from tools.study.experiment_log import Tokens, texts_sha256
 from tools.study.study import Study
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool
@@ -54,7 +54,8 @@ class Design(Arguments):
 
 
 class Planned(BaseModel):
-    """An experiment: does the neuron fire at the last of `tokens`? See `tools.experiments.candidates.Candidate`."""
+    """An experiment: does the neuron fire at the last of `tokens`? See `tools.experiments.candidates.Candidate`, whose
+    `value_before` is `original` here, as in traces."""
 
     tokens: list[int]
     generator: str
@@ -147,9 +148,9 @@ def _asked(study: Study, chosen: Sequence[Candidate]) -> list[Tokens]:
     """The chosen texts, and those that edits were made from and are scored by order with: both are asked about at once,
     since which of the two fires more is best said by who sees both."""
     before = [
-        study.text_before(one.carrier, one.original)
+        study.text_before(one.carrier, one.value_before)
         for one in chosen
-        if one.generator == BY_ORDER and one.original is not None
+        if one.generator == MINIMAL_PAIR and one.value_before is not None
     ]
     return [*(one.tokens for one in chosen), *(text for text in before if text is not None)]
 
@@ -208,7 +209,7 @@ def experiment_tools(study: Study) -> list[Tool[Any, Any]]:
                 generator=c.generator,
                 purpose=c.purpose,
                 carrier=c.carrier,
-                original=c.original,
+                original=c.value_before,
                 about=c.about,
             )
             for c in chosen

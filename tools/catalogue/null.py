@@ -15,7 +15,7 @@ from pydantic import Field
 
 from tools.catalogue.scores import development_score
 from tools.errors import BadInput
-from tools.evidence.neurons.neighbours import similar_firing_rate
+from tools.evidence.neurons.same_layer import similar_firing_rate
 from tools.roles import AsksAnLLM, Explainer
 from tools.scoring.null import OtherExplanation, Source, explanations_of, kept_explanations
 from tools.study.study import Study

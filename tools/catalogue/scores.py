@@ -87,7 +87,7 @@ class Scores(Outcome):
     scores: list[DevelopmentScore]
 
 
-def measured(
+def score_value(
     result: Estimate | Unscored,
     sample: StratifiedSample,
     split: str,
@@ -122,7 +122,7 @@ def correlated(
     part = study.simulations.on(sentence, sample)
     if isinstance(part, Unscored):
         return part
-    return measured(part.sample.correlation(part.levels), part.sample, split, protocol, n_unscored=part.n_unscored)
+    return score_value(part.sample.correlation(part.levels), part.sample, split, protocol, n_unscored=part.n_unscored)
 
 
 def development_score(study: Study, sentence: str, reference: str | None = None) -> DevelopmentScore:
@@ -138,7 +138,7 @@ def _scored(study: Study, sentence: str, part: Part, gained: Interval | None, be
     mask = part.sample.activations.excerpts.mask
     return DevelopmentScore(
         sentence=sentence,
-        score=measured(found, part.sample, "development", PROTOCOL, n_unscored=part.n_unscored),
+        score=score_value(found, part.sample, "development", PROTOCOL, n_unscored=part.n_unscored),
         gain=gained,
         beside=beside,
         table=fit(

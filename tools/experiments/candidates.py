@@ -43,7 +43,7 @@ class Candidate:
         carrier: names the excerpt or the sampled text that it was cut from.
         key: the last word and the four before it, and where something was changed or cut further back, the words
             there. Two texts with the same one are the same experiment.
-        original: the raw value at the last token before the change, for edits of explore text.
+        value_before: the raw value at the last token before the change, for edits of explore text that `edit` makes.
         about: the item of a rule that it puts to the test, as it stands in a sentence; empty where it is about none.
     """
 
@@ -52,15 +52,20 @@ class Candidate:
     purpose: str
     carrier: str
     key: Key = ()
-    original: float | None = None
+    value_before: float | None = None
     about: str = ""
 
 
-def edit(text: Text, at: int, generator: str, purpose: str, carrier: Carrier) -> Candidate:
-    """A candidate that is a text of explore, changed at its word number `at`, or cut before it."""
+def edit(text: Text, at: int, generator: str, purpose: str, carrier: Carrier, about: str = "") -> Candidate:
+    """A candidate that is a carrier changed at its word number `at`, or cut before it.
+
+    It has the value before the change only if that tells where the carrier ends: else a trace would show the change of
+    another text.
+    """
     is_far = at < len(text.words) - 1 - CONTEXT
     far = [tuple(word.text for word in text.words[max(0, at - CONTEXT) : at + 2])] if is_far else []
-    return Candidate(text.tokens, generator, purpose, carrier.name, (text.ending, *far), round(carrier.value, 5))
+    value = round(carrier.value, 5) if carrier.is_found_by_value else None
+    return Candidate(text.tokens, generator, purpose, carrier.name, (text.ending, *far), value, about)
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,13 @@ class Setting:
     Attributes:
         explore: what the neuron does on explore text.
         theta: the raw value above which it fires.
-        carriers: explore text to change, none of it used before in the run.
+        carriers: explore text that ends where the neuron fires, to change; none of it used before in the run. Text that
+            ends where an explanation says that it fires is `claimed.carriers(item)`.
         probe: the excerpts that were not used before in the run; texts only.
         on_probe: what the rivals say of them, [n, width].
         vocabulary: the subject model's tokens.
         texts: makes texts of that model.
-        words: whole words of explore text.
+        words: whole words of explore text: where the neuron fired, where it was silent, near a word, and all.
         named: words that rivals name, the most believed rival's first.
         believe: what the rivals say of token texts, int32 [n, pos] with -1 past the end.
         sample: from the subject model, a text for each prompt of token ids, which goes on for so many tokens; each is
@@ -83,6 +89,7 @@ class Setting:
         fresh: how many tokens of a text can be had before it repeats 12 tokens of the corpus.
         written: texts that somebody wrote to be read.
         claimed: what readable rules among the rivals say about kinds of words; None where nobody here reads them.
+            Generators that need it are marked so in the registry, and take it from `rules`.
     """
 
     explore: ExploreActivations
@@ -99,6 +106,13 @@ class Setting:
     fresh: Callable[[Tokens], int]
     written: list[WrittenText] = field(default_factory=list)
     claimed: Claimed | None = None
+
+    @property
+    def rules(self) -> Claimed:
+        """`claimed`, for generators that are left out where there is none."""
+        if self.claimed is None:
+            raise ValueError("nobody here reads rules: mark the generator with needs_rules in the registry")
+        return self.claimed
 
     @cached_property
     def probe_ends(self) -> NDArray[np.bool_]:

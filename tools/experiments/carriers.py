@@ -18,17 +18,20 @@ NEAR_PEAK = 0.9
 
 @dataclass(frozen=True)
 class Carrier:
-    """A text that ends where the neuron fires most in an excerpt, or nearly so.
+    """The beginning of an excerpt, up to a word at which something is known of the neuron.
 
     Attributes:
         text: of at least one word, which is its end.
         value: the raw value at the last token.
         name: names the excerpt.
+        is_found_by_value: whether a trace can tell from name and value where the excerpt was cut, and so show what an
+            edit changed.
     """
 
     text: Text
     value: float
     name: str
+    is_found_by_value: bool = True
 
     @property
     def last(self) -> int:

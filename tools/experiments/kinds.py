@@ -45,6 +45,8 @@ _MOST_OFTEN = 2
 """Carriers of an item that a word is put into."""
 
 _RARE_FROM = 10_000
+_SAME_VALUE = 2e-5
+"""Values nearer than that are one where they are recorded with five digits."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ class Kinds:
         return [word for _, word in sorted(ranked)]
 
     def carriers(self, item: Item, used: Set[str]) -> list[Carrier]:
-        """Explore text that ends with a word on which an item holds, where the neuron fires if there is any such.
+        """Explore text that ends with a word on which an item holds: where the neuron fires, if there is any such.
 
         By the hash of its number, as everywhere; none that was a carrier before.
         """
@@ -214,15 +216,10 @@ class Kinds:
         cut = [tuple(excerpts.tokens[row, : at[row] + 1].tolist()) for row in rows]
         for row, text in zip(rows, self._texts.read(cut), strict=True):
             if text is not None and text.ends_with_word and len(text.words) > 1 and len(out) < N_CARRIERS:
-                out.append(Carrier(text, float(values[row, at[row]]), names[row]))
+                value = float(values[row, at[row]])
+                is_new = not (np.abs(values[row, : at[row]] - value) < _SAME_VALUE).any()
+                out.append(Carrier(text, value, names[row], is_found_by_value=is_new))
         return out
-
-    def tells_its_place(self, carrier: Carrier) -> bool:
-        """Whether the value at the end of a carrier stands nowhere before in its excerpt, so that it says where the
-        text was cut."""
-        row = int(np.flatnonzero(self._explore.excerpts.ids == int(carrier.name.partition("-")[2]))[0])
-        near = np.abs(self._explore.values[row, : len(carrier.text.tokens)] - carrier.value) < 2e-5
-        return int(near.argmax()) == len(carrier.text.tokens) - 1
 
     def fitting(self, words: Sequence[str], carrier: Carrier, often: Counter[str]) -> list[str]:
         """Words for the end of a carrier, the best first: inflected as its word is, and taken for no other carrier."""
@@ -309,6 +306,10 @@ class Claimed:
     def in_contexts(self) -> list[Item]:
         """Items for which it matters where a word stands, as many as a round asks about."""
         return [item for item in self.items if item.context is not None or item.unless is not None][:MOST_ITEMS]
+
+    def carriers(self, item: Item) -> list[Carrier]:
+        """Explore text that ends where an item says that the neuron fires, which it may not; none used before."""
+        return self.kinds.carriers(item, self.used)
 
     def untried(self, words: Sequence[str]) -> list[str]:
         """Words that no text before ended with, where there are any."""

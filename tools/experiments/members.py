@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +31,7 @@ MOST_OFTEN = 2
 def unseen_members(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
     """Members of a rule's classes that no explore text showed: in the place of one on which the item holds, and where
     they stand in probe text. The rule says that the neuron fires."""
-    claimed = setting.claimed
-    if claimed is None:
-        return []
+    claimed = setting.rules
     out: list[Candidate] = []
     items = claimed.of_classes()
     for item in items:
@@ -51,9 +48,7 @@ def unseen_members(setting: Setting, rng: np.random.Generator) -> list[Candidate
 def sister_classes(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
     """Words of classes beside those of a rule, in the same places: the rule says that the neuron is silent, and one of
     a wider class says that it fires."""
-    claimed = setting.claimed
-    if claimed is None:
-        return []
+    claimed = setting.rules
     out: list[Candidate] = []
     items = claimed.of_classes()
     for item in items:
@@ -66,9 +61,7 @@ def sister_classes(setting: Setting, rng: np.random.Generator) -> list[Candidate
 
 def other_contexts(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
     """Words of a rule where its context does not hold, and words that belong to its classes by a rarer sense."""
-    claimed = setting.claimed
-    if claimed is None:
-        return []
+    claimed = setting.rules
     out: list[Candidate] = []
     items = claimed.in_contexts()
     for item in items:
@@ -102,7 +95,7 @@ def _put_in(
         return []
     often: Counter[str] = Counter()
     wanted: list[tuple[Carrier, int, str, str]] = []
-    for carrier in claimed.kinds.carriers(item, claimed.used):
+    for carrier in claimed.carriers(item):
         for listed in claimed.kinds.fitting(list(why), carrier, often)[:N_EACH]:
             often[listed] += 1
             word = written_like(listed, carrier.word)
@@ -114,9 +107,7 @@ def _put_in(
     out = []
     for (carrier, purpose, text), fits in zip(good, (held == holds).tolist(), strict=True):
         if fits:
-            one = edit(text, len(text.words) - 1, generator, purpose, carrier)
-            known = one.original if claimed.kinds.tells_its_place(carrier) else None
-            out.append(replace(one, about=told, original=known))
+            out.append(edit(text, len(text.words) - 1, generator, purpose, carrier, told))
     return out
 
 

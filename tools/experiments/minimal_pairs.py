@@ -7,6 +7,7 @@ import numpy as np
 from tools.experiments.candidates import Candidate, Setting
 from tools.experiments.carriers import Carrier
 from tools.rules.language import quote
+from tools.scoring.evidence import MINIMAL_PAIR
 
 NEAR_BACK, N_FAR = 6, 4
 N_NEIGHBOURS = 12
@@ -44,4 +45,4 @@ def minimal_pairs(setting: Setting, rng: np.random.Generator) -> list[Candidate]
                 if new is not None and new != gone:
                     verb = "swap" if action == 1 else "mask"
                     wanted.append((carrier, last - back, new, f"{verb} {what}, for {quote(new)}"))
-    return setting.changed("minimal_pair", wanted)
+    return setting.changed(MINIMAL_PAIR, wanted)

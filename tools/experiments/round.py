@@ -89,7 +89,7 @@ class Rounds:
             take(rows, drawn[rows], n_each)
             take(rows, worth[rows], quotas[name] - 2 * n_each)
             p = said[leader, rows]
-            sure = {"fires": p, "silent": 1 - p, "either": np.maximum(p, 1 - p)}[GENERATORS[name].trial]
+            sure = {"fires": p, "silent": 1 - p, "either": np.maximum(p, 1 - p)}[GENERATORS[name].leader_says]
             take(rows, sure, n_each)
         everything = np.arange(len(candidates))
         take(everything, worth, sum(quotas.values()) - len(chosen))
@@ -112,7 +112,7 @@ class Rounds:
         pools: dict[str, list[Candidate]] = {}
         # Each generator draws from a stream of its own, so that leaving one out changes no other one's texts.
         for (name, generator), own in zip(GENERATORS.items(), rng.spawn(len(GENERATORS)), strict=True):
-            if not quotas.get(name):
+            if not quotas.get(name) or (generator.needs_rules and setting.claimed is None):
                 continue
             pools[name] = []
             for candidate in generator.make(setting, own):

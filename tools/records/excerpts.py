@@ -1,7 +1,7 @@
 """Excerpts of text, and what one neuron did on them. One type per split, so that mypy refuses a mix-up.
 
-What may be known about each split is in design.md: explore is shown to the explainer; of probe only the text is known
-until predictions are registered; development drives the loop through scores; sealed is opened fold by fold, at the end.
+Explore is shown to the explainer; of probe only the text is known until predictions are registered; development drives
+the loop through scores; sealed is opened fold by fold, at the end.
 """
 
 from __future__ import annotations

@@ -16,8 +16,12 @@ from typing import Literal
 
 Order = Literal["fell", "stayed", "rose"]
 
-BY_ORDER = "minimal_pair"
-"""The generator of experiments whose outcomes are orders."""
+MINIMAL_PAIR = "minimal_pair"
+"""The generator whose experiments are minimal pairs: they alone are scored by order, and count as that kind of test.
+
+Sweeps and neighbours change one word too, but choose the new word because it may fire: what they ask is whether it
+does, and a change from firing to silence, which nearly every word brings about, would be cheap to predict.
+"""
 
 _LEAST = 1e-9
 """Predictions are kept within 0.02 to 0.98; a trace from elsewhere may hold others, whose logarithm does not exist."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from tools.cache import written_whole
 from tools.errors import StorageError
-from tools.evidence.neurons.neighbours import explore_activations
+from tools.evidence.neurons.same_layer import explore_activations
 from tools.evidence.neurons.scan import LayerScan
 from tools.records.hypothesis import Hypothesis
 from tools.roles import AsksAnLLM, Explainer

@@ -106,12 +106,19 @@ class Trial:
 
 @dataclass
 class Round:
-    """One turn of the loop."""
+    """One turn of the loop; `quotas` are the texts that it wanted of each generator, empty where nobody says."""
 
     number: int
+    quotas: dict[str, int] = field(default_factory=dict)
     experiments: dict[str, Trial] = field(default_factory=dict)
     beliefs: dict[str, float] = field(default_factory=dict)
     decisions: list[Decided] = field(default_factory=list)
+
+    @property
+    def without_text(self) -> list[str]:
+        """Generators that the round wanted texts of, and that made none which was new."""
+        made = {trial.experiment.generator for trial in self.experiments.values()}
+        return [name for name, wanted in self.quotas.items() if wanted and name not in made]
 
 
 @dataclass
@@ -151,6 +158,7 @@ class Story:
     shown: dict[str, Any] = field(default_factory=dict)
     output: OutputWeights | None = None
     _last_read: list[list[float]] = field(default_factory=list)
+    _wanted: dict[str, int] = field(default_factory=dict)
 
     @property
     def budget_used(self) -> int:
@@ -210,7 +218,9 @@ def _tell(story: Story, event: Event) -> None:
             story.hypotheses[event.hypothesis] = event
         case "experiments_designed":
             n_cut = Counter(planned.carrier for planned in event.experiments)
-            tests = story.round(event.round).experiments
+            this = story.round(event.round)
+            tests = this.experiments
+            this.quotas, story._wanted = this.quotas | story._wanted, {}
             theta = story.theta or 0.0
             tests.update({p.id: Trial(p, share=1 / n_cut[p.carrier], theta=theta) for p in event.experiments})
         case "predictions_registered":
@@ -255,9 +265,11 @@ def _tell(story: Story, event: Event) -> None:
 
 
 def _keep_result(story: Story, call: ToolCall) -> None:
-    """Take from a tool's result what no other event holds."""
+    """Take from a tool's call what no other event holds."""
     result = call.result if isinstance(call.result, dict) else {}
-    if call.tool.startswith("read_"):
+    if call.tool == "design_experiments" and isinstance(quotas := call.arguments.get("quotas"), dict):
+        story._wanted = {str(name): wanted for name, wanted in quotas.items() if isinstance(wanted, int)}
+    elif call.tool.startswith("read_"):
         story._last_read = result.get("values") or []
     elif call.tool == "confirm":
         story.shown = result.get("shown") or {}

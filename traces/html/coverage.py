@@ -8,12 +8,6 @@ from tools.records.result import PartialResult, Unscored
 from traces.analysis.story import Story
 from traces.html.writing import token
 
-GENERATORS = (
-    "unseen_member", "sister_class", "other_context", "real_sentence", "minimal_pair", "truncation", "vocabulary_sweep",
-    "neighbours", "retrieval", "look_alike", "sampled",
-)  # fmt: skip
-"""The generators of experiments that need no LLM."""
-
 _N_NAMED = 12
 """How many untested words a sentence names; beyond that it gives their number."""
 
@@ -30,9 +24,10 @@ def claims_of(result: PartialResult) -> list[Claim]:
 
 
 def unused_generators(story: Story) -> list[str]:
-    """Generators without an experiment; none if there was no experiment at all."""
+    """Generators of which the run wanted texts, and got none in any round."""
     used = {trial.experiment.generator for this in story.rounds.values() for trial in this.experiments.values()}
-    return [name for name in GENERATORS if name not in used] if used else []
+    wanted = dict.fromkeys(name for this in story.rounds.values() for name in this.without_text)
+    return [name for name in wanted if name not in used]
 
 
 def untested(story: Story) -> str:

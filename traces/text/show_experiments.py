@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from tools.scoring.evidence import MINIMAL_PAIR
 from traces.analysis.refutations import Fate, losers, winner_of
 from traces.analysis.story import Change, Round, Story, Trial
 from traces.text.formatting import shorten, visible
@@ -62,19 +63,24 @@ def _counted(this: Round, width: int) -> Iterator[str]:
     tests = this.experiments.values()
     if not tests:
         return
-    listed = ", ".join(
-        f"{name.replace('_', ' ')} {n}" for name, n in Counter(t.experiment.generator for t in tests).most_common()
-    )
+    made = [f"{_said(name)} {n}" for name, n in Counter(t.experiment.generator for t in tests).most_common()]
+    none = f"; none from {', '.join(map(_said, this.without_text))}" if this.without_text else ""
     read = [trial for trial in tests if trial.fired is not None]
     changed = " with one word changed" if _is_fixed(this) and any(trial.change for trial in tests) else ""
     fired = sum(bool(trial.fired) for trial in read)
-    yield from wrapped(f"{len(tests)} experiments{changed} ({listed}); {len(read)} read, {fired} fired", width)
+    yield from wrapped(
+        f"{len(tests)} experiments{changed} ({', '.join(made)}{none}); {len(read)} read, {fired} fired", width
+    )
+
+
+def _said(generator: str) -> str:
+    return generator.replace("_", " ")
 
 
 def _trial(trial: Trial, story: Story, width: int, among: tuple[str, ...] = ()) -> Iterator[str | Line]:
     """A text, its outcome, and the rivals' predictions: those in `among`, or else those with the highest belief."""
     outcome = "fired" if trial.fired else "silent"
-    yield Line.of(f"  {trial.experiment.generator.replace('_', ' ')}: ", *_marked(trial.experiment).parts)
+    yield Line.of(f"  {_said(trial.experiment.generator)}: ", *_marked(trial.experiment).parts)
     most = sorted(trial.predicted, key=lambda h: (-story.beliefs.get(h, 0.0), h))[:_N_SHOWN_PREDICTIONS]
     names = [name for name in among if name in trial.predicted] or most
     predicted = ", ".join(f"{h} {trial.predicted[h]:.2f}{' WRONG' if trial.was_wrong(h) else ''}" for h in names)
@@ -99,7 +105,7 @@ def _minimal_pairs(story: Story) -> Iterator[str | Line]:
         (abs(trial.value - change.value), trial, change, change.value, trial.value)
         for this in story.rounds.values()
         for trial in this.experiments.values()
-        if trial.experiment.generator == "minimal_pair" and trial.value is not None
+        if trial.experiment.generator == MINIMAL_PAIR and trial.value is not None
         for change in [trial.change]
         if change is not None and change.value is not None
     ]

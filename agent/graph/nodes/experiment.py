@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -20,7 +20,7 @@ from tools.experiments.change import changed
 from tools.records.hypothesis import Hypothesis, TestKind
 from tools.records.predictions import Registered
 from tools.roles import Revealed
-from tools.scoring.evidence import BY_ORDER, order_of
+from tools.scoring.evidence import MINIMAL_PAIR, order_of
 from tools.study.experiment_log import Tokens
 from traces.events.kinds import (
     BeliefUpdated,
@@ -60,9 +60,17 @@ def design(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["meas
     if not designed.experiments:
         return _stop(run, "plateau", "no text is left that was not read before")
     run.designed = designed = _of_all(designed, readers)
+    note_idle(run, round_, arguments.quotas, designed)
     register(run, round_, designed, rivals)
     predict_before(run, round_, designed, rivals, readers)
     return Command(goto="measure", update=run.update())
+
+
+def note_idle(run: Investigation, round_: int, quotas: Mapping[str, int], designed: Designed) -> None:
+    """Put on record which generators made none of the texts that were wanted of them."""
+    made = {experiment.generator for experiment in designed.experiments}
+    if idle := [name for name, wanted in quotas.items() if wanted and name not in made]:
+        run.trace.emit(Note(message=f"round {round_}: no new text came from {', '.join(idle)}"))
 
 
 def _of_all(designed: Designed, readers: Sequence[Hypothesis | None]) -> Designed:
@@ -111,7 +119,9 @@ def predict_before(
     experiments = designed.experiments
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
     texts = [None if e.original is None else run.study.text_before(e.carrier, e.original) for e in experiments]
-    run.by_order = [e.generator == BY_ORDER and text is not None for e, text in zip(experiments, texts, strict=True)]
+    run.by_order = [
+        e.generator == MINIMAL_PAIR and text is not None for e, text in zip(experiments, texts, strict=True)
+    ]
 
     def edits_for(by: Hypothesis, said: list[float | None]) -> list[int] | None:
         if run.study.simulations.is_exact(by.sentence):
@@ -236,7 +246,7 @@ def kinds_of(experiment: Planned, probability: float, theta: float) -> list[Test
     """
     kinds: list[TestKind] = ["predicted positive" if probability >= 0.5 else "predicted negative"]
     fired_before = experiment.original is not None and experiment.original > theta
-    if experiment.generator == "minimal_pair" and fired_before != (probability >= 0.5):
+    if experiment.generator == MINIMAL_PAIR and fired_before != (probability >= 0.5):
         kinds.append("minimal pair")
     return kinds
 
@@ -254,7 +264,7 @@ def _planned(run: Investigation, name: str, experiment: Planned, before: Tokens 
     if experiment.about:
         expectations["about"] = experiment.about
     if before is not None:
-        if experiment.generator == BY_ORDER and experiment.original is not None:
+        if experiment.generator == MINIMAL_PAIR and experiment.original is not None:
             expectations["scored_by"] = "order"
         at, removed, added = changed(before, tuple(experiment.tokens))
         expectations["change"] = {

@@ -16,7 +16,7 @@ from langgraph.types import Command
 from pydantic import Field, ValidationError
 
 from agent.graph.exploratory import note_seen
-from agent.graph.nodes.experiment import observe, predict_before, register
+from agent.graph.nodes.experiment import note_idle, observe, predict_before, register
 from agent.graph.nodes.propose import find_predictor, score, starters
 from agent.graph.policy import StopReason
 from agent.graph.state import LOOKUP, REFERENCES, Context, Investigation, LoopState
@@ -298,13 +298,11 @@ class _Investigator:
         """Texts as the tournament chooses them, predicted and read."""
         run = self.run
         leader = run.competing().index(run.best())
-        return self._observed(
-            run.toolbox.call(
-                "design_experiments",
-                Design(rivals=self._members(), leader=leader, quotas=run.config.quotas_of_a_round()),
-            ),
-            only_informative=True,
-        )
+        wanted = Design(rivals=self._members(), leader=leader, quotas=run.config.quotas_of_a_round())
+        designed: Designed = run.toolbox.call("design_experiments", wanted)
+        if designed.experiments:
+            note_idle(run, run.round + 1, wanted.quotas, designed)
+        return self._observed(designed, only_informative=True)
 
     def finish(self, wanted: Finish) -> dict[str, Any]:
         """It is done."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from agent.setup.config import RunConfig
+from agent.setup.config import OTHERS, RunConfig
 from tools.errors import BadInput
 
 NOT_A_VARIANTS = frozenset(
@@ -138,7 +138,7 @@ def _given(settings: dict[str, Any], tables: set[str], prefix: str = "") -> Iter
 
 
 def _check_keys(source: str, settings: dict[str, Any]) -> None:
-    allowed = list(_allowed(RunConfig))
+    allowed = [*_allowed(RunConfig), f"quotas.{OTHERS}"]
     for key in _given(settings, {name.rpartition(".")[0] for name in allowed}):
         if key in NOT_A_VARIANTS:
             raise BadInput(f"{source} cannot set {key}: it belongs to the suite or to the run, not to a variant.")

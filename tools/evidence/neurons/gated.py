@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tools.evidence.neurons.neighbours import explore_activations
 from tools.evidence.neurons.neuron import MIN_THETA, NeuronEvidence, threshold
+from tools.evidence.neurons.same_layer import explore_activations
 from tools.evidence.neurons.scan import LayerScan
 from tools.records.gated import AlwaysOn, OtherSide
 from tools.records.neuron import NeuronId

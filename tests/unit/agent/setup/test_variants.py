@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.setup.config import Quotas, RunConfig
 from agent.setup.variants.load import NOT_A_VARIANTS, Variant, load_variant, shipped_variants
 from tools.errors import BadInput
+from tools.experiments.registry import GENERATORS
 
 REQUIRED = {"token-lookup-30", "token-lookup-full", "one-shot", "tournament"}
 ABLATIONS = {"no-minimal-pairs", "one-rival", "random-choice", "no-neighbourhoods", "no-revision", "no-sampled-text"}
@@ -59,6 +60,14 @@ def test_a_file_of_ones_own(written) -> None:
     config = variant.config(target="L1N2", seed=7, budget=5)
     assert (config.patience, config.quotas.minimal_pair, config.quotas.retrieval) == (3, 0, Quotas().retrieval)
     assert (config.seed, config.budget, config.variant) == (7, 5, "mine")
+
+
+def test_generators_that_a_variant_does_not_name_can_be_given_a_quota_together(written) -> None:
+    quotas = load_variant(written("[quotas]\nretrieval = 16\nothers = 0\n")).config(target="L0N0").quotas
+    assert quotas.by_generator() == dict.fromkeys(GENERATORS, 0) | {"retrieval": 16}
+    revise = load_variant("revise").config(target="L0N0").quotas.by_generator()
+    assert {name: n for name, n in revise.items() if n} == {"written": 48, "retrieval": 16}
+    assert "quotas.retrieval cannot be -1" in refusal(written("[quotas]\nretrieval = -1\nothers = 0\n"))
 
 
 def test_what_the_command_says_goes_before_the_variant(written) -> None:

@@ -38,6 +38,16 @@ def test_nobody_has_come_second_before_a_run_has_ended(tmp_path: Path) -> None:
     assert told["Which experiment refuted the runner-up?"] == ("None yet: the run has not ended.")
 
 
+def test_generators_that_a_run_wanted_texts_of_and_that_made_none(tmp_path: Path) -> None:
+    quotas = {"minimal_pair": 4, "look_alike": 2, "written": 0, "sampled": 2}
+    call = e.ToolCall(call_id="d", tool="design_experiments", arguments={"quotas": quotas}, outcome="ok")
+    events = sample_run()
+    at = next(i for i, event in enumerate(events) if isinstance(event, e.ExperimentsDesigned))
+    story = story_of(tmp_path, [*events[:at], call, *events[at:]])
+    assert view_of(story, RUN_ID, None).unused_generators == ["look_alike", "sampled"]
+    assert answers(story)["What was never tested?"].startswith("Nothing came from look alike, sampled; ")
+
+
 def test_a_sentence_in_free_words_is_ended_before_the_next_one(tmp_path: Path) -> None:
     none = {"value": None, "reason": "not measured"}
     output = {"sentence": "It pushes towards `a`.", "test": none, "holds": True}

@@ -240,6 +240,17 @@ def test_minimal_pairs_are_diffs(tmp_path: Path) -> None:
     ]
 
 
+def test_generators_that_made_no_text_are_told(tmp_path: Path) -> None:
+    events = new_run()
+    at = next(i for i, event in enumerate(events) if isinstance(event, ExperimentsDesigned))
+    quotas = {"minimal_pair": 4, "look_alike": 2, "written": 0, "retrieval": 4}
+    call = ToolCall(call_id="d", tool="design_experiments", arguments={"quotas": quotas}, outcome="ok")
+    make_run(tmp_path, [*events[:at], call, *events[at:]])
+    assert section_of(show_run(tmp_path, "last"), "Round 1")[0] == (
+        "  2 experiments (minimal pair 1, retrieval 1; none from look alike); 2 read, 1 fired"
+    )
+
+
 def test_what_was_never_tested(tmp_path: Path) -> None:
     make_run(tmp_path, new_run())
     assert section_of(show_run(tmp_path, "last"), "What was tested, and what never") == [

@@ -1,5 +1,8 @@
-"""Other neurons of the same layer that fire about as often: a matched null is made of their explanations, and a reader
-must tell a neuron from them."""
+"""Any neuron of a layer that was scanned: what it does on the same texts, and which others fire about as often.
+
+A matched null is made of the explanations of those, and a reader must tell a neuron from them. `peers.py` has texts on
+which they fire.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,15 @@ _PERCENTILE = 99.9  # of a sample, where the 99.99th would hang on two tokens
 
 
 def explore_activations(scan: LayerScan, index: int) -> ExploreActivations:
-    """One neuron's explore activations, and nothing of the other splits."""
+    """What any neuron of the scanned layer does on explore text: two of them can be compared token by token.
+
+    `index` is its number in the layer; of another layer `Resources.scan` of `agent/setup/resources.py` has the scan.
+    """
     return ExploreActivations(scan.corpus.explore, _part_values(scan, "explore", index))
 
 
 def development_activations(scan: LayerScan, index: int) -> tuple[DevelopmentActivations, float]:
-    """One neuron's development activations and the value above which it fires, by its explore text as ever."""
+    """What any neuron of the scanned layer does on development text, and its theta, which comes from explore text."""
     explore = explore_activations(scan, index)
     theta = threshold(explore.values[explore.excerpts.mask])
     return DevelopmentActivations(scan.corpus.development, _part_values(scan, "development", index)), theta
