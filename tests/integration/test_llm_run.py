@@ -54,8 +54,8 @@ from traces.text.console import QuietDisplay
 
 RUN = 12
 PROMPTS = {
-    "explainer": {"explainer/4", "explainer-short/1"}, "reviser": {"reviser/6"}, "writer": {"writer/4"},
-    "simulator": {"simulator/3", "simulator-rivals/1", "simulator-last/4", "simulator-last-rivals/2"},
+    "explainer": {"explainer/5", "explainer-short/2"}, "reviser": {"reviser/7"}, "writer": {"writer/5"},
+    "simulator": {"simulator/3", "simulator-rivals/1", "simulator-last/5", "simulator-last-rivals/3"},
     "detector": {"detection/2"}, "fuzzer": {"fuzzing/2"},
 }  # fmt: skip
 
@@ -114,7 +114,7 @@ def test_predictions_in_free_words_stand_before_readings(run: Run) -> None:
     assert all(any(p is not None for p in row) for row in said)
     assert sum(p is not None for p in said[0]) <= N_ASKED  # who costs something is asked about some of the texts
     for call, llm in run.asked():
-        if llm.prompt == "simulator-last/4":
+        if llm.prompt == "simulator-last/5":
             assert call.tool in ("design_experiments", "predict_before", "design_probe_set", "design_probe_pairs")
 
 
@@ -192,7 +192,7 @@ def test_who_refutes_attacks_the_leading_explanation_and_never_a_baseline(run: R
 
 def test_who_writes_is_told_of_levels_and_of_all_that_was_tried(run: Run) -> None:
     entered = {e.sentence: e.seq for e in run.of(HypothesisProposed) if e.origin != "reference"}
-    asked = [(call, llm) for call, llm in run.asked() if llm.prompt == "reviser/6"]
+    asked = [(call, llm) for call, llm in run.asked() if llm.prompt == "reviser/7"]
     for call, llm in asked:
         assert re.search(r"^\d+\. (?:no\. \d+ said [\d.]+(?:, )?)+; (?:fired|weak|silent), ", llm.question, re.M)
         assert not re.search(r" said [^;]*%", llm.question)
@@ -531,9 +531,9 @@ def test_what_an_llm_writes_against_the_rules_is_asked_for_again_and_else_refuse
     assert [note for note in found.of(Note) if re.search(r"cannot be used: .* has 120 words", note.message)]
     assert server.kinds()["mender"] >= 1
     assert {llm.prompt for _, llm in found.asked() if llm.role == "explainer"} == {
-        "explainer/4",
-        "explainer-short/1",
-        "mender/2",
+        "explainer/5",
+        "explainer-short/2",
+        "mender/3",
     }
 
 

@@ -22,6 +22,7 @@ from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asker import FreeTextAsker
 from tools.free_text.excerpts import N_TOP, ShownExcerpts
+from tools.free_text.experiments import N_SHOWN, most_informative
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
 from tools.free_text.findings import Known
 from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
@@ -87,12 +88,13 @@ def simulated(request: ChatRequest) -> str:
             return json.dumps({"excerpts": excerpts})
         n = len(explanations_of(request))
         return json.dumps({"explanations": [{"number": i, "excerpts": excerpts} for i in range(1, n + 1)]})
-    if request.prompt in ("simulator-last/4", "simulator-last-rivals/2"):
+    if request.prompt in ("simulator-last/5", "simulator-last-rivals/3"):
         ends = re.findall(r'^(\d+)\. ".*<<(.*)>>"$', shown, re.MULTILINE)
         levels = {n: level(unescape(end)) for n, end in ends}
-        if request.prompt == "simulator-last/4":
+        if request.prompt == "simulator-last/5":
             return json.dumps({"levels": levels})
-        return json.dumps({"levels": {str(i): levels for i, _ in enumerate(explanations_of(request), 1)}})
+        own = [{"number": i, "levels": levels} for i, _ in enumerate(explanations_of(request), 1)]
+        return json.dumps({"explanations": own})
     tokens = [json.loads(line) for line in shown.split("\n")]
     if request.prompt == "simulator-token/3":
         return str(level(tokens[-1]))
@@ -191,7 +193,7 @@ def test_ends_of_texts_by_rivals_side_by_side() -> None:
     simulator = FreeTextSimulator(llm, TEXTS, sentences_a_call=2)
     both, one = simulator.at_ends_each([("digits", [(0, 3), (1,)]), ("all digits", [(0, 3)])])
     assert (both, one) == ([6.0, 0.0], [6.0])
-    assert sorted(request.prompt for request in llm.asked) == ["simulator-last-rivals/2", "simulator-last/4"]
+    assert sorted(request.prompt for request in llm.asked) == ["simulator-last-rivals/3", "simulator-last/5"]
     assert simulator.at_ends("all digits", [(0, 3)]) == [6.0]
     assert len(llm.asked) == 2  # what was asked before is not asked again
 
@@ -395,13 +397,68 @@ def test_a_revision_shows_what_refuted_and_not_what_was_never_asked() -> None:
 
 def test_a_revision_knows_all_that_was_tried() -> None:
     llm = Fake(lambda _: json.dumps(WRITTEN))
-    others = [TriedRival(sentence="Fires on modals.", fate="dropped: refuted; it correlates 0.12 with the neuron")]
+    best = [TriedRival(sentence="digits", score=0.3), TriedRival(sentence="years")]
+    others = [TriedRival(sentence="Fires on modals.", score=0.12, fate="dropped: refuted")]
     explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0)
-    explainer.revise_among(activations(60), np.random.default_rng(0), [], ["digits"], others)
+    explainer.revise_among(activations(60), np.random.default_rng(0), [], best, others)
     shown = question(llm.asked[0])
-    assert '"Fires on modals.": dropped: refuted; it correlates 0.12 with the neuron' in shown
+    assert '1. "digits": 0.30\n2. "years": no score\n' in shown
+    assert '"Fires on modals.": 0.12; dropped: refuted\n' in shown
     assert shown.count(READABLE_LANGUAGE) == 1
     assert "Experiments:" not in shown
+
+
+def experiment(tokens: tuple[int, ...], fired: bool, *levels: float | None, by: str = "written") -> Revealed:
+    """One in which `a`, `b` ... predicted these levels, and a tenth of each as the probability."""
+    names = "abcdef"[: len(levels)]
+    return Revealed(
+        tokens, 2.5 if fired else 0.0, fired,
+        tuple((name, None if level is None else level / 10) for name, level in zip(names, levels, strict=True)), by,
+        levels=tuple(zip(names, levels, strict=True)),
+    )  # fmt: skip
+
+
+class TestShownExperiments:
+    """An LLM is shown those outcomes that tell rivals apart, first and few."""
+
+    TEXTS = TokenTexts((*(f" w{i}" for i in range(60)), ".", " a", "b"))
+    SCALE = Scale(largest=10.0, theta=1.0)
+
+    def shown(self, *revealed: Revealed, best: tuple[str, ...] = ("a", "b")) -> list[str]:
+        found = most_informative(revealed, best, self.SCALE, self.TEXTS)
+        assert all(len(one.predicted) == len(best) for one in found)
+        return ["".join(one.tokens) for one in found]
+
+    def test_what_tells_rivals_apart_is_first(self) -> None:
+        alike, apart = experiment((1, 2, 3, 4), True, 8.0, 8.0), experiment((5, 6, 7, 8), True, 8.0, 0.0)
+        assert self.shown(alike, apart) == [" w5 w6 w7 w8", " w1 w2 w3 w4"]
+
+    def test_an_edited_text_and_one_of_two_words_tell_less(self) -> None:
+        edited = experiment((1, 2, 3, 4), True, 8.0, 0.0, by="minimal_pair")
+        written = experiment((5, 6, 7, 8), True, 5.0, 0.0)
+        short = experiment((9, 10), True, 9.0, 0.0)
+        assert self.shown(edited, written, short) == [" w5 w6 w7 w8", " w1 w2 w3 w4"]
+
+    def test_what_differs_in_a_word_is_shown_once(self) -> None:
+        first, second = experiment((1, 2, 3, 4, 5), True, 8.0, 0.0), experiment((1, 2, 3, 4, 6), True, 8.0, 0.0)
+        assert len(self.shown(first, second)) == 1
+
+    def test_a_long_text_begins_where_a_sentence_does(self) -> None:
+        (text,) = self.shown(experiment((*range(20), 60, *range(20, 40)), True, 8.0, 0.0))
+        assert text.startswith(" w20")
+        assert text.endswith(" w39")
+
+    def test_few_are_shown(self) -> None:
+        many = [experiment((k, k + 1, k + 2, k + 3), k % 2 == 0, 8.0, 0.0) for k in range(0, 56, 2)]
+        assert len(self.shown(*many)) == N_SHOWN
+
+    def test_whoever_predicted_none_of_them_is_named(self) -> None:
+        llm = Fake(lambda _: json.dumps(WRITTEN))
+        revealed = [experiment((0, 3), True, None, 8.0)]
+        FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).revise(
+            activations(60), 20, np.random.default_rng(0), revealed, ["a", "b"]
+        )
+        assert "Experiments:\nNo prediction is known here by no. 1.\n" in question(llm.asked[0])
 
 
 def broken(*explanations: str) -> str:
@@ -414,7 +471,7 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
     long = "the word " * 13 + "not"
 
     def said(request: ChatRequest) -> str:
-        if request.prompt == "mender/2":
+        if request.prompt == "mender/3":
             anew = [{"number": 1, "explanation": "not"}, {"number": 2, "explanation": "words related to months"}]
             return json.dumps({"explanations": anew})
         return broken("digits", long, "tokens related to months")
@@ -431,7 +488,7 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
 
 
 def test_what_cannot_be_said_anew_stays_as_it_was() -> None:
-    llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/2" else broken("text related to months"))
+    llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/3" else broken("text related to months"))
     (found,) = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(activations(60), 20, np.random.default_rng(0), 3)
     assert found.sentence == "text related to months"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -28,6 +29,9 @@ from traces.events.kinds import Decided, Note, Scored, Stage
 _START_COST = 2
 _SHOWN, _SHOWN_UNSCORED = 4, 2
 _WIDE = 1
+
+_TRIED = 8
+"""Rivals besides the best that an LLM is told of: those that it wrote itself last, and then the best."""
 
 
 def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["before_experiments", "before_confirm"]]:
@@ -92,7 +96,8 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
                 best=best,
                 n_revealed=len(run.study.log.revealed),
                 too_wide=too_wide(run)[:_WIDE],
-                tried=tried(run, best) if run.study.writer is not None else [],
+                told=told(run, best),
+                tried=tried(run, best),
             )
             revised: Proposals = run.toolbox.call("revise", asked)
             written = [replace(one, origin="revised") for one in revised.proposals]
@@ -105,19 +110,29 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
     return Command(goto="judge", update=run.update())
 
 
+def told(run: Investigation, best: list[str]) -> list[TriedRival]:
+    """The best as an LLM is told of them, by their scores; those without one last."""
+    shown = [_as_told(h) for h in run.hypotheses.values() if h.sentence in best]
+    return sorted(shown, key=lambda one: -inf if one.score is None else one.score, reverse=True)
+
+
 def tried(run: Investigation, best: list[str]) -> list[TriedRival]:
-    """Every other rival and what became of it. Why one has no score may quote text that no author may see."""
-    told = []
-    for h in run.hypotheses.values():
-        if h.sentence in best or h.name in REFERENCES:
-            continue
-        scored = (
-            f"it correlates {h.score.value:.2f} with the neuron on other text"
-            if isinstance(h.score, ScoreValue)
-            else "it has no score"
-        )
-        told.append(TriedRival(sentence=h.sentence, fate=f"{h.fate or 'still a rival'}; {scored}"))
-    return told
+    """Other rivals and what became of them: what an LLM must not say again, and what it can learn from."""
+    own = run.study.explainer.name
+    others = [h for h in run.hypotheses.values() if h.sentence not in best and h.name not in REFERENCES]
+    entered = {h.name: i for i, h in enumerate(others)}
+
+    def rank(h: Hypothesis) -> tuple[bool, float]:
+        return h.by == own, entered[h.name] if h.by == own else (-inf if h.merit is None else h.merit)
+
+    kept = sorted(others, key=rank, reverse=True)[:_TRIED]
+    return [_as_told(h) for h in others if h in kept]
+
+
+def _as_told(h: Hypothesis) -> TriedRival:
+    """Without the reason why it has no score, which may quote text that no author may see."""
+    score = round(h.score.value, 2) if isinstance(h.score, ScoreValue) else None
+    return TriedRival(sentence=h.sentence, score=score, fate=h.fate)
 
 
 def take_texts(run: Investigation, written: Proposals) -> None:
