@@ -95,7 +95,7 @@ class Scripted(Script):
             self.words |= lists if self.case == "twins" else {}
         return super().answer(body)
 
-    def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[dict[str, Any]]:
+    def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[list[Any]]:
         self.value(tuple(token for row in rows for token in row))  # read once, and not once more for each of its tokens
         return super()._active(explanation, rows)
 

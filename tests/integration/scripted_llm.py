@@ -139,11 +139,11 @@ class Script:
     def _excerpts(self, question: str, explanation: str) -> list[dict[str, Any]]:
         return [{"number": i, "active": self._active(explanation, rows)} for i, rows in enumerate(rows_in(question), 1)]
 
-    def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[dict[str, Any]]:
+    def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[list[Any]]:
         tokens = tuple(token for row in rows for token in row)
         row_of = [number for number, row in enumerate(rows, 1) for _ in row]
         return [
-            {"row": row_of[k], "token": json.dumps(token)[1:-1], "level": level}
+            [row_of[k], json.dumps(token)[1:-1], level]
             for k, token in enumerate(tokens)
             if (level := self.level(explanation, tokens[: k + 1])) > 0
         ]

@@ -55,7 +55,7 @@ from traces.text.console import QuietDisplay
 RUN = 12
 PROMPTS = {
     "explainer": {"explainer/5", "explainer-short/2"}, "reviser": {"reviser/7"}, "writer": {"writer/5"},
-    "simulator": {"simulator/3", "simulator-rivals/1", "simulator-last/5", "simulator-last-rivals/3"},
+    "simulator": {"simulator/4", "simulator-rivals/2", "simulator-last/5", "simulator-last-rivals/3"},
     "detector": {"detection/2"}, "fuzzer": {"fuzzing/2"},
 }  # fmt: skip
 
@@ -211,7 +211,7 @@ def test_scores_of_the_loop_are_on_development_text_and_the_last_one_on_sealed_t
     (opened,) = run.of(SealedOpened)
     n_sealed = 0
     for call, llm in run.asked():
-        if llm.prompt != "simulator/3":
+        if llm.prompt != "simulator/4":
             continue
         shown = set(tokens_in(llm.question))
         assert shown
@@ -261,7 +261,7 @@ def test_what_a_rival_claims_is_among_what_is_simulated(base: dict[str, Any], se
     own = {
         tokens
         for call, llm in found.asked()
-        if call.tool == "score" and llm.prompt in ("simulator/3", "simulator-rivals/1") and claim in llm.question
+        if call.tool == "score" and llm.prompt in ("simulator/4", "simulator-rivals/2") and claim in llm.question
         for tokens in tokens_in(llm.question)
         if rare in {word.text for word in words_of(tokens)}
     }
@@ -419,7 +419,7 @@ def test_a_simulator_of_which_a_third_is_unusable(base: dict[str, Any], tmp_path
     for score in (found.result.development_score, found.result.score):
         assert isinstance(score, ScoreValue)
         assert score.n_unscored > 0
-    first = [llm for call, llm in found.asked() if call.tool == "score" and llm.prompt == "simulator/3"]
+    first = [llm for call, llm in found.asked() if call.tool == "score" and llm.prompt == "simulator/4"]
     questions = {llm.question for llm in first}
     score = found.result.development_score
     assert isinstance(score, ScoreValue)

@@ -738,6 +738,31 @@ def test_what_cannot_win_any_more_is_read_no_further(box, study):
     assert not best.part_read
 
 
+def test_what_leads_is_read_on_for_nobody_who_loses(box, study):
+    """Newcomers draw excerpts by what they claim, of which the leader has not been read: where they lose on the first
+    of them, the others are read of nobody."""
+    texts = {}
+
+    class Noted(FreeWords):
+        def simulate(self, sentence, tokens):
+            texts.setdefault(sentence, set()).update(map(bytes, tokens))
+            return super().simulate(sentence, tokens)
+
+    study.simulations.word_simulator = Noted()
+    leads, losing = "tokens 3 4 5", [f"tokens {' '.join(map(str, range(n, n + 50)))}" for n in (6, 60, 120)]
+    alone = (Claimant(leads, ("w3", "w4")),)
+    study.simulations.claimants = alone
+    (found,) = box.call("score", Score(sentences=[leads])).scores
+    known = set(texts[leads])
+    study.simulations.claimants = (*alone, *(Claimant(one, (f"w{one.split()[1]}",)) for one in losing))
+    asked = Score(sentences=[leads, *losing], new=losing, leading=[leads], merits={leads: found.merit})
+    kept, *lost = box.call("score", asked).scores
+    assert [one.behind for one in lost] == [leads] * 3
+    assert kept.score == found.score
+    assert study.simulations.claimants == alone
+    assert len(texts[leads] - known) <= len(texts[losing[0]]) < len(known)
+
+
 def test_what_hardly_wins_is_read_on_once_it_leads(box, study):
     study.simulations.word_simulator, same = Counted(), "tokens 3 4 5"
     asked = Score(sentences=[TRUTH, same], leading=[TRUTH], new=[same])

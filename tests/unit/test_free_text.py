@@ -74,7 +74,7 @@ def level(token: str) -> int:
 def simulated(request: ChatRequest) -> str:
     """The right reply to each of the simulator's prompts: digits fire."""
     shown = question(request).partition("<data>\n")[2].partition("\n</data>")[0]
-    if request.prompt in ("simulator/3", "simulator-rivals/1"):
+    if request.prompt in ("simulator/4", "simulator-rivals/2"):
         excerpts = [
             {
                 "number": n,
@@ -84,7 +84,7 @@ def simulated(request: ChatRequest) -> str:
             }
             for n, rows in enumerate(rows_in("<data>\n" + shown), 1)
         ]
-        if request.prompt == "simulator/3":
+        if request.prompt == "simulator/4":
             return json.dumps({"excerpts": excerpts})
         n = len(explanations_of(request))
         return json.dumps({"explanations": [{"number": i, "excerpts": excerpts} for i in range(1, n + 1)]})
@@ -153,7 +153,7 @@ def test_rivals_of_the_same_excerpts_are_read_side_by_side() -> None:
     llm = Fake(simulated)
     simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=2)
     first, second, third = simulator.simulate_each([("digits", ROWS), ("all digits", ROWS), ("others", ROWS)])
-    assert [request.prompt for request in llm.asked] == ["simulator/3", "simulator-rivals/1"]
+    assert [request.prompt for request in llm.asked] == ["simulator/4", "simulator-rivals/2"]
     for found in (first, second, third):
         assert found.unscored == {}
         np.testing.assert_array_equal(found.levels, LEVELS)
@@ -169,7 +169,7 @@ def test_a_rival_is_read_by_itself_where_side_by_side_nothing_is_said_of_it() ->
     simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=4)
     for found in simulator.simulate_each([("digits", ROWS), ("all digits", ROWS)]):
         np.testing.assert_array_equal(found.levels, LEVELS)
-    assert [request.prompt for request in llm.asked] == ["simulator-rivals/1", "simulator/3"]
+    assert [request.prompt for request in llm.asked] == ["simulator-rivals/2", "simulator/4"]
 
 
 def test_an_llm_that_cannot_read_side_by_side_is_asked_to_once() -> None:
@@ -178,7 +178,7 @@ def test_an_llm_that_cannot_read_side_by_side_is_asked_to_once() -> None:
     simulator.simulate_each([("digits", ROWS), ("all digits", ROWS)])
     for found in simulator.simulate_each([("other digits", ROWS), ("more digits", ROWS)]):
         np.testing.assert_array_equal(found.levels, LEVELS)
-    assert Counter(request.prompt for request in llm.asked) == {"simulator-rivals/1": 1, "simulator/3": 4}
+    assert Counter(request.prompt for request in llm.asked) == {"simulator-rivals/2": 1, "simulator/4": 4}
 
 
 def test_a_limit_that_is_reached_is_no_reason_to_ask_again() -> None:

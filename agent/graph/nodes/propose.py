@@ -150,13 +150,18 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
     """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
 
     Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
+    Where that costs something, only one of which experiments have shown that the neuron fires where it says so.
 
     Returns:
         What was found, by sentence.
     """
     before = run.best() if run.bests else None
     hypotheses = [*new, before] if before is not None and before not in new else list(new)
-    again = [h for h in run.ranked() if isinstance(h.score, Unscored)]
+    contenders, is_exact = run.contenders(), run.study.simulations.is_exact
+    again = [
+        h for h in run.ranked()
+        if isinstance(h.score, Unscored) and (contenders[h.name].was_right or is_exact(h.sentence))
+    ]  # fmt: skip
     hypotheses += [h for h in again if h not in hypotheses]
     reference = run.hypotheses[since].sentence if since is not None else None
     run.study.simulations.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
@@ -178,6 +183,7 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
             reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
     compare_twins(run, entries, round_)
+    run.study.simulations.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
     best = run.note_leader()
     run.bests.append(best.name)
     run.gain = entries[best.sentence].gain if best.sentence in entries else None

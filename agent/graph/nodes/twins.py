@@ -73,6 +73,11 @@ def to_score(
         reference=since,
         twins=unread,
         leading=leading if costly else [],
+        merits={
+            h.sentence: h.merit
+            for h in run.competing()
+            if costly and h.sentence in leading and h.merit is not None and not is_exact(h.sentence)
+        },
         over_twins=max(run.over_twins, 0.0),
         none_read=not read,
         new=costly,
