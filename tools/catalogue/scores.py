@@ -231,8 +231,7 @@ def _lost(study: Study, arguments: Score, new: list[str]) -> dict[str, Developme
         racing = [
             sentence for sentence in racing if sentence not in out and sentence not in study.simulations.part_read
         ]
-        if racing:  # beside what leads: the same excerpts are shown once
-            study.simulations.prepare([*racing, best[0]], study.development, first)
+        study.simulations.prepare(racing, study.development, first)
         for sentence in racing:
             gain = _gain(study, sentence, best[0], first)
             if gain is not None and gain.interval().high < -CLEARLY:

@@ -164,7 +164,7 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
     ]  # fmt: skip
     hypotheses += [h for h in again if h not in hypotheses]
     reference = run.hypotheses[since].sentence if since is not None else None
-    run.study.simulations.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
+    claiming = run.study.simulations.claimants = claimants(run)
     scores: Scores = run.toolbox.call("score", to_score(run, new, hypotheses, reference))
     run.take_scores(hypotheses, scores.scores)
     entries = {entry.sentence: entry for entry in scores.scores}
@@ -183,11 +183,20 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
             reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
     compare_twins(run, entries, round_)
-    run.study.simulations.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
+    left = {h.sentence for h in run.competing()}
+    run.study.simulations.claimants = tuple(one for one in claiming if one.sentence in left)
     best = run.note_leader()
     run.bests.append(best.name)
     run.gain = entries[best.sentence].gain if best.sentence in entries else None
     return entries
+
+
+def claimants(run: Investigation) -> tuple[Claimant, ...]:
+    """Who draws excerpts of which costly sentences are read: each of those, and the best of the others, since excerpts
+    that only a lesser rule claims tell little of who wins."""
+    is_exact = run.study.simulations.is_exact
+    free = [h for h in run.ranked() if is_exact(h.sentence)][:1]
+    return tuple(Claimant(h.sentence, h.words) for h in run.competing() if h in free or not is_exact(h.sentence))
 
 
 def _out_of_budget(run: Investigation, round_: int, spent: BudgetSpent) -> Command[Any]:
