@@ -448,9 +448,16 @@ class TestShownExperiments:
         assert text.startswith(" w20")
         assert text.endswith(" w39")
 
-    def test_few_are_shown(self) -> None:
-        many = [experiment((k, k + 1, k + 2, k + 3), k % 2 == 0, 8.0, 0.0) for k in range(0, 56, 2)]
+    def test_few_are_shown_and_fewer_of_edited_texts(self) -> None:
+        many = [experiment((k, k + 1, k + 2, k + 3), k % 4 == 0, 8.0, 0.0) for k in range(0, 56, 2)]
+        edited = [experiment((k, k + 1, k + 2, k + 3), k % 4 == 0, 8.0, 0.0, by="minimal_pair") for k in range(0, 56, 2)]
         assert len(self.shown(*many)) == N_SHOWN
+        assert len(self.shown(*many, *edited)) == N_SHOWN
+        assert len(self.shown(*edited)) == 6
+
+    def test_one_word_is_shown_once_with_each_outcome(self) -> None:
+        same = [experiment((k, k + 1, k + 2, 59), k in (0, 9), 8.0, 0.0) for k in (0, 9, 18, 27)]
+        assert self.shown(*same) == [" w0 w1 w2 w59", " w18 w19 w20 w59"]
 
     def test_whoever_predicted_none_of_them_is_named(self) -> None:
         llm = Fake(lambda _: json.dumps(WRITTEN))

@@ -10,9 +10,8 @@ from tools.prompts.evidence import Scale
 from tools.prompts.revealed import RevealedText
 from tools.roles import Revealed
 
-N_SHOWN = 12
-_N_LAST = 4
-"""Of those so many that were found out last, borne out or not: what is known must be held on to."""
+N_SHOWN, _LEAST_EXPERIMENTS = 12, 6
+"""At most; and so many, where there are, though edited texts are among them that tell nothing."""
 
 _LEAST_WORDS = 4
 """A text of fewer tells nothing to who reads a sentence."""
@@ -22,11 +21,14 @@ _ENDS = (".", "!", "?")
 _AS_WRITTEN = frozenset((REAL, "retrieval", "look_alike", "sampled", "written", "fixed_probe"))
 """Generators of texts that nobody edited."""
 
-_EDITED = 0.5
-"""What an edited text tells counts so much: a change may have made nonsense of it."""
+_MOST_EDITED = 4
+"""Of texts that were edited, of which a change may have made nonsense."""
+
+_TELLS = 0.2
+"""An experiment tells something on which explanations were so far apart, or wrong."""
 
 _ALIKE = 0.6
-"""Of two texts that share so many of their tokens the second tells little more."""
+"""Of two texts with one outcome that share so many of their tokens, or their last word, the second tells little more."""
 
 
 def most_informative(
@@ -41,20 +43,34 @@ def most_informative(
         chances, levels = dict(revealed[i].predicted), dict(revealed[i].levels)
         told = [one for one in best if levels.get(one) is not None]
         said = [p for one in told if (p := chances.get(one)) is not None]
-        if not said:
-            return 0.0
-        error = max(abs(revealed[i].fired - p) for p in said)
-        return (max(said) - min(said) + error) * (1.0 if revealed[i].generator in _AS_WRITTEN else _EDITED)
+        return max(said) - min(said) + max(abs(revealed[i].fired - p) for p in said) if said else 0.0
 
-    every = list(range(len(revealed)))
-    whole = [i for i in every if _n_words(texts.of(revealed[i].tokens)) >= _LEAST_WORDS] or every
-    last = [i for i in reversed(whole) if tells(i) > 0]
-    order = sorted(whole, key=tells, reverse=True)
+    strings = {i: texts.of(one.tokens) for i, one in enumerate(revealed)}
+    whole = [i for i in strings if len("".join(strings[i]).split()) >= _LEAST_WORDS] or list(strings)
+    as_written = [i for i in whole if revealed[i].generator in _AS_WRITTEN]
+    edited = [i for i in whole if revealed[i].generator not in _AS_WRITTEN]
     chosen: list[int] = []
-    for wanted, ranked in ((N_SHOWN - _N_LAST, order), (N_SHOWN, last), (N_SHOWN, order)):
+
+    def take(ranked: Sequence[int], most: int) -> None:
         for i in ranked:
-            if len(chosen) < wanted and i not in chosen and not any(_alike(revealed[i], revealed[k]) for k in chosen):
+            if len(chosen) < most and not any(is_like(i, k) for k in chosen):
                 chosen.append(i)
+
+    def is_like(i: int, k: int) -> bool:
+        if revealed[i].fired != revealed[k].fired:
+            return False
+        first, second = set(revealed[i].tokens), set(revealed[k].tokens)
+        ends = [strings[one][-1].strip().casefold() for one in (i, k)]
+        return ends[0] == ends[1] or len(first & second) > _ALIKE * len(first | second)
+
+    def by_what_they_tell(some: Sequence[int]) -> list[int]:
+        return sorted((i for i in some if tells(i) >= _TELLS), key=tells, reverse=True)
+
+    take(by_what_they_tell(as_written), N_SHOWN - _MOST_EDITED)
+    take(by_what_they_tell(edited), len(chosen) + _MOST_EDITED)
+    # The rest are what was found out last, borne out or not: what is known must be held on to.
+    take(as_written[::-1], N_SHOWN)
+    take(whole[::-1], min(N_SHOWN, _LEAST_EXPERIMENTS))
     return [
         RevealedText(
             tokens=_end_of(texts.of(revealed[i].tokens)),
@@ -62,17 +78,8 @@ def most_informative(
             level=scale.level(revealed[i].value),
             outcome=scale.outcome(revealed[i].value),
         )
-        for i in sorted(chosen, key=lambda i: (-tells(i), i))
+        for i in sorted(chosen, key=lambda i: (i in edited, -tells(i), i))
     ]
-
-
-def _n_words(tokens: Sequence[str]) -> int:
-    return len("".join(tokens).split())
-
-
-def _alike(one: Revealed, other: Revealed) -> bool:
-    first, second = set(one.tokens), set(other.tokens)
-    return len(first & second) > _ALIKE * len(first | second)
 
 
 def _end_of(tokens: tuple[str, ...]) -> tuple[str, ...]:
