@@ -8,7 +8,8 @@
     twins    sentences that name words, and are read as lists of them: the words of `--words`
     free     sentences that have no twin, which the LLM reads as the neuron itself, now and then amiss: one of them wins
 
-`--requests FILE` keeps what was sent. Tokens are characters over four. The neuron and what an LLM would say of it are real, the sentences are not.
+`--requests FILE` keeps what was sent. Tokens are characters over four. The neuron and what an LLM would say of it are
+real, the sentences are not.
 """
 
 from __future__ import annotations
@@ -157,7 +158,9 @@ def main() -> None:
     print(f"{found.verdict}; read by {found.reader}: {found.explanation}")
     for kind in sorted(n, key=lambda kind: -asked[kind] - said[kind]):
         print(f"{kind:44}{n[kind]:4} calls{asked[kind]:8,} in{said[kind]:7,} out{asked[kind] + said[kind]:8,}")
-    schemas = sum(len(json.dumps(body.get("response_format", {}), separators=(",", ":"))) for body in server.bodies) // 4
+    schemas = (
+        sum(len(json.dumps(body.get("response_format", {}), separators=(",", ":"))) for body in server.bodies) // 4
+    )
     print(f"{'all':44}{n.total():4} calls{asked.total():8,} in{said.total():7,} out{found.cost.tokens:8,}")
     print(f"beside them schemas of replies, which some endpoints count: {schemas:,}")
 

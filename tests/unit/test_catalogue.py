@@ -807,6 +807,24 @@ def test_what_is_too_rare_to_be_scored_on_the_first_excerpts_is_read_on(box, stu
     assert isinstance(found.score, ScoreValue)
 
 
+def test_what_is_silent_where_its_words_stand_is_read_on_once_it_leads(box, study):
+    """Its author's words stand in some of the first excerpts, and the reader finds nothing there."""
+    study.simulations.word_simulator, nothing = Counted(), "tokens 99998 99999"
+    study.simulations.claimants = (Claimant(nothing, ("w3", "w4")),)
+    asked = Score(sentences=[TRUTH, nothing], leading=[TRUTH], new=[nothing])
+    _, found = box.call("score", asked).scores
+    assert isinstance(found.score, Unscored)
+    assert "nothing that it speaks of occurs there" in found.score.reason
+    assert (found.part_read, found.behind) == (True, None)
+    assert found.table  # experiments can still speak for it
+    assert not box.call("score", Score(sentences=[nothing])).scores[0].part_read
+    # Where its words stand nowhere among the first, more is read: too little to tell is no reason.
+    elsewhere = "tokens 99996 99997"
+    study.simulations.claimants = (Claimant(elsewhere, ("nowhere",)),)
+    asked = Score(sentences=[TRUTH, elsewhere], leading=[TRUTH], new=[elsewhere])
+    assert not box.call("score", asked).scores[1].part_read
+
+
 def test_of_a_null_few_are_asked_for(box, study):
     llm = AskedForTheNull("3" * 64)
     study.explainers, study.simulations.word_simulator, study.twin_writer = (llm,), Counted(), Twins()

@@ -450,7 +450,9 @@ class TestShownExperiments:
 
     def test_few_are_shown_and_fewer_of_edited_texts(self) -> None:
         many = [experiment((k, k + 1, k + 2, k + 3), k % 4 == 0, 8.0, 0.0) for k in range(0, 56, 2)]
-        edited = [experiment((k, k + 1, k + 2, k + 3), k % 4 == 0, 8.0, 0.0, by="minimal_pair") for k in range(0, 56, 2)]
+        edited = [
+            experiment((k, k + 1, k + 2, k + 3), k % 4 == 0, 8.0, 0.0, by="minimal_pair") for k in range(0, 56, 2)
+        ]
         assert len(self.shown(*many)) == N_SHOWN
         assert len(self.shown(*many, *edited)) == N_SHOWN
         assert len(self.shown(*edited)) == 6

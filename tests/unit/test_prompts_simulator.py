@@ -293,7 +293,9 @@ class TestLast:
         few, many = (json.dumps(simulator_last_rivals.request("xy", [("a",)] * n).schema) for n in (2, 48))
         assert len(many) - len(few) == 1
 
-    @pytest.mark.parametrize("text", ["", "Sorry.", '{"levels":[[1,7', '{"levels":7}', '{"levels":[7,8]}', '{"levels":{"1":7,"1":8}}'])
+    @pytest.mark.parametrize(
+        "text", ["", "Sorry.", '{"levels":[[1,7', '{"levels":7}', '{"levels":[7,8]}', '{"levels":{"1":7,"1":8}}']
+    )
     def test_bad(self, text: str) -> None:
         found = simulator_last.parse(text, 2)
         assert len(found) == 2

@@ -41,9 +41,9 @@ class Score(Arguments):
 
     Of those of `new` that only an LLM can read the first excerpts are read. No more is read of one that is clearly
     below the best of `leading` there, which loses; of one that is hardly better than that, or silent where its author's
-    words stand, until it leads by what experiments say; and of one whose twin says nearly the same there. Of the rest the other excerpts are read. Of one
-    of `leading` that only an LLM can read, `merits` says what is known, so that it is read once more for nobody who
-    loses; and who lost draws no excerpts of which the others would be read.
+    words stand, until it leads by what experiments say; and of one whose twin says nearly the same there. Of the rest
+    the other excerpts are read. Of one of `leading` that only an LLM can read, `merits` says what is known, so that it
+    is read once more for nobody who loses; and who lost draws no excerpts of which the others would be read.
     """
 
     sentences: list[str]

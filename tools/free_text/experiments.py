@@ -28,7 +28,7 @@ _TELLS = 0.2
 """An experiment tells something on which explanations were so far apart, or wrong."""
 
 _ALIKE = 0.6
-"""Of two texts with one outcome that share so many of their tokens, or their last word, the second tells little more."""
+"""Of two texts of one outcome with so many tokens in common, or the last word, the second tells little more."""
 
 
 def most_informative(

@@ -46,7 +46,11 @@ _TOP, _PAIRS = 6, 3
 
 
 def request(
-    best: Sequence[TriedRival], others: Sequence[TriedRival], revealed: Sequence[RevealedText], evidence: Evidence, n: int
+    best: Sequence[TriedRival],
+    others: Sequence[TriedRival],
+    revealed: Sequence[RevealedText],
+    evidence: Evidence,
+    n: int,
 ) -> ChatRequest:
     """Ask for `n` revised hypotheses.
 

@@ -28,8 +28,8 @@ TASK = (
 )
 ALONE = "Predict by each explanation alone, as if the others were not there: they may contradict one another."
 ACTIVE = (
-    f"{ROWS} Give only the tokens whose level is above 0, each by itself as [number of its row, token spelled as shown, "
-    "level]; for an excerpt without any give an empty list."
+    f"{ROWS} Give only the tokens whose level is above 0, each by itself as [number of its row, token spelled as "
+    "shown, level]; for an excerpt without any give an empty list."
 )
 _SYSTEM = (
     f"{TASK}\n\n"

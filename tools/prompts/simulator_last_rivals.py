@@ -22,9 +22,9 @@ PROMPT = "simulator-last-rivals/3"
 _SYSTEM = (
     f"{TASK}\n\n"
     f"You are shown texts and several explanations. {ALONE} Predict the level at the last token of each text, marked "
-    "<<so>>. Some texts are edited: a word was replaced or left out. Reply with JSON only, every explanation in it, and "
-    'in each of them the number of every text with its level: {"explanations":[{"number":1,"levels":[[1,...],[2,...],'
-    f"...]}},...]}}.\n\n{DATA_RULE}"
+    "<<so>>. Some texts are edited: a word was replaced or left out. Reply with JSON only, every explanation in it, "
+    'and in each of them the number of every text with its level: {"explanations":[{"number":1,"levels":[[1,...],'
+    f"[2,...],...]}},...]}}.\n\n{DATA_RULE}"
 )
 
 

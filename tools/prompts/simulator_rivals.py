@@ -26,8 +26,8 @@ PROMPT = "simulator-rivals/2"
 _SYSTEM = (
     f"{TASK}\n\n"
     f"You are given several explanations. {ALONE} {ACTIVE} Reply with JSON only, every explanation in it, and in each "
-    'of them every excerpt: {"explanations":[{"number":1,"excerpts":[{"number":1,"active":[[row,token,level],...]},...]},'
-    "...]}.\n\n"
+    'of them every excerpt: {"explanations":[{"number":1,"excerpts":[{"number":1,"active":[[row,token,level],...]},'
+    "...]},...]}.\n\n"
     f"{DATA_RULE}"
 )
 

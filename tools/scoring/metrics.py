@@ -115,7 +115,9 @@ class StratifiedSample:
         if true is None or simulated is None:
             which = "the neuron" if true is None else "the simulation"
             silent = " (nothing that it speaks of occurs there)" if true is not None and not levels.any() else ""
-            return Unscored(reason=f"{which} is constant on the scored excerpts{silent}, so a correlation does not exist")
+            return Unscored(
+                reason=f"{which} is constant on the scored excerpts{silent}, so a correlation does not exist"
+            )
         known, resampled = self._truth_totals
         sums = self.totals((simulated, simulated**2, true * simulated))
         value = correlations_of(np.concatenate([known.sum(0), sums.sum(0)]))

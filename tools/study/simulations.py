@@ -174,7 +174,9 @@ class Simulations:
             claims = np.array([self._claims(claimant, sample) for claimant in self.claimants])
             claims = claims.reshape(len(costly), len(sample))
             rows, importance = rows_with_claimed(sample, self.n_simulated, self.claimants, claims, costly)
-            by_words = {one.sentence: own > 0 for one, own, dear in zip(self.claimants, claims, costly, strict=True) if dear}
+            by_words = {
+                one.sentence: own > 0 for one, own, dear in zip(self.claimants, claims, costly, strict=True) if dear
+            }
             self._rows = _Drawn(sample, self.claimants, rows, importance, by_words)
         return self._rows
 
