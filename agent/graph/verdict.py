@@ -184,7 +184,7 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     if isinstance(found.score, Unscored):
         known = [f"{tests[kind]} {kind}s" for kind in TEST_KINDS if tests[kind].total]
         alone = (
-            f"; experiments alone speak for it (passed {', '.join(known)})" if found.has_explanation and known else ""
+            f"; experiments alone speak on it (passed {', '.join(known)})" if found.has_explanation and known else ""
         )
         missing.insert(0, found.score.reason + alone)
     return "unresolved", "; ".join(missing) or "there is no explanation"

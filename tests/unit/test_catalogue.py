@@ -814,7 +814,7 @@ def test_what_is_silent_where_its_words_stand_is_read_on_once_it_leads(box, stud
     asked = Score(sentences=[TRUTH, nothing], leading=[TRUTH], new=[nothing])
     _, found = box.call("score", asked).scores
     assert isinstance(found.score, Unscored)
-    assert "nothing that it speaks of occurs there" in found.score.reason
+    assert "it predicts no firing there" in found.score.reason
     assert (found.part_read, found.behind) == (True, None)
     assert found.table  # experiments can still speak for it
     assert not box.call("score", Score(sentences=[nothing])).scores[0].part_read

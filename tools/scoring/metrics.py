@@ -114,7 +114,7 @@ class StratifiedSample:
         true, simulated = self._standard_truth, standardised(self.tokens_of(levels))
         if true is None or simulated is None:
             which = "the neuron" if true is None else "the simulation"
-            silent = " (nothing that it speaks of occurs there)" if true is not None and not levels.any() else ""
+            silent = " (it predicts no firing there)" if true is not None and not levels.any() else ""
             return Unscored(
                 reason=f"{which} is constant on the scored excerpts{silent}, so a correlation does not exist"
             )

@@ -275,7 +275,8 @@ class Simulations:
         fewer = min((first.rows, second.rows), key=len)
         if too_few(sample, fewer, rows):
             return Unscored(reason="there are too few excerpts on which both could be simulated")
-        common = part_of(sample, rows, self._rows_of(sample)[1])
+        in_part = any(self._is_read_in_part(sentence, sample) for sentence in (one, other))
+        common = part_of(sample, rows, self._first(sample)[1] if in_part else self._rows_of(sample)[1])
 
         def cut(part: Part) -> Part:
             return Part(common, part.levels[np.searchsorted(part.rows, rows)], rows, part.n_unscored)

@@ -96,8 +96,8 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
                 best=best,
                 n_revealed=len(run.study.log.revealed),
                 too_wide=too_wide(run)[:_WIDE],
-                told=told(run, best),
-                tried=tried(run, best),
+                told=told(run, best) if run.study.writer is not None else [],
+                tried=tried(run, best) if run.study.writer is not None else [],
             )
             revised: Proposals = run.toolbox.call("revise", asked)
             written = [replace(one, origin="revised") for one in revised.proposals]
