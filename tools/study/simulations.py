@@ -64,7 +64,7 @@ class _Drawn:
     @property
     def is_claimed(self) -> NDArray[np.bool_]:
         """Which of the whole sample one of them claims."""
-        return np.logical_or.reduce([np.zeros(len(self.sample), dtype=bool), *self.by_words.values()])
+        return np.array([np.zeros(len(self.sample), dtype=bool), *self.by_words.values()]).any(axis=0)
 
 
 @dataclass
