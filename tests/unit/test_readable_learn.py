@@ -13,8 +13,9 @@ from tools.readable.features import Features
 from tools.readable.learn import Learner
 from tools.readable.merit import Merit
 from tools.readable.narrow import neighbours
-from tools.readable.rule import Item, Named, Quoted, Rule
+from tools.readable.rule import Context, Item, Named, Quoted, Rule
 from tools.readable.sample import N_FOLDS, Gram, Sample, doubted
+from tools.readable.screen import Screen
 from tools.records.excerpts import ExploreActivations
 from tools.roles import Revealed
 
@@ -306,3 +307,16 @@ def test_what_adds_a_trifle_is_left_out(world) -> None:
         return 1.0 if text[at] in MONTHS else 0.29 if text[at] == "zorb" else 0.0
 
     assert learnt(world, among([*MONTHS, "zorb"]), value) == "Fires on months."
+
+
+def test_a_class_is_not_said_to_stand_where_it_has_but_a_word_or_two(world) -> None:
+    rng = np.random.default_rng(0)
+    texts = filler(N_TEXTS, 14, rng)
+    for n, row in enumerate(texts):
+        row[3:5] = [str(rng.integers(2, 99)), "%"] if n % 3 == 0 else ["the", str(rng.choice(["mile", "ton", "inch"]))]
+    one = learner(world, explore(world, [" ".join(row) for row in texts], on("%")))
+    units, there = Named("units"), Context("in", Named("percentages"))
+    screen = Screen(one.sample, one.features, one.sample.target, "mixed")
+    screen.conditions(Item(units), one.column(Item(units)), 40)
+    assert Item(units, context=Context("right after", Named("numbers"))) in screen.found
+    assert Item(units, context=there) not in screen.found

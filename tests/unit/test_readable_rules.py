@@ -7,6 +7,7 @@ import pytest
 from readable_world import World
 
 from tools.concepts.concepts import Concepts
+from tools.readable.places import LATER_PIECES
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import (
     Again,
@@ -48,6 +49,9 @@ def _fires(reader: LexicalReader, sentence: str, *tokens: str) -> list[int]:
         Item(AnyWord(), context=Again("on the same line")),
         Item(AnyWord(), context=Again("for the second time"), unless=Again()),
         Item(AnyWord(), context=Again("after the same two words")),
+        Item(Named(LATER_PIECES)),
+        Item(Named("numbers"), context=Context("in", Named(LATER_PIECES))),
+        Item(Named("nouns"), context=Context("in", Named("second words of sentences"))),
         Item(Named("numbers"), longer=True),
         Item(Named("numbers"), unless=Context("among", Named("single digits")), longer=True),
         Item(Named("Python keywords"), end=True, context=Context("in", Named("first words of lines"))),
@@ -76,6 +80,18 @@ def test_the_end_is_where_a_word_is_complete_though_it_may_go_on(reader: Lexical
     assert _fires(reader, "Fires on the end of words in -ing.", *text) == [5]
     assert _fires(reader, "Fires on the beginning of verbs in -ing.", *text) == [4]
     assert _fires(reader, "Fires on the end of numbers but not among single digits.", " 1", "2", " 1") == [1]
+
+
+def test_later_pieces_are_those_behind_the_first_of_a_word_or_a_number(reader: LexicalReader) -> None:
+    tokens = [" open", " ret", "urn", ".", " 1", "2", " of", "code", "ing"]
+    assert _fires(reader, "Fires on later pieces of words and numbers.", *tokens) == [2, 5, 7, 8]
+    assert _fires(reader, "Fires on numbers past their first piece.", *tokens) == [5]
+
+
+def test_the_second_word_of_a_sentence(reader: LexicalReader) -> None:
+    tokens = ["\n", " the", " man", ".", " not", " a", " man", "."]
+    assert _fires(reader, "Fires on second words of sentences.", *tokens) == [5]
+    assert _fires(reader, "Fires on articles as the second word of a sentence.", *tokens) == [5]
 
 
 def test_phrases(reader: LexicalReader) -> None:

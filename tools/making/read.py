@@ -17,8 +17,8 @@ from tools.readable.texts import WordTexts
 
 Levels = NDArray[np.float32]
 
-_TOKEN = re.compile(r" ?[^\W\d_]+|\d+|.", re.DOTALL)
-"""Words of letters with the space before them, numbers, and all else by character."""
+_TOKEN = re.compile(r" ?[^\W\d_]{8}(?=[^\W\d_]{4})| ?[^\W\d_]+|\d+|.", re.DOTALL)
+"""Words of letters with the space before them, those of twelve and more in pieces; numbers; all else by character."""
 
 
 class CutTexts:

@@ -47,6 +47,10 @@ class Features:
         self.small = np.array([number.setdefault(key.lower(), len(number)) for key in texts.keys], dtype=np.int64)
         self.small_names = list(number)
 
+    def __contains__(self, kind: Kind) -> bool:
+        """Whether it is a class or a beginning that enough words of the texts have."""
+        return kind in self._rows
+
     def n_words(self, kind: Kind, some: NDArray[np.bool_]) -> int:
         """How many of some words, [n_keys], belong to a class; those that differ in capitals alone count once."""
         row = self._rows[kind]

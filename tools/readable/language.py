@@ -17,6 +17,7 @@ from typing import get_args
 
 from tools.concepts.concepts import Concept, Concepts
 from tools.errors import BadInput
+from tools.readable.places import LATER_PIECES
 from tools.readable.rule import (
     PLAIN,
     Again,
@@ -53,6 +54,8 @@ _REPEATS: tuple[Repeat, ...] = tuple(sorted(get_args(Repeat), key=len, reverse=T
 _PLACES = {
     "first words of lines": "at the start of a line",
     "first words of sentences": "at the start of a sentence",
+    "second words of sentences": "as the second word of a sentence",
+    LATER_PIECES: "past their first piece",
     "deeply indented lines": "on deeply indented lines",
     "text in quotes": "in quotes",
     "text in brackets": "in brackets",

@@ -16,6 +16,8 @@ FIRST = 4
 
 FIRST_TOKENS = "the first four tokens"
 
+LATER_PIECES = "later pieces of words and numbers"
+
 _DEEP_LINE = re.compile(rf"(?<=\n)[ \t]{{{DEEP},}}(?=\S)[^\n]*")
 
 
@@ -44,6 +46,13 @@ def _first_tokens(text: TokenText) -> list[Span]:
     return [(0, ends[-1])] if ends and ends[-1] else []
 
 
+def _later_pieces(text: TokenText) -> list[Span]:
+    """What words and numbers have behind their first token."""
+    ends = text.ends()
+    cut = (word for word in text.words() if word.last > word.first and word.text[0].isalnum())
+    return [(ends[word.first], word.end) for word in cut]
+
+
 def _each(text: TokenText, char: str) -> list[Span]:
     return [(at, at + 1) for at, one in enumerate(text.text) if one == char]
 
@@ -54,5 +63,6 @@ PLACES: dict[str, Callable[[TokenText], list[Span]]] = {
     "opening parentheses": lambda text: _each(text, "("),
     "closing parentheses": lambda text: _each(text, ")"),
     FIRST_TOKENS: _first_tokens,
+    LATER_PIECES: _later_pieces,
 }
 """Stretches of a text by what they are called."""

@@ -292,14 +292,14 @@ class Screen:
     def conditions(self, item: Item, column: NDArray[np.float32], n: int = 3, far: bool = True) -> None:
         """Notes an item in contexts and outside of them, each where it has no such condition yet."""
         part = self._part(column)
+        sums, weights = part.by_key()
+        words = np.asarray(weights.sum(0) > 0)
         for context, inside, outside in self._places(part, n, far):
-            if item.context is None:
+            if item.context is None and self._is_wide(item.kind, context, words):
                 self._note(replace(item, context=context), inside)
             if item.unless is None and context != item.context:
                 self._note(replace(item, unless=context), outside)
         if isinstance(item.kind, Named | Like):
-            sums, weights = part.by_key()
-            words = np.asarray(weights.sum(0) > 0)
             for other, inside, outside in self._words_there(part, sums, weights, n, 1):
                 is_class = other != item.kind and item.context is None and isinstance(other, Named)
                 # Where two classes have but a word or two in common, the words themselves say it better.
@@ -309,6 +309,16 @@ class Screen:
                     self._note(replace(item, kind=both[0], context=Context(relation, both[1])), inside)
                 if other != item.kind and item.unless is None:
                     self._note(replace(item, unless=Context("among", other)), outside)
+
+    def _is_wide(self, kind: Kind, context: Context | Again, words: NDArray[np.bool_]) -> bool:
+        """Whether a class has several of its words in a stretch of text, or most of those it has: "units in
+        percentages" are but the percent sign."""
+        is_in = isinstance(context, Context) and context.relation == "in"
+        if not is_in or not isinstance(kind, Named) or self._is_stretch(kind) or kind not in self.features:
+            return True
+        there = self._part(self.features.knowledge.where(context, self.features.texts)).by_key()[1].sum(0) > 0
+        n = self.features.n_words(kind, words & there)
+        return n >= MIN_MEMBERS or 2 * n >= self.features.n_words(kind, words)
 
     def _is_stretch(self, kind: Kind) -> bool:
         """Whether a kind is a stretch of text: words stand in it, and are not what it is."""
@@ -323,8 +333,10 @@ class Screen:
         """Kinds of words in one context."""
         part = self._part(self.features.knowledge.where(context, self.features.texts))
         sums, weights = part.by_key()
+        anywhere = np.asarray(self._weights.sum(0) > 0)
         for kind, gain in [*self._classes(sums, weights, 4), *self._quoted(sums, weights, 2)]:
-            self._note(Item(kind, context=context), gain)
+            if self._is_wide(kind, context, anywhere):
+                self._note(Item(kind, context=context), gain)
 
 
 class _Part:
