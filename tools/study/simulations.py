@@ -64,7 +64,10 @@ class _Drawn:
     @property
     def is_claimed(self) -> NDArray[np.bool_]:
         """Which of the whole sample one of them claims."""
-        return np.array([np.zeros(len(self.sample), dtype=bool), *self.by_words.values()]).any(axis=0)
+        out = np.zeros(len(self.sample), dtype=bool)
+        for own in self.by_words.values():
+            out |= own
+        return out
 
 
 @dataclass
