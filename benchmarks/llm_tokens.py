@@ -8,7 +8,8 @@
     twins    sentences that name words, and are read as lists of them: the words of `--words`
     free     sentences that have no twin, which the LLM reads as the neuron itself, now and then amiss: one of them wins
 
-Tokens are characters over four. The neuron and what an LLM would say of it are real, the sentences are not.
+`--requests FILE` keeps what was sent. Tokens are characters over four. The neuron and what an LLM would say of it are
+real, the sentences are not.
 """
 
 from __future__ import annotations
@@ -95,13 +96,17 @@ class Scripted(Script):
             self.words |= lists if self.case == "twins" else {}
         return super().answer(body)
 
+    def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[list[Any]]:
+        self.value(tuple(token for row in rows for token in row))  # read once, and not once more for each of its tokens
+        return super()._active(explanation, rows)
+
     def says(self, sentence: str, tokens: tuple[str, ...]) -> int:
         """The level at the last token."""
         if self.case == "twins" or sentence.startswith("words about"):
             return 8 if tokens[-1].strip().lower() in {word.lower() for word in self.words.get(sentence, [])} else 0
         lot = int(hashlib.sha256(repr((sentence, tokens)).encode()).hexdigest()[:8], 16) / 2**32
-        plain = sentence.replace(" again", "")
-        if lot > RIGHT[self.case][SENTENCES.index(plain)]:
+        which = next(i for i, one in enumerate(SENTENCES) if sentence.startswith(one))
+        if lot > RIGHT[self.case][which]:
             return 5 if lot > 0.999 else 0
         level = 10 * self.value(tokens) / self.top
         return min(10, round(level)) if level >= 1 else 0
@@ -129,6 +134,7 @@ def main() -> None:
     parser.add_argument("--target", default="L8N384")
     parser.add_argument("--corpus")
     parser.add_argument("--words", default="Ambassador justice judges Secretary President Minister serve Governor Lady")
+    parser.add_argument("--requests", type=Path, help="a file for what the LLM was sent, one request a line")
     given = parser.parse_args()
     where = {"model": given.model, "corpus": given.corpus}
     study = open_study(RunConfig(target=given.target, **where), QuietDisplay())
@@ -139,6 +145,8 @@ def main() -> None:
         found = agent.explain(
             given.target, **where, explainer="openai:scripted", budget=20, llm={"url": server.url}, runs_dir=runs
         )
+        if given.requests:
+            given.requests.write_text("".join(json.dumps(body) + "\n" for body in server.bodies))
         calls = [call for call in agent.load_trace("last", runs_dir=runs).events if isinstance(call, ToolCall)]
     n, asked, said = Counter[str](), Counter[str](), Counter[str]()
     for call in calls:
@@ -150,7 +158,11 @@ def main() -> None:
     print(f"{found.verdict}; read by {found.reader}: {found.explanation}")
     for kind in sorted(n, key=lambda kind: -asked[kind] - said[kind]):
         print(f"{kind:44}{n[kind]:4} calls{asked[kind]:8,} in{said[kind]:7,} out{asked[kind] + said[kind]:8,}")
+    schemas = (
+        sum(len(json.dumps(body.get("response_format", {}), separators=(",", ":"))) for body in server.bodies) // 4
+    )
     print(f"{'all':44}{n.total():4} calls{asked.total():8,} in{said.total():7,} out{found.cost.tokens:8,}")
+    print(f"beside them schemas of replies, which some endpoints count: {schemas:,}")
 
 
 if __name__ == "__main__":

@@ -43,13 +43,15 @@ class TriedRival(BaseModel):
 
     Attributes:
         sentence: what it says.
-        fate: what became of it, in a few words that quote no text which its author may not see.
+        score: its correlation with the neuron on text that its author does not see; None where it has none.
+        fate: what became of it, in a few words that quote no such text; empty while it competes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sentence: str
-    fate: str
+    score: float | None = None
+    fate: str = ""
 
 
 class Explainer(Protocol):
@@ -105,10 +107,10 @@ class AsksAnLLM(Protocol):
         explore: ExploreActivations,
         rng: np.random.Generator,
         revealed: Sequence[Revealed],
-        best: Sequence[str],
+        best: Sequence[TriedRival],
         others: Sequence[TriedRival],
     ) -> list[Hypothesis]:
-        """What `revise` does, knowing whatever else was tried, with what became of it."""
+        """What `revise` does, knowing how good the best are, and whatever else was tried."""
 
     def drain_left_out(self) -> list[str]:
         """Why hypotheses cannot be used that were written for the run's neuron since this was last asked."""

@@ -182,7 +182,11 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     if weak and isinstance(found.lookup_full, Interval) and found.lookup_full.high < NOTHING:
         return "noise", "the neuron fires, and neither the explanation nor the full token lookup predicts when"
     if isinstance(found.score, Unscored):
-        missing.insert(0, found.score.reason)
+        known = [f"{tests[kind]} {kind}s" for kind in TEST_KINDS if tests[kind].total]
+        alone = (
+            f"; experiments alone speak on it (passed {', '.join(known)})" if found.has_explanation and known else ""
+        )
+        missing.insert(0, found.score.reason + alone)
     return "unresolved", "; ".join(missing) or "there is no explanation"
 
 

@@ -29,10 +29,11 @@ Level = Callable[[str, tuple[str, ...]], int]
 Answer = str | dict[str, Any] | tuple[int, str]
 
 _FORMS = {
-    "explainer": '{\\"hypotheses\\":[', "mender": '{\\"explanations\\":[', "writer": '{\\"texts\\":[',
+    "explainer": '{\\"hypotheses\\":[', "mender": '{\\"explanations\\":[{\\"number\\":1,\\"explanation',
+    "writer": '{\\"texts\\":[',
     "explainer_short": '{\\"explanation\\":\\"',
-    "simulator_rivals": '{\\"explanations\\":[{', "simulator_last_rivals": '{\\"levels\\":{\\"1\\":{',
-    "simulator": '{\\"excerpts\\":[', "simulator_last": '{\\"levels\\":{', "fuzzing": "the tokens marked",
+    "simulator_last_rivals": '{\\"number\\":1,\\"levels', "simulator_rivals": '{\\"explanations\\":[{',
+    "simulator": '{\\"excerpts\\":[', "simulator_last": '{\\"levels\\":[', "fuzzing": "the tokens marked",
     "detection": '{\\"answers\\":[',
 }  # fmt: skip
 
@@ -116,18 +117,18 @@ class Script:
             case "simulator_last":
                 explanation = explanation_in(question)
                 ends = [self._last(explanation, line) for line in _MARKED.findall(question)]
-                return json.dumps({"levels": {str(i): level for i, level in enumerate(ends, 1)}})
+                return json.dumps({"levels": list(enumerate(ends, 1))})
             case "simulator_rivals":
                 read = [self._excerpts(question, one) for one in explanations_in(question)]
                 return json.dumps({"explanations": [{"number": i, "excerpts": own} for i, own in enumerate(read, 1)]})
             case "simulator_last_rivals":
                 told = explanations_in(question)
                 lines = _MARKED.findall(question)[: -len(told)]
-                levels = {
-                    str(i): {str(k): self._last(one, line) for k, line in enumerate(lines, 1)}
+                levels = [
+                    {"number": i, "levels": [(k, self._last(one, line)) for k, line in enumerate(lines, 1)]}
                     for i, one in enumerate(told, 1)
-                }
-                return json.dumps({"levels": levels})
+                ]
+                return json.dumps({"explanations": levels})
             case "detection" | "fuzzing":
                 explanation = explanation_in(question)
                 lines = _MARKED.findall(question)
@@ -138,11 +139,11 @@ class Script:
     def _excerpts(self, question: str, explanation: str) -> list[dict[str, Any]]:
         return [{"number": i, "active": self._active(explanation, rows)} for i, rows in enumerate(rows_in(question), 1)]
 
-    def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[dict[str, Any]]:
+    def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[list[Any]]:
         tokens = tuple(token for row in rows for token in row)
         row_of = [number for number, row in enumerate(rows, 1) for _ in row]
         return [
-            {"row": row_of[k], "token": json.dumps(token)[1:-1], "level": level}
+            [row_of[k], json.dumps(token)[1:-1], level]
             for k, token in enumerate(tokens)
             if (level := self.level(explanation, tokens[: k + 1])) > 0
         ]

@@ -82,7 +82,11 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
         "near_misses": maker.request(explanation, 6, near_misses=True),
         "mender": mender.request([(explanation, "it is too long")]),
         "reviser": reviser.request(
-            [explanation, "a rival"], [TriedRival(sentence=explanation, fate="dropped: refuted")], revealed, evidence, 2
+            [TriedRival(sentence=explanation, score=0.434), TriedRival(sentence="a rival")],
+            [TriedRival(sentence=explanation, score=0.1, fate="dropped: refuted")],
+            revealed,
+            evidence,
+            2,
         ),
         "simulator": simulator.request(explanation, [texts, texts[:2]], scale),
         "simulator_last": simulator_last.request(explanation, [texts, texts[:2]], scale),

@@ -745,6 +745,31 @@ def test_what_cannot_win_any_more_is_read_no_further(box, study):
     assert not best.part_read
 
 
+def test_what_leads_is_read_on_for_nobody_who_loses(box, study):
+    """Newcomers draw excerpts by what they claim, of which the leader has not been read: where they lose on the first
+    of them, the others are read of nobody."""
+    texts = {}
+
+    class Noted(FreeWords):
+        def simulate(self, sentence, tokens):
+            texts.setdefault(sentence, set()).update(map(bytes, tokens))
+            return super().simulate(sentence, tokens)
+
+    study.simulations.word_simulator = Noted()
+    leads, losing = "tokens 3 4 5", [f"tokens {' '.join(map(str, range(n, n + 50)))}" for n in (6, 60, 120)]
+    alone = (Claimant(leads, ("w3", "w4")),)
+    study.simulations.claimants = alone
+    (found,) = box.call("score", Score(sentences=[leads])).scores
+    known = set(texts[leads])
+    study.simulations.claimants = (*alone, *(Claimant(one, (f"w{one.split()[1]}",)) for one in losing))
+    asked = Score(sentences=[leads, *losing], new=losing, leading=[leads], merits={leads: found.merit})
+    kept, *lost = box.call("score", asked).scores
+    assert [one.behind for one in lost] == [leads] * 3
+    assert kept.score == found.score
+    assert study.simulations.claimants == alone
+    assert len(texts[leads] - known) <= len(texts[losing[0]]) < len(known)
+
+
 def test_what_hardly_wins_is_read_on_once_it_leads(box, study):
     study.simulations.word_simulator, same = Counted(), "tokens 3 4 5"
     asked = Score(sentences=[TRUTH, same], leading=[TRUTH], new=[same])
@@ -787,6 +812,24 @@ def test_what_is_too_rare_to_be_scored_on_the_first_excerpts_is_read_on(box, stu
     _, found = box.call("score", asked).scores
     assert not found.part_read
     assert isinstance(found.score, ScoreValue)
+
+
+def test_what_is_silent_where_its_words_stand_is_read_on_once_it_leads(box, study):
+    """Its author's words stand in some of the first excerpts, and the reader finds nothing there."""
+    study.simulations.word_simulator, nothing = Counted(), "tokens 99998 99999"
+    study.simulations.claimants = (Claimant(nothing, ("w3", "w4")),)
+    asked = Score(sentences=[TRUTH, nothing], leading=[TRUTH], new=[nothing])
+    _, found = box.call("score", asked).scores
+    assert isinstance(found.score, Unscored)
+    assert "it predicts no firing there" in found.score.reason
+    assert (found.part_read, found.behind) == (True, None)
+    assert found.table  # experiments can still speak for it
+    assert not box.call("score", Score(sentences=[nothing])).scores[0].part_read
+    # Where its words stand nowhere among the first, more is read: too little to tell is no reason.
+    elsewhere = "tokens 99996 99997"
+    study.simulations.claimants = (Claimant(elsewhere, ("nowhere",)),)
+    asked = Score(sentences=[TRUTH, elsewhere], leading=[TRUTH], new=[elsewhere])
+    assert not box.call("score", asked).scores[1].part_read
 
 
 def test_of_a_null_few_are_asked_for(box, study):

@@ -18,7 +18,7 @@ from tools.scoring.claimed import (
     rows_with_claimed,
 )
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import part_of, stratum_shares, thin_rows
+from tools.scoring.parts import first_rows, part_of, stratum_shares, thin_rows
 
 N, WIDTH = 300, 8
 RARE = np.array([7, 111, 150, 205, 222, 251, 280, 299])
@@ -201,3 +201,19 @@ def test_the_words_that_an_author_names_come_before_those_of_the_sentence():
     assert claims_of_words(Claimant(sentence, ("may",)), texts).tolist() == [1, 1, 0, 0, 0, 0]
     assert claims_of_words(Claimant(sentence, (': "', "(")), texts).tolist() == [0, 0, 0, 1, 0, 1]
     assert claims_of_words(Claimant(sentence, ("absent", " ")), texts).tolist() == [0, 0, 0, 0, 1, 0]
+
+
+def test_what_is_claimed_is_among_the_first_and_counts_the_less():
+    sample = whole_sample()
+    rows, importance = claiming(sample, 60, 3)
+    is_claimed = np.isin(np.arange(N), RARE)
+    first, counts = first_rows(sample, rows, 0.3, importance, is_claimed)
+    assert set(first) < set(rows)
+    share, of_others = (np.isin(rows[is_claimed[rows] == which], first).mean() for which in (True, False))
+    assert share > of_others
+    for label in set(sample.strata):
+        for which in (True, False):
+            own = [row for row in rows if sample.strata[row] == label and is_claimed[row] == which]
+            taken = [row for row in own if row in first]
+            assert sum(counts[taken]) == pytest.approx(np.mean(importance[own]) * len(own) if own else 0)
+    np.testing.assert_array_equal(first, first_rows(sample, rows, 0.3, importance, is_claimed)[0])

@@ -22,6 +22,7 @@ from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asker import FreeTextAsker
 from tools.free_text.excerpts import N_TOP, ShownExcerpts
+from tools.free_text.experiments import N_SHOWN, most_informative
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
 from tools.free_text.findings import Known
 from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
@@ -73,7 +74,7 @@ def level(token: str) -> int:
 def simulated(request: ChatRequest) -> str:
     """The right reply to each of the simulator's prompts: digits fire."""
     shown = question(request).partition("<data>\n")[2].partition("\n</data>")[0]
-    if request.prompt in ("simulator/3", "simulator-rivals/1"):
+    if request.prompt in ("simulator/4", "simulator-rivals/2"):
         excerpts = [
             {
                 "number": n,
@@ -83,16 +84,17 @@ def simulated(request: ChatRequest) -> str:
             }
             for n, rows in enumerate(rows_in("<data>\n" + shown), 1)
         ]
-        if request.prompt == "simulator/3":
+        if request.prompt == "simulator/4":
             return json.dumps({"excerpts": excerpts})
         n = len(explanations_of(request))
         return json.dumps({"explanations": [{"number": i, "excerpts": excerpts} for i in range(1, n + 1)]})
-    if request.prompt in ("simulator-last/4", "simulator-last-rivals/2"):
+    if request.prompt in ("simulator-last/5", "simulator-last-rivals/3"):
         ends = re.findall(r'^(\d+)\. ".*<<(.*)>>"$', shown, re.MULTILINE)
         levels = {n: level(unescape(end)) for n, end in ends}
-        if request.prompt == "simulator-last/4":
+        if request.prompt == "simulator-last/5":
             return json.dumps({"levels": levels})
-        return json.dumps({"levels": {str(i): levels for i, _ in enumerate(explanations_of(request), 1)}})
+        own = [{"number": i, "levels": levels} for i, _ in enumerate(explanations_of(request), 1)]
+        return json.dumps({"explanations": own})
     tokens = [json.loads(line) for line in shown.split("\n")]
     if request.prompt == "simulator-token/3":
         return str(level(tokens[-1]))
@@ -151,7 +153,7 @@ def test_rivals_of_the_same_excerpts_are_read_side_by_side() -> None:
     llm = Fake(simulated)
     simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=2)
     first, second, third = simulator.simulate_each([("digits", ROWS), ("all digits", ROWS), ("others", ROWS)])
-    assert [request.prompt for request in llm.asked] == ["simulator/3", "simulator-rivals/1"]
+    assert [request.prompt for request in llm.asked] == ["simulator/4", "simulator-rivals/2"]
     for found in (first, second, third):
         assert found.unscored == {}
         np.testing.assert_array_equal(found.levels, LEVELS)
@@ -167,7 +169,7 @@ def test_a_rival_is_read_by_itself_where_side_by_side_nothing_is_said_of_it() ->
     simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=4)
     for found in simulator.simulate_each([("digits", ROWS), ("all digits", ROWS)]):
         np.testing.assert_array_equal(found.levels, LEVELS)
-    assert [request.prompt for request in llm.asked] == ["simulator-rivals/1", "simulator/3"]
+    assert [request.prompt for request in llm.asked] == ["simulator-rivals/2", "simulator/4"]
 
 
 def test_an_llm_that_cannot_read_side_by_side_is_asked_to_once() -> None:
@@ -176,7 +178,7 @@ def test_an_llm_that_cannot_read_side_by_side_is_asked_to_once() -> None:
     simulator.simulate_each([("digits", ROWS), ("all digits", ROWS)])
     for found in simulator.simulate_each([("other digits", ROWS), ("more digits", ROWS)]):
         np.testing.assert_array_equal(found.levels, LEVELS)
-    assert Counter(request.prompt for request in llm.asked) == {"simulator-rivals/1": 1, "simulator/3": 4}
+    assert Counter(request.prompt for request in llm.asked) == {"simulator-rivals/2": 1, "simulator/4": 4}
 
 
 def test_a_limit_that_is_reached_is_no_reason_to_ask_again() -> None:
@@ -191,7 +193,7 @@ def test_ends_of_texts_by_rivals_side_by_side() -> None:
     simulator = FreeTextSimulator(llm, TEXTS, sentences_a_call=2)
     both, one = simulator.at_ends_each([("digits", [(0, 3), (1,)]), ("all digits", [(0, 3)])])
     assert (both, one) == ([6.0, 0.0], [6.0])
-    assert sorted(request.prompt for request in llm.asked) == ["simulator-last-rivals/2", "simulator-last/4"]
+    assert sorted(request.prompt for request in llm.asked) == ["simulator-last-rivals/3", "simulator-last/5"]
     assert simulator.at_ends("all digits", [(0, 3)]) == [6.0]
     assert len(llm.asked) == 2  # what was asked before is not asked again
 
@@ -395,13 +397,77 @@ def test_a_revision_shows_what_refuted_and_not_what_was_never_asked() -> None:
 
 def test_a_revision_knows_all_that_was_tried() -> None:
     llm = Fake(lambda _: json.dumps(WRITTEN))
-    others = [TriedRival(sentence="Fires on modals.", fate="dropped: refuted; it correlates 0.12 with the neuron")]
+    best = [TriedRival(sentence="digits", score=0.3), TriedRival(sentence="years")]
+    others = [TriedRival(sentence="Fires on modals.", score=0.12, fate="dropped: refuted")]
     explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0)
-    explainer.revise_among(activations(60), np.random.default_rng(0), [], ["digits"], others)
+    explainer.revise_among(activations(60), np.random.default_rng(0), [], best, others)
     shown = question(llm.asked[0])
-    assert '"Fires on modals.": dropped: refuted; it correlates 0.12 with the neuron' in shown
+    assert '1. "digits": 0.30\n2. "years": no score\n' in shown
+    assert '"Fires on modals.": 0.12; dropped: refuted\n' in shown
     assert shown.count(READABLE_LANGUAGE) == 1
     assert "Experiments:" not in shown
+
+
+def experiment(tokens: tuple[int, ...], fired: bool, *levels: float | None, by: str = "written") -> Revealed:
+    """One in which `a`, `b` ... predicted these levels, and a tenth of each as the probability."""
+    names = "abcdef"[: len(levels)]
+    return Revealed(
+        tokens, 2.5 if fired else 0.0, fired,
+        tuple((name, None if level is None else level / 10) for name, level in zip(names, levels, strict=True)), by,
+        levels=tuple(zip(names, levels, strict=True)),
+    )  # fmt: skip
+
+
+class TestShownExperiments:
+    """An LLM is shown those outcomes that tell rivals apart, first and few."""
+
+    TEXTS = TokenTexts((*(f" w{i}" for i in range(60)), ".", " a", "b"))
+    SCALE = Scale(largest=10.0, theta=1.0)
+
+    def shown(self, *revealed: Revealed, best: tuple[str, ...] = ("a", "b")) -> list[str]:
+        found = most_informative(revealed, best, self.SCALE, self.TEXTS)
+        assert all(len(one.predicted) == len(best) for one in found)
+        return ["".join(one.tokens) for one in found]
+
+    def test_what_tells_rivals_apart_is_first(self) -> None:
+        alike, apart = experiment((1, 2, 3, 4), True, 8.0, 8.0), experiment((5, 6, 7, 8), True, 8.0, 0.0)
+        assert self.shown(alike, apart) == [" w5 w6 w7 w8", " w1 w2 w3 w4"]
+
+    def test_an_edited_text_and_one_of_two_words_tell_less(self) -> None:
+        edited = experiment((1, 2, 3, 4), True, 8.0, 0.0, by="minimal_pair")
+        written = experiment((5, 6, 7, 8), True, 5.0, 0.0)
+        short = experiment((9, 10), True, 9.0, 0.0)
+        assert self.shown(edited, written, short) == [" w5 w6 w7 w8", " w1 w2 w3 w4"]
+
+    def test_what_differs_in_a_word_is_shown_once(self) -> None:
+        first, second = experiment((1, 2, 3, 4, 5), True, 8.0, 0.0), experiment((1, 2, 3, 4, 6), True, 8.0, 0.0)
+        assert len(self.shown(first, second)) == 1
+
+    def test_a_long_text_begins_where_a_sentence_does(self) -> None:
+        (text,) = self.shown(experiment((*range(20), 60, *range(20, 40)), True, 8.0, 0.0))
+        assert text.startswith(" w20")
+        assert text.endswith(" w39")
+
+    def test_few_are_shown_and_fewer_of_edited_texts(self) -> None:
+        many = [experiment((k, k + 1, k + 2, k + 3), k % 4 == 0, 8.0, 0.0) for k in range(0, 56, 2)]
+        edited = [
+            experiment((k, k + 1, k + 2, k + 3), k % 4 == 0, 8.0, 0.0, by="minimal_pair") for k in range(0, 56, 2)
+        ]
+        assert len(self.shown(*many)) == N_SHOWN
+        assert len(self.shown(*many, *edited)) == N_SHOWN
+        assert len(self.shown(*edited)) == 6
+
+    def test_one_word_is_shown_once_with_each_outcome(self) -> None:
+        same = [experiment((k, k + 1, k + 2, 59), k in (0, 9), 8.0, 0.0) for k in (0, 9, 18, 27)]
+        assert self.shown(*same) == [" w0 w1 w2 w59", " w18 w19 w20 w59"]
+
+    def test_whoever_predicted_none_of_them_is_named(self) -> None:
+        llm = Fake(lambda _: json.dumps(WRITTEN))
+        revealed = [experiment((0, 3), True, None, 8.0)]
+        FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).revise(
+            activations(60), 20, np.random.default_rng(0), revealed, ["a", "b"]
+        )
+        assert "Experiments:\nNo prediction is known here by no. 1.\n" in question(llm.asked[0])
 
 
 def broken(*explanations: str) -> str:
@@ -414,7 +480,7 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
     long = "the word " * 13 + "not"
 
     def said(request: ChatRequest) -> str:
-        if request.prompt == "mender/2":
+        if request.prompt == "mender/3":
             anew = [{"number": 1, "explanation": "not"}, {"number": 2, "explanation": "words related to months"}]
             return json.dumps({"explanations": anew})
         return broken("digits", long, "tokens related to months")
@@ -431,7 +497,7 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
 
 
 def test_what_cannot_be_said_anew_stays_as_it_was() -> None:
-    llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/2" else broken("text related to months"))
+    llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/3" else broken("text related to months"))
     (found,) = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(activations(60), 20, np.random.default_rng(0), 3)
     assert found.sentence == "text related to months"
 

@@ -78,7 +78,7 @@ PROMPTS: dict[str, Callable[[str], ChatRequest]] = {
     "explainer": lambda text: explainer.request(evidence(text), 2),
     "mender": lambda text: mender.request([(text, text)]),
     "reviser": lambda text: reviser.request(
-        [text, "b"],
+        [TriedRival(sentence=text), TriedRival(sentence="b", score=0.5)],
         [TriedRival(sentence=text, fate=text)],
         [RevealedText((text, "b"), (0.5, None), 3.0, "fired")],
         evidence(text),

@@ -153,6 +153,10 @@ class TestScale:
 class TestRulesInPrompts:
     """No rule appears without a line on how to read it; free words need none."""
 
+    @pytest.mark.parametrize("name", ["reviser", "writer"])
+    def test_beside_levels_that_were_read_it_is_said_what_those_of_rules_mean(self, name: str) -> None:
+        assert evidence.RANKS in requests(explanation="Fires strongly on modals.")[name].messages[-1].content
+
     @pytest.mark.parametrize(
         "name",
         [
@@ -169,6 +173,7 @@ class TestRulesInPrompts:
             assert requests(explanation=sentence)[name].messages[-1].content.count(line) == 1
         free = requests()[name].messages[-1].content
         assert evidence.READABLE_LANGUAGE not in free
+        assert evidence.RANKS not in free
         assert evidence.MACHINE_LANGUAGE not in free
 
 

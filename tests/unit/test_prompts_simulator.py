@@ -269,10 +269,13 @@ class TestToken:
 
 class TestLast:
     def test_good(self) -> None:
+        assert simulator_last.parse('{"levels":[[2,"0"],[1,7.5]]}', 2) == [7.5, 0.0]
+
+    def test_levels_by_number_will_do(self) -> None:
         assert simulator_last.parse('{"levels":{"2":"0","1":7.5}}', 2) == [7.5, 0.0]
 
     def test_each_on_its_own(self) -> None:
-        found = simulator_last.parse(json.dumps({"levels": {"1": 11, "2": None, "3": 3}}), 4)
+        found = simulator_last.parse(json.dumps({"levels": [[1, 11], [2, None], [3, 3]]}), 4)
         assert found[2] == 3.0
         assert [why(found[i]) for i in (0, 1, 3)] == [
             'the level of text 1 is "11", not a number from 0 to 10',
@@ -281,15 +284,18 @@ class TestLast:
         ]
 
     def test_a_number_that_nobody_asked_for_puts_all_in_doubt(self) -> None:
-        found = simulator_last.parse('{"levels":{"0":1,"1":2}}', 2)
+        found = simulator_last.parse('{"levels":[[0,1],[1,2]]}', 2)
         assert [why(one) for one in found] == ["text 0 came back, and only 1 to 2 were asked for"] * 2
 
-    def test_the_schema_names_every_text(self) -> None:
-        request = simulator_last.request("x", [("a",), ("b",), ("c",)])
-        assert request.schema is not None
-        assert request.schema["properties"]["levels"]["required"] == ["1", "2", "3"]
+    def test_the_schema_is_no_longer_for_many_texts(self) -> None:
+        few, many = (json.dumps(simulator_last.request("x", [("a",)] * n).schema) for n in (2, 48))
+        assert len(many) - len(few) == 1  # the bound has another digit
+        few, many = (json.dumps(simulator_last_rivals.request("xy", [("a",)] * n).schema) for n in (2, 48))
+        assert len(many) - len(few) == 1
 
-    @pytest.mark.parametrize("text", ["", "Sorry.", '{"levels":{"1":7', '{"levels":7}', '{"levels":{"1":7,"1":8}}'])
+    @pytest.mark.parametrize(
+        "text", ["", "Sorry.", '{"levels":[[1,7', '{"levels":7}', '{"levels":[7,8]}', '{"levels":{"1":7,"1":8}}']
+    )
     def test_bad(self, text: str) -> None:
         found = simulator_last.parse(text, 2)
         assert len(found) == 2
@@ -340,7 +346,7 @@ class TestRivals:
         assert found[1] == [[0.0, 0.0], [0.0]]
 
     def test_ends_of_texts(self) -> None:
-        told = {"levels": {"2": {"1": 0, "2": 8}, "1": {"2": 3}}}
+        told = {"explanations": [{"number": 2, "levels": [[1, 0], [2, 8]]}, {"number": 1, "levels": [[2, 3]]}]}
         first, second = simulator_last_rivals.parse(json.dumps(told), 2, 2)
         assert second == [0.0, 8.0]
         assert isinstance(first[0], Unscored)

@@ -38,6 +38,14 @@ def test_a_class_is_in_the_bag_that_several_named_words_share(knowledge: Knowled
     assert "putting things right" not in named(bag_of("what is done about trouble", (), knowledge))
 
 
+def test_no_class_is_in_the_bag_for_being_of_nearly_all_words(knowledge: Knowledge) -> None:
+    words = ("ambassador", "justice", "president", "minister", "governor")
+    found = set(named(bag_of("people in high office", words, knowledge)))
+    assert found
+    assert not found & {"nouns", "singular nouns", "words over four letters", "words of letters"}
+    assert "nouns" in named(bag_of("nouns", words, knowledge))  # unless the sentence says so
+
+
 def test_words_stand_in_it_themselves_with_what_is_like_them(knowledge: Knowledge) -> None:
     bag = bag_of('the word "Paris" or "-ing" after a greeting', ("Hello there", "hello"), knowledge)
     assert {Quoted(("paris",)), Quoted(("hello there",)), Quoted(("hello",)), Spelt("ending in", "ing")} <= set(bag)

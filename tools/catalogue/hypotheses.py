@@ -58,12 +58,13 @@ class Propose(Arguments):
 
 class Revise(Arguments):
     """`best`: the best sentences so far, best first; `n_revealed`: how many experiments are known; `too_wide`: others
-    that name a class whose unseen members were silent, for an explainer that learns rules; `tried`: all other rivals
-    and what became of them, for one that asks an LLM."""
+    that name a class whose unseen members were silent, for an explainer that learns rules; `told`: the best by their
+    scores, and `tried`: other rivals and what became of them, for one that asks an LLM."""
 
     best: list[str]
     n_revealed: int
     too_wide: list[str] = Field(default_factory=list)
+    told: list[TriedRival] = Field(default_factory=list)
     tried: list[TriedRival] = Field(default_factory=list)
 
 
@@ -169,7 +170,7 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
 
         def ask(explainer: Explainer) -> list[Hypothesis]:
             if isinstance(explainer, AsksAnLLM):
-                return explainer.revise_among(evidence.explore, rng, revealed, arguments.best, arguments.tried)
+                return explainer.revise_among(evidence.explore, rng, revealed, arguments.told, arguments.tried)
             return explainer.revise(evidence.explore, size, rng, revealed, exact)
 
         return collected(ask)

@@ -40,14 +40,17 @@ class Score(Arguments):
     with `none_read`, where that is not known, nobody is passed over.
 
     Of those of `new` that only an LLM can read the first excerpts are read. No more is read of one that is clearly
-    below the best of `leading` there, which loses; of one that is hardly better than that, until it leads by what
-    experiments say; and of one whose twin says nearly the same there. Of the rest the other excerpts are read.
+    below the best of `leading` there, which loses; of one that is hardly better than that, or silent where its author's
+    words stand, until it leads by what experiments say; and of one whose twin says nearly the same there. Of the rest
+    the other excerpts are read. Of one of `leading` that only an LLM can read, `merits` says what is known, so that it
+    is read once more for nobody who loses; and who lost draws no excerpts of which the others would be read.
     """
 
     sentences: list[str]
     reference: str | None = None
     twins: dict[str, str | None] = Field(default_factory=dict)
     leading: list[str] = Field(default_factory=list)
+    merits: dict[str, float] = Field(default_factory=dict)
     over_twins: float = Field(default=0.0, ge=0)
     none_read: bool = False
     new: list[str] = Field(default_factory=list)
@@ -185,6 +188,9 @@ def score_tools(study: Study) -> list[Tool[Score, Scores]]:
         behind = _passed_over(study, arguments)
         lost = _lost(study, arguments, [one for one in arguments.new if one not in behind])
         left = [sentence for sentence in arguments.sentences if sentence not in behind and sentence not in lost]
+        study.simulations.claimants = tuple(
+            one for one in study.simulations.claimants if one.sentence not in behind and one.sentence not in lost
+        )
         study.simulations.prepare(left, study.development)
 
         def scored(sentence: str) -> DevelopmentScore:
@@ -206,16 +212,19 @@ def _unread(sentence: str, best: str) -> DevelopmentScore:
     return DevelopmentScore(sentence=sentence, score=Unscored(reason=why), gain=None, table=[], behind=best)
 
 
-def _best_of(study: Study, leading: list[str]) -> tuple[str, float] | None:
-    """The best of sentences, and its merit; None without any."""
-    merits = {sentence: _merit_of(study, sentence) for sentence in leading}
+def _best_of(study: Study, arguments: Score) -> tuple[str, float] | None:
+    """The best of those that lead, and its merit; None without any."""
+    merits = {
+        sentence: arguments.merits[sentence] if sentence in arguments.merits else _merit_of(study, sentence)
+        for sentence in arguments.leading
+    }
     return max(merits.items(), key=lambda one: one[1], default=None)
 
 
 def _lost(study: Study, arguments: Score, new: list[str]) -> dict[str, DevelopmentScore]:
     """Sentences that cannot win any more, each with its score on the excerpts that were read of it until then."""
     racing = [sentence for sentence in new if not study.simulations.is_exact(sentence)]
-    if study.simulations.word_simulator is None or not racing or (best := _best_of(study, arguments.leading)) is None:
+    if study.simulations.word_simulator is None or not racing or (best := _best_of(study, arguments)) is None:
         return {}
     out: dict[str, DevelopmentScore] = {}
     for first in (True, False):
@@ -229,7 +238,12 @@ def _lost(study: Study, arguments: Score, new: list[str]) -> dict[str, Developme
                 out[sentence] = _scored(study, sentence, gain.part, None, None).model_copy(update={"behind": best[0]})
             elif first:
                 _settle(study, sentence, arguments.twins.get(sentence))
-                if gain is not None and gain.chance < HARDLY and sentence not in study.simulations.part_read:
+                is_weak = (
+                    study.simulations.is_silent_where_it_claims(sentence, study.development)
+                    if gain is None
+                    else gain.chance < HARDLY
+                )
+                if is_weak and sentence not in study.simulations.part_read:
                     study.simulations.part_read[sentence] = None
     return out
 
@@ -280,7 +294,7 @@ def _passed_over(study: Study, arguments: Score) -> dict[str, str]:
     A reading may be better than its twin, as those were that are known: so much must the twin be below.
     """
     twins = {sentence: twin for sentence, twin in arguments.twins.items() if twin is not None}
-    leading = _best_of(study, arguments.leading) if twins and not arguments.none_read else None
+    leading = _best_of(study, arguments) if twins and not arguments.none_read else None
     if leading is None:
         return {}
     best, merit = leading

@@ -1,38 +1,91 @@
-"""Which revealed experiments an LLM is shown: those that tell most, counterexamples of the leader first."""
+"""Which revealed experiments an LLM is shown: few, those first that tell rivals apart, in sentences as people write."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tools.experiments.real_sentences import REAL
 from tools.free_text.texts import TokenTexts
 from tools.prompts.evidence import Scale
 from tools.prompts.revealed import RevealedText
 from tools.roles import Revealed
 
-N_SHOWN = 16
-_TOKENS_SHOWN = 24
+N_SHOWN, _LEAST_EXPERIMENTS = 12, 6
+"""At most; and so many, where there are, though edited texts are among them that tell nothing."""
+
+_LEAST_WORDS = 4
+"""A text of fewer tells nothing to who reads a sentence."""
+
+_TOKENS_SHOWN, _LEAST_SHOWN = 32, 8
+_ENDS = (".", "!", "?")
+_AS_WRITTEN = frozenset((REAL, "retrieval", "look_alike", "sampled", "written", "fixed_probe"))
+"""Generators of texts that nobody edited."""
+
+_MOST_EDITED = 4
+"""Of texts that were edited, of which a change may have made nonsense."""
+
+_TELLS = 0.2
+"""An experiment tells something on which explanations were so far apart, or wrong."""
+
+_ALIKE = 0.6
+"""Of two texts of one outcome with so many tokens in common, or the last word, the second tells little more."""
 
 
 def most_informative(
     revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenTexts
 ) -> list[RevealedText]:
-    """At most 16 experiments: those on which explanations in `best` were most wrong, the first of them above all."""
+    """At most 12 experiments: those on which explanations in `best` said most different things, or were most wrong.
 
-    def surprise(experiment: Revealed) -> tuple[float, float]:
-        said = dict(experiment.predicted)
-        errors = [0.0 if (p := said.get(one)) is None else abs(experiment.fired - p) for one in best]
-        return (errors[0] if errors else 0.0), sum(errors)
+    Of what an explanation says only that counts which can be told, a level.
+    """
 
-    order = sorted(range(len(revealed)), key=lambda i: surprise(revealed[i]), reverse=True)
-    half = N_SHOWN // 2
-    # The other half are what was found out last, borne out or not: what is known must be held on to.
-    chosen = [*order[:half], *[i for i in range(len(revealed) - 1, -1, -1) if i not in order[:half]][:half]]
+    def tells(i: int) -> float:
+        chances, levels = dict(revealed[i].predicted), dict(revealed[i].levels)
+        told = [one for one in best if levels.get(one) is not None]
+        said = [p for one in told if (p := chances.get(one)) is not None]
+        return max(said) - min(said) + max(abs(revealed[i].fired - p) for p in said) if said else 0.0
+
+    strings = {i: texts.of(one.tokens) for i, one in enumerate(revealed)}
+    whole = [i for i in strings if len("".join(strings[i]).split()) >= _LEAST_WORDS] or list(strings)
+    as_written = [i for i in whole if revealed[i].generator in _AS_WRITTEN]
+    edited = [i for i in whole if revealed[i].generator not in _AS_WRITTEN]
+    chosen: list[int] = []
+
+    def take(ranked: Sequence[int], most: int) -> None:
+        for i in ranked:
+            if len(chosen) < most and not any(is_like(i, k) for k in chosen):
+                chosen.append(i)
+
+    def is_like(i: int, k: int) -> bool:
+        if revealed[i].fired != revealed[k].fired:
+            return False
+        first, second = set(revealed[i].tokens), set(revealed[k].tokens)
+        ends = [strings[one][-1].strip().casefold() for one in (i, k)]
+        return ends[0] == ends[1] or len(first & second) > _ALIKE * len(first | second)
+
+    def by_what_they_tell(some: Sequence[int]) -> list[int]:
+        return sorted((i for i in some if tells(i) >= _TELLS), key=tells, reverse=True)
+
+    take(by_what_they_tell(as_written), N_SHOWN - _MOST_EDITED)
+    take(by_what_they_tell(edited), len(chosen) + _MOST_EDITED)
+    # The rest are what was found out last, borne out or not: what is known must be held on to.
+    take(as_written[::-1], N_SHOWN)
+    take(whole[::-1], min(N_SHOWN, _LEAST_EXPERIMENTS))
     return [
         RevealedText(
-            tokens=texts.of(revealed[i].tokens)[-_TOKENS_SHOWN:],
+            tokens=_end_of(texts.of(revealed[i].tokens)),
             predicted=tuple(dict(revealed[i].levels).get(one) for one in best),
             level=scale.level(revealed[i].value),
             outcome=scale.outcome(revealed[i].value),
         )
-        for i in sorted(chosen)
+        for i in sorted(chosen, key=lambda i: (i in edited, -tells(i), i))
     ]
+
+
+def _end_of(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """The last tokens of a text, from the beginning of a sentence where one begins among them."""
+    shown = tokens[-_TOKENS_SHOWN:]
+    if len(shown) == len(tokens):
+        return shown
+    ends = (k for k, token in enumerate(shown[:-_LEAST_SHOWN]) if "\n" in token or token.rstrip().endswith(_ENDS))
+    return shown[next(ends, -1) + 1 :]

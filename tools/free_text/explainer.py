@@ -114,23 +114,23 @@ class FreeTextExplainer:
         Raises:
             NothingWritten: there was no reply, or none that could be read.
         """
-        return self.revise_among(explore, rng, revealed, best, [])
+        return self.revise_among(explore, rng, revealed, [TriedRival(sentence=one) for one in best], [])
 
     def revise_among(
         self,
         explore: ExploreActivations,
         rng: np.random.Generator,
         revealed: Sequence[Revealed],
-        best: Sequence[str],
+        best: Sequence[TriedRival],
         others: Sequence[TriedRival],
     ) -> list[Hypothesis]:
-        """Hypotheses in the light of what was found out, counterexamples first, and of whatever else was tried.
+        """Hypotheses in the light of what was found out, what tells rivals apart first, and of whatever was tried.
 
         Raises:
             NothingWritten: there was no reply, or none that could be read.
         """
         scale = scale_of(explore, self.known)
-        shown = most_informative(revealed, best, scale, self.texts)
+        shown = most_informative(revealed, [one.sentence for one in best], scale, self.texts)
         evidence = excerpts(explore, self.texts, rng, scale)
         request = self._seeded(reviser.request(best, others, shown, evidence, N_REVISED))
         (found,) = ask_each(self.model, [request], lambda _, reply: reviser.parse(reply.text), least_read=0)

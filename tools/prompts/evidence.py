@@ -30,6 +30,10 @@ MACHINE_LANGUAGE = (
     "To read a sentence with `backquotes`: it lists tokens, ␣ being a space before them; the numbers in parentheses "
     "are levels, and those of all parts that hold are added up and cut to 0-10."
 )
+RANKS = (
+    "Such levels rank the words of one sentence against one another. What counts is whether the neuron fires where it "
+    "says so, and where more: a 10 where it fired at level 4 is right.\n"
+)
 
 _HARMLESS_ASCII = re.compile(r"[ !#-;=?-\[\]-~]*")
 _HARMFUL_ASCII = re.compile(r"[^ !#-;=?-\[\]-~]")

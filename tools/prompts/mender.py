@@ -14,7 +14,7 @@ from tools.prompts.structured import bounded, parsed, schema_of
 from tools.prompts.written import GUIDELINES, LENGTH, plain
 from tools.records.result import Unscored
 
-PROMPT = "mender/2"
+PROMPT = "mender/3"
 
 _SYSTEM = (
     f"You wrote explanations of what makes a neuron of a language model fire, and these break the rules. {GUIDELINES} "

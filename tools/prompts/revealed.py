@@ -35,6 +35,17 @@ class RevealedText:
             raise ValueError(f"the level of an experiment must be in 0..10: {self.level}")
 
 
+def unasked(revealed: Sequence[RevealedText], n: int) -> str:
+    """A line, with its end, on explanations of which none of these experiments has a prediction; else empty.
+
+    Args:
+        revealed: the experiments shown.
+        n: how many explanations are shown.
+    """
+    silent = [str(i + 1) for i in range(n) if all(one.predicted[i] is None for one in revealed)]
+    return f"No prediction is known here by no. {', '.join(silent)}.\n" if silent else ""
+
+
 def revealed_block(revealed: Sequence[RevealedText]) -> str:
     """A line an experiment: what explanations had predicted, by their numbers, what the neuron did, and the text."""
     return block(listed(_line(experiment) for experiment in revealed))

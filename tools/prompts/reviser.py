@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, MARKS, block, escaped, how_to_read, listed, quoted
+from tools.prompts.evidence import DATA_RULE, MARKS, RANKS, block, escaped, how_to_read, listed, quoted
 from tools.prompts.explainer import NEURON
 from tools.prompts.findings import Evidence, pair_paragraphs, top_paragraphs
-from tools.prompts.revealed import RevealedText, revealed_block
+from tools.prompts.revealed import RevealedText, revealed_block, unasked
 from tools.prompts.structured import bounded
 from tools.prompts.written import (
     GUIDELINES,
@@ -21,7 +21,7 @@ from tools.prompts.written import (
 from tools.records.result import Unscored
 from tools.roles import TriedRival
 
-PROMPT = "reviser/6"
+PROMPT = "reviser/7"
 
 EXPERIMENTS = (
     "An experiment is a text, shown without marks, that ends at the token in question. Some are edited: a word was "
@@ -39,30 +39,38 @@ _SYSTEM = (
 )
 
 
+_BEST = "Explanations so far, each with its correlation with the neuron on text that you do not see, highest first."
+_UNSCORED = " Of one with no score too little that it claims occurs there: experiments alone speak for or against it."
 _TOP, _PAIRS = 6, 3
 """Contexts of the strongest firings, and pairs, that are shown again; its experiments say more."""
 
 
 def request(
-    best: Sequence[str], others: Sequence[TriedRival], revealed: Sequence[RevealedText], evidence: Evidence, n: int
+    best: Sequence[TriedRival],
+    others: Sequence[TriedRival],
+    revealed: Sequence[RevealedText],
+    evidence: Evidence,
+    n: int,
 ) -> ChatRequest:
     """Ask for `n` revised hypotheses.
 
     Args:
-        best: the best explanations so far, best first.
-        others: whatever else was tried, with what became of it.
+        best: the best explanations so far, by their scores; those without one last.
+        others: what else was tried, with what became of it.
         revealed: experiments whose outcome is known, with predictions in the order of `best`.
         evidence: what the neuron does on explore text.
         n: how many.
     """
-    reading = how_to_read(best)
-    parts = [f"Explanations so far, best first:\n{reading}{block(listed(map(quoted, best)))}"]
+    sentences = [one.sentence for one in best]
+    reading = how_to_read(sentences)
+    heading = _BEST + (_UNSCORED if any(one.score is None for one in best) else "")
+    parts = [f"{heading}\n{reading}{RANKS if reading else ''}{block(listed(map(_told, best)))}"]
     if others:
-        lines = (f"{quoted(one.sentence)}: {escaped(one.fate)}" for one in others)
-        parts.append(f"Also tried:\n{how_to_read((one.sentence for one in others), known=reading)}{block(lines)}")
+        known = how_to_read((one.sentence for one in others), known=reading)
+        parts.append(f"Also tried:\n{known}{block(map(_told, others))}")
     parts.append(evidence.scale.stated())
     if revealed:
-        parts.append(f"Experiments:\n{revealed_block(revealed)}")
+        parts.append(f"Experiments:\n{unasked(revealed, len(best))}{revealed_block(revealed)}")
     parts += [*top_paragraphs(evidence, _TOP), *pair_paragraphs(evidence, _PAIRS), f"Hypotheses to write: {n}."]
     return ChatRequest(
         role="reviser",
@@ -71,6 +79,11 @@ def request(
         max_tokens=200 + 400 * n,
         schema=bounded(HYPOTHESES_SCHEMA, hypotheses=n),
     )
+
+
+def _told(one: TriedRival) -> str:
+    score = "no score" if one.score is None else f"{one.score:.2f}"
+    return f"{quoted(one.sentence)}: {score}{f'; {escaped(one.fate)}' if one.fate else ''}"
 
 
 def parse(text: str) -> Hypotheses | Unscored:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from tools.prompts.numbered import by_number
 from tools.prompts.structured import bounded, parsed, schema_of, validated
 from tools.records.result import Unscored
 
-PROMPT = "simulator/3"
+PROMPT = "simulator/4"
 
 TASK = (
     "A neuron of a language model reads text token by token; at each token it knows that token and what came before, "
@@ -28,32 +28,37 @@ TASK = (
 )
 ALONE = "Predict by each explanation alone, as if the others were not there: they may contradict one another."
 ACTIVE = (
-    f"{ROWS} Give only the tokens whose level is above 0, each by itself, with the number of its row, spelled as "
-    "shown; for an excerpt without any give an empty list."
+    f"{ROWS} Give only the tokens whose level is above 0, each by itself as [number of its row, token spelled as "
+    "shown, level]; for an excerpt without any give an empty list."
 )
 _SYSTEM = (
     f"{TASK}\n\n"
     f"{ACTIVE} Reply with JSON only, every excerpt in it: "
-    '{"excerpts":[{"number":1,"active":[{"row":...,"token":...,"level":...},...]},...]}.\n\n'
+    '{"excerpts":[{"number":1,"active":[[row,token,level],...]},...]}.\n\n'
     f"{DATA_RULE}"
 )
 
 
-class _Active(BaseModel):
+class _Active(NamedTuple):
     row: int
     token: str
-    level: Annotated[Any, WithJsonSchema({"type": "integer"})]
+    level: Any
+
+
+# What strict modes take for a list of a number, a text and a number. As an object with names it is read as well.
+_TRIPLE = {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]}}
+_Triple = Annotated[_Active, WithJsonSchema(_TRIPLE)]
 
 
 class _Tokens(BaseModel):
-    active: list[_Active]
+    active: list[_Triple]
 
 
 class Excerpt(BaseModel):
     """The active tokens of an excerpt, as they are replied."""
 
     number: int
-    active: list[_Active]
+    active: list[_Triple]
 
 
 class _Excerpts(BaseModel):
@@ -137,7 +142,7 @@ def answered(sample: Sequence[tuple[Sequence[str], Sequence[int]]]) -> list[dict
         {
             "number": number,
             "active": [
-                {"row": number_of_row, "token": token, "level": level}
+                [number_of_row, token, level]
                 for token, level, number_of_row in zip(tokens, levels, _row_numbers(tokens), strict=True)
                 if level > 0
             ],

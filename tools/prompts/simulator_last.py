@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts import examples
@@ -13,21 +13,28 @@ from tools.prompts.alignment import level_of, no_level
 from tools.prompts.evidence import DATA_RULE, Scale, last_marked, listed
 from tools.prompts.numbered import by_number
 from tools.prompts.simulator import TASK, question
-from tools.prompts.structured import parsed
+from tools.prompts.structured import bounded, parsed, schema_of
 from tools.records.result import Unscored
 
-PROMPT = "simulator-last/4"
+PROMPT = "simulator-last/5"
 
 _SYSTEM = (
     f"{TASK}\n\n"
     "You are shown texts; predict the level at the last token of each, marked <<so>>. Some "
     "texts are edited: a word was replaced or left out. "
-    f'Reply with JSON only, the level of every text after its number: {{"levels":{{"1":...,"2":...}}}}.\n\n{DATA_RULE}'
+    f'Reply with JSON only, the number of every text with its level: {{"levels":[[1,...],[2,...],...]}}.\n\n{DATA_RULE}'
 )
 
 
+PAIRS = {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}}
+"""The schema of numbers of texts with their levels: as short for many texts as for one."""
+
+
 class _Levels(BaseModel):
-    levels: dict[str, Any]
+    levels: Annotated[Any, WithJsonSchema(PAIRS)]
+
+
+_SCHEMA = schema_of(_Levels)
 
 
 def request(explanation: str, texts: Sequence[Sequence[str]], scale: Scale | None = None) -> ChatRequest:
@@ -45,26 +52,12 @@ def request(explanation: str, texts: Sequence[Sequence[str]], scale: Scale | Non
         messages=(
             Message("system", _SYSTEM),
             Message("user", question(examples.EXPLANATION, listed(map(last_marked, sample)))),
-            Message("assistant", '{"levels":{"1":9,"2":0}}'),
+            Message("assistant", '{"levels":[[1,9],[2,0]]}'),
             Message("user", question(explanation, listed(map(last_marked, texts)), scale)),
         ),
         max_tokens=64 + 12 * len(texts),
-        schema=numbered_schema("levels", len(texts), {"type": "integer"}),
+        schema=bounded(_SCHEMA, levels=len(texts)),
     )
-
-
-def numbered_schema(name: str | None, n: int, each: dict[str, Any]) -> dict[str, Any]:
-    """Of an object with the keys 1 to `n`, so that where a grammar holds the reply to the schema none is passed over;
-    as the only property of another object, where `name` says how it is called there."""
-    numbers = [str(number) for number in range(1, n + 1)]
-    found = _closed(dict.fromkeys(numbers, each))
-    return found if name is None else _closed({name: found})
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object", "properties": properties, "required": list(properties), "additionalProperties": False,
-    }  # fmt: skip
 
 
 def parse(text: str, n: int) -> list[float | Unscored]:
@@ -76,9 +69,10 @@ def parse(text: str, n: int) -> list[float | Unscored]:
 
 
 def levels_in(given: object, n: int) -> list[float | Unscored]:
-    """The levels of `n` texts, from what was replied after their numbers."""
-    items = given.items() if isinstance(given, dict) else ()
-    answers = by_number([{"number": number, "level": level} for number, level in items], n, "text")
+    """The levels of `n` texts, from pairs of a number and a level; a JSON object of levels by number will do."""
+    pairs = given.items() if isinstance(given, dict) else given if isinstance(given, list) else ()
+    told = [{"number": one[0], "level": one[1]} for one in pairs if isinstance(one, (list, tuple)) and len(one) == 2]
+    answers = by_number(told, n, "text")
     return [_level(answer, i) for i, answer in enumerate(answers, 1)]
 
 

@@ -20,14 +20,14 @@ from tools.prompts.simulator import ACTIVE, ALONE, TASK, Excerpt, answered, leve
 from tools.prompts.structured import bounded, parsed, schema_of, validated
 from tools.records.result import Unscored
 
-PROMPT = "simulator-rivals/1"
+PROMPT = "simulator-rivals/2"
 
 
 _SYSTEM = (
     f"{TASK}\n\n"
     f"You are given several explanations. {ALONE} {ACTIVE} Reply with JSON only, every explanation in it, and in each "
-    'of them every excerpt: {"explanations":[{"number":1,"excerpts":[{"number":1,"active":[{"row":...,"token":...,'
-    '"level":...},...]},...]},...]}.\n\n'
+    'of them every excerpt: {"explanations":[{"number":1,"excerpts":[{"number":1,"active":[[row,token,level],...]},'
+    "...]},...]}.\n\n"
     f"{DATA_RULE}"
 )
 

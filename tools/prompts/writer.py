@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, Scale, block, how_to_read, listed, quoted
+from tools.prompts.evidence import DATA_RULE, RANKS, Scale, block, how_to_read, listed, quoted
 from tools.prompts.explainer import NEURON
-from tools.prompts.revealed import RevealedText, revealed_block
+from tools.prompts.revealed import RevealedText, revealed_block, unasked
 from tools.prompts.reviser import EXPERIMENTS
 from tools.prompts.structured import bounded
 from tools.prompts.written import TEXTS_FORMAT, TEXTS_SCHEMA, WrittenText, parse_texts
 from tools.records.result import Unscored
 
-PROMPT = "writer/4"
+PROMPT = "writer/5"
 
 _SYSTEM = (
     f"You try to refute an explanation of what makes a neuron fire. {NEURON} {EXPERIMENTS}\n\n"
@@ -41,9 +41,11 @@ def request(
     """
     every = [leading, *rivals]
     heading = "Explanations, the leading one first, then its rivals:" if rivals else "The leading explanation:"
-    parts = [f"{heading}\n{how_to_read(every)}{block(listed(map(quoted, every)))}", scale.stated()]
+    reading = how_to_read(every)
+    ranks = RANKS if reading else ""
+    parts = [f"{heading}\n{reading}{ranks}{block(listed(map(quoted, every)))}", scale.stated()]
     if revealed:
-        parts.append(f"Experiments:\n{revealed_block(revealed)}")
+        parts.append(f"Experiments:\n{unasked(revealed, len(every))}{revealed_block(revealed)}")
     parts.append(f"Texts to write: {n}.")
     return ChatRequest(
         role="writer",

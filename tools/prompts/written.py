@@ -27,6 +27,9 @@ MAX_NAMED_WORDS, MAX_WORD_CHARACTERS = 16, 40
 _LABEL_END = re.compile(r"[:;,(]| [-–—] ")
 _MARKED = re.compile(r"<<(?:[0-9.]+\|)?([^<>]*)>>")
 _WORD = re.compile(r"[^\W_]")
+_USUAL_WORDS = 18
+"""LLMs miss a limit by a word or two: told of less, they keep it."""
+
 _SHORT_FORM = "one sentence"
 
 
@@ -93,7 +96,7 @@ GUIDELINES = (
     "neuron fires. Be specific ('imports in Python', not 'code'), and say what the cases have in common: no list of "
     "tokens, no 'tokens related to', and one meaning."
 )
-LENGTH = f"at most {MAX_WORDS} words, at most {MAX_QUOTED} of them quoted"
+LENGTH = f"about {_USUAL_WORDS} words and never more than {MAX_WORDS}, at most {MAX_QUOTED} of them quoted"
 ONE_EACH = "Where the neuron has several meanings, write a hypothesis for each."
 HYPOTHESES_FORMAT = (
     "For each give:\n"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from tools.concepts.words import words_of
 from tools.readable.contract import quoted
@@ -20,6 +21,10 @@ MOST_WORDS, MOST_CLASSES = 16, 24
 
 _SHARED = 0.3
 """Share of the named words that must be of a class for it to be in the bag, and two of them at least."""
+
+_BROAD, _FREQUENT = 0.08, 5_000
+"""Share of so many frequent words of which a class of them is no meaning that named words share. That all of them are
+nouns, or long, is not what is meant: a rule that fires on all nouns, however faintly, stands far from the sentence."""
 
 _STEM = 5
 _SAYS_LITTLE = frozenset(
@@ -72,10 +77,18 @@ def _pieces(own: Sequence[str]) -> Iterator[Spelt]:
 
 
 def _classes_shared(words: Sequence[str], knowledge: Knowledge) -> list[str]:
-    """Classes that several words are of, those with the most of them first."""
-    counts = Counter(name for word in words for name in set(knowledge.classes_of(word)))
+    """Classes that several words are of, those with the most of them first; none that holds for every twelfth word."""
+    broad = _broad(knowledge)
+    counts = Counter(name for word in words for name in set(knowledge.classes_of(word)) if name not in broad)
     least = max(2, _SHARED * len(words))
     return [name for name, n in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if n >= least]
+
+
+@lru_cache(maxsize=1)
+def _broad(knowledge: Knowledge) -> frozenset[str]:
+    frequent = knowledge.vectors.words[:_FREQUENT]
+    counts = Counter(name for word in frequent for name in set(knowledge.classes_of(word)))
+    return frozenset(name for name, n in counts.items() if n > _BROAD * len(frequent))
 
 
 def _classes_named(sentence: str, knowledge: Knowledge) -> list[str]:

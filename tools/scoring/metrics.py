@@ -114,7 +114,10 @@ class StratifiedSample:
         true, simulated = self._standard_truth, standardised(self.tokens_of(levels))
         if true is None or simulated is None:
             which = "the neuron" if true is None else "the simulation"
-            return Unscored(reason=f"{which} is constant on the scored excerpts, so a correlation does not exist")
+            silent = " (it predicts no firing there)" if true is not None and not levels.any() else ""
+            return Unscored(
+                reason=f"{which} is constant on the scored excerpts{silent}, so a correlation does not exist"
+            )
         known, resampled = self._truth_totals
         sums = self.totals((simulated, simulated**2, true * simulated))
         value = correlations_of(np.concatenate([known.sum(0), sums.sum(0)]))

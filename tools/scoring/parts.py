@@ -52,16 +52,38 @@ def thin_rows(sample: StratifiedSample, n: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate([rows[:share] for rows in drawn])) if drawn else np.arange(0)
 
 
-def share_of_rows(sample: StratifiedSample, rows: NDArray[np.int64], share: float) -> NDArray[np.int64]:
-    """A share of some rows of a sample, the same of each stratum, drawn at random; the same ones whoever asks."""
+def first_rows(
+    sample: StratifiedSample,
+    rows: NDArray[np.int64],
+    share: float,
+    importance: NDArray[np.float64],
+    is_claimed: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """About a share of some rows of a sample, drawn at random within each stratum, the same ones whoever asks; and how
+    many excerpts each one of the whole sample stands for, as one of these.
+
+    Args:
+        sample: the whole.
+        rows: of which some are taken.
+        share: of them. Those that are claimed have twice the chance of the others.
+        importance: how many excerpts each one of the whole sample stands for, as one of `rows`.
+        is_claimed: of the whole sample.
+    """
     rng = np.random.default_rng([_SEED, 1])
     lots = rng.random(len(sample))[rows]
+    claimed = is_claimed[rows]
+    each = share * len(rows) / max(len(rows) + claimed.sum(), 1)
     labels = np.array([sample.strata[row] for row in rows])
+    counts = importance.copy()
     picked = []
     for label in dict.fromkeys(labels.tolist()):
-        own = rows[labels == label]
-        picked.append(own[np.argsort(lots[labels == label], kind="stable")][: max(1, ceil(share * len(own)))])
-    return np.sort(np.concatenate(picked)) if picked else rows
+        for which, chance in ((~claimed, each), (claimed, 2 * each)):
+            own = (labels == label) & which
+            group = rows[own][np.argsort(lots[own], kind="stable")]
+            taken = group[: max(1, ceil(chance * len(group)))]
+            counts[taken] *= len(group) / max(len(taken), 1)
+            picked.append(taken)
+    return np.sort(np.concatenate(picked)) if picked else rows, counts
 
 
 def _share(sample: StratifiedSample, n: int) -> int:

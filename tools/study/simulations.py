@@ -19,7 +19,7 @@ from tools.rules.lookup import FULL_LOOKUP, TokenMeans
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.claimed import Claimant, claims_of_levels, claims_of_words, rows_with_claimed
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import Part, part_of, share_of_rows, simulated_part, too_few
+from tools.scoring.parts import Part, first_rows, part_of, simulated_part, too_few
 from tools.study.experiment_log import Tokens
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ FIRST = 0.3
 LEAST_FIRST, MOST_FIRST = 12, 0.7
 """Nobody is judged by fewer excerpts; where those are more than this share, all are read at once."""
 
+_ENOUGH = 2
+"""Excerpts that a sentence claims, on which it must have been read before its silence says something."""
+
 LEXICAL = "lexical"
 """The reader that parses a sentence: it knows the language, and nothing of the subject model."""
 
@@ -38,6 +41,33 @@ LEXICAL = "lexical"
 def in_free_words(sentence: str) -> str:
     """A hint, where a sentence that nobody can read does not even begin like one that the lexical reader knows."""
     return "" if sentence.lstrip().startswith("Fires") else " In words of your own it needs --simulator openai:MODEL."
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The excerpts of a sample on which sentences are simulated at a cost.
+
+    Attributes:
+        sample: the whole.
+        claimants: by whose claims some of them were drawn.
+        rows: which they are.
+        importance: how many excerpts each one of the whole sample stands for.
+        by_words: of each claimant that costs something, which of the whole sample it claims.
+    """
+
+    sample: StratifiedSample
+    claimants: tuple[Claimant, ...]
+    rows: NDArray[np.int64]
+    importance: NDArray[np.float64]
+    by_words: dict[str, NDArray[np.bool_]]
+
+    @property
+    def is_claimed(self) -> NDArray[np.bool_]:
+        """Which of the whole sample one of them claims."""
+        out = np.zeros(len(self.sample), dtype=bool)
+        for own in self.by_words.values():
+            out |= own
+        return out
 
 
 @dataclass
@@ -65,7 +95,7 @@ class Simulations:
     claimants: tuple[Claimant, ...] = ()
     part_read: dict[str, str | None] = field(default_factory=dict)
     _exact: dict[str, bool] = field(default_factory=dict)
-    _rows: tuple[StratifiedSample, tuple[Claimant, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] | None = None
+    _rows: _Drawn | None = None
     _probe_levels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @cached_property
@@ -139,14 +169,19 @@ class Simulations:
 
     def _rows_of(self, sample: StratifiedSample) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The excerpts of a sample on which sentences are simulated at a cost, and how many each one stands for."""
-        if self._rows is None or self._rows[0] is not sample or self._rows[1] != self.claimants:
+        return self._drawn(sample).rows, self._drawn(sample).importance
+
+    def _drawn(self, sample: StratifiedSample) -> _Drawn:
+        if self._rows is None or self._rows.sample is not sample or self._rows.claimants != self.claimants:
             costly = [not self.is_exact(claimant.sentence) for claimant in self.claimants]
             claims = np.array([self._claims(claimant, sample) for claimant in self.claimants])
-            found = rows_with_claimed(
-                sample, self.n_simulated, self.claimants, claims.reshape(len(costly), len(sample)), costly
-            )
-            self._rows = (sample, self.claimants, found)
-        return self._rows[2]
+            claims = claims.reshape(len(costly), len(sample))
+            rows, importance = rows_with_claimed(sample, self.n_simulated, self.claimants, claims, costly)
+            by_words = {
+                one.sentence: own > 0 for one, own, dear in zip(self.claimants, claims, costly, strict=True) if dear
+            }
+            self._rows = _Drawn(sample, self.claimants, rows, importance, by_words)
+        return self._rows
 
     def _claims(self, claimant: Claimant, sample: StratifiedSample) -> NDArray[np.float64]:
         excerpts = sample.activations.excerpts
@@ -173,14 +208,30 @@ class Simulations:
         sentence that costs something is worth."""
         if self.word_simulator is None or self.is_exact(sentence):
             return self.on(sentence, sample)
-        rows = self._first_rows(sample)
+        rows, importance = self._first(sample)
         found = self.word_simulator.simulate(sentence, sample.activations.excerpts.tokens[rows])
-        return simulated_part(sample, rows, found, self._rows_of(sample)[1])
+        return simulated_part(sample, rows, found, importance)
+
+    def _first(self, sample: StratifiedSample) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The first excerpts, and how many each one stands for. Of those that somebody claims by words twice the share
+        is among them: what is rare is told by those alone."""
+        drawn = self._drawn(sample)
+        share = max(FIRST, LEAST_FIRST / max(len(drawn.rows), 1))
+        if share > MOST_FIRST:
+            return drawn.rows, drawn.importance
+        return first_rows(sample, drawn.rows, share, drawn.importance, drawn.is_claimed)
 
     def _first_rows(self, sample: StratifiedSample) -> NDArray[np.int64]:
-        rows = self._rows_of(sample)[0]
-        share = max(FIRST, LEAST_FIRST / max(len(rows), 1))
-        return share_of_rows(sample, rows, share) if share <= MOST_FIRST else rows
+        return self._first(sample)[0]
+
+    def is_silent_where_it_claims(self, sentence: str, sample: StratifiedSample) -> bool:
+        """Whether a sentence that costs something predicts nothing on the first excerpts, though its author's words
+        stand in two of them at least: the others will hardly tell more."""
+        part = self.on_first(sentence, sample)
+        claimed = self._drawn(sample).by_words.get(sentence)
+        if isinstance(part, Unscored) or claimed is None:
+            return False
+        return not part.levels[part.sample.activations.excerpts.mask].any() and claimed[part.rows].sum() >= _ENOUGH
 
     def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""
@@ -207,14 +258,14 @@ class Simulations:
 
     def on_rows(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
         """A sentence simulated on just the excerpts of a part of a sample; Unscored where one of them is missing."""
-        if self.is_exact(sentence):
+        if self.word_simulator is None or self.is_exact(sentence):
             return self.on_part(sentence, part, whole)
-        own = self.on(sentence, whole)
-        if isinstance(own, Unscored):
-            return own
-        if not np.isin(part.rows, own.rows).all():
+        if self._is_read_in_part(sentence, whole) and not np.isin(part.rows, self._first_rows(whole)).all():
             return Unscored(reason="there are too few excerpts on which both could be simulated")
-        return Part(part.sample, own.levels[np.searchsorted(own.rows, part.rows)], part.rows)
+        found = self.word_simulator.simulate(sentence, whole.activations.excerpts.tokens[part.rows])
+        if found.unscored:
+            return Unscored(reason="there are too few excerpts on which both could be simulated")
+        return Part(part.sample, found.levels, part.rows)
 
     def both_on(self, one: str, other: str, sample: StratifiedSample) -> tuple[Part, Part] | Unscored:
         """Two sentences simulated on the same excerpts of a sample: all that both could be simulated on."""
@@ -227,7 +278,8 @@ class Simulations:
         fewer = min((first.rows, second.rows), key=len)
         if too_few(sample, fewer, rows):
             return Unscored(reason="there are too few excerpts on which both could be simulated")
-        common = part_of(sample, rows, self._rows_of(sample)[1])
+        in_part = any(self._is_read_in_part(sentence, sample) for sentence in (one, other))
+        common = part_of(sample, rows, self._first(sample)[1] if in_part else self._rows_of(sample)[1])
 
         def cut(part: Part) -> Part:
             return Part(common, part.levels[np.searchsorted(part.rows, rows)], rows, part.n_unscored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -28,6 +29,9 @@ from traces.events.kinds import Decided, Note, Scored, Stage
 _START_COST = 2
 _SHOWN, _SHOWN_UNSCORED = 4, 2
 _WIDE = 1
+
+_TRIED = 8
+"""Rivals besides the best that an LLM is told of: those that it wrote itself last, and then the best."""
 
 
 def propose(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["before_experiments", "before_confirm"]]:
@@ -92,6 +96,7 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
                 best=best,
                 n_revealed=len(run.study.log.revealed),
                 too_wide=too_wide(run)[:_WIDE],
+                told=told(run, best) if run.study.writer is not None else [],
                 tried=tried(run, best) if run.study.writer is not None else [],
             )
             revised: Proposals = run.toolbox.call("revise", asked)
@@ -105,19 +110,29 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
     return Command(goto="judge", update=run.update())
 
 
+def told(run: Investigation, best: list[str]) -> list[TriedRival]:
+    """The best as an LLM is told of them, by their scores; those without one last."""
+    shown = [_as_told(h) for h in run.hypotheses.values() if h.sentence in best]
+    return sorted(shown, key=lambda one: -inf if one.score is None else one.score, reverse=True)
+
+
 def tried(run: Investigation, best: list[str]) -> list[TriedRival]:
-    """Every other rival and what became of it. Why one has no score may quote text that no author may see."""
-    told = []
-    for h in run.hypotheses.values():
-        if h.sentence in best or h.name in REFERENCES:
-            continue
-        scored = (
-            f"it correlates {h.score.value:.2f} with the neuron on other text"
-            if isinstance(h.score, ScoreValue)
-            else "it has no score"
-        )
-        told.append(TriedRival(sentence=h.sentence, fate=f"{h.fate or 'still a rival'}; {scored}"))
-    return told
+    """Other rivals and what became of them: what an LLM must not say again, and what it can learn from."""
+    own = run.study.explainer.name
+    others = [h for h in run.hypotheses.values() if h.sentence not in best and h.name not in REFERENCES]
+    entered = {h.name: i for i, h in enumerate(others)}
+
+    def rank(h: Hypothesis) -> tuple[bool, float]:
+        return h.by == own, entered[h.name] if h.by == own else (-inf if h.merit is None else h.merit)
+
+    kept = sorted(others, key=rank, reverse=True)[:_TRIED]
+    return [_as_told(h) for h in others if h in kept]
+
+
+def _as_told(h: Hypothesis) -> TriedRival:
+    """Without the reason why it has no score, which may quote text that no author may see."""
+    score = round(h.score.value, 2) if isinstance(h.score, ScoreValue) else None
+    return TriedRival(sentence=h.sentence, score=score, fate=h.fate)
 
 
 def take_texts(run: Investigation, written: Proposals) -> None:
@@ -135,16 +150,21 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
     """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
 
     Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
+    Where that costs something, only one of which experiments have shown that the neuron fires where it says so.
 
     Returns:
         What was found, by sentence.
     """
     before = run.best() if run.bests else None
     hypotheses = [*new, before] if before is not None and before not in new else list(new)
-    again = [h for h in run.ranked() if isinstance(h.score, Unscored)]
+    contenders, is_exact = run.contenders(), run.study.simulations.is_exact
+    again = [
+        h for h in run.ranked()
+        if isinstance(h.score, Unscored) and (contenders[h.name].was_right or is_exact(h.sentence))
+    ]  # fmt: skip
     hypotheses += [h for h in again if h not in hypotheses]
     reference = run.hypotheses[since].sentence if since is not None else None
-    run.study.simulations.claimants = tuple(Claimant(h.sentence, h.words) for h in run.competing())
+    claiming = run.study.simulations.claimants = claimants(run)
     scores: Scores = run.toolbox.call("score", to_score(run, new, hypotheses, reference))
     run.take_scores(hypotheses, scores.scores)
     entries = {entry.sentence: entry for entry in scores.scores}
@@ -163,10 +183,20 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
             reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
     compare_twins(run, entries, round_)
+    left = {h.sentence for h in run.competing()}
+    run.study.simulations.claimants = tuple(one for one in claiming if one.sentence in left)
     best = run.note_leader()
     run.bests.append(best.name)
     run.gain = entries[best.sentence].gain if best.sentence in entries else None
     return entries
+
+
+def claimants(run: Investigation) -> tuple[Claimant, ...]:
+    """Who draws excerpts of which costly sentences are read: each of those, and the best of the others, since excerpts
+    that only a lesser rule claims tell little of who wins."""
+    is_exact = run.study.simulations.is_exact
+    free = [h for h in run.ranked() if is_exact(h.sentence)][:1]
+    return tuple(Claimant(h.sentence, h.words) for h in run.competing() if h in free or not is_exact(h.sentence))
 
 
 def _out_of_budget(run: Investigation, round_: int, spent: BudgetSpent) -> Command[Any]:

@@ -73,6 +73,11 @@ def to_score(
         reference=since,
         twins=unread,
         leading=leading if costly else [],
+        merits={
+            h.sentence: h.merit
+            for h in run.competing()
+            if costly and h.sentence in leading and h.merit is not None and not is_exact(h.sentence)
+        },
         over_twins=max(run.over_twins, 0.0),
         none_read=not read,
         new=costly,
@@ -86,7 +91,7 @@ def compare_twins(run: Investigation, entries: Mapping[str, DevelopmentScore], r
         h = run.hypotheses[names[sentence]]
         twin = names.get(run.twins.get(sentence) or "")
         if entry.behind is not None:
-            run.drop(h.name, _why_behind(entry, names[entry.behind], twin), round_)
+            run.drop(h.name, _why_behind(entry, names[entry.behind], twin), round_, _fate_behind(entry))
         _note_part_read(run, entry)
         if entry.over_twin is not None:
             run.over_twins = max(run.over_twins, entry.over_twin)
@@ -110,6 +115,13 @@ def _why_behind(entry: DevelopmentScore, best: str, twin: str | None) -> str:
     if isinstance(entry.score, ScoreValue):
         return f"it is clearly below {best} on the {entry.score.n_excerpts} excerpts of development text read of it"
     return f"its lexical twin {twin} is clearly below {best} on development text, so it was not read"
+
+
+def _fate_behind(entry: DevelopmentScore) -> str:
+    """The same for who knows rivals by their sentences, and none by its name in the trace."""
+    if isinstance(entry.score, ScoreValue):
+        return f"clearly below the leader on the {entry.score.n_excerpts} excerpts read of it"
+    return "a rule of the words that it speaks of is clearly below the leader, so it was not read"
 
 
 def who_predicts(run: Investigation, rivals: Sequence[Hypothesis]) -> list[Hypothesis | None]:

@@ -226,7 +226,11 @@ PAIR_FAILED = MeaningTests(0.4, verdicts.Tests(9, 0), verdicts.Tests(1, 2))
         (Findings(score(0.05), Gains(), gain(0.0, 0.2), {}), "unresolved", "no comparison"),
         (Findings(score(0.2), Gains(), gain(0.0, 0.1), {}), "unresolved", "no comparison"),
         (Findings(NOT, Gains(), NOT, {}), "unresolved", "constant; no comparison"),
-        (Findings(NOT, ABOVE, gain(0.3, 0.4), ALL_PASSED), "unresolved", "constant"),
+        (
+            Findings(NOT, ABOVE, gain(0.3, 0.4), {"predicted positive": verdicts.Tests(7, 1)}),
+            "unresolved",
+            "constant; experiments alone speak on it (passed 7 of 8 predicted positives); ",
+        ),
     ],
 )
 def test_verdicts(found: Findings, expected: str, why: str) -> None:
