@@ -86,11 +86,18 @@ def weights(contenders: Mapping[str, Contender]) -> dict[str, float]:
         log belief - n/2 log((1 - r^2) / (1 - best^2))
 
     The first part is what the experiments say. The second is by how much the contender's correlation `r` on `n`
-    observations is less likely than the best one there is: an excerpt that was scored counts as two carriers that were
-    experimented on, and 250 of them at most. So a score on few excerpts decides little and experiments more. Who has no
-    score counts as one who predicted nothing on ten observations: too little evidence is no refutation.
+    observations is less likely than `best`: an excerpt that was scored counts as two carriers that were experimented
+    on, and 250 of them at most. `best` is the highest correlation of those that were scored on the most excerpts, so
+    that a high one on few excerpts puts its own contender ahead by as much as these few tell, and refutes nobody who
+    was scored on many. Who has no score counts as one who predicted nothing on ten observations: too little evidence is
+    no refutation.
     """
-    best = max((_clipped(one.merit) for one in contenders.values() if one.merit is not None), default=0.0)
+    most = max((min(one.n_excerpts, MOST_EXCERPTS) for one in contenders.values() if one.merit is not None), default=0)
+    best = max(
+        (_clipped(one.merit) for one in contenders.values()
+         if one.merit is not None and min(one.n_excerpts, MOST_EXCERPTS) == most),
+        default=0.0,
+    )  # fmt: skip
     out = {}
     for name, one in contenders.items():
         n = DOUBT if one.merit is None else PER_EXCERPT * min(one.n_excerpts, MOST_EXCERPTS)

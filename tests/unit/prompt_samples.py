@@ -54,7 +54,7 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
     firing, silent = Shown(texts, (-0.1, 4.0, 0.0, 0.7)), Shown(texts, (0.0, 0.1, -0.2, 0.0))
     revealed = [
         RevealedText(texts, (9.0, None), 1.44, "weak"),
-        RevealedText(texts[:2], (5.5, 0.0), 8.26, "fired"),
+        RevealedText(texts[:2], (5.5, 0.0), 8.26, "fired", is_edited=True),
     ]
     scale = Scale(largest=4.0, theta=1.0, typical=2.4)
     evidence = Evidence(

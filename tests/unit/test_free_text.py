@@ -433,6 +433,25 @@ class TestShownExperiments:
         alike, apart = experiment((1, 2, 3, 4), True, 8.0, 8.0), experiment((5, 6, 7, 8), True, 8.0, 0.0)
         assert self.shown(alike, apart) == [" w5 w6 w7 w8", " w1 w2 w3 w4"]
 
+    def test_silent_ones_are_shown_beside_as_many_that_fired(self) -> None:
+        """Nobody predicted what fired, so each of those tells more than any that was rightly called silent."""
+        fired = [experiment((k, k + 1, k + 2, k + 3), True, 0.0, 0.0) for k in range(0, 40, 2)]
+        silent = [experiment((k, k + 1, k + 2, k + 3), False, 3.0, 0.0) for k in range(41, 55, 2)]
+        found = most_informative([*fired, *silent], ("a", "b"), self.SCALE, self.TEXTS)
+        assert len(found) == N_SHOWN
+        assert sum(one.outcome == "silent" for one in found) == N_SHOWN // 2
+
+    def test_an_edited_text_says_so(self) -> None:
+        by = {"written": False, "minimal_pair": True}
+        many = [experiment((k, k + 1, k + 2, k + 3), True, 8.0, 0.0, by=one) for k, one in zip((0, 9), by, strict=True)]
+        found = most_informative(many, ("a", "b"), self.SCALE, self.TEXTS)
+        assert [one.is_edited for one in found] == list(by.values())
+
+    def test_the_newest_are_shown_where_they_tell_as_much(self) -> None:
+        many = [experiment((k, k + 1, k + 2, k + 3), k % 4 == 0, 8.0, 0.0) for k in range(0, 56, 2)]
+        assert " w54 w55 w56 w57" in self.shown(*many)
+        assert " w0 w1 w2 w3" not in self.shown(*many)
+
     def test_an_edited_text_and_one_of_two_words_tell_less(self) -> None:
         edited = experiment((1, 2, 3, 4), True, 8.0, 0.0, by="minimal_pair")
         written = experiment((5, 6, 7, 8), True, 5.0, 0.0)
@@ -459,7 +478,7 @@ class TestShownExperiments:
 
     def test_one_word_is_shown_once_with_each_outcome(self) -> None:
         same = [experiment((k, k + 1, k + 2, 59), k in (0, 9), 8.0, 0.0) for k in (0, 9, 18, 27)]
-        assert self.shown(*same) == [" w0 w1 w2 w59", " w18 w19 w20 w59"]
+        assert self.shown(*same) == [" w9 w10 w11 w59", " w27 w28 w29 w59"]
 
     def test_whoever_predicted_none_of_them_is_named(self) -> None:
         llm = Fake(lambda _: json.dumps(WRITTEN))

@@ -19,6 +19,7 @@ from tools.prompts import (
     simulator_token,
 )
 from tools.prompts.alignment import rows_of
+from tools.prompts.evidence import MACHINE_LANGUAGE, READABLE_LANGUAGE, how_to_read
 from tools.prompts.lines import Line, lines_in
 from tools.prompts.structured import CUT_OFF
 from tools.records.result import Unscored
@@ -351,3 +352,8 @@ class TestRivals:
         assert second == [0.0, 8.0]
         assert isinstance(first[0], Unscored)
         assert first[1] == 3.0
+
+
+def test_a_backquote_that_a_readable_rule_quotes_is_no_other_language() -> None:
+    assert how_to_read(['Fires strongly on "but" and on "and" right after "``".']) == f"{READABLE_LANGUAGE}\n"
+    assert how_to_read(["Fires on `so` (4)."]) == f"{MACHINE_LANGUAGE}\n"

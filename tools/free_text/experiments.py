@@ -1,4 +1,5 @@
-"""Which revealed experiments an LLM is shown: few, those first that tell rivals apart, in sentences as people write."""
+"""Which revealed experiments an LLM is shown: few, those first that tell rivals apart, in sentences as people write, as
+many silent ones as such that fired."""
 
 from __future__ import annotations
 
@@ -27,6 +28,9 @@ _MOST_EDITED = 4
 _TELLS = 0.2
 """An experiment tells something on which explanations were so far apart, or wrong."""
 
+_FRESH = 0.3
+"""What the newest experiment tells more than the oldest one, which has been shown before."""
+
 _ALIKE = 0.6
 """Of two texts of one outcome with so many tokens in common, or the last word, the second tells little more."""
 
@@ -34,7 +38,8 @@ _ALIKE = 0.6
 def most_informative(
     revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenTexts
 ) -> list[RevealedText]:
-    """At most 12 experiments: those on which explanations in `best` said most different things, or were most wrong.
+    """At most 12 experiments: those on which explanations in `best` said most different things, or were most wrong, the
+    newest first; as many silent ones as such that fired, where there are.
 
     Of what an explanation says only that counts which can be told, a level.
     """
@@ -43,7 +48,8 @@ def most_informative(
         chances, levels = dict(revealed[i].predicted), dict(revealed[i].levels)
         told = [one for one in best if levels.get(one) is not None]
         said = [p for one in told if (p := chances.get(one)) is not None]
-        return max(said) - min(said) + max(abs(revealed[i].fired - p) for p in said) if said else 0.0
+        fresh = _FRESH * i / len(revealed)
+        return max(said) - min(said) + max(abs(revealed[i].fired - p) for p in said) + fresh if said else 0.0
 
     strings = {i: texts.of(one.tokens) for i, one in enumerate(revealed)}
     whole = [i for i in strings if len("".join(strings[i]).split()) >= _LEAST_WORDS] or list(strings)
@@ -51,9 +57,10 @@ def most_informative(
     edited = [i for i in whole if revealed[i].generator not in _AS_WRITTEN]
     chosen: list[int] = []
 
-    def take(ranked: Sequence[int], most: int) -> None:
+    def take(ranked: Sequence[int], most: int, of_one_outcome: int = N_SHOWN) -> None:
         for i in ranked:
-            if len(chosen) < most and not any(is_like(i, k) for k in chosen):
+            same = sum(revealed[k].fired == revealed[i].fired for k in chosen)
+            if len(chosen) < most and same < of_one_outcome and not any(is_like(i, k) for k in chosen):
                 chosen.append(i)
 
     def is_like(i: int, k: int) -> bool:
@@ -66,9 +73,12 @@ def most_informative(
     def by_what_they_tell(some: Sequence[int]) -> list[int]:
         return sorted((i for i in some if tells(i) >= _TELLS), key=tells, reverse=True)
 
-    take(by_what_they_tell(as_written), N_SHOWN - _MOST_EDITED)
-    take(by_what_they_tell(edited), len(chosen) + _MOST_EDITED)
+    # Half of them at most fired: where firing is rare an explanation is wrong about nearly all of it, and an author who
+    # sees nothing else takes every word there for a cause.
+    take(by_what_they_tell(as_written), N_SHOWN - _MOST_EDITED, N_SHOWN // 2)
+    take(by_what_they_tell(edited), len(chosen) + _MOST_EDITED, N_SHOWN // 2)
     # The rest are what was found out last, borne out or not: what is known must be held on to.
+    take(as_written[::-1], N_SHOWN, N_SHOWN // 2)
     take(as_written[::-1], N_SHOWN)
     take(whole[::-1], min(N_SHOWN, _LEAST_EXPERIMENTS))
     return [
@@ -77,6 +87,7 @@ def most_informative(
             predicted=tuple(dict(revealed[i].levels).get(one) for one in best),
             level=scale.level(revealed[i].value),
             outcome=scale.outcome(revealed[i].value),
+            is_edited=i in edited,
         )
         for i in sorted(chosen, key=lambda i: (i in edited, -tells(i), i))
     ]

@@ -35,6 +35,9 @@ RANKS = (
     "says so, and where more: a 10 where it fired at level 4 is right.\n"
 )
 
+_SPELT = re.compile(r'"(?:[^"\\]|\\.)*"')
+"""What a readable rule quotes; a backquote there belongs to a word."""
+
 _HARMLESS_ASCII = re.compile(r"[ !#-;=?-\[\]-~]*")
 _HARMFUL_ASCII = re.compile(r"[^ !#-;=?-\[\]-~]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
@@ -184,7 +187,8 @@ class Scale:
         usual = (
             ""
             if self.typical is None
-            else f" Where it fires, its level is mostly about {self.level(self.typical):.0f}."
+            else f" Where it fires, its level is mostly about {self.level(self.typical):.0f}: predict that where you "
+            "expect it to fire as usual, and more only where it fires most."
         )
         return f"It fires above level {self.level(self.theta):.1f}.{usual}"
 
@@ -275,11 +279,11 @@ def _with_level(scale: Scale, token: str, value: float) -> str:
 def how_to_read(sentences: Iterable[str], known: str = "") -> str:
     """A line, with its end, on each language of rules that sentences may be of; empty where there is none. What stands
     in `known` is not said again."""
-    told = list(sentences)
+    rules = [_SPELT.sub("", sentence) for sentence in sentences if _RULE.match(sentence)]
     lines = []
-    if any(_RULE.match(sentence) and "`" not in sentence for sentence in told):
+    if any("`" not in rule for rule in rules):
         lines.append(READABLE_LANGUAGE)
-    if any(_RULE.match(sentence) and "`" in sentence for sentence in told):
+    if any("`" in rule for rule in rules):
         lines.append(MACHINE_LANGUAGE)
     return "".join(f"{line}\n" for line in lines if line not in known)
 

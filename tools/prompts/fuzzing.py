@@ -11,12 +11,12 @@ from tools.prompts.simulator import question
 from tools.prompts.structured import bounded
 from tools.records.result import Unscored
 
-PROMPT = "fuzzing/2"
+PROMPT = "fuzzing/3"
 
 _SYSTEM = (
     "From an explanation of when a neuron of a language model fires, tell for each excerpt whether the tokens marked "
-    "<<so>> are those on which it fires: true if they are, false if other tokens were marked. It may be so for all "
-    f"excerpts, some or none. {ANSWERS_FORMAT}\n\n{DATA_RULE}"
+    "<<so>> are those on which it fires: true if most of them are, false if other tokens were marked. It may be so "
+    f"for all excerpts, some or none. {ANSWERS_FORMAT}\n\n{DATA_RULE}"
 )
 
 

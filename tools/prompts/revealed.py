@@ -18,6 +18,7 @@ class RevealedText:
             nothing.
         level: what the neuron did, 0..10 relative to its largest activation.
         outcome: what that counts as.
+        is_edited: whether a word of the text was replaced or left out.
 
     Raises:
         ValueError: a level is out of its range.
@@ -27,6 +28,7 @@ class RevealedText:
     predicted: tuple[float | None, ...]
     level: float
     outcome: Outcome
+    is_edited: bool = False
 
     def __post_init__(self) -> None:
         if not all(0 <= level <= 10 for level in self.predicted if level is not None):
@@ -54,4 +56,5 @@ def revealed_block(revealed: Sequence[RevealedText]) -> str:
 def _line(experiment: RevealedText) -> str:
     said = [f"no. {number} said {round(p, 1):g}" for number, p in enumerate(experiment.predicted, 1) if p is not None]
     predicted = ", ".join(said) or "nobody asked"
-    return f"{predicted}; {experiment.outcome}, {experiment.level:.1f}; {unmarked(experiment.tokens)}"
+    edited = "edited, " if experiment.is_edited else ""
+    return f"{predicted}; {experiment.outcome}, {experiment.level:.1f}; {edited}{unmarked(experiment.tokens)}"

@@ -24,9 +24,10 @@ from tools.roles import TriedRival
 PROMPT = "reviser/7"
 
 EXPERIMENTS = (
-    "An experiment is a text, shown without marks, that ends at the token in question. Some are edited: a word was "
-    "replaced or left out. Beforehand explanations, told by their numbers, predicted a level there; not all were "
-    "asked. Then the neuron was read: it fired, was weak or was silent, with its level."
+    "An experiment is a text, shown without marks, that ends at the token in question. In some, which say so, a word "
+    "was replaced or left out, so that the text may make no sense. Beforehand explanations, told by their numbers, "
+    "predicted a level there; not all were asked. Then the neuron was read: it fired, was weak or was silent, with its "
+    "level."
 )
 JOINED = "If two meanings have each held by themselves, write one that joins them too: 'one, and also the other'."
 _SYSTEM = (

@@ -297,6 +297,13 @@ def test_a_score_on_few_excerpts_decides_little() -> None:
     assert policy.leader({"H1": worth(0.05, 0.6), "H2": worth(0.95, 0.5, 300)}) == "H1"
 
 
+def test_a_high_score_on_few_excerpts_refutes_nobody_who_was_read_on_many() -> None:
+    rule, few = worth(0.9, 0.556, 303), worth(0.01, 0.61, 42)
+    assert policy.leader({"H15": rule, "H2": few}) == "H15"
+    surer = {"H15": rule, "H2": worth(0.01, 0.61, 303)}
+    assert policy.leader(surer) == "H2"
+
+
 def test_a_rival_without_a_score_leads_when_experiments_bore_it_out() -> None:
     assert policy.leader({"H1": worth(0.1, 0.4), "H2": worth(0.9)}) == "H1"  # it never said rightly that it fires
     assert policy.leader({"H1": worth(0.1, 0.4), "H2": worth(0.9, was_right=True)}) == "H2"
