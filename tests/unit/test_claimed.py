@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tools.records.excerpts import Activations, Excerpts
 from tools.records.result import Unscored
+from tools.scoring.chances import pareto_draw
 from tools.scoring.claimed import (
     EACH,
     Claimant,
@@ -18,7 +19,7 @@ from tools.scoring.claimed import (
     rows_with_claimed,
 )
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import first_rows, part_of, stratum_shares, thin_rows
+from tools.scoring.parts import chances_of_excerpts, first_rows, part_of, thin_rows
 
 N, WIDTH = 300, 8
 RARE = np.array([7, 111, 150, 205, 222, 251, 280, 299])
@@ -57,8 +58,6 @@ def test_a_rare_meaning_is_no_constant_any_more():
     """Whoever else claims something, and however few excerpts can be paid for."""
     sample = whole_sample()
     levels = levels_of(sample)
-    blind = part_of(sample, thin_rows(sample, 12))
-    assert isinstance(blind.correlation(levels[thin_rows(sample, 12)]), Unscored)
     for others in range(10, 20):
         for n in (6, 12, 30):
             rows, importance = claiming(sample, n, 3, *range(10, others))
@@ -72,17 +71,16 @@ def test_every_excerpt_counts_one_over_its_chance():
     claims = claims_on(sample, 3, 17)
     _, importance = claiming(sample, 30, 3, 17)
     chances = chances_of(claims, [EACH, EACH])
-    base = stratum_shares(sample, 30 - 2 * EACH)
+    base = chances_of_excerpts(sample, 30 - 2 * EACH)
     np.testing.assert_allclose(1 / importance, 1 - (1 - base) * (1 - chances[0]) * (1 - chances[1]))
     assert (importance[RARE] < importance.max()).all()
-    assert importance.max() == pytest.approx(100 / 8)  # drawn by what happened alone: 8 of 100
 
 
 def test_weighted_sums_estimate_those_of_the_whole_sample():
     """Over many draws; the sums are what a correlation is made of."""
     sample = whole_sample()
     claims = claims_on(sample, 3, 17)
-    chances, base = chances_of(claims, [5, 5]), stratum_shares(sample, 21)
+    chances, base = chances_of(claims, [5, 5]), chances_of_excerpts(sample, 21)
     total = float(sample.activations.values.sum())
     product = float((sample.activations.values * levels_of(sample)).sum())
     rng = np.random.default_rng(3)
@@ -93,7 +91,7 @@ def test_weighted_sums_estimate_those_of_the_whole_sample():
         for k, own in enumerate(chances):
             is_in[drawn(own, Claimant(f"{k} {turn}"))] = True
         for at in (0, 100, 200):
-            is_in[at + rng.permutation(100)[:7]] = True
+            is_in[at + pareto_draw(base[at : at + 100], rng.random(100))] = True
         some = np.flatnonzero(is_in)
         values = sample.activations.values[some]
         sums.append([(weights[some] @ values.sum(1)), weights[some] @ (values * levels_of(sample)[some]).sum(1)])
@@ -133,7 +131,7 @@ def test_without_claims_nothing_changes():
         claims, costly = np.zeros((len(claimants), N)), [True] * len(claimants)
         rows, importance = rows_with_claimed(sample, 30, claimants, claims, costly)
         np.testing.assert_array_equal(rows, thin_rows(sample, 30))
-        assert (importance == 1).all()
+        np.testing.assert_allclose(importance, 1 / chances_of_excerpts(sample, 30))
     rows, importance = claiming(sample, N, 3)
     assert (len(rows), importance.max()) == (N, 1)
 
@@ -215,5 +213,38 @@ def test_what_is_claimed_is_among_the_first_and_counts_the_less():
         for which in (True, False):
             own = [row for row in rows if sample.strata[row] == label and is_claimed[row] == which]
             taken = [row for row in own if row in first]
-            assert sum(counts[taken]) == pytest.approx(np.mean(importance[own]) * len(own) if own else 0)
+            np.testing.assert_allclose(counts[taken], importance[taken] * len(own) / max(len(taken), 1))
     np.testing.assert_array_equal(first, first_rows(sample, rows, 0.3, importance, is_claimed)[0])
+
+
+def test_excerpts_in_which_the_neuron_varies_more_have_more_chance_and_count_the_less():
+    sample = whole_sample()
+    chances = chances_of_excerpts(sample, 30)
+    spread = sample.activations.values.std(axis=1)
+    for at in (0, 100, 200):
+        own = slice(at, at + 100)
+        assert chances[own].sum() == pytest.approx(10)
+        assert np.corrcoef(chances[own], spread[own])[0, 1] > 0.9
+    assert (chances > 0.02).all()
+    assert (chances_of_excerpts(sample, N) == 1).all()
+
+
+def test_a_few_excerpts_so_drawn_tell_more_of_a_correlation_than_as_many_with_the_same_chance():
+    sample = whole_sample()
+    values, levels = sample.activations.values, np.where(levels_of(sample) > 0, 1.0, sample.activations.values > 1.9)
+    rng, chances = np.random.default_rng(4), chances_of_excerpts(sample, 30)
+
+    def weighted(rows, weights):
+        each = np.repeat(weights, WIDTH)
+        x, y = values[rows].ravel(), levels[rows].ravel()
+        (vx, c), (_, vy) = np.cov(x, y, aweights=each)
+        return c / np.sqrt(vx * vy)
+
+    whole, errors = weighted(np.arange(N), np.ones(N)), []
+    for _ in range(300):
+        own = [at + pareto_draw(chances[at : at + 100], rng.random(100)) for at in (0, 100, 200)]
+        even = [at + rng.permutation(100)[:10] for at in (0, 100, 200)]
+        both = np.concatenate(own), np.concatenate(even)
+        errors.append([weighted(both[0], 1 / chances[both[0]]) - whole, weighted(both[1], np.ones(30)) - whole])
+    drawn_so, evenly = np.sqrt(np.mean(np.square(errors), axis=0))
+    assert drawn_so < 0.9 * evenly

@@ -5,9 +5,8 @@ are therefore drawn by what is claimed. The score still estimates what all of th
 known chance of being drawn, and counts as many times as there are excerpts that it stands for, one over its chance
 (Horvitz and Thompson). An excerpt is in
 
-- the part drawn by what happened, with chance m / n of its stratum (m drawn of n, see `tools.scoring.parts.thin_rows`);
-- the part that each claimant draws, with chances c_1, c_2, ..., all independently: 1 - (1 - m / n) (1 - c_1) ... in
-  all.
+- the part drawn by what happened, with chance b (see `tools.scoring.parts.chances_of_excerpts`);
+- the part that each claimant draws, with chances c_1, c_2, ..., all independently: 1 - (1 - b) (1 - c_1) ... in all.
 
 A claimant draws a number of excerpts that is fixed and not left to chance, as far as it claims so many. There an
 excerpt's chance rises with how strongly it is claimed, and doubles where another claims nothing. A claimant's lots
@@ -25,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.concepts.words import words_of
+from tools.scoring.chances import of_fixed_size, pareto_draw
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import stratum_shares, thin_rows
+from tools.scoring.parts import chances_of_excerpts, thin_rows
 
 Claims = NDArray[np.float64]
 
@@ -122,43 +122,21 @@ def chances_of(claims: Claims, n: Sequence[int]) -> NDArray[np.float64]:
         n: how many each claimant draws; all that it claims where those are fewer.
     """
     disputed = claims * np.where((claims == 0).any(0), 2.0, 1.0)
-    return np.stack([_of_fixed_size(own, size) for own, size in zip(disputed, n, strict=True)])
-
-
-def _of_fixed_size(weights: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Chances in proportion to `weights`, none above 1, that sum to `n`."""
-    chances = np.zeros(len(weights))
-    open_ = weights > 0
-    left = min(n, int(open_.sum()))
-    while left > 0 and open_.any():
-        share = left * weights / weights[open_].sum()
-        full = open_ & (share >= 1)
-        if not full.any():
-            chances[open_] = share[open_]
-            break
-        chances[full] = 1
-        open_ &= ~full
-        left -= int(full.sum())
-    return chances
+    return np.stack([of_fixed_size(own, size) for own, size in zip(disputed, n, strict=True)])
 
 
 def drawn(chances: NDArray[np.float64], claimant: Claimant) -> NDArray[np.int64]:
-    """The rows that a claimant draws: as many as its chances sum to, by Rosen's Pareto sampling, whose chances are
-    very nearly the wanted ones for a fixed size, and which keeps most of a draw when the chances change a little."""
+    """The rows that a claimant draws: as many as its chances sum to."""
     seed = int.from_bytes(hashlib.sha256(claimant.sentence.encode("utf-8", "replace")).digest()[:8])
     lots = np.random.default_rng([seed, len(chances)]).random(len(chances))
-    size = round(float(chances.sum()))
-    inside = (chances > 0) & (chances < 1)
-    rank = np.where(chances >= 1, 0.0, np.inf)
-    rank[inside] = (lots * (1 - chances))[inside] / ((1 - lots) * chances)[inside]
-    return np.sort(np.argsort(rank, kind="stable")[:size])
+    return pareto_draw(chances, lots)
 
 
 def rows_with_claimed(
     sample: StratifiedSample, n: int, claimants: Sequence[Claimant], claims: Claims, costly: Sequence[bool]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """About `n` rows of a sample, some of them drawn by what is claimed, and how many excerpts each one of the whole
-    sample stands for, [len(sample)]. Without a claim all are drawn by what happened, and count the same.
+    sample stands for, [len(sample)]. Without a claim all are drawn by what happened.
 
     At least half of `n` are drawn by what happened: with more than a few claimants there are more than `n` in all.
 
@@ -171,10 +149,10 @@ def rows_with_claimed(
     """
     speaking = [k for k, own in enumerate(claims) if own.any()]
     if n >= len(sample) or not speaking:
-        return thin_rows(sample, n), np.ones(len(sample))
+        return thin_rows(sample, n), 1 / chances_of_excerpts(sample, n)
     sizes = n_of_claimants(n, [costly[k] for k in speaking])
     chances = chances_of(claims[speaking], sizes)
     n_base = max(1, n - sum(sizes), -(-n // 2))
     picked = [drawn(own, claimants[k]) for k, own in zip(speaking, chances, strict=True)]
     rows = np.unique(np.concatenate([thin_rows(sample, n_base), *picked]))
-    return rows, 1 / (1 - (1 - stratum_shares(sample, n_base)) * np.prod(1 - chances, axis=0))
+    return rows, 1 / (1 - (1 - chances_of_excerpts(sample, n_base)) * np.prod(1 - chances, axis=0))
