@@ -56,7 +56,7 @@ RUN = 12
 PROMPTS = {
     "explainer": {"explainer/5", "explainer-short/2"}, "reviser": {"reviser/7"}, "writer": {"writer/5"},
     "simulator": {"simulator/4", "simulator-rivals/2", "simulator-last/5", "simulator-last-rivals/3"},
-    "detector": {"detection/2"}, "fuzzer": {"fuzzing/2"},
+    "detector": {"detection/2"}, "fuzzer": {"fuzzing/3"},
 }  # fmt: skip
 
 
