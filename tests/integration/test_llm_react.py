@@ -210,7 +210,9 @@ def test_it_is_told_what_came_of_its_calls(run: Run) -> None:
     assert round_["read"] > round_["shown"] == len(round_["texts"])
     assert len(shown[4]) < 4000
     assert all("base-rate" not in text["predicted"] for text in round_["texts"])
-    assert set(round_["right"]) == set(round_["beliefs"])
+    assert set(round_["fired_above_silent"]) == set(round_["beliefs"])
+    assert all(share is None or 0 <= share <= 1 for share in round_["fired_above_silent"].values())
+    assert any(text["fired"] for text in round_["texts"]) or not round_["fired"]
     for body in run.bodies:
         if is_agent(body):
             roles = [message["role"] for message in body["messages"]]

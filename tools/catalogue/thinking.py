@@ -179,6 +179,7 @@ def thinking_tools(study: Study) -> list[Tool[Any, Any]]:
         if not texts:
             raise BadInput("all of these texts were read before: a prediction of what is known is no evidence.")
         abstained: Counter[str] = Counter()
+        study.simulations.prepare_ends([(r.sentence, texts) for r in arguments.rivals])
         predictions = [
             chances(r.table, study.simulations.at_ends(r.sentence, texts), abstained) for r in arguments.rivals
         ]

@@ -54,7 +54,7 @@ _SHOWN_CHARACTERS = 120
 _APART = 0.2
 """By how much probabilities differ where a text tells hypotheses apart."""
 
-_MOST_SHOWN = 16
+_MOST_SHOWN, _MOST_FIRED = 16, 6
 
 _EXPERIMENTS = ("experiment", "run_round")
 """Actions that read what was predicted."""
@@ -330,7 +330,7 @@ class _Investigator:
             shown = informative(designed.predictions, [value > run.theta for value in values], rivals)
         return {
             "read": len(values), "fired": sum(value > run.theta for value in values), "shown": len(shown),
-            "right": _n_right(designed.predictions, [value > run.theta for value in values], rivals),
+            "fired_above_silent": _ranked(designed.predictions, [value > run.theta for value in values], rivals),
             "texts": [self._told(designed, i, values[i], rivals) for i in shown],
             "beliefs": self._beliefs(),
         }  # fmt: skip
@@ -353,7 +353,7 @@ def informative(
     predictions: Sequence[Sequence[float | None]], fired: Sequence[bool], rivals: Sequence[Hypothesis]
 ) -> list[int]:
     """The experiments that tell hypotheses apart, those on which they were furthest apart first; of a single hypothesis
-    those on which it was wrong. Baselines are no hypotheses."""
+    those on which it was wrong; then some that fired, whatever was said of them. Baselines are no hypotheses."""
     own = [row for h, row in zip(rivals, predictions, strict=True) if h.name not in REFERENCES]
     apart: list[tuple[float, int]] = []
     for i, fires in enumerate(fired):
@@ -362,17 +362,21 @@ def informative(
         error = abs(fires - said[0]) if len(own) == 1 and said else 0.0
         if distance >= _APART or error > 0.5:
             apart.append((max(distance, error), i))
-    return [i for _, i in sorted(apart, key=lambda one: (-one[0], one[1]))[:_MOST_SHOWN]]
+    told = [i for _, i in sorted(apart, key=lambda one: (-one[0], one[1]))[:_MOST_SHOWN]]
+    return [*told, *[i for i, fires in enumerate(fired) if fires and i not in told][:_MOST_FIRED]]
 
 
-def _n_right(
+def _ranked(
     predictions: Sequence[Sequence[float | None]], fired: Sequence[bool], rivals: Sequence[Hypothesis]
-) -> dict[str, str]:
-    """Of how many texts each hypothesis had said rightly whether the neuron fires."""
-    out = {}
+) -> dict[str, float | None]:
+    """Of all pairs of a text that fired and a silent one, the share in which each hypothesis gave the higher chance to
+    the one that fired; the same chance is half. None without a pair. Chances of rare firing stay below a half, so that
+    how often they were on the right side of it would tell nothing."""
+    out: dict[str, float | None] = {}
     for h, row in zip(rivals, predictions, strict=True):
-        said = [(p >= 0.5) == fires for p, fires in zip(row, fired, strict=True) if p is not None]
-        out[h.name] = f"{sum(said)} of {len(said)}"
+        said = [(p, fires) for p, fires in zip(row, fired, strict=True) if p is not None]
+        pairs = [np.sign(one - other) for one, yes in said if yes for other, also in said if not also]
+        out[h.name] = round(float(np.mean(pairs)) / 2 + 0.5, 2) if pairs else None
     return out
 
 
