@@ -56,7 +56,7 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
         RevealedText(texts, (9.0, None), 1.44, "weak"),
         RevealedText(texts[:2], (5.5, 0.0), 8.26, "fired", is_edited=True),
     ]
-    scale = Scale(largest=4.0, theta=1.0, typical=2.4)
+    scale = Scale(largest=4.0, theta=1.0, typical=2.4, share=0.009)
     evidence = Evidence(
         scale,
         share=0.0123,

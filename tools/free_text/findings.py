@@ -48,7 +48,8 @@ def scale_of(explore: ExploreActivations, known: Known | None) -> Scale:
     values = drawn.values[drawn.excerpts.mask]
     theta = known.theta if known is not None and known.explore is explore else threshold(values)
     firing = values[values > theta]
-    return Scale(float(explore.values.max(initial=0.0)), theta, float(np.median(firing)) if len(firing) else None)
+    typical, share = (float(np.median(firing)), len(firing) / len(values)) if len(firing) else (None, None)
+    return Scale(float(explore.values.max(initial=0.0)), theta, typical, share)
 
 
 def findings(

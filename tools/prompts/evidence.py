@@ -166,11 +166,13 @@ class Scale:
         largest: the raw value that is level 10: the largest on explore text.
         theta: the raw value above which the neuron fires.
         typical: the raw value that it mostly has where it fires; None where that is not known.
+        share: of the tokens of the text at large on which it fires; None where that is not known.
     """
 
     largest: float
     theta: float
     typical: float | None = None
+    share: float | None = None
 
     def level(self, value: float) -> float:
         """A raw value as a level 0..10."""
@@ -183,14 +185,19 @@ class Scale:
         return "weak" if value > WEAK_FROM * self.theta else "silent"
 
     def in_short(self) -> str:
-        """What counts as firing and how strong that mostly is, for whoever predicts levels."""
+        """What counts as firing, how rare it is and how strong mostly, for whoever predicts levels."""
+        rare = (
+            ""
+            if self.share is None
+            else f", on about 1 token in {max(1, round(1 / self.share)):,} of the text at large"
+        )
         usual = (
             ""
             if self.typical is None
             else f" Where it fires, its level is mostly about {self.level(self.typical):.0f}: predict that where you "
             "expect it to fire as usual, and more only where it fires most."
         )
-        return f"It fires above level {self.level(self.theta):.1f}.{usual}"
+        return f"It fires above level {self.level(self.theta):.1f}{rare}.{usual}"
 
     def stated(self) -> str:
         """What counts as firing, as a sentence."""

@@ -31,7 +31,7 @@ FIRST = 0.3
 LEAST_FIRST, MOST_FIRST = 12, 0.7
 """Nobody is judged by fewer excerpts; where those are more than this share, all are read at once."""
 
-_ENOUGH = 2
+_ENOUGH = 4
 """Excerpts that a sentence claims, on which it must have been read before its silence says something."""
 
 LEXICAL = "lexical"
@@ -226,7 +226,7 @@ class Simulations:
 
     def is_silent_where_it_claims(self, sentence: str, sample: StratifiedSample) -> bool:
         """Whether a sentence that costs something predicts nothing on the first excerpts, though its author's words
-        stand in two of them at least: the others will hardly tell more."""
+        stand in four of them at least: the others will hardly tell more."""
         part = self.on_first(sentence, sample)
         claimed = self._drawn(sample).by_words.get(sentence)
         if isinstance(part, Unscored) or claimed is None:
