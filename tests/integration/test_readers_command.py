@@ -162,7 +162,7 @@ def test_texts_from_the_sentence_alone_without_an_llm(runs: list[str], readers: 
     own, of_list = found["kinds"]
     assert (own["kind"], of_list["kind"]) == ("explanation", "list")
     for kind in (own, of_list):
-        assert kind["n_positives"] >= 6  # of an explanation of later pieces of words no text may be made
+        assert kind["n_positives"] >= 6  # the maker has no text for "hyphens in quotes", counted as unscored
         assert kind["on_words"]["value"] is not None
     (quote,) = (one for one in found["sentences"] if (one["neuron"], one["kind"]) == ("mini/L0N663", "explanation"))
     assert sum(text["fires"] for text in quote["positives"]["texts"]) >= 3
