@@ -191,7 +191,9 @@ def unigram():
     return FolderTokenizer(raw)
 
 
-@pytest.fixture(scope="module", params=["mini", "bytes", "spaces"])
+@pytest.fixture(
+    scope="module", params=["mini", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bytes", "spaces"))]
+)
 def any_world(request, save_tokenizer, tmp_path_factory):
     if request.param == "spaces":
         return World(unigram())
@@ -244,7 +246,10 @@ def test_an_experiment_is_a_text_of_whole_words(any_world, name, kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("n", "longest"),
-    [(3, None), (60, 1), (0, None), *(pytest.param(60, cut, marks=pytest.mark.slow) for cut in (None, 3))],
+    [
+        (3, None),
+        *(pytest.param(*seldom, marks=pytest.mark.slow) for seldom in ((60, 1), (0, None), (60, None), (60, 3))),
+    ],
 )
 def test_whatever_the_neuron_texts_are_made_and_are_the_same_again(world, name, kind, n, longest):
     where = world.setting(kind, n, longest=longest)

@@ -19,6 +19,8 @@ from tools.subject.load import load_subject
 from tools.subject.names import SMOLLM2_HUB_ID
 from tools.subject.smollm2 import describe
 
+pytestmark = pytest.mark.slow  # each test saves a model
+
 COMMIT = "c" * 40
 
 

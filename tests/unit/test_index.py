@@ -43,6 +43,8 @@ from tools.records.neuron import NeuronId
 from tools.subject.folder import ModelFolder
 from tools.subject.gpt2 import LeanGPT2
 
+pytestmark = pytest.mark.slow  # each fixture builds an index
+
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 entry = st.tuples(finite, st.integers(0, (1 << 26) - 3), st.integers(0, 63))
 

@@ -206,6 +206,7 @@ def test_a_server_that_is_too_slow_is_asked_less_at_once_and_not_for_ever(tmp_pa
     assert len(server.bodies) == 1 + 3
 
 
+@pytest.mark.slow
 def test_waiting_for_others_of_ours_is_no_part_of_the_time_that_a_request_has(tmp_path: Path) -> None:
     """On a server that answers one question at a time, most of a batch waits longer than any of it takes."""
     server = Server(lambda _: ok(), delay_s=0.2)
@@ -398,6 +399,7 @@ def test_two_processes_share_the_store(tmp_path: Path) -> None:
     assert not server.bodies
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_no_reply_that_had_come(tmp_path: Path) -> None:
     said = tmp_path / "said"
     script = textwrap.dedent(f"""

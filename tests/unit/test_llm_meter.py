@@ -86,6 +86,7 @@ def test_a_limit_on_dollars_is_never_passed() -> None:
     assert 0.39 < account.usd <= 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thought", [0, 900, 8_000])
 @pytest.mark.parametrize("limits", [{"max_usd": 0.5}, {"max_tokens": 60_000}])
 def test_a_model_that_thinks_keeps_within_the_limit(limits: dict[str, Any], thought: int) -> None:

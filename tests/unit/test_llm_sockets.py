@@ -23,6 +23,8 @@ from tools.llm.exchange import Exchange, close_exchange, proxy_of
 from tools.llm.replies import ReplyStore
 from tools.llm.settings import LLMSettings
 
+pytestmark = pytest.mark.slow  # waits for time-outs
+
 BODY = json.dumps(completion("here")).encode()
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY)
 

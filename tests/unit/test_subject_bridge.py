@@ -18,6 +18,7 @@ TOKENS = np.random.default_rng(1).integers(1, 250, (3, 12)).astype(np.int32)
 LENGTHS = np.array([12, 5, 9], dtype=np.int64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"Llama", "Qwen2", "Mistral", "Mixtral"}))
 def test_other_architectures_read_what_the_output_map_gets(kind: str, save_tokenizer: Any, tmp_path: Path) -> None:
     import torch
@@ -61,6 +62,7 @@ def test_prompts_of_unequal_length_are_continued_as_each_alone_would_be(save_tok
     assert cold == [subject.generate([one], 4, 1e-4, np.random.default_rng(1))[0] for one in prompts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["GPTNeoX", "Gemma2"])
 def test_readings_in_two_threads_are_those_in_one(kind: str, save_tokenizer: Any, tmp_path: Path) -> None:
     save(kind, save_tokenizer, tmp_path)

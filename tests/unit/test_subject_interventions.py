@@ -77,6 +77,7 @@ def test_the_lean_reader_needs_no_transformer_lens(tiny: tuple[Any, Path]) -> No
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_generation_follows_the_generator_and_the_models_own_probabilities(gpt2: tuple[Any, Any, Any]) -> None:
     import torch
 

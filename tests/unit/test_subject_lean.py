@@ -71,6 +71,7 @@ def test_both_adapters_agree_with_hugging_face_at_true_widths(size: str, save_gp
         shutil.rmtree(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (MINI / "model.safetensors").is_file(), reason="the weights of mini are not in this checkout")
 def test_both_adapters_agree_with_hugging_face_on_mini() -> None:
     from transformers import GPT2LMHeadModel
@@ -84,6 +85,7 @@ def test_both_adapters_agree_with_hugging_face_on_mini() -> None:
     assert_agrees(BridgeModel(ModelFolder(MINI, "mini")), model, [131], pos=64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [

@@ -328,6 +328,7 @@ def test_an_encoding_that_cannot_say_it():
     assert json.loads(rest) == {"a": "é␣"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
 @pytest.mark.parametrize("encoding", ["ascii", "ascii:strict"])
 def test_help_in_an_encoding_that_cannot_say_it(command, encoding, monkeypatch):
@@ -339,6 +340,7 @@ def test_help_in_an_encoding_that_cannot_say_it(command, encoding, monkeypatch):
     assert b"example" in out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
 @pytest.mark.parametrize(
     "arguments", [["test", "--help"], ["explain", "L1N1", "--budget", "␣é"], ["trace", "show", "␣é"]]

@@ -140,6 +140,7 @@ def test_a_missing_line_is_noticed(whole: Path) -> None:
         load_trace(whole)
 
 
+@pytest.mark.slow
 def test_two_writers_are_refused_and_readers_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_LOCK_PATIENCE_S", 0.05)
     path = tmp_path / "events.jsonl"

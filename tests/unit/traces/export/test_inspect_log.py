@@ -53,6 +53,7 @@ def infos(sample: Any, source: str) -> list[Any]:
     return [event.data for event in of(sample, "info") if event.source == source]
 
 
+@pytest.mark.slow
 @needs_inspect
 @pytest.mark.parametrize("suffix", [".eval", ".json"])
 @pytest.mark.parametrize("version", [1, 2, 3])

@@ -422,6 +422,7 @@ def damaged(content: bytes) -> dict[str, bytes]:
     return {"half": content[:middle], "empty": b"", "flipped": flipped, "longer": content + b"\0"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["explore.tokens.npy", "sealed-2.ids.npy", "names.bin", "name_ends.npy", "split.json"])
 def test_a_damaged_cache_is_written_anew(tmp_path, name):
     texts = random_texts(np.random.default_rng(10), 100, 300)
