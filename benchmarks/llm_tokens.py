@@ -1,11 +1,13 @@
-"""Where the tokens of a run with an LLM go: by tool and prompt, over a scripted LLM, in three cases.
+"""Where the tokens of a run with an LLM go: by tool and prompt, over a scripted LLM, in four cases.
 
     python benchmarks/llm_tokens.py rule  --model smollm2 --target L8N384 --corpus FILE
     python benchmarks/llm_tokens.py twins --model smollm2 --target L8N384 --corpus FILE
+    python benchmarks/llm_tokens.py named --model smollm2 --target L8N384 --corpus FILE --variant twins
     python benchmarks/llm_tokens.py free  --model smollm2 --target L8N384 --corpus FILE
 
     rule     sentences in free words of which the LLM makes nothing: a rule wins
     twins    sentences that name words, and are read as lists of them: the words of `--words`
+    named    sentences that name words, which the LLM reads as the neuron itself: one of them wins, or its list does
     free     sentences that have no twin, which the LLM reads as the neuron itself, now and then amiss: one of them wins
 
 `--requests FILE` keeps what was sent. Tokens are characters over four. The neuron and what an LLM would say of it are
@@ -41,7 +43,7 @@ SENTENCES = (
     "where a list of duties goes over to who does them",
     "a thing that has been mentioned before, said again in a shorter way",
 )
-RIGHT = {"rule": (0.12, 0.08, 0.03, 0.02), "free": (0.95, 0.5, 0.3, 0.2)}
+RIGHT = {"rule": (0.12, 0.08, 0.03, 0.02), "free": (0.95, 0.5, 0.3, 0.2), "named": (0.95, 0.5, 0.3, 0.2)}
 """How often the LLM reads each of the sentences as the neuron itself; a revision is read as the first one."""
 
 OTHERS = [
@@ -93,7 +95,7 @@ class Scripted(Script):
             self.hypotheses = [(f"{one}{' again' * self.n_revised}", "meaning") for one in said]
             share = [self.named, self.named[: len(self.named) // 2], self.named[1:4], self.named[-3:]]
             lists = dict(zip((one for one, _ in self.hypotheses), share, strict=False))
-            self.words |= lists if self.case == "twins" else {}
+            self.words |= lists if self.case in ("twins", "named") else {}
         return super().answer(body)
 
     def _active(self, explanation: str, rows: list[tuple[str, ...]]) -> list[list[Any]]:
@@ -129,11 +131,12 @@ class Scripted(Script):
 def main() -> None:
     """Make one run and print where its tokens went."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", choices=("rule", "twins", "free"))
+    parser.add_argument("case", choices=("rule", "twins", "named", "free"))
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--target", default="L8N384")
     parser.add_argument("--corpus")
     parser.add_argument("--words", default="Ambassador justice judges Secretary President Minister serve Governor Lady")
+    parser.add_argument("--variant", default="tournament", help="twins: finalists alone are read")
     parser.add_argument("--requests", type=Path, help="a file for what the LLM was sent, one request a line")
     given = parser.parse_args()
     where = {"model": given.model, "corpus": given.corpus}
@@ -143,7 +146,13 @@ def main() -> None:
         scripted_llm(Scripted(study, given.case, given.words.split())) as server,
     ):
         found = agent.explain(
-            given.target, **where, explainer="openai:scripted", budget=20, llm={"url": server.url}, runs_dir=runs
+            given.target,
+            **where,
+            explainer="openai:scripted",
+            budget=20,
+            variant=given.variant,
+            llm={"url": server.url},
+            runs_dir=runs,
         )
         if given.requests:
             given.requests.write_text("".join(json.dumps(body) + "\n" for body in server.bodies))

@@ -30,7 +30,7 @@ from tools.records.result import Interval, Result, ScoreValue, Unscored
 from tools.roles import AsksAnLLM
 from tools.study.study import Study
 from tools.toolbox import Toolbox
-from traces.events.kinds import Decided, HypothesisProposed
+from traces.events.kinds import Decided, HypothesisProposed, Scored
 from traces.events.store import TraceWriter
 
 BASE_RATE = "base-rate"
@@ -77,6 +77,7 @@ class LoopState:
         unwritten: why an explainer wrote nothing, for each time that it was asked in vain.
         wrote: explainers that ever wrote something.
         twins: the lexical twin of each sentence in free words; None where it has none.
+        unread: explanations in free text that no LLM has read yet, since their lexical twins stand for them.
         over_twins: by how much the reading of such a sentence was better than its twin, at most; 0 or more.
         turns: of the LLM, where it picks the tools.
         silent_turns: its turns in a row without a call that could be made.
@@ -111,6 +112,7 @@ class LoopState:
     unwritten: dict[str, list[str]] = field(default_factory=dict)
     wrote: set[str] = field(default_factory=set)
     twins: dict[str, str | None] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
     over_twins: float = 0.0
     turns: int = 0
     silent_turns: int = 0
@@ -247,6 +249,10 @@ class Investigation(LoopState):
         twin = self.hypotheses.get(hypothesis.stand_in)
         return twin if twin is not None and twin.table else hypothesis
 
+    def as_read(self, hypothesis: Hypothesis) -> Hypothesis:
+        """Whose scores are a hypothesis's: its own, or its twin's while no LLM has read it."""
+        return self.hypotheses[hypothesis.stand_in] if hypothesis.name in self.unread else hypothesis
+
     def silent(self) -> list[SilentExplainer]:
         """Explainers that were asked and never wrote anything: how often that was, and why not the last time."""
         return [
@@ -263,6 +269,18 @@ class Investigation(LoopState):
         """Note development scores and calibrations."""
         for hypothesis, entry in zip(hypotheses, scored, strict=True):
             hypothesis.score, hypothesis.table, hypothesis.merit = entry.score, entry.table, entry.merit
+
+    def tell_score(self, hypothesis: Hypothesis, round_: int) -> None:
+        """Put a development score on record."""
+        self.trace.emit(
+            Scored(
+                hypothesis=hypothesis.name,
+                split="development",
+                protocol=getattr(hypothesis.score, "protocol", ""),
+                score=hypothesis.score.model_dump(mode="json"),
+                round=round_,
+            )
+        )
 
     def best(self) -> Hypothesis:
         """The leader among rivals; see `agent.graph.policy.weights`. Base rate when none of them can lead yet."""
@@ -284,9 +302,9 @@ class Investigation(LoopState):
         }
 
     def note_leader(self) -> Hypothesis:
-        """The leader, noted beside the budget used so far."""
+        """The leader, noted beside the budget used so far: as its twin, while nobody has read it."""
         best = self.best()
-        self.leaders.append(Lead(self.toolbox.used, best.name))
+        self.leaders.append(Lead(self.toolbox.used, self.as_read(best).name))
         return best
 
     def ranked(self) -> list[Hypothesis]:
@@ -299,11 +317,13 @@ class Investigation(LoopState):
 
         Where the lexical reader understands the winner, all of them are rules: as many as there were candidates, by an
         explainer whose sentences the same reader reads. An LLM's would have to be asked for and read by it, and would
-        be compared with what another reader says.
+        be compared with what another reader says. They are rules too where only finalists were read: candidates were
+        chosen by their lexical twins.
         """
         tries = self.n_candidates()
         rules = [one.name for one in self.study.explainers if one.has_null and not isinstance(one, AsksAnLLM)]
-        if rules and self.study.simulations.is_exact(winner.sentence):
+        by_rules = self.config.reads == "finalists" or self.study.simulations.is_exact(winner.sentence)
+        if rules and by_rules:
             return {rules[0]: sum(tries.values())}
         return tries
 

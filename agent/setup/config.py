@@ -130,12 +130,16 @@ class RunConfig(BaseModel):
         rules_compete: whether learnt rules are rivals of what an LLM writes.
         twins: whether explanations in free text get lexical twins: the nearest readable rules, which compete, cost
             nothing, and stand in for the LLM's simulation where they agree with it. Only if rules compete.
+        reads: which explanations in free text an LLM reads on development text: all `rivals` that may win, or, of
+            those with lexical twins, only the `finalists`, when the loop is over; until then their twins stand for
+            them.
         simulation: how an LLM simulates: whole excerpts in a structured reply, all at once with log probabilities, or
             token by token.
         simulated_excerpts: excerpts on which an explanation in free text is simulated for a score.
         excerpts_per_call: excerpts of an explanation that an LLM simulates in one call.
         rivals_per_call: explanations that an LLM simulates side by side in one call, so that text is paid for once; on
             sealed text each is simulated alone.
+        judged: sealed excerpts of each class that an LLM judges, in detection and in fuzzing; 0 for none.
         max_tokens: tokens of all LLM calls, in and out; None for no limit.
         max_usd: US dollars for all LLM calls; None for no limit.
         llm: the connection to the endpoint.
@@ -172,10 +176,12 @@ class RunConfig(BaseModel):
     simulator: str = "auto"
     rules_compete: bool = True
     twins: bool = True
+    reads: Literal["rivals", "finalists"] = "rivals"
     simulation: Simulation = "excerpt"
     simulated_excerpts: int = Field(default=30, ge=3, le=1200)
     excerpts_per_call: int = Field(default=15, ge=1, le=20)
     rivals_per_call: int = Field(default=MOST_RIVALS, ge=1, le=MOST_RIVALS)
+    judged: int = Field(default=10, ge=0, le=100)
     max_tokens: int | None = Field(default=None, ge=1)
     max_usd: float | None = Field(default=None, gt=0)
     llm: LLMSettings = LLMSettings()
@@ -209,6 +215,12 @@ class RunConfig(BaseModel):
         if spec not in ("auto", "rules") and _llm_of(spec) is None:
             raise ValueError("write rules, openai:MODEL or auto")
         return spec
+
+    @model_validator(mode="after")
+    def _has_twins(self) -> Self:
+        if self.reads == "finalists" and not (self.twins and self.rules_compete and self.policy == "tournament"):
+            raise ValueError('reads = "finalists" needs lexical twins: twins, rules_compete, and the tournament')
+        return self
 
     @property
     def parsed_target(self) -> tuple[str | None, NeuronId]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from math import ceil
 
 from agent.setup.config import MOST_ASKED, ROUND_COST, TEST_COST, RunConfig
-from tools.catalogue.detection import N_EACH
 from tools.catalogue.experiments import N_PROBED
 from tools.catalogue.null import MOST_NEURONS_ASKED
 from tools.free_text.explainer import N_REVISED
@@ -118,7 +117,9 @@ def _read(config: RunConfig) -> Usage:
     # A round's texts, and the originals of its minimal pairs, are one question each.
     experiments = _times(ends, rounds * MOST_ASKED * 2)
     probe = _times(ends, 2 * ceil(N_PROBED / TEXTS_A_CALL))
-    return _sum(on_development, on_sealed, experiments, probe, _times(_JUDGED, 2 * ceil(2 * N_EACH / MOST_EXCERPTS)))
+    return _sum(
+        on_development, on_sealed, experiments, probe, _times(_JUDGED, 2 * ceil(2 * config.judged / MOST_EXCERPTS))
+    )
 
 
 def _n_sentences(config: RunConfig) -> int:

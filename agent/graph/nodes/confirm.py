@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 from agent.graph import policy
 from agent.graph.nodes.meanings import meanings_of, tests_of
 from agent.graph.nodes.predictions import score_predictions
+from agent.graph.nodes.twins import read_finalists
 from agent.graph.state import BASE_RATE, PERSON, Context, Investigation, LoopState
 from agent.graph.verdict import Findings, tests_by_kind
 from agent.graph.verdict import verdict as verdict_on
@@ -45,11 +46,12 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Open one sealed fold and score the winner once, beside the baselines and a null matched in tries."""
     run = Investigation.at(state, runtime.context)
     run.trace.emit(Stage(stage="confirm", round=run.round))
+    _may_spend(run, null_share(run.config.max_tokens))
+    read_finalists(run)
     winner = run.note_leader()
     if winner.name != BASE_RATE:
         reason = policy.why_it_leads(run.contenders(), winner.name)
         run.trace.emit(Decided(action="win", reason=reason, hypothesis=winner.name, round=run.round))
-    _may_spend(run, null_share(run.config.max_tokens))
     predicted = score_predictions(run, run.round + 1)
     own = predicted.get(winner.name, {})
     why_not = (
@@ -90,8 +92,8 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json", exclude={"shown"})))
     asked: DetectionScores | None = None
     # What the lexical reader understands it detects and fuzzes itself, in the panel: an LLM's answers change nothing.
-    if run.study.asker is not None and not run.study.simulations.is_exact(winner.sentence):
-        asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold))
+    if run.study.asker is not None and run.config.judged and not run.study.simulations.is_exact(winner.sentence):
+        asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold, n=run.config.judged))
     tests = tests_by_kind(winner)
     listed = run.study.lookup_sentence
     verdict, why = verdict_on(

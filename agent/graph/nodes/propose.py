@@ -11,7 +11,7 @@ from langgraph.types import Command
 
 from agent.graph import policy
 from agent.graph.nodes.generalise import tell_changes, too_wide
-from agent.graph.nodes.twins import compare_twins, to_score, with_twins
+from agent.graph.nodes.twins import compare_twins, put_off, stand_in_for_unread, to_score, with_twins
 from agent.graph.state import BASE_RATE, LOOKUP, REFERENCES, Context, Investigation, LoopState
 from agent.setup.config import TEST_COST
 from tools.catalogue.hypotheses import Lookup, Proposals, Propose, Revise
@@ -24,7 +24,7 @@ from tools.roles import TriedRival
 from tools.rules.clauses import Rule
 from tools.rules.language import render
 from tools.scoring.claimed import Claimant
-from traces.events.kinds import Decided, Note, Scored, Stage
+from traces.events.kinds import Decided, Note, Stage
 
 _START_COST = 2
 _SHOWN, _SHOWN_UNSCORED = 4, 2
@@ -155,39 +155,35 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
     Returns:
         What was found, by sentence.
     """
-    before = run.best() if run.bests else None
+    before = run.as_read(run.best()) if run.bests else None
+    new, unread = put_off(run, new)
     hypotheses = [*new, before] if before is not None and before not in new else list(new)
     contenders, is_exact = run.contenders(), run.study.simulations.is_exact
     again = [
         h for h in run.ranked()
-        if isinstance(h.score, Unscored) and (contenders[h.name].was_right or is_exact(h.sentence))
+        if isinstance(h.score, Unscored) and h.name not in run.unread
+        and (contenders[h.name].was_right or is_exact(h.sentence))
     ]  # fmt: skip
     hypotheses += [h for h in again if h not in hypotheses]
-    reference = run.hypotheses[since].sentence if since is not None else None
+    reference = run.as_read(run.hypotheses[since]).sentence if since is not None else None
     claiming = run.study.simulations.claimants = claimants(run)
     scores: Scores = run.toolbox.call("score", to_score(run, new, hypotheses, reference))
     run.take_scores(hypotheses, scores.scores)
     entries = {entry.sentence: entry for entry in scores.scores}
     for hypothesis in [*new, *(h for h in again if not isinstance(h.score, Unscored))]:
-        run.trace.emit(
-            Scored(
-                hypothesis=hypothesis.name,
-                split="development",
-                protocol=getattr(hypothesis.score, "protocol", ""),
-                score=hypothesis.score.model_dump(mode="json"),
-                round=round_,
-            )
-        )
+        run.tell_score(hypothesis, round_)
         # What predicts nothing no experiment can speak for or against.
         if not hypothesis.table and entries[hypothesis.sentence].behind is None:
             reason = f"it cannot be simulated: {getattr(hypothesis.score, 'reason', '')}"
             run.drop(hypothesis.name, reason, round_, "too few excerpts could be simulated by it")
     compare_twins(run, entries, round_)
+    stand_in_for_unread(run, unread)
     left = {h.sentence for h in run.competing()}
     run.study.simulations.claimants = tuple(one for one in claiming if one.sentence in left)
     best = run.note_leader()
     run.bests.append(best.name)
-    run.gain = entries[best.sentence].gain if best.sentence in entries else None
+    entry = entries.get(run.as_read(best).sentence)
+    run.gain = None if entry is None else entry.gain
     return entries
 
 
@@ -196,7 +192,11 @@ def claimants(run: Investigation) -> tuple[Claimant, ...]:
     that only a lesser rule claims tell little of who wins."""
     is_exact = run.study.simulations.is_exact
     free = [h for h in run.ranked() if is_exact(h.sentence)][:1]
-    return tuple(Claimant(h.sentence, h.words) for h in run.competing() if h in free or not is_exact(h.sentence))
+    return tuple(
+        Claimant(h.sentence, h.words)
+        for h in run.competing()
+        if h in free or not (is_exact(h.sentence) or h.name in run.unread)
+    )
 
 
 def _out_of_budget(run: Investigation, round_: int, spent: BudgetSpent) -> Command[Any]:

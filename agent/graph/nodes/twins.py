@@ -2,7 +2,7 @@
 
 A twin competes by itself, at no cost. An LLM's reading of a sentence is bought on development text unless its twin is
 clearly below what leads there; and where the reading agrees with the twin, the twin says what the sentence predicts of
-experiments.
+experiments. Where only finalists are read, the twin stands for its sentence in all of this until the loop is over.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 
 from agent.graph import policy
 from agent.graph.state import PERSON, REFERENCES, Investigation
-from tools.catalogue.scores import AGREES, DevelopmentScore, Score
+from agent.setup.config import MOST_RIVALS
+from tools.catalogue.scores import AGREES, DevelopmentScore, Score, Scores
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
+from tools.errors import BudgetSpent
 from tools.readable import explainer as rules
-from tools.records.hypothesis import Hypothesis
+from tools.records.hypothesis import NOT_READ, Hypothesis, TrackRecord
 from tools.records.result import ScoreValue
+from tools.scoring.claimed import Claimant
 from traces.events.kinds import Note
 
 _ASKED_FOR = ("user", PERSON)
@@ -23,7 +26,7 @@ _ASKED_FOR = ("user", PERSON)
 
 COVERS = 0.5
 """Share of the words that a sentence's author names on which its twin must hold: else it speaks of something else, and
-only competes."""
+only competes. Where finalists alone are read, any twin is better than none."""
 
 
 def with_twins(run: Investigation, written: Sequence[Hypothesis]) -> list[Hypothesis]:
@@ -39,8 +42,9 @@ def with_twins(run: Investigation, written: Sequence[Hypothesis]) -> list[Hypoth
         return list(written)
     wanted = FindTwins(sentences=[InFreeWords(sentence=one.sentence, words=list(one.words)) for one in new])
     found: FoundTwins = run.toolbox.call("find_twins", wanted)
+    enough = 0.0 if run.config.reads == "finalists" else COVERS
     run.twins |= {
-        one.sentence: twin if twin is not None and writer.covers(twin, one.words) >= COVERS else None
+        one.sentence: twin if twin is not None and writer.covers(twin, one.words) >= enough else None
         for one, twin in zip(new, found.twins, strict=True)
     }
     return [
@@ -53,11 +57,74 @@ def with_twins(run: Investigation, written: Sequence[Hypothesis]) -> list[Hypoth
     ]
 
 
+def put_off(run: Investigation, new: Sequence[Hypothesis]) -> tuple[list[Hypothesis], list[Hypothesis]]:
+    """Of newcomers those to score now, and those that no LLM reads before they are finalists: their twins do."""
+    if run.config.reads != "finalists":
+        return list(new), []
+    later = [h for h in new if run.twins.get(h.sentence) is not None and h.origin not in _ASKED_FOR]
+    return [h for h in new if h not in later], later
+
+
+def stand_in_for_unread(run: Investigation, unread: Sequence[Hypothesis]) -> None:
+    """Let twins stand for sentences that nobody reads yet, in scores as in experiments."""
+    names = {h.sentence: h.name for h in run.hypotheses.values()}
+    for h in unread:
+        twin = run.hypotheses[names[run.twins[h.sentence] or ""]]
+        h.stand_in, h.table, h.merit, h.score = twin.name, twin.table, twin.merit, twin.score
+        run.unread.add(h.name)
+
+
+def read_finalists(run: Investigation) -> None:
+    """Buy the readings that were put off, of the best alone; who is not read cannot win.
+
+    However far their twins are behind: a meaning may be worth much more than the words by which it was found. Where a
+    reading and the twin do not say the same, what the twin predicted of experiments is no test of the sentence.
+    """
+    read = _finalists(run)
+    for name in run.unread:
+        run.hypotheses[name].score, run.hypotheses[name].table = NOT_READ, []
+    run.unread = set()
+    if not read:
+        return
+    run.study.simulations.claimants = tuple(Claimant(h.sentence, h.words) for h in read)
+    sentences = [h.sentence for h in read]
+    wanted = Score(
+        sentences=sentences, new=sentences, leading=[run.best().sentence], none_read=True,
+        twins={sentence: run.twins[sentence] for sentence in sentences},
+    )  # fmt: skip
+    try:
+        scores: Scores = run.toolbox.call("score", wanted)
+    except BudgetSpent as spent:
+        run.trace.emit(Note(message=f"no explanation in free text was read at the end: {spent}", level="warning"))
+        return
+    run.take_scores(read, scores.scores)
+    twins = {h.name: h.stand_in for h in read}
+    for h, entry in zip(read, scores.scores, strict=True):
+        run.tell_score(h, run.round)
+        if entry.agreement is None or entry.agreement < AGREES:
+            h.stand_in, h.record = "", TrackRecord()
+    compare_twins(run, {entry.sentence: entry for entry in scores.scores}, run.round)
+    for h in read:
+        if h.status == "competing" and not h.stand_in:
+            said = f"what {twins[h.name]} predicted of experiments is no test of {h.name}: they do not say the same"
+            run.trace.emit(Note(message=f"{said} on development text."))
+
+
+def _finalists(run: Investigation) -> list[Hypothesis]:
+    """As many as an LLM simulates side by side: the best of each twin, then the others."""
+    unread = [h for h in run.ranked() if h.name in run.unread]
+    first = {h.stand_in: h for h in reversed(unread)}
+    return sorted(unread, key=lambda h: first[h.stand_in] is not h)[:MOST_RIVALS]
+
+
 def to_score(
     run: Investigation, new: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], since: str | None
 ) -> Score:
     """What to score, with what is known by twins of those that nobody has read yet."""
-    read = [h for h in run.hypotheses.values() if h.sentence in run.twins and h.merit is not None]
+    read = [
+        h for h in run.hypotheses.values()
+        if h.sentence in run.twins and h.merit is not None and h.name not in run.unread
+    ]  # fmt: skip
     unread = {h.sentence: run.twins[h.sentence] for h in new if h.sentence in run.twins}
     # Of those that an LLM reads the leader alone, which is read with the newcomers: others would be read for nothing.
     is_exact = run.study.simulations.is_exact
