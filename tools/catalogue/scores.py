@@ -179,7 +179,8 @@ def _value_of(study: Study, sentence: str, sample: StratifiedSample) -> float | 
 
 
 def score_tools(study: Study) -> list[Tool[Score, Scores]]:
-    """`score`, bound to one neuron."""
+    """`score`, and the same for what is read when the loop is over, which no unit need be left for; bound to one
+    neuron."""
 
     def score(arguments: Score, rng: np.random.Generator) -> Scores:
         for sentence in set(arguments.sentences) - set(arguments.new):  # it leads now
@@ -204,7 +205,11 @@ def score_tools(study: Study) -> list[Tool[Score, Scores]]:
 
         return Scores(scores=[scored(sentence) for sentence in arguments.sentences])
 
-    return [Tool("score", "Score sentences on development text.", Score, Scores, score)]
+    about = "Score sentences on development text"
+    return [
+        Tool("score", f"{about}.", Score, Scores, score),
+        Tool("score_finalists", f"{about} when the loop is over.", Score, Scores, score, charged=False),
+    ]
 
 
 def _unread(sentence: str, best: str) -> DevelopmentScore:

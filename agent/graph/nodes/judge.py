@@ -34,7 +34,9 @@ def judge(
     _merge(run, round_)
     scores = {h.name: h.score for h in run.competing()}
     untried = frozenset(h.name for h in run.competing() if not h.record.chosen)
-    for name, reason in policy.to_drop(run.contenders(), scores, untried):
+    # A weak twin is no reason to drop what nobody has read: that may say more than the words it was found by.
+    read = {name: one for name, one in run.contenders().items() if name not in run.unread}
+    for name, reason in policy.to_drop(read, scores, untried):
         run.drop(name, reason, round_, reason.partition(":")[0])  # what follows may quote text
     best = run.note_leader()
     refuted = any(tests.refuting for tests in tests_by_kind(best).values())

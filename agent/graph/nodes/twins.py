@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.graph import policy
+from agent.graph import belief, policy
 from agent.graph.state import PERSON, REFERENCES, Investigation
 from agent.setup.config import MOST_RIVALS
 from tools.catalogue.scores import AGREES, DevelopmentScore, Score, Scores
@@ -78,7 +78,8 @@ def read_finalists(run: Investigation) -> None:
     """Buy the readings that were put off, of the best alone; who is not read cannot win.
 
     However far their twins are behind: a meaning may be worth much more than the words by which it was found. Where a
-    reading and the twin do not say the same, what the twin predicted of experiments is no test of the sentence.
+    reading and the twin do not say the same, what the twin predicted of experiments is no test of the sentence, which
+    is believed as if it had just come.
     """
     read = _finalists(run)
     for name in run.unread:
@@ -93,7 +94,7 @@ def read_finalists(run: Investigation) -> None:
         twins={sentence: run.twins[sentence] for sentence in sentences},
     )  # fmt: skip
     try:
-        scores: Scores = run.toolbox.call("score", wanted)
+        scores: Scores = run.toolbox.call("score_finalists", wanted)
     except BudgetSpent as spent:
         run.trace.emit(Note(message=f"no explanation in free text was read at the end: {spent}", level="warning"))
         return
@@ -103,6 +104,7 @@ def read_finalists(run: Investigation) -> None:
         run.tell_score(h, run.round)
         if entry.agreement is None or entry.agreement < AGREES:
             h.stand_in, h.record = "", TrackRecord()
+            run.beliefs = belief.joined(belief.without(run.beliefs, h.name), [h.name])
     compare_twins(run, {entry.sentence: entry for entry in scores.scores}, run.round)
     for h in read:
         if h.status == "competing" and not h.stand_in:
