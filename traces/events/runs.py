@@ -170,12 +170,19 @@ class RunFolder:
 
     @classmethod
     def find(cls, runs_dir: str | Path, run_id: str) -> RunFolder:
-        """The run with that id, or the only one whose id contains it; `last` is the latest.
+        """The run with that id, or the only one whose id contains it; `last` is the latest. A path of its folder, as
+        a shell completes it, is its id too.
 
         Raises:
-            BadInput: there is none, or more than one; the message names the closest ids.
+            BadInput: the path is of another folder of runs, or there is none, or more than one; the message names the
+                closest ids.
             StorageError: the folder of runs cannot be read.
         """
+        path = Path(run_id)
+        if path.name != run_id and (path / "run.json").is_file():
+            if path.resolve().parent != Path(runs_dir).resolve():
+                raise BadInput(f"the run {path.name} is not in {runs_dir}: add --runs-dir {path.parent}.")
+            run_id = path.name
         known = run_ids(runs_dir)
         if run_id == "last" and known:
             return cls(Path(runs_dir) / known[-1])

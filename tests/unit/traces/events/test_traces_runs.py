@@ -1,4 +1,5 @@
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -73,6 +74,10 @@ def test_a_run_is_found_by_a_part_of_its_id_and_by_last(tmp_path: Path) -> None:
     assert run_ids(tmp_path) == ["20260101T000000Z-mini-L0N1-aaaaaa", "20260102T000000Z-mini-L0N2-bbbbbb"]
     assert RunFolder.find(tmp_path, "last").run_id.endswith("bbbbbb")
     assert RunFolder.find(tmp_path, "aaaaaa").manifest() == {"seed": 1}
+    path = RunFolder.find(tmp_path, "aaaaaa").path
+    assert RunFolder.find(tmp_path, f"{path}/").path == path
+    with pytest.raises(BadInput, match=f"add --runs-dir {re.escape(str(tmp_path))}"):
+        RunFolder.find(tmp_path / "others", str(path))
     assert RunFolder.find(tmp_path, "20260102").run_id.endswith("bbbbbb")
     with pytest.raises(BadInput, match=r"fits 2 runs in .*: write more of the id"):
         RunFolder.find(tmp_path, "2026")
