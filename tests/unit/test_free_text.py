@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +21,7 @@ from tools.catalogue.experiments import N_PROBED, balanced_chances, chances
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asker import FreeTextAsker
-from tools.free_text.excerpts import N_TOP, ShownExcerpts
+from tools.free_text.excerpts import N_TOP, ShownExcerpts, whole_words
 from tools.free_text.experiments import N_SHOWN, most_informative
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
 from tools.free_text.findings import Known
@@ -550,6 +550,18 @@ def test_the_same_word_is_shown_firing_and_silent() -> None:
         assert firing.tokens[-1] == silent.tokens[-1]
         assert firing.values[-1] > 1.0
         assert silent.values[-1] == 0
+
+
+def test_pieces_of_words_are_no_same_word() -> None:
+    """Of the strings "a" and "b" those that stand beside each other are pieces."""
+    strings = ["a", "b", " a", "."]
+    tokens = np.array([[3, 2, 3, 2, 3, 2, 3], [3, 2, 1, 3, 3, 0, 1], [3, 3, 3, 3, 3, 0, 3]], dtype=np.int32)
+    own = activations(3, 7)
+    explore = ExploreActivations(replace(own.excerpts, tokens=tokens), own.values)
+    whole = whole_words(explore, TokenTexts(strings))
+    assert whole.tolist() == [
+        [True] * 7, [True, False, False, True, True, False, False], [True] * 7,
+    ]  # fmt: skip
 
 
 def test_explanations_of_several_neurons_are_asked_for_at_once() -> None:

@@ -39,8 +39,8 @@ class ShownExcerpts:
         top: cut around the neuron's strongest firings.
         quantile: cut around weaker firings over their whole range, and around weak activations.
         random: text drawn at random.
-        firing: texts that end at a token on which it fires.
-        near_misses: for each of them, one that ends at the same token, silent there.
+        firing: texts that end at a whole word on which it fires.
+        near_misses: for each of them, one that ends at the same word, silent there.
     """
 
     top: tuple[Shown, ...]
@@ -73,7 +73,7 @@ class ShownExcerpts:
         weak = np.sort(rng.permutation(weak)[:N_WEAK])
         others = np.setdiff1d(explore.drawn, np.concatenate([top, weaker, weak]))
         random = np.sort(rng.permutation(others)[:N_RANDOM])
-        pairs = _pairs(explore, theta, rng)
+        pairs = _pairs(explore, theta, whole_words(explore, texts), rng)
 
         def around(rows: NDArray[np.int64]) -> tuple[Shown, ...]:
             return tuple(_window(explore, texts, int(row), int(at[row]), _BEFORE, _AFTER) for row in rows)
@@ -108,14 +108,26 @@ def _window(explore: ExploreActivations, texts: TokenTexts, row: int, at: int, b
     return Shown(texts.of(explore.excerpts.tokens[row, first:last]), tuple(float(value) for value in values))
 
 
+def whole_words(explore: ExploreActivations, texts: TokenTexts) -> NDArray[np.bool_]:
+    """Which tokens are whole words or marks, [n, pos]: of pieces nobody can say that two are the same word."""
+    begins = np.array([string[:1].isalnum() for string in texts.strings])
+    ends = np.array([string[-1:].isalnum() for string in texts.strings])
+    tokens, inside = explore.excerpts.tokens, explore.excerpts.mask
+    joined = np.zeros(tokens.shape, dtype=bool)
+    joined[:, :-1] = inside[:, 1:] & ends[tokens[:, :-1]] & begins[tokens[:, 1:]]  # a token and the next one
+    goes_on = np.zeros_like(joined)
+    goes_on[:, 1:] = joined[:, :-1]
+    return inside & ~joined & ~goes_on
+
+
 def _pairs(
-    explore: ExploreActivations, theta: float, rng: np.random.Generator
+    explore: ExploreActivations, theta: float, whole: NDArray[np.bool_], rng: np.random.Generator
 ) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Places (row, position) where a token fires and where the same one is silent: of those that fire most in all."""
+    """Places (row, position) where a word fires and where the same one is silent: of those that fire most in all."""
     tokens, values, mask = explore.excerpts.tokens, explore.values, explore.excerpts.mask
-    fires = mask & (values > theta)
+    fires = mask & whole & (values > theta)
     fires[:, :_CONTEXT] = False
-    silent = mask & (values <= WEAK_FROM * theta)
+    silent = mask & whole & (values <= WEAK_FROM * theta)
     silent[:, :_CONTEXT] = False
     total = np.bincount(tokens[fires], weights=values[fires], minlength=1)
     both = np.intersect1d(tokens[fires], tokens[silent])

@@ -22,7 +22,7 @@ _SHRINK = 2.0
 """A word's mean counts as if it had been seen so many times more, with the mean of all words."""
 
 _TIMES_MORE = 3.0
-"""A kind of words is told of when the neuron fires on it so many times more often than on any word."""
+"""A kind of words is told of when the neuron fires on two of it, and so many times more often than on any word."""
 
 _N_CANDIDATES = 24
 
@@ -71,7 +71,7 @@ def findings(
         classes=tuple(
             ClassRow(kind.name, kind.fires_in, kind.covers, tuple(kind.examples[:3]))
             for kind in kinds
-            if kind.fires_in >= _TIMES_MORE * share
+            if kind.fires_in >= _TIMES_MORE * share and len(kind.examples) > 1
         )[:N_CLASSES],
         notes=known.notes if known is not None and known.explore is explore else (),
     )
