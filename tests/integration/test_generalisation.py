@@ -56,7 +56,7 @@ def test_verbs_become_the_few_that_fire(corpus, monkeypatch, capsys):
     first = next(e for e in events if isinstance(e, ExperimentsDesigned))
     about = [e for e in first.experiments if e.generator == "unseen_member"]
     assert 5 * len(about) >= len(first.experiments)
-    assert any(e.expectations["about"] == "verbs" for e in about)
+    assert any(e.expectations.about == "verbs" for e in about)
     narrowed = [e for e in events if isinstance(e, Decided) and e.action == "narrow"]
     told = next(e for e in narrowed if e.reason.startswith('H1\'s "verbs" did not hold for unseen members (0 of '))
     assert "narrowed to" in told.reason

@@ -115,7 +115,7 @@ def test_what_is_said_of_a_text_before_its_change_stands_before_the_reading(run:
         read = min(e.seq for e in run.of(ReadingsRevealed) if e.round == said.round)
         (designed,) = [e for e in run.of(ExperimentsDesigned) if e.round == said.round]
         assert said.seq < read
-        edits = {f"{e.id}-before" for e in designed.experiments if "before_the_change" in e.expectations}
+        edits = {f"{e.id}-before" for e in designed.experiments if e.expectations.before_the_change is not None}
         assert set(said.experiment_ids) <= edits
 
 
@@ -125,15 +125,15 @@ def test_what_an_edit_changed(run: Run) -> None:
     n_checked = 0
     for designed in run.of(ExperimentsDesigned):
         for planned in designed.experiments:
-            change = planned.expectations.get("change")
+            change = planned.expectations.change
             assert change or planned.generator != "minimal_pair"
-            if change is None or "before_the_change" not in planned.expectations:
+            if change is None or planned.expectations.before_the_change is None:
                 continue
-            at, added = change["at"], change["added"]
-            assert planned.tokens[at : at + len(added)] == added != change["removed"]
-            before = [*planned.tokens[:at], *change["removed"], *planned.tokens[at + len(added) :]]
+            at, added = change.at, change.added
+            assert planned.tokens[at : at + len(added)] == added != change.removed
+            before = [*planned.tokens[:at], *change.removed, *planned.tokens[at + len(added) :]]
             (values,) = run.study.read([tuple(ids[token] for token in before)])
-            assert values[-1] == pytest.approx(planned.expectations["before_the_change"], abs=1e-3)
+            assert values[-1] == pytest.approx(planned.expectations.before_the_change, abs=1e-3)
             n_checked += 1
     assert n_checked > 10
 

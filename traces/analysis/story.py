@@ -69,11 +69,10 @@ class Trial:
     @property
     def change(self) -> Change | None:
         """How the text was made from another; None if it was not, or if an older trace does not say."""
-        found = self.experiment.expectations.get("change")
-        if not isinstance(found, dict):
+        known = self.experiment.expectations
+        if known.change is None:
             return None
-        value = self.experiment.expectations.get("before_the_change")
-        return Change(found["at"], found["removed"], found["added"], value)
+        return Change(known.change.at, known.change.removed, known.change.added, known.before_the_change)
 
     @property
     def disagreement(self) -> float:
@@ -87,11 +86,10 @@ class Trial:
     @property
     def order(self) -> Order | None:
         """For a text scored by the order of activations before and after a change: the order that was observed."""
-        before = self.experiment.expectations.get("before_the_change")
-        by_order = self.experiment.expectations.get("scored_by") == "order"
-        if not by_order or before is None or self.value is None:
+        known = self.experiment.expectations
+        if known.scored_by != "order" or known.before_the_change is None or self.value is None:
             return None
-        return order_of(before, self.value, self.theta)
+        return order_of(known.before_the_change, self.value, self.theta)
 
     def log_score(self, hypothesis: str) -> float | None:
         """The evidence that a rival earned here: its share of the log probability that it gave to the outcome, in nats;

@@ -13,11 +13,20 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import from_json
 
 from tools.errors import StorageError
 from tools.records.llm import LLMCall
+from tools.records.scores import if_known
 
 SCHEMA_VERSION = 3
 _PARSED = {"parsed": True}
@@ -167,13 +176,34 @@ class HypothesisProposed(BaseEvent):
     origin: str = ""
 
 
+class TextChange(Record):
+    """How a text was made from another: at token `at`, the tokens `removed` were replaced by those `added`."""
+
+    at: int
+    removed: list[str]
+    added: list[str]
+
+
+class Expectations(Record):
+    """What is known of an experiment before it is read; what is not known is left out of the trace.
+
+    Attributes:
+        before_the_change: of an edit, the raw activation at the end of the original text.
+        about: the rule item that it tests.
+        scored_by: `order` if the evidence is whether the value fell, stayed or rose (`tools.scoring.evidence`).
+        change: of an edit, how it was made; older traces do not say.
+    """
+
+    before_the_change: float | None = if_known()
+    about: str | None = if_known()
+    scored_by: Literal["order"] | None = if_known()
+    change: TextChange | None = if_known()
+
+
 class PlannedExperiment(Record):
     """One text to read. `purpose` says what it is for, `carrier` which excerpt it was cut from (one unit of evidence).
 
-    `position` is the token whose activation counts; None means the largest over all tokens. For an edit, `expectations`
-    hold `before_the_change` (the raw value at the end of the original text) and `change`: at token `at`, the tokens
-    `removed` were replaced by those `added`. `scored_by` is `order` if the evidence is whether the value fell, stayed
-    or rose (`tools.scoring.evidence`). `about` is the rule item that it tests.
+    `position` is the token whose activation counts; None means the largest over all tokens.
     """
 
     id: str
@@ -183,7 +213,7 @@ class PlannedExperiment(Record):
     text: str
     tokens: list[str]
     position: int | None = None
-    expectations: dict[str, Any] = {}
+    expectations: Expectations = Expectations()
 
 
 class ExperimentsDesigned(BaseEvent):

@@ -33,21 +33,22 @@ are equally long, and an explanation of version 2 has a label, a reader, at most
 
 
 def event_schema() -> dict[str, Any]:
-    """The schema (draft 2020-12) of a line that this version of the program writes: every field is there."""
+    """The schema (draft 2020-12) of a line that this version of the program writes."""
     made = TypeAdapter(Event).json_schema(mode="serialization")
-    for cls in made["$defs"].values():
+    models = _models_in(Event)
+    for name, cls in made["$defs"].items():
         if cls.get("type") != "object":
             continue
-        cls["required"] = list(cls["properties"])  # the writer leaves none out
+        cls["required"] = _required(models[name])
         cls["description"], told = described(cls.get("description", ""))
         if "seq" in cls["properties"]:
             cls["properties"]["seq"] = {"type": "integer", "minimum": 0}
             cls["properties"]["at"] = {"type": "string", "format": "date-time"}
         for field in cls["properties"].values():
             field.pop("title", None)
-            field.pop("default", None)  # every field is required, so there are no defaults
-        for name, about in told.items():
-            cls["properties"][name]["description"] = about
+            field.pop("default", None)
+        for attribute, about in told.items():
+            cls["properties"][attribute]["description"] = about
     made["$defs"]["RunStarted"]["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -82,8 +83,7 @@ def result_schema() -> dict[str, Any]:
             if issubclass(base, BaseModel) and base is not BaseModel:
                 cls["description"], attributes = described(base.__doc__ or "")
                 told |= attributes
-        # The writer leaves out nothing but what is not known.
-        cls["required"] = [field for field, how in model.model_fields.items() if how.exclude_if is None]
+        cls["required"] = _required(model)
         for field, properties in cls["properties"].items():
             properties.pop("title", None)
             properties.pop("default", None)
@@ -105,10 +105,15 @@ def result_schema_text() -> str:
     return json.dumps(result_schema(), indent=2, ensure_ascii=False)
 
 
-def _models_in(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """A model and all models in its fields, by name."""
+def _required(model: type[BaseModel]) -> list[str]:
+    """The fields that are always written: all but those that are left out where they are not known."""
+    return [name for name, how in model.model_fields.items() if how.exclude_if is None]
+
+
+def _models_in(kind: Any) -> dict[str, type[BaseModel]]:
+    """All models in a type, and in the fields of those, by name."""
     found: dict[str, type[BaseModel]] = {}
-    left: list[Any] = [model]
+    left: list[Any] = [kind]
     while left:
         one = left.pop()
         left += get_args(one)

@@ -132,7 +132,7 @@ def _shown(trial: Trial, story: Story, highest: float | None) -> Shown:
         ],
         value=trial.value,
         fired=trial.fired,
-        before=change.value if change else trial.experiment.expectations.get("before_the_change"),
+        before=change.value if change else trial.experiment.expectations.before_the_change,
         is_exploratory=trial.exploratory,
         cells=cells(trial.experiment.tokens, trial.values or [], highest, story.theta) if highest else [],
     )

@@ -25,12 +25,14 @@ from tools.study.experiment_log import Tokens
 from traces.events.kinds import (
     BeliefUpdated,
     Decided,
+    Expectations,
     ExperimentsDesigned,
     Note,
     PlannedExperiment,
     PredictionsRegistered,
     ReadingsRevealed,
     Stage,
+    TextChange,
 )
 
 _SHOWN_TO_WRITER = 3
@@ -258,18 +260,13 @@ def names_of(round_: int, experiments: list[Planned]) -> list[str]:
 
 def _planned(run: Investigation, name: str, experiment: Planned, before: Tokens | None) -> PlannedExperiment:
     strings = run.study.vocabulary.strings
-    expectations: dict[str, Any] = {}
-    if experiment.original is not None:
-        expectations["before_the_change"] = experiment.original
-    if experiment.about:
-        expectations["about"] = experiment.about
+    change = None
     if before is not None:
-        if experiment.generator == MINIMAL_PAIR and experiment.original is not None:
-            expectations["scored_by"] = "order"
         at, removed, added = changed(before, tuple(experiment.tokens))
-        expectations["change"] = {
-            "at": at, "removed": [strings[token] for token in removed], "added": [strings[token] for token in added]
-        }  # fmt: skip
+        change = TextChange(
+            at=at, removed=[strings[token] for token in removed], added=[strings[token] for token in added]
+        )
+    is_by_order = change is not None and experiment.generator == MINIMAL_PAIR and experiment.original is not None
     return PlannedExperiment(
         id=name,
         generator=experiment.generator,
@@ -278,7 +275,12 @@ def _planned(run: Investigation, name: str, experiment: Planned, before: Tokens 
         text=run.study.subject.tokenizer.decode(experiment.tokens),
         tokens=[strings[token] for token in experiment.tokens],
         position=len(experiment.tokens) - 1,
-        expectations=expectations,
+        expectations=Expectations(
+            before_the_change=experiment.original,
+            about=experiment.about or None,
+            scored_by="order" if is_by_order else None,
+            change=change,
+        ),
     )
 
 

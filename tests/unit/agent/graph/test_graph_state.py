@@ -40,7 +40,8 @@ def full_state() -> LoopState:
         bests=["H1"], leaders=[Lead(3, "H1")], gain=Interval(value=0.1, low=0.0, high=0.2),
         designed=Designed(experiments=[planned], predictions=[[0.5]], abstained={}), before=[[None]], by_order=[True],
         narrowed={"a": ["b"]}, separated={"H1"}, tested={"H1": {"minimal pair": 1}}, test_rounds=1,
-        unwritten={"rules": ["why"]}, wrote={"rules"}, twins={"a": None}, over_twins=0.1, turns=3, silent_turns=1,
+        unwritten={"rules": ["why"]}, wrote={"rules"}, twins={"a": None}, unread={"H2"}, over_twins=0.1,
+        turns=3, silent_turns=1,
         turn=Turn(said="x", calls=[WantedCall(id="1", tool="finish", arguments={})]), finished="done", pauses=2,
         acted=1, answer="told", untold=["this"],
     )  # fmt: skip

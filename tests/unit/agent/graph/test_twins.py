@@ -22,7 +22,7 @@ def asked(policy: str = "tournament") -> Any:
         Hypothesis("own words", "words for dates", name="H4", origin=PERSON),
     ]
     run = SimpleNamespace(
-        hypotheses={h.name: h for h in (rule, *new)}, twins={}, over_twins=0.0, competing=lambda: [rule],
+        hypotheses={h.name: h for h in (rule, *new)}, twins={}, unread=set(), over_twins=0.0, competing=lambda: [rule],
         study=SimpleNamespace(simulations=SimpleNamespace(is_exact=lambda sentence: sentence == rule.sentence)),
         config=SimpleNamespace(policy=policy),
     )  # fmt: skip
@@ -61,7 +61,7 @@ def rivals() -> Any:
     every = {h.name: h for h in (*rules, *free)}
     return SimpleNamespace(
         hypotheses=every, ranked=lambda: [every[name] for name in ("H5", "H2", "H3", "H1", "H4")],
-        competing=lambda: list(every.values()), twins={}, over_twins=0.0,
+        competing=lambda: list(every.values()), twins={}, unread=set(), over_twins=0.0,
         study=SimpleNamespace(
             explainer=SimpleNamespace(name="openai:M"),
             simulations=SimpleNamespace(is_exact=lambda sentence: sentence.startswith("Fires"), part_read={}),

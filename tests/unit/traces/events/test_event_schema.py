@@ -119,7 +119,7 @@ def test_each_version_is_read_and_told(version: int, tmp_path: Path) -> None:
 def test_what_each_version_brought() -> None:
     """Version 2: merges and splits, and scored predictions. Version 3: LLM calls in tool calls, and what a page shows.
 
-    The latter is in results of tools and in `expectations`, which are free in form, and is absent in older traces.
+    The latter is in results of tools, which are free in form, and in `expectations`, and is absent in older traces.
     """
     types = {version: {line["type"] for line in lines_of(version)} for version in VERSIONS}
     assert types[2] - types[1] == {"predictions_scored"}

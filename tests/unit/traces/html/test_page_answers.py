@@ -99,7 +99,7 @@ def test_of_a_pair_that_counts_by_its_order_the_order_is_told(tmp_path: Path) ->
     events = sample_run()
     planned = next(event for event in events if isinstance(event, e.ExperimentsDesigned))
     first = planned.experiments[0]
-    paired = first.model_copy(update={"expectations": {"before_the_change": 9.0, "scored_by": "order"}})
+    paired = first.model_copy(update={"expectations": e.Expectations(before_the_change=9.0, scored_by="order")})
     events[events.index(planned)] = planned.model_copy(update={"experiments": [paired, *planned.experiments[1:]]})
     at = next(i for i, event in enumerate(events) if isinstance(event, e.PredictionsRegistered))
     said: dict[str, list[float | None]] = {"h1": [0.9], "h2": [0.1]}

@@ -11,6 +11,7 @@ from traces.events.kinds import (
     CallError,
     Confirmed,
     Event,
+    Expectations,
     ExperimentsDesigned,
     Failed,
     Finished,
@@ -18,6 +19,7 @@ from traces.events.kinds import (
     Interrupted,
     PredictionsRegistered,
     Scored,
+    TextChange,
     ToolCall,
 )
 from traces.events.runs import RunFolder
@@ -176,9 +178,9 @@ def new_run(**more: object) -> list[Event]:
     events = sample_run()
     for i, event in enumerate(events):
         if isinstance(event, ExperimentsDesigned):
-            change = {"at": 1, "removed": [" was"], "added": ["import"]}
+            change = TextChange(at=1, removed=[" was"], added=["import"])
             first = event.experiments[0].model_copy(
-                update={"expectations": {"before_the_change": 0.125, "change": change}}
+                update={"expectations": Expectations(before_the_change=0.125, change=change)}
             )
             events[i] = event.model_copy(update={"experiments": [first, event.experiments[1]]})
     excerpts = [
