@@ -19,6 +19,7 @@ from tools.experiments.registry import GENERATORS
 from tools.readable import contract
 from tools.records.result import Result, ScoreValue, Unscored
 from tools.study.study import Study
+from traces.events.canonical import canonical
 from traces.events.kinds import (
     Decided,
     Event,
@@ -32,7 +33,6 @@ from traces.events.kinds import (
     SealedOpened,
     Stage,
     ToolCall,
-    canonical,
     without_clock,
 )
 from traces.text.console import QuietDisplay

@@ -14,12 +14,12 @@ from tools.errors import StorageError
 from tools.records.effects import OutputWeights
 from tools.records.result import PartialResult
 from tools.scoring.evidence import Order, earned, earned_by_order, order_of
+from traces.events.experiment import PlannedExperiment
 from traces.events.kinds import (
     Decided,
     Event,
     HypothesisProposed,
     PersonActed,
-    PlannedExperiment,
     RunStarted,
     SealedOpened,
     ToolCall,

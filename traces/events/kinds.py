@@ -7,54 +7,26 @@ A change to any of these classes needs a new SCHEMA_VERSION.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     TypeAdapter,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 from pydantic_core import from_json
 
 from tools.errors import StorageError
 from tools.records.llm import LLMCall
-from tools.records.scores import if_known
+from traces.events.canonical import PARSED, Record, canonical
+from traces.events.experiment import PlannedExperiment
 
 SCHEMA_VERSION = 3
-_PARSED = {"parsed": True}
-"""The validation context of data that was just parsed from JSON and so is canonical."""
 CLOCK_FIELDS = frozenset({"at", "seconds", "cached", "this_time"})
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    if isinstance(value, (set, frozenset)):
-        raise TypeError("a set has no order, so it cannot be replayed: sort it into a list")
-    to_list = getattr(value, "tolist", None)  # numpy arrays and scalars, without importing numpy
-    if to_list is not None:
-        return to_list()
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-def canonical(value: Any) -> Any:
-    """`value` as it comes back from the trace: plain JSON values, with exactly the numbers that a replay would read.
-
-    Raises:
-        ValueError: it holds NaN or an infinity, which are never values.
-        TypeError: it holds something that JSON cannot represent.
-    """
-    return json.loads(json.dumps(value, default=_plain, allow_nan=False))
 
 
 def without_clock(event: Event | dict[str, Any]) -> dict[str, Any]:
@@ -67,22 +39,6 @@ def without_clock(event: Event | dict[str, Any]) -> dict[str, Any]:
 
     plain = event if isinstance(event, dict) else event.model_dump(mode="json")
     return {key: strip(value) for key, value in plain.items() if key not in CLOCK_FIELDS}
-
-
-class Record(BaseModel):
-    """A part of an event. Its input is first made canonical JSON, so that live and replayed values are the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _canonical(cls, data: Any, info: ValidationInfo) -> Any:
-        if info.context is _PARSED:
-            return data
-        try:
-            return canonical(data)
-        except TypeError as error:
-            raise ValueError(str(error)) from error
 
 
 class BaseEvent(Record):
@@ -130,7 +86,7 @@ class Gathered(BaseEvent):
     theta: float
     status: str
     n_explore_excerpts: int
-    counts: dict[str, Any] = {}
+    counts: dict[str, Any] = Field(default_factory=dict)
 
 
 class CallError(Record):
@@ -160,7 +116,7 @@ class ToolCall(BaseEvent):
     charged: bool = True
     budget_used: int = 0
     seconds: float = 0.0
-    llm: list[LLMCall] = []
+    llm: list[LLMCall] = Field(default_factory=list)
 
 
 class HypothesisProposed(BaseEvent):
@@ -174,46 +130,6 @@ class HypothesisProposed(BaseEvent):
     parent: str | None = None
     round: int = 0
     origin: str = ""
-
-
-class TextChange(Record):
-    """How a text was made from another: at token `at`, the tokens `removed` were replaced by those `added`."""
-
-    at: int
-    removed: list[str]
-    added: list[str]
-
-
-class Expectations(Record):
-    """What is known of an experiment before it is read; what is not known is left out of the trace.
-
-    Attributes:
-        before_the_change: of an edit, the raw activation at the end of the original text.
-        about: the rule item that it tests.
-        scored_by: `order` if the evidence is whether the value fell, stayed or rose (`tools.scoring.evidence`).
-        change: of an edit, how it was made; older traces do not say.
-    """
-
-    before_the_change: float | None = if_known()
-    about: str | None = if_known()
-    scored_by: Literal["order"] | None = if_known()
-    change: TextChange | None = if_known()
-
-
-class PlannedExperiment(Record):
-    """One text to read. `purpose` says what it is for, `carrier` which excerpt it was cut from (one unit of evidence).
-
-    `position` is the token whose activation counts; None means the largest over all tokens.
-    """
-
-    id: str
-    generator: str
-    purpose: str
-    carrier: str
-    text: str
-    tokens: list[str]
-    position: int | None = None
-    expectations: Expectations = Expectations()
 
 
 class ExperimentsDesigned(BaseEvent):
@@ -288,7 +204,7 @@ class BeliefUpdated(BaseEvent):
     type: Literal["belief_updated"] = "belief_updated"
     round: int
     beliefs: dict[str, float]
-    log_scores: dict[str, float] = {}
+    log_scores: dict[str, float] = Field(default_factory=dict)
 
 
 class PredictionsScored(BaseEvent):
@@ -432,7 +348,7 @@ def event_to_line(event: Event) -> bytes:
 def _parsed(line: bytes) -> tuple[Any, dict[str, bool] | None]:
     """The JSON in a line, and its validation context."""
     try:
-        return from_json(line, allow_inf_nan=False), _PARSED
+        return from_json(line, allow_inf_nan=False), PARSED
     except ValueError:
         return json.loads(line), None  # slower, but accepts what Python writes: NaN, lone surrogates, deep nesting
 

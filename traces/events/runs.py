@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
 from tools.records.result import Result
-from traces.events.kinds import canonical
+from traces.events.canonical import canonical
 from traces.events.store import lock
 from traces.storage import replace_file, storage_errors
 

@@ -22,17 +22,15 @@ from tools.records.predictions import Registered
 from tools.roles import Revealed
 from tools.scoring.evidence import MINIMAL_PAIR, order_of
 from tools.study.experiment_log import Tokens
+from traces.events.experiment import Expectations, PlannedExperiment, TextChange
 from traces.events.kinds import (
     BeliefUpdated,
     Decided,
-    Expectations,
     ExperimentsDesigned,
     Note,
-    PlannedExperiment,
     PredictionsRegistered,
     ReadingsRevealed,
     Stage,
-    TextChange,
 )
 
 _SHOWN_TO_WRITER = 3

@@ -13,6 +13,7 @@ from tools.records.effects import OutputWeights
 from traces.analysis.refutations import blows, fates, losers, winner_of
 from traces.analysis.story import Change, Story, Trial, read_story
 from traces.events import kinds as e
+from traces.events.experiment import PlannedExperiment
 from traces.events.store import TraceWriter
 
 WINNER, SECOND, THIRD = 'Fires at 9 on " import" after a line break.', "Fires at 5 on keywords.", "Fires on verbs."
@@ -188,7 +189,7 @@ def test_without_an_explanation_nobody_won(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("probability", "fired"), [(0.0, True), (1.0, False)])
 def test_a_prediction_that_was_certain_and_wrong_costs_much_and_not_everything(probability: float, fired: bool) -> None:
-    trial = Trial(e.PlannedExperiment(**planned("r1e0", "c")), predicted={"H1": probability}, fired=fired)
+    trial = Trial(PlannedExperiment(**planned("r1e0", "c")), predicted={"H1": probability}, fired=fired)
     found = trial.log_score("H1")
     assert found is not None
     assert -30 < found < -10

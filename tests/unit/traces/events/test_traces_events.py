@@ -12,6 +12,7 @@ from tools.errors import StorageError
 from tools.records.neuron import NeuronId
 from tools.records.result import Result, ScoreValue, Unscored
 from traces.events import kinds as e
+from traces.events.canonical import canonical
 from traces.events.store import load_trace
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
@@ -55,13 +56,13 @@ def test_a_tool_result_is_the_same_live_and_replayed(value: object) -> None:
     call = e.ToolCall(call_id="1", tool="t", arguments={"v": value}, outcome="ok", result=value)
     again = e.event_from_line(e.event_to_line(call), "here")
     assert isinstance(again, e.ToolCall)
-    assert json.dumps(again.result) == json.dumps(call.result) == json.dumps(e.canonical(value))
+    assert json.dumps(again.result) == json.dumps(call.result) == json.dumps(canonical(value))
     assert again == call
 
 
 def test_canonical_takes_numpy_and_our_records() -> None:
     values = {"a": np.float32(0.1), "b": np.arange(3), "c": (np.bool_(True), None), 4: NeuronId(5, 131)}
-    assert e.canonical(values) == {
+    assert canonical(values) == {
         "a": float(np.float32(0.1)),
         "b": [0, 1, 2],
         "c": [True, None],

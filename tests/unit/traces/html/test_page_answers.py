@@ -11,6 +11,7 @@ from traces_samples import sample_result, sample_run
 from tools.scoring.evidence import earned_by_order
 from traces.analysis.story import Story, read_story
 from traces.events import kinds as e
+from traces.events.experiment import Expectations
 from traces.events.store import TraceWriter
 from traces.html.render import story_html
 from traces.html.view import view_of
@@ -99,7 +100,7 @@ def test_of_a_pair_that_counts_by_its_order_the_order_is_told(tmp_path: Path) ->
     events = sample_run()
     planned = next(event for event in events if isinstance(event, e.ExperimentsDesigned))
     first = planned.experiments[0]
-    paired = first.model_copy(update={"expectations": e.Expectations(before_the_change=9.0, scored_by="order")})
+    paired = first.model_copy(update={"expectations": Expectations(before_the_change=9.0, scored_by="order")})
     events[events.index(planned)] = planned.model_copy(update={"experiments": [paired, *planned.experiments[1:]]})
     at = next(i for i, event in enumerate(events) if isinstance(event, e.PredictionsRegistered))
     said: dict[str, list[float | None]] = {"h1": [0.9], "h2": [0.1]}

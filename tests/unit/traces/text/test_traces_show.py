@@ -7,11 +7,11 @@ from traces_samples import sample_run
 from agent.cli import main
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
+from traces.events.experiment import Expectations, TextChange
 from traces.events.kinds import (
     CallError,
     Confirmed,
     Event,
-    Expectations,
     ExperimentsDesigned,
     Failed,
     Finished,
@@ -19,7 +19,6 @@ from traces.events.kinds import (
     Interrupted,
     PredictionsRegistered,
     Scored,
-    TextChange,
     ToolCall,
 )
 from traces.events.runs import RunFolder
