@@ -95,7 +95,7 @@ class Explainer(Protocol):
 
 @runtime_checkable
 class AsksAnLLM(Protocol):
-    """An explainer that asks an LLM: about many neurons at once, and what it was told is kept by question."""
+    """An explainer that asks an LLM, about many neurons at once; replies are cached by question."""
 
     def propose_each(
         self, neurons: Sequence[tuple[ExploreActivations, np.random.Generator]], size: int

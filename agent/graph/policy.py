@@ -87,10 +87,10 @@ def weights(contenders: Mapping[str, Contender]) -> dict[str, float]:
 
     The first part is what the experiments say. The second is by how much the contender's correlation `r` on `n`
     observations is less likely than `best`: an excerpt that was scored counts as two carriers that were experimented
-    on, and 250 of them at most. `best` is the highest correlation of those that were scored on the most excerpts, so
-    that a high one on few excerpts puts its own contender ahead by as much as these few tell, and refutes nobody who
-    was scored on many. Who has no score counts as one who predicted nothing on ten observations: too little evidence is
-    no refutation.
+    on, and 250 of them at most. `best` is the highest correlation among the contenders that were scored on the most
+    excerpts. A higher one on few excerpts speaks for its own contender, as far as few excerpts can tell, and not
+    against those with many. A contender without a score counts as one that predicted nothing on ten observations: too
+    little evidence does not refute it.
     """
     most = max((min(one.n_excerpts, MOST_EXCERPTS) for one in contenders.values() if one.merit is not None), default=0)
     best = max(

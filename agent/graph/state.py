@@ -70,7 +70,7 @@ class LoopState:
         designed: the experiments of this round.
         before: for each rival of this round, what it says of its experiments' texts as they were before the change.
         by_order: of those experiments, which are scored by the order of what was read before and after the change.
-        narrowed: by sentence, what it was made into, of which the trace has told.
+        narrowed: by explanation, its changed versions that the trace already reports.
         separated: hypotheses of which each meaning has entered as a rival.
         tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
         test_rounds: rounds spent on nothing but tests.

@@ -74,9 +74,9 @@ class ProbeSet(Arguments):
 class Designed(Outcome):
     """Chosen experiments with each rival's probability of firing, in the order of the rivals.
 
-    None where a rival has no prediction, because an LLM was not asked (see `affordable`) or gave no usable reply, of
-    which `abstained` counts the reasons. `levels`
-    are the levels 0 to 10 that they were made from, where an LLM is told of them; else there are none.
+    None where a rival has no prediction: the LLM was not asked (see `affordable`) or gave no usable reply. `abstained`
+    counts the reasons. `levels` are the levels 0 to 10 that they were made from, where an LLM is told of them; else
+    there are none.
     """
 
     experiments: list[Planned]

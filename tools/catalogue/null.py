@@ -76,7 +76,7 @@ class _Search:
             n += self._tried(explanations_of(self.study.scan, self._next(wanted - n), explainer, self.size, self.about))
 
     def by_an_llm(self, explainer: Explainer, wanted: int) -> None:
-        """What it has said of others before, then what it says when it is asked, which is of few."""
+        """Use its cached explanations of other neurons first, then ask for a few new ones."""
         study = self.study
         if study.twin_writer is None:  # what it has said before costs something to read, too
             wanted = min(wanted, MOST_NEURONS_ASKED)

@@ -36,7 +36,7 @@ _LONGEST_PHRASE = 6  # words, hyphens among them
 
 @dataclass(frozen=True)
 class Concept:
-    """A class: what it is called, of which kind it is, where it comes from, and how it is told.
+    """A class of words: its name, kind and source, and what decides membership.
 
     Exactly one of these says what belongs: a pattern (over a "word" or over "text"), a context, or else the members
     that `Concepts.members` lists.

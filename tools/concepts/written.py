@@ -39,7 +39,7 @@ _LONGEST_NAME = 4
 
 @dataclass
 class Written:
-    """A class as somebody or something gives it: members, with whether each belongs by a rarer sense, or a pattern."""
+    """The definition of a class: its members, each with whether it belongs by a rarer sense, or a pattern."""
 
     name: str
     kind: Kind

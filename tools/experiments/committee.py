@@ -15,7 +15,7 @@ Probabilities = NDArray[np.float64]
 
 
 class Member(BaseModel):
-    """A rival as a member of the committee: who says what it predicts, how far it is believed, and its calibration.
+    """A rival in the committee: the sentence that predicts for it, its belief and its calibration.
 
     It is no `tools.records.hypothesis.Hypothesis`, since its twin may speak for it and a trace keeps just these fields.
 

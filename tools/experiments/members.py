@@ -46,8 +46,8 @@ def unseen_members(setting: Setting, rng: np.random.Generator) -> list[Candidate
 
 
 def sister_classes(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
-    """Words of classes beside those of a rule, in the same places: the rule says that the neuron is silent, and one of
-    a wider class says that it fires."""
+    """Put words of sister classes in the same places: the rule predicts silence, and a rule of a wider class predicts
+    firing."""
     claimed = setting.rules
     out: list[Candidate] = []
     items = claimed.of_classes()

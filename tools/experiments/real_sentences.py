@@ -17,8 +17,8 @@ REAL = "real_sentence"
 
 
 def real_sentences(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
-    """Sentences cut after a word on which an item holds. A word that fired in the corpus may have fired for what stood
-    around it there: what is said of it has to hold where somebody else wrote it."""
+    """Sentences cut after a word on which an item holds. A word may have fired in the corpus because of the words
+    around it there, so a rule about the word is tested in sentences by other authors."""
     claimed = setting.rules
     items = claimed.all_items[:MOST_ITEMS]
     return [one for item in items for one in _of_item(setting, claimed, item, share(items))]

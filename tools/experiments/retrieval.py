@@ -64,8 +64,8 @@ def look_alikes(setting: Setting, rng: np.random.Generator) -> list[Candidate]:
 def _cuts(
     setting: Setting, scores: NDArray[np.float64], generator: str, why: str, rng: np.random.Generator
 ) -> list[Candidate]:
-    """Of the texts with the highest scores (random order among equals), each cut where its score is highest: after a
-    whole word, or, where hardly any such place has a score, wherever one has."""
+    """Cut the texts with the highest scores (ties in random order) where the score is highest: after a whole word, or
+    anywhere if hardly any end of a word has a score."""
     probe = setting.probe
     masked = np.where(probe.mask & (scores > 0), scores + TIE * rng.random(scores.shape), 0)
     at_ends = np.where(setting.probe_ends, masked, 0)

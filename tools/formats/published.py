@@ -53,14 +53,15 @@ def explanations_file(folder: Path, layer: int, index: int) -> Path:
 
 
 def provenance_file(folder: Path, layer: int, index: int) -> Path:
-    """Where we put what the format has no place for: in a tree of its own, since readers list that of explanations."""
+    """The path of metadata that the format has no place for: in a tree of its own, since readers list the tree of
+    explanations."""
     return folder / "provenance" / str(layer) / f"{index}.json"
 
 
 def read_published(folder: str | Path) -> Iterator[PublishedNeuron | BadInput]:
     """The neurons of a folder by layer and index, one file at a time, each as it is asked for.
 
-    A file that cannot be used is an error in its place, to be raised or told by whoever reads.
+    A file that cannot be used gives an error in its place, for the caller to raise or report.
 
     Raises:
         BadInput: the folder holds no explanations.

@@ -24,8 +24,8 @@ def ask_each(
         model: who is asked.
         requests: the questions, asked all at once.
         parse: reads the reply to the question of that number.
-        least_read: replies that could not be read are asked for once more when at least this share of all could be:
-            with fewer, the LLM cannot do what it is asked, and asking again only costs.
+        least_read: unreadable replies are asked for once more if at least this share of all replies was readable. Below
+            that, the LLM cannot do the task, and asking again only costs.
     """
     found = _asked(model, requests, list(range(len(requests))), parse)
     unread = [i for i, one in enumerate(found) if isinstance(one, _Unread)]

@@ -45,8 +45,8 @@ class Exchange:
 
     Attributes:
         limit: what is in flight; belongs to the loop.
-        reading: held by whoever reads a reply, so that replies that come in a burst are read one by one, and the next
-            requests go out in between.
+        reading: a lock around the reading of a reply, so that a burst of replies is read one by one and new requests go
+            out in between.
     """
 
     def __init__(
@@ -177,8 +177,8 @@ _making = threading.Lock()
 def exchange(settings: LLMSettings) -> Exchange:
     """The exchange of this process, made when it is first asked for; a forked process makes its own.
 
-    The limit on what is in flight is that of whoever asks last. Where NEURON_AGENT_CACHE names another folder than
-    before, there is another: replies are kept in the folder that it names now.
+    The latest caller sets the limit on requests in flight. Where NEURON_AGENT_CACHE names another folder than before,
+    there is another: replies are kept in the folder that it names now.
     """
     with _making:
         here = os.getpid(), replies_path()

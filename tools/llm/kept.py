@@ -1,4 +1,4 @@
-"""An LLM of which only the replies are asked that were kept from before: it costs nothing and needs no network."""
+"""A cache-only LLM client: it serves cached replies, costs nothing and needs no network."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a run may spend on LLM calls, what it has spent, by role, and every call for the trace.
 
-A reply counts as what it cost when it was made, whether it was kept from before or not: so a run stops at the same
-place however often it is repeated, and never spends more than it may.
+A reply counts with its original cost, cached or not. So a repeated run stops at the same place, and no run exceeds its
+limit.
 """
 
 from __future__ import annotations

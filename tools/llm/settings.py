@@ -1,4 +1,4 @@
-"""How an LLM endpoint is used: where it is, how much at once, how long, and what it is known to honour."""
+"""Settings of an LLM endpoint: its address, concurrency, time-outs, and what it is known to support."""
 
 from __future__ import annotations
 

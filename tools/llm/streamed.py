@@ -1,4 +1,4 @@
-"""A reply that came piece by piece, as server-sent events, though nobody asked for that: put together as a whole."""
+"""Assembles a reply that the server streamed as server-sent events, although no stream was requested."""
 
 from __future__ import annotations
 

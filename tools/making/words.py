@@ -94,7 +94,7 @@ class Words:
         return tuple(given or self._first(word for word in written if self._holds(name, word)))
 
     def _strangers(self, kind: Kind) -> tuple[str, ...]:
-        """Words that somebody may take for ones of a kind: of its sister classes, or as frequent and not like them."""
+        """Near misses of a kind: words of its sister classes, or unrelated words of the same frequency."""
         match kind:
             case AnyWord() | Everything():
                 return ()

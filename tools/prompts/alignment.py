@@ -54,8 +54,8 @@ def aligned(expected: Sequence[str], given: Sequence[tuple[str, object]]) -> NDA
 
 
 def rows_of(tokens: Sequence[str]) -> list[tuple[str, ...]]:
-    """Tokens in order, cut into rows of at most 12, in none of which two are the same by the rule of `aligned`: so row
-    and token together name one place, and nobody has to count."""
+    """Cut tokens into rows of at most 12. No row has two tokens that `aligned` takes for the same, so row and token
+    together name one place, without counting."""
     rows: list[list[str]] = []
     seen: set[str] = set()
     for token in tokens:

@@ -60,8 +60,7 @@ def request(evidence: Evidence, n: int) -> ChatRequest:
 
 
 def short_request(evidence: Evidence) -> ChatRequest:
-    """Ask for the best explanation alone, from the least that shows what a neuron does: what matched nulls are made of,
-    of which several are asked for."""
+    """Ask for one explanation, from little evidence: the cheap question about other neurons for the matched null."""
     least = replace(
         evidence,
         top=evidence.top[:_TOP],

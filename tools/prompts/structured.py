@@ -41,9 +41,9 @@ def brief(text: str) -> str:
 def parsed(text: str, model: type[Model]) -> Model | Unscored:
     """The one JSON value in a reply that is a `model`.
 
-    It may stand in a fence or among chatter. A list is taken for the content of a model with a single field. Values of
-    which two say different things are refused, and so are NaN, infinities, numbers of more than 20 digits, a key that
-    stands twice in one object, and nesting of more than 32 levels.
+    It may stand in a fence or among chatter. A list is taken for the content of a model with a single field.
+    Contradictory values are refused, and so are NaN, infinities, numbers of more than 20 digits, duplicate keys in one
+    object, and nesting of more than 32 levels.
     """
     if not text.strip():
         return Unscored(reason="the reply is empty")

@@ -1,8 +1,8 @@
-"""A sentence in free words as a bag of kinds of words, of which a readable rule can be made that stands near it.
+"""An explanation in free text as a bag of kinds of words, from which its lexical twin is learnt.
 
-A bag holds the words that the sentence quotes or that its author named, what is like those in meaning, the classes that
-several of them share, and the classes whose names stand in the sentence. It says nothing of how they go together: that
-is for the learner to find (`Learner.path_among`).
+A bag holds the words that the explanation quotes or that its author named, similar words, the classes that several of
+them share, and the classes whose names occur in the explanation. The learner finds how they combine
+(`Learner.path_among`).
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class ReadableExplainer:
         return found
 
     def covers(self, sentence: str, words: Sequence[str]) -> float:
-        """Share of some words that the kinds of a sentence hold on by themselves, wherever they may have to stand."""
+        """Share of the given words that the kinds of a rule include, whatever contexts the rule requires."""
         rule = self._understood(sentence)
         named = [word for word in words if word.strip()]
         if rule is None or not named:

@@ -1,4 +1,4 @@
-"""Whether a class of a rule held for words that nobody had seen, and what a revision made of it."""
+"""Whether a rule's class held for unseen words, and how a revision changed it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the lexical reader knows: classes of words, what is like what in meaning, and which words are rare.
 
-It knows the language and the world, and never the subject model: a sentence means the same whoever is explained by it.
+It knows the language and the world but not the subject model: an explanation means the same for every neuron.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ _NEAR: tuple[Relation, ...] = ("right after", "within four words after", "in tex
 
 @dataclass(frozen=True)
 class Learnt:
-    """A rule and what it explains of the variance on documents that it was not fitted on, less doubt and price."""
+    """A rule with its held-out explained variance, less the penalties for uncertainty and length."""
 
     rule: Rule
     worth: float

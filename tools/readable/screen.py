@@ -116,8 +116,8 @@ class Screen:
         return [(self.features.kinds[at], gain) for at, gain in best if self._is_earned(at, gain, sums, weights)]
 
     def _is_earned(self, row: int, gain: float, sums: Sums, weights: Sums) -> bool:
-        """Whether a class by meaning says more than the one word of it that says most: else nobody would think of that
-        word, as of strings at "musical instruments"."""
+        """Whether a class by meaning explains more than its most telling word alone. Otherwise a reader would not think
+        of that word, such as "strings" among "musical instruments"."""
         if not self.features.is_meaning[row]:
             return True
         members = self.features.members

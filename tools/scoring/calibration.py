@@ -3,8 +3,8 @@
 What a level means is known beforehand, from many neurons (`levels.json`, made by `benchmarks/learn_levels.py`): by how
 much the log odds of firing rise from each level to the next, and how far that differs from one explanation to another.
 A table starts there and moves as far as its own evidence is worth. A few excerpts bend it a little; thousands of tokens
-make it what they say. The order of levels is never lost, so that somebody who says 6 of one text and 2 of another has
-predicted that the first is likelier to fire, however thin the evidence on which levels were calibrated.
+make it what they say. The order of levels is kept: level 6 for one text and level 2 for another predict that the first
+is likelier to fire, however few observations calibrate the levels.
 """
 
 from __future__ import annotations

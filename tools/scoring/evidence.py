@@ -1,9 +1,9 @@
 """What a registered prediction earns once the neuron was read: one log score, in nats.
 
-Of most texts it is the logarithm of the probability that was given to what came out, firing or silence. Of a minimal
-pair it is that of the *order*: a text on which the neuron is known to fire was changed by a word, and what was
-predicted is whether its value would fall, stay or rise. So it does not matter how often a rival says that the neuron
-fires, but whether it knows what the change does; who says the same of everything earns what chance does.
+Of most texts it is the logarithm of the probability that was given to what came out, firing or silence. A minimal pair
+is scored by its *order*: one word of a text on which the neuron fires was changed, and the prediction is whether the
+activation falls, stays or rises. So it does not matter how often a rival says that the neuron fires, but whether it
+knows what the change does; who says the same of everything earns what chance does.
 
 The chances of the three outcomes are Davidson's (1970) for two things that are compared and may be alike: as the odds
 of firing before the change, twice their geometric mean, and the odds after it.
@@ -31,7 +31,7 @@ _TIES = 2.0
 
 
 def order_of(before: float, after: float, theta: float) -> Order:
-    """Whether a raw value fell or rose: by a tenth of `theta` and a fifth of what it was, at least."""
+    """Whether an activation fell or rose, by at least a tenth of `theta` and a fifth of its value before."""
     change = after - before
     if abs(change) < max(_LEAST_CHANGE * theta, _LEAST_SHARE * abs(before)):
         return "stayed"

@@ -1,6 +1,6 @@
 """What the same explainer says of other neurons of the layer: the material of the matched null.
 
-An explanation of one neuron is the same whoever asks for it, so it is kept beside the scan of the layer and made once.
+An explanation of another neuron does not depend on the run, so it is made once and cached with the scan of the layer.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def kept_explanations(
 ) -> list[OtherExplanation]:
     """What an explainer that asks an LLM has said of neurons in runs on others than `about`.
 
-    What it was asked for by a run on the same neuron is left out: it is asked again, and the reply that is kept counts
-    as what it cost, so that a run that is repeated is the same.
+    Explanations that a run on the same neuron asked for are left out. They are asked for again, and the cached reply
+    counts with its original cost, so a repeated run is the same.
     """
     out = []
     for neuron in neurons:

@@ -58,8 +58,8 @@ def thin_rows(sample: StratifiedSample, n: int) -> NDArray[np.int64]:
 def chances_of_excerpts(sample: StratifiedSample, n: int) -> Chances:
     """The chance of each excerpt of a sample to be among its `thin_rows`, [len(sample)].
 
-    Of one stratum those have more in which the neuron varies more, since a correlation rests on them: one so drawn
-    tells as much as some 1.4 of which all have the same chance (`benchmarks/drawn_excerpts.py`).
+    Within a stratum, excerpts in which the neuron varies more have a higher chance, since the correlation rests on
+    them. One excerpt drawn this way tells as much as 1.4 drawn with equal chances (`benchmarks/drawn_excerpts.py`).
     """
     excerpts, values = sample.activations.excerpts, sample.activations.values
     spread = np.where(excerpts.mask, values - values[excerpts.mask].mean(), 0)

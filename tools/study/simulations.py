@@ -39,7 +39,7 @@ LEXICAL = "lexical"
 
 
 def in_free_words(sentence: str) -> str:
-    """A hint, where a sentence that nobody can read does not even begin like one that the lexical reader knows."""
+    """A hint for an unreadable explanation that does not begin like one of the rule language."""
     return "" if sentence.lstrip().startswith("Fires") else " In words of your own it needs --simulator openai:MODEL."
 
 
@@ -82,8 +82,8 @@ class Simulations:
         word_simulator: says what any other sentence predicts; None where there is no LLM.
         n_simulated: excerpts on which that simulates a sentence for a score.
         claimants: sentences by whose claims some of the excerpts are drawn, where simulating costs something.
-        part_read: sentences of which only the first of the development excerpts are read: each with the lexical twin
-            that says nearly the same there, and so what the others would say; or None where it hardly can win.
+        part_read: explanations in free text that are simulated on the first development excerpts only: each with its
+            lexical twin if that says nearly the same there, or with None if the explanation can hardly win.
     """
 
     subject: SubjectModel
@@ -213,8 +213,8 @@ class Simulations:
         return simulated_part(sample, rows, found, importance)
 
     def _first(self, sample: StratifiedSample) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The first excerpts, and how many each one stands for. Of those that somebody claims by words twice the share
-        is among them: what is rare is told by those alone."""
+        """The first excerpts, and how many each one stands for. They include twice the share of claimed excerpts, which
+        alone tell about something rare."""
         drawn = self._drawn(sample)
         share = max(FIRST, LEAST_FIRST / max(len(drawn.rows), 1))
         if share > MOST_FIRST:

@@ -149,8 +149,8 @@ def take_texts(run: Investigation, written: Proposals) -> None:
 def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | None) -> dict[str, DevelopmentScore]:
     """Score newcomers on development text, and the best of all against what was best `patience` rounds ago.
 
-    Those that had too little evidence for a score are tried again: newcomers' claims bring other excerpts with them.
-    Where that costs something, only one of which experiments have shown that the neuron fires where it says so.
+    Rivals that had too little evidence for a score are scored again, since newcomers' claims add excerpts. One whose
+    simulation costs something is scored again only if the neuron fired in an experiment where it predicted so.
 
     Returns:
         What was found, by sentence.
@@ -188,8 +188,8 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
 
 
 def claimants(run: Investigation) -> tuple[Claimant, ...]:
-    """Who draws excerpts of which costly sentences are read: each of those, and the best of the others, since excerpts
-    that only a lesser rule claims tell little of who wins."""
+    """Explanations whose claims select extra excerpts for costly simulations: every one that costs something, and the
+    best of the others. Excerpts that only a lesser rule claims tell little about who wins."""
     is_exact = run.study.simulations.is_exact
     free = [h for h in run.ranked() if is_exact(h.sentence)][:1]
     return tuple(

@@ -273,7 +273,7 @@ class _Investigator:
         return outcome | {"beliefs": self._beliefs()}
 
     def _beside(self) -> str | None:
-        """With whom a newcomer is compared: the best rival, or the list of 30 words where there is none."""
+        """What a newcomer is compared with: the best rival, or the list of 30 words if there is none."""
         best = self.run.best()
         if best.merit is not None and best.name not in REFERENCES:
             return best.name

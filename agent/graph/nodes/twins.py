@@ -154,7 +154,7 @@ def to_score(
 
 
 def compare_twins(run: Investigation, entries: Mapping[str, DevelopmentScore], round_: int) -> None:
-    """Note what readings said of twins, and let those go that were not worth one."""
+    """Record how simulations agree with twins, and drop explanations that were not worth simulating."""
     names = {h.sentence: h.name for h in run.hypotheses.values()}
     for sentence, entry in entries.items():
         h = run.hypotheses[names[sentence]]

@@ -20,7 +20,7 @@ _MIN_COUNT = 2
 
 
 def always_on(evidence: NeuronEvidence) -> AlwaysOn | None:
-    """Whether a neuron stays near one value on nearly all text, so that what it tells is where it does not.
+    """Whether a neuron stays near one value on nearly all text, so that only departures from it tell something.
 
     Not by its theta, which hangs on its very largest values: one that is on everywhere may burst on a few tokens.
     """

@@ -1,4 +1,4 @@
-"""Any neuron of a layer that was scanned: what it does on the same texts, and which others fire about as often.
+"""Activations of any neuron of a scanned layer on the same texts, and neurons with similar firing rates.
 
 A matched null is made of the explanations of those, and a reader must tell a neuron from them. `peers.py` has texts on
 which they fire.

@@ -1,4 +1,4 @@
-"""Whether a text that somebody made up repeats the corpus, which would be no news, and might be what stays sealed."""
+"""Checks that a made-up text does not repeat the corpus: a copy is no new evidence, and may be sealed text."""
 
 from __future__ import annotations
 
