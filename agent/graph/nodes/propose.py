@@ -112,7 +112,7 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
 
 def told(run: Investigation, best: list[str]) -> list[TriedRival]:
     """The best as an LLM is told of them, by their scores; those without one last."""
-    shown = [_as_told(h) for h in run.hypotheses.values() if h.sentence in best]
+    shown = [_as_told(run, h) for h in run.hypotheses.values() if h.sentence in best]
     return sorted(shown, key=lambda one: -inf if one.score is None else one.score, reverse=True)
 
 
@@ -126,13 +126,20 @@ def tried(run: Investigation, best: list[str]) -> list[TriedRival]:
         return h.by == own, entered[h.name] if h.by == own else (-inf if h.merit is None else h.merit)
 
     kept = sorted(others, key=rank, reverse=True)[:_TRIED]
-    return [_as_told(h) for h in others if h in kept]
+    return [_as_told(run, h) for h in others if h in kept]
 
 
-def _as_told(h: Hypothesis) -> TriedRival:
+def _as_told(run: Investigation, h: Hypothesis) -> TriedRival:
     """Without the reason why it has no score, which may quote text that no author may see."""
     score = round(h.score.value, 2) if isinstance(h.score, ScoreValue) else None
-    return TriedRival(sentence=h.sentence, score=score, fate=h.fate)
+    if h.name not in run.unread:
+        return TriedRival(sentence=h.sentence, score=score, fate=h.fate)
+    fate = (
+        "not simulated yet"
+        if score is None
+        else f"not simulated yet; a rule of the words that it names has {score:.2f}"
+    )
+    return TriedRival(sentence=h.sentence, score=None, fate=h.fate or fate)
 
 
 def take_texts(run: Investigation, written: Proposals) -> None:

@@ -78,6 +78,14 @@ def test_an_llm_is_told_of_the_best_by_their_scores() -> None:
     assert "secret" not in repr(found)
 
 
+def test_a_score_of_a_twin_is_not_told_as_that_of_its_explanation() -> None:
+    run = rivals()
+    run.unread = {"H4"}
+    (found,) = told(run, ["scored"])
+    assert found.score is None
+    assert found.fate == "not simulated yet; a rule of the words that it names has 0.20"
+
+
 def test_of_others_it_is_told_of_few_and_of_its_own_above_all() -> None:
     run = rivals()
     for i in range(20):
