@@ -251,7 +251,7 @@ class Investigation(LoopState):
 
     def as_read(self, hypothesis: Hypothesis) -> Hypothesis:
         """Whose scores are a hypothesis's: its own, or its twin's while no LLM has read it."""
-        return self.hypotheses[hypothesis.stand_in] if hypothesis.name in self.unread else hypothesis
+        return self.hypotheses.get(hypothesis.stand_in, hypothesis) if hypothesis.name in self.unread else hypothesis
 
     def silent(self) -> list[SilentExplainer]:
         """Explainers that were asked and never wrote anything: how often that was, and why not the last time."""

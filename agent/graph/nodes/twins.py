@@ -58,20 +58,22 @@ def with_twins(run: Investigation, written: Sequence[Hypothesis]) -> list[Hypoth
 
 
 def put_off(run: Investigation, new: Sequence[Hypothesis]) -> tuple[list[Hypothesis], list[Hypothesis]]:
-    """Of newcomers those to score now, and those that no LLM reads before they are finalists: their twins do."""
+    """Of newcomers those to score now, and those that no LLM reads before they are finalists."""
     if run.config.reads != "finalists":
         return list(new), []
-    later = [h for h in new if run.twins.get(h.sentence) is not None and h.origin not in _ASKED_FOR]
+    is_exact = run.study.simulations.is_exact
+    later = [h for h in new if h.origin not in _ASKED_FOR and not is_exact(h.sentence)]
     return [h for h in new if h not in later], later
 
 
 def stand_in_for_unread(run: Investigation, unread: Sequence[Hypothesis]) -> None:
-    """Let twins stand for sentences that nobody reads yet, in scores as in experiments."""
-    names = {h.sentence: h.name for h in run.hypotheses.values()}
+    """Let twins stand for sentences that nobody reads yet, in scores as in experiments; one without a twin waits."""
+    by_sentence = {h.sentence: h for h in run.hypotheses.values()}
     for h in unread:
-        twin = run.hypotheses[names[run.twins[h.sentence] or ""]]
-        h.stand_in, h.table, h.merit, h.score = twin.name, twin.table, twin.merit, twin.score
         run.unread.add(h.name)
+        twin = by_sentence.get(run.twins.get(h.sentence) or "")
+        if twin is not None:
+            h.stand_in, h.table, h.merit, h.score = twin.name, twin.table, twin.merit, twin.score
 
 
 def read_finalists(run: Investigation) -> None:
@@ -91,7 +93,7 @@ def read_finalists(run: Investigation) -> None:
     sentences = [h.sentence for h in read]
     wanted = Score(
         sentences=sentences, new=sentences, leading=[run.best().sentence], none_read=True,
-        twins={sentence: run.twins[sentence] for sentence in sentences},
+        twins={sentence: run.twins.get(sentence) for sentence in sentences},
     )  # fmt: skip
     try:
         scores: Scores = run.toolbox.call("score_finalists", wanted)
@@ -107,16 +109,18 @@ def read_finalists(run: Investigation) -> None:
             run.beliefs = belief.joined(belief.without(run.beliefs, h.name), [h.name])
     compare_twins(run, {entry.sentence: entry for entry in scores.scores}, run.round)
     for h in read:
-        if h.status == "competing" and not h.stand_in:
+        if h.status == "competing" and twins[h.name] and not h.stand_in:
             said = f"what {twins[h.name]} predicted of experiments is no test of {h.name}: they do not say the same"
             run.trace.emit(Note(message=f"{said} on development text."))
 
 
 def _finalists(run: Investigation) -> list[Hypothesis]:
-    """As many as an LLM simulates side by side: the best of each twin, then the others."""
-    unread = [h for h in run.ranked() if h.name in run.unread]
-    first = {h.stand_in: h for h in reversed(unread)}
-    return sorted(unread, key=lambda h: first[h.stand_in] is not h)[:MOST_RIVALS]
+    """As many as an LLM simulates side by side: the best of each twin, then those without one, the newest first, then
+    the others."""
+    ranked = [h for h in run.ranked() if h.name in run.unread]
+    first = list({h.stand_in: h for h in reversed(ranked)}.values())
+    without = [h for h in reversed(run.competing()) if h.name in run.unread and not h.table]
+    return [*[h for h in ranked if h in first], *without, *[h for h in ranked if h not in first]][:MOST_RIVALS]
 
 
 def to_score(
