@@ -1,4 +1,4 @@
-"""Notes what somebody looked at while exploring a neuron, so that it never counts as evidence."""
+"""Records what was looked at while exploring a neuron, so that it never counts as evidence."""
 
 from __future__ import annotations
 

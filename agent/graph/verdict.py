@@ -85,8 +85,8 @@ def tests_by_kind(hypothesis: Hypothesis) -> dict[TestKind, Tests]:
 
 
 def borne_out(tests: Mapping[TestKind, Tests]) -> dict[TestKind, bool]:
-    """Which kinds of test bear the winner out: those that do by themselves, and those with five passed tests or more
-    that leave it open, when all kinds taken together do. Each kind weighs the same there, however many tests it has."""
+    """The kinds of test that support the winner: those that do so alone, and undecided ones with five or more passed
+    tests if all kinds together do. Each kind weighs the same there, however many tests it has."""
     known = {kind: tests.get(kind, Tests(0, 0)) for kind in TEST_KINDS}
     # One more passed and one more failed: with all passed, a variance of zero would say that we know for certain.
     rates = [(t.passed + 1) / (t.total + 2) for t in known.values()]

@@ -1,4 +1,4 @@
-"""The settings of a run: what was typed or passed, on top of its variant."""
+"""The settings of a run: typed or passed options override those of the variant."""
 
 from __future__ import annotations
 

@@ -32,18 +32,24 @@ PROTOCOL = "simulation, correlation over top, quantile and random excerpts"
 
 
 class Score(Arguments):
-    """Sentences to score on development text, and one of them to which the others are compared.
+    """Explanations to score on development text.
 
-    Of `twins`, sentences in free words that nobody has read yet with their lexical twins, those are passed over whose
-    twins are clearly below the best of `leading`: no reading of them is bought. One without a twin is read, since
-    nothing says what it is worth. `over_twins` is how much better than its twin such a sentence was found to be so far;
-    with `none_read`, where that is not known, nobody is passed over.
+    Simulations by an LLM cost something, so each of `new` is simulated on a few excerpts first. An explanation that is
+    clearly below the best of `leading` there has lost. It is simulated no further if it is hardly better than that, or
+    silent where its author's words stand, until experiments put it ahead; nor if its lexical twin says nearly the same.
+    The others are simulated on the other excerpts too. One that lost draws no excerpts for the others.
 
-    Of those of `new` that only an LLM can read the first excerpts are read. No more is read of one that is clearly
-    below the best of `leading` there, which loses; of one that is hardly better than that, or silent where its author's
-    words stand, until it leads by what experiments say; and of one whose twin says nearly the same there. Of the rest
-    the other excerpts are read. Of one of `leading` that only an LLM can read, `merits` says what is known, so that it
-    is read once more for nobody who loses; and who lost draws no excerpts of which the others would be read.
+    Attributes:
+        sentences: the explanations.
+        reference: the one that all are compared with; None for no comparison.
+        twins: explanations in free text that no LLM has simulated yet, each with its lexical twin, or None without
+            one. If the twin is clearly below the best of `leading`, the explanation is not simulated at all.
+        leading: those that lead so far.
+        merits: the known merits of those of `leading` that only an LLM can simulate, so that they are not simulated
+            again beside a newcomer that loses.
+        over_twins: by how much simulations beat their twins so far, at most.
+        none_read: whether no explanation with a twin was simulated yet: `over_twins` is unknown, and none is left out.
+        new: newcomers in free text.
     """
 
     sentences: list[str]
@@ -59,7 +65,7 @@ class Score(Arguments):
 class DevelopmentScore(BaseModel):
     """One sentence: its score, its paired gain over the reference, and its calibration (absent when unscored).
 
-    `beside` is the reference's score on the excerpts on which both could be simulated: those of the gain.
+    `beside` is the reference's score on the excerpts of the gain, on which both could be simulated.
 
     `merit` is what rivals are ranked by. Where all of the sample was simulated it is the score. Where some excerpts
     were, it is the score that the 30-token lookup has on the whole sample, plus what the sentence gains over it on

@@ -1,4 +1,4 @@
-"""The tool that finds the lexical twins of sentences in free words: exact rules of what those speak of."""
+"""The tool that finds the lexical twins of explanations in free text: the exact rules nearest to them."""
 
 from __future__ import annotations
 

@@ -58,9 +58,9 @@ class Rounds:
     ) -> tuple[list[Candidate], NDArray[np.float64]]:
         """Texts that were not read before, and each rival's probability of firing at their ends, [n_members, n].
 
-        Of each generator as many texts as its quota says: half where rivals disagree, a quarter where the leader is
-        surest, and a quarter by their hash, whatever anybody says of them: a rival that is only ever asked the hardest
-        questions is not known. What a generator cannot fill, the others do. `choice` "random" draws all of them.
+        Take each generator's quota of texts: half where rivals disagree, a quarter where the leader is surest, and a
+        quarter by their hash, since a rival that is only asked the hardest questions is not known. What a generator
+        cannot fill, the others do. `choice` "random" draws all of them.
 
         Raises:
             BadInput: a sentence cannot be simulated.

@@ -1,4 +1,4 @@
-"""What an index says of one neuron, as numbers: where it fires most, how its values are spread, how often it fires."""
+"""One neuron in an index: its top excerpts, the distribution of its values, and its firing rate."""
 
 from __future__ import annotations
 

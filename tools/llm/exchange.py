@@ -177,8 +177,8 @@ _making = threading.Lock()
 def exchange(settings: LLMSettings) -> Exchange:
     """The exchange of this process, made when it is first asked for; a forked process makes its own.
 
-    The latest caller sets the limit on requests in flight. Where NEURON_AGENT_CACHE names another folder than before,
-    there is another: replies are kept in the folder that it names now.
+    The latest caller sets the limit on requests in flight. If NEURON_AGENT_CACHE now names another folder, there is
+    another exchange: replies are cached in the current folder.
     """
     with _making:
         here = os.getpid(), replies_path()

@@ -30,7 +30,8 @@ _FULLY, _ENOUGH = 0.8, 12
 
 
 class Find(NamedTuple):
-    """A sentence in which an item holds: the draft marks where, and `word` is the one on which it holds most."""
+    """A sentence in which an item holds: the draft marks the places, and `word` is the one where it holds most
+    strongly."""
 
     word: str
     draft: Draft

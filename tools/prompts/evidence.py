@@ -57,9 +57,9 @@ _BAR, _SPACE = "\\u007c", "\\u0020"
 def escaped(text: str) -> str:
     """`text` on one line as inside a JSON string; `unescape` undoes it exactly.
 
-    Written as escapes are quotes, backslashes, `<` and `>`, and every character that is not plainly visible: controls,
-    text-direction and format marks, halves of surrogate pairs, spaces other than the common one. Those past U+FFFF
-    are `\\U` with eight digits and not a pair, which would look like two halves side by side.
+    Escaped are quotes, backslashes, `<` and `>`, and every character that is not plainly visible: controls,
+    text-direction and format marks, halves of surrogate pairs, spaces other than the common one. Those past U+FFFF are
+    `\\U` with eight digits and not a pair, which would look like two halves side by side.
     """
     if _HARMLESS_ASCII.fullmatch(text):
         return text

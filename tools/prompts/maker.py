@@ -1,4 +1,5 @@
-"""The maker of texts: from a sentence alone, texts in which a neuron must fire, or near misses in which it must not."""
+"""The prompt for texts made from an explanation alone: texts in which the neuron must fire, and near misses in which it
+must not."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Text that readable rules are learnt from: a neuron's values by token, weighted, in folds of whole documents.
 
-What a kind of words says of a neuron is measured on documents that had no part in saying how strongly: its strength is
-fitted on four folds and tried on the fifth. A word that stands in one document alone so earns nothing, and a class
-earns what all its words say together.
+What a kind of words explains is measured on held-out documents: its strength is fitted on four folds and tested on the
+fifth. A word that stands in one document alone so earns nothing, and a class earns what all its words say together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How right the predictions were that stood on record before the reading."""
+"""The accuracy of predictions that were registered before the reading."""
 
 from __future__ import annotations
 

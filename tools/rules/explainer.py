@@ -1,4 +1,4 @@
-"""They learn and read rules of the machine language, which predict well and which no person reads: the predictor."""
+"""Learns and simulates rules of the machine language, which predict well and are not readable: the predictor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ablations say: of an explanation, of a neuron beside its like, and of the tokens it pushes the model towards."""
+"""Effects of ablation: of an explanation, of a neuron beside its peers, and on the tokens that it promotes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def ablation_score(sample: StratifiedSample, simulated: FloatArray, mean: FloatA
 
 
 def times_its_like(own: FloatArray, peers: Sequence[FloatArray], rng: np.random.Generator) -> Interval | Unscored:
-    """How many times as much a neuron's ablation changes the output where it fires as that of the median peer.
+    """The effect of ablating the neuron on the output where it fires, divided by that of the median peer.
 
     Args:
         own: divergences in nats, one a text on which the neuron fires.

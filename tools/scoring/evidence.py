@@ -1,4 +1,4 @@
-"""What a registered prediction earns once the neuron was read: one log score, in nats.
+"""The evidence of a registered prediction once the neuron was read: one log score, in nats.
 
 Of most texts it is the logarithm of the probability that was given to what came out, firing or silence. A minimal pair
 is scored by its *order*: one word of a text on which the neuron fires was changed, and the prediction is whether the

@@ -91,8 +91,8 @@ class _Atom:
 def meanings(
     rule: Rule, table: list[float], activations: Activations, theta: float, reader: LexicalReader
 ) -> list[Meaning]:
-    """The meanings of a rule, the one with the largest share of the firing first; one of them where it is about one
-    thing, none where it says nowhere that the neuron fires.
+    """The meanings of a rule, the one with the largest share of the firing first; a single one if it is about one
+    thing, none if it predicts no firing anywhere.
 
     Args:
         rule: what the sentence means.

@@ -1,4 +1,4 @@
-"""How sure a verdict is where many were sought: p-values from intervals, and the rate of false discoveries."""
+"""Multiple testing: p-values from intervals, and the false discovery rate."""
 
 from __future__ import annotations
 

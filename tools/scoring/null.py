@@ -1,4 +1,4 @@
-"""What the same explainer says of other neurons of the layer: the material of the matched null.
+"""Explanations of other neurons of the layer by the same explainer: the candidates of the matched null.
 
 An explanation of another neuron does not depend on the run, so it is made once and cached with the scan of the layer.
 """

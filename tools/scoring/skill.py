@@ -78,8 +78,8 @@ def skill(
 def sign_accuracy(
     pairs: Sequence[Registered], theta: float, rng: np.random.Generator, split: str
 ) -> ScoreValue | Unscored:
-    """Of the pairs in which a change of the probability of firing by 0.02 or more was predicted, the share in which the
-    raw value changed that way, by at least a tenth of theta. A value that stayed where it was is a miss.
+    """Among pairs with a predicted change in the probability of firing of at least 0.02, the share in which the
+    activation changed in that direction, by at least a tenth of theta. A value that stayed where it was is a miss.
 
     The interval is a bootstrap over carriers; `n_pairs` counts all pairs, predicted to change or not.
     """

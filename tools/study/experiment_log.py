@@ -1,4 +1,4 @@
-"""What was done in experiments on one neuron: which texts were predicted, and which were read."""
+"""The log of experiments on one neuron: the texts that were predicted, and those that were read."""
 
 from __future__ import annotations
 

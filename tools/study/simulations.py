@@ -1,4 +1,4 @@
-"""What explanations of one neuron predict, and of which excerpts that is asked where it costs something."""
+"""Simulations of explanations of one neuron, on a few excerpts where they cost something."""
 
 from __future__ import annotations
 
@@ -168,7 +168,8 @@ class Simulations:
         return sentence in self.part_read and isinstance(sample.activations, DevelopmentActivations)
 
     def _rows_of(self, sample: StratifiedSample) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The excerpts of a sample on which sentences are simulated at a cost, and how many each one stands for."""
+        """The excerpts of a sample for simulations that cost something, and the number of excerpts that each stands
+        for."""
         return self._drawn(sample).rows, self._drawn(sample).importance
 
     def _drawn(self, sample: StratifiedSample) -> _Drawn:
@@ -239,8 +240,8 @@ class Simulations:
         return levels if isinstance(levels, Unscored) else Part(part.sample, levels, part.rows)
 
     def shared_part(self, sentence: str, others: Sequence[str], sample: StratifiedSample) -> Part | Unscored:
-        """A sentence simulated on those excerpts of a sample on which the others could be simulated too, so that what
-        is said of each of them is said of the same excerpts. One that could be simulated on too few is passed over."""
+        """Simulate a sentence on the excerpts on which the others could be simulated too, so that all are compared on
+        the same excerpts. One that could be simulated on too few is passed over."""
         own = self.on(sentence, sample)
         for other in others:
             if isinstance(own, Unscored) or self.is_exact(other):

@@ -1,4 +1,4 @@
-"""One neuron under study: its evidence, everybody who works on it, and what was done so far."""
+"""One neuron under study: its evidence, its explainers and readers, and the log of experiments."""
 
 from __future__ import annotations
 

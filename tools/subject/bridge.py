@@ -1,4 +1,4 @@
-"""The subject model in TransformerLens: readings for other architectures than the lean readers', and what is more.
+"""The subject model in TransformerLens, for architectures that the lean readers do not cover.
 
 Importing this module takes seconds; the lean reader stands in for it wherever it can.
 """

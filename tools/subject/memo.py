@@ -1,4 +1,4 @@
-"""What was read last, so that the same texts are not read again: for another neuron of the layer, or once more.
+"""A memo of the latest readings, so that the same texts are not read again, also for another neuron of the layer.
 
 A batch is remembered as a whole, never text by text: the last bits of a reading depend on the batch it was part of, and
 a reading must not depend on what was read before.

@@ -1,4 +1,4 @@
-"""Lexical twins: exact rules of what sentences in free words speak of, which say beforehand what a reading is worth.
+"""Lexical twins: exact rules near explanations in free text, which tell beforehand what an LLM's simulation is worth.
 
 A twin competes by itself, at no cost. An LLM's reading of a sentence is bought on development text unless its twin is
 clearly below what leads there; and where the reading agrees with the twin, the twin says what the sentence predicts of

@@ -21,7 +21,7 @@ def fixed_probe_positions(scan: LayerScan, index: int, theta: float) -> tuple[ND
     """Where the texts of the fixed set end: rows of the probe split, and positions in them; both empty when there are
     fewer than eight excerpts in which the neuron fires.
 
-    Half are drawn from where it fires and half from where it does not, one an excerpt, in an order that tells nothing.
+    Half are drawn from where it fires and half from where it does not, one per excerpt, in random order.
     """
     rng = np.random.default_rng([scan.layer, index, _SEED])
     probe = scan.corpus.probe
