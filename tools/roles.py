@@ -38,6 +38,10 @@ class Revealed:
     levels: tuple[tuple[str, float | None], ...] = ()
 
 
+NOT_SIMULATED = "not simulated yet"
+"""The fate of a rival without a score that no LLM was asked to simulate so far."""
+
+
 class TriedRival(BaseModel):
     """A rival that was tried.
 

@@ -226,6 +226,7 @@ class Investigation(LoopState):
 
     def drop(self, name: str, reason: str, round_: int, fate: str = "") -> None:
         """Let a hypothesis compete no more; `fate` is the reason in words that quote no text, where `reason` does."""
+        self.unread.discard(name)
         self.hypotheses[name].status = "dropped"
         self.hypotheses[name].fate = f"dropped: {fate or reason}"
         self.beliefs = belief.without(self.beliefs, name)
@@ -233,23 +234,24 @@ class Investigation(LoopState):
 
     def merge(self, gone: str, kept: str, round_: int) -> None:
         """Two rivals that say the same become one."""
+        self.unread.discard(gone)
         self.hypotheses[gone].status = "merged"
         self.hypotheses[gone].fate = f"merged: it says the same as “{self.hypotheses[kept].sentence}”"
         self.beliefs = belief.merged(self.beliefs, gone, kept)
         reason = f"it says the same as {kept} on development text, and {kept} is believed more or says it better"
         self.trace.emit(Decided(action="merge", reason=reason, hypothesis=gone, round=round_))
 
-    def member(self, hypothesis: Hypothesis, read_as: Hypothesis | None = None) -> Member:
+    def member(self, hypothesis: Hypothesis, predicts_as: Hypothesis | None = None) -> Member:
         """A hypothesis as the design of experiments hears it: it predicts itself, or another does for it."""
-        by = read_as or hypothesis
+        by = predicts_as or hypothesis
         return Member(sentence=by.sentence, belief=self.beliefs[hypothesis.name], table=by.table)
 
-    def read_as(self, hypothesis: Hypothesis) -> Hypothesis:
+    def predicts_as(self, hypothesis: Hypothesis) -> Hypothesis:
         """Who says what a hypothesis predicts of experiments: itself, or the twin that stands in for it."""
         twin = self.hypotheses.get(hypothesis.stand_in)
         return twin if twin is not None and twin.table else hypothesis
 
-    def as_read(self, hypothesis: Hypothesis) -> Hypothesis:
+    def scored_as(self, hypothesis: Hypothesis) -> Hypothesis:
         """Whose scores are a hypothesis's: its own, or its twin's while no LLM has read it."""
         return self.hypotheses.get(hypothesis.stand_in, hypothesis) if hypothesis.name in self.unread else hypothesis
 
@@ -304,7 +306,7 @@ class Investigation(LoopState):
     def note_leader(self) -> Hypothesis:
         """The leader, noted beside the budget used so far: as its twin, while nobody has read it."""
         best = self.best()
-        self.leaders.append(Lead(self.toolbox.used, self.as_read(best).name))
+        self.leaders.append(Lead(self.toolbox.used, self.scored_as(best).name))
         return best
 
     def ranked(self) -> list[Hypothesis]:

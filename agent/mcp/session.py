@@ -212,7 +212,9 @@ class Session:
         if self._llms.meters is None:
             return
         spent = self._llms.meters.account.by_role.setdefault(EXPLAIN, Spent())
-        spent.input_tokens += result.cost.tokens
+        for cost in result.llm.by_role.values() if result.llm else ():
+            spent.input_tokens += cost.input_tokens
+            spent.output_tokens += cost.output_tokens
         spent.usd = None if spent.usd is None or result.cost.usd is None else spent.usd + result.cost.usd
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from agent.setup.config import MOST_ASKED, ROUND_COST, TEST_COST, RunConfig
+from agent.setup.config import MOST_ASKED, MOST_FINALISTS, ROUND_COST, TEST_COST, RunConfig
 from tools.catalogue.experiments import N_PROBED
 from tools.catalogue.null import MOST_NEURONS_ASKED
 from tools.free_text.explainer import N_REVISED
@@ -111,11 +111,13 @@ def _read(config: RunConfig) -> Usage:
         return Usage(0, 0)
     ends = _last()
     rounds = config.budget // TEST_COST if config.policy == "react" else _n_rounds(config)[1]
-    n_read = _n_sentences(config) + (0 if _judges_by_twins(config) else _n_null(config))
+    reads_all = config.reads == "rivals"
+    n_read = _n_sentences(config) if reads_all else MOST_FINALISTS + len(config.rivals)
+    n_read += 0 if _judges_by_twins(config) else _n_null(config)
     on_development = _times(_sentence(config), ceil(n_read * _CLAIMED))
     on_sealed = _times(_sentence(config), 3)  # the explanation, the null's and an earlier run's; and 5 + 5 excerpts
     # A round's texts, and the originals of its minimal pairs, are one question each.
-    experiments = _times(ends, rounds * MOST_ASKED * 2)
+    experiments = _times(ends, rounds * MOST_ASKED * 2 * reads_all)
     probe = _times(ends, 2 * ceil(N_PROBED / TEXTS_A_CALL))
     return _sum(
         on_development, on_sealed, experiments, probe, _times(_JUDGED, 2 * ceil(2 * config.judged / MOST_EXCERPTS))

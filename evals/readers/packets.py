@@ -35,7 +35,8 @@ numbered tokens. Say at which tokens the neuron fires if the sentence is right, 
 10 (as strongly as it ever does). At a token the neuron knows that token and what stands before it, and nothing behind
 it: a word, name or phrase of several tokens is marked from the token at which it can be known, not as a whole.
 Most tokens of most texts are silent. Where a sentence quotes tokens, ␣ stands for a space, and a number in brackets
-for how strongly the neuron fires there.
+for how strongly the neuron fires there. Leave out what it says of every token ("everywhere"), and tokens with a number
+below 1.
 
 Judge by reading: use no program, and nothing but this packet.
 

@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import agent
 from tools.prompts.evidence import rows_in, unescape
 from tools.records.result import Result
@@ -268,6 +270,22 @@ def truth(explanation: str, tokens: tuple[str, ...]) -> int:
 
 def script(**more: Any) -> Script:
     return Script(**({"level": truth, "hypotheses": [(TRUTH, "context"), (WRONG, "token")], "texts": TEXTS} | more))
+
+
+@contextmanager
+def planted(
+    world: Any, tmp_path_factory: pytest.TempPathFactory, neuron: str, module: str = MODULE
+) -> Iterator[dict[str, Any]]:
+    """Settings of a run on a neuron of `module`, which can be imported while this lasts."""
+    name, folder = f"plants_of_{neuron}", tmp_path_factory.mktemp("plants")
+    (folder / f"{name}.py").write_text(module, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEURON_AGENT_CACHE", str(tmp_path_factory.getbasetemp() / "evidence"))
+        patch.syspath_prepend(folder)
+        yield {
+            "model": str(world.model), "corpus": str(world.corpus), "corpus_tokens": 30_000, "seed": 3,
+            "planted": [f"{name}:{neuron}"],
+        }  # fmt: skip
 
 
 class Run:

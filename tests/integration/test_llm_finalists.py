@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_llm import Run, Script, kind_of, scripted_llm
+from scripted_llm import Run, Script, kind_of, planted, scripted_llm
 
+from agent.setup.config import MOST_FINALISTS
 from tools.records.hypothesis import NOT_READ
 from tools.records.result import Unscored
 from traces.events.kinds import Note, Stage
@@ -42,17 +44,10 @@ def truth(explanation: str, tokens: tuple[str, ...]) -> int:
 
 
 @pytest.fixture(scope="module")
-def base(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def base(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """Settings of a run on a planted neuron, and where such a neuron is found."""
-    folder = tmp_path_factory.mktemp("plants")
-    (folder / "odder_plants.py").write_text(MODULE, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEURON_AGENT_CACHE", str(tmp_path_factory.getbasetemp() / "evidence"))
-        patch.syspath_prepend(folder)
-        yield {
-            "model": str(world.model), "corpus": str(world.corpus), "corpus_tokens": 30_000, "seed": 3,
-            "planted": ["odder_plants:half"], "budget": 12, "explainer": "openai:fake",
-        }  # fmt: skip
+    with planted(world, tmp_path_factory, "half", MODULE) as settings:
+        yield settings | {"budget": 12, "explainer": "openai:fake"}
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +71,11 @@ def test_what_is_right_wins_by_its_reading_and_not_by_its_twins(run: Run) -> Non
     assert not isinstance(score, Unscored)
     assert not isinstance(own, Unscored)
     assert own.value > score.value
-    assert set(run.result.null_from) <= {"rules", "own", "cache", "results", "written"}
+    assert "explainer-short/2" not in {llm.prompt for _, llm in run.asked()}  # the null is made of rules
 
 
 def test_tests_of_a_twin_that_says_something_else_are_no_tests_of_the_winner(run: Run) -> None:
-    """The twin says that every self fires; the explanation says that half of them do."""
+    """The twin predicts firing at every such word; the explanation at half of them."""
     notes = [event.message for event in run.of(Note) if "is no test of" in event.message]
     assert any(run.rival(TRUTH).name in note for note in notes)
     assert run.result.registered is not None
@@ -88,22 +83,24 @@ def test_tests_of_a_twin_that_says_something_else_are_no_tests_of_the_winner(run
 
 
 def test_who_is_not_read_cannot_win(base: dict[str, Any], tmp_path: Path) -> None:
-    """Of more than four rivals with twins four are read side by side, once; the others are without a score."""
+    """Of eight rivals six are simulated, once; the others have no score."""
     others_of_self = ("return", "def", "if", "in", "for", "to", "is", "not")
     said = {f"the words self and {word}": ["self", word] for word in others_of_self}
 
+    left = list(said)
+
     def others(body: dict[str, Any]) -> str | None:
-        """The first four, and then the other four."""
+        """Each time two that were not said before, and at first four."""
         if kind_of(body) not in ("explainer", "reviser"):
             return None
-        now = list(said)[:4] if kind_of(body) == "explainer" else list(said)[4:]
+        now = [left.pop(0) for _ in range(4 if kind_of(body) == "explainer" else 2)]
         found = [{"explanation": e, "label": e, "form": "token", "words": said[e], "texts": []} for e in now]
         return json.dumps({"hypotheses": found})
 
     with scripted_llm(script(words=said, override=others)) as server:
-        run = Run(server, tmp_path, **base, **SETTINGS)
+        run = Run(server, tmp_path, **base | {"budget": 20}, **SETTINGS)
     unread = [rival for rival in run.result.rivals if rival.score == NOT_READ]
-    assert unread
+    assert len(unread) == len(said) - MOST_FINALISTS
     assert all(rival.status != "winner" for rival in unread)
     first, *more = run.calls("score_finalists")
     assert not more

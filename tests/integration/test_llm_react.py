@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_llm import MODULE, TRUTH, Run, Script, kind_of, question_of, script, scripted_llm
+from scripted_llm import TRUTH, Run, Script, kind_of, planted, question_of, script, scripted_llm
 from scripted_person import ScriptedPerson
 
 import agent
@@ -72,15 +72,8 @@ def turns(*said: Any, after: Any = THANKS, **more: Any) -> Script:
 
 @pytest.fixture(scope="module")
 def base(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("plants")
-    (folder / "odd_plants.py").write_text(MODULE, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEURON_AGENT_CACHE", str(tmp_path_factory.getbasetemp() / "evidence"))
-        patch.syspath_prepend(folder)
-        yield {
-            "model": str(world.model), "corpus": str(world.corpus), "corpus_tokens": 30_000, "seed": 3,
-            "planted": ["odd_plants:parity"], "explainer": "openai:fake", "variant": "react", "budget": 10,
-        }  # fmt: skip
+    with planted(world, tmp_path_factory, "parity") as settings:
+        yield settings | {"explainer": "openai:fake", "variant": "react", "budget": 10}
 
 
 def agent_messages(found: Run) -> list[dict[str, Any]]:

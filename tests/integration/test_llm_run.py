@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from scripted_llm import (
-    MODULE,
     TEXTS,
     TRUTH,
     WRONG,
@@ -19,6 +18,7 @@ from scripted_llm import (
     Scripted,
     explanation_in,
     kind_of,
+    planted,
     question_of,
     script,
     scripted_llm,
@@ -63,15 +63,8 @@ PROMPTS = {
 @pytest.fixture(scope="module")
 def base(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """Settings of a run on a planted neuron, and where such a neuron is found."""
-    folder = tmp_path_factory.mktemp("plants")
-    (folder / "odd_plants.py").write_text(MODULE, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEURON_AGENT_CACHE", str(tmp_path_factory.getbasetemp() / "evidence"))
-        patch.syspath_prepend(folder)
-        yield {
-            "model": str(world.model), "corpus": str(world.corpus), "corpus_tokens": 30_000, "seed": 3,
-            "planted": ["odd_plants:parity"],
-        }  # fmt: skip
+    with planted(world, tmp_path_factory, "parity") as settings:
+        yield settings
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tools.prompts.written import (
     parse_hypotheses,
 )
 from tools.records.result import Unscored
-from tools.roles import TriedRival
+from tools.roles import NOT_SIMULATED, TriedRival
 
 PROMPT = "reviser/7"
 
@@ -64,7 +64,8 @@ def request(
     """
     sentences = [one.sentence for one in best]
     reading = how_to_read(sentences)
-    heading = _BEST + (_UNSCORED if any(one.score is None for one in best) else "")
+    is_unscored = any(one.score is None and one.fate != NOT_SIMULATED for one in best)
+    heading = _BEST + (_UNSCORED if is_unscored else "")
     parts = [f"{heading}\n{reading}{RANKS if reading else ''}{block(listed(map(_told, best)))}"]
     if others:
         known = how_to_read((one.sentence for one in others), known=reading)
@@ -83,6 +84,8 @@ def request(
 
 
 def _told(one: TriedRival) -> str:
+    if one.fate == NOT_SIMULATED:
+        return f"{quoted(one.sentence)}: {NOT_SIMULATED}"
     score = "no score" if one.score is None else f"{one.score:.2f}"
     return f"{quoted(one.sentence)}: {score}{f'; {escaped(one.fate)}' if one.fate else ''}"
 

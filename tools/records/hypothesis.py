@@ -16,7 +16,7 @@ TestKind = Literal["predicted positive", "predicted negative", "minimal pair"]
 TEST_KINDS: tuple[TestKind, ...] = ("predicted positive", "predicted negative", "minimal pair")
 
 NOT_SCORED = Unscored(reason="not scored yet")
-NOT_READ = Unscored(reason="no LLM read it, since the lexical twins of two others were better")
+NOT_READ = Unscored(reason="the LLM did not simulate it, since it was not among the finalists")
 
 _IN_A_RUN = Field(exclude=True)
 """What a run finds out of a hypothesis is no part of what a tool wrote, so it is not recorded with it."""

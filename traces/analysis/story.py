@@ -14,7 +14,7 @@ from tools.errors import StorageError
 from tools.records.effects import OutputWeights
 from tools.records.result import PartialResult
 from tools.scoring.evidence import Order, earned, earned_by_order, order_of
-from traces.events.experiment import PlannedExperiment
+from traces.events.experiment import PlannedExperiment, TextChange
 from traces.events.kinds import (
     Decided,
     Event,
@@ -29,19 +29,6 @@ from traces.events.store import is_being_written, load_trace
 
 _BEFORE = "-before"
 """Suffix of an experiment's name in a prediction about the original of its text."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """How a text was made from another: at token `at`, the tokens `removed` were replaced by those `added`.
-
-    `value` is the raw activation at the end of the original; None if not recorded.
-    """
-
-    at: int
-    removed: list[str]
-    added: list[str]
-    value: float | None
 
 
 @dataclass
@@ -67,12 +54,9 @@ class Trial:
     theta: float = 0.0
 
     @property
-    def change(self) -> Change | None:
+    def change(self) -> TextChange | None:
         """How the text was made from another; None if it was not, or if an older trace does not say."""
-        known = self.experiment.expectations
-        if known.change is None:
-            return None
-        return Change(known.change.at, known.change.removed, known.change.added, known.before_the_change)
+        return self.experiment.expectations.change
 
     @property
     def disagreement(self) -> float:

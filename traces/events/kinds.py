@@ -211,7 +211,7 @@ class PredictionsScored(BaseEvent):
     """How well a hypothesis predicted the neuron: log score, skill against base rate, calibration, sign accuracy.
 
     `experiments` is `chosen` (the run's own) or `probe` (the fixed set); `scores` as in
-    `tools.scoring.skill.PredictionScores`.
+    `tools.records.predictions.PredictionScores`.
     """
 
     type: Literal["predictions_scored"] = "predictions_scored"

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from traces.analysis.story import Change, Round, Story, Trial
+from traces.analysis.story import Round, Story, Trial
+from traces.events.experiment import TextChange
 from traces.events.kinds import Decided
 from traces.html.heat import Cell, cells
 
@@ -121,7 +122,6 @@ def _title(this: Round, own: list[Trial]) -> str:
 
 def _shown(trial: Trial, story: Story, highest: float | None) -> Shown:
     names = sorted(trial.predicted, key=lambda name: (-story.beliefs.get(name, 0.0), name))
-    change = trial.change
     return Shown(
         id=trial.experiment.id,
         generator=trial.experiment.generator.replace("_", " "),
@@ -132,7 +132,7 @@ def _shown(trial: Trial, story: Story, highest: float | None) -> Shown:
         ],
         value=trial.value,
         fired=trial.fired,
-        before=change.value if change else trial.experiment.expectations.before_the_change,
+        before=trial.experiment.expectations.before_the_change,
         is_exploratory=trial.exploratory,
         cells=cells(trial.experiment.tokens, trial.values or [], highest, story.theta) if highest else [],
     )
@@ -144,7 +144,7 @@ def pieces_of(trial: Trial) -> list[Piece]:
     return pieces(planned.tokens, planned.position, trial.change) or [Piece("same", planned.text)]
 
 
-def pieces(tokens: Sequence[str], position: int | None, change: Change | None = None) -> list[Piece]:
+def pieces(tokens: Sequence[str], position: int | None, change: TextChange | None = None) -> list[Piece]:
     """The pieces of a text: what was removed and added, the scored token, and the cut rest around it."""
     kinds = ["same"] * len(tokens)
     if change is not None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from tools.scoring.evidence import MINIMAL_PAIR
 from traces.analysis.refutations import Fate, losers, winner_of
-from traces.analysis.story import Change, Round, Story, Trial
+from traces.analysis.story import Round, Story, Trial
+from traces.events.experiment import TextChange
 from traces.text.formatting import shorten, visible
 from traces.text.lines import Line, end_of, joined, section, start_of, wrapped
 
@@ -102,12 +103,12 @@ def _marked(experiment: Any) -> Line:
 def _minimal_pairs(story: Story) -> Iterator[str | Line]:
     """The pairs with the largest change: what was removed and added, and the raw values before and after."""
     pairs = [
-        (abs(trial.value - change.value), trial, change, change.value, trial.value)
+        (abs(trial.value - before), trial, change, before, trial.value)
         for this in story.rounds.values()
         for trial in this.experiments.values()
         if trial.experiment.generator == MINIMAL_PAIR and trial.value is not None
-        for change in [trial.change]
-        if change is not None and change.value is not None
+        for change, before in [(trial.change, trial.experiment.expectations.before_the_change)]
+        if change is not None and before is not None
     ]
     if not pairs:
         return
@@ -118,7 +119,7 @@ def _minimal_pairs(story: Story) -> Iterator[str | Line]:
         yield Line.of(f"  {before:.3f} → {after:.3f}, {outcome}: ", *_change(trial, change).parts)
 
 
-def _change(trial: Trial, change: Change) -> Line:
+def _change(trial: Trial, change: TextChange) -> Line:
     tokens = trial.experiment.tokens
     parts: list[str | tuple[str, str]] = [end_of(joined(tokens[: change.at]), _CONTEXT_CHARACTERS)]
     if change.removed:

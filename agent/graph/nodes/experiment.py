@@ -204,7 +204,7 @@ def observe(run: Investigation, round_: int) -> list[float]:
     rivals = run.competing()
     predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
     # What a twin says is shown as the twin's own, and of nobody else.
-    levels = {h.name: row for h, row in zip(rivals, run.designed.levels, strict=False) if run.read_as(h) is h}
+    levels = {h.name: row for h, row in zip(rivals, run.designed.levels, strict=False) if run.predicts_as(h) is h}
     run.study.log.revealed += [
         Revealed(
             tuple(e.tokens),

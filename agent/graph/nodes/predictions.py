@@ -44,7 +44,7 @@ def _probe(run: Investigation, round_: int) -> dict[str, list[Registered]]:
     rivals = [h for h in run.competing() if h.table and (h is winner or run.study.simulations.is_exact(h.sentence))]
     if not rivals:
         return {}
-    sentences = ProbeSet(sentences=[run.read_as(h).sentence for h in rivals])
+    sentences = ProbeSet(sentences=[run.predicts_as(h).sentence for h in rivals])
     designed: Designed = run.toolbox.call("design_probe_set", sentences)
     if not designed.experiments:
         return {}

@@ -20,7 +20,7 @@ from tools.catalogue.scores import DevelopmentScore, Scores
 from tools.errors import BudgetSpent
 from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue, Unscored
-from tools.roles import TriedRival
+from tools.roles import NOT_SIMULATED, TriedRival
 from tools.rules.clauses import Rule
 from tools.rules.language import render
 from tools.scoring.claimed import Claimant
@@ -131,15 +131,10 @@ def tried(run: Investigation, best: list[str]) -> list[TriedRival]:
 
 def _as_told(run: Investigation, h: Hypothesis) -> TriedRival:
     """Without the reason why it has no score, which may quote text that no author may see."""
+    if h.name in run.unread:  # its twin's score says little of it
+        return TriedRival(sentence=h.sentence, fate=NOT_SIMULATED)
     score = round(h.score.value, 2) if isinstance(h.score, ScoreValue) else None
-    if h.name not in run.unread:
-        return TriedRival(sentence=h.sentence, score=score, fate=h.fate)
-    fate = (
-        "not simulated yet"
-        if score is None
-        else f"not simulated yet; a rule of the words that it names has {score:.2f}"
-    )
-    return TriedRival(sentence=h.sentence, score=None, fate=h.fate or fate)
+    return TriedRival(sentence=h.sentence, score=score, fate=h.fate)
 
 
 def take_texts(run: Investigation, written: Proposals) -> None:
@@ -162,7 +157,7 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
     Returns:
         What was found, by sentence.
     """
-    before = run.as_read(run.best()) if run.bests else None
+    before = run.scored_as(run.best()) if run.bests else None
     new, unread = put_off(run, new)
     hypotheses = [*new, before] if before is not None and before not in new else list(new)
     contenders, is_exact = run.contenders(), run.study.simulations.is_exact
@@ -172,7 +167,7 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
         and (contenders[h.name].was_right or is_exact(h.sentence))
     ]  # fmt: skip
     hypotheses += [h for h in again if h not in hypotheses]
-    reference = run.as_read(run.hypotheses[since]).sentence if since is not None else None
+    reference = run.scored_as(run.hypotheses[since]).sentence if since is not None else None
     claiming = run.study.simulations.claimants = claimants(run)
     scores: Scores = run.toolbox.call("score", to_score(run, new, hypotheses, reference))
     run.take_scores(hypotheses, scores.scores)
@@ -189,7 +184,7 @@ def score(run: Investigation, new: list[Hypothesis], round_: int, since: str | N
     run.study.simulations.claimants = tuple(one for one in claiming if one.sentence in left)
     best = run.note_leader()
     run.bests.append(best.name)
-    entry = entries.get(run.as_read(best).sentence)
+    entry = entries.get(run.scored_as(best).sentence)
     run.gain = None if entry is None else entry.gain
     return entries
 

@@ -197,11 +197,11 @@ def _next_turn(run: Investigation) -> Command[Any]:
 def excerpts_shown(run: Investigation) -> str:
     """What is known at the start: the threshold and excerpts of explore text, each token with its raw value."""
     study = run.study
-    shown = ShownExcerpts.draw(
+    drawn = ShownExcerpts.draw(
         study.evidence.explore, TokenTexts(study.vocabulary.strings), np.random.default_rng(run.config.seed)
     )
     lines = [f"It fires at raw values above {run.theta:.3g}. Texts below, token by token with raw values:"]
-    for kind, group in vars(shown).items():
+    for kind, group in vars(drawn).items():
         for shown in group:
             pairs = " ".join(
                 f"{json.dumps(token)}:{value:.2f}" for token, value in zip(shown.tokens, shown.values, strict=True)

@@ -1,8 +1,8 @@
-"""Lexical twins: exact rules near explanations in free text, which tell beforehand what an LLM's simulation is worth.
+"""Lexical twins: exact rules that approximate explanations in free text.
 
-A twin competes by itself, at no cost. An LLM's reading of a sentence is bought on development text unless its twin is
-clearly below what leads there; and where the reading agrees with the twin, the twin says what the sentence predicts of
-experiments. Where only finalists are read, the twin stands for its sentence in all of this until the loop is over.
+A twin competes by itself, at no cost. The LLM simulates an explanation on development text unless its twin is clearly
+below the leader there; and if simulation and twin agree, the twin makes the explanation's predictions of experiments.
+Where only finalists are read, the twin stands for the explanation in all of this until the loop is over.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from agent.graph import belief, policy
 from agent.graph.state import PERSON, REFERENCES, Investigation
-from agent.setup.config import MOST_RIVALS
+from agent.setup.config import MOST_FINALISTS
 from tools.catalogue.scores import AGREES, DevelopmentScore, Score, Scores
 from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
-from tools.errors import BudgetSpent
 from tools.readable import explainer as rules
 from tools.records.hypothesis import NOT_READ, Hypothesis, TrackRecord
 from tools.records.result import ScoreValue
@@ -58,7 +57,7 @@ def with_twins(run: Investigation, written: Sequence[Hypothesis]) -> list[Hypoth
 
 
 def put_off(run: Investigation, new: Sequence[Hypothesis]) -> tuple[list[Hypothesis], list[Hypothesis]]:
-    """Of newcomers those to score now, and those that no LLM reads before they are finalists."""
+    """Split newcomers into those to score now, and those that the LLM simulates only if they become finalists."""
     if run.config.reads != "finalists":
         return list(new), []
     is_exact = run.study.simulations.is_exact
@@ -67,7 +66,7 @@ def put_off(run: Investigation, new: Sequence[Hypothesis]) -> tuple[list[Hypothe
 
 
 def stand_in_for_unread(run: Investigation, unread: Sequence[Hypothesis]) -> None:
-    """Let twins stand for sentences that nobody reads yet, in scores as in experiments; one without a twin waits."""
+    """Give postponed explanations the scores and predictions of their twins; one without a twin waits without any."""
     by_sentence = {h.sentence: h for h in run.hypotheses.values()}
     for h in unread:
         run.unread.add(h.name)
@@ -77,11 +76,11 @@ def stand_in_for_unread(run: Investigation, unread: Sequence[Hypothesis]) -> Non
 
 
 def read_finalists(run: Investigation) -> None:
-    """Buy the readings that were put off, of the best alone; who is not read cannot win.
+    """Simulate the finalists among the postponed explanations with the LLM. The others cannot win.
 
-    However far their twins are behind: a meaning may be worth much more than the words by which it was found. Where a
-    reading and the twin do not say the same, what the twin predicted of experiments is no test of the sentence, which
-    is believed as if it had just come.
+    This ignores how far their twins are behind, because an explanation may score much higher than the rule made of its
+    words. If simulation and twin disagree, the twin's predictions do not count for the explanation: its record is
+    emptied, and its belief is a newcomer's.
     """
     read = _finalists(run)
     for name in run.unread:
@@ -95,32 +94,26 @@ def read_finalists(run: Investigation) -> None:
         sentences=sentences, new=sentences, leading=[run.best().sentence], none_read=True,
         twins={sentence: run.twins.get(sentence) for sentence in sentences},
     )  # fmt: skip
-    try:
-        scores: Scores = run.toolbox.call("score_finalists", wanted)
-    except BudgetSpent as spent:
-        run.trace.emit(Note(message=f"no explanation in free text was read at the end: {spent}", level="warning"))
-        return
+    scores: Scores = run.toolbox.call("score_finalists", wanted)
     run.take_scores(read, scores.scores)
-    twins = {h.name: h.stand_in for h in read}
     for h, entry in zip(read, scores.scores, strict=True):
         run.tell_score(h, run.round)
         if entry.agreement is None or entry.agreement < AGREES:
+            if h.stand_in:
+                said = f"what {h.stand_in} predicted of experiments is no test of {h.name}"
+                run.trace.emit(Note(message=f"{said}: they do not say the same on development text."))
             h.stand_in, h.record = "", TrackRecord()
             run.beliefs = belief.joined(belief.without(run.beliefs, h.name), [h.name])
     compare_twins(run, {entry.sentence: entry for entry in scores.scores}, run.round)
-    for h in read:
-        if h.status == "competing" and twins[h.name] and not h.stand_in:
-            said = f"what {twins[h.name]} predicted of experiments is no test of {h.name}: they do not say the same"
-            run.trace.emit(Note(message=f"{said} on development text."))
 
 
 def _finalists(run: Investigation) -> list[Hypothesis]:
-    """As many as an LLM simulates side by side: the best of each twin, then those without one, the newest first, then
-    the others."""
+    """The best explanation of each twin, then those without a twin (the newest first), then the others."""
     ranked = [h for h in run.ranked() if h.name in run.unread]
-    first = list({h.stand_in: h for h in reversed(ranked)}.values())
+    best: dict[str, Hypothesis] = {}
+    others = [h for h in ranked if best.setdefault(h.stand_in, h) is not h]
     without = [h for h in reversed(run.competing()) if h.name in run.unread and not h.table]
-    return [*[h for h in ranked if h in first], *without, *[h for h in ranked if h not in first]][:MOST_RIVALS]
+    return [*best.values(), *without, *others][:MOST_FINALISTS]
 
 
 def to_score(
@@ -200,7 +193,7 @@ def _fate_behind(entry: DevelopmentScore) -> str:
 def who_predicts(run: Investigation, rivals: Sequence[Hypothesis]) -> list[Hypothesis | None]:
     """For each rival who says what it predicts of experiments: itself or its twin; None where an LLM would have to be
     asked and the answer could hardly change who wins."""
-    readers = [run.read_as(h) for h in rivals]
+    readers = [run.predicts_as(h) for h in rivals]
     costly = {h.name for h, by in zip(rivals, readers, strict=True) if not run.study.simulations.is_exact(by.sentence)}
     asked = policy.worth_asking(run.contenders(), costly) | {run.best().name}
     return [by if h.name not in costly or h.name in asked else None for h, by in zip(rivals, readers, strict=True)]

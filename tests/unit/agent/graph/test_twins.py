@@ -11,6 +11,7 @@ from agent.graph.state import PERSON
 from tools.catalogue.scores import DevelopmentScore
 from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue, Unscored
+from tools.roles import NOT_SIMULATED
 
 
 def asked(policy: str = "tournament") -> Any:
@@ -83,7 +84,7 @@ def test_a_score_of_a_twin_is_not_told_as_that_of_its_explanation() -> None:
     run.unread = {"H4"}
     (found,) = told(run, ["scored"])
     assert found.score is None
-    assert found.fate == "not simulated yet; a rule of the words that it names has 0.20"
+    assert found.fate == NOT_SIMULATED
 
 
 def test_of_others_it_is_told_of_few_and_of_its_own_above_all() -> None:

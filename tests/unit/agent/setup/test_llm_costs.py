@@ -42,6 +42,7 @@ def test_more_to_do_costs_more() -> None:
     assert most(explainer="openai:M", twins=False) > base
     assert most(explainer="openai:M", max_rounds=0) < base
     assert most(explainer="openai:M", simulator="rules") < base
+    assert most(explainer="openai:M", reads="finalists") < base / 2
     assert most(explainer="rules", simulator="openai:M", rivals=("words of spring",)) < base
 
 

@@ -11,9 +11,9 @@ from traces_samples import sample_result, sample_run
 
 from tools.records.effects import OutputWeights
 from traces.analysis.refutations import blows, fates, losers, winner_of
-from traces.analysis.story import Change, Story, Trial, read_story
+from traces.analysis.story import Story, Trial, read_story
 from traces.events import kinds as e
-from traces.events.experiment import PlannedExperiment
+from traces.events.experiment import PlannedExperiment, TextChange
 from traces.events.store import TraceWriter
 
 WINNER, SECOND, THIRD = 'Fires at 9 on " import" after a line break.', "Fires at 5 on keywords.", "Fires on verbs."
@@ -80,7 +80,7 @@ def story(tmp_path: Path) -> Story:
 
 def test_an_edit(story: Story) -> None:
     first, second, third = story.rounds[1].experiments.values()
-    assert first.change == Change(at=1, removed=[" c"], added=[" b"], value=2.5)
+    assert first.change == TextChange(at=1, removed=[" c"], added=[" b"])
     assert second.change is None
     assert first.predicted == {"h1": 0.8, "h2": 0.2, "h3": 0.8}
     assert first.predicted_before == {"h1": 0.3}  # who said nothing of it is left out

@@ -9,7 +9,8 @@ import pytest
 from agent.cli import main
 from tools.records.predictions import Bin
 from traces.analysis.refutations import fates
-from traces.analysis.story import Change, read_story
+from traces.analysis.story import read_story
+from traces.events.experiment import TextChange
 from traces.html import experiments
 from traces.html.answers import answers_of
 from traces.html.drawing import Bar, beliefs, calibration, intervals
@@ -26,19 +27,19 @@ def story():
 
 
 def test_an_edit_is_shown_as_what_was_removed_and_what_was_added():
-    change = Change(at=1, removed=[" red"], added=[" blue"], value=0.5)
+    change = TextChange(at=1, removed=[" red"], added=[" blue"])
     assert pieces(["the", " blue", " car"], 2, change) == [
         Piece("same", "the"), Piece("removed", " red"), Piece("added", " blue"), Piece("target", " car"),
     ]  # fmt: skip
 
 
 def test_a_token_that_is_new_and_counts_is_both():
-    change = Change(at=1, removed=[" red"], added=[" blue"], value=0.5)
+    change = TextChange(at=1, removed=[" red"], added=[" blue"])
     assert pieces(["the", " blue"], 1, change)[-1] == Piece("target added", " blue")
 
 
 def test_a_text_that_lost_its_beginning_says_how_much():
-    change = Change(at=0, removed=[f"w{i} " for i in range(15)], added=[], value=1.0)
+    change = TextChange(at=0, removed=[f"w{i} " for i in range(15)], added=[])
     first, *rest = pieces(["end"], 0, change)
     assert first.kind == "removed"
     assert first.text == "[3 tokens]…" + "".join(f"w{i} " for i in range(3, 15))
