@@ -32,7 +32,7 @@ TEST_COST = 2
 MOST_ASKED = 2
 """Rivals that an LLM simulates in a round of experiments."""
 
-MOST_FINALISTS = 6
+MOST_FINALISTS = 4
 """Explanations that an LLM simulates when the loop is over, where it simulates finalists alone."""
 
 MOST_RIVALS = 4

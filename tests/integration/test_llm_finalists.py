@@ -83,7 +83,7 @@ def test_tests_of_a_twin_that_says_something_else_are_no_tests_of_the_winner(run
 
 
 def test_who_is_not_read_cannot_win(base: dict[str, Any], tmp_path: Path) -> None:
-    """Of eight rivals six are simulated, once; the others have no score."""
+    """Of eight rivals four are simulated, once; the others have no score."""
     others_of_self = ("return", "def", "if", "in", "for", "to", "is", "not")
     said = {f"the words self and {word}": ["self", word] for word in others_of_self}
 
