@@ -21,8 +21,8 @@ def log_scores(
 ) -> dict[str, float]:
     """Each rival's log score (nats): averaged over the texts of a carrier, summed over carriers.
 
-    Of a text on which a rival has no prediction it earns what those that have one earn on average: having said nothing,
-    it is neither right nor wrong.
+    On a text without its prediction, a rival earns the mean log score of those that have one, so it neither gains nor
+    loses.
 
     Args:
         predictions: by rival, probabilities of firing.

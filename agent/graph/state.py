@@ -72,13 +72,14 @@ class LoopState:
         by_order: of those experiments, which are scored by the order of what was read before and after the change.
         narrowed: by explanation, its changed versions that the trace already reports.
         separated: hypotheses of which each meaning has entered as a rival.
-        tested: when the loop is over but for tests: how many a leader had, of each kind that it had too few of.
+        tested: by leader, how many tests of each missing kind it had when the last extra round of tests began.
         test_rounds: rounds spent on nothing but tests.
-        unwritten: why an explainer wrote nothing, for each time that it was asked in vain.
+        unwritten: by explainer, why it wrote nothing, once for each such request.
         wrote: explainers that ever wrote something.
         twins: the lexical twin of each sentence in free words; None where it has none.
-        unread: explanations in free text that no LLM has read yet, since their lexical twins stand for them.
-        over_twins: by how much the reading of such a sentence was better than its twin, at most; 0 or more.
+        unread: explanations in free text that the LLM has not simulated yet; their lexical twins stand in for them.
+        over_twins: the largest amount (in correlation) by which a simulation by the LLM has beaten its twin so far; at
+            least 0.
         turns: of the LLM, where it picks the tools.
         silent_turns: its turns in a row without a call that could be made.
         turn: what it said last.
@@ -242,7 +243,8 @@ class Investigation(LoopState):
         self.trace.emit(Decided(action="merge", reason=reason, hypothesis=gone, round=round_))
 
     def member(self, hypothesis: Hypothesis, predicts_as: Hypothesis | None = None) -> Member:
-        """A hypothesis as the design of experiments hears it: it predicts itself, or another does for it."""
+        """A hypothesis as the design of experiments sees it; `predicts_as` makes its predictions, if that is another
+        one."""
         by = predicts_as or hypothesis
         return Member(sentence=by.sentence, belief=self.beliefs[hypothesis.name], table=by.table)
 
@@ -290,8 +292,8 @@ class Investigation(LoopState):
         return self.hypotheses[name if name is not None else BASE_RATE]
 
     def contenders(self) -> dict[str, Contender]:
-        """Those that may win, in order of entry, and what they may win by: baselines are none of them, nor is what
-        could not be simulated."""
+        """The rivals that can win, in order of entry, with their beliefs and scores. Baselines and rivals that could
+        not be simulated are left out."""
         return {
             h.name: Contender(
                 self.beliefs[h.name],
@@ -318,9 +320,9 @@ class Investigation(LoopState):
         """How many explanations of other neurons the matched null has of each explainer.
 
         Where the lexical reader understands the winner, all of them are rules: as many as there were candidates, by an
-        explainer whose sentences the same reader reads. An LLM's would have to be asked for and read by it, and would
-        be compared with what another reader says. They are rules too where only finalists were read: candidates were
-        chosen by their lexical twins.
+        explainer whose sentences the same reader reads. Explanations by an LLM would cost calls to write and to
+        simulate, and two different readers would be compared. They are rules too where only finalists were read:
+        candidates were chosen by their lexical twins.
         """
         tries = self.n_candidates()
         rules = [one.name for one in self.study.explainers if one.has_null and not isinstance(one, AsksAnLLM)]

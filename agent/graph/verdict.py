@@ -11,8 +11,8 @@ from tools.records.result import Gains, Interval, ScoreValue, Unscored, Verdict
 
 MIN_TESTS = 5
 DEMAND = 0.5
-"""The pass rate that tests must show or refute. Half of the fixed texts fire, so chance passes half of those; of the
-others most are chosen where rivals disagree, and to pass half of them is not little."""
+"""The pass rate that tests must show or refute. Half of the fixed texts fire, so chance passes half of those; most
+others are texts on which rivals disagree, so passing half of them is already demanding."""
 
 _Z = 1.96
 MIN_OWN_TESTS = 3
@@ -153,8 +153,8 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     Where a neuron is a set of few tokens, the lookup is the truth, and no true sentence can beat it. An explanation is
     compared with a list of tokens to show that it says more than such a list does. So it also passes when it is no
     worse than the list, short (30 words, or no longer than the list as a sentence), and leaves nothing to be said: the
-    lower bound of its sealed score is above 0.9. The reason says which of the two it was. A neuron of which a list of
-    tokens tells half has to be told better than that, and the reason says where a list of words predicts better.
+    lower bound of its sealed score is above 0.9. The reason says which of the two it was. If a list of tokens predicts
+    only part of the neuron, an explanation has to beat it; the reason says where the list predicts better.
     """
     missing = []
     if isinstance(found.score, ScoreValue) and found.score.low <= NOTHING:

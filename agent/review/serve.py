@@ -99,7 +99,7 @@ def serve(runs_dir: Path, host: str, port: int, *, is_browser_wanted: bool, say:
 
 
 def _open_soon(url: str) -> None:
-    """Open a browser with a window, which waits for the server; one in the terminal would get in the way."""
+    """Open the page in a graphical browser. A text browser would take over the terminal, so it is not opened."""
     has_window = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     if has_window:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

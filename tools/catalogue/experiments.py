@@ -126,10 +126,10 @@ def balanced_chances(study: Study, sentence: str, texts: list[Tokens], abstained
 
 
 def affordable(chosen: Sequence[Candidate]) -> list[int]:
-    """On which of the chosen texts those rivals predict who cost something to ask: at most 24.
+    """The numbers of the chosen texts, at most 24, that rivals simulated by an LLM predict.
 
-    Taken in turns from each generator. The second text of a carrier is taken when none is left that was not heard:
-    together they are one witness. A word without a context says nothing to who reads a sentence.
+    Taken in turns from each generator. Second texts of a carrier come last, because a carrier is one observation. Words
+    without context are left out: a reader cannot judge them.
     """
     by_generator: dict[str, list[int]] = {}
     heard: Counter[str] = Counter()

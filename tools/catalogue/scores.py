@@ -15,18 +15,18 @@ from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
 MARGIN = 0.1
-"""By how much a reading may turn out better than its lexical twin, though none did so far."""
+"""By how much (in correlation) a simulation may beat its lexical twin, although none did so far."""
 
 CLEARLY = 0.05
-"""By how much the upper bound of a gain must be below zero for a sentence to have lost: what leads was chosen for its
-score, and is worth a little less than it seems."""
+"""An explanation has lost if the upper bound of its gain is below minus this. The margin allows for the optimism of the
+leader's score, by which it was selected."""
 
 HARDLY = 0.2
-"""In so small a share of resamples of the first excerpts a sentence is better than the best one, and is not worth
-reading on."""
+"""An explanation that beats the leader in fewer than this share of resamples of the first excerpts is simulated no
+further."""
 
 AGREES = 0.7
-"""What a sentence and its twin say on development text must correlate so well for the twin to stand in for it."""
+"""The least correlation of a simulation and its twin, on development text, at which the twin stands in for it."""
 
 PROTOCOL = "simulation, correlation over top, quantile and random excerpts"
 
@@ -69,9 +69,9 @@ class DevelopmentScore(BaseModel):
 
     `merit` is what rivals are ranked by. Where all of the sample was simulated it is the score. Where some excerpts
     were, it is the score that the 30-token lookup has on the whole sample, plus what the sentence gains over it on
-    those excerpts: a paired difference hangs less on which excerpts they are. It hangs on them least where the two say
-    nearly the same, so where the twin agrees with what was read, it takes the lookup's place. `part_read`: the first
-    excerpts alone were read, since the twin agrees there, or since it hardly can win by them.
+    those excerpts: a paired difference has less sampling variance. It has least where the two predict nearly the same,
+    so a twin that agrees with the simulation takes the lookup's place. `part_read`: only the first excerpts were
+    simulated, because the twin agrees there, or because it can hardly win.
 
     Of a sentence in free words with a twin, `agreement` is the correlation of what both say on those excerpts, and
     `over_twin` how much higher its merit is. `behind` is the sentence that it is clearly below on the excerpts that
@@ -288,7 +288,7 @@ class _Gain:
 
 
 def _gain(study: Study, sentence: str, best: str, first: bool) -> _Gain | None:
-    """None where it is not known, since too little to tell is no reason."""
+    """None if the gain cannot be computed: missing evidence does not eliminate an explanation."""
     part = (study.simulations.on_first if first else study.simulations.on)(sentence, study.development)
     if isinstance(part, Unscored):
         return None
@@ -300,9 +300,9 @@ def _gain(study: Study, sentence: str, best: str, first: bool) -> _Gain | None:
 
 
 def _passed_over(study: Study, arguments: Score) -> dict[str, str]:
-    """Sentences whose reading would be bought in vain, each with the one that its twin is clearly below.
+    """Explanations that are not worth simulating, each with the leader that its twin is clearly below.
 
-    A reading may be better than its twin, as those were that are known: so much must the twin be below.
+    The twin must be below by more than any simulation has beaten its twin so far.
     """
     twins = {sentence: twin for sentence, twin in arguments.twins.items() if twin is not None}
     leading = _best_of(study, arguments) if twins and not arguments.none_read else None

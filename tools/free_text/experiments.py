@@ -26,10 +26,10 @@ _MOST_EDITED = 4
 """Of texts that were edited, of which a change may have made nonsense."""
 
 _TELLS = 0.2
-"""An experiment tells something on which explanations were so far apart, or wrong."""
+"""An experiment is informative if explanations differed, or erred, by at least this much."""
 
 _FRESH = 0.3
-"""What the newest experiment tells more than the oldest one, which has been shown before."""
+"""Bonus for recency: the newest experiment gets this much, the oldest nothing, since it was shown before."""
 
 _ALIKE = 0.6
 """Of two texts of one outcome with so many tokens in common, or the last word, the second tells little more."""
@@ -38,10 +38,10 @@ _ALIKE = 0.6
 def most_informative(
     revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenTexts
 ) -> list[RevealedText]:
-    """At most 12 experiments: those on which explanations in `best` said most different things, or were most wrong, the
-    newest first; as many silent ones as such that fired, where there are.
+    """At most 12 experiments, half of them silent if possible: those on which explanations in `best` disagreed or erred
+    most, newest first.
 
-    Of what an explanation says only that counts which can be told, a level.
+    Only predictions that are told as a level count.
     """
 
     def tells(i: int) -> float:

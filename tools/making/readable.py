@@ -370,7 +370,7 @@ def _gap(core: _Core) -> Draft:
 
 
 def _strongest(rule: Rule) -> list[Item]:
-    """The items of the highest strength: a sentence claims of the others that the neuron answers, not that it fires."""
+    """The items of the highest strength. Of weaker items an explanation claims some activation, not firing."""
     top = max(strength for strength, _ in rule.items)
     return [item for strength, item in rule.items if strength == top]
 

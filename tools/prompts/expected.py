@@ -76,7 +76,7 @@ def _value(text: str, before: str) -> int | None:
 
 
 def _share_of_tens(following: TokenChoice) -> float:
-    """How often a 1 goes on with a 0, of the cases where it does or ends there, by the next token's alternatives."""
+    """The probability that a 1 is the start of a 10 and not a whole level, from the next token's alternatives."""
     ends = goes_on = 0.0
     for text, log_probability in following.alternatives:
         digits = _LEADING.match(text)

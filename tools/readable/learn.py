@@ -249,7 +249,7 @@ class Learner:
         }
         best = sorted(candidates, key=lambda item: -candidates[item])[:_EXACT]
         best += [item for item in _GROWING if form != "words" and item not in items]
-        if len(items) < 2:  # which piece of a word counts is found out early, or a class may lose to what is like it
+        if len(items) < 2:  # try pieces of words early, or a similar class may be chosen
             best += [replace(item, start=start, end=end) for item in best[:_PIECEWISE] for start, end in _PARTS[1:]]
         out = [[*items, item] for item in best] if len(items) < MAX_ITEMS else []
         for at, item in enumerate(items):

@@ -16,7 +16,7 @@ from tools.readable.texts import WordTexts
 
 N_FOLDS = 5
 SHRINKAGE = 20.0
-"""A strength is fitted as if so many tokens more had been as all tokens are."""
+"""Shrinkage: each strength is fitted as if so many more tokens had the overall mean activation."""
 
 RIDGE = 5.0
 """The same for items that are fitted together: less, or two that say nearly the same would seem worth more than one."""

@@ -37,7 +37,7 @@ from tools.rules.spelling import WORD_SPELLING
 from tools.rules.words import belongs
 
 _MOST_IN_SET, _MOST_IN_FAR_SET = 12, 3
-"""Sums over a set are exact where only one token can stand; over a distance its members are counted twice."""
+"""At one position sums over a set of tokens are exact; over a distance several members may count, so it is small."""
 _LARGEST_NUMBER = 65
 _LEAST_BY_POSITION = 0.25
 """Share of the variance from which a stretch of positions may be an answer: where a text was cut says little."""
@@ -188,7 +188,7 @@ class Screen:
         rows = [r for r, relation in enumerate(RELATIONS) if (own if relation is None else further)]
         held = pull if gated.held is None else pull * gated.held
         total, total_below = float(held.sum()), gated.total_below
-        # Nothing that holds at the gate alone explains more than varies there; sums that say so count twice.
+        # No condition inside the gate explains more than the variance there; higher estimates count twice.
         most = float((held**2 / np.maximum(self.weight, 1e-12)).sum())
         if rows and wanted.room > 0:
             above = self.alphabets(gated.pairs.sums(held))

@@ -22,7 +22,8 @@ LEAST_SHARE = 0.5
 """With fewer of the excerpts of a stratum, those that are left are no fair sample: there is no score."""
 
 _LEAST_SPREAD = 0.25
-"""Of the mean: where the neuron varies less than that, an excerpt still has its chance, and none counts many times."""
+"""The least spread of an excerpt, as a share of the mean spread. It keeps importance weights small where the neuron
+hardly varies."""
 
 _SEED = 61
 

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from tools.subject.protocol import SubjectModel
 
 FIRST = 0.3
-"""Share of the excerpts that are read of every sentence that costs something, before it is known whether it can win."""
+"""Share of the excerpts on which an LLM first simulates every explanation; promising ones are simulated on the rest."""
 
 LEAST_FIRST, MOST_FIRST = 12, 0.7
-"""Nobody is judged by fewer excerpts; where those are more than this share, all are read at once."""
+"""The fewest excerpts to judge by; if they are more than this share of all, all are simulated at once."""
 
 _ENOUGH = 4
-"""Excerpts that a sentence claims, on which it must have been read before its silence says something."""
+"""An all-zero simulation counts against an explanation only if it covers so many excerpts with its author's words."""
 
 LEXICAL = "lexical"
 """The reader that parses a sentence: it knows the language, and nothing of the subject model."""
@@ -118,7 +118,8 @@ class Simulations:
         """Refuse a sentence that nobody here can read.
 
         Raises:
-            BadInput: it is empty or no text, or says where reading stopped, or which token there is not.
+            BadInput: it is empty or not UTF-8, or cannot be parsed; the message says where parsing stopped, or which
+                token does not exist.
         """
         if self.word_simulator is None:
             found = self._exact_levels(sentence, self.evidence.probe.tokens[:1])

@@ -154,7 +154,7 @@ def _predictor(run: Investigation, final: Confirmation) -> Predictor | None:
 
 
 def _may_spend(run: Investigation, share: float) -> None:
-    """From here on so much of the limits on tokens and money."""
+    """From here on, allow LLM calls this share (0 to 1) of the limits on tokens and US dollars."""
     if run.study.meters is not None:
         run.study.meters.account.share = share
 

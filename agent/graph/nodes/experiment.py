@@ -86,7 +86,7 @@ def _of_all(designed: Designed, readers: Sequence[Hypothesis | None]) -> Designe
 
 
 def _write_texts(run: Investigation, round_: int) -> None:
-    """Let an LLM write texts that could refute the leader; those that hypotheses came with wait to be read as well."""
+    """Let an LLM write texts that could refute the leader. Texts that came with hypotheses already wait to be read."""
     wanted = run.config.quotas_of_a_round()["written"]
     if run.study.writer is None or not wanted or run.toolbox.left <= _ROUND_WITHOUT_WRITING:
         return
@@ -115,8 +115,8 @@ def predict_before(
 ) -> None:
     """Put on record what each rival says of the texts of edits as they were, so that it predicts a change.
 
-    `readers` say it for the rivals, see `agent.graph.nodes.twins.who_predicts`. Who costs something to ask says it only
-    of texts that are scored by the order of the two, and that it predicted after the change.
+    `readers` say it for the rivals, see `agent.graph.nodes.twins.who_predicts`. A rival that an LLM simulates predicts
+    only the originals of minimal pairs, and only where it predicted the changed text.
     """
     experiments = designed.experiments
     edits = [(i, e.carrier, e.original) for i, e in enumerate(experiments) if e.original is not None]
