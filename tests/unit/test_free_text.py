@@ -530,9 +530,10 @@ def test_an_explainer_is_told_much_in_few_tokens() -> None:
     shown = question(llm.asked[0])
     assert "It promotes" in shown
     threshold = 10 * 2.5 / float(own.values.max())
-    assert f"It fires above level {threshold:.1f}" in shown
-    assert all(float(level) >= round(threshold, 1) for level in re.findall(r"<<([0-9.]+)\|", shown))
-    assert all(float(level) <= round(threshold, 1) for level in re.findall(r"(?<!<)<([0-9.]+)\|", shown))
+    stated = float(re.search(r"It fires above level ([0-9.]+[0-9])", shown)[1])
+    assert stated == pytest.approx(threshold, abs=0.1)
+    assert all(float(level) > stated for level in re.findall(r"<<([0-9.]+)\|", shown))
+    assert all(float(level) <= stated for level in re.findall(r"(?<!<)<([0-9.]+)\|", shown))
     assert shown.partition("Weaker")[0].count('"\n"') == N_TOP - 1
     assert shown.count("\nfires:  ") == shown.count("\nsilent: ")
     assert len(shown) < 10_000
@@ -550,6 +551,29 @@ def test_the_same_word_is_shown_firing_and_silent() -> None:
         assert firing.tokens[-1] == silent.tokens[-1]
         assert firing.values[-1] > 1.0
         assert silent.values[-1] == 0
+
+
+def test_the_strongest_firings_are_shown_with_more_before_them_from_the_beginning_of_a_word() -> None:
+    """Tokens are the beginning of a word and two later pieces, again and again."""
+    own = activations(12, 60)
+    tokens = np.tile(np.arange(60, dtype=np.int32) % 3, (12, 1))
+    values = np.zeros((12, 60), dtype=np.float32)
+    values[:, 50] = np.arange(12, 0, -1)
+    explore = ExploreActivations(replace(own.excerpts, tokens=tokens), values)
+    found = ShownExcerpts.draw(explore, TokenTexts([" a", "b", "c"]), np.random.default_rng(0), 0.5)
+    assert {shown.tokens[0] for shown in found.top} == {" a"}
+    lengths = [len(shown.tokens) for shown in found.top]
+    assert set(lengths[:6]) == {50 - 21 + 1 + 3}
+    assert set(lengths[6:]) == {50 - 39 + 1 + 3}
+
+
+def test_text_without_spaces_is_cut_where_its_window_begins() -> None:
+    own = activations(12, 60)
+    values = np.zeros((12, 60), dtype=np.float32)
+    values[:, 50] = 1
+    explore = ExploreActivations(replace(own.excerpts, tokens=np.zeros((12, 60), dtype=np.int32)), values)
+    found = ShownExcerpts.draw(explore, TokenTexts(["字"]), np.random.default_rng(0), 0.5)
+    assert len(found.top[0].tokens) == 30 + 1 + 3
 
 
 def test_pieces_of_words_are_no_same_word() -> None:

@@ -10,7 +10,7 @@ from prompt_samples import EXPLANATION, FUNCTIONS, INNOCUOUS, rendered, requests
 
 from tools.llm.chat import Function
 from tools.prompts import agent, evidence, simulator_token
-from tools.prompts.evidence import CLOSED, OPENED, Scale, Shown, escaped, quoted, tokens_in, unescape
+from tools.prompts.evidence import CLOSED, OPENED, Scale, Shown, escaped, quoted, tokens_in, unescape, with_levels
 from tools.prompts.revealed import RevealedText
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -225,3 +225,12 @@ def test_functions_are_told_once() -> None:
     assert "See." not in system.content
     assert '"type"' not in system.content
     assert requests()["agent"].functions == FUNCTIONS
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(2.46, "<<2.5|"), (2.451, "<<2.5|"), (2.4, "<2.4|"), (2.449, "<2.4|"), (9.96, "<<10.0|")]
+)
+def test_a_level_stands_on_its_side_of_the_stated_threshold(value: float, told: str) -> None:
+    scale = Scale(largest=10.0, theta=2.45)
+    assert "It fires above level 2.4;" in scale.stated()
+    assert with_levels(Shown((" a",), (value,)), scale) == f'"{told} a{">>" if told.startswith("<<") else ">"}"'

@@ -19,6 +19,15 @@ N_TOP, N_WEAKER, N_WEAK, N_RANDOM, N_PAIRS = 20, 4, 2, 3, 6
 _BEFORE, _AFTER = 13, 3
 """Tokens that are shown on each side of a firing: what comes after it the neuron does not know."""
 
+_LONG_BEFORE = 30
+"""The same before the strongest firings: what a neuron answers to may stand a sentence earlier."""
+
+_SURROUNDED = 6
+"""Of the strongest firings so many are shown with that much before them."""
+
+_LONGEST_PIECE = 5
+"""Tokens of a word, past which no beginning is sought: in some scripts no space parts words."""
+
 _SILENT_TOKENS = 16
 _OF_THE_VERY_TOP = 8
 _POOL = 60
@@ -75,14 +84,14 @@ class ShownExcerpts:
         random = np.sort(rng.permutation(others)[:N_RANDOM])
         pairs = _pairs(explore, theta, whole_words(explore, texts), rng)
 
-        def around(rows: NDArray[np.int64]) -> tuple[Shown, ...]:
-            return tuple(_window(explore, texts, int(row), int(at[row]), _BEFORE, _AFTER) for row in rows)
+        def around(rows: NDArray[np.int64], before: int = _BEFORE) -> tuple[Shown, ...]:
+            return tuple(_window(explore, texts, int(row), int(at[row]), before, _AFTER) for row in rows)
 
         def ending(places: Iterable[tuple[int, int]]) -> tuple[Shown, ...]:
             return tuple(_window(explore, texts, row, position, _BEFORE, 0) for row, position in places)
 
         return cls(
-            top=around(top),
+            top=around(top[:_SURROUNDED], _LONG_BEFORE) + around(top[_SURROUNDED:]),
             quantile=around(np.concatenate([weaker, weak])),
             random=tuple(_window(explore, texts, int(row), 0, 0, _SILENT_TOKENS) for row in random),
             firing=ending(firing for firing, _ in pairs),
@@ -104,8 +113,13 @@ def _unlike(rows: NDArray[np.int64], tokens: NDArray[np.int32], order: NDArray[n
 
 def _window(explore: ExploreActivations, texts: TokenTexts, row: int, at: int, before: int, after: int) -> Shown:
     first, last = max(0, at - before), min(int(explore.excerpts.lengths[row]), at + 1 + after)
-    values = explore.values[row, first:last]
-    return Shown(texts.of(explore.excerpts.tokens[row, first:last]), tuple(float(value) for value in values))
+    strings = texts.of(explore.excerpts.tokens[row, :last])
+    for start in range(first, min(first + _LONGEST_PIECE, at) if first else first):
+        # A text that begins within a word would be read as another word.
+        if not (strings[start][:1].isalnum() and strings[start - 1][-1:].isalnum()):
+            first = start
+            break
+    return Shown(strings[first:], tuple(float(value) for value in explore.values[row, first:last]))
 
 
 def whole_words(explore: ExploreActivations, texts: TokenTexts) -> NDArray[np.bool_]:

@@ -197,15 +197,25 @@ class Scale:
             else f" Where it fires, its level is mostly about {self.level(self.typical):.0f}: predict that where you "
             "expect it to fire as usual, and more only where it fires most."
         )
-        return f"It fires above level {self.level(self.theta):.1f}{rare}.{usual}"
+        return f"It fires above level {_down(self.level(self.theta)):.1f}{rare}.{usual}"
 
     def stated(self) -> str:
         """What counts as firing, as a sentence."""
         threshold = self.level(self.theta)
+        weak = _down(WEAK_FROM * threshold)
         return (
-            f"It fires above level {threshold:.1f}; from {WEAK_FROM * threshold:.1f} up to that it is weakly active; "
-            "below, it is silent."
+            f"It fires above level {_down(threshold):.1f}; from {weak:.1f} up to that it is weakly active; below, it "
+            "is silent."
         )
+
+
+def shown_level(level: float, outcome: Outcome) -> str:
+    """A level to one decimal, rounded so that it stands on the side of the stated threshold that it is on."""
+    return f"{min(10.0, math.ceil(round(10 * level, 6)) / 10) if outcome == 'fired' else _down(level):.1f}"
+
+
+def _down(level: float) -> float:
+    return math.floor(round(10 * level, 6)) / 10
 
 
 def token_lines(tokens: Sequence[str]) -> list[str]:
@@ -276,9 +286,9 @@ def with_levels(shown: Shown, scale: Scale) -> str:
 def _with_level(scale: Scale, token: str, value: float) -> str:
     match scale.outcome(value):
         case "fired":
-            return f"<<{scale.level(value):.1f}|{escaped(token)}>>"
+            return f"<<{shown_level(scale.level(value), 'fired')}|{escaped(token)}>>"
         case "weak":
-            return f"<{scale.level(value):.1f}|{escaped(token)}>"
+            return f"<{shown_level(scale.level(value), 'weak')}|{escaped(token)}>"
         case _:
             return escaped(token)
 

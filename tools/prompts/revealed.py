@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.prompts.evidence import Outcome, block, listed, unmarked
+from tools.prompts.evidence import Outcome, block, listed, shown_level, unmarked
 
 
 @dataclass(frozen=True)
@@ -57,4 +57,5 @@ def _line(experiment: RevealedText) -> str:
     said = [f"no. {number} said {round(p, 1):g}" for number, p in enumerate(experiment.predicted, 1) if p is not None]
     predicted = ", ".join(said) or "nobody asked"
     edited = "edited, " if experiment.is_edited else ""
-    return f"{predicted}; {experiment.outcome}, {experiment.level:.1f}; {edited}{unmarked(experiment.tokens)}"
+    level = shown_level(experiment.level, experiment.outcome)
+    return f"{predicted}; {experiment.outcome}, {level}; {edited}{unmarked(experiment.tokens)}"

@@ -21,7 +21,7 @@ from tools.prompts.written import (
 from tools.records.result import Unscored
 from tools.roles import NOT_SIMULATED, TriedRival
 
-PROMPT = "reviser/7"
+PROMPT = "reviser/8"
 
 EXPERIMENTS = (
     "An experiment is a text, shown without marks, that ends at the token in question. In some, which say so, a word "
@@ -29,7 +29,10 @@ EXPERIMENTS = (
     "predicted a level there; not all were asked. Then the neuron was read: it fired, was weak or was silent, with its "
     "level."
 )
-JOINED = "If two meanings have each held by themselves, write one that joins them too: 'one, and also the other'."
+JOINED = (
+    "One exception: if two meanings have each held by themselves, write one that joins them too: 'one, and also the "
+    "other'."
+)
 _SYSTEM = (
     f"You revise explanations of what makes a neuron fire. {NEURON} {MARKS} {EXPERIMENTS}\n\n"
     "A counterexample counts more than any number of confirmations: what you write must account for what the neuron "
