@@ -113,8 +113,10 @@ class AsksAnLLM(Protocol):
         revealed: Sequence[Revealed],
         best: Sequence[TriedRival],
         others: Sequence[TriedRival],
+        predicted: NDArray[np.bool_] | None = None,
     ) -> list[Hypothesis]:
-        """What `revise` does, knowing how good the best are, and whatever else was tried."""
+        """What `revise` does, knowing how good the best are, and whatever else was tried; and at which tokens of
+        explore text, [n, pos], one of the best predicts firing, where that is known."""
 
     def drain_left_out(self) -> list[str]:
         """Why hypotheses cannot be used that were written for the run's neuron since this was last asked."""

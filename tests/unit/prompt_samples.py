@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import HealthCheck, settings
 
@@ -85,7 +86,7 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
             [TriedRival(sentence=explanation, score=0.434), TriedRival(sentence="a rival")],
             [TriedRival(sentence=explanation, score=0.1, fate="dropped: refuted")],
             revealed,
-            evidence,
+            replace(evidence, unexplained=evidence.weaker),
             2,
         ),
         "simulator": simulator.request(explanation, [texts, texts[:2]], scale),

@@ -706,11 +706,22 @@ class AskedForTheNull:
         self.n_asked += len(neurons)
         return [Hypothesis("token", f"tokens {10 + i} {20 + i}", words=(f"w{10 + i}",)) for i in range(len(neurons))]
 
-    def revise_among(self, *_):
+    def revise_among(self, explore, rng, revealed, best, others, predicted=None):
+        self.predicted = predicted
         return []
 
     def drain_left_out(self):
         return []
+
+
+def test_an_author_is_told_what_exact_explanations_and_twins_predict(box, study):
+    author = AskedForTheNull()
+    study.explainers = (author,)
+    twin = 'Fires strongly on "w4" and faintly on "w5".'  # faint is no account of a firing
+    box.call("revise", Revise(best=['Fires strongly on "w3".', "in words"], n_revealed=0, twins=[twin]))
+    assert (author.predicted == np.isin(study.evidence.explore.excerpts.tokens, [3, 4])).all()
+    box.call("revise", Revise(best=["in words"], n_revealed=0))
+    assert author.predicted is None
 
 
 def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, study):

@@ -21,7 +21,7 @@ from tools.catalogue.experiments import N_PROBED, balanced_chances, chances
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asker import FreeTextAsker
-from tools.free_text.excerpts import N_TOP, ShownExcerpts, whole_words
+from tools.free_text.excerpts import N_TOP, N_UNEXPLAINED, ShownExcerpts, whole_words
 from tools.free_text.experiments import N_SHOWN, most_informative
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
 from tools.free_text.findings import Known
@@ -406,6 +406,23 @@ def test_a_revision_knows_all_that_was_tried() -> None:
     assert '"Fires on modals.": 0.12; dropped: refuted\n' in shown
     assert shown.count(READABLE_LANGUAGE) == 1
     assert "Experiments:" not in shown
+
+
+def test_a_revision_is_shown_the_strong_firings_that_no_explanation_predicts() -> None:
+    llm = Fake(lambda _: json.dumps(WRITTEN))
+    own = activations(60)
+    values = np.where(own.excerpts.tokens == 3, 3.0, np.where(own.excerpts.tokens == 4, 2.0, 0.0)).astype(np.float32)
+    explore = ExploreActivations(own.excerpts, values)
+    explainer = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0)
+    told = [TriedRival(sentence="digits", score=0.3)]
+    explainer.revise_among(explore, np.random.default_rng(0), [], told, [], own.excerpts.tokens == 3)
+    explainer.revise_among(explore, np.random.default_rng(0), [], told, [], values > 0)
+    explainer.revise_among(explore, np.random.default_rng(0), [], told, [])
+    some, none, unknown = map(question, llm.asked)
+    left = some.partition("Strong firings that none")[2].partition("</data>")[0]
+    assert left.count("<<6.7|") >= N_UNEXPLAINED
+    assert len(left.splitlines()) == 2 + N_UNEXPLAINED
+    assert "Strong firings that none" not in none + unknown
 
 
 def experiment(tokens: tuple[int, ...], fired: bool, *levels: float | None, by: str = "written") -> Revealed:

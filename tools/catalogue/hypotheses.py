@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from tools.errors import NothingWritten
@@ -20,6 +21,9 @@ from tools.scoring.null import keep_explanation
 from tools.study.study import Study
 from tools.subject.views import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
+
+_PREDICTED = 3.0
+"""The level of "weakly": a faint one, often of a wide class, accounts for no strong firing."""
 
 _CHANGED = 3
 """The best sentences that an explainer without an LLM is asked to change."""
@@ -59,13 +63,15 @@ class Propose(Arguments):
 class Revise(Arguments):
     """`best`: the best sentences so far, best first; `n_revealed`: how many experiments are known; `too_wide`: others
     that name a class whose unseen members were silent, for an explainer that learns rules; `told`: the best by their
-    scores, and `tried`: other rivals and what became of them, for one that asks an LLM."""
+    scores, `tried`: other rivals and what became of them, and `twins`: exact rules that say nearly what the best in
+    free words say, for one that asks an LLM."""
 
     best: list[str]
     n_revealed: int
     too_wide: list[str] = Field(default_factory=list)
     told: list[TriedRival] = Field(default_factory=list)
     tried: list[TriedRival] = Field(default_factory=list)
+    twins: list[str] = Field(default_factory=list)
 
 
 class Proposals(Outcome):
@@ -170,10 +176,25 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
 
         def ask(explainer: Explainer) -> list[Hypothesis]:
             if isinstance(explainer, AsksAnLLM):
-                return explainer.revise_among(evidence.explore, rng, revealed, arguments.told, arguments.tried)
+                predicted = predicted_by([*filter(study.simulations.is_exact, arguments.best), *arguments.twins])
+                return explainer.revise_among(
+                    evidence.explore, rng, revealed, arguments.told, arguments.tried, predicted
+                )
             return explainer.revise(evidence.explore, size, rng, revealed, exact)
 
         return collected(ask)
+
+    def predicted_by(exact: Sequence[str]) -> NDArray[np.bool_] | None:
+        """Where on explore text one of some exact explanations says that the neuron is more than faintly active."""
+        if not exact:
+            return None
+        tokens = evidence.explore.excerpts.tokens
+        found = np.zeros(tokens.shape, dtype=bool)
+        for sentence in exact:
+            levels = study.simulations.levels(sentence, tokens)
+            if not isinstance(levels, Unscored):
+                found |= levels >= _PREDICTED
+        return found
 
     def write(arguments: WriteTexts, rng: np.random.Generator) -> Written:
         if study.writer is None:

@@ -15,6 +15,7 @@ from tools.prompts.evidence import WEAK_FROM, Shown
 from tools.records.excerpts import ExploreActivations
 
 N_TOP, N_WEAKER, N_WEAK, N_RANDOM, N_PAIRS = 20, 4, 2, 3, 6
+N_UNEXPLAINED = 6
 
 _BEFORE, _AFTER = 13, 3
 """Tokens that are shown on each side of a firing: what comes after it the neuron does not know."""
@@ -97,6 +98,24 @@ class ShownExcerpts:
             firing=ending(firing for firing, _ in pairs),
             near_misses=ending(silent for _, silent in pairs),
         )
+
+
+def unexplained(
+    explore: ExploreActivations, texts: TokenTexts, predicted: NDArray[np.bool_], theta: float
+) -> tuple[Shown, ...]:
+    """The strongest firings at tokens of which nothing is predicted, cut around them; few of one token.
+
+    Args:
+        explore: the neuron's excerpts.
+        texts: the tokens as strings.
+        predicted: at which tokens explanations say that it fires, [n, pos].
+        theta: what the neuron fires above.
+    """
+    left = np.where(explore.excerpts.mask & ~predicted, explore.values, -np.inf)
+    peaks, at = left.max(axis=1, initial=-np.inf), left.argmax(axis=1)
+    order = np.argsort(-peaks, kind="stable")
+    rows = _unlike(order[peaks[order] > theta][:_POOL], explore.excerpts.tokens[order, at[order]], order)
+    return tuple(_window(explore, texts, int(row), int(at[row]), _BEFORE, _AFTER) for row in rows[:N_UNEXPLAINED])
 
 
 def _unlike(rows: NDArray[np.int64], tokens: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[np.int64]:

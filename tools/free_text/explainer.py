@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.asking import ask_each
+from tools.free_text.excerpts import unexplained
 from tools.free_text.experiments import most_informative
 from tools.free_text.findings import Known, excerpts, findings, scale_of
 from tools.free_text.simulator import each_of, unless_all_unread
@@ -123,8 +125,10 @@ class FreeTextExplainer:
         revealed: Sequence[Revealed],
         best: Sequence[TriedRival],
         others: Sequence[TriedRival],
+        predicted: NDArray[np.bool_] | None = None,
     ) -> list[Hypothesis]:
-        """Hypotheses in the light of what was found out, what tells rivals apart first, and of whatever was tried.
+        """Hypotheses in the light of what was found out, what tells rivals apart first, of whatever was tried, and of
+        the firings of explore text that are not among those `predicted`.
 
         Raises:
             NothingWritten: there was no reply, or none that could be read.
@@ -132,6 +136,8 @@ class FreeTextExplainer:
         scale = scale_of(explore, self.known)
         shown = most_informative(revealed, [one.sentence for one in best], scale, self.texts)
         evidence = excerpts(explore, self.texts, rng, scale)
+        if predicted is not None:
+            evidence = replace(evidence, unexplained=unexplained(explore, self.texts, predicted, scale.theta))
         request = self._seeded(reviser.request(best, others, shown, evidence, N_REVISED))
         (found,) = ask_each(self.model, [request], lambda _, reply: reviser.parse(reply.text), least_read=0)
         if isinstance(found, Unscored):

@@ -194,7 +194,7 @@ class Scale:
         usual = (
             ""
             if self.typical is None
-            else f" Where it fires, its level is mostly about {self.level(self.typical):.0f}: predict that where you "
+            else f" Where it fires, its level is mostly about {self._usual}: predict that where you "
             "expect it to fire as usual, and more only where it fires most."
         )
         return f"It fires above level {_down(self.level(self.theta)):.1f}{rare}.{usual}"
@@ -203,10 +203,15 @@ class Scale:
         """What counts as firing, as a sentence."""
         threshold = self.level(self.theta)
         weak = _down(WEAK_FROM * threshold)
+        usual = "" if self.typical is None else f" Where it fires, its level is mostly about {self._usual}."
         return (
             f"It fires above level {_down(threshold):.1f}; from {weak:.1f} up to that it is weakly active; below, it "
-            "is silent."
+            f"is silent.{usual}"
         )
+
+    @property
+    def _usual(self) -> str:
+        return f"{self.level(self.typical or 0.0):.0f}"
 
 
 def shown_level(level: float, outcome: Outcome) -> str:

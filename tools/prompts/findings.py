@@ -42,6 +42,7 @@ class Evidence:
         words: those that tell most.
         classes: kinds of words that it prefers, by a search.
         notes: what else is known, a line each.
+        unexplained: contexts of strong firings that no explanation so far predicts, cut around them.
     """
 
     scale: Scale
@@ -53,6 +54,7 @@ class Evidence:
     words: tuple[WordRow, ...] = ()
     classes: tuple[ClassRow, ...] = ()
     notes: tuple[str, ...] = ()
+    unexplained: tuple[Shown, ...] = ()
 
 
 def paragraphs(evidence: Evidence) -> list[str]:
@@ -90,6 +92,12 @@ def pair_paragraphs(evidence: Evidence, most: int | None = None) -> list[str]:
 def top_paragraphs(evidence: Evidence, most: int | None = None) -> list[str]:
     """Where it fires most; all that is known, or so many texts of it."""
     return _texts("Where it fires most, each text cut shortly after:", evidence.top[:most], evidence.scale)
+
+
+def unexplained_paragraphs(evidence: Evidence) -> list[str]:
+    """Where it fires strongly although no explanation so far says so."""
+    heading = "Strong firings that none of the explanations above predicts, as far as a search by their words can tell:"
+    return _texts(heading, evidence.unexplained, evidence.scale)
 
 
 def _kinds(evidence: Evidence) -> Iterable[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts.evidence import DATA_RULE, MARKS, RANKS, block, escaped, how_to_read, listed, quoted
 from tools.prompts.explainer import NEURON
-from tools.prompts.findings import Evidence, pair_paragraphs, top_paragraphs
+from tools.prompts.findings import Evidence, pair_paragraphs, top_paragraphs, unexplained_paragraphs
 from tools.prompts.revealed import RevealedText, revealed_block, unasked
 from tools.prompts.structured import bounded
 from tools.prompts.written import (
@@ -44,9 +44,10 @@ _SYSTEM = (
 
 
 _BEST = "Explanations so far, each with its correlation with the neuron on text that you do not see, highest first."
-_UNSCORED = " Of one with no score too little that it claims occurs there: experiments alone speak for or against it."
-_TOP, _PAIRS = 6, 3
-"""Contexts of the strongest firings, and pairs, that are shown again; its experiments say more."""
+_UNSCORED = ' "No score": that text has hardly anything that it claims, so that only experiments can tell.'
+_TOP, _TOP_BESIDE, _PAIRS = 6, 2, 3
+"""Contexts of the strongest firings, fewer beside those that are unexplained, and pairs that are shown again: the
+experiments say more."""
 
 
 def request(
@@ -76,7 +77,12 @@ def request(
     parts.append(evidence.scale.stated())
     if revealed:
         parts.append(f"Experiments:\n{unasked(revealed, len(best))}{revealed_block(revealed)}")
-    parts += [*top_paragraphs(evidence, _TOP), *pair_paragraphs(evidence, _PAIRS), f"Hypotheses to write: {n}."]
+    parts += [
+        *top_paragraphs(evidence, _TOP_BESIDE if evidence.unexplained else _TOP),
+        *unexplained_paragraphs(evidence),
+        *pair_paragraphs(evidence, _PAIRS),
+        f"Hypotheses to write: {n}.",
+    ]
     return ChatRequest(
         role="reviser",
         prompt=PROMPT,
