@@ -49,6 +49,7 @@ class TriedRival(BaseModel):
         sentence: what it says.
         score: its correlation with the neuron on text that its author does not see; None where it has none.
         fate: what became of it, in a few words that quote no such text; empty while it competes.
+        texts: what its author predicted of texts of his own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +57,7 @@ class TriedRival(BaseModel):
     sentence: str
     score: float | None = None
     fate: str = ""
+    texts: tuple[WrittenText, ...] = ()
 
 
 class Explainer(Protocol):

@@ -71,7 +71,7 @@ def test_what_is_right_wins_by_its_reading_and_not_by_its_twins(run: Run) -> Non
     assert not isinstance(score, Unscored)
     assert not isinstance(own, Unscored)
     assert own.value > score.value
-    assert "explainer-short/2" not in {llm.prompt for _, llm in run.asked()}  # the null is made of rules
+    assert "explainer-short/3" not in {llm.prompt for _, llm in run.asked()}  # the null is made of rules
 
 
 def test_tests_of_a_twin_that_says_something_else_are_no_tests_of_the_winner(run: Run) -> None:

@@ -54,8 +54,8 @@ from traces.text.console import QuietDisplay
 
 RUN = 12
 PROMPTS = {
-    "explainer": {"explainer/5", "explainer-short/2"}, "reviser": {"reviser/7"}, "writer": {"writer/5"},
-    "simulator": {"simulator/4", "simulator-rivals/2", "simulator-last/5", "simulator-last-rivals/3"},
+    "explainer": {"explainer/6", "explainer-short/3"}, "reviser": {"reviser/8"}, "writer": {"writer/6"},
+    "simulator": {"simulator/5", "simulator-rivals/3", "simulator-last/5", "simulator-last-rivals/3"},
     "detector": {"detection/2"}, "fuzzer": {"fuzzing/3"},
 }  # fmt: skip
 
@@ -185,7 +185,7 @@ def test_who_refutes_attacks_the_leading_explanation_and_never_a_baseline(run: R
 
 def test_who_writes_is_told_of_levels_and_of_all_that_was_tried(run: Run) -> None:
     entered = {e.sentence: e.seq for e in run.of(HypothesisProposed) if e.origin != "reference"}
-    asked = [(call, llm) for call, llm in run.asked() if llm.prompt == "reviser/7"]
+    asked = [(call, llm) for call, llm in run.asked() if llm.prompt == "reviser/8"]
     for call, llm in asked:
         assert re.search(r"^\d+\. (?:no\. \d+ said [\d.]+(?:, )?)+; (?:fired|weak|silent), ", llm.question, re.M)
         assert not re.search(r" said [^;]*%", llm.question)
@@ -204,7 +204,7 @@ def test_scores_of_the_loop_are_on_development_text_and_the_last_one_on_sealed_t
     (opened,) = run.of(SealedOpened)
     n_sealed = 0
     for call, llm in run.asked():
-        if llm.prompt != "simulator/4":
+        if llm.prompt != "simulator/5":
             continue
         shown = set(tokens_in(llm.question))
         assert shown
@@ -254,7 +254,7 @@ def test_what_a_rival_claims_is_among_what_is_simulated(base: dict[str, Any], se
     own = {
         tokens
         for call, llm in found.asked()
-        if call.tool == "score" and llm.prompt in ("simulator/4", "simulator-rivals/2") and claim in llm.question
+        if call.tool == "score" and llm.prompt in ("simulator/5", "simulator-rivals/3") and claim in llm.question
         for tokens in tokens_in(llm.question)
         if rare in {word.text for word in words_of(tokens)}
     }
@@ -412,7 +412,7 @@ def test_a_simulator_of_which_a_third_is_unusable(base: dict[str, Any], tmp_path
     for score in (found.result.development_score, found.result.score):
         assert isinstance(score, ScoreValue)
         assert score.n_unscored > 0
-    first = [llm for call, llm in found.asked() if call.tool == "score" and llm.prompt == "simulator/4"]
+    first = [llm for call, llm in found.asked() if call.tool == "score" and llm.prompt == "simulator/5"]
     questions = {llm.question for llm in first}
     score = found.result.development_score
     assert isinstance(score, ScoreValue)
@@ -524,9 +524,9 @@ def test_what_an_llm_writes_against_the_rules_is_asked_for_again_and_else_refuse
     assert [note for note in found.of(Note) if re.search(r"cannot be used: .* has 120 words", note.message)]
     assert server.kinds()["mender"] >= 1
     assert {llm.prompt for _, llm in found.asked() if llm.role == "explainer"} == {
-        "explainer/5",
-        "explainer-short/2",
-        "mender/3",
+        "explainer/6",
+        "explainer-short/3",
+        "mender/4",
     }
 
 

@@ -74,7 +74,7 @@ def level(token: str) -> int:
 def simulated(request: ChatRequest) -> str:
     """The right reply to each of the simulator's prompts: digits fire."""
     shown = question(request).partition("<data>\n")[2].partition("\n</data>")[0]
-    if request.prompt in ("simulator/4", "simulator-rivals/2"):
+    if request.prompt in ("simulator/5", "simulator-rivals/3"):
         excerpts = [
             {
                 "number": n,
@@ -84,7 +84,7 @@ def simulated(request: ChatRequest) -> str:
             }
             for n, rows in enumerate(rows_in("<data>\n" + shown), 1)
         ]
-        if request.prompt == "simulator/4":
+        if request.prompt == "simulator/5":
             return json.dumps({"excerpts": excerpts})
         n = len(explanations_of(request))
         return json.dumps({"explanations": [{"number": i, "excerpts": excerpts} for i in range(1, n + 1)]})
@@ -153,7 +153,7 @@ def test_rivals_of_the_same_excerpts_are_read_side_by_side() -> None:
     llm = Fake(simulated)
     simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=2)
     first, second, third = simulator.simulate_each([("digits", ROWS), ("all digits", ROWS), ("others", ROWS)])
-    assert [request.prompt for request in llm.asked] == ["simulator/4", "simulator-rivals/2"]
+    assert [request.prompt for request in llm.asked] == ["simulator/5", "simulator-rivals/3"]
     for found in (first, second, third):
         assert found.unscored == {}
         np.testing.assert_array_equal(found.levels, LEVELS)
@@ -169,7 +169,7 @@ def test_a_rival_is_read_by_itself_where_side_by_side_nothing_is_said_of_it() ->
     simulator = FreeTextSimulator(llm, TEXTS, excerpts_a_call=5, sentences_a_call=4)
     for found in simulator.simulate_each([("digits", ROWS), ("all digits", ROWS)]):
         np.testing.assert_array_equal(found.levels, LEVELS)
-    assert [request.prompt for request in llm.asked] == ["simulator-rivals/2", "simulator/4"]
+    assert [request.prompt for request in llm.asked] == ["simulator-rivals/3", "simulator/5"]
 
 
 def test_an_llm_that_cannot_read_side_by_side_is_asked_to_once() -> None:
@@ -178,7 +178,7 @@ def test_an_llm_that_cannot_read_side_by_side_is_asked_to_once() -> None:
     simulator.simulate_each([("digits", ROWS), ("all digits", ROWS)])
     for found in simulator.simulate_each([("other digits", ROWS), ("more digits", ROWS)]):
         np.testing.assert_array_equal(found.levels, LEVELS)
-    assert Counter(request.prompt for request in llm.asked) == {"simulator-rivals/2": 1, "simulator/4": 4}
+    assert Counter(request.prompt for request in llm.asked) == {"simulator-rivals/3": 1, "simulator/5": 4}
 
 
 def test_a_limit_that_is_reached_is_no_reason_to_ask_again() -> None:
@@ -516,7 +516,7 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
     long = "the word " * 13 + "not"
 
     def said(request: ChatRequest) -> str:
-        if request.prompt == "mender/3":
+        if request.prompt == "mender/4":
             anew = [{"number": 1, "explanation": "not"}, {"number": 2, "explanation": "words related to months"}]
             return json.dumps({"explanations": anew})
         return broken("digits", long, "tokens related to months")
@@ -533,7 +533,7 @@ def test_what_breaks_the_contract_is_asked_for_once_more_and_only_that() -> None
 
 
 def test_what_cannot_be_said_anew_stays_as_it_was() -> None:
-    llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/3" else broken("text related to months"))
+    llm = Fake(lambda r: ChatFailure("refusal", "no") if r.prompt == "mender/4" else broken("text related to months"))
     (found,) = FreeTextExplainer(llm, TEXTS, CONCEPTS, 0).propose(activations(60), 20, np.random.default_rng(0), 3)
     assert found.sentence == "text related to months"
 

@@ -18,6 +18,7 @@ from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.result import Unscored
 from tools.roles import AsksAnLLM, Explainer, TriedRival
 from tools.scoring.null import keep_explanation
+from tools.study.known_predictions import with_known_predictions
 from tools.study.study import Study
 from tools.subject.views import ModelView
 from tools.toolbox import Arguments, Outcome, Tool
@@ -199,7 +200,9 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
     def write(arguments: WriteTexts, rng: np.random.Generator) -> Written:
         if study.writer is None:
             return Written(texts=[], reason="there is no LLM to write texts")
-        found = study.writer.write(arguments.best, study.log.revealed[: arguments.n_revealed], arguments.n, rng)
+        revealed = study.log.revealed[: arguments.n_revealed]
+        told = with_known_predictions(study.simulations, revealed, arguments.best)
+        found = study.writer.write(arguments.best, told, arguments.n, rng)
         return Written(texts=[], reason=found.reason) if isinstance(found, Unscored) else Written(texts=found)
 
     return [

@@ -28,6 +28,9 @@ _MOST_EDITED = 4
 _TELLS = 0.2
 """An experiment is informative if explanations differed, or erred, by at least this much."""
 
+_IF_TOLD = 0.5
+"""Probability of firing where an explanation has a level above 0 and had registered nothing."""
+
 _FRESH = 0.3
 """Bonus for recency: the newest experiment gets this much, the oldest nothing, since it was shown before."""
 
@@ -39,17 +42,18 @@ def most_informative(
     revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenTexts
 ) -> list[RevealedText]:
     """At most 12 experiments, half of them silent if possible: those on which explanations in `best` disagreed or erred
-    most, newest first.
+    most, and those that fired most strongly, newest first.
 
     Only predictions that are told as a level count.
     """
 
     def tells(i: int) -> float:
-        chances, levels = dict(revealed[i].predicted), dict(revealed[i].levels)
-        told = [one for one in best if levels.get(one) is not None]
-        said = [p for one in told if (p := chances.get(one)) is not None]
-        fresh = _FRESH * i / len(revealed)
-        return max(said) - min(said) + max(abs(revealed[i].fired - p) for p in said) + fresh if said else 0.0
+        one = revealed[i]
+        said = _chances(one, best)
+        strong = scale.level(one.value) / 10 if one.fired else 0.0
+        fresh = _FRESH * i / len(revealed) if said or one.fired else 0.0
+        erred = max(said) - min(said) + max(abs(one.fired - p) for p in said) if said else 0.0
+        return erred + strong + fresh
 
     strings = {i: texts.of(one.tokens) for i, one in enumerate(revealed)}
     whole = [i for i in strings if len("".join(strings[i]).split()) >= _LEAST_WORDS] or list(strings)
@@ -91,6 +95,14 @@ def most_informative(
         )
         for i in sorted(chosen, key=lambda i: (i in edited, -tells(i), i))
     ]
+
+
+def _chances(one: Revealed, best: Sequence[str]) -> list[float]:
+    """How likely explanations that told a level made firing: as they had registered, or else by that level."""
+    chances, levels = dict(one.predicted), dict(one.levels)
+    told = {sentence: level for sentence in best if (level := levels.get(sentence)) is not None}
+    known = {sentence: chances.get(sentence) for sentence in told}
+    return [_IF_TOLD * (told[it] >= 1) if p is None else p for it, p in known.items()]
 
 
 def _end_of(tokens: tuple[str, ...]) -> tuple[str, ...]:

@@ -195,7 +195,7 @@ class Scale:
             ""
             if self.typical is None
             else f" Where it fires, its level is mostly about {self._usual}: predict that where you "
-            "expect it to fire as usual, and more only where it fires most."
+            "expect it to fire as usual, more only where it fires most, and less where you doubt that it fires."
         )
         return f"It fires above level {_down(self.level(self.theta)):.1f}{rare}.{usual}"
 

@@ -22,7 +22,7 @@ from tools.prompts.written import (
 from tools.prompts.written import parse_short as read_short
 from tools.records.result import Unscored
 
-PROMPT, SHORT_PROMPT = "explainer/5", "explainer-short/2"
+PROMPT, SHORT_PROMPT = "explainer/6", "explainer-short/3"
 
 NEURON = (
     "A neuron of a language model reads text token by token; at each token it knows that token and what came before, "

@@ -14,11 +14,12 @@ from tools.prompts.structured import bounded, parsed, schema_of
 from tools.prompts.written import GUIDELINES, LENGTH, plain
 from tools.records.result import Unscored
 
-PROMPT = "mender/3"
+PROMPT = "mender/4"
 
 _SYSTEM = (
     f"You wrote explanations of what makes a neuron of a language model fire, and these break the rules. {GUIDELINES} "
-    f"It has {LENGTH}. Say each anew so that it keeps them: the same meaning, the core of it where all does not fit. "
+    f"It has {LENGTH}. Say each anew so that it keeps them: the same meaning and width, the core of it where all does "
+    "not fit. "
     f'Reply with JSON only: {{"explanations":[{{"number":1,"explanation":"..."}},...]}}.\n\n{DATA_RULE}'
 )
 

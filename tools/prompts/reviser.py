@@ -25,9 +25,8 @@ PROMPT = "reviser/8"
 
 EXPERIMENTS = (
     "An experiment is a text, shown without marks, that ends at the token in question. In some, which say so, a word "
-    "was replaced or left out, so that the text may make no sense. Beforehand explanations, told by their numbers, "
-    "predicted a level there; not all were asked. Then the neuron was read: it fired, was weak or was silent, with its "
-    "level."
+    "was replaced or left out, so that the text may make no sense. Explanations, told by their numbers, predicted a "
+    "level there; not all were asked. The neuron was read there: it fired, was weak or was silent, with its level."
 )
 JOINED = (
     "One exception: if two meanings have each held by themselves, write one that joins them too: 'one, and also the "
@@ -37,7 +36,8 @@ _SYSTEM = (
     f"You revise explanations of what makes a neuron fire. {NEURON} {MARKS} {EXPERIMENTS}\n\n"
     "A counterexample counts more than any number of confirmations: what you write must account for what the neuron "
     "did where an explanation was wrong. To narrow an explanation, to widen it, to split or to merge it, and to give "
-    "it up for another are equally welcome; none is kept because it was first. Do not repeat what was tried. "
+    "it up for another are equally welcome; none is kept because it was first. Do not repeat what was tried, "
+    "unless experiments speak for it. "
     "Hypotheses must differ from one another "
     f"in what they predict. {GUIDELINES} {ONE_EACH} {JOINED}\n\n{HYPOTHESES_FORMAT}\n\n{DATA_RULE}"
 )

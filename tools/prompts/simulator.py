@@ -18,7 +18,7 @@ from tools.prompts.numbered import by_number
 from tools.prompts.structured import bounded, parsed, schema_of, validated
 from tools.records.result import Unscored
 
-PROMPT = "simulator/4"
+PROMPT = "simulator/5"
 
 TASK = (
     "A neuron of a language model reads text token by token; at each token it knows that token and what came before, "

@@ -20,7 +20,7 @@ from tools.prompts.simulator import ACTIVE, ALONE, TASK, Excerpt, answered, leve
 from tools.prompts.structured import bounded, parsed, schema_of, validated
 from tools.records.result import Unscored
 
-PROMPT = "simulator-rivals/2"
+PROMPT = "simulator-rivals/3"
 
 
 _SYSTEM = (

@@ -13,7 +13,7 @@ from tools.prompts.structured import bounded
 from tools.prompts.written import TEXTS_FORMAT, TEXTS_SCHEMA, WrittenText, parse_texts
 from tools.records.result import Unscored
 
-PROMPT = "writer/5"
+PROMPT = "writer/6"
 
 _SYSTEM = (
     f"You try to refute an explanation of what makes a neuron fire. {NEURON} {EXPERIMENTS}\n\n"

@@ -90,7 +90,7 @@ def _write_texts(run: Investigation, round_: int) -> None:
     wanted = run.config.quotas_of_a_round()["written"]
     if run.study.writer is None or not wanted or run.toolbox.left <= _ROUND_WITHOUT_WRITING:
         return
-    if run.config.reads == "finalists" and run.stop is not None:  # nothing will be revised by what they show
+    if run.stop is not None:  # nothing will be revised by what they show
         return
     ranked = run.ranked()
     # At first hypotheses come with texts enough, and nothing is known by which to attack one of them.

@@ -133,9 +133,9 @@ def tried(run: Investigation, best: list[str]) -> list[TriedRival]:
 def _as_told(run: Investigation, h: Hypothesis) -> TriedRival:
     """Without the reason why it has no score, which may quote text that no author may see."""
     if h.name in run.unread:  # its twin's score says little of it
-        return TriedRival(sentence=h.sentence, fate=NOT_SIMULATED)
+        return TriedRival(sentence=h.sentence, fate=NOT_SIMULATED, texts=h.texts)
     score = round(h.score.value, 2) if isinstance(h.score, ScoreValue) else None
-    return TriedRival(sentence=h.sentence, score=score, fate=h.fate)
+    return TriedRival(sentence=h.sentence, score=score, fate=h.fate, texts=h.texts)
 
 
 def take_texts(run: Investigation, written: Proposals) -> None:
