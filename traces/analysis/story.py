@@ -257,4 +257,4 @@ def _keep_result(story: Story, call: ToolCall) -> None:
         story.shown = result.get("shown") or {}
     elif call.tool == "claim_output":
         with suppress(ValidationError):  # a foreign trace may hold anything
-            story.output = OutputWeights.model_validate(result)
+            story.output = OutputWeights.model_validate(result, extra="ignore")

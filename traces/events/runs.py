@@ -98,7 +98,7 @@ class NeuronFolder:
         with storage_errors("read", self.result):
             data = self.result.read_bytes()
         try:
-            return Result.model_validate_json(data)
+            return Result.model_validate_json(data, extra="ignore")
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "JSON"
