@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 
 class Record(BaseModel):
@@ -93,3 +93,27 @@ class Unscored(Record):
 
 Measured = ScoreValue | Unscored
 Compared = Interval | Unscored
+Score = ScoreValue | Interval | Unscored
+
+_SCORE: TypeAdapter[Score] = TypeAdapter(Score)
+
+
+def read_score(found: Any) -> Score:
+    """A score from the JSON of any version; `Unscored` where it has no value, or one without its interval.
+
+    Raises:
+        ValueError: it is no object.
+    """
+    if isinstance(found, Score):
+        return found
+    if not isinstance(found, Mapping):
+        raise ValueError("a score is an object")
+    try:
+        return _SCORE.validate_python(found, extra="ignore")
+    except ValidationError:
+        reason = found.get("reason") if found.get("value") is None else "its value has no interval"
+        return Unscored(reason=str(reason or "no reason given"))
+
+
+ReadScore = Annotated[Score, BeforeValidator(read_score)]
+"""The type of a field that holds a score of any version."""

@@ -24,7 +24,9 @@ from pydantic import ValidationError
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
 from tools.records.result import Result
+from tools.records.scores import as_far_as_readable
 from traces.events.canonical import canonical
+from traces.events.recorded import RecordedSettings
 from traces.events.store import lock
 from traces.storage import replace_file, storage_errors
 
@@ -314,4 +316,4 @@ SESSION_POLICY = "mcp"
 
 def is_session(config: Mapping[str, Any]) -> bool:
     """Whether a recorded config belongs to a session, which cannot be resumed or replayed: its client is gone."""
-    return config.get("policy") == SESSION_POLICY
+    return as_far_as_readable(RecordedSettings, config).policy == SESSION_POLICY

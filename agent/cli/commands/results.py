@@ -215,7 +215,10 @@ def _table(rows: Sequence[ResultRow], runs_dir: str, width: int) -> list[str]:
 
 
 def _cells(row: ResultRow, model: str) -> tuple[str, ...]:
-    score = score_text({"value": row.score, "low": row.low, "high": row.high}) if row.score is not None else "no score"
+    from tools.records.scores import read_score
+
+    measured = {"value": row.score, "low": row.low, "high": row.high}
+    score = "no score" if row.score is None else score_text(read_score(measured))
     n = "" if row.n_excerpts is None else str(row.n_excerpts) + (f" (-{row.n_unscored})" if row.n_unscored else "")
     reused = ", reused" if row.sealed_reused else ""
     return tuple(map(one_line, (model, row.neuron, row.verdict, score + reused, n, row.run_id)))
