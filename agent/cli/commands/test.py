@@ -19,7 +19,8 @@ def add(commands: Commands) -> None:
     """Mount it."""
     made = command(
         commands, "test", test,
-        "Score your own explanation of a neuron on development text, beside a list of 30 tokens.",
+        "Score your own explanation of a neuron. It is scored on development text, where runs score their "
+        "rivals, beside a list of the 30 tokens that fire most.",
         "agent test L5N131 'Fires on closing brackets.' --model mini",
         [neuron_part(), corpus_part(), llm_part(), output_part()], ("agent.api",),
     )  # fmt: skip
