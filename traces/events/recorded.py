@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from tools.records.scores import Interval, ReadScore, Record, Score, Unscored, as_far_as_readable, read_score
 from tools.records.shown import ShownExcerpts
@@ -29,6 +30,30 @@ class RecordedSettings(Record):
     budget: int | None = None
     policy: str | None = None
     planted: list[str] = Field(default_factory=list)
+
+
+class Fingerprinted(Record):
+    """A model, a corpus or an index that a run read; the fingerprint (hex) says which it was."""
+
+    fingerprint: str | None = None
+
+
+class RecordedRun(Record):
+    """What this program looks up in a run.json; None where the run had not got there, or its version does not say.
+
+    Attributes:
+        config: the settings.
+        model: that was explained.
+        corpus: that it was read on.
+        index: that the evidence came from.
+    """
+
+    config: Annotated[RecordedSettings, BeforeValidator(partial(as_far_as_readable, RecordedSettings))] = (
+        RecordedSettings()
+    )
+    model: Fingerprinted | None = None
+    corpus: Fingerprinted | None = None
+    index: Fingerprinted | None = None
 
 
 class FinalScores(Record):

@@ -26,7 +26,7 @@ from tools.records.neuron import NeuronId
 from tools.records.result import Result
 from tools.records.scores import as_far_as_readable
 from traces.events.canonical import canonical
-from traces.events.recorded import RecordedSettings
+from traces.events.recorded import RecordedRun, RecordedSettings
 from traces.events.store import lock
 from traces.storage import replace_file, storage_errors
 
@@ -149,6 +149,14 @@ class RunFolder:
         text = json.dumps(canonical(manifest), ensure_ascii=False, indent=2)
         # Typed paths may hold undecodable bytes: escaped, as JSON does.
         replace_file(self.path / "run.json", text.encode("utf-8", "backslashreplace") + b"\n")
+
+    def recorded(self) -> RecordedRun:
+        """What can be read of `run.json`, whatever version wrote it.
+
+        Raises:
+            StorageError: it cannot be read, or is no JSON.
+        """
+        return as_far_as_readable(RecordedRun, self.manifest())
 
     def remove(self) -> None:
         """Remove the run and its results."""
