@@ -14,7 +14,7 @@ from tools.records.scores import as_far_as_readable
 from tools.toolbox import CallRecord
 from traces.database.results import Opening
 from traces.events.kinds import Event, SealedOpened, ToolCall
-from traces.events.recorded import ConfirmArguments
+from traces.events.recorded import ConfirmArguments, ThinkResult
 from traces.events.recorder import TraceRecorder, call_record
 from traces.events.store import TraceWriter
 
@@ -114,9 +114,9 @@ def recorded_llms(config: RunConfig, calls: list[ToolCall]) -> LLMs:
     prices = {}
     for name, model in models.items():
         for call in calls:
-            turn = call.result if call.tool == "think" and isinstance(call.result, dict) else {}
+            turn = as_far_as_readable(ThinkResult, call.result if call.tool == "think" else None)
             for asked in call.llm:
-                model.add(asked, turn.get("raw") or (), turn.get("said"))
+                model.add(asked, turn.raw, turn.said)
         own = [asked for call in calls for asked in call.llm if asked.model == model.name]
         prices[name] = recorded_price(own, price_of(config.llm.url or OPENAI_URL, name))
     return metered_llms(config, models, prices)

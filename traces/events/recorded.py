@@ -22,6 +22,7 @@ class RecordedSettings(Record):
         budget: units of the toolbox; None also for no limit.
         policy: who decides.
         planted: functions of text that act as neurons.
+        concepts: the file of the user's own word classes.
     """
 
     variant: str | None = None
@@ -30,6 +31,7 @@ class RecordedSettings(Record):
     budget: int | None = None
     policy: str | None = None
     planted: list[str] = Field(default_factory=list)
+    concepts: str | None = None
 
 
 class Fingerprinted(Record):
@@ -125,6 +127,16 @@ class ReadResult(Record):
     """The result of a tool that reads the neuron: per text the raw activation at each of its tokens."""
 
     values: list[list[float]] = Field(default_factory=list)
+
+
+class ThinkResult(Record):
+    """The result of `think`: what an LLM said, and the calls that it asked for, as it wrote them.
+
+    A call is (the endpoint's id, name of the tool, arguments).
+    """
+
+    said: str | None = None
+    raw: list[tuple[str, str, str]] = Field(default_factory=list)
 
 
 class ConfirmArguments(Record):
