@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from agent.batch.plan import Plan
 from agent.setup.config import RunConfig
@@ -21,6 +20,7 @@ from traces.database.models import is_same
 from traces.database.results import ResultsDatabase
 from traces.database.rows import ResultRow
 from traces.database.selection import Selection
+from traces.events.recorded import RecordedSettings
 from traces.events.runs import RunFolder
 from traces.text.clock import duration
 
@@ -137,18 +137,17 @@ def _alike(plan: Plan, runs_dir: Path) -> list[ResultRow]:
             break
         if not is_same(row.of_model, (plan.model, plan.fingerprint)):
             continue
-        earlier = _config_of(row, runs_dir)
-        if earlier.get("budget") == config.budget and earlier.get("explainer") == config.explainer:
+        earlier = _settings_of(row, runs_dir)
+        if (earlier.budget, earlier.explainer) == (config.budget, config.explainer):
             found.append(row)
     return found
 
 
-def _config_of(row: ResultRow, runs_dir: Path) -> dict[str, Any]:
+def _settings_of(row: ResultRow, runs_dir: Path) -> RecordedSettings:
     try:
-        config = RunFolder(runs_dir / row.run_id).manifest().get("config")
+        return RunFolder(runs_dir / row.run_id).recorded().config
     except StorageError:  # the run was deleted
-        return {}
-    return config if isinstance(config, dict) else {}
+        return RecordedSettings()
 
 
 def _corpus_tokens(plan: Plan, subject: Subject) -> int | None:

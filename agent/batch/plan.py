@@ -191,8 +191,8 @@ def _any_config_of(rows: list[ResultRow], runs_dir: Path) -> dict[str, Any]:
 
 def _texts_of(row: ResultRow, runs_dir: Path, subject: Subject) -> dict[str, Any]:
     """The corpus and the index that the earlier run used."""
-    model = RunFolder(runs_dir / row.run_id).manifest().get("model")
-    if not isinstance(model, dict) or model.get("fingerprint") != subject.fingerprint:
+    model = RunFolder(runs_dir / row.run_id).recorded().model
+    if model is None or model.fingerprint != subject.fingerprint:
         raise BadInput(f"the weights of {subject.name} are not those of the earlier run.")
     config = {"index": "none"} | _config_of(row, runs_dir)  # a run without this setting is older than indexes
     check_rereadable(config.get("corpus"))

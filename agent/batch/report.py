@@ -6,6 +6,7 @@ from collections import Counter
 from statistics import fmean
 from typing import Any
 
+from tools.records.scores import read_score
 from tools.scoring.multiplicity import p_above_zero, q_values
 from traces.database.batches import Batch, Entry, entries_of, results_of
 from traces.database.results import ResultsDatabase
@@ -197,10 +198,11 @@ def _again_lines(again: list[dict[str, Any]]) -> list[str]:
         )
     for one in again[:_N_SHOWN]:
         chosen_for = "" if one["chosen_for"] is None else f"chosen for {one['chosen_for']['score']:.3f}, "
-        before = score_text(one["old"]) if one["old"]["value"] is not None else _why_not(one)
-        gain = "" if one["gain"]["value"] is None else f", gain {score_text(one['gain'])}"
+        before = score_text(read_score(one["old"])) if one["old"]["value"] is not None else _why_not(one)
+        gain = "" if one["gain"]["value"] is None else f", gain {score_text(read_score(one['gain']))}"
         reused = ", sealed fold used before" if one["sealed_reused"] else ""
-        out.append(f"    {one['neuron']:<9} {chosen_for}old {before}, new {score_text(one['new'])}{gain}{reused}")
+        now = score_text(read_score(one["new"]))
+        out.append(f"    {one['neuron']:<9} {chosen_for}old {before}, new {now}{gain}{reused}")
     return out + _more(again)
 
 

@@ -160,7 +160,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-V", "--version", action=Version, nargs=0, help="show the version and exit")
     parser.set_defaults(parser=parser)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for one in _COMMANDS:
         one.add(commands)
     return parser

@@ -180,13 +180,13 @@ def output_part() -> Part:
 
 def model_part() -> Part:
     """Which model, where no neuron is named."""
-    model = Part("neuron")
+    model = Part("model")
     model.add_argument("--model", default="auto", help="a name or a folder, as for `agent explain` (default: auto)")
     add_trust(model)
     return model
 
 
-def add_trust(parser: argparse.ArgumentParser) -> None:
+def add_trust(parser: argparse._ActionsContainer) -> None:
     """Add the option that lets a model bring code of its own."""
     parser.add_argument(
         "--trust-remote-code", action="store_true",
@@ -199,7 +199,7 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="for all random choices (default: 0)")
 
 
-def add_concepts(parser: argparse.ArgumentParser) -> None:
+def add_concepts(parser: argparse._ActionsContainer) -> None:
     """Add the option that brings word classes of a user's own."""
     parser.add_argument(
         "--concepts", metavar="FILE.toml", help="your own word classes, in addition to the built-in ones"

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from agent.graph.steering import Pause, Place, RivalShown
 from tools.errors import BadInput
+from tools.records.scores import read_score
 from traces.text.console import Display
 from traces.text.formatting import budget_text, printable, score_text
 
@@ -155,6 +156,6 @@ def _one(pause: Pause, name: str) -> list[str]:
 def _lines(rival: RivalShown) -> list[str]:
     tests = f"{rival.passed} of {rival.passed + rival.failed} tests passed"
     return [
-        f"  {rival.name}: belief {rival.belief:.2f}, {score_text(rival.score)}, {tests}",
+        f"  {rival.name}: belief {rival.belief:.2f}, {score_text(read_score(rival.score))}, {tests}",
         f"      {rival.explanation}",
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.review.addresses import Address
+from tools.records.scores import Interval
 from traces.analysis.difference import Differences, Pair
 from traces.database.models import IDENTITY
 from traces.database.results import ResultsDatabase
@@ -66,7 +67,7 @@ def others(database: ResultsDatabase, identity: str, neuron: str, place: Address
     found = [
         Other(
             Address.of(run_id, model, neuron), variant, verdict,
-            "no score" if score is None else score_text({"value": score, "low": low, "high": high}),
+            "no score" if score is None else score_text(Interval(value=score, low=low, high=high)),
         )
         for run_id, model, variant, verdict, score, low, high in rows
     ]  # fmt: skip

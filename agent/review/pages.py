@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from tools.records.scores import read_score
 from traces.database.rows import ResultRow
 from traces.html import writing
 from traces.html.heat import shade
@@ -71,7 +72,7 @@ def clock(seconds: float) -> str:
 
 def score_of(row: ResultRow) -> str:
     """The final score of a result with its interval, or why there is none."""
-    return writing.score({"value": row.score, "low": row.low, "high": row.high, "reason": row.reason})
+    return writing.score(read_score({"value": row.score, "low": row.low, "high": row.high, "reason": row.reason}))
 
 
 def place_of(score: float) -> float:

@@ -18,6 +18,7 @@ from tools.errors import BadInput, NotAvailable
 from tools.evidence.neurons.gated import silences
 from tools.records.neuron import NeuronId, parse_target
 from tools.records.result import Unscored
+from tools.records.scores import as_far_as_readable
 from tools.scoring.calibration import probabilities
 from tools.scoring.pearson import pearson
 from tools.study.simulations import in_free_words
@@ -27,6 +28,7 @@ from tools.subject.names import is_hub_name
 from tools.subject.protocol import SubjectModel
 from tools.subject.views import ModelView, side_of
 from traces.analysis.story import Story
+from traces.events.recorded import ScoreResult, SentenceTable
 from traces.text.console import QuietDisplay
 
 LONGEST_TEXT = 4_000
@@ -213,10 +215,8 @@ class LiveReader:
 def _as_raw(story: Story, levels: list[float] | None, notes: list[str]) -> list[float] | None:
     if levels is None:
         return None
-    shown = story.shown if isinstance(story.shown, dict) else {}
-    slope, intercept = shown.get("slope"), shown.get("intercept")
-    if isinstance(slope, int | float) and isinstance(intercept, int | float):
-        return [intercept + slope * level for level in levels]
+    if (raw := story.shown.raw(levels)) is not None:
+        return raw
     notes.append(
         "This run does not record which raw value a level stands for, so levels (0 to 10) have their own scale."
     )
@@ -226,21 +226,10 @@ def _as_raw(story: Story, levels: list[float] | None, notes: list[str]) -> list[
 def _table(story: Story) -> list[float] | None:
     """The explanation's probabilities of firing at levels 0 to 10, from the last call that has them."""
     sentence = story.result.explanation
-    for call in reversed(story.calls):
-        arguments = call.arguments if isinstance(call.arguments, dict) else {}
-        if arguments.get("sentence") == sentence and _is_table(arguments.get("table")):
-            return [float(p) for p in arguments["table"]]
-    for call in reversed(story.calls):
-        result = call.result if isinstance(call.result, dict) else {}
-        scores = result.get("scores") if call.tool == "score" else None
-        for one in scores if isinstance(scores, list) else []:
-            if isinstance(one, dict) and one.get("sentence") == sentence and _is_table(one.get("table")):
-                return [float(p) for p in one["table"]]
-    return None
-
-
-def _is_table(found: Any) -> bool:
-    return isinstance(found, list) and len(found) == 11 and all(isinstance(p, int | float) for p in found)
+    asked = [as_far_as_readable(SentenceTable, call.arguments) for call in story.calls]
+    scored = [as_far_as_readable(ScoreResult, call.result) for call in story.calls if call.tool == "score"]
+    told = [*reversed(asked), *(one for result in reversed(scored) for one in result.scores)]
+    return next((one.table for one in told if one.table is not None and one.sentence == sentence), None)
 
 
 def _is_here(model: str) -> bool:

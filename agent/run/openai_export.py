@@ -29,7 +29,7 @@ from tools.free_text.texts import TokenTexts
 from tools.llm.kept import KeptReplies
 from tools.llm.settings import OPENAI_URL
 from tools.records.result import Result, ScoreValue, Unscored
-from tools.records.scores import Record
+from tools.records.scores import Record, as_far_as_readable
 from tools.scoring.parts import Part
 from tools.scoring.pearson import pearson
 from tools.scoring.sampling import top_and_random_sample
@@ -37,6 +37,7 @@ from tools.study.study import Study
 from traces.database.models import Model
 from traces.database.rows import ResultRow
 from traces.events.kinds import SealedOpened, ToolCall
+from traces.events.recorded import ConfirmArguments
 from traces.events.runs import NeuronFolder, RunFolder
 from traces.events.store import load_trace
 from traces.storage import replace_file, storage_errors
@@ -164,7 +165,7 @@ def _confirmation(folder: NeuronFolder) -> tuple[ToolCall, SealedOpened]:
             opened = event
         elif isinstance(event, ToolCall) and event.tool == "confirm" and event.outcome == "ok":
             call = event
-    if call is None or opened is None or call.arguments.get("fold") != opened.fold:
+    if call is None or opened is None or as_far_as_readable(ConfirmArguments, call.arguments).fold != opened.fold:
         raise _Unusable("the trace does not say on which sealed fold the explanation was scored")
     return call, opened
 

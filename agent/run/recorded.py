@@ -10,9 +10,11 @@ from agent.setup.llms import LLMs, metered_llms
 from tools.llm.prices import price_of
 from tools.llm.recorded import RecordedReplies, recorded_price
 from tools.llm.settings import OPENAI_URL
+from tools.records.scores import as_far_as_readable
 from tools.toolbox import CallRecord
 from traces.database.results import Opening
 from traces.events.kinds import Event, SealedOpened, ToolCall
+from traces.events.recorded import ConfirmArguments, ThinkResult
 from traces.events.recorder import TraceRecorder, call_record
 from traces.events.store import TraceWriter
 
@@ -45,11 +47,11 @@ class RecordedFolds:
             if isinstance(event, SealedOpened):
                 found.opened = event
             elif isinstance(event, ToolCall) and event.tool == "confirm":
-                if event.arguments.get("previous") is not None:
-                    found.before = "", str(event.arguments["previous"])
+                if (sentence := as_far_as_readable(ConfirmArguments, event.arguments).previous) is not None:
+                    found.before = "", sentence
             elif event.type == "finished" and found.before:
-                earlier = event.result.get("previous") or {}
-                found.before = str(earlier.get("run_id", "")), found.before[1]
+                earlier = event.found.previous
+                found.before = earlier.run_id if earlier else "", found.before[1]
         return found
 
     def next_fold(
@@ -112,9 +114,9 @@ def recorded_llms(config: RunConfig, calls: list[ToolCall]) -> LLMs:
     prices = {}
     for name, model in models.items():
         for call in calls:
-            turn = call.result if call.tool == "think" and isinstance(call.result, dict) else {}
+            turn = as_far_as_readable(ThinkResult, call.result if call.tool == "think" else None)
             for asked in call.llm:
-                model.add(asked, turn.get("raw") or (), turn.get("said"))
+                model.add(asked, turn.raw, turn.said)
         own = [asked for call in calls for asked in call.llm if asked.model == model.name]
         prices[name] = recorded_price(own, price_of(config.llm.url or OPENAI_URL, name))
     return metered_llms(config, models, prices)

@@ -14,7 +14,9 @@ from agent.setup.resources import Resources
 from tools.errors import BadInput, StorageError
 from tools.evidence.neurons.neuron import Ledger
 from tools.evidence.texts.corpus import check_rereadable
+from tools.records.scores import as_far_as_readable
 from tools.study.study import Study
+from traces.events.recorded import RecordedRun
 from traces.events.runs import RunFolder, is_session
 from traces.text.console import Display
 
@@ -70,13 +72,14 @@ def reopen(
         raise BadInput(f"the run {folder.run_id} was stopped before it had read its model and text.")
     check_rereadable(config.corpus)
     study = open_study(config, display, ledger, resources, None if ask_llm else LLMs())
+    recorded = as_far_as_readable(RecordedRun, manifest)
     then_and_now = {
-        f"the weights of {study.subject.name} have": (manifest["model"], study.subject.fingerprint),
-        f"the texts of {study.scan.corpus.name} have": (manifest["corpus"], study.scan.corpus.fingerprint),
-        "the activation index has": (manifest.get("index"), study.index.fingerprint if study.index else None),
+        f"the weights of {study.subject.name} have": (recorded.model, study.subject.fingerprint),
+        f"the texts of {study.scan.corpus.name} have": (recorded.corpus, study.scan.corpus.fingerprint),
+        "the activation index has": (recorded.index, study.index.fingerprint if study.index else None),
     }
     for what, (then, now) in then_and_now.items():
-        if now is not None and (then.get("fingerprint") if isinstance(then, dict) else None) != now:
+        if now is not None and (then.fingerprint if then else None) != now:
             raise BadInput(f"{what} changed since the run {folder.run_id}.")
     return Reopened(folder, manifest, config, study)
 

@@ -218,7 +218,7 @@ def _finished(folder: RunFolder) -> Result | None:
             return done
         events = load_trace(neuron.events).events if neuron.events.is_file() else []
         if events and isinstance(events[-1], Finished):
-            done = Result.model_validate(events[-1].result)
+            done = Result.model_validate(events[-1].result, extra="ignore")
             neuron.write_result(done)
             ResultsDatabase(folder.path.parent).add_result(done)
             return done

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from agent.setup.config import RunConfig, recorded_settings
 from agent.setup.evidence import open_study
 from agent.setup.llms import LLMs
 from agent.setup.resources import Resources
-from tools.catalogue.shown import ShownExcerpt, ShownExcerpts
 from tools.errors import BadInput
 from tools.records.result import Result
+from tools.records.scores import as_far_as_readable
+from tools.records.shown import ShownExcerpt
 from tools.study.study import Study
 from traces.events.kinds import RunStarted, ToolCall
+from traces.events.recorded import ConfirmArguments, ConfirmResult
 from traces.events.runs import NeuronFolder, RunFolder, traces_of
 from traces.events.store import load_trace
 from traces.text.console import Display
@@ -120,13 +120,10 @@ def _read(path: Path) -> FinishedRun | str:
 
 def _excerpts(events: Sequence[object], sentence: str) -> tuple[ShownExcerpt, ...]:
     confirmed = [event for event in events if isinstance(event, ToolCall) and event.tool == "confirm" and event.result]
-    own = [event for event in confirmed if event.arguments.get("sentence") == sentence]
+    own = [one for one in confirmed if as_far_as_readable(ConfirmArguments, one.arguments).sentence == sentence]
     if not confirmed:
         return ()
-    try:
-        shown = ShownExcerpts.model_validate((own or confirmed)[-1].result.get("shown") or {})
-    except ValidationError:  # a trace of another version: its excerpts cannot be parsed
-        return ()
+    shown = as_far_as_readable(ConfirmResult, (own or confirmed)[-1].result).shown
     by = {stratum: [one for one in shown.excerpts if one.stratum == stratum] for stratum in STRATA}
     return tuple(one for stratum in STRATA for one in by[stratum][:N_OF_EACH])
 

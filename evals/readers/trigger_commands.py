@@ -85,7 +85,7 @@ def _sources(arguments: argparse.Namespace, display: Display) -> Callable[[Finis
         def maker(extra: str | None) -> FromMaker:
             return FromMaker(LexicalMaker(Concepts.load(Path(extra) if extra else None)), arguments.texts)
 
-        return lambda run: maker(run.begun.config.get("concepts"))
+        return lambda run: maker(run.begun.settings.concepts)
     source: TextSource
     if arguments.maker.endswith(".json"):
         source = written_texts(Path(arguments.maker))

@@ -92,6 +92,23 @@ def test_no_two_rooms_of_tools_import_each_other(imports: dict[str, set[str]]) -
     assert {(a, b) for a, b in arrows if (b, a) in arrows and a < b} == known
 
 
+UNIT = ROOT / "tests" / "unit"
+OF_THE_WHOLE = {"test_layers.py", "test_packaging.py", "test_readme.py"}
+"""Tests of no room: they look at the repository."""
+
+
+def test_each_test_lies_in_the_folder_of_a_room_that_it_imports() -> None:
+    for path in sorted(UNIT.rglob("test_*.py")):
+        folder = path.parent.relative_to(UNIT)
+        if folder == Path():
+            assert path.name in OF_THE_WHOLE
+            continue
+        assert list((ROOT / folder).glob("*.py")), f"{path.relative_to(ROOT)}: there is no room {folder}"
+        room = ".".join(folder.parts)
+        names = imported(path.read_text(encoding="utf-8"))
+        assert any(f"{name}.".startswith(f"{room}.") for name in names), f"{path.relative_to(ROOT)} imports no {room}"
+
+
 def test_an_import_inside_a_function_counts() -> None:
     assert packages(imported("def f():\n    from evals.runner import run\n    import agent.cli")) == {"evals", "agent"}
 

@@ -56,7 +56,6 @@ def sample_result() -> dict[str, Any]:
             "split": "sealed",
             "n_excerpts": 240,
             "n_unscored": 1,
-            "random_only": {"value": 0.4, "low": 0.3, "high": 0.5},
         },
         "development_score": {
             "value": 0.65,
@@ -92,9 +91,10 @@ def sample_result() -> dict[str, Any]:
 
 
 def sample_result_v1() -> dict[str, Any]:
-    """The same as older programs wrote it."""
+    """The same as older programs wrote it, with a field that is no more."""
     new = ("label", "examples", "reader", "predictor")
-    return {name: value for name, value in sample_result().items() if name not in new} | {"schema_version": 1}
+    old = {name: value for name, value in sample_result().items() if name not in new} | {"schema_version": 1}
+    return old | {"score": old["score"] | {"random_only": {"value": 0.4, "low": 0.3, "high": 0.5}}}
 
 
 def sample_run() -> list[e.Event]:

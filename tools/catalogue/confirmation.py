@@ -8,9 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from tools.catalogue.scores import PROTOCOL, correlated, score_value
-from tools.catalogue.shown import ShownExcerpts, shown_excerpts
+from tools.catalogue.shown import shown_excerpts
 from tools.records.excerpts import SealedActivations
 from tools.records.result import Baselines, Gains, Interval, PanelRow, ScoreValue, Unscored
+from tools.records.shown import ShownExcerpts
 from tools.rules.lookup import FULL_LOOKUP
 from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.panel import PROTOCOLS, Panel

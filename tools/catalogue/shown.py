@@ -5,40 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, Field
 
 from tools.records.result import Unscored
+from tools.records.shown import ShownExcerpt, ShownExcerpts
 from tools.scoring.causal import calibration
 from tools.scoring.parts import Part
 from tools.study.study import Study
 
 N_SHOWN = 4
 """Excerpts of each stratum."""
-
-
-class ShownExcerpt(BaseModel):
-    """One excerpt: per token the raw value and the level (0-10) that the explanation predicts.
-
-    `stratum` says how it was drawn: top, quantile or random.
-    """
-
-    stratum: str
-    excerpt: int
-    tokens: list[str]
-    values: list[float]
-    levels: list[float]
-
-
-class ShownExcerpts(BaseModel):
-    """Excerpts of one sealed fold on which the explanation was scored, and how its levels become raw values.
-
-    A level `l` stands for the raw value `intercept + slope * l`, the line that is closest on development text; None
-    where there is no such line, because the levels are constant there.
-    """
-
-    excerpts: list[ShownExcerpt] = Field(default_factory=list)
-    slope: float | None = None
-    intercept: float | None = None
 
 
 def shown_excerpts(study: Study, sentence: str, part: Part | Unscored) -> ShownExcerpts:

@@ -41,8 +41,8 @@ class Beside(Record):
     Attributes:
         divergence: of the neuron, in nats.
         peers: of each neuron that fires like it, in nats, by its index in the layer.
-        times: the neuron's divergence over the median peer's.
-        above: peers whose divergence it exceeds.
+        times: the neuron's divergence over the median peer's; a ratio.
+        above: how many peers' divergence it exceeds.
     """
 
     divergence: float
@@ -68,7 +68,7 @@ class OutputEvidence(OutputWeights):
 
     Attributes:
         claimed: tokens that should become likelier where the neuron fires; empty where nothing was claimed.
-        test: by how much they did.
+        test: by how much they did, in nats.
         holds: whether the claim was borne out.
         sentence: what may be said of the output; null where the claim was not borne out.
     """
@@ -85,7 +85,7 @@ class CausalFindings(Record):
     Attributes:
         ablation_score: the explanation in the neuron's place: 1 is what the neuron itself would get, 0 its mean.
         to_mean: divergence with the neuron set to its mean, in nats a token; null where it was not measured.
-        to_simulation: the same with the neuron set to what the explanation simulates.
+        to_simulation: the same, in nats a token, with the neuron set to what the explanation simulates.
         beside_peers: the neuron beside others of its layer.
         output: which tokens it makes likelier.
     """

@@ -4,16 +4,16 @@ Version 2 knows a label, examples, the reader and the predictor, and holds the e
 `tools.readable.contract`). Results of version 1 are read as they are.
 
 `Result` is what this program writes. `PartialResult` is what can be read of one that may come from elsewhere: every
-field of it may be missing. The JSON Schema of a result is published as `traces/result.schema.json`. Fields that no
-field here names are kept, provided that JSON can say them, and nothing in this program uses them.
+field of it may be missing. A result that this program makes has no field that is not named here. One that it reads
+may have more, as from a newer version: they are dropped, and stay in the file (see `tools.records.scores.Record`). The
+JSON Schema of a result is published as `traces/result.schema.json`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from tools.readable import contract
 from tools.records.costs import Cost, LLMReport
@@ -36,7 +36,16 @@ from tools.records.result_parts import (
     Predictor,
     Rival,
 )
-from tools.records.scores import Compared, Interval, Measured, Record, ScoreValue, Unscored, if_known
+from tools.records.scores import (
+    Compared,
+    Interval,
+    Measured,
+    Record,
+    ScoreValue,
+    Unscored,
+    as_far_as_readable,
+    if_known,
+)
 
 __all__ = [
     "RESULT_VERSION",
@@ -74,34 +83,36 @@ class PartialResult(Record):
     Attributes:
         reads_its_own: whether the LLM that wrote the explanation also read it.
         reason: why that verdict, in words.
-        words: in the explanation, 0 without one.
+        words: how many the explanation has; 0 without one.
         theta: raw activation above which the neuron fires.
         status: whether the neuron is firing, sparse or dead on this corpus.
-        n_tokens: tokens of the corpus.
-        tool_calls: calls of tools, charged or not.
+        n_tokens: how many tokens of the corpus were read.
+        tool_calls: how many calls of tools, charged or not.
         always_on: of a neuron that is nearly always on; else absent.
         other_side: of a gated neuron, what its other side does; else absent.
-        openai_top_random: score by OpenAI's protocol, 5 top and 5 random excerpts of the sealed fold.
-        random_only: score on the random excerpts of the sealed fold alone.
-        gains: the explanation's score less that of each baseline, the predictor and an earlier explanation.
-        scores: scores besides correlation, by name.
+        openai_top_random: correlation (-1 to 1) by OpenAI's protocol: 5 top and 5 random excerpts of the sealed fold.
+        random_only: correlation (-1 to 1) on the random excerpts of the sealed fold alone.
+        gains: the explanation's score less that of each baseline, the predictor and an earlier explanation: differences
+            of correlations, -2 to 2.
+        scores: scores besides correlation, by name; the `protocol` of each says its unit.
         sealed_fold: which fold of the sealed split was opened, from 0.
         sealed_opening: how many times one was opened for this neuron and corpus, this one counted.
         sealed_reused: whether an earlier run had opened this fold.
-        null_tries: explanations of other neurons that were scored for the null.
+        null_tries: how many explanations of other neurons were scored for the null.
         null_from: how many of them came from where (rules, results, kept, asked).
         null_by_twins: how many of them were judged by their lexical twins.
         probe_skill: skill of registered predictions against base rate on the fixed probe set: 0 is base rate, 1
             perfect.
         registered: the registered predictions of the explanation, one by one.
         predictions: how right they were: `chosen`, the run's own experiments, and `probe`, the fixed probe set.
-        anytime: what the run would have scored with less budget.
+        anytime: what the run would have scored with less budget, by units of budget used.
         tests: carriers that bore the explanation out, by kind of test (predicted positive, predicted negative, minimal
             pair).
         asked: detection and fuzzing by an LLM; absent where none was asked.
         meanings: the unrelated meanings of the explanation; absent where it has one alone.
         previous: an earlier run's explanation on this run's fold; absent without one.
-        optimism_gap: development score less sealed score; absent where one of them is missing.
+        optimism_gap: development score less sealed score: a difference of correlations, -2 to 2; absent where one of
+            them is missing.
         written_by: the explainer that wrote the explanation, or `person`; absent where none did.
         causal: what the neuron does to the model's output; absent where nobody looked.
         claims: which parts of the explanation were ever put to the test; absent where that is not known.
@@ -174,22 +185,14 @@ class PartialResult(Record):
     @staticmethod
     def read(found: Any) -> PartialResult:
         """What can be read of plain JSON that should be a result, whatever it holds."""
-        left = {name: value for name, value in found.items() if isinstance(name, str)} if _is_object(found) else {}
-        while True:
-            try:
-                return PartialResult.model_validate(left)
-            except ValidationError as error:
-                unreadable = {str(where[0]) for one in error.errors() if (where := one["loc"])} & left.keys()
-                if not unreadable:  # it is about fields that no field here names
-                    unreadable = left.keys() - PartialResult.model_fields.keys()
-                left = {name: value for name, value in left.items() if name not in unreadable}
+        return as_far_as_readable(PartialResult, found)
 
 
 class Result(PartialResult):
     """The outcome of explaining one neuron.
 
     Attributes:
-        schema_version: of the format.
+        schema_version: the number of the format.
         run_id: which run.
         model: a name for people, which several models may have.
         model_fingerprint: says which model it was; null in results of older versions.
@@ -202,18 +205,18 @@ class Result(PartialResult):
         predictor: the best machine-readable rule, for reference; null where none was found.
         stop_reason: why the loop ended.
         score: of the explanation on the sealed fold: correlation of simulated with true activations, -1 to 1.
-        development_score: the same on development text, which drove the search.
+        development_score: the same on development text, which drove the search; also a correlation, -1 to 1.
         baselines: what it must beat.
-        budget: units of the toolbox.
-        seconds: how long the run took, with what was done before it was resumed.
-        cost: of LLM calls.
+        budget: units of the toolbox that were allowed and used.
+        seconds: of wall-clock time that the run took, with what was done before it was resumed.
+        cost: of LLM calls, in tokens and US dollars.
         rivals: all hypotheses that competed, in the order in which they entered.
         explainer: who wrote hypotheses (rules, or openai:MODEL).
         simulator: who simulated them (lexical, or openai:MODEL).
         variant: the configuration of the agent.
-        seed: of all that is drawn at random.
-        corpus: on which text.
-        trace: where the events of the run lie.
+        seed: of all that is drawn at random; a whole number.
+        corpus: the text that the neuron was read on.
+        trace: where the events of the run lie: a path.
     """
 
     schema_version: Literal[1, 2] = RESULT_VERSION
@@ -263,7 +266,3 @@ class Result(PartialResult):
     def to_json(self) -> dict[str, Any]:
         """The contract as plain JSON values; never NaN or an infinity."""
         return self.model_dump(mode="json")
-
-
-def _is_object(found: Any) -> bool:
-    return isinstance(found, Mapping)

@@ -73,7 +73,7 @@ class Rival(Record):
 
     Attributes:
         explanation: its sentence.
-        score: on development text.
+        score: correlation on development text, -1 to 1.
         status: how it ended: winner, survived, dropped or merged.
         name: such as H3, or that of a baseline that is always there.
         form: what kind of hypothesis it is.
@@ -132,8 +132,8 @@ class Predictor(Record):
 
     Attributes:
         sentence: the rule.
-        score: on the sealed fold.
-        development_score: on development text.
+        score: correlation on the sealed fold, -1 to 1.
+        development_score: correlation on development text, -1 to 1.
     """
 
     sentence: str
@@ -161,7 +161,7 @@ class EarlierExplanation(Record):
     Attributes:
         run_id: the earlier run.
         explanation: its sentence.
-        score: of that sentence on this run's fold.
+        score: of that sentence on this run's fold: a correlation, -1 to 1.
     """
 
     run_id: str
@@ -186,8 +186,8 @@ class AnytimePoint(Record):
 
     Attributes:
         used: units of budget that were used.
-        development: the leader's score on development text, as it was then.
-        sealed: the leader's score on the sealed fold.
+        development: the leader's score on development text, as it was then: a correlation, -1 to 1.
+        sealed: the leader's score on the sealed fold: a correlation, -1 to 1.
     """
 
     used: int

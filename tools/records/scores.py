@@ -1,31 +1,43 @@
-"""Scores as every record holds them: a value with its interval, or why there is none.
-
-Fields beyond the contract are allowed and kept, so that a record of a newer or an older program can be read and written
-again, provided that JSON can say them; this program uses none of them.
-"""
+"""Scores as every record holds them: a value with its interval, or why there is none."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 
 class Record(BaseModel):
-    """Base of what a result is made of: frozen, without NaN, and open to fields of other versions."""
+    """Base of what a result is made of: frozen, without NaN, and with no field that its class does not name.
 
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+    A record of another version may have more fields. Whoever reads one says so, with `extra="ignore"` or
+    `as_far_as_readable`: then they are dropped. The file that they were read from still has them, since nothing writes
+    a record over the file that it came from.
+    """
 
-    @model_validator(mode="after")
-    def _extras_are_json(self) -> Record:
-        for name, value in (self.__pydantic_extra__ or {}).items():
-            plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-            try:
-                json.dumps(plain, allow_nan=False)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{name} cannot be written as JSON: {error}") from error
-        return self
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+_R = TypeVar("_R", bound=BaseModel)
+
+
+def as_far_as_readable(kind: type[_R], found: Any) -> _R:
+    """A model without required fields from plain JSON of any version or program, whatever it holds.
+
+    Fields that the model does not name are dropped; those that cannot be read have their default.
+    """
+    named = {name: value for name, value in found.items() if isinstance(name, str)} if _is_object(found) else {}
+    try:
+        return kind.model_validate(named, extra="ignore")
+    except ValidationError as error:
+        unreadable = {one["loc"][0] for one in error.errors()}
+        readable = {name: value for name, value in named.items() if name not in unreadable}
+        return kind.model_validate(readable, extra="ignore")
+
+
+def _is_object(found: Any) -> bool:
+    return isinstance(found, Mapping)
 
 
 def if_known() -> Any:
@@ -81,3 +93,27 @@ class Unscored(Record):
 
 Measured = ScoreValue | Unscored
 Compared = Interval | Unscored
+Score = ScoreValue | Interval | Unscored
+
+_SCORE: TypeAdapter[Score] = TypeAdapter(Score)
+
+
+def read_score(found: Any) -> Score:
+    """A score from the JSON of any version; `Unscored` where it has no value, or one without its interval.
+
+    Raises:
+        ValueError: it is no object.
+    """
+    if isinstance(found, Score):
+        return found
+    if not isinstance(found, Mapping):
+        raise ValueError("a score is an object")
+    try:
+        return _SCORE.validate_python(found, extra="ignore")
+    except ValidationError:
+        reason = found.get("reason") if found.get("value") is None else "its value has no interval"
+        return Unscored(reason=str(reason or "no reason given"))
+
+
+ReadScore = Annotated[Score, BeforeValidator(read_score)]
+"""The type of a field that holds a score of any version."""

@@ -46,7 +46,7 @@ class RivalPair:
         a: its entry in run A.
         b: its entry in run B.
         belief: at the end of the recorded run; None if it no longer competed.
-        score: on development text, as a dict.
+        score: on development text.
     """
 
     sentence: str
@@ -89,7 +89,7 @@ class Differences:
         versions: those that differ: of Python, libraries and this program, and its commit if both are known.
         outcome: verdict (or state of an unfinished run) and reason to stop, even if the same.
         explanation: the words of both explanations in order.
-        scores: final scores and the run's own development score, as dicts, even if the same.
+        scores: final scores and the run's own development score, even if the same.
         same_fold: whether the final scores are on the same sealed excerpts; None if a run opened none.
         rivals: that both had.
         only_a: rivals that only run A had.
@@ -182,7 +182,7 @@ def _apart(a: Story, b: Story, same_fold: bool | None) -> list[str]:
     ):
         targets = [f"{story.model}/{story.neuron}" for story in (a.started, b.started)]
         out.append(f"the runs are about different neurons: {targets[0]} and {targets[1]}")
-    planted = [" and ".join(map(str, story.config.get("planted") or [])) for story in (a.started, b.started)]
+    planted = [" and ".join(story.settings.planted) for story in (a.started, b.started)]
     if planted[0] != planted[1]:
         out.append(
             f"the planted neurons differ, though they have the same name: {planted[0] or 'none'} against "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tools.records.scores import Interval, Score
 from traces.analysis.story import Story, Trial
 
 BASE_RATE, LOOKUP = "base-rate", "token-lookup-30"
@@ -26,7 +27,7 @@ class Fate:
     Attributes:
         how: winner, survived, dropped, merged or competing.
         reason: why it was dropped or merged; empty elsewhere.
-        score: on development text, as a dict; None without one.
+        score: on development text; None without one.
         blows: experiments that favoured the winner over it, the heaviest first; empty for the winner.
         for_it: experiments that favoured it over the winner, the heaviest first.
         n_right: how many of its `n_predicted` registered predictions came true.
@@ -35,7 +36,7 @@ class Fate:
     name: str
     how: str
     reason: str
-    score: dict[str, object] | None
+    score: Score | None
     blows: list[Blow]
     for_it: list[Blow]
     n_right: int
@@ -126,8 +127,7 @@ def fates(story: Story) -> list[Fate]:
 
 def _rank(fate: Fate, story: Story) -> tuple[int, float, float]:
     order = {"winner": 0, "survived": 1, "competing": 1}
-    value = (fate.score or {}).get("value")
-    score = float(value) if isinstance(value, (int, float)) else float("-inf")
+    score = fate.score.value if isinstance(fate.score, Interval) else float("-inf")
     return order.get(fate.how, 2), -score, -story.beliefs.get(fate.name, 0.0)
 
 

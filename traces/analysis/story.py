@@ -6,13 +6,14 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from tools.errors import StorageError
 from tools.records.effects import OutputWeights
 from tools.records.result import PartialResult
+from tools.records.scores import Score, Unscored, as_far_as_readable
+from tools.records.shown import ShownExcerpts
 from tools.scoring.evidence import Order, earned, earned_by_order, order_of
 from traces.events.experiment import PlannedExperiment, TextChange
 from traces.events.kinds import (
@@ -24,6 +25,7 @@ from traces.events.kinds import (
     SealedOpened,
     ToolCall,
 )
+from traces.events.recorded import ConfirmResult, DesignArguments, FinalScores, ReadResult
 from traces.events.runs import is_session
 from traces.events.store import is_being_written, load_trace
 
@@ -114,7 +116,8 @@ class Story:
         scores: per hypothesis or baseline and split, the last score.
         acted: what a person did while the run was paused.
         trouble: one sentence per error, interruption or warning.
-        shown: sealed excerpts token by token, see `tools.catalogue.shown.ShownExcerpts`; empty in older traces.
+        confirmed: the final scores; None before sealed text was scored.
+        shown: sealed excerpts token by token; none in older traces.
         output: what the output weights say; None if not asked.
     """
 
@@ -128,16 +131,16 @@ class Story:
     result: PartialResult = field(default_factory=PartialResult)
     has_result: bool = False
     hypotheses: dict[str, HypothesisProposed] = field(default_factory=dict)
-    scores: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    scores: dict[tuple[str, str], Score] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
     beliefs: dict[str, float] = field(default_factory=dict)
     rounds: dict[int, Round] = field(default_factory=dict)
     opened: SealedOpened | None = None
-    confirmed: dict[str, Any] = field(default_factory=dict)
+    confirmed: FinalScores | None = None
     calls: list[ToolCall] = field(default_factory=list)
     acted: list[PersonActed] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
-    shown: dict[str, Any] = field(default_factory=dict)
+    shown: ShownExcerpts = field(default_factory=ShownExcerpts)
     output: OutputWeights | None = None
     _last_read: list[list[float]] = field(default_factory=list)
     _wanted: dict[str, int] = field(default_factory=dict)
@@ -222,10 +225,9 @@ def _tell(story: Story, event: Event) -> None:
         case "belief_updated":
             story.beliefs = story.round(event.round).beliefs = event.beliefs
         case "scored":
-            story.scores[event.hypothesis, event.split] = event.score
-            if event.score.get("value") is None and event.hypothesis != "base-rate":  # constant by its nature
-                reason = event.score.get("reason", "no reason given")
-                story.trouble.append(f"{event.hypothesis} has no score on {event.split}: {reason}")
+            story.scores[event.hypothesis, event.split] = event.measured
+            if isinstance(event.measured, Unscored) and event.hypothesis != "base-rate":  # constant by its nature
+                story.trouble.append(f"{event.hypothesis} has no score on {event.split}: {event.measured.reason}")
         case "decided":
             story.round(event.round).decisions.append(event)
             if event.action == "drop" and event.hypothesis:
@@ -235,11 +237,11 @@ def _tell(story: Story, event: Event) -> None:
         case "sealed_opened":
             story.opened = event
         case "confirmed":
-            story.confirmed = event.scores
+            story.confirmed = event.final
         case "note" if event.level == "warning":
             story.trouble.append(event.message)
         case "finished":
-            story.result, story.has_result = PartialResult.read(event.result), bool(event.result)
+            story.result, story.has_result = event.found, bool(event.result)
         case "interrupted":
             story.trouble.append(f"interrupted: {event.reason}")
         case "failed":
@@ -248,13 +250,12 @@ def _tell(story: Story, event: Event) -> None:
 
 def _keep_result(story: Story, call: ToolCall) -> None:
     """Take from a tool's call what no other event holds."""
-    result = call.result if isinstance(call.result, dict) else {}
-    if call.tool == "design_experiments" and isinstance(quotas := call.arguments.get("quotas"), dict):
-        story._wanted = {str(name): wanted for name, wanted in quotas.items() if isinstance(wanted, int)}
+    if call.tool == "design_experiments":
+        story._wanted = as_far_as_readable(DesignArguments, call.arguments).quotas
     elif call.tool.startswith("read_"):
-        story._last_read = result.get("values") or []
+        story._last_read = as_far_as_readable(ReadResult, call.result).values
     elif call.tool == "confirm":
-        story.shown = result.get("shown") or {}
+        story.shown = as_far_as_readable(ConfirmResult, call.result).shown
     elif call.tool == "claim_output":
         with suppress(ValidationError):  # a foreign trace may hold anything
-            story.output = OutputWeights.model_validate(result)
+            story.output = OutputWeights.model_validate(call.result, extra="ignore")

@@ -335,9 +335,8 @@ def _with_fingerprint(result: Result, run: RunFolder) -> Result:
     if result.model_fingerprint is not None:
         return result
     with suppress(StorageError):
-        model = run.manifest().get("model")
-        if isinstance(model, dict) and isinstance(model.get("fingerprint"), str):
-            return result.model_copy(update={"model_fingerprint": model["fingerprint"]})
+        if (model := run.recorded().model) is not None:
+            return result.model_copy(update={"model_fingerprint": model.fingerprint})
     return result
 
 

@@ -6,14 +6,19 @@ strongest first, and at most `MOST` of each kind for a result.
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
+from tools.errors import StorageError
+from tools.records.scores import as_far_as_readable
+from traces.events.experiment import PlannedExperiment
+from traces.events.kinds import Event, event_from_line
+from traces.events.recorded import ConfirmResult, ReadResult
 
 MOST = 80
 _LONGEST = 40
@@ -60,51 +65,45 @@ def named_in(sentence: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(written, plain)))[:MOST]
 
 
-def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+def _events(lines: Iterable[bytes]) -> Iterator[Event]:
     for line in lines:
         if any(wanted in line for wanted in _WANTED):
-            try:
-                event = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                continue
-            if isinstance(event, dict):
-                yield event
+            with suppress(StorageError):
+                yield event_from_line(line, "")
 
 
-def _fired(events: Iterable[dict[str, Any]]) -> dict[str, float]:
+def _fired(events: Iterable[Event]) -> dict[str, float]:
     """The largest raw value on each token on which the neuron fired."""
     strongest: dict[str, float] = {}
-    theta: float | None = None
-    planned: dict[str, dict[str, Any]] = {}
-    rows: Sequence[Any] = ()
+    theta = math.inf
+    planned: dict[str, PlannedExperiment] = {}
+    rows: list[list[float]] = []
 
-    def note(tokens: Any, values: Any) -> None:
-        if theta is None or not isinstance(tokens, list) or not isinstance(values, list):
-            return
+    def note(tokens: Sequence[str], values: Sequence[float]) -> None:
         for token, value in zip(tokens, values, strict=False):
-            if isinstance(token, str) and isinstance(value, int | float) and value > theta:
+            if value > theta:
                 strongest[written(token)] = max(value, strongest.get(written(token), value))
 
     for event in events:
-        match event:
-            case {"type": "gathered", "theta": int() | float() as found}:
-                theta = float(found)
-            case {"type": "experiments_designed", "experiments": list() as designed}:
-                planned |= {str(one.get("id")): one for one in designed if isinstance(one, dict)}
-            case {"type": "tool_call", "tool": "confirm", "result": {"shown": {"excerpts": list() as excerpts}}}:
-                for one in excerpts:
-                    if isinstance(one, dict):
-                        note(one.get("tokens"), one.get("values"))
-            case {"type": "tool_call", "result": {"values": list() as found}}:
-                rows = found
-            case {"type": "readings_revealed", "experiment_ids": list() as ids, "values": list() as values}:
-                by_token = rows if len(rows) == len(ids) else [None] * len(ids)
-                for name, value, row in zip(ids, values, by_token, strict=False):
-                    experiment = planned.get(str(name), {})
-                    tokens, at = experiment.get("tokens"), experiment.get("position")
-                    if isinstance(tokens, list) and isinstance(row, list) and len(row) == len(tokens):
+        match event.type:
+            case "gathered":
+                theta = event.theta
+            case "experiments_designed":
+                planned |= {one.id: one for one in event.experiments}
+            case "tool_call" if event.tool == "confirm":
+                for excerpt in as_far_as_readable(ConfirmResult, event.result).shown.excerpts:
+                    note(excerpt.tokens, excerpt.values)
+            case "tool_call" if event.tool.startswith("read_"):
+                rows = as_far_as_readable(ReadResult, event.result).values
+            case "readings_revealed":
+                by_token = rows if len(rows) == len(event.values) else [[]] * len(event.values)
+                for name, value, row in zip(event.experiment_ids, event.values, by_token, strict=True):
+                    if (experiment := planned.get(name)) is None:
+                        continue
+                    tokens, at = experiment.tokens, experiment.position
+                    if len(row) == len(tokens):
                         note(tokens, row)
-                    elif isinstance(tokens, list) and isinstance(at, int) and 0 <= at < len(tokens):
+                    elif at is not None and 0 <= at < len(tokens):
                         note([tokens[at]], [value])
     return strongest
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,8 +23,11 @@ from pydantic_core import from_json
 
 from tools.errors import StorageError
 from tools.records.llm import LLMCall
+from tools.records.result import PartialResult
+from tools.records.scores import Score, as_far_as_readable, read_score
 from traces.events.canonical import PARSED, Record, canonical
 from traces.events.experiment import PlannedExperiment
+from traces.events.recorded import FinalScores, RecordedSettings
 
 SCHEMA_VERSION = 3
 CLOCK_FIELDS = frozenset({"at", "seconds", "cached", "this_time"})
@@ -69,6 +73,11 @@ class RunStarted(BaseEvent):
     model_fingerprint: str
     corpus: CorpusName
     commit: str | None = None
+
+    @cached_property
+    def settings(self) -> RecordedSettings:
+        """What this program looks up in `config`."""
+        return as_far_as_readable(RecordedSettings, self.config)
 
 
 class Stage(BaseEvent):
@@ -230,6 +239,11 @@ class Scored(BaseEvent):
     score: dict[str, Any]
     round: int = 0
 
+    @cached_property
+    def measured(self) -> Score:
+        """The score as its type, whatever version wrote it."""
+        return read_score(self.score)
+
 
 class Decided(BaseEvent):
     """What the judge decided, and why; `narrow` and `widen` say how a word class of a rival was changed, `win` by which
@@ -256,6 +270,11 @@ class Confirmed(BaseEvent):
 
     type: Literal["confirmed"] = "confirmed"
     scores: dict[str, Any]
+
+    @cached_property
+    def final(self) -> FinalScores:
+        """The scores as their type, whatever version wrote them."""
+        return FinalScores.read(self.scores)
 
 
 class PersonActed(BaseEvent):
@@ -297,6 +316,11 @@ class Finished(BaseEvent):
 
     type: Literal["finished"] = "finished"
     result: dict[str, Any]
+
+    @cached_property
+    def found(self) -> PartialResult:
+        """What can be read of the result, whatever version wrote it."""
+        return PartialResult.read(self.result)
 
 
 class Interrupted(BaseEvent):

@@ -24,7 +24,9 @@ from pydantic import ValidationError
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
 from tools.records.result import Result
+from tools.records.scores import as_far_as_readable
 from traces.events.canonical import canonical
+from traces.events.recorded import RecordedRun, RecordedSettings
 from traces.events.store import lock
 from traces.storage import replace_file, storage_errors
 
@@ -98,7 +100,7 @@ class NeuronFolder:
         with storage_errors("read", self.result):
             data = self.result.read_bytes()
         try:
-            return Result.model_validate_json(data)
+            return Result.model_validate_json(data, extra="ignore")
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "JSON"
@@ -147,6 +149,14 @@ class RunFolder:
         text = json.dumps(canonical(manifest), ensure_ascii=False, indent=2)
         # Typed paths may hold undecodable bytes: escaped, as JSON does.
         replace_file(self.path / "run.json", text.encode("utf-8", "backslashreplace") + b"\n")
+
+    def recorded(self) -> RecordedRun:
+        """What can be read of `run.json`, whatever version wrote it.
+
+        Raises:
+            StorageError: it cannot be read, or is no JSON.
+        """
+        return as_far_as_readable(RecordedRun, self.manifest())
 
     def remove(self) -> None:
         """Remove the run and its results."""
@@ -314,4 +324,4 @@ SESSION_POLICY = "mcp"
 
 def is_session(config: Mapping[str, Any]) -> bool:
     """Whether a recorded config belongs to a session, which cannot be resumed or replayed: its client is gone."""
-    return config.get("policy") == SESSION_POLICY
+    return as_far_as_readable(RecordedSettings, config).policy == SESSION_POLICY

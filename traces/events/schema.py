@@ -27,9 +27,10 @@ function of the seed and of the recorded results of tools."""
 
 _OF_A_RESULT = f"""\
 The content of result.json, as this program writes it (version {RESULT_VERSION}). Fields may be absent \
-unless they are required. Version 1 is read too: it has no label, examples, reader and predictor. Results of other \
-programs may have more fields, which are kept. Not in the schema: the tokens, values and fires of an example \
-are equally long, and an explanation of version 2 has a label, a reader, at most 25 words, and at most 5 quotations."""
+unless they are required. Version 1 is read too: it has no label, examples, reader and predictor. When a result of \
+another version is read, fields that are not named here are dropped; its file keeps them. Not in the schema: the \
+tokens, values and fires of an example are equally long, and an explanation of version 2 has a label, a reader, at \
+most 25 words, and at most 5 quotations."""
 
 
 def event_schema() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tools.records.llm import LLMCall
+from tools.records.scores import Score, Unscored
 from traces.events.kinds import Event, ReadingsRevealed, Scored, ToolCall
 from traces.text.formatting import score_text
 
@@ -35,18 +36,17 @@ _SOURCES = {
 """The name of an info event, by the type of our event."""
 
 
-def to_score(told: dict[str, Any], **metadata: Any) -> Any:
+def to_score(told: Score, **metadata: Any) -> Any:
     """A score as Inspect's `Score`, with its interval in the explanation and the metadata.
 
     A missing score is `Score.unscored` with the reason, which metrics leave out; it is never 0.
     """
-    from inspect_ai.scorer import Score
+    from inspect_ai.scorer import Score as InspectScore
 
-    details = {key: value for key, value in told.items() if key not in ("value", "reason")} | metadata
-    if told.get("value") is None:
-        reason = str(told.get("reason") or "no reason given")
-        return Score.unscored(reason="no_score", explanation=f"no score: {reason}", metadata=details)
-    return Score(value=told["value"], explanation=score_text(told), metadata=details)
+    details = told.model_dump(mode="json", exclude={"value", "reason"}) | metadata
+    if isinstance(told, Unscored):
+        return InspectScore.unscored(reason="no_score", explanation=f"no score: {told.reason}", metadata=details)
+    return InspectScore(value=told.value, explanation=score_text(told), metadata=details)
 
 
 def to_usage(calls: Sequence[LLMCall]) -> Any:
@@ -157,7 +157,7 @@ class _Transcript:
                 yield from self._call(event)
             case Scored():
                 about = {"hypothesis": event.hypothesis, "split": event.split, "round": event.round}
-                score = to_score({"protocol": event.protocol, **event.score}, **about)
+                score = to_score(event.measured, protocol=event.protocol, **about)
                 yield ScoreEvent(score=score, intermediate=True, scorer=f"{event.split} score", **self._common())
             case _ if event.type == "failed":
                 error = EvalError(message=f"{event.error.kind}: {event.error.message}", traceback="", traceback_ansi="")
@@ -168,10 +168,10 @@ class _Transcript:
                 if event.type == "decided" and event.action == "stop":
                     source = "stop"
                 elif event.type == "finished":  # all of it is in the sample's metadata
-                    data = {key: data["result"].get(key) for key in ("verdict", "explanation", "stop_reason")}
+                    data = event.found.model_dump(include={"verdict", "explanation", "stop_reason"})
                 yield InfoEvent(source=source, data=data, **self._common())
                 if event.type == "confirmed":
-                    for name, told in sealed_scores(event.scores).items():
+                    for name, told in event.final.by_name().items():
                         yield ScoreEvent(score=to_score(told), scorer=name, **self._common())
 
     def _call(self, call: ToolCall) -> Iterator[Any]:
@@ -240,20 +240,3 @@ def _output(asked: LLMCall) -> Any:
         time=asked.seconds,
         error=asked.error,
     )
-
-
-def sealed_scores(confirmed: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The final scores by name: `sealed`, then `baseline.null`, `gain.null`, `detection.explanation` and so on."""
-    found: dict[str, dict[str, Any]] = {}
-
-    def look(value: Any, name: str) -> None:
-        if isinstance(value, dict) and "value" in value:
-            found[name] = value
-        elif isinstance(value, dict):
-            for key, inner in value.items():
-                look(inner, f"{name}.{key}" if name else key)
-
-    names = {"score": "sealed", "baselines": "baseline", "gains": "gain", "scores": ""}
-    for key, value in confirmed.items():
-        look(value, names.get(key, key))
-    return found

@@ -17,9 +17,10 @@ from typing import Any
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.records.llm import LLMCall
 from tools.records.result import PartialResult, Unscored
+from tools.records.scores import Score
 from traces.events.kinds import Event, RunStarted, ToolCall
 from traces.events.store import is_being_written, load_trace
-from traces.export.inspect_events import model_name, sealed_scores, to_events, to_score, to_usage
+from traces.export.inspect_events import model_name, to_events, to_score, to_usage
 from traces.storage import storage_errors
 
 SUFFIXES = (".eval", ".json")
@@ -77,7 +78,7 @@ def build_log(traces: Sequence[Path]) -> Any:
     states = [_state(events, path) for path, events in begun]
     worst = next(state for state in ("failed", "interrupted", "running", "finished") if state in states)
     calls = [call for _, events in begun for call in _asked(events)]
-    explainer, commit = str(started.config.get("explainer") or "rules"), started.commit
+    explainer, commit = started.settings.explainer or "rules", started.commit
     spec = EvalSpec(
         created=started.at,
         eval_id=started.run_id,
@@ -86,7 +87,7 @@ def build_log(traces: Sequence[Path]) -> Any:
         task_id=started.run_id,
         task_display_name=f"Explain neurons of {started.model}",
         task_args=started.config,
-        solver=str(started.config.get("variant") or ""),
+        solver=started.settings.variant or "",
         dataset=EvalDataset(
             name=f"neurons of {started.model}", samples=len(samples), sample_ids=[sample.id for sample in samples]
         ),
@@ -148,8 +149,7 @@ def _sample(events: Sequence[Event], path: Path) -> Any:
     started, last = events[0], events[-1]
     assert isinstance(started, RunStarted)
     state = _state(events, path)
-    plain = last.result if last.type == "finished" else None
-    result = PartialResult.read(plain)
+    plain, result = (last.result, last.found) if last.type == "finished" else (None, PartialResult())
     asked = f"When does neuron {started.neuron} of {started.model} fire?"
     messages: list[Any] = [ChatMessageUser(content=asked)]
     explanation = result.explanation
@@ -185,14 +185,13 @@ def _sample(events: Sequence[Event], path: Path) -> Any:
     )
 
 
-def _scores(events: Sequence[Event], state: str) -> dict[str, dict[str, Any]]:
-    confirmed = [event.scores for event in events if event.type == "confirmed"]
-    found = sealed_scores(confirmed[-1]) if confirmed else {}
+def _scores(events: Sequence[Event], state: str) -> dict[str, Score]:
+    confirmed = [event.final for event in events if event.type == "confirmed"]
+    found = confirmed[-1].by_name() if confirmed else {}
     if "sealed" not in found:
         last = events[-1]
-        score = PartialResult.read(last.result).score if last.type == "finished" else None
-        told = score or Unscored(reason=f"the run was never scored on sealed text ({state})")
-        found = {"sealed": told.model_dump(mode="json"), **found}
+        score = last.found.score if last.type == "finished" else None
+        found = {"sealed": score or Unscored(reason=f"the run was never scored on sealed text ({state})"), **found}
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from traces.analysis.story import Story
 
@@ -60,21 +59,19 @@ def cells(tokens: Sequence[str], values: Sequence[float], highest: float, theta:
 
 def shown_excerpts(story: Story) -> Excerpts | None:
     """True beside simulated activations; None if the trace has none, as in older runs."""
-    rows: list[dict[str, Any]] = [row for row in story.shown.get("excerpts") or [] if row.get("tokens")]
+    rows = [row for row in story.shown.excerpts if row.tokens]
     if not rows:
         return None
-    slope, intercept = story.shown.get("slope"), story.shown.get("intercept")
-    has_line = isinstance(slope, int | float) and isinstance(intercept, int | float)
-    simulated = [[intercept + slope * level for level in row["levels"]] if has_line else [] for row in rows]
-    highest = max([v for row in rows for v in row["values"]] + [v for row in simulated for v in row], default=0.0)
+    simulated = [story.shown.raw(row.levels) or [] for row in rows]
+    highest = max([v for row in rows for v in row.values] + [v for row in simulated for v in row], default=0.0)
     pairs = []
     for row, predicted in zip(rows, simulated, strict=True):
         of_levels = [
             Cell(token, value, shade(value, highest), story.theta is not None and value > story.theta, level)
-            for token, value, level in zip(row["tokens"], predicted, row["levels"], strict=False)
+            for token, value, level in zip(row.tokens, predicted, row.levels, strict=False)
         ]
-        true = cells(row["tokens"], row["values"], highest, story.theta)
-        pairs.append(Beside(str(row.get("stratum", "")), int(row.get("excerpt", 0)), true, of_levels))
+        true = cells(row.tokens, row.values, highest, story.theta)
+        pairs.append(Beside(row.stratum, row.excerpt, true, of_levels))
     return Excerpts(pairs, highest, legend(highest))
 
 

@@ -137,9 +137,9 @@ def _facts(story: Story, run_id: str, manifest: dict[str, Any]) -> Iterator[tupl
     yield "run", run_id
     yield "model", f"{begun.model} (weights {begun.model_fingerprint[:16]})"
     yield "corpus", f"{begun.corpus.name} ({begun.corpus.fingerprint[:16]})"
-    yield "variant", str(begun.config.get("variant", "–"))
-    explainer = story.result.explainer or begun.config.get("explainer") or "–"
-    simulator = story.result.simulator or begun.config.get("simulator") or "–"
+    yield "variant", begun.settings.variant or "–"
+    explainer = story.result.explainer or begun.settings.explainer or "–"
+    simulator = story.result.simulator or begun.settings.simulator or "–"
     yield "explainer, simulator", f"{explainer} / {simulator}"
     if told := own_reader(story.result):
         yield "reader", told

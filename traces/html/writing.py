@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from tools.records.result import Example, Interval
+from tools.records.scores import Score
 from traces.text.finding import Piece, pieces_of
 from traces.text.formatting import one_line, score_text, visible
 
@@ -51,10 +52,9 @@ def thousands(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else "–"
 
 
-def score(value: Any) -> str:
+def score(value: Score | None) -> str:
     """`0.512 [0.470, 0.551]`, or `no score (why)`."""
-    is_number = isinstance(value, Interval) or (isinstance(value, dict) and value.get("value") is not None)
-    return score_text(value).replace("-", "−") if is_number else score_text(value)
+    return score_text(value).replace("-", "−") if isinstance(value, Interval) else score_text(value)
 
 
 def sentence(text: str) -> Markup:

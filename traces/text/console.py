@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TextIO
 
-from tools.records.result import PartialResult
+from tools.records.scores import Interval
 from tools.sizes import size_text
 from traces.events.kinds import Event
 from traces.text.clock import duration
@@ -109,15 +109,14 @@ class RunSoFar:
         self.stage = ""
         self.round = 0
         self.sentences: dict[str, str] = {}
-        self.best: tuple[float, str, dict[str, Any]] | None = None
+        self.best: tuple[Interval, str] | None = None
 
     def see(self, event: Event) -> None:
         """Take in one event."""
         if event.type == "run_started":
             self.target = f"{event.model}/{event.neuron}"
-            limit = event.config.get("budget")
-            if self.budget is None and isinstance(limit, int):
-                self.budget = limit
+            if self.budget is None:
+                self.budget = event.settings.budget
         elif event.type == "stage":
             self.stage, self.round = event.stage, event.round
         elif event.type == "tool_call":
@@ -125,9 +124,9 @@ class RunSoFar:
         elif event.type == "hypothesis_proposed":
             self.sentences[event.hypothesis] = event.sentence
         elif event.type == "scored" and event.split == "development" and event.hypothesis in self.sentences:
-            value = event.score.get("value")
-            if isinstance(value, (int, float)) and (self.best is None or value > self.best[0]):
-                self.best = (float(value), event.hypothesis, event.score)
+            score = event.measured
+            if isinstance(score, Interval) and (self.best is None or score.value > self.best[0].value):
+                self.best = score, event.hypothesis
         elif event.type == "person_acted" and event.units is not None and self.budget is not None:
             self.budget += event.units
         elif event.type == "decided" and event.action == "drop" and self.best and self.best[1] == event.hypothesis:
@@ -252,7 +251,7 @@ def _plain_line(event: Event, run: RunSoFar) -> str | None:
             most = sorted(event.beliefs, key=lambda h: (-event.beliefs[h], h))[:_N_SHOWN_BELIEFS]
             return "belief: " + ", ".join(f"{hypothesis} {event.beliefs[hypothesis]:.2f}" for hypothesis in most)
         case "scored":
-            return f"score of {event.hypothesis} on {event.split}: {score_text(event.score)}"
+            return f"score of {event.hypothesis} on {event.split}: {score_text(event.measured)}"
         case "decided":
             about = f" {event.hypothesis}" if event.hypothesis else ""
             return f"decision: {event.action}{about}: {event.reason}"
@@ -270,8 +269,7 @@ def _plain_line(event: Event, run: RunSoFar) -> str | None:
         case "note":
             return f"{event.level}: {event.message}"
         case "finished":
-            found = PartialResult.read(event.result)
-            return f"finished: {found.verdict or 'no verdict'}, {score_text(found.score)}"
+            return f"finished: {event.found.verdict or 'no verdict'}, {score_text(event.found.score)}"
         case "interrupted":
             return f"interrupted: {event.reason}"
         case "failed":
@@ -386,7 +384,7 @@ class LiveDisplay:
         if run.target:
             parts.append(Text(self._say(", ".join(part for part in head if part)), style="bold"))
         if run.best:
-            _, hypothesis, score = run.best
+            score, hypothesis = run.best
             parts.append(Text(self._say(f"best so far on development: {score_text(score)}"), style="green"))
             parts.append(Text(self._say(run.sentences[hypothesis])))
         if self._progress is not None:

@@ -80,7 +80,7 @@ def cost_sentence(story: Story) -> str:
     """Budget, time, tokens and money in one sentence."""
     limit = story.result.budget.limit if story.result.budget else None
     if limit is None and story.started:
-        limit = story.started.config.get("budget")
+        limit = story.started.settings.budget
     units = f"{story.budget_used} units{f' of {limit}' if limit else ''}"
     seconds = story.result.seconds
     time = "" if seconds is None else f", {seconds:.0f} s"

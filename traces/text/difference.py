@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from tools.records.scores import Interval, Score
 from traces.analysis.difference import Differences, Piece, SharedReading
 from traces.analysis.event_difference import EventComparison, EventDifference
 from traces.events.kinds import HypothesisProposed
@@ -73,7 +74,7 @@ def result_lines(found: Differences, width: int, names: tuple[str, str]) -> Iter
     yield from explanation_lines(found.explanation, width, names)
 
 
-def _score(score: Any, most: int) -> str:
+def _score(score: Score | None, most: int) -> str:
     return "none" if score is None else shorten(score_text(score), most)
 
 
@@ -117,9 +118,8 @@ def _rivals(found: Differences, width: int) -> Iterator[str]:
             yield from _sentences(only, width)
 
 
-def _development(score: Any) -> str:
-    value = score.get("value") if isinstance(score, dict) else None
-    return "no score" if value is None else f"{value:.3f}"
+def _development(score: Score | None) -> str:
+    return f"{score.value:.3f}" if isinstance(score, Interval) else "no score"
 
 
 def _sentences(rivals: Sequence[HypothesisProposed], width: int) -> Iterator[str]:

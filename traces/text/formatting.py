@@ -7,10 +7,11 @@ import shlex
 import unicodedata
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a command that shows no result should not wait for pydantic
-    from tools.records.result import Cost
+    from tools.records.costs import Cost
+    from tools.records.scores import Score
 
 _VISIBLE = {"\n": "⏎", "\r": "␍", "\t": "⇥"}
 _NOT_PLAIN = re.compile(r"[^ -~]")
@@ -55,22 +56,15 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
-def score_text(score: Any) -> str:
-    """A score, as an object or plain JSON, as `0.512 [0.470, 0.551]`, or `no score (why)`."""
-    from tools.records.result import Interval, Unscored
+def score_text(score: Score | None) -> str:
+    """A score as `0.512 [0.470, 0.551]`, or `no score (why)`."""
+    from tools.records.scores import Unscored
 
-    if isinstance(score, Interval):
-        return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    if score is None:
+        return "no score"
     if isinstance(score, Unscored):
         return f"no score ({one_line(score.reason)})"
-    if not isinstance(score, dict):
-        return "no score"
-    value, low, high = score.get("value"), score.get("low"), score.get("high")
-    if not isinstance(value, (int, float)):
-        return f"no score ({one_line(str(score.get('reason') or 'no reason given'))})"
-    if isinstance(low, (int, float)) and isinstance(high, (int, float)):
-        return f"{value:.3f} [{low:.3f}, {high:.3f}]"
-    return f"{value:.3f}"
+    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
 
 
 def budget_text(used: int, limit: int | None) -> str:

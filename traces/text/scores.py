@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from tools.records.scores import Score, Unscored
+from traces.events.recorded import FinalScores
 from traces.text.formatting import one_line, score_text
-
-TABULATED = ("score", "baselines", "gains", "random_only", "openai_top_random", "scores", "leaders", "previous")
-"""Final scores that the table and the lines around it show; others are printed as they are."""
 
 _COLUMNS = ("explanation", "token_lookup_30", "null")
 _LABELS = {
@@ -22,7 +19,7 @@ _LABELS = {
 }
 
 
-def score_table(confirmed: dict[str, Any], width: int) -> list[str]:
+def score_table(confirmed: FinalScores, width: int) -> list[str]:
     """Final scores with 95 % intervals, aligned; empty without any.
 
     If `width` is too small, the baselines have no intervals.
@@ -36,18 +33,19 @@ def score_table(confirmed: dict[str, Any], width: int) -> list[str]:
     return lines
 
 
-def _rows(confirmed: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _rows(confirmed: FinalScores) -> dict[str, dict[str, Score]]:
     """By label: the score by column."""
-    rows = {
-        "correlation": {"explanation": confirmed.get("score"), **(confirmed.get("baselines") or {})},
-        "random_only": {"explanation": confirmed.get("random_only")},
-        "openai_top_random": {"explanation": confirmed.get("openai_top_random")},
-        **(confirmed.get("scores") or {}),
+    alone = {
+        "correlation": confirmed.score,
+        "random_only": confirmed.random_only,
+        "openai_top_random": confirmed.openai_top_random,
     }
-    return {_LABELS.get(name, name.replace("_", " ")): row for name, row in rows.items() if any(row.values())}
+    rows = {name: {"explanation": score} if score else {} for name, score in alone.items()} | confirmed.scores
+    rows["correlation"] |= confirmed.baselines
+    return {_LABELS.get(name, name.replace("_", " ")): row for name, row in rows.items() if row}
 
 
-def _aligned(rows: dict[str, dict[str, Any]], shortened: tuple[str, ...]) -> list[str]:
+def _aligned(rows: dict[str, dict[str, Score]], shortened: tuple[str, ...]) -> list[str]:
     cells = [("", *(column.replace("_", "-") for column in _COLUMNS))]
     for label, row in rows.items():
         cells.append((label, *(_cell(row.get(column), column in shortened) for column in _COLUMNS)))
@@ -55,20 +53,20 @@ def _aligned(rows: dict[str, dict[str, Any]], shortened: tuple[str, ...]) -> lis
     return ["  " + "  ".join(map(str.ljust, row, columns)).rstrip() for row in cells]
 
 
-def _cell(score: Any, is_shortened: bool) -> str:
-    if not score:
+def _cell(score: Score | None, is_shortened: bool) -> str:
+    if score is None:
         return ""
-    text = score_text({"value": score.get("value")} if is_shortened else score)
-    return "no score" if text.startswith("no score") else text
+    if isinstance(score, Unscored):
+        return "no score"
+    return f"{score.value:.3f}" if is_shortened else score_text(score)
 
 
-def missing_scores(confirmed: dict[str, Any]) -> list[str]:
+def missing_scores(confirmed: FinalScores) -> list[str]:
     """One line for each reason why scores of the table are missing, with those scores."""
     lacking: dict[tuple[str, str], list[str]] = {}
     for label, row in _rows(confirmed).items():
         for column in _COLUMNS:
             score = row.get(column)
-            if score and score.get("value") is None:
-                reason = one_line(str(score.get("reason") or "no reason given"))
-                lacking.setdefault((column.replace("_", "-"), reason), []).append(label)
+            if isinstance(score, Unscored):
+                lacking.setdefault((column.replace("_", "-"), one_line(score.reason)), []).append(label)
     return [f"{whose}, no score ({'; '.join(names)}): {reason}" for (whose, reason), names in lacking.items()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tools.errors import BadInput, StorageError
 from tools.records.gated import full_explanation, side_lines
@@ -186,9 +185,9 @@ def _explanation(story: Story, width: int) -> Iterator[str | Line]:
     yield from wrapped(full_explanation(explanation, result.always_on is not None) if explanation else "none", width)
     for line in side_lines(result.neuron, result.always_on, result.other_side):
         yield from wrapped(line, width)
-    score = result.score.model_dump() if result.score else {}
-    whole = f"  {'score':<18} {score_text(score)}{how(score)}"
-    yield whole if len(whole) <= width else f"  {'score':<18} {score_text(score)}{how(score, is_short=True)}"
+    whole = f"  {'score':<18} {score_text(result.score)}{how(result.score)}"
+    short = f"  {'score':<18} {score_text(result.score)}{how(result.score, is_short=True)}"
+    yield whole if len(whole) <= width else short
     yield f"  {'development':<18} {score_text(result.development_score)}"
     for name, baseline in (result.baselines.by_name() if result.baselines else {}).items():
         gain = (result.gains or Gains()).by_name().get(name)
@@ -233,29 +232,24 @@ def _fate(name: str, story: Story) -> str:
 
 def excerpt_lines(story: Story, width: int, is_coloured: bool) -> Iterator[str | Line]:
     """The first excerpt of each stratum, around its largest true value; empty if the trace has none."""
-    excerpts, slope, intercept = (story.shown.get(key) for key in ("excerpts", "slope", "intercept"))
-    if not excerpts:
+    if not story.shown.excerpts:
         return
     yield from section("True and simulated, on sealed text")
-    if slope is None or intercept is None:
+    first = {one.stratum: one for one in reversed(story.shown.excerpts) if one.tokens}
+    rows = [(one, raw) for one in reversed(first.values()) if (raw := story.shown.raw(one.levels)) is not None]
+    if not rows:
         yield from wrapped(
             "The explanation predicts the same level everywhere, so there are no simulated raw values.", width
         )
         return
-    shown = {excerpt["stratum"]: excerpt for excerpt in reversed(excerpts) if excerpt["tokens"]}
-    rows = [(excerpt, _simulated(excerpt, slope, intercept)) for excerpt in reversed(shown.values())]
-    largest = max(max(*excerpt["values"], *simulated, 0.0) for excerpt, simulated in rows)
+    largest = max(max(*excerpt.values, *simulated, 0.0) for excerpt, simulated in rows)
     theta = story.theta if story.theta is not None else largest
     marks = "underlined" if is_coloured else "between «»"
     yield f"  one scale, 0 to {largest:.3f}; above {theta:.3f} it fires ({marks}); the number is the largest value"
     for excerpt, simulated in rows:
-        values = excerpt["values"]
+        values = excerpt.values
         at = max(range(len(values)), key=values.__getitem__)
         for name, row in (("true", values), ("simulated", simulated)):
-            line = token_line(excerpt["tokens"], row, at, largest, theta, is_coloured)
-            stratum = excerpt["stratum"] if name == "true" else ""
+            line = token_line(excerpt.tokens, row, at, largest, theta, is_coloured)
+            stratum = excerpt.stratum if name == "true" else ""
             yield Line.of(f"  {stratum:<9} {name:<10} {max(row) + 0.0:6.3f}  ", *line.parts)
-
-
-def _simulated(excerpt: dict[str, Any], slope: float, intercept: float) -> list[float]:
-    return [intercept + slope * level for level in excerpt["levels"]]

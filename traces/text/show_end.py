@@ -6,38 +6,35 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from tools.records.scores import Score, ScoreValue
 from traces.analysis.story import Story
 from traces.text.causal import causal_details, causal_lines
 from traces.text.costs import llm_errors, roles_of, total
 from traces.text.formatting import cost_text, score_text, shorten, visible
 from traces.text.lines import Line, section, wrapped
 from traces.text.people import person_text
-from traces.text.scores import TABULATED, missing_scores, score_table
+from traces.text.scores import missing_scores, score_table
 
 _N_SHOWN_REASONS = 3
 _N_SHOWN_TOKENS = 8
 _N_SHOWN_TOOLS = 6
 
 
-def how(score: dict[str, Any], is_short: bool = False) -> str:
+def how(score: Score | None, is_short: bool = False) -> str:
     """In brackets, the split and the method of a score; `is_short` leaves out the method."""
-    if score.get("value") is None:
+    if not isinstance(score, ScoreValue):
         return ""
-    parts = [str(score[key]) for key in (("split",) if is_short else ("split", "protocol")) if key in score]
-    if "n_excerpts" in score:
-        parts.append(f"{score['n_excerpts']} excerpts")
-    if score.get("n_unscored"):
-        parts.append(f"{score['n_unscored']} unscored")
-    if score.get("sealed_reused"):
-        parts.append("sealed reused")
-    return f"  ({', '.join(parts)})" if parts else ""
+    parts = [score.split, *([] if is_short else [score.protocol]), f"{score.n_excerpts} excerpts"]
+    if score.n_unscored:
+        parts.append(f"{score.n_unscored} unscored")
+    return f"  ({', '.join(parts)})"
 
 
 def budget_of(story: Story) -> str:
     """Units used, and the limit."""
     limit = story.result.budget.limit if story.result.budget else None
     if limit is None and story.started:
-        limit = story.started.config.get("budget")
+        limit = story.started.settings.budget
         if limit is not None:
             limit += sum(done.units or 0 for done in story.acted)
     return f"{story.budget_used} of {limit}" if limit is not None else str(story.budget_used)
@@ -57,7 +54,7 @@ def end_lines(story: Story, width: int) -> Iterator[str | Line]:
         again = "; it had been used before" if story.opened.reused else ""
         yield f"  sealed fold {story.opened.fold}, opening {story.opened.opening} for this neuron and corpus{again}"
     if skill := story.result.probe_skill:
-        yield from wrapped(f"probe skill: {_confirmed_text(skill.model_dump())}", width)
+        yield from wrapped(f"probe skill: {_confirmed_text(skill)}", width)
     yield from _final_scores(story, width)
     yield from _causal(story, width)
     if story.calls:
@@ -103,8 +100,9 @@ def _llm_calls(story: Story) -> Iterator[str]:
 
 
 def _final_scores(story: Story, width: int) -> Iterator[str | Line]:
-    for name, value in story.confirmed.items():
-        if name not in TABULATED and value not in (None, []):
+    final = story.confirmed
+    for name, value in ({"predictor": final.predictor, **final.others} if final else {}).items():
+        if value not in (None, []):
             yield from wrapped(f"{name}: {_confirmed_text(value)}", width)
     steps: dict[str, int] = {}
     for step in story.result.anytime or []:
@@ -112,22 +110,22 @@ def _final_scores(story: Story, width: int) -> Iterator[str | Line]:
     if steps:
         told = ", ".join(f"{score} from {used} on" for score, used in steps.items())
         yield from wrapped(f"sealed score of the leader, by units of budget used: {told}", width)
-    if previous := story.confirmed.get("previous"):
-        yield from wrapped(f"an earlier run's explanation on this fold: {score_text(previous)}", width)
-    if table := score_table(story.confirmed, width):
+    if final is None:
+        return
+    if final.previous:
+        yield from wrapped(f"an earlier run's explanation on this fold: {score_text(final.previous)}", width)
+    if table := score_table(final, width):
         yield from section("Scores on sealed text")
         yield from table
-        for line in missing_scores(story.confirmed):
+        for line in missing_scores(final):
             yield from wrapped(line, width)
 
 
 def _confirmed_text(value: Any) -> str:
+    if isinstance(value, Score):
+        return score_text(value) + how(value)
     if isinstance(value, dict):
-        return (
-            score_text(value) + how(value)
-            if "value" in value
-            else ", ".join(f"{key} {_confirmed_text(item)}" for key, item in value.items())
-        )
+        return ", ".join(f"{key} {_confirmed_text(item)}" for key, item in value.items())
     if isinstance(value, list):
         return "; ".join(_confirmed_text(item) for item in value)
     return f"{value:.3f}" if isinstance(value, float) else str(value)

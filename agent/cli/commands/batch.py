@@ -55,48 +55,52 @@ def add(commands: Commands) -> None:
     settings = [model_part(), corpus_part(), settings_part(), llm_part()]
     batch = command(
         commands, "batch", run,
-        "Explain many neurons, each in its own run; --budget, --max-usd and the like apply to each run.",
+        "Explain many neurons, each in its own run. --budget, --max-usd and the like apply to each run.",
         "agent batch --layers 3-5 --sample 200 --model gpt2 --dry-run\n"
         "  agent batch --neurons mine.txt --workers 2\n"
         "  agent batch --worst 500 --below 0.3 --budget 40", [*settings, *common(is_behind=False)], _LOADS,
     )  # fmt: skip
-    batch.add_argument(
+    chosen = batch.add_argument_group("which neurons")
+    chosen.add_argument(
         "--below", type=score, metavar="SCORE",
-        help="neurons whose latest final score is below this; they are run again on the same corpus, on a "
-        "fresh fold of sealed text, and the old explanation is scored beside the new one",
+        help="neurons whose latest final score is below this; they are run again on the same corpus, on "
+        "unseen text that was not used yet, and the old explanation is scored beside the new one",
     )  # fmt: skip
-    batch.add_argument(
+    chosen.add_argument(
         "--worst",
         type=whole(1),
         metavar="N",
         help="the N neurons with the lowest scores; like --below",
     )
-    batch.add_argument("--neurons", metavar="FILE", help="one target a line; # begins a comment")
-    batch.add_argument("--layers", "--layer", type=layers, metavar="N", help="such as 3, 3-5 or 3,5-7")
-    batch.add_argument(
+    chosen.add_argument("--neurons", metavar="FILE", help="neurons from a file: one a line; # begins a comment")
+    chosen.add_argument(
+        "--layers", "--layer", type=layers, metavar="N", help="neurons of these layers, such as 3, 3-5 or 3,5-7"
+    )
+    chosen.add_argument(
         "--sample", type=whole(1), metavar="N",
         help="N neurons at random (see --seed), from what the other options leave or from the whole model",
     )  # fmt: skip
-    batch.add_argument(
+    chosen.add_argument(
         "--published", metavar="DIR",
         help="neurons with explanations in OpenAI's format; these compete if they can be simulated; --below and "
         "--worst then use the published score",
     )  # fmt: skip
-    batch.add_argument("--skip-bad-lines", action="store_true", help="skip lines and files that cannot be used")
+    chosen.add_argument("--skip-bad-lines", action="store_true", help="skip lines and files that cannot be used")
     batch.add_argument(
         "--dry-run", action="store_true", help="print the number of neurons, the time and the highest cost; run nothing"
     )
-    more = batch.add_subparsers(metavar="COMMAND", required=False)
+    more = batch.add_subparsers(title="commands", metavar="COMMAND", required=False)
     resuming = command(
         more, "resume", resume,
-        "Resume a batch; finished neurons are not run again, and no recorded tool call is repeated.",
+        "Resume a batch. Finished neurons are not run again, and nothing is measured twice.",
         "agent batch resume last --retry-failed", common(is_behind=True), _LOADS,
     )  # fmt: skip
     resuming.add_argument("name", nargs="?", default="last", metavar="BATCH", help="its id, a part of it, or last")
     resuming.add_argument("--retry-failed", action="store_true", help="also retry failed neurons")
     shown = command(
         more, "show", show,
-        "Show a batch: progress, verdicts and which survive correction for many tests, old and new scores, failures.",
+        "Show a batch. It lists progress, verdicts and which survive correction for many tests, old and new "
+        "scores, failures.",
         "agent batch show last", common(is_behind=True), _LOADS,
     )  # fmt: skip
     shown.add_argument("name", nargs="?", default="last", metavar="BATCH", help="its id, a part of it, or last")

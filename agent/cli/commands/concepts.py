@@ -56,7 +56,8 @@ def add(commands: Commands) -> None:
     of.add_argument("word", nargs="+", metavar="WORD", help="a word or phrase")
     firing = command(
         under, "fires", fires,
-        "List the word classes that a neuron fires on: chosen on half of the explore text, measured on the other half.",
+        "List the word classes that a neuron fires on. They are chosen on half of the text that an explainer "
+        "may see, and measured on the other half.",
         "agent concepts fires L8N321 --model smollm2 --corpus FILE",
         [neuron_part(), corpus_part(), output_part()], ("agent.api",),
     )  # fmt: skip

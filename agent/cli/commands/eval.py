@@ -16,30 +16,38 @@ def add(commands: Commands) -> None:
         "agent eval run planted --variant token-lookup-30 --variant tournament --seeds 3",
     )  # fmt: skip
 
+    model = Part("model")
+    model.add_argument("--model", help="the subject model (default: the suite's)")
+    add_trust(model)
+    text = Part("text")
+    text.add_argument("--corpus", help=f"{CORPUS} (default: the suite's)")
+    text.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
     run = command(
         under, "run", Elsewhere("evals.run", "run_command"),
-        "Run variants of the agent on every neuron of a suite; the same command goes on after an interruption.",
-        "agent eval run planted --variant token-lookup-30 --variant tournament --seeds 3 --budget 20",
+        "Run variants of the agent on every neuron of a suite. The same command goes on after an interruption.",
+        "agent eval run planted --variant token-lookup-30 --variant tournament --seeds 3 --budget 20", [model, text],
     )  # fmt: skip
     run.add_argument("suite", metavar="SUITE", help="a name from `agent eval list`, or a .toml file")
-    run.add_argument(
+    add_quiet(run)
+    study = run.add_argument_group("comparison")
+    study.add_argument(
         "--variant", action="append", metavar="NAME_OR_FILE",
         help="a shipped variant or a .toml file; may be given several times (default: tournament)",
     )  # fmt: skip
-    run.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="seeds 0 to N-1 (default: 1)")
-    run.add_argument("--budget", type=whole(1), metavar="N", help="of every run (default: the variants' own)")
-    run.add_argument(
+    study.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="seeds 0 to N-1 (default: 1)")
+    study.add_argument(
+        "--budget", type=whole(1), metavar="N",
+        help="units of work for every run; one is a tool call of at most 64 texts or 4,096 tokens (default: the "
+        "variants' own)",
+    )  # fmt: skip
+    study.add_argument(
         "--halves",
         action="store_true",
         help="also explain each neuron from each half of the text, to measure stability",
     )
-    run.add_argument("--out", metavar="DIR", help="the folder of results (default: evaluations/SUITE)")
-    run.add_argument("--jobs", type=whole(1), metavar="N", help="processes (default: one per processor)")
-    run.add_argument("--model", help="the subject model (default: the suite's)")
-    add_trust(run)
-    run.add_argument("--corpus", help=f"{CORPUS} (default: the suite's)")
-    run.add_argument("--corpus-tokens", type=whole(1), metavar="N", help="read at most N tokens of the corpus")
-    add_quiet(run)
+    work = run.add_argument_group("results and processes")
+    work.add_argument("--out", metavar="DIR", help="the folder of results (default: evaluations/SUITE)")
+    work.add_argument("--jobs", type=whole(1), metavar="N", help="processes (default: one per processor)")
 
     folders = Part()
     folders.add_argument(
@@ -54,17 +62,18 @@ def add(commands: Commands) -> None:
     add_json(measured)
     command(
         under, "compare", Elsewhere("evals.compare", "compare_command"),
-        "Compare variants: paired differences with intervals, p-values, and costs.",
+        "Compare variants: paired differences, p-values, and costs. Each difference has its 95 % interval.",
         "agent eval compare evaluations/planted --metric recovery", [folders, measured],
     )  # fmt: skip
     report = command(
         under, "report", Elsewhere("evals.report.command", "report_command"),
-        "Write a page with tables and plots.", "agent eval report evaluations/planted", [folders],
+        "Write a page with tables and plots of what was measured.", "agent eval report evaluations/planted", [folders],
     )  # fmt: skip
     report.add_argument("--out", metavar="DIR", help="where the page goes (default: into the folder of results)")
     power = command(
         under, "power", Elsewhere("evals.power", "power_command"),
-        "Estimate how often such a comparison would find a true difference, and a false one.",
+        "Estimate how often a comparison finds a true difference. It also says how often one is "
+        "found where there is none.",
         "agent eval power evaluations/mini-40 --difference 0.05 --neurons 40", [folders, measured],
     )  # fmt: skip
     power.add_argument(

@@ -42,7 +42,8 @@ def add(commands: Commands) -> None:
     said = [paused, output_part(), full]
     command(
         commands, "explain", explain,
-        "Explain a neuron: rival hypotheses, experiments, and a score on text that the search never saw.",
+        "Explain a neuron, and score the explanation on unseen text. Rival hypotheses compete in experiments; the "
+        "search never sees the text of the final score.",
         "agent explain L5N131 --budget 20 --model mini\n"
         "  agent explain L5N131 --model mini --pause-before confirm\n"
         "  agent explain L5N131 --explainer openai:gpt-4o-mini --max-usd 0.50",
@@ -50,7 +51,7 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     resuming = command(
         commands, "resume", resume,
-        "Resume an interrupted run; no recorded tool call is repeated.",
+        "Resume an interrupted run. What it had already measured is not measured again.",
         "agent resume last", [runs_part(), *said], _LOADS,
     )  # fmt: skip
     resuming.add_argument("name", metavar="RUN", help="the run's id, a part of it, or last")

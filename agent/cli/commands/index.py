@@ -22,7 +22,7 @@ _LOADS = ("agent.setup.indexes",)
 def add(commands: Commands) -> None:
     """Mount them."""
     under = group(
-        commands, "index", "Index every neuron of a model over a corpus, and look neurons up.",
+        commands, "index", "Index all neurons of a model on a corpus, and look them up.",
         "agent index build --model gpt2\n  agent index neuron gpt2/L5N131",
     )  # fmt: skip
     model, engine, output = model_part(), engine_part(), output_part()
@@ -35,7 +35,8 @@ def add(commands: Commands) -> None:
 
     building = command(
         under, "build", build,
-        "Store every neuron's top excerpts, quantile samples, moments and firing rate; run it again to continue.",
+        "Make an index, or go on making it. It holds every neuron's top excerpts, excerpts by quantile of activation, "
+        "moments and firing rate.",
         "agent index build --model gpt2 --corpus my-texts/ --workers 2\n"
         "  agent index build --model gpt2-xl --device cuda --dtype bfloat16", [model, texts, engine, output], _LOADS,
     )  # fmt: skip
@@ -63,7 +64,8 @@ def add(commands: Commands) -> None:
 
     look = command(
         under, "neuron", show_neuron,
-        "Show where a neuron fires most, by quantile, and how often; --json prints OpenAI's NeuronRecord.",
+        "Show how often a neuron fires, and where. It prints top excerpts, and others by quantile of activation; "
+        "--json prints OpenAI's NeuronRecord.",
         "agent index neuron gpt2/L5N131", [neuron_part(), texts, where, output], _LOADS,
     )  # fmt: skip
     look.add_argument("-n", type=whole(1), default=10, metavar="N", help="top excerpts, at most 20 (default: 10)")

@@ -27,20 +27,21 @@ def add(commands: Commands) -> None:
     """Mount it."""
     made = command(
         commands, "mcp", serve,
-        "Serve the toolbox to an LLM client over the Model Context Protocol (stdin and stdout): read, top, search, "
-        "generate, simulate, score, ablate and explain. Needs pip install -e '.[mcp]'.",
+        "Serve the tools to an LLM client over stdin and stdout. It speaks the Model Context Protocol; the tools "
+        "are read, top, search, generate, simulate, score, ablate and explain. Needs pip install -e '.[mcp]'.",
         "agent mcp --model mini --budget 100",
         [model_part(), corpus_part(), runs_part(), llm_part()], ("agent.setup.settings",),
     )  # fmt: skip
+    add_quiet(made)
     made.add_argument(
         "--budget", type=whole(1), default=100, metavar="N",
         help="units for all calls together; one unit is a call of at most 64 texts or 4,096 tokens (default: 100)",
     )  # fmt: skip
     add_seed(made)
-    made.add_argument("--explainer", metavar="NAME", help="who writes hypotheses for `explain`: rules or openai:MODEL")
-    made.add_argument("--variant", default="tournament", metavar="NAME_OR_FILE", help="the variant that `explain` uses")
-    add_concepts(made)
-    add_quiet(made)
+    how = made.add_argument_group("explanation")
+    how.add_argument("--explainer", metavar="NAME", help="who writes hypotheses for `explain`: rules or openai:MODEL")
+    how.add_argument("--variant", default="tournament", metavar="NAME_OR_FILE", help="the variant that `explain` uses")
+    add_concepts(how)
 
 
 def serve(arguments: argparse.Namespace) -> None:

@@ -33,18 +33,21 @@ def add(commands: Commands) -> None:
 
     def chosen(default: str | None) -> argparse.ArgumentParser:
         made = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=default)
-        made.add_argument("--below", type=score, metavar="SCORE", help="with a final score under this")
-        made.add_argument("--above", type=score, metavar="SCORE", help="with a final score of at least this")
-        made.add_argument("--layer", type=whole(0), metavar="N", help="of this layer")
-        made.add_argument("--model", metavar="NAME", help="of this model, as the results name it")
-        made.add_argument("--verdict", choices=("supported", "split", "unresolved", "noise", "dead"))
-        made.add_argument("--variant", metavar="NAME", help="of this variant")
-        made.add_argument("--all", action="store_true", help="all runs, not only the latest on each neuron")
-        made.add_argument(
+        which = made.add_argument_group("which results")
+        which.add_argument("--below", type=score, metavar="SCORE", help="with a final score under this")
+        which.add_argument("--above", type=score, metavar="SCORE", help="with a final score of at least this")
+        which.add_argument("--layer", type=whole(0), metavar="N", help="of this layer")
+        which.add_argument("--model", metavar="NAME", help="of this model, as the results name it")
+        which.add_argument(
+            "--verdict", choices=("supported", "split", "unresolved", "noise", "dead"), help="with this verdict"
+        )
+        which.add_argument("--variant", metavar="NAME", help="of this variant")
+        which.add_argument("--all", action="store_true", help="all runs, not only the latest on each neuron")
+        which.add_argument(
             "--sort", metavar="COLUMN",
             help="score, layer, seconds or another column; -score puts the best first (default: run)",
         )  # fmt: skip
-        made.add_argument("--limit", type=whole(1), metavar="N", help="at most N")
+        which.add_argument("--limit", type=whole(1), metavar="N", help="at most N")
         made.add_argument("--runs-dir", metavar="DIR", help="the folder of all runs (default: runs)")
         return made
 
@@ -60,10 +63,10 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     results.set_defaults(sort="run", runs_dir="runs")
     add_json(results)
-    more = results.add_subparsers(metavar="COMMAND", required=False)
+    more = results.add_subparsers(title="commands", metavar="COMMAND", required=False)
     exported = command(
         more, "export", export,
-        "Write results to a CSV or Parquet file, or in the format of OpenAI's neuron-explainer into a folder.",
+        "Write results to a CSV or Parquet file, or a folder. The folder has the format of OpenAI's neuron-explainer.",
         "agent results export low.csv --below 0.3", [behind], ("traces.database.results",),
     )  # fmt: skip
     exported.add_argument("path", metavar="PATH", help="a .csv or .parquet file, or a folder for neuron-explainer")
@@ -77,7 +80,7 @@ def add(commands: Commands) -> None:
     add_quiet(exported)
     command(
         more, "rebuild", rebuild,
-        "Rebuild the table of results from the files of all runs.", "agent results rebuild",
+        "Rebuild the table of results from the files of runs.", "agent results rebuild",
         [runs_part(argparse.SUPPRESS)], ("traces.database.results",),
     )  # fmt: skip
 
@@ -215,7 +218,10 @@ def _table(rows: Sequence[ResultRow], runs_dir: str, width: int) -> list[str]:
 
 
 def _cells(row: ResultRow, model: str) -> tuple[str, ...]:
-    score = score_text({"value": row.score, "low": row.low, "high": row.high}) if row.score is not None else "no score"
+    from tools.records.scores import read_score
+
+    measured = {"value": row.score, "low": row.low, "high": row.high}
+    score = "no score" if row.score is None else score_text(read_score(measured))
     n = "" if row.n_excerpts is None else str(row.n_excerpts) + (f" (-{row.n_unscored})" if row.n_unscored else "")
     reused = ", reused" if row.sealed_reused else ""
     return tuple(map(one_line, (model, row.neuron, row.verdict, score + reused, n, row.run_id)))

@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     """Mount both."""
     review = command(
         commands, "review", serve,
-        "Browse all runs and batches in a web app, compare them, try texts, and note whether you agree.",
+        "Browse all runs and batches in a web app. Compare them, try texts, and note whether you agree.",
         "agent review\n  agent review --runs-dir old-runs --port 9000\n  agent review export labels.csv", [runs_part()],
     )  # fmt: skip
     review.add_argument(
@@ -30,11 +30,11 @@ def add(commands: Commands) -> None:
         "--port", type=port, default=8321, metavar="PORT", help="0 for any that is free (default: 8321)"
     )
     review.add_argument("--no-browser", action="store_true", help="only serve")
-    more = review.add_subparsers(metavar="COMMAND", required=False)
+    more = review.add_subparsers(title="commands", metavar="COMMAND", required=False)
     exported = command(
         more, "export", export,
-        "Export all reviews as CSV or JSON lines, by the file's ending.", "agent review export labels.csv",
-        [runs_part(argparse.SUPPRESS)],
+        "Export all reviews as CSV or JSON lines. The ending of the file's name says which.",
+        "agent review export labels.csv", [runs_part(argparse.SUPPRESS)],
     )  # fmt: skip
     exported.add_argument("path", metavar="FILE", help="what to write: .csv or .jsonl")
 

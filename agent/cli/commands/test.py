@@ -19,7 +19,8 @@ def add(commands: Commands) -> None:
     """Mount it."""
     made = command(
         commands, "test", test,
-        "Score your own explanation of a neuron on development text, beside a list of 30 tokens.",
+        "Score your own explanation of a neuron. It is scored on development text, where runs score their "
+        "rivals, beside a list of the 30 tokens that fire most.",
         "agent test L5N131 'Fires on closing brackets.' --model mini",
         [neuron_part(), corpus_part(), llm_part(), output_part()], ("agent.api",),
     )  # fmt: skip
@@ -52,12 +53,12 @@ def test(arguments: argparse.Namespace) -> None:
             | {name: value and value.model_dump(mode="json") for name, value in models.items()}
         )
         return
-    gain = score_text(found.gain.model_dump()) if found.gain else "no score (one of the two has none)"
+    gain = score_text(found.gain) if found.gain else "no score (one of the two has none)"
     say(
         f"{found.model}/{found.neuron} on {found.corpus}, development text\n\n"
         f"  {found.sentence}\n\n"
-        f"  score            {score_text(found.score.model_dump())}{_measured_on(found)}\n"
-        f"  token-lookup-30  {score_text(found.token_lookup_30.model_dump())}\n"
+        f"  score            {score_text(found.score)}{_measured_on(found)}\n"
+        f"  token-lookup-30  {score_text(found.token_lookup_30)}\n"
         f"  gain             {gain}" + (f"\n\n  {cost_text(found.cost)}" if found.cost.tokens else "")
     )
 

@@ -39,28 +39,28 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     shown = about_a_run(
         "show", show,
-        "Show the story of a run: explanation, rivals, experiments, decisions, tokens in colour.",
+        "Show a run: explanation, rivals, experiments, decisions. On a terminal, tokens are in colour.",
         "agent trace show last", "traces.text.show",
     )  # fmt: skip
     shown.add_argument("--no-color", action="store_true", help="no colours, even on a terminal")
     opened = about_a_run(
         "open", open_page,
-        "Write the story of a run as one self-contained HTML page, and open it in the browser.",
+        "Write a run as one HTML page, and open it in the browser. The page needs no other file and no network.",
         "agent trace open last\n  agent trace open last --out neuron.html --no-browser", "traces.html.render",
     )  # fmt: skip
     opened.add_argument("--out", metavar="FILE", help="where the page goes (default: report.html beside the trace)")
     opened.add_argument("--no-browser", action="store_true", help="only write the page")
     compared = command(
         under, "diff", diff,
-        "Show where two runs differ: settings, verdict, scores, rivals, activations, and the first event.",
+        "Show where two runs differ. It compares settings, verdict, scores, rivals and activations, and names the "
+        "first event that differs.",
         "agent trace diff 20261126T1441 last", [runs_part()], ("traces.text.difference",),
     )  # fmt: skip
     compared.add_argument("a", metavar="A", help=_RUN_OR_TRACE)
     compared.add_argument("b", metavar="B", help=_RUN_OR_TRACE)
     replayed = about_a_run(
         "replay", replay,
-        "Run again from the trace alone, and show where the result differs, if it does. Opens no new sealed fold, and "
-        "makes no LLM call.",
+        "Run again from the trace alone, and show what differs. Opens no new sealed text, and asks no LLM.",
         "agent trace replay last\n  agent trace replay last --recorded", "agent.run.replay",
     )  # fmt: skip
     replayed.add_argument(
@@ -70,13 +70,14 @@ def add(commands: Commands) -> None:
     add_quiet(replayed)
     exported = about_a_run(
         "export", export,
-        "Export a run as an Inspect log, for `inspect view` (pip install -e '.[inspect]').",
+        "Export a run as an Inspect log. `inspect view` shows it. Needs pip install -e '.[inspect]'.",
         "agent trace export last run.eval", "traces.export.inspect_log",
     )  # fmt: skip
     exported.add_argument("path", metavar="FILE", help="what to write: .eval or .json")
     schema = command(
         under, "schema", show_schema,
-        "Print the JSON Schema of a line of events.jsonl, or of result.json.",
+        "Print the JSON Schema of an event, or of a result. An event is a line of events.jsonl, a result is "
+        "the content of result.json.",
         "agent trace schema > events.schema.json\n  agent trace schema --result > result.schema.json",
     )  # fmt: skip
     schema.add_argument("--result", action="store_true", help="the schema of result.json")
@@ -155,7 +156,8 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def show_schema(arguments: argparse.Namespace) -> None:
-    """Print the JSON Schema of a line of events.jsonl, or of result.json."""
+    """Print the JSON Schema of an event, or of a result. An event is a line of events.jsonl, a result the content of "
+    "result.json."""
     from traces.events.schema import event_schema_text, result_schema_text
 
     say(result_schema_text() if arguments.result else event_schema_text())

@@ -32,6 +32,7 @@ def every_command(parser, typed=()):
 
 
 COMMANDS = [words for words, _ in every_command(make_parser())]
+GROUPS = [words for words in COMMANDS if any(more[:-1] == words for more in COMMANDS)]
 
 
 def heavy_imports_of(code: str) -> list[str]:
@@ -69,6 +70,25 @@ def test_every_help_ends_in_an_example_that_can_be_copied(command, capsys):
     example = out.rstrip().splitlines()[-1].strip()
     assert example.startswith(" ".join(["agent", *command]))
     assert make_parser().parse_args(shlex.split(example.split(" > ")[0])[1:]).run
+
+
+@pytest.mark.parametrize("command", [[], *GROUPS], ids=" ".join)
+def test_a_list_of_commands_has_a_line_for_each(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*command, "--help"]) == 0
+    listed = capsys.readouterr().out.partition("\n  COMMAND\n")[2].partition("\n\n")[0].splitlines()
+    names = {words[-1] for words, _ in every_command(make_parser()) if words[:-1] == command}
+    assert [line.split()[0] for line in listed if line.split()[0] in names] == [line.split()[0] for line in listed]
+    assert len(listed) == len(names)
+    assert all(line.endswith(".") for line in listed)
+
+
+def test_a_run_of_a_suite_has_its_options_in_groups(capsys):
+    assert main(["eval", "run", "--help"]) == 0
+    out = capsys.readouterr().out
+    for heading in ("model", "text", "comparison", "results and processes"):
+        assert f"\n\n{heading}:\n" in out
+    assert out.partition("\n\noptions:\n")[2].partition("\n\n")[0].count("\n  --") == 1
 
 
 def test_every_command_exists():

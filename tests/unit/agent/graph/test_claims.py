@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from planted_world import NEVER, PLANTED, TRUTH, planted_scan, planted_study, toolbox_of
 from readable_world import concepts
-from test_catalogue import NEVER, PLANTED, TRUTH, box, scan, study  # noqa: F401
 from traces_samples import sample_result
 
 from agent.graph.nodes.claims import claims
@@ -30,8 +30,23 @@ SENTENCE = 'Fires strongly on "w3", "w4" and "w5" and weakly on any word right a
 READABLE = 'Fires on "w3", "w4" and "w5".'
 
 
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    return planted_scan(tmp_path_factory.mktemp("planted"))
+
+
 @pytest.fixture
-def readable(study):  # noqa: F811
+def study(scan):
+    return planted_study(scan)
+
+
+@pytest.fixture
+def box(study):
+    return toolbox_of(study)
+
+
+@pytest.fixture
+def readable(study):
     """The study of the planted neuron with somebody who reads sentences."""
     return replace(study, lexical=LexicalReader(study.vocabulary.strings, concepts()))
 
@@ -43,7 +58,7 @@ def door(readable):
     return Toolbox(all_tools(readable), recorder, 4, None, None)
 
 
-def reveal(study, *texts, value=0.0):  # noqa: F811
+def reveal(study, *texts, value=0.0):
     study.log.revealed += [Revealed(text, value, False, ()) for text in texts]
 
 
@@ -85,7 +100,7 @@ def test_a_sentence_that_nobody_takes_apart_has_no_parts(sentence, door, readabl
     assert none == FoundMeanings(meanings=[])
 
 
-def test_without_a_reader_nothing_is_taken_apart(box, study):  # noqa: F811
+def test_without_a_reader_nothing_is_taken_apart(box, study):
     reveal(study, (1, 3))
     found = box.call("which_tested", WhichTested(sentence=READABLE, tried=[Try(revealed=0, came_true=True)]))
     assert found.claims == []
@@ -154,12 +169,12 @@ def test_the_node_asks_nothing_where_nothing_was_tested(explanation):
     assert run_node(winner, result, SimpleNamespace()) == {}
 
 
-def confirmed(box, study, sentence):  # noqa: F811
+def confirmed(box, study, sentence):
     study.ledger.record_opening(0)
     return box.call("confirm", Confirm(sentence=sentence, null=None, previous=None, leaders=[sentence], fold=0))
 
 
-def test_sealed_excerpts_token_by_token(box, study):  # noqa: F811
+def test_sealed_excerpts_token_by_token(box, study):
     found = confirmed(box, study, TRUTH).shown
     strata = [excerpt.stratum for excerpt in found.excerpts]
     assert strata == [s for s in ("top", "quantile", "random") for _ in range(strata.count(s))]
@@ -175,7 +190,7 @@ def test_sealed_excerpts_token_by_token(box, study):  # noqa: F811
     assert np.abs(np.array(simulated) - true).mean() < 0.5
 
 
-def test_what_says_the_same_everywhere_has_no_line(box, study):  # noqa: F811
+def test_what_says_the_same_everywhere_has_no_line(box, study):
     found = confirmed(box, study, NEVER).shown
     assert (found.slope, found.intercept) == (None, None)
 

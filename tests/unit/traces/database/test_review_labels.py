@@ -174,8 +174,8 @@ def test_tokens_are_those_of_a_trace_as_it_is_written() -> None:
     assert story.theta is not None
     strongest = {
         token: value
-        for excerpt in story.shown["excerpts"]
-        for token, value in sorted(zip(excerpt["tokens"], excerpt["values"], strict=True), key=lambda pair: pair[1])
+        for excerpt in story.shown.excerpts
+        for token, value in sorted(zip(excerpt.tokens, excerpt.values, strict=True), key=lambda pair: pair[1])
         if value > story.theta
     }
     found = tokens_of(trace, None)

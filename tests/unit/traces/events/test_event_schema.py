@@ -128,10 +128,10 @@ def test_what_each_version_brought() -> None:
     assert all("llm" in call for call in calls[3])
     stories = {version: read_story(FIXTURES / f"trace_v{version}" / "events.jsonl") for version in VERSIONS}
     for version in (1, 2):
-        assert not stories[version].shown
+        assert not stories[version].shown.excerpts
         assert stories[version].result.claims is None
     new = stories[3]
-    assert new.shown
+    assert new.shown.excerpts
     assert new.output
     assert new.result.claims
     assert "which_tested" in {call["tool"] for call in calls[3]}

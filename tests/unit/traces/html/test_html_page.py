@@ -64,10 +64,10 @@ def test_every_experiment_has_its_reading_and_who_was_wrong(story):
 
 def test_simulated_values_lie_on_the_line_of_the_run_and_both_on_one_scale(story):
     found = shown_excerpts(story)
-    slope, intercept = story.shown["slope"], story.shown["intercept"]
-    for pair, row in zip(found.pairs, story.shown["excerpts"], strict=True):
-        assert [cell.value for cell in pair.true] == row["values"]
-        assert [cell.value for cell in pair.simulated] == [intercept + slope * level for level in row["levels"]]
+    slope, intercept = story.shown.slope, story.shown.intercept
+    for pair, row in zip(found.pairs, story.shown.excerpts, strict=True):
+        assert [cell.value for cell in pair.true] == row.values
+        assert [cell.value for cell in pair.simulated] == [intercept + slope * level for level in row.levels]
     cells = [cell for pair in found.pairs for cell in (*pair.true, *pair.simulated)]
     assert found.highest == max(cell.value for cell in cells)
     assert all(cell.shade == shade(cell.value, found.highest) for cell in cells)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from traces_samples import sample_run
 
+from tools.records.scores import read_score
 from traces.events.kinds import Event, HypothesisProposed, Note
 from traces.text.console import Display, LiveDisplay, PlainDisplay, QuietDisplay, make_display
 from traces.text.formatting import one_line, printable, score_text, shorten, visible
@@ -269,14 +270,15 @@ def test_control_characters_are_shown_and_not_obeyed() -> None:
     ("score", "text"),
     [
         ({"value": 0.5, "low": 0.4, "high": 0.61234}, "0.500 [0.400, 0.612]"),
-        ({"value": 0.5}, "0.500"),
+        ({"value": 0.5, "low": 0.4, "high": 0.61234, "later": 1}, "0.500 [0.400, 0.612]"),
+        ({"value": 0.5}, "no score (its value has no interval)"),
         ({"value": None, "reason": "constant\nseries"}, "no score (constant series)"),
         ({}, "no score (no reason given)"),
-        (None, "no score"),
     ],
 )
 def test_a_missing_score_is_never_a_number(score: object, text: str) -> None:
-    assert score_text(score) == text
+    assert score_text(read_score(score)) == text
+    assert score_text(None) == "no score"
 
 
 def test_tokens_without_colour() -> None:

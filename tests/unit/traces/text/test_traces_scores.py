@@ -1,5 +1,6 @@
 """The table of final scores, whole."""
 
+from traces.events.recorded import FinalScores
 from traces.text.scores import missing_scores, score_table
 
 
@@ -8,7 +9,7 @@ def interval(value: float) -> dict[str, float]:
 
 
 NOTHING = {"value": None, "reason": "of 201 excerpts every one\n activates"}
-CONFIRMED = {
+CONFIRMED = FinalScores.read({
     "score": interval(0.454),
     "baselines": {"token_lookup_30": interval(0.398), "token_lookup_full": interval(0.5), "null": interval(0.1)},
     "random_only": interval(0.36),
@@ -20,7 +21,7 @@ CONFIRMED = {
         "detection": {"explanation": NOTHING, "token_lookup_30": NOTHING, "null": interval(0.5)},
         "another_score": {"explanation": interval(0.5)},
     },
-}  # fmt: skip
+})  # fmt: skip
 
 TABLE = """\
                            explanation             token-lookup-30       null
@@ -55,5 +56,5 @@ def test_every_missing_score_has_its_reason() -> None:
 
 
 def test_a_trace_without_final_scores() -> None:
-    assert score_table({}, 100) == missing_scores({}) == []
-    assert score_table({"optimism_gap": 0.1}, 100) == []
+    assert score_table(FinalScores(), 100) == missing_scores(FinalScores()) == []
+    assert score_table(FinalScores.read({"optimism_gap": 0.1}), 100) == []

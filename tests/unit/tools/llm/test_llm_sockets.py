@@ -188,7 +188,7 @@ def test_a_connection_that_is_dropped_once_is_tried_again(tmp_path: Path) -> Non
 def test_a_process_ends_quietly(tmp_path: Path) -> None:
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
+sys.path.insert(0, {str(Path(__file__).resolve().parents[4])!r})
 from tests.unit.llm_world import question
 from tools.llm.endpoint import Endpoint
 from tools.llm.settings import LLMSettings

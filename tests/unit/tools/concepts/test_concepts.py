@@ -408,7 +408,7 @@ def test_the_commands(capsys, tmp_path):
 
 
 def test_the_example_of_the_readme_is_a_file_that_is_read(tmp_path):
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).resolve().parents[4] / "README.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^```toml\n(\[\[concept\]\].*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert [one.name for one in read_classes(written(tmp_path, example))] == ["chess pieces", "ticket numbers"]
 

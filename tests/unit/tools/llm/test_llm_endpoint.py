@@ -382,7 +382,7 @@ def test_two_processes_share_the_store(tmp_path: Path) -> None:
     script = textwrap.dedent(f"""
         import sys
         from pathlib import Path
-        sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
+        sys.path.insert(0, {str(Path(__file__).resolve().parents[4])!r})
         from tests.unit.llm_world import Server, endpoint, ok, question
         server = Server(lambda _: ok(), delay_s=0.001)
         with endpoint(server, Path({str(tmp_path)!r})) as llm:
@@ -405,7 +405,7 @@ def test_a_killed_process_loses_no_reply_that_had_come(tmp_path: Path) -> None:
     script = textwrap.dedent(f"""
         import os, sys
         from pathlib import Path
-        sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
+        sys.path.insert(0, {str(Path(__file__).resolve().parents[4])!r})
         from tests.unit.llm_world import Server, endpoint, ok, question
         n = 0
         def answer(body):

@@ -11,7 +11,7 @@ from traces_samples import sample_result
 from tools.records.result import Result
 
 LONG = "Fires on " + ", ".join(f"`w{i}`" for i in range(30)) + " (5)."
-OLD = Path(__file__).parent.parent / "fixtures" / "trace_v3" / "events.jsonl"
+OLD = Path(__file__).parents[3] / "fixtures" / "trace_v3" / "events.jsonl"
 
 
 def test_a_result_says_what_a_person_needs() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_catalogue import D_MLP, N_TOKENS, PLANTED, TRUTH, WRONG, Ledger, Planted, concepts
+from planted_world import D_MLP, N_TOKENS, PLANTED, TRUTH, WRONG, Ledger, Planted, concepts
 
 from tools.catalogue import all_tools
 from tools.catalogue.causal import MAX_EXCERPTS, MIN_EXCERPTS, CausalCheck, ClaimOutput, n_excerpts
