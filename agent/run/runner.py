@@ -25,12 +25,13 @@ from agent.setup.llms import llm_notes, llm_report, prices_of, settled
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings, SealedFolds
 from tools.catalogue import all_tools
+from tools.catalogue.thinking import functions
 from tools.errors import AgentError, BadInput, Interrupted, LLMNotAvailable, NotAvailable, StorageError
 from tools.evidence.texts.hub import default_corpus_is_cached
 from tools.records.result import PartialResult, Result
 from tools.study.study import Study
 from tools.subject.resolve import called
-from tools.toolbox import Recorder, Toolbox
+from tools.toolbox import Recorder
 from traces.database.results import ResultsDatabase
 from traces.database.selection import Selection
 from traces.events.kinds import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
@@ -303,8 +304,11 @@ def investigation(
 ) -> Context:
     """A run that is ready to begin, with its tools; see `agent.graph.state.Context`. `recorder` records their calls."""
     tools = all_tools(study)
-    toolbox = Toolbox(tools, recorder, config.seed, config.budget, config.max_seconds, study.meters)
-    return Context(run_id, config, study, openings, toolbox, trace, folds, trace_name, steering)
+    if config.policy == "react":
+        from agent.graph.nodes.react import actions_of  # LangGraph takes a second to import
+
+        study.offered = functions({tool.name: tool for tool in tools}, actions_of(study, config))
+    return Context(run_id, config, study, openings, tools, recorder, trace, folds, trace_name, steering)
 
 
 def investigate(run: Context, begun: RunStarted, started: float) -> Result:
@@ -333,14 +337,16 @@ def _walk(run: Context) -> LoopState:
     # After a crash a run resumes from its trace; the checkpoint is needed only while a person thinks.
     graph = build_graph(InMemorySaver(serde=serializer()) if run.steering.before or person is not None else None)
     given: Any = LoopState()
+    state = LoopState()
     with person.listening() if person is not None else nullcontext():
         while True:
-            limit = recursion_limit(run.toolbox.limit or run.config.budget, run.steering.n_recorded)
+            limit = recursion_limit(run.config.budget + state.added, run.steering.n_recorded)
             where = {"recursion_limit": limit, "configurable": {"thread_id": run.run_id}}
-            state = graph.invoke(given, where, context=run)
-            asked = state.pop("__interrupt__", ())
+            found = graph.invoke(given, where, context=run)
+            asked = found.pop("__interrupt__", ())
+            state = LoopState(**found)
             if not asked:
-                return LoopState(**state)
+                return state
             if person is None:
                 raise Interrupted("the run is paused for a person, and there is nobody to ask.")
             given = Command(resume=person.ask(Pause.model_validate(asked[0].value)))

@@ -46,7 +46,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Open one sealed fold and score the winner once, beside the baselines and a null matched in tries."""
     run = Investigation.at(state, runtime.context)
     run.trace.emit(Stage(stage="confirm", round=run.round))
-    _may_spend(run, null_share(run.config.max_tokens))
+    run.may_spend(null_share(run.config.max_tokens))
     read_finalists(run)
     winner = run.note_leader()
     if winner.name != BASE_RATE:
@@ -60,7 +60,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     not_predicted = Unscored(reason=f"the neuron {why_not}")
     found = meanings_of(run, winner)
     null: NullChoice = run.toolbox.call("null", Null(n=run.null_tries(winner)))
-    _may_spend(run, 1.0)
+    run.may_spend(1.0)
     opening = run.folds.next_fold(
         run.study.subject.fingerprint,
         str(run.study.evidence.neuron),
@@ -151,12 +151,6 @@ def _predictor(run: Investigation, final: Confirmation) -> Predictor | None:
     return Predictor(
         sentence=run.predictor.sentence, score=final.predictor, development_score=run.predictor.development
     )
-
-
-def _may_spend(run: Investigation, share: float) -> None:
-    """From here on, allow LLM calls this share (0 to 1) of the limits on tokens and US dollars."""
-    if run.study.meters is not None:
-        run.study.meters.account.share = share
 
 
 def _anytime(run: Investigation, sealed: dict[str, ScoreValue | Unscored]) -> list[AnytimePoint]:
