@@ -69,10 +69,10 @@ def test_every_node_of_a_tournament(world: Any, tmp_path: Path) -> None:
 def test_every_node_where_only_finalists_are_read(
     world: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with planted(world, tmp_path_factory, "half", finalists.MODULE) as settings:
-        with scripted_llm(finalists.script()) as server:
-            more = {"explainer": "openai:fake", "budget": 12, "llm": {"url": server.url}, **finalists.SETTINGS}
-            names = same_backwards(tmp_path, settings | more | {"target": "L0N0"})
+    planting = planted(world, tmp_path_factory, "half", finalists.MODULE)
+    with planting as settings, scripted_llm(finalists.script()) as server:
+        more = {"explainer": "openai:fake", "budget": 12, "llm": {"url": server.url}, **finalists.SETTINGS}
+        names = same_backwards(tmp_path, settings | more | {"target": "L0N0"})
     assert "judge" in names
 
 
