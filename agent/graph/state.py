@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from agent.graph import belief
-from agent.graph.policy import Contender, StopReason, leader, weights
+from agent.graph.policy import Contender, leader, weights
 from agent.graph.steering import Pauses
 from agent.graph.verdict import tests_by_kind
 from agent.setup.config import RunConfig
@@ -29,7 +29,7 @@ from tools.records.costs import SilentExplainer
 from tools.records.gated import AlwaysOn, OtherSide
 from tools.records.hypothesis import Hypothesis, TrackRecord, WrittenText
 from tools.records.predictions import Registered
-from tools.records.result import Interval, Result, ScoreValue, Unscored
+from tools.records.result import Interval, Result, ScoreValue, StopReason, Unscored
 from tools.roles import AsksAnLLM, Revealed
 from tools.scoring.claimed import Claimant
 from tools.study.experiment_log import ExperimentLog

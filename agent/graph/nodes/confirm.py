@@ -172,6 +172,7 @@ def _result(
     run: Investigation, verdict: Verdict, why: str, winner: Hypothesis | None, score: Measured,
     baselines: Baselines, details: PartialResult, predicted: dict[str, dict[str, PredictionScores]],
 ) -> Result:  # fmt: skip
+    assert run.stop is not None, "the search has not ended"
     corpus = run.study.scan.corpus
     language = run.study.lexical.language if run.study.lexical is not None else None
     result = Result(
@@ -183,7 +184,7 @@ def _result(
         label=(winner.label or label_of(winner.sentence, language)) if winner else None,
         explanation=winner.sentence if winner else None,
         reader=run.study.simulations.reader_of(winner.sentence) if winner else None,
-        stop_reason=run.stop or "error",
+        stop_reason=run.stop,
         score=score,
         development_score=winner.score if winner else Unscored(reason="there is no explanation to score"),
         baselines=baselines,

@@ -10,7 +10,6 @@ from langgraph.types import Command
 
 from agent.graph import belief
 from agent.graph.nodes.twins import who_predicts
-from agent.graph.policy import StopReason
 from agent.graph.state import Context, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Values
 from tools.catalogue.hypotheses import WriteTexts, Written
@@ -19,6 +18,7 @@ from tools.errors import BudgetSpent
 from tools.experiments.change import changed
 from tools.records.hypothesis import Hypothesis, TestKind
 from tools.records.predictions import Registered
+from tools.records.result import StopReason
 from tools.roles import Revealed
 from tools.scoring.evidence import MINIMAL_PAIR, order_of
 from tools.study.experiment_log import Tokens

@@ -18,7 +18,6 @@ from pydantic import Field, ValidationError
 from agent.graph.exploratory import note_seen
 from agent.graph.nodes.experiment import note_idle, observe, predict_before, register
 from agent.graph.nodes.propose import find_predictor, score, starters
-from agent.graph.policy import StopReason
 from agent.graph.state import LOOKUP, REFERENCES, Context, Investigation, LoopState
 from agent.setup.config import RunConfig
 from tools.catalogue.experiments import Design, Designed, Member
@@ -41,7 +40,7 @@ from tools.prompts import agent as prompt
 from tools.prompts.written import MAX_NAMED_WORDS, label, words
 from tools.readable.contract import why_not_free
 from tools.records.hypothesis import Hypothesis
-from tools.records.result import ScoreValue
+from tools.records.result import ScoreValue, StopReason
 from tools.study.study import Study
 from tools.toolbox import Arguments, ToolFailed, units_of
 from traces.events.kinds import Decided, Note, Stage
