@@ -37,6 +37,12 @@ class Revealed:
     about: str = ""
     levels: tuple[tuple[str, float | None], ...] = ()
 
+    def __post_init__(self) -> None:
+        # A checkpoint gives lists back.
+        object.__setattr__(self, "tokens", tuple(self.tokens))
+        object.__setattr__(self, "predicted", tuple((sentence, p) for sentence, p in self.predicted))
+        object.__setattr__(self, "levels", tuple((sentence, level) for sentence, level in self.levels))
+
 
 NOT_SIMULATED = "not simulated yet"
 """The fate of a rival without a score that no LLM was asked to simulate so far."""

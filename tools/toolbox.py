@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -128,7 +128,7 @@ class Toolbox:
 
     def __init__(
         self,
-        tools: list[Tool[Any, Any]],
+        tools: Sequence[Tool[Any, Any]],
         recorder: Recorder,
         seed: int,
         limit: int | None,

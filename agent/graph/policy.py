@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, log
-from typing import Literal
 
 from agent.graph.belief import FLOOR
 from agent.setup.config import MOST_ASKED
-from tools.records.result import Interval, ScoreValue, Unscored
-
-StopReason = Literal["plateau", "budget", "perfect", "rounds", "dead", "finished", "no answer", "person"]
-"""Why a loop ends; `finished` and `no answer` are an LLM's that decides by itself."""
+from tools.records.result import Interval, ScoreValue, StopReason, Unscored
 
 PLATEAU = 0.01
 PERFECT = 0.99

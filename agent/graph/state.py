@@ -2,7 +2,8 @@
 
 The state is what LangGraph means by it: typed, small, and safe to write into a checkpoint. A node works on a copy of it
 (`Investigation.at`) and returns what it changed (`Investigation.update`). What is heavy or alive, such as the model,
-the evidence, the toolbox and the trace, is the context.
+the evidence, the tools and the trace, is the context. What a node does follows from the state alone: run again with the
+same state in another context of the same run, it returns the same update.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from agent.graph import belief
-from agent.graph.policy import Contender, StopReason, leader, weights
+from agent.graph.policy import Contender, leader, weights
 from agent.graph.steering import Pauses
 from agent.graph.verdict import tests_by_kind
 from agent.setup.config import RunConfig
@@ -22,14 +23,18 @@ from tools.catalogue.experiments import Designed, Member
 from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.scores import DevelopmentScore
 from tools.catalogue.thinking import Turn
+from tools.llm.chat import FunctionCall, Message
+from tools.llm.meter import LOOP_SHARE
 from tools.records.costs import SilentExplainer
 from tools.records.gated import AlwaysOn, OtherSide
-from tools.records.hypothesis import Hypothesis, TrackRecord
+from tools.records.hypothesis import Hypothesis, TrackRecord, WrittenText
 from tools.records.predictions import Registered
-from tools.records.result import Interval, Result, ScoreValue, Unscored
-from tools.roles import AsksAnLLM
+from tools.records.result import Interval, Result, ScoreValue, StopReason, Unscored
+from tools.roles import AsksAnLLM, Revealed
+from tools.scoring.claimed import Claimant
+from tools.study.experiment_log import ExperimentLog
 from tools.study.study import Study
-from tools.toolbox import Toolbox
+from tools.toolbox import Recorder, Tool, Toolbox
 from traces.events.kinds import Decided, HypothesisProposed, Scored
 from traces.events.store import TraceWriter
 
@@ -58,6 +63,10 @@ class LoopState:
         round: rounds begun.
         stop: why the loop stops, once that is known.
         budget_used: units that were charged so far.
+        added: units that a person has allowed beyond the budget of the settings.
+        n_calls: tool calls so far; a call draws from a generator that knows its number.
+        seconds: that they took, as recorded.
+        llm_share: the share (0 to 1) of the limits on tokens and US dollars that may be spent by now.
         theta: the raw value above which the neuron fires, as it stands in the trace.
         always_on: of a neuron that is nearly always on.
         other_side: of a gated neuron, what its other side does.
@@ -67,6 +76,10 @@ class LoopState:
         bests: the best hypothesis after each scoring, the first one before any round.
         leaders: whenever the lead may have changed.
         gain: paired development gain of the best over what was best `patience` rounds ago.
+        log: the experiments so far: texts that were predicted, read, or looked at.
+        claimants: sentences by whose claims some excerpts are drawn, where simulating costs something.
+        part_read: sentences in free words that the LLM simulates on the first development excerpts alone; see
+            `tools.study.simulations.Simulations`.
         designed: the experiments of this round.
         before: for each rival of this round, what it says of its experiments' texts as they were before the change.
         by_order: of those experiments, which are scored by the order of what was read before and after the change.
@@ -80,7 +93,8 @@ class LoopState:
         unread: explanations in free text that the LLM has not simulated yet; their lexical twins stand in for them.
         over_twins: the largest amount (in correlation) by which a simulation by the LLM has beaten its twin so far; at
             least 0.
-        turns: of the LLM, where it picks the tools.
+        conversation: with the LLM, where it picks the tools.
+        turns: it has had so many.
         silent_turns: its turns in a row without a call that could be made.
         turn: what it said last.
         finished: why it is done, once it has said so.
@@ -94,6 +108,10 @@ class LoopState:
     round: int = 0
     stop: StopReason | None = None
     budget_used: int = 0
+    added: int = 0
+    n_calls: int = 0
+    seconds: float = 0.0
+    llm_share: float = LOOP_SHARE
     theta: float = 0.0
     always_on: AlwaysOn | None = None
     other_side: OtherSide | None = None
@@ -103,6 +121,9 @@ class LoopState:
     bests: list[str] = field(default_factory=list)
     leaders: list[Lead] = field(default_factory=list)
     gain: Interval | None = None
+    log: ExperimentLog = field(default_factory=ExperimentLog)
+    claimants: tuple[Claimant, ...] = ()
+    part_read: dict[str, str | None] = field(default_factory=dict)
     designed: Designed | None = None
     before: list[list[float | None]] = field(default_factory=list)
     by_order: list[bool] = field(default_factory=list)
@@ -115,6 +136,7 @@ class LoopState:
     twins: dict[str, str | None] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
     over_twins: float = 0.0
+    conversation: list[Message] = field(default_factory=list)
     turns: int = 0
     silent_turns: int = 0
     turn: Turn | None = None
@@ -125,24 +147,33 @@ class LoopState:
     untold: list[str] = field(default_factory=list)
     result: Result | None = None
 
+    def __post_init__(self) -> None:
+        self.claimants = tuple(self.claimants)  # a checkpoint gives lists back
+
 
 STORED = (
     Hypothesis, TrackRecord, Lead, FoundPredictor, Designed, Interval, ScoreValue, Unscored, Registered, Turn, Result,
-    AlwaysOn, OtherSide,
+    AlwaysOn, OtherSide, ExperimentLog, Revealed, WrittenText, Claimant, Message, FunctionCall,
 )  # fmt: skip
 """Types of our own that a checkpoint of the state holds."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the nodes of one run on one neuron work with.
+    """What the nodes of one run on one neuron work with; no node learns from it what another one did.
+
+    Four things in it change all the same. `trace` and `recorder` keep what happened. The account of `study.meters`
+    keeps what LLMs have cost: money that is spent stays spent, whatever becomes of a state. `openings` keeps which
+    openings of sealed folds are counted. And what tools know of the run so far lies on the `study`, where each node
+    puts it from its copy of the state before it calls any; see `Investigation.at`. The rest are caches.
 
     Attributes:
         run_id: names the run.
         config: its settings.
         study: the neuron.
         openings: lets the study open a sealed fold once its opening is counted.
-        toolbox: the door to everything.
+        tools: what can be done to the neuron.
+        recorder: keeps the calls of tools.
         trace: where events go.
         folds: says which sealed fold to open, and what an earlier run found.
         trace_name: what the result calls the trace.
@@ -153,7 +184,8 @@ class Context:
     config: RunConfig
     study: Study
     openings: CountedOpenings
-    toolbox: Toolbox
+    tools: Sequence[Tool[Any, Any]]
+    recorder: Recorder
     trace: TraceWriter
     folds: SealedFolds
     trace_name: str
@@ -165,40 +197,61 @@ _FIELDS = tuple(one.name for one in fields(LoopState))
 
 @dataclass
 class Investigation(LoopState):
-    """One node's work: a copy of the state that it may change, and what the context holds."""
+    """One node's work: a copy of the state that it may change, what the context holds, and a toolbox."""
 
     context: Context = field(kw_only=True)
     start: LoopState = field(kw_only=True)
+    toolbox: Toolbox = field(init=False)
 
     run_id: str = field(init=False)
     config: RunConfig = field(init=False)
     study: Study = field(init=False)
     openings: CountedOpenings = field(init=False)
-    toolbox: Toolbox = field(init=False)
+    tools: Sequence[Tool[Any, Any]] = field(init=False)
+    recorder: Recorder = field(init=False)
     trace: TraceWriter = field(init=False)
     folds: SealedFolds = field(init=False)
     trace_name: str = field(init=False)
     steering: Pauses = field(init=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for one in fields(Context):
             setattr(self, one.name, getattr(self.context, one.name))
+        config, study = self.config, self.study
+        self.toolbox = Toolbox(self.tools, self.recorder, config.seed, self.limit, config.max_seconds, study.meters)
+        self.toolbox.used, self.toolbox.n_calls, self.toolbox.seconds = self.budget_used, self.n_calls, self.seconds
+        study.log, study.conversation = self.log, self.conversation
+        study.simulations.claimants, study.simulations.part_read = self.claimants, self.part_read
+        self.may_spend(self.llm_share)
 
     @property
     def limit(self) -> int:
         """Units that may be used, with what a person has added."""
-        return self.config.budget if self.toolbox.limit is None else self.toolbox.limit
+        return self.config.budget + self.added
+
+    def allow(self, units: int) -> None:
+        """Let so many units more be used."""
+        self.added += units
+        self.toolbox.limit = self.limit
+
+    def may_spend(self, share: float) -> None:
+        """From here on, allow LLM calls this share (0 to 1) of the limits on tokens and US dollars."""
+        self.llm_share = share
+        if self.study.meters is not None:
+            self.study.meters.account.share = share
 
     @classmethod
     def at(cls, state: LoopState, context: Context) -> Investigation:
-        """Work that begins with `state`, which stays as it is."""
+        """Work that begins with `state`, which stays as it is. Tools know of the run so far what is in its copy."""
         return cls(context=context, start=state, **{name: _copied(getattr(state, name)) for name in _FIELDS})
 
     def update(self, **more: Any) -> dict[str, Any]:
         """What is no longer as it was in the state; `more` is set first."""
         for name, value in more.items():
             setattr(self, name, value)
-        self.budget_used = self.toolbox.used
+        self.budget_used, self.n_calls, self.seconds = self.toolbox.used, self.toolbox.n_calls, self.toolbox.seconds
+        self.claimants = self.study.simulations.claimants
         return {name: getattr(self, name) for name in _FIELDS if getattr(self, name) != getattr(self.start, name)}
 
     def enter(self, written: Sequence[Hypothesis], round_: int) -> list[Hypothesis]:
@@ -348,6 +401,6 @@ def _copied(value: Any) -> Any:
         return {key: _copied(item) for key, item in value.items()}
     if isinstance(value, (list, set)):
         return type(value)(_copied(item) for item in value)
-    if isinstance(value, Hypothesis | TrackRecord):
+    if isinstance(value, Hypothesis | TrackRecord | ExperimentLog):
         return replace(value, **{one.name: _copied(getattr(value, one.name)) for one in fields(value)})
     return value

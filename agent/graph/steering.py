@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tools.errors import BadInput, Interrupted
+from tools.records.result import StopReason
 from traces.events.kinds import Event, PersonActed
 
 Place = Literal["experiments", "confirm"]
@@ -97,7 +98,7 @@ class Pause(BaseModel):
 
     before: Place
     round: int
-    stop_reason: str | None
+    stop_reason: StopReason | None
     used: int
     limit: int
     rivals: list[RivalShown]

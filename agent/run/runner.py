@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.graph.state import Context, Investigation, LoopState
-from agent.graph.steering import Pause, Pauses, Person
+from agent.graph.steering import Pause, Pauses, Person, Waiting
 from agent.run.reopen import recorded_config
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_study
@@ -25,12 +26,13 @@ from agent.setup.llms import llm_notes, llm_report, prices_of, settled
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings, SealedFolds
 from tools.catalogue import all_tools
+from tools.catalogue.thinking import functions
 from tools.errors import AgentError, BadInput, Interrupted, LLMNotAvailable, NotAvailable, StorageError
 from tools.evidence.texts.hub import default_corpus_is_cached
 from tools.records.result import PartialResult, Result
 from tools.study.study import Study
 from tools.subject.resolve import called
-from tools.toolbox import Recorder, Toolbox
+from tools.toolbox import Recorder
 from traces.database.results import ResultsDatabase
 from traces.database.selection import Selection
 from traces.events.kinds import CallError, CorpusName, Failed, Finished, Note, RunStarted, ToolCall
@@ -40,6 +42,11 @@ from traces.events.runs import RunFolder, is_session
 from traces.events.store import TraceWriter, load_trace
 from traces.text.console import Display
 from traces.text.formatting import runs_dir_option, shorten
+
+_log = logging.getLogger(__name__)
+
+_INTERRUPT = "__interrupt__"
+"""What LangGraph calls an interrupt among the updates and values that it streams."""
 
 _VERSIONED = ("neuron-agent", "torch", "numpy", "tokenizers", "langgraph", "transformer-lens")
 
@@ -51,6 +58,7 @@ def start_run(
     resources: Resources | None = None,
     run_id: str | None = None,
     person: Person | None = None,
+    graph: Any = None,
 ) -> Result:
     """Explain one neuron and leave its run behind. See `agent.api.explain`.
 
@@ -64,6 +72,11 @@ def start_run(
         resources: what was opened before.
         run_id: names the run; made up when left out.
         person: may step in at the places that `agent.graph.steering` names; None for nobody.
+        graph: the loop as a part of the LangGraph graph that calls this, whose interrupts ask the person; None for a
+            graph of its own.
+
+    Raises:
+        Waiting: as part of another graph, once it is to be interrupted; the cause is LangGraph's own exception.
     """
     started = time.monotonic()
     config = settled(config)
@@ -82,13 +95,18 @@ def start_run(
                 with suppress(OSError):  # another run has begun there meanwhile
                     runs_dir.rmdir()
             raise
-        return _run(folder, opened, display, started, person, resume=False)
+        return _run(folder, opened, display, started, person, graph, resume=False)
 
 
 def resume_run(
-    run: str, runs_dir: Path, display: Display, resources: Resources | None = None, person: Person | None = None
+    run: str,
+    runs_dir: Path,
+    display: Display,
+    resources: Resources | None = None,
+    person: Person | None = None,
+    graph: Any = None,
 ) -> Result:
-    """Resume a run. See `agent.api.resume`."""
+    """Resume a run. See `agent.api.resume`, and `start_run` for `graph`."""
     started = time.monotonic()
     folder = RunFolder.find(runs_dir, run)
     done = _finished(folder)
@@ -108,7 +126,7 @@ def resume_run(
         if not is_read:  # it was stopped before anything was known
             begun = _begun(config, config.model, person) | _held_up(manifest)
             opened = _opened(folder, config, begun, display, resources)
-            return _run(folder, opened, display, started, person, resume=False)
+            return _run(folder, opened, display, started, person, graph, resume=False)
         openings = CountedOpenings()
         study = open_study(config, display, openings, resources)
         if study.subject.fingerprint != fingerprint:
@@ -119,7 +137,7 @@ def resume_run(
             )
         if _concepts_used(config) != manifest.get("concepts"):
             raise BadInput(f"{config.concepts} has changed since the run {folder.run_id} began: start a new run.")
-        return _run(folder, _Opened(config, manifest, study, openings), display, started, person, resume=True)
+        return _run(folder, _Opened(config, manifest, study, openings), display, started, person, graph, resume=True)
 
 
 @dataclass(frozen=True)
@@ -226,7 +244,14 @@ def _finished(folder: RunFolder) -> Result | None:
 
 
 def _run(
-    folder: RunFolder, opened: _Opened, display: Display, started: float, person: Person | None, resume: bool
+    folder: RunFolder,
+    opened: _Opened,
+    display: Display,
+    started: float,
+    person: Person | None,
+    graph: Any,
+    *,
+    resume: bool,
 ) -> Result:
     neuron = folder.neuron(opened.study.subject.name, opened.study.evidence.neuron)
     with TraceWriter(neuron.events, resume=resume, listeners=[display.event]) as trace:
@@ -239,7 +264,7 @@ def _run(
                 folder.run_id, opened.config, opened.study, opened.openings, TraceRecorder(trace), trace, results,
                 str(neuron.events), Pauses.of(opened.manifest.get("pause_before", ()), person, trace.recorded),
             )  # fmt: skip
-            result = investigate(run, run_started(run, opened.manifest), started - earlier)
+            result = investigate(run, run_started(run, opened.manifest), started - earlier, graph)
             neuron.write_result(result)
             for noticed in llm_notes(opened.study.meters):
                 display.note(noticed)
@@ -303,16 +328,20 @@ def investigation(
 ) -> Context:
     """A run that is ready to begin, with its tools; see `agent.graph.state.Context`. `recorder` records their calls."""
     tools = all_tools(study)
-    toolbox = Toolbox(tools, recorder, config.seed, config.budget, config.max_seconds, study.meters)
-    return Context(run_id, config, study, openings, toolbox, trace, folds, trace_name, steering)
+    if config.policy == "react":
+        from agent.graph.nodes.react import actions_of  # LangGraph takes a second to import
+
+        study.offered = functions({tool.name: tool for tool in tools}, actions_of(study, config))
+    return Context(run_id, config, study, openings, tools, recorder, trace, folds, trace_name, steering)
 
 
-def investigate(run: Context, begun: RunStarted, started: float) -> Result:
-    """Run from the first event to the last; `started` is the time it began, by `time.monotonic`."""
+def investigate(run: Context, begun: RunStarted, started: float, graph: Any = None) -> Result:
+    """Run from the first event to the last; `started` is the time it began, by `time.monotonic`. See `start_run` for
+    `graph`."""
     run.trace.emit(begun)
     for note in run.study.scan.corpus.notes:
         run.trace.emit(Note(message=note))
-    state = Investigation.at(_walk(run), run)
+    state = Investigation.at(_walk(run, graph), run)
     assert state.result is not None
     seconds = round(time.monotonic() - started, 2)
     told = llm_report(run.study.meters, state.silent())
@@ -321,26 +350,41 @@ def investigate(run: Context, begun: RunStarted, started: float) -> Result:
     return result
 
 
-def _walk(run: Context) -> LoopState:
+def _walk(run: Context, graph: Any) -> LoopState:
     """Run the graph from start to end, asking the person where they are to be asked; returns the last state."""
     # LangGraph takes a second to import; reading the neuron did not need it.
     from langgraph.checkpoint.memory import InMemorySaver
+    from langgraph.errors import GraphInterrupt
     from langgraph.types import Command
 
     from agent.graph.wiring import build_graph, recursion_limit, serializer
 
     person = run.steering.person
-    # After a crash a run resumes from its trace; the checkpoint is needed only while a person thinks.
-    graph = build_graph(InMemorySaver(serde=serializer()) if run.steering.before or person is not None else None)
-    given: Any = LoopState()
+    where: dict[str, Any] = {}  # a part is called with the settings of the whole, or it would be none
+    if graph is None:
+        # After a crash a run resumes from its trace; the checkpoint is needed only while a person thinks.
+        graph = build_graph(InMemorySaver(serde=serializer()) if run.steering.before or person is not None else None)
+        where = {"configurable": {"thread_id": run.run_id}}
+    state = LoopState()
+    given: Any = state
     with person.listening() if person is not None else nullcontext():
         while True:
-            limit = recursion_limit(run.toolbox.limit or run.config.budget, run.steering.n_recorded)
-            where = {"recursion_limit": limit, "configurable": {"thread_id": run.run_id}}
-            state = graph.invoke(given, where, context=run)
-            asked = state.pop("__interrupt__", ())
+            limit = recursion_limit(run.config.budget + state.added, run.steering.n_recorded)
+            settings = where | {"recursion_limit": limit}
+            asked: Sequence[Any] = ()
+            try:
+                for kind, found in graph.stream(given, settings, context=run, stream_mode=["updates", "values"]):
+                    if kind == "values":
+                        state = LoopState(**{name: found[name] for name in found if name != _INTERRUPT})
+                        continue
+                    asked = found.get(_INTERRUPT, ())
+                    for node, changed in found.items():
+                        if not asked:
+                            _log.debug("%s changes %s", node, ", ".join(changed or ()) or "nothing")
+            except GraphInterrupt as interrupted:  # as part of another graph, which asks
+                raise Waiting(Pause.model_validate(interrupted.args[0][0].value)) from interrupted
             if not asked:
-                return LoopState(**state)
+                return state
             if person is None:
                 raise Interrupted("the run is paused for a person, and there is nobody to ask.")
             given = Command(resume=person.ask(Pause.model_validate(asked[0].value)))

@@ -1,8 +1,11 @@
 """Runs over LangGraph's API, as `langgraph dev` serves it: a request starts one, an interrupt pauses it.
 
-A run is the same as one from the command line, with its own folder and trace. After an interrupt it resumes from that
-trace: while a person thinks, nothing of the run is alive here, and the server may even be restarted. The
-answer to an interrupt is an action of `agent.graph.steering`, such as `{"action": "drop", "hypothesis": "H2"}`.
+The graph that is served has the loop of `agent.graph.wiring` as a subgraph: Studio shows its nodes, and their updates
+can be streamed. The subgraph is called in a node, since what it works with is opened there. A run is the same as one
+from the command line, with its own folder and trace. The loop's own interrupts ask a person. When one is answered, the
+loop begins anew and takes from its trace what is on record: while a person thinks, nothing of the run is alive here,
+and the server may even be restarted. The answer is an action of `agent.graph.steering`, such as
+`{"action": "drop", "hypothesis": "H2"}`.
 """
 
 from __future__ import annotations
@@ -14,16 +17,16 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from langgraph.config import get_stream_writer
-from langgraph.graph import START, StateGraph
-from langgraph.types import Command, interrupt
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command
 
 from agent.graph.steering import Absent, Place, Waiting
+from agent.graph.wiring import build_graph
 from agent.run.runner import resume_run, start_run
 from agent.setup.config import RunConfig
 from agent.setup.resources import Resources
 from agent.setup.settings import configured
 from tools.errors import AgentError, BadInput
-from tools.records.result import Result
 from tools.subject.resolve import called
 from traces.database.results import ResultsDatabase
 from traces.events.kinds import Event
@@ -32,6 +35,7 @@ from traces.text.console import QuietDisplay
 RUNS_DIR = "NEURON_AGENT_RUNS_DIR"
 """The environment variable that says where runs go; `runs` where it is not set."""
 
+_LOOP = build_graph()
 _RESOURCES = Resources()
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -52,22 +56,16 @@ class Request(TypedDict, total=False):
     pause_before: list[Place]
 
 
-class Served(Request, total=False):
-    """A run as the server knows it: its id, the question, the answer, and the result or why there is none."""
-
-    run_id: str
-    pause: dict[str, Any] | None
-    answer: Any
-    result: dict[str, Any] | None
-    refused: str | None
-
-
 class Outcome(TypedDict, total=False):
     """The outcome of a request: the content of result.json and the run's id, or why there is no result."""
 
     run_id: str
     result: dict[str, Any] | None
     refused: str | None
+
+
+class Served(Request, Outcome, total=False):
+    """A run as the server knows it."""
 
 
 class _Streamed(QuietDisplay):
@@ -89,46 +87,38 @@ def _config(state: Served) -> RunConfig:
     return configured(**given)
 
 
-def begin(state: Served) -> Command[Literal["work", "__end__"]]:
+def begin(state: Served) -> Command[Literal["explain", "__end__"]]:
     """Check the request, and give the run a name."""
     try:
         config = _config(state)
         named, neuron = config.parsed_target
         run_id = ResultsDatabase(_runs_dir()).new_run_id(called(named or config.model), str(neuron))
     except AgentError as error:
-        return _refused(error)
-    return Command(goto="work", update={"run_id": run_id, "pause": None, "result": None, "refused": None})
+        return Command(goto="__end__", update=_refused(error))
+    return Command(goto="explain", update={"run_id": run_id, "result": None, "refused": None})
 
 
-def _refused(error: AgentError) -> Command[Any]:
+def _refused(error: AgentError) -> dict[str, Any]:
     """Ends with the reason: the server would report only the name of an exception."""
-    return Command(goto="__end__", update={"pause": None, "answer": None, "refused": str(error)})
+    return {"refused": str(error)}
 
 
-def work(state: Served) -> Command[Literal["ask", "__end__"]]:
-    """Run until a person must be asked, or to the end; what the trace has on record is not repeated."""
-    person = Absent(state.get("pause_before", []), state.get("answer"))
-    display = _Streamed()
-
-    def run() -> Result:
-        if (_runs_dir() / state["run_id"]).is_dir():
-            return resume_run(state["run_id"], _runs_dir(), display, _RESOURCES, person)
-        return start_run(_config(state), _runs_dir(), display, _RESOURCES, state["run_id"], person)
-
+def explain(state: Served) -> dict[str, Any]:
+    """Open what the loop works with, and run it; what the trace has on record is not repeated."""
+    loop = _LOOP.copy({"checkpointer": False})  # the server's checkpoint knows the run's name; the rest is in its trace
+    run_id, runs_dir = state["run_id"], _runs_dir()
+    display, person = _Streamed(), Absent(state.get("pause_before", []))
     try:
         with _ONE_AT_A_TIME:
-            # In its own context: the loop is a graph too, and would take itself for a subgraph of this one.
-            result = contextvars.Context().run(run)
+            if (runs_dir / run_id).is_dir():
+                result = resume_run(run_id, runs_dir, display, _RESOURCES, person, loop)
+            else:
+                result = start_run(_config(state), runs_dir, display, _RESOURCES, run_id, person, loop)
     except Waiting as waiting:
-        return Command(goto="ask", update={"pause": waiting.pause.model_dump(mode="json"), "answer": None})
+        raise waiting.__cause__ or waiting from None  # LangGraph's own exception, on its way to the server
     except AgentError as error:
         return _refused(error)
-    return Command(goto="__end__", update={"pause": None, "answer": None, "result": result.to_json()})
-
-
-def ask(state: Served) -> Command[Literal["work"]]:
-    """Interrupt the graph until a person has answered."""
-    return Command(goto="work", update={"answer": interrupt(state["pause"])})
+    return {"result": result.to_json()}
 
 
 def _runs_dir() -> Path:
@@ -136,11 +126,12 @@ def _runs_dir() -> Path:
 
 
 def served_graph() -> Any:
-    """begin -> (work -> ask)* -> work."""
+    """begin -> explain, and in this the loop."""
     graph = StateGraph(Served, input_schema=Request, output_schema=Outcome)
-    for node in (begin, work, ask):
-        graph.add_node(node.__name__, node)
+    graph.add_node("begin", begin)
+    graph.add_node("explain", explain)
     graph.add_edge(START, "begin")
+    graph.add_edge("explain", END)
     return graph.compile()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 import json
@@ -15,8 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
 import agent
+from agent.graph.wiring import build_graph
+from agent.run import studio
 from traces.events.kinds import HypothesisProposed, PersonActed, SealedOpened
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,12 +82,15 @@ def test_a_run_through_the_api_and_an_interrupt_answered(served: tuple[str, Path
     }  # fmt: skip
 
     def go_on(**what: Any) -> list[Any]:
-        return list(client.runs.stream(thread, "explain", stream_mode=["custom", "updates"], **what))
+        modes = ["custom", "updates"]
+        return list(client.runs.stream(thread, "explain", stream_mode=modes, stream_subgraphs=True, **what))
 
     parts = go_on(input=request)
     streamed = [part.data["type"] for part in parts if part.event == "custom"]
     assert streamed[0] == "run_started"
     assert {"stage", "tool_call", "hypothesis_proposed", "belief_updated"} <= set(streamed)
+    nodes = [name for part in parts if part.event.startswith("updates|explain:") for name in part.data]
+    assert nodes[:4] == ["gather", "propose", "before_experiments", "design"]
 
     def asked() -> dict[str, Any]:
         (task,) = client.threads.get_state(thread)["tasks"]
@@ -125,13 +133,58 @@ def test_a_bad_request_is_refused_with_a_reason(served: tuple[str, Path], client
     assert sorted(runs.glob("*/run.json")) == before
 
 
-def test_what_langgraph_json_names_is_there() -> None:
+def test_the_graph_is_interrupted_by_the_loop_and_goes_on_from_the_trace(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a server runs it, without one: asynchronously, with a checkpointer of its own, and another graph each time."""
+    monkeypatch.setenv(studio.RUNS_DIR, str(tmp_path / "runs"))
+    request = {
+        "target": "L1N3", "model": str(world.model), "corpus": str(world.corpus), "corpus_tokens": 30_000, "seed": 3,
+        "budget": 6, "pause_before": ["confirm"],
+    }  # fmt: skip
+    saver, where = InMemorySaver(), {"configurable": {"thread_id": "1"}}
+
+    def go_on(given: Any) -> tuple[Any, list[str], list[str]]:
+        """The state afterwards, the types of events that were streamed, and the nodes of the loop."""
+        graph = studio.served_graph().copy({"checkpointer": saver})
+
+        async def streamed() -> list[Any]:
+            modes = ["custom", "updates"]
+            return [part async for part in graph.astream(given, where, stream_mode=modes, subgraphs=True)]
+
+        parts = asyncio.run(streamed())
+        nodes = [name for space, mode, part in parts if mode == "updates" and space for name in part]
+        return (
+            graph.get_state(where, subgraphs=True),
+            [part["type"] for _, mode, part in parts if mode == "custom"],
+            nodes,
+        )
+
+    state, events, nodes = go_on(request)
+    assert state.next == ("explain",)
+    assert [asked.value["before"] for asked in state.interrupts] == ["confirm"]
+    assert (events[0], events[-1]) == ("run_started", "interrupted")
+    assert nodes[:4] == ["gather", "propose", "before_experiments", "design"]
+    assert nodes[-1] == "__interrupt__"
+    state, *_ = go_on(Command(resume={"action": "add", "text": "it just likes nice words"}))
+    assert state.interrupts[0].value["answer"].startswith("not done: ")
+    for units in (3, 2):
+        state, *_ = go_on(Command(resume={"action": "budget", "units": units}))
+    assert state.interrupts[0].value["limit"] == 11
+    before = len(agent.load_trace("last", runs_dir=tmp_path / "runs").events)
+    state, events, nodes = go_on(Command(resume={"action": "go"}))
+    assert (state.next, nodes[-3:]) == ((), ["confirm", "causal", "claims"])
+    done = agent.load_trace(state.values["run_id"], runs_dir=tmp_path / "runs").events
+    assert [event.type for event in done] == events  # those on record, and then the new ones
+    assert len(done) > before
+    assert done[-1].model_dump()["result"] == state.values["result"]
+    assert [event.action for event in done if isinstance(event, PersonActed)] == ["budget", "budget", "go"]
+
+
+def test_what_langgraph_json_names_shows_the_nodes_of_the_loop() -> None:
     named = json.loads((ROOT / "langgraph.json").read_text())["graphs"]["explain"]
     module, _, name = named.rpartition(":")
-    assert set(getattr(importlib.import_module(module), name).get_graph().nodes) == {
-        "__start__",
-        "begin",
-        "work",
-        "ask",
-        "__end__",
-    }
+    shown = set(getattr(importlib.import_module(module), name).get_graph(xray=True).nodes)
+    loop = {f"explain:{node}" for node in build_graph().get_graph().nodes if node != "__start__"}
+    assert {"explain:propose", "explain:judge", "explain:confirm"} < loop
+    assert shown == loop | {"__start__", "begin", "__end__"}

@@ -44,6 +44,9 @@ class Message:
     calls: tuple[FunctionCall, ...] = ()
     call_id: str | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "calls", tuple(self.calls))  # a checkpoint gives lists back
+
 
 @dataclass(frozen=True)
 class Function:

@@ -68,6 +68,7 @@ __all__ = [
     "Result",
     "Rival",
     "ScoreValue",
+    "StopReason",
     "Unscored",
     "Verdict",
 ]
@@ -75,6 +76,9 @@ __all__ = [
 RESULT_VERSION: Literal[2] = 2
 
 Verdict = Literal["supported", "split", "unresolved", "noise", "dead"]
+
+StopReason = Literal["plateau", "budget", "perfect", "rounds", "dead", "finished", "no answer", "person"]
+"""Why a loop ends; `finished` and `no answer` are an LLM's that decides by itself."""
 
 
 class PartialResult(Record):
@@ -226,7 +230,7 @@ class Result(PartialResult):
     verdict: Verdict
     explanation: str | None
     examples: list[Example] = Field(default_factory=list, max_length=5)
-    stop_reason: str
+    stop_reason: StopReason
     score: Measured
     development_score: Measured
     baselines: Baselines

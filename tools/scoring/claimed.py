@@ -63,6 +63,9 @@ class Claimant:
     sentence: str
     words: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", tuple(self.words))  # a checkpoint gives lists back
+
 
 def n_of_claimants(n: int, costly: Sequence[bool]) -> list[int]:
     """How many excerpts each claimant draws where `n` can be simulated: those that cost something four, the others

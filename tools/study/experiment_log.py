@@ -27,23 +27,29 @@ class ExperimentLog:
         carriers: excerpts that they were cut from; each has been a witness once.
         registered: hashes of the lists of texts for which predictions stand in the trace.
         written: texts that somebody wrote, waiting to be read.
-        seen: texts that were looked at without a prediction, and so can be no evidence any more.
+        seen: texts that were looked at without a prediction: neither they nor their beginnings can be evidence any
+            more.
     """
 
     revealed: list[Revealed] = field(default_factory=list)
     carriers: set[str] = field(default_factory=set)
     registered: set[str] = field(default_factory=set)
     written: list[WrittenText] = field(default_factory=list)
-    seen: set[Tokens] = field(default_factory=set)
+    seen: list[Tokens] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # A checkpoint gives lists back.
+        self.seen = [tuple(text) for text in self.seen]
 
     def register(self, texts: list[Tokens]) -> None:
         """Note that predictions for these texts are on record; only then may they be read as evidence."""
         self.registered.add(texts_sha256(texts))
 
     def see(self, texts: Sequence[Tokens]) -> None:
-        """Note texts whose values were looked at: neither they nor their beginnings can be evidence any more."""
-        self.seen |= {text[:end] for text in texts for end in range(1, len(text) + 1)}
+        """Note texts whose values were looked at."""
+        self.seen += texts
 
     def known_texts(self) -> set[Tokens]:
-        """Texts read before for this neuron."""
-        return {experiment.tokens for experiment in self.revealed} | self.seen
+        """Texts whose values were read before for this neuron, and the beginnings of those that were looked at."""
+        beginnings = {text[:end] for text in self.seen for end in range(1, len(text) + 1)}
+        return {experiment.tokens for experiment in self.revealed} | beginnings

@@ -23,6 +23,8 @@ def causal(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     if not run.config.causal or run.result is None or run.result.sealed_fold is None:
         return {}
     run.trace.emit(Stage(stage="causal", round=run.round))
+    if run.result.sealed_opening is not None:  # counted by the node before, which may have been in another context
+        run.openings.count(run.result.sealed_fold, run.result.sealed_opening)
     claim: OutputClaim = run.toolbox.call("claim_output", ClaimOutput())
     found: CausalEvidence = run.toolbox.call(
         "causal_check",

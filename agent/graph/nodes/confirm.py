@@ -46,7 +46,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Open one sealed fold and score the winner once, beside the baselines and a null matched in tries."""
     run = Investigation.at(state, runtime.context)
     run.trace.emit(Stage(stage="confirm", round=run.round))
-    _may_spend(run, null_share(run.config.max_tokens))
+    run.may_spend(null_share(run.config.max_tokens))
     read_finalists(run)
     winner = run.note_leader()
     if winner.name != BASE_RATE:
@@ -60,7 +60,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     not_predicted = Unscored(reason=f"the neuron {why_not}")
     found = meanings_of(run, winner)
     null: NullChoice = run.toolbox.call("null", Null(n=run.null_tries(winner)))
-    _may_spend(run, 1.0)
+    run.may_spend(1.0)
     opening = run.folds.next_fold(
         run.study.subject.fingerprint,
         str(run.study.evidence.neuron),
@@ -153,12 +153,6 @@ def _predictor(run: Investigation, final: Confirmation) -> Predictor | None:
     )
 
 
-def _may_spend(run: Investigation, share: float) -> None:
-    """From here on, allow LLM calls this share (0 to 1) of the limits on tokens and US dollars."""
-    if run.study.meters is not None:
-        run.study.meters.account.share = share
-
-
 def _anytime(run: Investigation, sealed: dict[str, ScoreValue | Unscored]) -> list[AnytimePoint]:
     """What the run would have scored had it stopped at each budget: the last leader at that many units."""
     at = {lead.used: run.hypotheses[lead.hypothesis] for lead in run.leaders}
@@ -178,6 +172,7 @@ def _result(
     run: Investigation, verdict: Verdict, why: str, winner: Hypothesis | None, score: Measured,
     baselines: Baselines, details: PartialResult, predicted: dict[str, dict[str, PredictionScores]],
 ) -> Result:  # fmt: skip
+    assert run.stop is not None, "the search has not ended"
     corpus = run.study.scan.corpus
     language = run.study.lexical.language if run.study.lexical is not None else None
     result = Result(
@@ -189,7 +184,7 @@ def _result(
         label=(winner.label or label_of(winner.sentence, language)) if winner else None,
         explanation=winner.sentence if winner else None,
         reader=run.study.simulations.reader_of(winner.sentence) if winner else None,
-        stop_reason=run.stop or "error",
+        stop_reason=run.stop,
         score=score,
         development_score=winner.score if winner else Unscored(reason="there is no explanation to score"),
         baselines=baselines,

@@ -10,7 +10,6 @@ from langgraph.types import Command
 
 from agent.graph import belief
 from agent.graph.nodes.twins import who_predicts
-from agent.graph.policy import StopReason
 from agent.graph.state import Context, Investigation, LoopState
 from tools.catalogue.experiments import Design, Designed, Planned, Read, Values
 from tools.catalogue.hypotheses import WriteTexts, Written
@@ -19,6 +18,7 @@ from tools.errors import BudgetSpent
 from tools.experiments.change import changed
 from tools.records.hypothesis import Hypothesis, TestKind
 from tools.records.predictions import Registered
+from tools.records.result import StopReason
 from tools.roles import Revealed
 from tools.scoring.evidence import MINIMAL_PAIR, order_of
 from tools.study.experiment_log import Tokens
@@ -94,14 +94,14 @@ def _write_texts(run: Investigation, round_: int) -> None:
         return
     ranked = run.ranked()
     # At first hypotheses come with texts enough, and nothing is known by which to attack one of them.
-    if not ranked or (not run.study.log.revealed and len(run.study.log.written) >= wanted):
+    if not ranked or (not run.log.revealed and len(run.log.written) >= wanted):
         return
     leader = run.best()  # a baseline as long as no rival may lead, and nobody is to refute that
     best = [h.sentence for h in sorted(ranked, key=lambda h: h is not leader)][:_SHOWN_TO_WRITER]
     written: Written = run.toolbox.call(
-        "write_texts", WriteTexts(best=best, n_revealed=len(run.study.log.revealed), n=wanted)
+        "write_texts", WriteTexts(best=best, n_revealed=len(run.log.revealed), n=wanted)
     )
-    run.study.log.written += written.texts
+    run.log.written += written.texts
     if written.reason:
         run.trace.emit(Note(message=f"round {round_}: no texts were written: {written.reason}", level="warning"))
 
@@ -173,7 +173,7 @@ def register(
     run.trace.emit(Stage(stage="predict", round=round_))
     predictions = {h.name: row for h, row in zip(rivals, designed.predictions, strict=True)}
     run.trace.emit(PredictionsRegistered(round=round_, experiment_ids=names, predictions=predictions))
-    run.study.log.register([tuple(e.tokens) for e in designed.experiments])
+    run.log.register([tuple(e.tokens) for e in designed.experiments])
 
 
 def measure(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["refine", "judge", "before_confirm"]]:
@@ -200,12 +200,12 @@ def observe(run: Investigation, round_: int) -> list[float]:
     fired = [value > run.theta for value in values]
     names = names_of(round_, experiments)
     run.trace.emit(ReadingsRevealed(round=round_, experiment_ids=names, values=values, fired=fired))
-    first = len(run.study.log.revealed)
+    first = len(run.log.revealed)
     rivals = run.competing()
     predictions = {h.name: row for h, row in zip(rivals, run.designed.predictions, strict=True)}
     # What a twin says is shown as the twin's own, and of nobody else.
     levels = {h.name: row for h, row in zip(rivals, run.designed.levels, strict=False) if run.predicts_as(h) is h}
-    run.study.log.revealed += [
+    run.log.revealed += [
         Revealed(
             tuple(e.tokens),
             value,
@@ -217,7 +217,7 @@ def observe(run: Investigation, round_: int) -> list[float]:
         )
         for i, (e, value) in enumerate(zip(experiments, values, strict=True))
     ]
-    run.study.log.carriers |= {e.carrier for e in experiments}
+    run.log.carriers |= {e.carrier for e in experiments}
     orders = [
         order_of(e.original, value, run.theta) if e.original is not None and is_pair else None
         for e, value, is_pair in zip(experiments, values, run.by_order, strict=True)

@@ -46,4 +46,4 @@ def _generalised(run: Investigation) -> Generalised | None:
     study = run.study
     if not isinstance(study.simulations.simulator, EmbeddedReader):
         return None
-    return Generalised(study.simulations.simulator.lexical, study.log.revealed, study.evidence.explore.excerpts.tokens)
+    return Generalised(study.simulations.simulator.lexical, run.log.revealed, study.evidence.explore.excerpts.tokens)

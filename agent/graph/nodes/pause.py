@@ -126,7 +126,7 @@ def _refuse(run: Investigation, place: Place, action: Action) -> None:
         _needs(run, _SCORE_COST)
     elif action.action == "test":
         (text,) = run.study.encode_new([str(action.text)])
-        if text in run.study.log.known_texts():
+        if text in run.log.known_texts():
             raise BadInput("this text was read before: a prediction of what is known is no evidence")
         _needs(run, TEST_COST)
     elif action.action == "experiments":
@@ -153,8 +153,8 @@ def _done(run: Investigation, place: Place, action: Action) -> str:
             return f"{action.hypothesis} competes no more"
         if action.action == "budget":
             assert action.units is not None
-            run.toolbox.limit = run.limit + action.units
-            return f"{run.toolbox.limit} units may be used now, and {run.toolbox.left:g} are left"
+            run.allow(action.units)
+            return f"{run.limit} units may be used now, and {run.toolbox.left:g} are left"
         if action.action == "add":
             return _added(run, _sentence(action))
         return _tested(run, place, str(action.text))

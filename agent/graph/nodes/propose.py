@@ -94,7 +94,7 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
         if run.config.revision:
             asked = Revise(
                 best=best,
-                n_revealed=len(run.study.log.revealed),
+                n_revealed=len(run.log.revealed),
                 too_wide=too_wide(run)[:_WIDE],
                 told=told(run, best) if run.study.writer is not None else [],
                 tried=tried(run, best) if run.study.writer is not None else [],
@@ -143,7 +143,7 @@ def take_texts(run: Investigation, written: Proposals) -> None:
     run.wrote |= {explainer.name for explainer in run.study.explainers} - set(written.unwritten)
     for explainer, reason in written.unwritten.items():
         run.unwritten.setdefault(explainer, []).append(reason)
-    run.study.log.written += [text for proposal in written.proposals for text in proposal.texts]
+    run.log.written += [text for proposal in written.proposals for text in proposal.texts]
     none = [f"{explainer} wrote no hypothesis: {reason}" for explainer, reason in written.unwritten.items()]
     for message in [*none, *written.refused]:
         run.trace.emit(Note(message=message, level="warning"))

@@ -18,8 +18,8 @@ from pydantic import Field, ValidationError
 from agent.graph.exploratory import note_seen
 from agent.graph.nodes.experiment import note_idle, observe, predict_before, register
 from agent.graph.nodes.propose import find_predictor, score, starters
-from agent.graph.policy import StopReason
 from agent.graph.state import LOOKUP, REFERENCES, Context, Investigation, LoopState
+from agent.setup.config import RunConfig
 from tools.catalogue.experiments import Design, Designed, Member
 from tools.catalogue.thinking import (
     MOST_TEXTS,
@@ -30,7 +30,6 @@ from tools.catalogue.thinking import (
     Turn,
     as_reply,
     conversation_sha256,
-    functions,
 )
 from tools.errors import BudgetSpent
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
@@ -41,7 +40,8 @@ from tools.prompts import agent as prompt
 from tools.prompts.written import MAX_NAMED_WORDS, label, words
 from tools.readable.contract import why_not_free
 from tools.records.hypothesis import Hypothesis
-from tools.records.result import ScoreValue
+from tools.records.result import ScoreValue, StopReason
+from tools.study.study import Study
 from tools.toolbox import Arguments, ToolFailed, units_of
 from traces.events.kinds import Decided, Note, Stage
 
@@ -98,12 +98,12 @@ class Finish(Arguments):
     reason: str = Field(default="", max_length=600)
 
 
-def actions_of(run: Investigation) -> dict[str, Action]:
+def actions_of(study: Study, config: RunConfig) -> dict[str, Action]:
     """What an LLM may do to a run, and what it costs."""
-    by_llm = run.study.simulations.word_simulator is not None
-    n_read = run.study.simulations.n_simulated
+    by_llm = study.simulations.word_simulator is not None
+    n_read = study.simulations.n_simulated
     read = f", and an LLM reads some {n_read} excerpts unless the lexical reader can" if by_llm else ""
-    sampled = units_of(SAMPLED_TEXTS, SAMPLED_TOKENS) if run.config.quotas_of_a_round().get("sampled") else 1
+    sampled = units_of(SAMPLED_TEXTS, SAMPLED_TOKENS) if config.quotas_of_a_round().get("sampled") else 1
     return {
         "hypothesize": Action(Hypothesize, f"1 unit{read}"),
         "drop": Action(Drop, "free"),
@@ -116,7 +116,6 @@ def actions_of(run: Investigation) -> dict[str, Action]:
 def react(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react_model", "before_confirm"]]:
     """What stands in every run is scored, and the LLM is told what is known."""
     run = Investigation.at(state, runtime.context)
-    study = run.study
     run.trace.emit(Stage(stage="react"))
     new = run.enter(starters(run), 0)
     find_predictor(run, [])
@@ -124,9 +123,7 @@ def react(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["react
         score(run, new, 0, None)
     except BudgetSpent as spent:
         return _stop(run, "budget", str(spent))
-    study.offered = functions(run.toolbox.tools, actions_of(run))
-    facts = excerpts_shown(run)
-    study.conversation += prompt.opening(study.offered, facts, run.toolbox.used, run.limit)
+    run.conversation += prompt.opening(run.study.offered, excerpts_shown(run), run.toolbox.used, run.limit)
     return _next_turn(run)
 
 
@@ -135,16 +132,15 @@ def react_model(
 ) -> Command[Literal["before_experiments", "react_tools", "react_judge"]]:
     """The LLM says what to do next; a person may step in before an experiment."""
     run = Investigation.at(state, runtime.context)
-    conversation = run.study.conversation
     number, run.turns = run.turns, run.turns + 1
-    turn: Turn = run.toolbox.call("think", Think(turn=number, conversation=conversation_sha256(conversation)))
+    turn: Turn = run.toolbox.call("think", Think(turn=number, conversation=conversation_sha256(run.conversation)))
     run.turn = turn
     if turn.failed is not None:
         run.trace.emit(Note(message=f"turn {number}: {turn.failed}", level="warning"))
         run.unwritten.setdefault(run.study.explainer.name, []).append(turn.failed)
         return Command(goto="react_judge", update=run.update())
     run.wrote.add(run.study.explainer.name)
-    conversation.append(Message("assistant", turn.said, tuple(FunctionCall(*call) for call in turn.raw)))
+    run.conversation.append(Message("assistant", turn.said, tuple(FunctionCall(*call) for call in turn.raw)))
     reads = any(call.reason is None and call.tool in _EXPERIMENTS for call in turn.calls)
     return Command(goto="before_experiments" if reads else "react_tools", update=run.update())
 
@@ -153,7 +149,7 @@ def react_tools(state: LoopState, runtime: Runtime[Context]) -> Command[Literal[
     """What the LLM wants is done, and it is told what came of it."""
     run = Investigation.at(state, runtime.context)
     assert run.turn is not None
-    conversation, limit = run.study.conversation, run.limit
+    conversation, limit = run.conversation, run.limit
     if not run.turn.calls:
         said = run.turn.nothing or "nothing said"
         conversation.append(prompt.nothing_called(said, run.study.offered, run.toolbox.used, limit))
@@ -219,7 +215,7 @@ class _Investigator:
             "hypothesize": self.hypothesize, "drop": self.drop, "experiment": self.experiment,
             "run_round": self.run_round, "finish": self.finish,
         }  # fmt: skip
-        self.arguments = {name: action.arguments for name, action in actions_of(run).items()}
+        self.arguments = {name: action.arguments for name, action in actions_of(run.study, run.config).items()}
 
     def do(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Call a tool or act on the run; what went wrong is told and not raised, but for the end of the budget."""

@@ -168,13 +168,13 @@ def compare_twins(run: Investigation, entries: Mapping[str, DevelopmentScore], r
 
 
 def _note_part_read(run: Investigation, entry: DevelopmentScore) -> None:
-    """As the tool that scores knows it, but for a run that was resumed."""
+    """What the tool that scored it noted, if it was not served from a trace."""
     twin = run.twins.get(entry.sentence)
     agrees = entry.agreement is not None and entry.agreement >= AGREES
     if entry.part_read:
-        run.study.simulations.part_read[entry.sentence] = twin if agrees else None
+        run.part_read[entry.sentence] = twin if agrees else None
     else:
-        run.study.simulations.part_read.pop(entry.sentence, None)
+        run.part_read.pop(entry.sentence, None)
 
 
 def _why_behind(entry: DevelopmentScore, best: str, twin: str | None) -> str:

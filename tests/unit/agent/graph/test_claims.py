@@ -24,7 +24,7 @@ from tools.records.predictions import Registered
 from tools.records.result import Result
 from tools.roles import Revealed
 from tools.rules.lookup import FULL_LOOKUP
-from tools.toolbox import Toolbox
+from tools.toolbox import Tool, Toolbox
 
 SENTENCE = 'Fires strongly on "w3", "w4" and "w5" and weakly on any word right after "w9" and "w8".'
 READABLE = 'Fires on "w3", "w4" and "w5".'
@@ -125,12 +125,15 @@ def test_each_meaning_with_its_own_tests(door, readable):
     assert [one.what for one in four.counterexamples] == ["fired without it"]
 
 
-def run_node(winner, result, toolbox):
-    """What the node changes in a state with one hypothesis."""
+def run_node(winner, result, *tools):
+    """What the node changes after 17 tool calls, in a state with one hypothesis."""
     nothing = dict.fromkeys(field.name for field in fields(Context))
-    context = Context(**(nothing | {"toolbox": toolbox}))
-    state = LoopState(round=1, hypotheses={"H1": winner}, result=result)
-    return claims(state, SimpleNamespace(context=context))
+    settings = SimpleNamespace(seed=4, budget=20, max_seconds=None)
+    study = SimpleNamespace(meters=None, simulations=SimpleNamespace())  # noqa: F811
+    recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
+    given = {"config": settings, "study": study, "recorder": recorder, "tools": tools}
+    state = LoopState(round=1, hypotheses={"H1": winner}, result=result, n_calls=17)
+    return claims(state, SimpleNamespace(context=Context(**(nothing | given))))
 
 
 def test_the_node_asks_about_all_that_was_registered():
@@ -143,14 +146,14 @@ def test_the_node_asks_about_all_that_was_registered():
     winner.record.probe, winner.record.probe_numbers = [Registered(0.5, True, "c"), Registered(0.49, True, "c")], [7, 1]
     asked = []
 
-    def call(name, arguments):
-        asked.append((name, arguments))
+    def which_tested(arguments, rng):
+        asked.append(arguments)
         return Claims(claims=[])
 
     result = Result.model_validate(sample_result() | {"explanation": TRUTH})
-    changed = run_node(winner, result, SimpleNamespace(call=call, n_calls=17, used=0))
-    ((name, arguments),) = asked
-    assert name == "which_tested"
+    tool = Tool("which_tested", "", WhichTested, Claims, which_tested, charged=False)
+    changed = run_node(winner, result, tool)
+    (arguments,) = asked
     assert arguments == WhichTested(
         sentence=TRUTH,
         tried=[
@@ -159,14 +162,14 @@ def test_the_node_asks_about_all_that_was_registered():
         ],
     )  # fmt: skip
     assert changed["result"].to_json()["claims"] == []
-    assert changed["result"].to_json()["tool_calls"] == 17
+    assert changed["result"].to_json()["tool_calls"] == changed["n_calls"] == 18
 
 
 @pytest.mark.parametrize("explanation", [None, TRUTH])
 def test_the_node_asks_nothing_where_nothing_was_tested(explanation):
     winner = Hypothesis("rules", TRUTH, name="H1")
     result = Result.model_validate(sample_result() | {"explanation": explanation})
-    assert run_node(winner, result, SimpleNamespace()) == {}
+    assert run_node(winner, result) == {}
 
 
 def confirmed(box, study, sentence):

@@ -15,10 +15,14 @@ from tools.catalogue.experiments import Designed, Planned
 from tools.catalogue.predictor import FoundPredictor
 from tools.catalogue.thinking import Turn, WantedCall
 from tools.errors import BadInput
+from tools.llm.chat import FunctionCall, Message
 from tools.records.gated import AlwaysOn, OtherSide
-from tools.records.hypothesis import Hypothesis
+from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.predictions import Registered
 from tools.records.result import Interval, ScoreValue, Unscored
+from tools.roles import Revealed
+from tools.scoring.claimed import Claimant
+from tools.study.experiment_log import ExperimentLog
 from traces.events.kinds import Note, PersonActed
 
 
@@ -38,6 +42,13 @@ def full_state() -> LoopState:
         hypotheses={"H1": one}, beliefs={"H1": 1.0},
         predictor=FoundPredictor(sentence=None, development=Unscored(reason="none"), n_tried=1),
         bests=["H1"], leaders=[Lead(3, "H1")], gain=Interval(value=0.1, low=0.0, high=0.2),
+        added=5, n_calls=4, seconds=1.5, llm_share=0.8,
+        log=ExperimentLog(
+            [Revealed((1, 2), 0.5, True, (("a", None),), "retrieval", "b", (("a", 3.0),))], {"c"}, {"d"},
+            [WrittenText(text="e", level=2.0)], [(1, 2)],
+        ),
+        claimants=(Claimant("a", ("b",)),), part_read={"a": None},
+        conversation=[Message("assistant", "said", (FunctionCall("1", "finish", "{}"),))],
         designed=Designed(experiments=[planned], predictions=[[0.5]], abstained={}), before=[[None]], by_order=[True],
         narrowed={"a": ["b"]}, separated={"H1"}, tested={"H1": {"minimal pair": 1}}, test_rounds=1,
         unwritten={"rules": ["why"]}, wrote={"rules"}, twins={"a": None}, unread={"H2"}, over_twins=0.1,
@@ -53,7 +64,8 @@ def test_the_state_comes_back_from_a_checkpoint_as_it_was(caplog: pytest.LogCapt
     for one in fields(LoopState):
         value = getattr(state, one.name)
         assert one.name == "result" or value not in (None, 0, "", [], {}, set()), one.name
-        assert written.loads_typed(written.dumps_typed(value)) == value, one.name
+        read = written.loads_typed(written.dumps_typed(value))
+        assert getattr(LoopState(**{one.name: read}), one.name) == value, one.name
     assert not caplog.records  # every type of ours is known to be one
 
 
@@ -66,19 +78,21 @@ def test_a_checkpoint_brings_no_other_type() -> None:
 def test_a_node_works_on_a_copy_and_returns_what_it_changed() -> None:
     state, before = full_state(), full_state()
     context: Any = SimpleNamespace(**{one.name: None for one in fields(Context)})
-    context.toolbox = SimpleNamespace(used=7, limit=20)
+    context.config, context.tools = SimpleNamespace(seed=1, budget=20, max_seconds=None), ()
+    context.study = SimpleNamespace(meters=None, simulations=SimpleNamespace())
     run = Investigation.at(state, context)
     assert run.update() == {}
     run.hypotheses["H1"].record.outcomes["minimal pair"]["carrier"].append(False)
     run.hypotheses["H1"].record.chosen.clear()
     run.tested["H1"]["minimal pair"] = 2
     run.separated.add("H2")
-    context.toolbox.used = 8
+    run.log.see([(3,)])
+    run.toolbox.used = 8
     assert state == before
     changed = run.update(stop=None)
-    assert set(changed) == {"hypotheses", "tested", "separated", "stop", "budget_used"}
+    assert set(changed) == {"hypotheses", "tested", "separated", "stop", "budget_used", "log"}
     assert changed["budget_used"] == 8
-    assert run.limit == 20
+    assert run.limit == 25
 
 
 def test_the_graph_has_a_place_to_step_in_before_every_experiment_and_the_sealed_fold() -> None:

@@ -62,10 +62,10 @@ def rivals() -> Any:
     every = {h.name: h for h in (*rules, *free)}
     return SimpleNamespace(
         hypotheses=every, ranked=lambda: [every[name] for name in ("H5", "H2", "H3", "H1", "H4")],
-        competing=lambda: list(every.values()), twins={}, unread=set(), over_twins=0.0,
+        competing=lambda: list(every.values()), twins={}, unread=set(), over_twins=0.0, part_read={},
         study=SimpleNamespace(
             explainer=SimpleNamespace(name="openai:M"),
-            simulations=SimpleNamespace(is_exact=lambda sentence: sentence.startswith("Fires"), part_read={}),
+            simulations=SimpleNamespace(is_exact=lambda sentence: sentence.startswith("Fires")),
         ),
     )  # fmt: skip
 
