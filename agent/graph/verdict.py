@@ -8,13 +8,13 @@ from math import sqrt
 
 from tools.records.hypothesis import TEST_KINDS, Hypothesis, TestKind
 from tools.records.result import Gains, Interval, ScoreValue, Unscored, Verdict
+from tools.scoring.shares import Z, wilson
 
 MIN_TESTS = 5
 DEMAND = 0.5
 """The pass rate that tests must show or refute. Half of the fixed texts fire, so chance passes half of those; most
 others are texts on which rivals disagree, so passing half of them is already demanding."""
 
-_Z = 1.96
 MIN_OWN_TESTS = 3
 """Predicted positives that a meaning of its own must have passed."""
 
@@ -54,12 +54,7 @@ class Tests:
     @property
     def interval(self) -> tuple[float, float]:
         """Bounds of the pass rate, Wilson's at 95 %; nothing is known without a test."""
-        n = self.total
-        if not n:
-            return 0.0, 1.0
-        rate, z2 = self.passed / n, _Z**2 / n
-        middle, half = rate + z2 / 2, _Z * sqrt(rate * (1 - rate) / n + z2 / (4 * n))
-        return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
+        return wilson(self.passed, self.total)
 
     @property
     def enough(self) -> bool:
@@ -91,7 +86,7 @@ def borne_out(tests: Mapping[TestKind, Tests]) -> dict[TestKind, bool]:
     # One more passed and one more failed: with all passed, a variance of zero would say that we know for certain.
     rates = [(t.passed + 1) / (t.total + 2) for t in known.values()]
     variances = [rate * (1 - rate) / (t.total + 2) for rate, t in zip(rates, known.values(), strict=True)]
-    together = (sum(rates) - _Z * sqrt(sum(variances))) / len(known) > DEMAND
+    together = (sum(rates) - Z * sqrt(sum(variances))) / len(known) > DEMAND
     return {kind: t.enough or (together and t.passed >= MIN_TESTS and not t.refuting) for kind, t in known.items()}
 
 
