@@ -16,20 +16,22 @@ N_EXAMPLES = 3
 _N_TOKENS = 4
 _LONGEST_REASON = 200
 
-_IN_WORDS = (
+_EARLIER_NAMES = (
     ("not surely above token_lookup_30", "it is not surely better than a list of 30 words"),
     ("no comparison with token_lookup_30", "it could not be compared with a list of 30 words"),
     ("not surely above null", "explanations of other neurons may do as well"),
     ("no comparison with null", "it could not be compared with explanations of other neurons"),
     ("token_lookup_30", "a list of 30 words"),
     ("token-lookup-30", "a list of 30 words"),
-    ("beats null", "it beats explanations of other neurons"),
     ("token lookup", "table of all tokens"),
+    ("predicted positives", "where it should fire"),
+    ("predicted negatives", "where it should not fire"),
+    ("minimal pairs", "one word changed"),
     ("predicted positive", "where it should fire"),
     ("predicted negative", "where it should not fire"),
     ("minimal pair", "one word changed"),
 )
-"""Plain words for names in the policy's reasons."""
+"""Plain words for names in reasons that earlier versions wrote; reasons are written in these words now."""
 
 
 class Piece(NamedTuple):
@@ -172,7 +174,7 @@ def _verdict(result: PartialResult) -> str:
             return "noise: it fires, but nothing in the nearby text predicts when"
         case "dead":
             return "dead: it never fires on this text"
-    for name, words in _IN_WORDS:
+    for name, words in _EARLIER_NAMES:
         reason = reason.replace(name, words)
     return f"{verdict}: {reason}" if reason else verdict
 
