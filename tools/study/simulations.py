@@ -105,14 +105,18 @@ class Simulations:
 
     def simulator_of(self, sentence: str | None) -> str:
         """How a result calls what simulates a sentence; of none, what would."""
-        exact = self.word_simulator is None or (sentence is not None and self.is_exact(sentence))
-        return self.simulator.name if exact or self.word_simulator is None else self.word_simulator.name
+        return (self._asked(sentence) or self.simulator).name
 
     def reader_of(self, sentence: str) -> str:
         """Who says what a sentence predicts: `lexical` where that is certain, else the LLM that is asked."""
-        if self.word_simulator is None or self.is_exact(sentence):
-            return LEXICAL
-        return self.word_simulator.name
+        asked = self._asked(sentence)
+        return asked.name if asked else LEXICAL
+
+    def _asked(self, sentence: str | None) -> WordSimulator | None:
+        """The LLM that simulates a sentence, where it is not exact."""
+        if self.word_simulator is None or (sentence is not None and self.is_exact(sentence)):
+            return None
+        return self.word_simulator
 
     def check_sentence(self, sentence: str) -> None:
         """Refuse a sentence that nobody here can read.
