@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 
 from evals.records import CellResult
 from evals.report.drawing import MUTED, colour, draw, label, marker
-from evals.report.page import Entry, Plot, Section, Table, count, counted, measured, number
+from evals.report.page import Entry, Plot, Section, Table, count, measured, number
 from evals.report.study import Study, metric_interval, neurons_in
 from evals.statistics import counted_share
 from tools.records.predictions import Bin
 from tools.records.result import Compared, Interval, Unscored
 from tools.scoring.reliability import bins
 from tools.scoring.skill import losses_of, losses_of_base_rate
+from tools.sizes import counted
 
 Predictions = list[tuple[float, bool]]
 

@@ -81,3 +81,8 @@ class Unscored(Record):
 
 Measured = ScoreValue | Unscored
 Compared = Interval | Unscored
+
+
+def number_of(score: Measured | Compared | None) -> float | None:
+    """The value of a score that has one."""
+    return score.value if isinstance(score, Interval) else None

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from tools.records.costs import LLMReport
 from tools.records.effects import CausalFindings, Push
 from tools.records.gated import full_explanation
-from tools.records.result import Example, Interval, PartialResult, ScoreValue, Unscored
+from tools.records.result import Example, PartialResult, ScoreValue
+from tools.records.scores import number_of
 from traces.text.formatting import one_line, shorten, visible
 
 N_EXAMPLES = 3
@@ -217,9 +218,9 @@ def _tokens(ranking: Sequence[tuple[str, float]]) -> str:
 
 def _better(result: PartialResult) -> str:
     """The reference that predicts better than the explanation, on the same excerpts."""
-    own = _value(result.score)
-    listed = _value(result.baselines.token_lookup_30 if result.baselines else None)
-    ruled = _value(result.predictor.score if result.predictor else None)
+    own = number_of(result.score)
+    listed = number_of(result.baselines.token_lookup_30 if result.baselines else None)
+    ruled = number_of(result.predictor.score if result.predictor else None)
     known = (("a list of 30 words", listed), ("a rule that only a machine can read", ruled))
     found = [(what, f"(r = {value:.2f})") for what, value in known if value is not None and value > (own or 0)]
     if not found:
@@ -244,7 +245,3 @@ def _failed(llm: LLMReport | None) -> str:
     if simulated is not None and simulated.calls and simulated.calls == simulated.failed:
         return f"All {simulated.calls} simulations by an LLM failed, so no explanation in free text could be scored."
     return ""
-
-
-def _value(score: Interval | Unscored | None) -> float | None:
-    return score.value if isinstance(score, Interval) else None

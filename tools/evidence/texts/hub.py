@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tools.errors import BadInput, NotAvailable, StorageError
+from tools.errors import BadInput, NotAvailable, StorageError, first_line
 from tools.evidence.progress import Progress
 from tools.evidence.texts.formats import looks_like_file, parquet_texts
 from tools.hub_cache import check_hub_cache, hub_cache_is_known
@@ -109,14 +109,9 @@ def fetch_corpus(progress: Progress) -> None:
                 f"the default corpus cannot be stored in Hugging Face's cache ({error.strerror}): "
                 "free some space there or name another folder with HF_HOME."
             ) from error
-        raise NotAvailable(f"the default corpus could not be fetched ({_reason(error)}): {_REMEDY}") from error
+        raise NotAvailable(f"the default corpus could not be fetched ({first_line(error)}): {_REMEDY}") from error
     if not default_corpus_is_cached():
         raise NotAvailable(f"the hub has no {SAMPLE_FILES} in {SAMPLE_REPO}: {_REMEDY}")
-
-
-def _reason(error: Exception) -> str:
-    """The first line of an error's message, without its full stop."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _bar_for(progress: Progress) -> Any:
@@ -208,7 +203,7 @@ def dataset_texts(spec: str, max_tokens: int = 0) -> Iterator[tuple[str, str]]:
         where = "the hub answers but" if online else "the hub cannot be reached and"
         raise NotAvailable(
             f"there is no file or folder {spec!r}, {where} the dataset {name} ({split}) cannot be read "
-            f"({_reason(error)}): check the name, or name a file with --corpus FILE."
+            f"({first_line(error)}): check the name, or name a file with --corpus FILE."
         ) from error
 
 
