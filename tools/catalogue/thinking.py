@@ -146,7 +146,7 @@ def thinking_tools(study: Study) -> list[Tool[Any, Any]]:
 
     def think(arguments: Think, rng: np.random.Generator) -> Turn:
         if study.thinker is None:
-            raise BadInput("there is no LLM to think: name one with --explainer openai:MODEL.")
+            raise BadInput("there is no LLM to think: name one with `explainer=openai:MODEL`.", settings=("explainer",))
         if conversation_sha256(study.conversation) != arguments.conversation:
             raise BadInput("the conversation is not the one that was told.")
         (answer,) = study.thinker.ask([prompt.request(study.conversation, study.offered)])

@@ -109,7 +109,8 @@ class ActivationIndex:
                 raise BadInput(
                     f"the index {self.folder} is of {own['name']} with another {what} than {subject.name} "
                     f"(SHA-256 {expected[:12]}..., not {found[:12]}...): build one of this model with "
-                    "`agent index build`, or leave the index out with --index none."
+                    "`agent index build`, or leave the index out with `index=none`.",
+                    settings=("index",),
                 )
 
     def record(self, neuron: NeuronId) -> np.void:

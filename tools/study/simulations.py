@@ -40,7 +40,7 @@ LEXICAL = "lexical"
 
 def in_free_words(sentence: str) -> str:
     """A hint for an unreadable explanation that does not begin like one of the rule language."""
-    return "" if sentence.lstrip().startswith("Fires") else " In words of your own it needs --simulator openai:MODEL."
+    return "" if sentence.lstrip().startswith("Fires") else " In words of your own it needs `simulator=openai:MODEL`."
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Simulations:
         if self.word_simulator is None:
             found = self._exact_levels(sentence, self.evidence.probe.tokens[:1])
             if isinstance(found, Unscored):
-                raise BadInput(found.reason + in_free_words(sentence))
+                raise BadInput(found.reason + in_free_words(sentence), settings=("simulator",))
         elif not sentence.strip():
             raise BadInput("the sentence is empty: say when the neuron fires.")
         elif any("\ud800" <= c <= "\udfff" for c in sentence):  # Python's way to hand over what it could not decode
