@@ -38,10 +38,11 @@ def main() -> None:
     import torch
     from transformer_lens.model_bridge import TransformerBridge
 
-    from tools.subject.load import load_subject
+    from tools.subject.load import open_subject
     from tools.subject.packed import linear
+    from tools.subject.resolve import resolve
 
-    lean: Any = load_subject("smollm2")
+    lean: Any = open_subject(resolve("smollm2"))
     bridge = TransformerBridge.boot_transformers(str(lean.folder.path), device="cpu", dtype=torch.float32)
     tokens = np.random.default_rng(0).integers(100, 40_000, (given.texts, given.tokens)).astype(np.int32)
     lengths = np.full(given.texts, given.tokens)

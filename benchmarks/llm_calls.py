@@ -48,8 +48,9 @@ from tools.prompts import simulator, simulator_lines
 from tools.records.excerpts import EXCERPT_TOKENS, Activations, Excerpts
 from tools.records.result import Unscored
 from tools.scoring.metrics import StratifiedSample
-from tools.subject.load import load_subject
+from tools.subject.load import open_subject
 from tools.subject.protocol import SubjectModel
+from tools.subject.resolve import resolve
 
 DELAY_S = 0.5
 N_EXCERPTS, SCORING_TARGET_S = 10, 0.65
@@ -242,7 +243,7 @@ def main() -> None:
     parser.add_argument("--only", choices=MEASUREMENTS, help="one measurement; the default is all of them")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    subject = load_subject("mini")
+    subject = open_subject(resolve("mini"))
     print(f"openai {openai.__version__}, httpx2 {httpx2.__version__}; seconds\n")
     print(SHEET.format("", "wall", "least", "ratio", "target", "", "cpu", "requests", "at once", ""))
     for name in [given.only] if given.only else MEASUREMENTS:

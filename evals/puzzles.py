@@ -20,16 +20,15 @@ from numpy.typing import NDArray
 from evals.puzzle_readers import LexicalPuzzleReader, MakeReader, PuzzleReader
 from evals.records import CellResult, NeuronRecord, ScoredClaim, ScorerCheck
 from tools.errors import BadInput
-from tools.records.result import Baselines, Budget, Measured, ScoreValue, Unscored
+from tools.records.result import Baselines, Budget, Interval, Measured, ScoreValue, Unscored
 from tools.roles import Simulation
-from tools.scoring.metrics import correlations_of, standardised
+from tools.scoring.metrics import correlations_of, estimate, standardised
 
 PROTOCOL = "the true explanation of a puzzle: correlation over all tokens of its sentences"
 N_RESAMPLES = 1000
 
 _KEYS = ("name", "explanation", "sentences", "false_explanations")
 _IGNORED = "dataclass_name"
-_TOO_MANY_UNDEFINED = 0.05
 
 
 @dataclass(frozen=True)
@@ -148,12 +147,11 @@ def _score(
     a[mask], s[mask] = true, simulated
     # Per sentence; a resample is a weighted sum of these.
     sums = np.stack([mask.sum(1), a.sum(1), (a * a).sum(1), s.sum(1), (s * s).sum(1), (a * s).sum(1)], axis=1)
-    replicates = correlations_of(drawn @ sums)
-    finite = replicates[np.isfinite(replicates)]
-    enough = len(finite) >= (1 - _TOO_MANY_UNDEFINED) * len(replicates)
-    low, high = np.percentile(finite, [2.5, 97.5]) if enough else (-1.0, 1.0)
+    value = float(correlations_of(sums.sum(0)))
+    found = estimate(value, correlations_of(drawn @ sums))
+    interval = Interval(value=round(value, 6), low=-1, high=1) if isinstance(found, Unscored) else found.interval()
     return ScoreValue(
-        value=round(float(correlations_of(sums.sum(0))), 6), low=round(float(low), 6), high=round(float(high), 6),
+        value=interval.value, low=interval.low, high=interval.high,
         protocol=PROTOCOL, split="puzzle", n_excerpts=len(values), n_unscored=n_unscored,
     )  # fmt: skip
 

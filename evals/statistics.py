@@ -7,12 +7,13 @@ Noise levels of one planted function count as one neuron (`NeuronRecord.cluster`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, t
 
 from tools.records.result import Compared, Interval, Unscored
+from tools.scoring.shares import wilson
 
 N_RESAMPLES = 10_000
 N_FLIPS = 9_999
@@ -23,7 +24,6 @@ FEWEST_NEURONS = 5
 _MOST_NEURONS_ENUMERATED = 14
 _N_ROWS_AT_ONCE = 256
 _ROUNDING = 1e-9
-_Z = NormalDist().inv_cdf(1 - ALPHA / 2)
 
 Floats = NDArray[np.float64]
 
@@ -75,34 +75,21 @@ def ratio_of_means(numerators: Floats, denominators: Floats, rng: np.random.Gene
     resampled = weights @ denominators
     if resampled.min() <= 0 <= resampled.max():
         return Unscored(reason="the mean in the denominator may be zero")
-    widened = NormalDist().cdf(-_students(n - 1) * (n / (n - 1)) ** 0.5)
+    widened = float(norm.cdf(t.ppf(ALPHA / 2, n - 1) * (n / (n - 1)) ** 0.5))
     low, high = np.quantile(weights @ numerators / resampled, [widened, 1 - widened])
     value = numerators.mean() / denominators.mean()
     return Interval(value=round(float(value), 6), low=round(float(low), 6), high=round(float(high), 6))
 
 
-def _students(freedom: int) -> float:
-    """The 97.5th percentile of Student's t as a series in 1/freedom, within 0.01 from 4 degrees of freedom on."""
-    z, f = _Z, freedom
-    return (
-        z
-        + (z**3 + z) / (4 * f)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * f**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * f**3)
-    )
-
-
-def wilson(count: float, total: float) -> Compared:
+def counted_share(count: float, total: float) -> Compared:
     """The share count / total with its 95 % Wilson interval; for clustered counts `total` may be smaller than the
     count.
     """
     if total <= 0:
         return Unscored(reason="there is nothing to count")
-    share, shrink = count / total, _Z**2 / total
-    middle = (share + shrink / 2) / (1 + shrink)
-    half = _Z / (1 + shrink) * (share * (1 - share) / total + shrink / total / 4) ** 0.5
-    low, high = max(0.0, middle - half), min(1.0, middle + half)
-    return Interval(value=round(share, 6), low=round(min(low, share), 6), high=round(max(high, share), 6))
+    value = count / total
+    low, high = wilson(count, total)
+    return Interval(value=round(value, 6), low=round(min(low, value), 6), high=round(max(high, value), 6))
 
 
 def permutation_p(differences: Iterable[float], rng: np.random.Generator) -> float:

@@ -21,7 +21,7 @@ from evals.metrics import (
 from evals.records import CellResult, Kind, NeuronRecord, Record
 from evals.scorer import truth_first
 from evals.stability import Stability
-from evals.statistics import ALPHA, mean_by_cluster, mean_interval, permutation_p, ratio_of_means, wilson
+from evals.statistics import ALPHA, counted_share, mean_by_cluster, mean_interval, permutation_p, ratio_of_means
 from tools.readable.contract import why_not
 from tools.records.result import Compared, Interval, ScoreValue, Unscored
 
@@ -296,7 +296,7 @@ def _confident(cells: Iterable[CellResult]) -> list[tuple[str, float]]:
 def share_of(hits: Iterable[tuple[str, float]], clusters: Mapping[str, str]) -> Compared:
     """The share of (neuron, 1 or 0), with an interval for as many observations as clusters."""
     shares = mean_by_cluster(hits, clusters)
-    return wilson(sum(shares.values()), len(shares))
+    return counted_share(sum(shares.values()), len(shares))
 
 
 def _ceiling_share(

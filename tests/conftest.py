@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.subject.smollm2 import gguf_file, unpacked_folder
+from tools.subject.smollm2 import GGUF, unpacked_folder
 
 # Where the real SmolLM2 is looked for: unless it is named, in the cache of whoever runs the tests.
 os.environ.setdefault("NEURON_AGENT_TEST_SMOLLM2", str(unpacked_folder()))
-os.environ.setdefault("NEURON_AGENT_TEST_GGUF", str(gguf_file() or ""))
+_GGUF = unpacked_folder() / GGUF.name
+os.environ.setdefault("NEURON_AGENT_TEST_GGUF", str(_GGUF) if _GGUF.is_file() else "")
 
 # Read when libraries are imported, so set before any of them is.
 _HOME = tempfile.mkdtemp(prefix="neuron-agent-tests-")

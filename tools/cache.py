@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tools.errors import StorageError
 
@@ -80,3 +83,8 @@ def written_whole(target: Path) -> Iterator[Path]:
         ) from error
     finally:
         remove(partial)
+
+
+def sum_of(content: dict[str, Any]) -> str:
+    """SHA-256 (hex) of what JSON can hold, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

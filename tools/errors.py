@@ -9,18 +9,29 @@
     NothingWritten                    an explainer got no answer: noted where it was asked, and the run goes on
     BudgetSpent                       control flow of the loop, never shown: the next call would cost too much
 
-A message is one sentence that says what happened, to what, and what to do. The number is the process's exit code.
+A message is one sentence that says what happened, to what, and what to do. It names a setting as Python does, in
+backquotes: `corpus_tokens`, or `explainer=rules`; `agent.cli.output.with_options` makes options of those that
+`settings` lists. The number is the process's exit code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
 class AgentError(Exception):
-    """Base of every error that is printed as one sentence instead of a traceback."""
+    """Base of every error that is printed as one sentence instead of a traceback.
+
+    Attributes:
+        settings: those that the message names.
+    """
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "", *, settings: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.settings = tuple(settings)
 
 
 class BadInput(AgentError):
@@ -59,3 +70,8 @@ class NothingWritten(Exception):
 
 class BudgetSpent(Exception):
     """Raised by the toolbox when a call would go past the budget or the deadline."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of another library's message, without its full stop; its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

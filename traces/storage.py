@@ -25,10 +25,11 @@ _REASONS = {
 }
 
 
-_ELSEWHERE = "choose another folder with --runs-dir"
+ELSEWHERE = "choose another folder with `runs_dir`"
+"""What to do where the folder of all runs cannot be used."""
 
 
-def storage_error(error: OSError, doing: str, path: Path, elsewhere: str = _ELSEWHERE) -> StorageError:
+def storage_error(error: OSError, doing: str, path: Path, elsewhere: str = ELSEWHERE) -> StorageError:
     """The sentence for an operating-system error.
 
     Args:
@@ -39,11 +40,11 @@ def storage_error(error: OSError, doing: str, path: Path, elsewhere: str = _ELSE
     """
     known = _REASONS.get(error.errno or 0)
     reason = known.format(elsewhere=elsewhere) if known else error.strerror or str(error)
-    return StorageError(f"cannot {doing} {path}: {reason}.")
+    return StorageError(f"cannot {doing} {path}: {reason}.", settings=("runs_dir",))
 
 
 @contextmanager
-def storage_errors(doing: str, path: Path, elsewhere: str = _ELSEWHERE) -> Iterator[None]:
+def storage_errors(doing: str, path: Path, elsewhere: str = ELSEWHERE) -> Iterator[None]:
     """Turns every OSError inside into a StorageError about `path`; see `storage_error`."""
     try:
         yield
@@ -58,7 +59,7 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def replace_file(path: Path, data: bytes, elsewhere: str = _ELSEWHERE) -> None:
+def replace_file(path: Path, data: bytes, elsewhere: str = ELSEWHERE) -> None:
     """Replace the content of `path` atomically: a reader finds the old or the new, even after a crash.
 
     `elsewhere` is the advice if the path cannot be used.

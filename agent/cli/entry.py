@@ -30,7 +30,7 @@ from agent.cli.commands import (
     trace,
 )  # fmt: skip
 from agent.cli.interrupts import EXIT_CODE, Interrupts
-from agent.cli.output import printing
+from agent.cli.output import printing, with_options
 from agent.cli.parsing import Parser, Version
 from tools.errors import AgentError, Interrupted
 from traces.text.formatting import one_line
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         interrupts.forget()
         how = "".join(f" {note}" for note in getattr(error, "__notes__", ()))  # how to resume, if a run had begun
         if isinstance(error, AgentError) and (isinstance(error, Interrupted) or not interrupts.was_asked):
-            return _failed(f"{error}{how}", error.exit_code)
+            return _failed(f"{with_options(error)}{how}", error.exit_code)
         if isinstance(error, KeyboardInterrupt) or interrupts.was_asked:
             how = how or " a run that had begun is saved, see `agent trace list`; otherwise type the command again."
             return _failed(f"interrupted:{how}", EXIT_CODE)

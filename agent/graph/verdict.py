@@ -8,13 +8,13 @@ from math import sqrt
 
 from tools.records.hypothesis import TEST_KINDS, Hypothesis, TestKind
 from tools.records.result import Gains, Interval, ScoreValue, Unscored, Verdict
+from tools.scoring.shares import Z, wilson
 
 MIN_TESTS = 5
 DEMAND = 0.5
 """The pass rate that tests must show or refute. Half of the fixed texts fire, so chance passes half of those; most
 others are texts on which rivals disagree, so passing half of them is already demanding."""
 
-_Z = 1.96
 MIN_OWN_TESTS = 3
 """Predicted positives that a meaning of its own must have passed."""
 
@@ -35,6 +35,14 @@ NO_WORSE = 0.02
 
 LIST_IS_BETTER = "a list of words predicts better"
 
+_OTHERS = "explanations of other neurons"
+_LIST = "a list of 30 words"
+_IN_WORDS: dict[TestKind, str] = {
+    "predicted positive": "where it should fire",
+    "predicted negative": "where it should not fire",
+    "minimal pair": "one word changed",
+}
+
 NOTHING = 0.15
 """A sealed correlation whose upper bound is below this is no explanation of anything."""
 
@@ -54,12 +62,7 @@ class Tests:
     @property
     def interval(self) -> tuple[float, float]:
         """Bounds of the pass rate, Wilson's at 95 %; nothing is known without a test."""
-        n = self.total
-        if not n:
-            return 0.0, 1.0
-        rate, z2 = self.passed / n, _Z**2 / n
-        middle, half = rate + z2 / 2, _Z * sqrt(rate * (1 - rate) / n + z2 / (4 * n))
-        return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
+        return wilson(self.passed, self.total)
 
     @property
     def enough(self) -> bool:
@@ -91,7 +94,7 @@ def borne_out(tests: Mapping[TestKind, Tests]) -> dict[TestKind, bool]:
     # One more passed and one more failed: with all passed, a variance of zero would say that we know for certain.
     rates = [(t.passed + 1) / (t.total + 2) for t in known.values()]
     variances = [rate * (1 - rate) / (t.total + 2) for rate, t in zip(rates, known.values(), strict=True)]
-    together = (sum(rates) - _Z * sqrt(sum(variances))) / len(known) > DEMAND
+    together = (sum(rates) - Z * sqrt(sum(variances))) / len(known) > DEMAND
     return {kind: t.enough or (together and t.passed >= MIN_TESTS and not t.refuting) for kind, t in known.items()}
 
 
@@ -143,7 +146,7 @@ class Findings:
 
 
 def verdict(found: Findings) -> tuple[Verdict, str]:
-    """What the run may claim of a neuron that is not dead, and why.
+    """What the run may claim of a neuron that is not dead, and why, in plain words.
 
     *supported*: a score surely above 0.15, beats null and token-lookup-30 with intervals that exclude zero, and is
     borne out by each kind of test. *split*: supported, with two or more meanings, each at least a fifth of the
@@ -160,19 +163,21 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     if isinstance(found.score, ScoreValue) and found.score.low <= NOTHING:
         missing.append(f"the sealed score may be below {NOTHING}, which explains nothing")
     if not _is_above(found.gains.null):
-        missing.append(_not_above("null", found.gains.null))
+        missing.append(
+            f"{_OTHERS} may do as well" if isinstance(found.gains.null, Interval) else _not_compared(_OTHERS)
+        )
     beyond_lookup = _is_above(found.gains.token_lookup_30)
     if not beyond_lookup and not _is_as_good_as_a_list(found):
-        missing.append(_not_above("token_lookup_30", found.gains.token_lookup_30))
+        missing.append(_not_above_list(found.gains.token_lookup_30))
     tests = {kind: found.tests.get(kind, Tests(0, 0)) for kind in TEST_KINDS}
     missing += [_not_borne_out(kind, tests[kind]) for kind, holds in borne_out(tests).items() if not holds]
     if isinstance(found.score, ScoreValue) and found.has_explanation and not missing:
         why = (
-            "beats null and token-lookup-30 on sealed text and passed every kind of test" if beyond_lookup else
-            "predicts nearly everything, as a list of tokens does: beats null on sealed text, is short and no worse "
-            "than token-lookup-30, and passed every kind of test"
+            f"it beats {_OTHERS} and {_LIST} on sealed text and passed every kind of test" if beyond_lookup else
+            f"it predicts nearly everything, as a list of words does: it beats {_OTHERS} on sealed text, is short and "
+            f"no worse than {_LIST}, and passed every kind of test"
         )  # fmt: skip
-        why += f" ({', '.join(f'{tests[kind]} {kind}s' for kind in TEST_KINDS)})"
+        why += f" ({', '.join(f'{tests[kind]} {_IN_WORDS[kind]}' for kind in TEST_KINDS)})"
         own = [meaning for meaning in found.meanings if meaning.share >= MIN_SHARE and meaning.enough]
         if len(own) > 1:
             shares = ", ".join(f"{meaning.share:.0%}" for meaning in own)
@@ -180,9 +185,9 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
         return "supported", why
     weak = not found.has_explanation or (isinstance(found.score, ScoreValue) and found.score.high < NOTHING)
     if weak and isinstance(found.lookup_full, Interval) and found.lookup_full.high < NOTHING:
-        return "noise", "the neuron fires, and neither the explanation nor the full token lookup predicts when"
+        return "noise", "the neuron fires, and neither the explanation nor a table of all tokens predicts when"
     if isinstance(found.score, Unscored):
-        known = [f"{tests[kind]} {kind}s" for kind in TEST_KINDS if tests[kind].total]
+        known = [f"{tests[kind]} {_IN_WORDS[kind]}" for kind in TEST_KINDS if tests[kind].total]
         alone = (
             f"; experiments alone speak on it (passed {', '.join(known)})" if found.has_explanation and known else ""
         )
@@ -193,21 +198,24 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
 def _not_borne_out(kind: TestKind, tests: Tests) -> str:
     """Which tests are missing, and how many of how many passed."""
     if tests.refuting:
-        return f"too many failed tests: {kind} (passed {tests})"
+        return f"too many failed tests: {_IN_WORDS[kind]} (passed {tests})"
     few = tests.total < MIN_TESTS
     what = "too few" if few else "too few passed" if tests.passed < MIN_TESTS else "undecided"
-    return f"{what} tests: {kind} (passed {tests})"
+    return f"{what} tests: {_IN_WORDS[kind]} (passed {tests})"
 
 
 def _is_above(gain: Interval | Unscored | None) -> bool:
     return isinstance(gain, Interval) and gain.low > 0
 
 
-def _not_above(name: str, gain: Interval | Unscored | None) -> str:
+def _not_above_list(gain: Interval | Unscored | None) -> str:
     if not isinstance(gain, Interval):
-        return f"no comparison with {name}"
-    better = f", since {LIST_IS_BETTER}" if name == "token_lookup_30" and gain.value < 0 else ""
-    return f"not surely above {name}{better}"
+        return _not_compared(_LIST)
+    return f"it is not surely better than {_LIST}{f', since {LIST_IS_BETTER}' if gain.value < 0 else ''}"
+
+
+def _not_compared(reference: str) -> str:
+    return f"it could not be compared with {reference}"
 
 
 def _is_as_good_as_a_list(found: Findings) -> bool:

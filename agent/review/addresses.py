@@ -62,3 +62,8 @@ class Address:
 def _is_name(text: str) -> bool:
     """Whether a text can only be the name of one entry of a folder."""
     return bool(text) and text not in (".", "..") and not any(c in "/\\\x00" for c in text) and len(text) <= 255
+
+
+def is_number(text: str) -> bool:
+    """Whether a part of an address is a whole number from 0 that is no longer than any we write."""
+    return text.isascii() and text.isdigit() and len(text) < 10

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args
 from urllib.parse import urlencode
 
+from agent.review.addresses import is_number
 from tools.records.result import Verdict
 from traces.database.reviews import OPINIONS
 from traces.database.rows import COLUMNS
@@ -74,12 +75,12 @@ class Filters:
         page = number("page", whole=True)
         neuron = text("neuron").upper().replace(" ", "")
         layer = number("layer", whole=True)
-        typed, is_number = neuron, _is_number(neuron)
+        typed, is_whole = neuron, is_number(neuron)
         if neuron.startswith("L") and "N" in neuron:  # as people write it: L5N131
             of_layer, _, neuron = neuron[1:].partition("N")
-            is_number = _is_number(of_layer) and _is_number(neuron)
-            layer = of_layer if is_number else layer
-        if typed and not is_number:
+            is_whole = is_number(of_layer) and is_number(neuron)
+            layer = of_layer if is_whole else layer
+        if typed and not is_whole:
             errors.append(f"neuron cannot be “{typed[:40]}”: write a number, or L5N131")
             neuron = ""
         return cls(
@@ -146,7 +147,3 @@ class Filters:
 
 
 _USUAL = Filters()
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from agent.review.addresses import is_number
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -82,11 +84,7 @@ def _split(host: str) -> tuple[str, int]:
     name, colon, port = host.rpartition(":")
     if not colon or host.endswith("]"):
         return host, 80
-    return name, int(port) if _is_number(port) else -1
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
+    return name, int(port) if is_number(port) else -1
 
 
 def _is_address(name: str) -> bool:
@@ -153,7 +151,7 @@ class Guard:
             if headers.get("sec-fetch-site", ["same-origin"]) != ["same-origin"]:
                 return 403, "only pages of this server may send something here."
             lengths = headers.get("content-length", [])
-            if any(not _is_number(n) or int(n) > LARGEST_BODY for n in lengths):
+            if any(not is_number(n) or int(n) > LARGEST_BODY for n in lengths):
                 return 413, f"what was sent is larger than {LARGEST_BODY // 1024} KiB."
         return None
 

@@ -18,6 +18,7 @@ from agent.review.app import create_app
 from agent.review.guard import Bound
 from tools.errors import BadInput, StorageError
 from traces.database.results import ResultsDatabase, index_tokens
+from traces.storage import ELSEWHERE
 
 _AT_ONCE = 20
 _BREATH_S, _REST_S = 0.05, 15.0
@@ -68,7 +69,7 @@ def serve(runs_dir: Path, host: str, port: int, *, is_browser_wanted: bool, say:
         StorageError: the results database cannot be used.
     """
     if runs_dir.exists() and not runs_dir.is_dir():
-        raise BadInput(f"{runs_dir} is not a folder: give the folder of all runs with --runs-dir.")
+        raise BadInput(f"{runs_dir} is not a folder: {ELSEWHERE}.", settings=("runs_dir",))
     database = ResultsDatabase(runs_dir)
     with database.reading():  # report an unusable database now, not on every page
         pass

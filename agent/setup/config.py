@@ -27,7 +27,7 @@ ROUND_COST = 4
 """Units of a full round: design, read, revise, score."""
 
 TEST_COST = 2
-"""Units to test the winner once more: design, read."""
+"""Units to test the winner once more, or by a text of a person's: what is predicted, and the reading."""
 
 MOST_ASKED = 2
 """Rivals that an LLM simulates in a round of experiments."""

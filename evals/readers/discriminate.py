@@ -8,8 +8,8 @@ from pathlib import Path
 
 from evals.readers.answers import answers_path, number_in, read_answers
 from evals.readers.lineup import CHANCE, LETTERS, LineupKey
-from evals.readers.numbers import share
 from evals.records import Outcome, Record
+from evals.statistics import counted_share
 from tools.errors import BadInput
 from tools.records.result import Compared, Unscored
 
@@ -62,7 +62,7 @@ def counted(choices: Sequence[Choice], left_out: dict[str, int]) -> Choices:
         kinds.append(
             KindChoices(
                 kind=kind, n=n_of.total(), n_right=n_of["right"], n_wrong=n_of["wrong"], n_tied=n_of["tied"],
-                n_constant=n_of["constant"], right=share(n_of["right"], n_of.total()),
+                n_constant=n_of["constant"], right=counted_share(n_of["right"], n_of.total()),
                 unscored=dict(Counter(one.reason for one in own if isinstance(one, Unscored))),
             )
         )  # fmt: skip

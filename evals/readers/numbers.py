@@ -1,4 +1,4 @@
-"""Correlations and shares for this test, with scipy; a missing number has a reason."""
+"""Correlations and means for this test; a missing number has a reason."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, rankdata
+from scipy.stats import rankdata
 
 from evals.records import Record
 from evals.statistics import mean_interval
-from tools.records.result import Compared, Interval, Unscored
+from tools.records.result import Compared, Unscored
 from tools.scoring.pearson import pearson
 
 Floats = NDArray[np.float64]
@@ -44,11 +44,3 @@ def correlation(said: Floats, did: Floats) -> float | Unscored:
 def rank_correlation(said: Floats, did: Floats) -> float | Unscored:
     """The same on ranks, ties with their mean rank, which is independent of a neuron's scale."""
     return correlation(rankdata(said), rankdata(did))
-
-
-def share(hits: int, of: int) -> Compared:
-    """A share with its 95 % Wilson interval."""
-    if not of:
-        return Unscored(reason="there is nothing to count")
-    bounds = binomtest(hits, of).proportion_ci(method="wilson")
-    return Interval(value=round(hits / of, 6), low=round(float(bounds.low), 6), high=round(float(bounds.high), 6))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evals.readers.runs import FinishedRun
 from tools.errors import BadInput
-from tools.records.result import Compared, Interval, Measured
+from tools.records.scores import number_of
 from tools.study.study import Study
 from traces.storage import storage_errors
 
@@ -39,7 +39,7 @@ def kinds_of(with_list: bool, files: Mapping[str, Mapping[str, str]]) -> list[st
 
 def own_sentence(run: FinishedRun) -> Sentence:
     """The explanation of a run."""
-    return Sentence(OWN, run.sentence, value_of(run.result.score))
+    return Sentence(OWN, run.sentence, number_of(run.result.score))
 
 
 def sentences_on(run: FinishedRun, study: Study | None, files: Mapping[str, Mapping[str, str]]) -> list[Sentence]:
@@ -52,13 +52,8 @@ def sentences_on(run: FinishedRun, study: Study | None, files: Mapping[str, Mapp
     """
     found = [own_sentence(run)]
     if study is not None and study.lookup_sentence is not None:
-        found.append(Sentence(LIST, study.lookup_sentence, value_of(run.result.baselines.token_lookup_30)))
+        found.append(Sentence(LIST, study.lookup_sentence, number_of(run.result.baselines.token_lookup_30)))
     return found + [Sentence(kind, said[run.name], None) for kind, said in files.items() if run.name in said]
-
-
-def value_of(score: Measured | Compared | None) -> float | None:
-    """The value of a score, if it has one."""
-    return score.value if isinstance(score, Interval) else None
 
 
 def read_sentences(paths: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from evals.readers.made import MadeTexts
-from evals.readers.numbers import Mean, mean_over, share
+from evals.readers.numbers import Mean, mean_over
 from evals.records import Record
+from evals.statistics import counted_share
 from tools.concepts.sentences import english_sentences
 from tools.errors import BadInput
 from tools.making.passages import random_passages
@@ -197,7 +198,7 @@ def _summary(kind: str, own: Sequence[Triggered], rng: np.random.Generator) -> K
         fire=mean_over((tried.n_fire / len(tried.texts) for tried in positives), rng),
         silent=mean_over((1 - tried.n_fire / len(tried.texts) for tried in near), rng),
         random=mean_over((tried.n_fire / len(tried.texts) for tried in chance), rng),
-        fire_pooled=share(fired, n_positives), silent_pooled=share(n_near - near_fired, n_near),
-        random_pooled=share(random_fired, n_random), on_words=share(sum(meant), len(meant)),
-        silent_on_words=share(len(near_meant) - sum(near_meant), len(near_meant)), unscored=dict(unscored),
+        fire_pooled=counted_share(fired, n_positives), silent_pooled=counted_share(n_near - near_fired, n_near),
+        random_pooled=counted_share(random_fired, n_random), on_words=counted_share(sum(meant), len(meant)),
+        silent_on_words=counted_share(len(near_meant) - sum(near_meant), len(near_meant)), unscored=dict(unscored),
     )  # fmt: skip

@@ -11,10 +11,12 @@ from matplotlib.ticker import MaxNLocator
 
 from evals.records import CellResult
 from evals.report.drawing import INK, colour, draw, label, legend_above, marker
-from evals.report.page import Entry, Plot, Section, Table, count, counted, number
-from evals.report.study import Study, basis, neurons_in, number_of
+from evals.report.page import Entry, Plot, Section, Table, count, number
+from evals.report.study import Study, basis, neurons_in
 from evals.statistics import mean_by_cluster, mean_interval
 from tools.records.result import Compared, Interval, Measured
+from tools.records.scores import number_of
+from tools.sizes import counted
 
 
 @dataclass(frozen=True)

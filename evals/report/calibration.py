@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,12 +9,14 @@ from matplotlib.figure import Figure
 
 from evals.records import CellResult
 from evals.report.drawing import MUTED, colour, draw, label, marker
-from evals.report.page import Entry, Plot, Section, Table, count, counted, measured, number
+from evals.report.page import Entry, Plot, Section, Table, count, measured, number
 from evals.report.study import Study, metric_interval, neurons_in
-from evals.statistics import wilson
+from evals.statistics import counted_share
 from tools.records.predictions import Bin
 from tools.records.result import Compared, Interval, Unscored
 from tools.scoring.reliability import bins
+from tools.scoring.skill import losses_of, losses_of_base_rate
+from tools.sizes import counted
 
 Predictions = list[tuple[float, bool]]
 
@@ -24,17 +25,18 @@ _ACROSS = 3
 
 def share_of(one: Bin) -> Compared:
     """The share of a bin's texts that fired, with its interval."""
-    return wilson(round(one.fired * one.n), one.n)
+    return counted_share(round(one.fired * one.n), one.n)
 
 
 def log_score(predictions: Predictions) -> float | Unscored:
     """Mean log probability, in nats, given to what happened; 0 is perfect."""
     if not predictions:
         return Unscored(reason="there is no prediction")
-    given = [p if fired else 1 - p for p, fired in predictions]
-    if min(given) <= 0:
+    said, fired = zip(*predictions, strict=True)
+    losses = losses_of(said, fired)
+    if np.isinf(losses).any():
         return Unscored(reason="an outcome had probability 0")
-    return sum(map(math.log, given)) / len(given)
+    return -float(losses.mean())
 
 
 def skill(predictions: Predictions) -> float | Unscored:
@@ -42,10 +44,10 @@ def skill(predictions: Predictions) -> float | Unscored:
     found = log_score(predictions)
     if isinstance(found, Unscored):
         return found
-    base = sum(fired for _, fired in predictions) / len(predictions)
-    if base in (0, 1):
+    reference = losses_of_base_rate([fired for _, fired in predictions])
+    if reference is None:
         return Unscored(reason="all outcomes are the same, so nothing can beat the base rate")
-    return 1 - found / (base * math.log(base) + (1 - base) * math.log(1 - base))
+    return 1 + found / float(reference.mean())
 
 
 def section(study: Study, rng: np.random.Generator) -> Section:

@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 
 from evals.records import CellResult
 from evals.report.drawing import INK, MUTED, colour, draw, label, legend_above, marker, rows, whisker
-from evals.report.page import Entry, Plot, Section, Table, count, counted, measured
-from evals.report.study import Study, basis, metric_interval, metric_means, neuron_means, neurons_in, number_of, value
+from evals.report.page import Entry, Plot, Section, Table, count, measured
+from evals.report.study import Study, basis, metric_interval, metric_means, neuron_means, neurons_in, value
 from evals.statistics import ratio_of_means
 from tools.records.result import Compared, Interval, Measured
+from tools.records.scores import number_of
+from tools.sizes import counted
 
 
 def ceiling_of(study: Study, cell: CellResult) -> float | None:

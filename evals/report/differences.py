@@ -8,9 +8,10 @@ from matplotlib.ticker import MaxNLocator
 from evals.differences import Comparison
 from evals.metrics import GROUPS, METRICS, Group
 from evals.report.drawing import INK, MUTED, colour, draw, label, marker
-from evals.report.page import Plot, Section, counted
+from evals.report.page import Plot, Section
 from evals.report.study import Study, basis
 from tools.records.result import Interval
+from tools.sizes import counted
 
 
 def section(study: Study) -> Section:

@@ -117,8 +117,3 @@ def measured(found: Interval | Unscored | None, *, share: bool = False, signed: 
     form = ".0%" if share else "+.3f" if signed else ".3f"
     text = f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
     return Entry(text.replace("-", "−"), "number")
-
-
-def counted(n: int, what: str) -> str:
-    """`1 neuron`, `2 neurons`."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

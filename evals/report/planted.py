@@ -11,12 +11,14 @@ from matplotlib.figure import Figure
 from evals.metrics import RECOVERED, has_recovered
 from evals.records import CellResult, NeuronRecord
 from evals.report.drawing import INK, MUTED, colour, draw, label, legend_above, marker, rows, whisker
-from evals.report.page import Entry, Plot, Section, Table, count, counted, measured, number
-from evals.report.study import Study, basis, metric_interval, metric_means, neurons_in, number_of, value
+from evals.report.page import Entry, Plot, Section, Table, count, measured, number
+from evals.report.study import Study, basis, metric_interval, metric_means, neurons_in, value
 from evals.scorer import scorer_tally, truth_first
-from evals.statistics import FEWEST_NEURONS, wilson
+from evals.statistics import FEWEST_NEURONS, counted_share
 from evals.summaries import CONFIDENT, share_of
 from tools.records.result import Compared, Interval, Unscored
+from tools.records.scores import number_of
+from tools.sizes import counted
 
 _DIFFICULTIES = ("easy", "medium", "hard")
 
@@ -217,7 +219,7 @@ def scorer_section(study: Study) -> Section:
             Entry("none" if one.noise == 0 else f"{one.noise:g}"),
             count(one.n_first + one.n_not_first + one.n_unscored), count(one.n_unscored), count(one.n_first),
             Entry(str(one.n_not_first), "number bad" if one.n_not_first else "number"),
-            measured(wilson(one.n_first, one.n_first + one.n_not_first), share=True),
+            measured(counted_share(one.n_first, one.n_first + one.n_not_first), share=True),
         ]
         for one in scorer_tally(checked)
     ]  # fmt: skip

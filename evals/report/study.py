@@ -80,11 +80,6 @@ def value(cell: CellResult, metric: str) -> float | None:
     return found if isinstance(found, float) else None
 
 
-def number_of(score: Measured | None) -> float | None:
-    """The number of a score that has one."""
-    return score.value if isinstance(score, ScoreValue) else None
-
-
 def neurons_in(cells: Iterable[CellResult]) -> int:
     """How many neurons the cells are about."""
     return len({cell.neuron for cell in cells})

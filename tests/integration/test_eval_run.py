@@ -300,9 +300,9 @@ def test_failures_are_said_even_quietly_and_in_the_exit_code(tmp_path, monkeypat
 
 def test_a_folder_that_cannot_be_written_is_named_by_its_option(tmp_path):
     Path("file").write_text("x")
-    with pytest.raises(StorageError, match="--out") as caught:
+    with pytest.raises(StorageError, match="`out`") as caught:
         run(write_suite(tmp_path, "one"), [A], out="file/out")
-    assert "--runs-dir" not in str(caught.value)
+    assert "runs_dir" not in str(caught.value)
 
 
 def test_a_planted_truth_that_never_fires_is_said(tmp_path, monkeypatch, capsys):

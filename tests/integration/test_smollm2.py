@@ -14,7 +14,8 @@ import pytest
 
 from tools.records.result import Result
 from tools.subject.folder import read_json
-from tools.subject.load import load_subject
+from tools.subject.load import open_subject
+from tools.subject.resolve import resolve
 from tools.subject.smollm2 import GGUF
 from tools.subject.tokenizer import load_tokenizer
 
@@ -86,7 +87,7 @@ def test_a_neuron_is_read(smollm2: Path) -> None:
 def test_its_neurons_are_read_as_hugging_face_computes_them(layer: int, model: Any, smollm2: Path) -> None:
     import torch
 
-    subject = load_subject("smollm2")
+    subject = open_subject(resolve("smollm2"))
     ids = subject.tokenizer.encode([SAYING + " Paris, and in 1984 he solved the problem by getting rid of it."])[0]
     seen: list[Any] = []
     down = model.model.layers[layer].mlp.down_proj

@@ -3,11 +3,18 @@
 Nothing of ours imports tests.
 """
 
+import argparse
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from agent.cli import make_parser
+from tools import errors
+from tools.errors import AgentError
+from traces.storage import ELSEWHERE
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("tools", "traces", "agent", "evals")
@@ -115,3 +122,51 @@ def test_an_import_inside_a_function_counts() -> None:
 
 def test_there_is_something_to_check() -> None:
     assert len(MODULES) > 20
+
+
+def strings(source: str) -> list[ast.Constant]:
+    return [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """The options of a command and of all below it."""
+    below = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    found = {option for action in parser._actions for option in action.option_strings}
+    return found.union(*(options_of(made) for action in below for made in action.choices.values()))
+
+
+COMMANDS_OF_THEIR_OWN = ("tools.training.", "tools.concepts.compile", "tools.concepts.vectors", "tools.mini.seen")
+
+
+@pytest.mark.parametrize("layer", ["tools", "traces"])
+def test_lower_rooms_do_not_speak_of_the_command_line(layer: str) -> None:
+    """They name settings, which `agent.cli.output.with_options` turns into options."""
+    options = {option for option in options_of(make_parser()) if option.startswith("--")}
+    assert {"--runs-dir", "--corpus-tokens", "--explainer"} <= options
+    named = {
+        f"{module}: {option}"
+        for module, path in MODULES.items()
+        if module.startswith(f"{layer}.") and not module.startswith((*COMMANDS_OF_THEIR_OWN, "traces.text."))
+        for text in strings(path.read_text())
+        for option in options.intersection(re.findall(r"(?<![\w-])--[a-z-]+", text.value))
+    }
+    not_ours = {"tools.subject.smollm2: --quiet"}  # pip's
+    of_a_docstring = {"tools.records.result: --json", "traces.events.schema: --result"}
+    assert named - not_ours <= of_a_docstring
+
+
+def test_an_error_lists_the_settings_that_its_message_names() -> None:
+    names = {option[2:].replace("-", "_") for option in options_of(make_parser()) if option.startswith("--")}
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, AgentError)}
+    unlisted, n_listed = [], 0
+    for module, path in MODULES.items():
+        if module.startswith(("tools.", "traces.")):
+            for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+                if isinstance(call.func, ast.Name) and call.func.id in kinds:
+                    message = "".join(map(ast.unparse, call.args)).replace("ELSEWHERE", ELSEWHERE)
+                    named = names.intersection(re.findall("`([a-z_]+)[`=]", message))
+                    listed = [keyword.value for keyword in call.keywords if keyword.arg == "settings"]
+                    n_listed += len(listed)
+                    unlisted += [f"{module}: {name}" for name in named if name not in "".join(map(ast.unparse, listed))]
+    assert n_listed > 20
+    assert unlisted == []

@@ -133,9 +133,6 @@ def subject_tools(study: Study) -> list[Tool[Any, Any]]:
     def size_of_sampling(arguments: Generate) -> tuple[int, int]:
         return arguments.n_texts, arguments.n_texts * arguments.n_tokens
 
-    def size_of_texts(arguments: Ablate) -> tuple[int, int]:
-        return len(arguments.texts), sum(map(len, tokenizer.encode(arguments.texts)))
-
     def generate(arguments: Generate, rng: np.random.Generator) -> Texts:
         made = study.subject.interventions().generate(
             [arguments.prompt] * arguments.n_texts, arguments.n_tokens, arguments.temperature, rng
@@ -170,7 +167,7 @@ def subject_tools(study: Study) -> list[Tool[Any, Any]]:
             Ablate,
             Ablated,
             ablate,
-            size=size_of_texts,
+            size=lambda a: study.size_of(a.texts),
         ),
         Tool("logit_effects", "Tokens that the neuron's output weights favour.", LogitEffects, Effects, logit_effects),
     ]

@@ -142,11 +142,11 @@ def _pairs(tokens: list[str], values: list[float]) -> list[list[Any]]:
 
 def thinking_tools(study: Study) -> list[Tool[Any, Any]]:
     """`think`, `read_text` and `predict_texts`, bound to one neuron."""
-    tokenizer, strings = study.subject.tokenizer, study.vocabulary.strings
+    strings = study.vocabulary.strings
 
     def think(arguments: Think, rng: np.random.Generator) -> Turn:
         if study.thinker is None:
-            raise BadInput("there is no LLM to think: name one with --explainer openai:MODEL.")
+            raise BadInput("there is no LLM to think: name one with `explainer=openai:MODEL`.", settings=("explainer",))
         if conversation_sha256(study.conversation) != arguments.conversation:
             raise BadInput("the conversation is not the one that was told.")
         (answer,) = study.thinker.ask([prompt.request(study.conversation, study.offered)])
@@ -165,9 +165,6 @@ def thinking_tools(study: Study) -> list[Tool[Any, Any]]:
             ],
             raw=[(call.id, call.name, call.arguments) for call in answer.calls],
         )
-
-    def size_of_texts(arguments: ReadText | Predict) -> tuple[int, int]:
-        return len(arguments.texts), sum(map(len, tokenizer.encode(arguments.texts)))
 
     def read(arguments: ReadText, rng: np.random.Generator) -> SeenTexts:
         texts = study.encode_new(arguments.texts)
@@ -200,7 +197,7 @@ def thinking_tools(study: Study) -> list[Tool[Any, Any]]:
             ReadText,
             SeenTexts,
             read,
-            size=size_of_texts,
+            size=lambda a: study.size_of(a.texts),
         ),
         Tool("predict_texts", "What rivals predict at the ends of texts.", Predict, Designed, predict),
     ]

@@ -33,12 +33,14 @@ def open_engine(
     """
     if name == "local":
         if address:
-            raise BadInput("--ray-address is for --engine ray: give both or neither.")
+            raise BadInput(
+                "`ray_address` is for `engine=ray`: give both or neither.", settings=("ray_address", "engine")
+            )
         yield LocalEngine(n_workers or (1 if gpus else os.cpu_count() or 1), threads)
         return
     try:
         from tools.engine.ray import open_ray
     except ImportError as error:
-        raise BadInput(f"--engine ray needs Ray ({error}): pip install -e '.[ray]'.") from error
+        raise BadInput(f"`engine=ray` needs Ray ({error}): pip install -e '.[ray]'.", settings=("engine",)) from error
     with open_ray(n_workers, address, gpus, threads) as engine:
         yield engine

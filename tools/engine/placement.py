@@ -35,7 +35,8 @@ def placed(
         raise BadInput(
             f"the Ray cluster (machines: {len(machines)}, processors: {n_cpus}, GPUs: {n_gpus}) has room for "
             f"{room(threads or 1)} of {n} workers, as each needs {'a GPU and ' if gpus else ''}processors: "
-            f"{threads or 1}. Give a smaller --workers, or join another machine with `ray start --address=HOST:PORT`."
+            f"{threads or 1}. Lower `workers`, or join another machine with `ray start --address=HOST:PORT`.",
+            settings=("workers",),
         )
     largest = math.floor(max(machine.get("CPU", 0) for machine in machines))
     return n, threads or max(cpus for cpus in range(1, largest + 1) if room(cpus) >= n)

@@ -143,8 +143,9 @@ class _Crew(Generic[T]):
         done = wait(futures, None if self._running else START_S, FIRST_COMPLETED).done
         if not done:
             raise BadInput(
-                f"no worker has started in {START_S} s: others use what they need; ask for fewer with --workers, or "
-                "run this again later."
+                f"no worker has started in {START_S} s: others use what they need; ask for fewer with `workers`, or "
+                "run this again later.",
+                settings=("workers",),
             )
         ended: list[tuple[int, T | Exception]] = []
         for future in done:

@@ -73,7 +73,7 @@ def draw_carriers(
     left = [row for row in range(len(explore)) if names[row] not in used]
     firing = [row for row in left if peak[row] > theta]
     n = min(N_CARRIERS, max(MIN_CARRIERS, len(firing) // 2), len(firing)) if firing else MIN_CARRIERS
-    order = sorted(firing, key=lambda row: _rank(names[row])) or sorted(left, key=lambda row: -peak[row])
+    order = sorted(firing, key=lambda row: lot(names[row])) or sorted(left, key=lambda row: -peak[row])
     out: list[Carrier] = []
     endings = set(known)
     while order and len(out) < n:
@@ -92,8 +92,9 @@ def _end(values: np.ndarray[tuple[int], np.dtype[np.float32]], theta: float, nam
     """One of the places near the peak: a neuron that fires in most places would else give nothing but beginnings."""
     top = values.max()
     near = np.flatnonzero((values > theta) & (values >= NEAR_PEAK * top) if top > theta else values == top)
-    return int(near[int(_rank(name), 16) % len(near)])
+    return int(near[int(lot(name), 16) % len(near)])
 
 
-def _rank(name: str) -> str:
+def lot(name: str) -> str:
+    """Decides order, and is the same in every run."""
     return hashlib.sha256(name.encode()).hexdigest()

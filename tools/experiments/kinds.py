@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from collections import Counter
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from tools.concepts.concepts import Concept
 from tools.errors import BadInput
-from tools.experiments.carriers import Carrier
+from tools.experiments.carriers import Carrier, lot
 from tools.experiments.texts import Texts, is_word
 from tools.making.bank import Bank, Find
 from tools.readable.knowledge import RARE, is_over_text
@@ -314,11 +313,6 @@ class Claimed:
     def untried(self, words: Sequence[str]) -> list[str]:
         """Words that no text before ended with, where there are any."""
         return [word for word in words if word.lower() not in self.tried] or list(words)
-
-
-def lot(name: str) -> str:
-    """Decides order, and is the same in every run."""
-    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def written_like(word: str, other: str) -> str:

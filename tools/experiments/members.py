@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.experiments.candidates import Candidate, Setting, edit
-from tools.experiments.carriers import Carrier
-from tools.experiments.kinds import Claimed, lot, written_like
+from tools.experiments.carriers import Carrier, lot
+from tools.experiments.kinds import Claimed, written_like
 from tools.readable.generalised import SISTER_CLASS, UNSEEN_MEMBER
 from tools.readable.rule import Item
 from tools.rules.language import quote

@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 
 from tools.experiments.candidates import Candidate, Setting
-from tools.experiments.kinds import MOST_ITEMS, Claimed, lot
+from tools.experiments.carriers import lot
+from tools.experiments.kinds import MOST_ITEMS, Claimed
 from tools.experiments.members import MOST_OFTEN, share
 from tools.making.bank import Find
 from tools.readable.rule import Item

@@ -89,12 +89,14 @@ def build_index(
                 lock.unlink()
     except Timeout as error:
         raise StorageError(
-            f"another process is building {folder}: wait for it, or name another folder with --out."
+            f"another process is building {folder}: wait for it, or name another folder with `out`.",
+            settings=("out",),
         ) from error
     except OSError as error:
         raise StorageError(
             f"cannot write to {building} ({error.strerror or error}): free some space there, or name another folder "
-            "with --out or NEURON_AGENT_CACHE. What was computed is kept, and the same command goes on from there."
+            "with `out` or NEURON_AGENT_CACHE. What was computed is kept, and the same command goes on from there.",
+            settings=("out",),
         ) from error
     return ActivationIndex(folder)
 

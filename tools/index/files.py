@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.cache import sum_of
 from tools.errors import StorageError
 
 MANIFEST = "manifest.json"
@@ -56,19 +57,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         own = found.pop("sha256")
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise damaged(path, str(error) or type(error).__name__) from error
-    if own != _sum_of(found):
+    if own != sum_of(found):
         raise damaged(path, "its checksum does not fit")
     return found
 
 
 def write_manifest(folder: Path, content: dict[str, Any]) -> None:
     """Write the manifest of an index, with its own checksum."""
-    whole = content | {"sha256": _sum_of(content)}
+    whole = content | {"sha256": sum_of(content)}
     (folder / MANIFEST).write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n")
-
-
-def _sum_of(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -74,7 +74,8 @@ def write_texts(corpus: SplitCorpus, d_vocab: int, folder: Path) -> list[int]:
     n_excerpts = [len(part) for part in parts]
     if sum(n_excerpts) >= MAX_ROWS - 1:
         raise BadInput(
-            f"the corpus has {sum(n_excerpts):,} excerpts and an index holds {MAX_ROWS - 2:,}: lower --corpus-tokens."
+            f"the corpus has {sum(n_excerpts):,} excerpts and an index holds {MAX_ROWS - 2:,}: lower `corpus_tokens`.",
+            settings=("corpus_tokens",),
         )
     orders = [_order(part) for part in parts]
     width = corpus.width

@@ -59,10 +59,12 @@ def finished(folder: Path, plan: dict[str, Any]) -> ActivationIndex | None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     if not (folder / MANIFEST).is_file():
-        raise BadInput(f"{folder} is there already and is no index: name another folder with --out.")
+        raise BadInput(f"{folder} is there already and is no index: name another folder with `out`.", settings=("out",))
     index = ActivationIndex(folder)
     if not is_planned(index.manifest, plan):
-        raise BadInput(f"{folder} holds another index: remove it, or name another folder with --out.")
+        raise BadInput(
+            f"{folder} holds another index: remove it, or name another folder with `out`.", settings=("out",)
+        )
     index.check_all()
     return index
 
@@ -145,7 +147,8 @@ def begun_texts(building: Path, plan: dict[str, Any], corpus: SplitCorpus, d_voc
     if found and not is_planned(found["plan"], plan):
         raise BadInput(
             f"{building} holds what was computed of another index, or with other options: finish that one with the "
-            "command that began it, remove the folder, or name another one with --out."
+            "command that began it, remove the folder, or name another one with `out`.",
+            settings=("out",),
         )
     texts: dict[str, Any] = found.get("texts", {})
     if texts and _are_whole(building, texts, corpus.width):

@@ -103,7 +103,8 @@ def index_shard(work: ShardWork, shard: Shard, tokens: NDArray[Any], lengths: ND
             sweep(subject, ids, shard.first + batch, kept, statistics)
     except torch.cuda.OutOfMemoryError as error:
         raise BadInput(
-            f"{work.batch} excerpts at once do not fit into the memory of this GPU: give a smaller --batch-excerpts."
+            f"{work.batch} excerpts at once do not fit into the memory of this GPU: lower `batch_excerpts`.",
+            settings=("batch_excerpts",),
         ) from error
     return _reported(kept, shard, statistics)
 

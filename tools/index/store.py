@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.cache import sum_of
 from tools.errors import BadInput, StorageError
 from tools.evidence.splits.split_corpus import PARTS, SealedTexts, SplitCorpus, SplitCounts
 from tools.evidence.texts.names import NAME_FILES, Names
@@ -76,7 +77,7 @@ class ActivationIndex:
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of what the index says, texts and values and all."""
-        return hashlib.sha256(json.dumps(self.manifest, sort_keys=True).encode()).hexdigest()
+        return sum_of(self.manifest)
 
     @property
     def n_bytes(self) -> int:
@@ -108,7 +109,8 @@ class ActivationIndex:
                 raise BadInput(
                     f"the index {self.folder} is of {own['name']} with another {what} than {subject.name} "
                     f"(SHA-256 {expected[:12]}..., not {found[:12]}...): build one of this model with "
-                    "`agent index build`, or leave the index out with --index none."
+                    "`agent index build`, or leave the index out with `index=none`.",
+                    settings=("index",),
                 )
 
     def record(self, neuron: NeuronId) -> np.void:

@@ -216,7 +216,7 @@ class Metered:
                     self._note(key, requests[i], answer)
             waiting = waiting[len(now) :]
         for i in waiting:
-            answers[i] = ChatFailure(LIMIT_REACHED, "--max-tokens or --max-usd leaves nothing for this call")
+            answers[i] = ChatFailure(LIMIT_REACHED, "the limit on tokens or on money leaves nothing for this call")
             self._note(keys[i], requests[i], answers[i])
         return [answers[i] for i in range(len(requests))]
 

@@ -49,8 +49,9 @@ def price_within(url: str, model: str, max_usd: float | None) -> Price | None:
     price = price_of(url, model)
     if max_usd is not None and price is None:
         raise BadInput(
-            f"--max-usd (max_usd) cannot be kept: the price of {model} at {url} is unknown. Write it into a file and "
-            f"name that in {PRICES_VARIABLE} (see the README), or use --max-tokens (max_tokens)."
+            f"`max_usd` cannot be kept: the price of {model} at {url} is unknown. Write it into a file and "
+            f"name that in {PRICES_VARIABLE} (see the README), or use `max_tokens`.",
+            settings=("max_usd", "max_tokens"),
         )
     return price
 

@@ -115,8 +115,9 @@ def access(settings: LLMSettings) -> Access:
         raise LLMNotAvailable("OPENAI_API_KEY holds characters that no key has: set it to the key alone, on one line.")
     if not found.key and found.is_openai:
         raise LLMNotAvailable(
-            "no LLM: OPENAI_API_KEY is not set; set it, or name another endpoint with --llm-url "
-            "http://localhost:11434/v1, or use `--explainer rules`, which needs no key and no network."
+            "no LLM: OPENAI_API_KEY is not set; set it, or name another endpoint with "
+            "`llm_url=http://localhost:11434/v1`, or use `explainer=rules`, which needs no key and no network.",
+            settings=("llm_url", "explainer"),
         )
     return found
 

@@ -117,3 +117,8 @@ def read_score(found: Any) -> Score:
 
 ReadScore = Annotated[Score, BeforeValidator(read_score)]
 """The type of a field that holds a score of any version."""
+
+
+def number_of(score: Measured | Compared | None) -> float | None:
+    """The value of a score that has one."""
+    return score.value if isinstance(score, Interval) else None

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.rules.clauses import MAX_LISTED_TOKENS, MAX_WORDS, After, Clause, Nearer, Relation, Rule
-from tools.rules.language import n_words, render
+from tools.rules.language import words_of
 from tools.rules.simulate import AMID_WINDOW
 from tools.rules.strengths import Strengths
 from tools.rules.vocabulary import NEARER_GAIN, Vocabulary
@@ -439,11 +439,7 @@ def _quantile(values: Floats, weights: Vector, share: float) -> float:
 def _overhead(place: Relation | None) -> int:
     """Words of a clause on a direction, without the tokens that name it and the word between the two sides."""
     nearer = Nearer(("a",))
-    return _words(Clause(1, nearer) if place is None else Clause(1, None, After(place, nearer))) - 1
+    return words_of(Clause(1, nearer) if place is None else Clause(1, None, After(place, nearer))) - 1
 
 
-def _words(clause: Clause) -> int:
-    return n_words(render(Rule((clause,)))) - 1
-
-
-_FIXED_WORDS = 1 + _words(Clause(1))
+_FIXED_WORDS = 1 + words_of(Clause(1))

@@ -25,6 +25,7 @@ from tools.rules.learn import NOTHING, PRICE_PER_WORD, Form, Learner
 from tools.rules.simulate import Batch
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring import sampling
+from tools.scoring.pearson import pearson
 from tools.scoring.sampling import explore_weights, learning_sample
 
 FORMS = ("mixed", "directions", "context", "tokens")
@@ -116,11 +117,9 @@ class RulesExplainer:
             return Rule(())
         mask = tokens >= 0
         levels, values = Batch(tokens, self.vocabulary).levels(rule)[mask].astype(np.float64), values[mask]
-        spread = float(levels.std() * values.std())
-        if spread < 1e-9:
-            return Rule(())
-        correlation = float(np.mean((levels - levels.mean()) * (values - values.mean()))) / spread
-        return rule if correlation * np.sqrt(len(levels)) > FAINT_CERTAINTY else Rule(())
+        correlation = pearson(levels, values)
+        certain = correlation is not None and correlation * np.sqrt(len(levels)) > FAINT_CERTAINTY
+        return rule if certain else Rule(())
 
     def revise(
         self,

@@ -15,9 +15,6 @@ from typing import TypeVar, get_args
 
 from tools.errors import BadInput
 from tools.rules.clauses import (
-    MAX_CLAUSES,
-    MAX_LISTED_TOKENS,
-    MAX_WORDS,
     Affix,
     AffixKind,
     After,
@@ -99,27 +96,16 @@ def n_words(sentence: str) -> int:
     return len(sentence.split())
 
 
-def check_limits(rule: Rule) -> None:
-    """Refuse a rule that is longer than an explanation may be.
-
-    Raises:
-        BadInput: names what it has too much of.
-    """
-    sizes = (
-        (len(rule.clauses), MAX_CLAUSES, "clauses"),
-        (rule.listed(), MAX_LISTED_TOKENS, "listed tokens"),
-        (n_words(render(rule)), MAX_WORDS, "words"),
-    )
-    for size, most, what in sizes:
-        if size > most:
-            raise BadInput(f"an explanation has at most {most} {what}, and this one has {size}: shorten it.")
-
-
 def render(rule: Rule) -> str:
     """The sentence that means `rule`."""
     if not rule.clauses:
         return _SILENT
     return _OPENING + "; ".join(_render_clause(clause) for clause in rule.clauses) + "."
+
+
+def words_of(clause: Clause) -> int:
+    """Words that a clause adds to a sentence."""
+    return n_words(render(Rule((clause,)))) - 1
 
 
 def _render_clause(clause: Clause) -> str:

@@ -34,7 +34,7 @@ from tools.rules.clauses import (
     TokenClass,
     Words,
 )
-from tools.rules.language import n_words, render
+from tools.rules.language import n_words, render, words_of
 from tools.rules.pairs import Sums, Vector
 from tools.rules.screen import Gated, Screen
 from tools.rules.simulate import Batch
@@ -180,7 +180,7 @@ class Learner:
         """The clause that explains least for its words, if that is less than they cost."""
         if len(chosen) < 2:
             return None
-        worth = fit.losses() - price * np.array([_words(clause) for clause in chosen])
+        worth = fit.losses() - price * np.array([words_of(clause) for clause in chosen])
         least = int(np.argmin(worth))
         return least if worth[least] < 0 else None
 
@@ -209,7 +209,7 @@ class Learner:
         for gate in dict.fromkeys(gates):
             if gate.also is None or gate.token is None:
                 held = self._gate(gate)
-                words = _words(gate)
+                words = words_of(gate)
                 narrowed += [
                     Candidate(found.clause, found.gain, found.words + words, found.grow)
                     for found in self.screen.candidates(pull, held, wanted)
@@ -244,7 +244,7 @@ class Learner:
             met.add(candidate.clause)
             clause = candidate.grow() if candidate.grow else candidate.clause
             gain = fit.gain(self._root * self.feature(clause))
-            found.append(Candidate(clause, gain, _words(clause)))
+            found.append(Candidate(clause, gain, words_of(clause)))
             worth = max(worth, found[-1].worth(wanted.price))
         return found
 
@@ -306,10 +306,6 @@ class Learner:
             weakest = min(rule.clauses, key=lambda clause: abs(clause.strength))
             rule = Rule(tuple(clause for clause in rule.clauses if clause is not weakest))
         return rule if best > 0 else Rule(())
-
-
-def _words(clause: Clause) -> int:
-    return n_words(render(Rule((clause,)))) - 1
 
 
 def _says_position(clause: Clause) -> bool:

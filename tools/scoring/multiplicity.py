@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scipy.stats import false_discovery_control
 
-_WIDTH = 3.92  # of a 95 % interval, in standard errors
+from tools.scoring.shares import Z
 
 
 def p_above_zero(value: float, low: float, high: float) -> float:
@@ -17,7 +17,7 @@ def p_above_zero(value: float, low: float, high: float) -> float:
     """
     if high <= low:
         return 0.0 if value > 0 else 1.0
-    return 0.5 * math.erfc(value / ((high - low) / _WIDTH) / math.sqrt(2))
+    return 0.5 * math.erfc(value / ((high - low) / (2 * Z)) / math.sqrt(2))
 
 
 def q_values(p_values: Sequence[float]) -> list[float]:

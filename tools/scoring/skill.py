@@ -64,13 +64,10 @@ def skill(
     """
     if not predictions:
         return Unscored(reason="nothing was predicted")
-    outcome = np.array([p.fired for p in predictions])
-    base = float(outcome.mean())
-    if base in (0.0, 1.0):
+    losses, reference = _losses(predictions), losses_of_base_rate([p.fired for p in predictions])
+    if reference is None:
         which = "fixed probe set" if split == "probe" else "experiments"
         return Unscored(reason=f"every text of the {which} came out the same, so there is no base rate to beat")
-    losses = _losses(predictions)
-    reference = -np.log(np.where(outcome, base, 1 - base))
     own, of_base = _resampled([p.carrier for p in predictions], np.stack([losses, reference], 1), rng)
     return _score(1 - losses.sum() / reference.sum(), 1 - own / of_base, protocol, split, len(predictions))
 
@@ -94,8 +91,23 @@ def sign_accuracy(
     return found.model_copy(update={"n_pairs": len(known)})
 
 
+def losses_of(probabilities: Sequence[float], fired: Sequence[bool]) -> Floats:
+    """What each prediction loses: minus the log of the probability, in nats, that it gave to what happened.
+
+    It is infinite where that was 0.
+    """
+    with np.errstate(divide="ignore"):
+        return -np.log(np.where(fired, probabilities, 1 - np.asarray(probabilities)))
+
+
+def losses_of_base_rate(fired: Sequence[bool]) -> Floats | None:
+    """What a forecaster loses who says the share that fired of every text; None where all came out the same."""
+    base = float(np.mean(fired))
+    return None if base in (0.0, 1.0) else losses_of([base] * len(fired), fired)
+
+
 def _losses(predictions: Sequence[Registered]) -> Floats:
-    return np.array([-np.log(p.probability if p.fired else 1 - p.probability) for p in predictions])
+    return losses_of([p.probability for p in predictions], [p.fired for p in predictions])
 
 
 def _resampled(carriers: Sequence[Hashable], columns: Floats, rng: np.random.Generator) -> Floats:

@@ -40,7 +40,7 @@ LEXICAL = "lexical"
 
 def in_free_words(sentence: str) -> str:
     """A hint for an unreadable explanation that does not begin like one of the rule language."""
-    return "" if sentence.lstrip().startswith("Fires") else " In words of your own it needs --simulator openai:MODEL."
+    return "" if sentence.lstrip().startswith("Fires") else " In words of your own it needs `simulator=openai:MODEL`."
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,18 @@ class Simulations:
 
     def simulator_of(self, sentence: str | None) -> str:
         """How a result calls what simulates a sentence; of none, what would."""
-        exact = self.word_simulator is None or (sentence is not None and self.is_exact(sentence))
-        return self.simulator.name if exact or self.word_simulator is None else self.word_simulator.name
+        return (self._asked(sentence) or self.simulator).name
 
     def reader_of(self, sentence: str) -> str:
         """Who says what a sentence predicts: `lexical` where that is certain, else the LLM that is asked."""
-        if self.word_simulator is None or self.is_exact(sentence):
-            return LEXICAL
-        return self.word_simulator.name
+        asked = self._asked(sentence)
+        return asked.name if asked else LEXICAL
+
+    def _asked(self, sentence: str | None) -> WordSimulator | None:
+        """The LLM that simulates a sentence, where it is not exact."""
+        if self.word_simulator is None or (sentence is not None and self.is_exact(sentence)):
+            return None
+        return self.word_simulator
 
     def check_sentence(self, sentence: str) -> None:
         """Refuse a sentence that nobody here can read.
@@ -124,7 +128,7 @@ class Simulations:
         if self.word_simulator is None:
             found = self._exact_levels(sentence, self.evidence.probe.tokens[:1])
             if isinstance(found, Unscored):
-                raise BadInput(found.reason + in_free_words(sentence))
+                raise BadInput(found.reason + in_free_words(sentence), settings=("simulator",))
         elif not sentence.strip():
             raise BadInput("the sentence is empty: say when the neuron fires.")
         elif any("\ud800" <= c <= "\udfff" for c in sentence):  # Python's way to hand over what it could not decode

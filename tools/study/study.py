@@ -176,6 +176,10 @@ class Study:
             raise BadInput("one of the texts is empty: give at least one token in each.")
         return encoded
 
+    def size_of(self, texts: Sequence[str]) -> tuple[int, int]:
+        """How many texts there are, and how many tokens in all."""
+        return len(texts), sum(map(len, self.subject.tokenizer.encode(list(texts))))
+
     def encode_new(self, texts: Sequence[str]) -> list[Tokens]:
         """Token ids of texts that somebody made up, their ends where they are longer than an excerpt.
 

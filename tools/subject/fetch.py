@@ -164,7 +164,8 @@ def _ask_hub(name: str) -> Any:
 def _missing(name: str, why: str) -> NotAvailable:
     return NotAvailable(
         f"{name} is not on this machine and cannot be downloaded ({why}): with network access run "
-        f"`agent fetch {name}`, or use --model mini, which needs none."
+        f"`agent fetch {name}`, or use `model=mini`, which needs none.",
+        settings=("model",),
     )
 
 

@@ -126,8 +126,9 @@ def refuse_own_code(path: Path, why: str) -> None:
     if brings_code(path):
         raise BadInput(
             f"the model folder {path} cannot be loaded without running Python code that it brings "
-            f"({why.split('. ')[0].rstrip('.')}): give --trust-remote-code to run it. It runs with your rights, so "
-            "read it first."
+            f"({why.split('. ')[0].rstrip('.')}): give `trust_remote_code` to run it. It runs with your rights, so "
+            "read it first.",
+            settings=("trust_remote_code",),
         )
 
 

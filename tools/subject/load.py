@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId
 from tools.subject.folder import ModelFolder, check_folder, read_json
-from tools.subject.progress import Progress
 from tools.subject.protocol import SubjectModel
-from tools.subject.resolve import resolve
 from tools.subject.threads import make_waiting_passive
 
 if TYPE_CHECKING:
     from tools.subject.bridge import BridgeModel
     from tools.subject.lean import LeanModel
-
-
-def load_subject(
-    model: str, corpus_cached: Callable[[], bool] = lambda: False, progress: Progress | None = None
-) -> LeanModel | BridgeModel:
-    """Resolve `model` (see `tools.subject.resolve.resolve`, also for the errors) and load it for reading."""
-    return open_subject(resolve(model, corpus_cached, progress))
 
 
 def open_subject(folder: ModelFolder) -> LeanModel | BridgeModel:

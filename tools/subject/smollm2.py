@@ -80,12 +80,6 @@ def unpacked_folder() -> Path:
     return default_cache_dir() / "models" / GGUF.name.removesuffix(".gguf")
 
 
-def gguf_file() -> Path | None:
-    """The model's GGUF file, as llama.cpp reads it, or None where it was not fetched out of the wheel."""
-    file = unpacked_folder() / GGUF.name
-    return file if file.is_file() else None
-
-
 def describe(folder: Path) -> str:
     """Which of the two models called `smollm2` lies in `folder`, in one sentence."""
     if folder == unpacked_folder():

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from tools.errors import BadInput
 from traces.database.results import ResultsDatabase
 from traces.database.rows import COLUMNS, ResultRow
+from traces.storage import ELSEWHERE
 
 LEASE_S = 60.0
 Status = Literal["waiting", "running", "done", "failed"]
@@ -121,7 +122,7 @@ def find_batch(database: ResultsDatabase, name: str) -> Batch:
     if matches:
         raise BadInput(f"{name!r} fits {len(matches)} batches in {where}: write more of the id.")
     if not known:
-        raise BadInput(f"there is no batch {name!r}: {where} has none; name another folder with --runs-dir.")
+        raise BadInput(f"there is no batch {name!r}: {where} has none; {ELSEWHERE}.", settings=("runs_dir",))
     raise BadInput(f"there is no batch {name!r} in {where}; `agent batch list` shows them all.")
 
 

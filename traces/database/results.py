@@ -21,7 +21,7 @@ from traces.database.schema import FIRST_WITH_ALL_COLUMNS, SCHEMA_VERSION, migra
 from traces.database.selection import Selection
 from traces.database.token_index import Tokens, put_tokens, tokens_of
 from traces.events.runs import NeuronFolder, RunFolder, names_in, new_run_id, run_ids
-from traces.storage import storage_errors
+from traces.storage import ELSEWHERE, storage_errors
 
 _LOCK_PATIENCE_S = 30.0
 _GLANCE_S = 0.001
@@ -150,7 +150,8 @@ class ResultsDatabase:
             yield
         except sqlite3.Error as error:
             raise StorageError(
-                f"cannot use the results database {self.path}: {error}; free it, mend it or choose another --runs-dir."
+                f"cannot use the results database {self.path}: {error}; free it, mend it or {ELSEWHERE}.",
+                settings=("runs_dir",),
             ) from error
 
     def _fill_in(self, connection: sqlite3.Connection) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.errors import StorageError
+from traces.storage import ELSEWHERE
 
 _VERSION_1 = """
 CREATE TABLE sealed_openings (
@@ -213,7 +214,8 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
     if version > SCHEMA_VERSION:
         raise StorageError(
             f"{path} has format {version}, but this program knows up to {SCHEMA_VERSION}: "
-            "upgrade the program, or choose another --runs-dir."
+            f"upgrade the program, or {ELSEWHERE}.",
+            settings=("runs_dir",),
         )
     return int(version)
 

@@ -28,7 +28,7 @@ from tools.records.scores import as_far_as_readable
 from traces.events.canonical import canonical
 from traces.events.recorded import RecordedRun, RecordedSettings
 from traces.events.store import lock
-from traces.storage import replace_file, storage_errors
+from traces.storage import ELSEWHERE, replace_file, storage_errors
 
 EVENTS = "events.jsonl"
 """The name of every trace."""
@@ -191,7 +191,9 @@ class RunFolder:
         path = Path(run_id)
         if path.name != run_id and (path / "run.json").is_file():
             if path.resolve().parent != Path(runs_dir).resolve():
-                raise BadInput(f"the run {path.name} is not in {runs_dir}: add --runs-dir {path.parent}.")
+                raise BadInput(
+                    f"the run {path.name} is not in {runs_dir}: add `runs_dir={path.parent}`.", settings=("runs_dir",)
+                )
             run_id = path.name
         known = run_ids(runs_dir)
         if run_id == "last" and known:
@@ -205,7 +207,7 @@ class RunFolder:
             shown = ", ".join(matches[:_N_SUGGESTIONS])
             raise BadInput(f"{run_id!r} fits {len(matches)} runs in {runs_dir} ({shown}): write more of the id.")
         if not known:
-            raise BadInput(f"there is no run {run_id!r}: {runs_dir} has no runs; name another folder with --runs-dir.")
+            raise BadInput(f"there is no run {run_id!r}: {runs_dir} has no runs; {ELSEWHERE}.", settings=("runs_dir",))
         close = difflib.get_close_matches(run_id, known, n=_N_SUGGESTIONS, cutoff=0.0)
         raise BadInput(
             f"there is no run {run_id!r} in {runs_dir}; the closest: {', '.join(close)}. "
@@ -313,7 +315,7 @@ def traces_of(runs_dir: str | Path, name: str, neuron: str | None = None) -> lis
     if not folders:
         raise BadInput(f"the run {run.run_id} stopped before it reached a neuron: it has no trace yet.")
     if not wanted:
-        known = ", ".join(folder.path.name.rpartition(".")[2] for folder in folders)  # names that `--neuron` accepts
+        known = ", ".join(folder.path.name.rpartition(".")[2] for folder in folders)  # what a person may type
         raise BadInput(f"run {run.run_id} has no neuron {neuron!r}; it has: {known}.")
     return [folder.events for folder in wanted]
 

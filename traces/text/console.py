@@ -1,7 +1,7 @@
 """Live progress on stderr. It only consumes events: a run works the same without it.
 
-Three renderers behind one Protocol: a live block on a terminal, plain lines elsewhere, nothing with --quiet. None of
-them can make a run fail: a closed or broken stderr ends only the display.
+Three renderers behind one Protocol: a live block on a terminal, plain lines elsewhere, nothing where it is to be
+quiet. None of them can make a run fail: a closed or broken stderr ends only the display.
 """
 
 from __future__ import annotations

@@ -9,27 +9,30 @@ from typing import NamedTuple
 from tools.records.costs import LLMReport
 from tools.records.effects import CausalFindings, Push
 from tools.records.gated import full_explanation
-from tools.records.result import Example, Interval, PartialResult, ScoreValue, Unscored
+from tools.records.result import Example, PartialResult, ScoreValue
+from tools.records.scores import number_of
 from traces.text.formatting import one_line, shorten, visible
 
 N_EXAMPLES = 3
 _N_TOKENS = 4
 _LONGEST_REASON = 200
 
-_IN_WORDS = (
+_EARLIER_NAMES = (
     ("not surely above token_lookup_30", "it is not surely better than a list of 30 words"),
     ("no comparison with token_lookup_30", "it could not be compared with a list of 30 words"),
     ("not surely above null", "explanations of other neurons may do as well"),
     ("no comparison with null", "it could not be compared with explanations of other neurons"),
     ("token_lookup_30", "a list of 30 words"),
     ("token-lookup-30", "a list of 30 words"),
-    ("beats null", "it beats explanations of other neurons"),
     ("token lookup", "table of all tokens"),
+    ("predicted positives", "where it should fire"),
+    ("predicted negatives", "where it should not fire"),
+    ("minimal pairs", "one word changed"),
     ("predicted positive", "where it should fire"),
     ("predicted negative", "where it should not fire"),
     ("minimal pair", "one word changed"),
 )
-"""Plain words for names in the policy's reasons."""
+"""Plain words for names in reasons that earlier versions wrote; reasons are written in these words now."""
 
 
 class Piece(NamedTuple):
@@ -172,7 +175,7 @@ def _verdict(result: PartialResult) -> str:
             return "noise: it fires, but nothing in the nearby text predicts when"
         case "dead":
             return "dead: it never fires on this text"
-    for name, words in _IN_WORDS:
+    for name, words in _EARLIER_NAMES:
         reason = reason.replace(name, words)
     return f"{verdict}: {reason}" if reason else verdict
 
@@ -215,9 +218,9 @@ def _tokens(ranking: Sequence[tuple[str, float]]) -> str:
 
 def _better(result: PartialResult) -> str:
     """The reference that predicts better than the explanation, on the same excerpts."""
-    own = _value(result.score)
-    listed = _value(result.baselines.token_lookup_30 if result.baselines else None)
-    ruled = _value(result.predictor.score if result.predictor else None)
+    own = number_of(result.score)
+    listed = number_of(result.baselines.token_lookup_30 if result.baselines else None)
+    ruled = number_of(result.predictor.score if result.predictor else None)
     known = (("a list of 30 words", listed), ("a rule that only a machine can read", ruled))
     found = [(what, f"(r = {value:.2f})") for what, value in known if value is not None and value > (own or 0)]
     if not found:
@@ -242,7 +245,3 @@ def _failed(llm: LLMReport | None) -> str:
     if simulated is not None and simulated.calls and simulated.calls == simulated.failed:
         return f"All {simulated.calls} simulations by an LLM failed, so no explanation in free text could be scored."
     return ""
-
-
-def _value(score: Interval | Unscored | None) -> float | None:
-    return score.value if isinstance(score, Interval) else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.options import add_quiet
-from agent.cli.output import progress, say
+from agent.cli.output import progress, say, with_options
 from agent.cli.parsing import Commands, command
 from tools.errors import BadInput, NotAvailable
 from tools.subject.names import OWN_NAMES, SMOLLM2, is_hub_name
@@ -73,7 +73,7 @@ def _fetch_default_corpus(display: Display) -> str | None:
     try:
         fetch_corpus(display)
     except NotAvailable as error:
-        return str(error)
+        return with_options(error)
     return None
 
 

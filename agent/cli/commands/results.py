@@ -14,6 +14,7 @@ from agent.cli.options import add_json, add_quiet, runs_part
 from agent.cli.output import progress, say, say_json, width
 from agent.cli.parsing import Commands, command
 from tools.errors import BadInput
+from tools.sizes import counted
 from tools.subject.names import short_name
 from traces.text.formatting import one_line, score_text, shorten, visible
 
@@ -123,7 +124,7 @@ def export(arguments: argparse.Namespace) -> None:
     from traces.export import tables
 
     {"csv": tables.write_csv, "parquet": tables.write_parquet}[form](rows, path)
-    say(f"{_n(len(rows), 'result')} written to {arguments.path}.")
+    say(f"{counted(len(rows), 'result')} written to {arguments.path}.")
 
 
 def rebuild(arguments: argparse.Namespace) -> None:
@@ -133,7 +134,7 @@ def rebuild(arguments: argparse.Namespace) -> None:
     database = ResultsDatabase(arguments.runs_dir)
     unreadable = database.rebuild_index()
     lines = [f"left out: {one_line(str(error))}" for error in unreadable]
-    say("\n".join([*lines, f"{_n(len(database.select()), 'result')} in {database.path}."]))
+    say("\n".join([*lines, f"{counted(len(database.select()), 'result')} in {database.path}."]))
 
 
 def _export_simulations(rows: Sequence[ResultRow], folder: Path, arguments: argparse.Namespace) -> None:
@@ -164,8 +165,8 @@ def _export_simulations(rows: Sequence[ResultRow], folder: Path, arguments: argp
                 display.note(f"{one.row.model}/{one.row.neuron} is left out: {one.reason}.")
     if rows and not n:
         why, _ = reasons.most_common(1)[0]
-        raise BadInput(f"none of {_n(len(seen), 'neuron')} could be exported; most often because: {why}.")
-    lines = [f"{_n(n, 'neuron')} written to {arguments.path}."]
+        raise BadInput(f"none of {counted(len(seen), 'neuron')} could be exported; most often because: {why}.")
+    lines = [f"{counted(n, 'neuron')} written to {arguments.path}."]
     lines += [f"{k} left out: {why}" for why, k in reasons.most_common()]
     say("\n".join(visible(line) for line in lines))
 
@@ -228,14 +229,16 @@ def _cells(row: ResultRow, model: str) -> tuple[str, ...]:
 
 
 def _notes(rows: Sequence[ResultRow], unscored: Sequence[ResultRow], older: int, selection: Selection) -> list[str]:
-    lines = [f"{_n(len(rows), 'result')}{'' if selection.limit is None else f', at most {selection.limit} shown'}."]
+    lines = [
+        f"{counted(len(rows), 'result')}{'' if selection.limit is None else f', at most {selection.limit} shown'}."
+    ]
     shown = [row for row in rows if row.score is None]
     if shown:
         lines.append(f"{len(shown)} of them without a score: {_reasons(shown)}.")
     if unscored:
         lines.append(f"{len(unscored)} more have no score to compare: {_reasons(unscored)}.")
     if older:
-        lines.append(f"Not shown: {_n(older, 'older run')} of the same neurons; --all shows them.")
+        lines.append(f"Not shown: {counted(older, 'older run')} of the same neurons; --all shows them.")
     return lines
 
 
@@ -243,7 +246,3 @@ def _reasons(rows: Sequence[ResultRow]) -> str:
     found = Counter(one_line(row.reason or "no reason is known") for row in rows).most_common()
     told = [f"{n} x {shorten(reason, 80)}" for reason, n in found[:_N_REASONS]]
     return "; ".join([*told, *([f"{len(found) - _N_REASONS} other reasons"] if len(found) > _N_REASONS else [])])
-
-
-def _n(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

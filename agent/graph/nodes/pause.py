@@ -16,6 +16,7 @@ from agent.graph.nodes.propose import score
 from agent.graph.state import PERSON, REFERENCES, Context, Investigation, LoopState
 from agent.graph.steering import Action, Pause, Place, RivalShown
 from agent.graph.verdict import tests_by_kind
+from agent.setup.config import TEST_COST
 from tools.catalogue.experiments import Designed
 from tools.catalogue.thinking import Predict
 from tools.errors import BadInput, BudgetSpent
@@ -24,9 +25,6 @@ from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue
 from tools.toolbox import ToolFailed
 from traces.events.kinds import Decided, PersonActed
-
-TEST_COST = 2
-"""Units that a text of one's own takes: what rivals predict of it, and its reading."""
 
 _SCORE_COST = 1
 

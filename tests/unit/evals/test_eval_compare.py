@@ -19,7 +19,7 @@ from evals.power import power_command
 from evals.records import Applied, CellResult, NeuronRecord, ScoredClaim, ScorerCheck
 from evals.scorer import ScorerTally, scorer_tally, truth_first
 from evals.stability import save_simulation
-from evals.statistics import wilson
+from evals.statistics import counted_share
 from evals.summaries import summarise
 from evals.tables import null_alarm, screen
 from tools.errors import BadInput
@@ -121,10 +121,10 @@ def test_a_summary_counts_everything_once() -> None:
     assert real.n_excerpts == (201, 201)
     assert real.recovery is None
     assert planted.n_recovered == (1, 2, 2)
-    assert planted.recovered == wilson(1, 2)
+    assert planted.recovered == counted_share(1, 2)
     assert planted.n_confident == (1, 3)
-    assert planted.false_confidence == wilson(1, 2)  # over neurons: always on one of two
-    assert planted.true_confidence == wilson(1, 2)
+    assert planted.false_confidence == counted_share(1, 2)  # over neurons: always on one of two
+    assert planted.true_confidence == counted_share(1, 2)
     assert planted.cost.usd is None
     assert isinstance(puzzles.score, Interval)
     assert puzzles.score.value == pytest.approx(0.2)
@@ -190,7 +190,7 @@ def test_no_explanation_is_not_recovered_and_counts_as_0_beside_the_mean() -> No
     failed = cell("a", "t9", None, kind="truth", error={"kind": "BadInput", "message": "m"})
     (one,) = summarise([none, *found, failed], rng())
     assert one.n_recovered == (5, 6, 7)
-    assert one.recovered == wilson(5, 6)
+    assert one.recovered == counted_share(5, 6)
     assert isinstance(one.recovery, Interval)
     assert isinstance(one.recovery_or_zero, Interval)
     assert isinstance(one.score_or_zero, Interval)
@@ -219,7 +219,7 @@ def test_who_runs_no_experiments_cannot_be_confident_and_the_dead_are_apart(
     EvalFolder(path).add_neurons([dead])
     new, old = load([path], rng()).summaries(rng())
     assert (new.n_confident, new.n_confident_dead) == ((0, 4), (0, 1))
-    assert (new.false_confidence, new.true_confidence) == (wilson(0, 4), wilson(1, 1))
+    assert (new.false_confidence, new.true_confidence) == (counted_share(0, 4), counted_share(1, 1))
     assert (old.runs_experiments, old.false_confidence, old.true_confidence) == (False, None, None)
     compare_command(typed(path))
     said = capsys.readouterr().out

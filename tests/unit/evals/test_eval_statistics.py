@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from evals.power import power, rejected
 from evals.statistics import (
+    counted_share,
     mean_by_cluster,
     mean_by_neuron,
     mean_interval,
     permutation_p,
     permutation_ps,
     ratio_of_means,
-    wilson,
 )
 from tools.records.result import Interval, Unscored
 
@@ -114,15 +114,15 @@ def test_ratio_of_means_is_not_the_mean_of_ratios() -> None:
     assert isinstance(ratio_of_means(np.ones(5), np.array([-1.0, 1.0, 0.5, -0.5, 0.1]), rng()), Unscored)
 
 
-def test_wilson_by_hand() -> None:
-    found = wilson(1, 10)
+def test_a_counted_share_by_hand() -> None:
+    found = counted_share(1, 10)
     assert isinstance(found, Interval)
     assert (found.value, found.low, found.high) == pytest.approx((0.1, 0.0179, 0.4042), abs=1e-4)
-    none = wilson(0, 20)
+    none = counted_share(0, 20)
     assert isinstance(none, Interval)
     assert (none.value, none.low) == (0, 0)
     assert none.high == pytest.approx(0.1611, abs=1e-4)
-    assert isinstance(wilson(0, 0), Unscored)
+    assert isinstance(counted_share(0, 0), Unscored)
 
 
 @pytest.mark.parametrize("n", [20, 40, 60])

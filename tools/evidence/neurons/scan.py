@@ -140,7 +140,8 @@ def _check_space(folder: Path, n_bytes: int) -> None:
     if free < n_bytes:
         raise StorageError(
             f"the scan of this layer needs {size_text(n_bytes)} in {folder.parent} and {size_text(free)} are free: "
-            "free some space there, lower --corpus-tokens, or name another folder with NEURON_AGENT_CACHE."
+            "free some space there, lower `corpus_tokens`, or name another folder with NEURON_AGENT_CACHE.",
+            settings=("corpus_tokens",),
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zlib
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.cache import sum_of
 from tools.evidence.texts.names import NAME_FILES, Names
 from tools.records.excerpts import Excerpts
 
@@ -72,7 +72,7 @@ class PartWriter:
 def seal(folder: Path, parts: Sequence[str], about: dict[str, Any]) -> None:
     """Write the manifest, when all parts and names have been written."""
     content = {"about": about, "sums": {name: _sum(folder / name) for name in _files(parts)}}
-    (folder / _MANIFEST).write_text(json.dumps(content | {"sha256": _digest(content)}, indent=1) + "\n")
+    (folder / _MANIFEST).write_text(json.dumps(content | {"sha256": sum_of(content)}, indent=1) + "\n")
 
 
 def load(folder: Path, parts: Sequence[str]) -> SavedSplit | None:
@@ -83,7 +83,7 @@ def load(folder: Path, parts: Sequence[str]) -> SavedSplit | None:
     try:
         content = json.loads((folder / _MANIFEST).read_text())
         digest = content.pop("sha256")
-        if digest != _digest(content) or content["sums"] != {name: _sum(folder / name) for name in _files(parts)}:
+        if digest != sum_of(content) or content["sums"] != {name: _sum(folder / name) for name in _files(parts)}:
             return None
         loaded = [Excerpts(**{column: _mapped(_path(folder, part, column)) for column in _COLUMNS}) for part in parts]
         return SavedSplit(content["about"], loaded, Names(folder))
@@ -110,7 +110,3 @@ def _sum(path: Path) -> int:
         while block := file.read(_BLOCK):
             total = zlib.crc32(block, total)
     return total
-
-
-def _digest(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

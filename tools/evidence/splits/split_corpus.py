@@ -262,7 +262,8 @@ def _check_enough(
     if counts.n_tokens < ENOUGH_TOKENS:
         raise BadInput(
             f"the corpus {name} is too short to split: it has {counts.n_tokens:,} usable tokens{seen} and about "
-            f"{ENOUGH_TOKENS:,} are needed; give more text or raise --corpus-tokens."
+            f"{ENOUGH_TOKENS:,} are needed; give more text or raise `corpus_tokens`.",
+            settings=("corpus_tokens",),
         )
     n_left = sum(int(excerpts.lengths.sum()) for excerpts in cuts.kept(keep, lambda n: None))
     raise BadInput(

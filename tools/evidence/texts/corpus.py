@@ -108,7 +108,7 @@ def load_texts(spec: str | None, model_name: str, max_tokens: int = 0) -> Corpus
             return _corpus(name, texts_of("corpus"), seen=load_seen())
         return _corpus("openwebtext-10k", sample_texts())
     if not spec:
-        raise BadInput("--corpus is empty: give a file, a folder, or a dataset as hf:owner/name.")
+        raise BadInput("`corpus` is empty: give a file, a folder, or a dataset as hf:owner/name.", settings=("corpus",))
     repairs = Repairs()
     if (descriptor := _descriptor(spec)) is not None:
         name = "standard input" if descriptor == 0 else spec
@@ -118,7 +118,10 @@ def load_texts(spec: str | None, model_name: str, max_tokens: int = 0) -> Corpus
         files = FileTexts(path, repairs, default_cache_dir())
         return _checked(path.name or str(path.resolve()), Texts(files, files.read()), repairs)
     if path.exists():
-        raise BadInput(f"{spec} is neither a file nor a folder: read from a pipe with `--corpus - < {spec}`.")
+        raise BadInput(
+            f"{spec} is neither a file nor a folder: send it to standard input and give `corpus=-`.",
+            settings=("corpus",),
+        )
     if looks_like_dataset(spec):
         return _corpus(spec.removeprefix("hf:"), dataset_texts(spec, max_tokens))
     raise BadInput(f"there is no corpus {spec}: give a file, a folder, or a dataset as hf:owner/name.")

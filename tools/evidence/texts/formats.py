@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, NamedTuple
 
-from tools.errors import BadInput, StorageError
+from tools.errors import BadInput, StorageError, first_line
 from tools.evidence.texts.repairs import PLAIN_TEXT, Repairs
 
 MAX_REPLACED_SHARE = 0.05
@@ -307,7 +307,7 @@ def _table(file: File) -> Iterator[Piece]:
     except (OSError, ArrowException, UnicodeDecodeError) as error:
         if getattr(error, "errno", None) is not None:
             raise
-        raise BadInput(f"{file.said} is damaged, or no parquet file ({_first_line(error)}): make it anew.") from error
+        raise BadInput(f"{file.said} is damaged, or no parquet file ({first_line(error)}): make it anew.") from error
 
 
 def _rows(file: File, repairs: Repairs) -> Iterator[Piece]:
@@ -397,10 +397,6 @@ def _fields(names: Iterable[str]) -> str:
 def _fault(error: ValueError | RecursionError) -> str:
     # beside bad JSON: numbers of thousands of digits, deep nesting
     return getattr(error, "msg", None) or "it cannot be read"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _mended(text: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tools.errors import BadInput, NotAvailable, StorageError
+from tools.errors import BadInput, NotAvailable, StorageError, first_line
 from tools.evidence.progress import Progress
 from tools.evidence.texts.formats import looks_like_file, parquet_texts
 from tools.hub_cache import check_hub_cache, hub_cache_is_known
@@ -23,8 +23,6 @@ SAMPLE_FILES = "plain_text/train/*.parquet"
 REACH_S = 3.0
 MIN_CHARACTERS = 40_000_000
 CHARACTERS_PER_TOKEN = 8
-
-_REMEDY = "run `agent fetch gpt2` where there is a network, or name your own text with --corpus FILE."
 
 
 def is_reachable() -> bool:
@@ -83,7 +81,7 @@ def fetch_corpus(progress: Progress) -> None:
         return
     check_hub_cache()
     if not is_reachable():
-        raise NotAvailable(f"the default corpus, a sample of OpenWebText, is not here and the hub is not: {_REMEDY}")
+        raise _no_default("the default corpus, a sample of OpenWebText, is not here and the hub is not")
     from huggingface_hub import HfApi, hf_hub_download
 
     try:
@@ -109,14 +107,16 @@ def fetch_corpus(progress: Progress) -> None:
                 f"the default corpus cannot be stored in Hugging Face's cache ({error.strerror}): "
                 "free some space there or name another folder with HF_HOME."
             ) from error
-        raise NotAvailable(f"the default corpus could not be fetched ({_reason(error)}): {_REMEDY}") from error
+        raise _no_default(f"the default corpus could not be fetched ({first_line(error)})") from error
     if not default_corpus_is_cached():
-        raise NotAvailable(f"the hub has no {SAMPLE_FILES} in {SAMPLE_REPO}: {_REMEDY}")
+        raise _no_default(f"the hub has no {SAMPLE_FILES} in {SAMPLE_REPO}")
 
 
-def _reason(error: Exception) -> str:
-    """The first line of an error's message, without its full stop."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+def _no_default(what: str) -> NotAvailable:
+    return NotAvailable(
+        f"{what}: run `agent fetch gpt2` where there is a network, or name your own text with `corpus=FILE`.",
+        settings=("corpus",),
+    )
 
 
 def _bar_for(progress: Progress) -> Any:
@@ -142,7 +142,7 @@ def sample_texts() -> Iterator[tuple[str, str]]:
     """
     files = _cached_sample()
     if not files:
-        raise NotAvailable(f"the default corpus, a sample of OpenWebText, is not on this machine: {_REMEDY}")
+        raise _no_default("the default corpus, a sample of OpenWebText, is not on this machine")
     from pyarrow import ArrowException  # type: ignore[import-untyped, unused-ignore]
 
     number = 0
@@ -208,7 +208,8 @@ def dataset_texts(spec: str, max_tokens: int = 0) -> Iterator[tuple[str, str]]:
         where = "the hub answers but" if online else "the hub cannot be reached and"
         raise NotAvailable(
             f"there is no file or folder {spec!r}, {where} the dataset {name} ({split}) cannot be read "
-            f"({_reason(error)}): check the name, or name a file with --corpus FILE."
+            f"({first_line(error)}): check the name, or name a file with `corpus=FILE`.",
+            settings=("corpus",),
         ) from error
 
 

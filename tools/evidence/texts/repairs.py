@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from tools.sizes import counted
+
 PLAIN_TEXT = "plain text"
 
 _PLURALS = {
@@ -39,21 +41,17 @@ class Repairs:
         n_files = self.read.total()
         if n_files > 1 or (n_files and self.passed_over) or set(self.read) - {PLAIN_TEXT}:
             kinds = next(iter(self.read)) if len(self.read) == 1 else _listed(self.read)
-            said.append(f"read {_counted(n_texts, 'text')} from {_counted(n_files, 'file')} ({kinds})")
+            said.append(f"read {counted(n_texts, 'text')} from {counted(n_files, 'file')} ({kinds})")
         if n_repeated:
-            said.append(f"left out {_counted(n_repeated, 'text')} that {_repeat(n_repeated)} another word for word")
+            said.append(f"left out {counted(n_repeated, 'text')} that {_repeat(n_repeated)} another word for word")
         if self.n_replaced:
-            characters = _counted(self.n_replaced, "character")
+            characters = counted(self.n_replaced, "character")
             said.append(f"replaced {characters} that {_be(self.n_replaced)} not UTF-8 by U+FFFD")
         if self.passed_over:
             n = self.passed_over.total()
-            said.append(f"passed over {_counted(n, 'file')}: {_listed(self.passed_over)}")
+            said.append(f"passed over {counted(n, 'file')}: {_listed(self.passed_over)}")
         line = "; ".join(said)
         return f"{line[0].upper()}{line[1:]}." if line else ""
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _repeat(n: int) -> str:

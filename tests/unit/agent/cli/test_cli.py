@@ -3,6 +3,7 @@ import errno
 import io
 import json
 import os
+import pickle
 import re
 import resource
 import shlex
@@ -15,6 +16,7 @@ from importlib import import_module
 import pytest
 
 from agent.cli import main, make_parser
+from agent.cli.output import with_options
 from agent.cli.parsing import Elsewhere
 from tools import errors
 from tools.errors import AgentError
@@ -277,6 +279,7 @@ def broken(*_):
         raise ImportError("a module is half imported")
 traces.text.show.list_runs = broken
 from agent.cli import main, make_parser
+from agent.cli.output import with_options
 sys.argv = ["agent", "trace", "list"]
 sys.exit(main())
 """
@@ -292,6 +295,7 @@ import os, signal, sys
 import traces.text.show
 traces.text.show.list_runs = lambda *_: exec("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
 from agent.cli import main, make_parser
+from agent.cli.output import with_options
 sys.argv = ["agent", "trace", "list"]
 sys.exit(main())
 """
@@ -306,6 +310,7 @@ def test_ctrl_c_that_the_shell_has_switched_off_stays_off(tmp_path):
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 from agent.cli import main, make_parser
+from agent.cli.output import with_options
 sys.argv = ["agent", "trace", "list"]
 main()
 assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -467,8 +472,31 @@ class Last:
         Last.kill(Last.pid, Last.number)
 sys.last = Last()
 from agent.cli import main, make_parser
+from agent.cli.output import with_options
 sys.argv = ["agent", "trace", "list"]
 sys.exit(main())
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("message", "settings", "said"),
+    [
+        ("lower `corpus_tokens`, or wait", ["corpus_tokens"], "lower --corpus-tokens, or wait"),
+        ("give `llm_url` or `explainer=rules`.", ["llm_url", "explainer"], "give --llm-url or --explainer rules."),
+        ("add `runs_dir=/my runs`.", ["runs_dir"], "add --runs-dir /my runs."),
+        ("Fires on `model`.", [], "Fires on `model`."),
+        ("Fires on `model` needs `simulator=openai:MODEL`", ["simulator"],
+         "Fires on `model` needs --simulator openai:MODEL"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_an_error_names_is_an_option(message, settings, said):
+    error = errors.BadInput(message, settings=settings)
+    assert (str(error), with_options(error)) == (message, said)
+    assert with_options(pickle.loads(pickle.dumps(error))) == said  # as it comes from another process
+
+
+def test_an_error_on_the_command_line_names_the_option(tmp_path, capsys):
+    assert main(["trace", "show", "last", "--runs-dir", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith("has no runs; choose another folder with --runs-dir.\n")

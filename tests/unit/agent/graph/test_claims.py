@@ -129,7 +129,7 @@ def run_node(winner, result, *tools):
     """What the node changes after 17 tool calls, in a state with one hypothesis."""
     nothing = dict.fromkeys(field.name for field in fields(Context))
     settings = SimpleNamespace(seed=4, budget=20, max_seconds=None)
-    study = SimpleNamespace(meters=None, simulations=SimpleNamespace())  # noqa: F811
+    study = SimpleNamespace(meters=None, simulations=SimpleNamespace())
     recorder = SimpleNamespace(recorded=lambda call_id: None, record=lambda call: None)
     given = {"config": settings, "study": study, "recorder": recorder, "tools": tools}
     state = LoopState(round=1, hypotheses={"H1": winner}, result=result, n_calls=17)

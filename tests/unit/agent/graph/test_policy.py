@@ -160,6 +160,8 @@ def but(gains: Gains, **others: Interval | Unscored) -> Gains:
 
 ABOVE = Gains(null=gain(0.01, 0.2), token_lookup_30=gain(0.001, 0.2))
 LEVEL = but(ABOVE, token_lookup_30=gain(-0.019, 0.002))
+BEATS = "it beats explanations of other neurons and a list of 30 words"
+NOT_BETTER = "it is not surely better than a list of 30 words"
 HALF = MeaningTests(0.5, verdicts.Tests(3, 0), verdicts.Tests(1, 0))
 SMALL = MeaningTests(0.19, verdicts.Tests(9, 0), verdicts.Tests(9, 0))
 FAILED = MeaningTests(0.4, verdicts.Tests(3, 4), verdicts.Tests(1, 0))
@@ -170,39 +172,63 @@ PAIR_FAILED = MeaningTests(0.4, verdicts.Tests(9, 0), verdicts.Tests(1, 2))
 @pytest.mark.parametrize(
     ("found", "expected", "why"),
     [
-        (Findings(score(0.5), ABOVE, gain(0.5, 0.6), ALL_PASSED), "supported", "(23 of 31 predicted positives, "),
-        (Findings(score(0.5), but(ABOVE, null=gain(0.0, 0.2)), NOT, ALL_PASSED), "unresolved", "surely above null"),
-        (Findings(score(0.5), LEVEL, NOT, ALL_PASSED), "unresolved", "token_lookup_30"),
-        (Findings(score(0.5), but(ABOVE, null=NOT), NOT, ALL_PASSED), "unresolved", "no comparison with null"),
-        (Findings(score(0.5), Gains(), NOT, ALL_PASSED), "unresolved", "with null; no comparison with token_lookup_30"),
+        (Findings(score(0.5), ABOVE, gain(0.5, 0.6), ALL_PASSED), "supported", "(23 of 31 where it should fire, "),
+        (
+            Findings(score(0.5), but(ABOVE, null=gain(0.0, 0.2)), NOT, ALL_PASSED),
+            "unresolved",
+            "explanations of other neurons may do as well",
+        ),
+        (Findings(score(0.5), LEVEL, NOT, ALL_PASSED), "unresolved", NOT_BETTER),
+        (
+            Findings(score(0.5), but(ABOVE, null=NOT), NOT, ALL_PASSED),
+            "unresolved",
+            "not be compared with explanations of other neurons",
+        ),
+        (
+            Findings(score(0.5), Gains(), NOT, ALL_PASSED),
+            "unresolved",
+            "with explanations of other neurons; it could not be compared with a list of 30 words",
+        ),
         (
             Findings(score(0.5), ABOVE, NOT, {}),
             "unresolved",
-            "too few tests: predicted positive (passed 0 of 0); too few",
+            "too few tests: where it should fire (passed 0 of 0); too few",
         ),
         (
             Findings(score(0.5), ABOVE, NOT, ALL_PASSED | {"minimal pair": verdicts.Tests(1, 9)}),
             "unresolved",
-            "too many failed tests: minimal pair (passed 1 of 10)",
+            "too many failed tests: one word changed (passed 1 of 10)",
         ),
         (
             Findings(score(0.5), ABOVE, NOT, dict.fromkeys(TEST_KINDS, verdicts.Tests(6, 6))),
             "unresolved",
-            "undecided tests: predicted positive (passed 6 of 12)",
+            "undecided tests: where it should fire (passed 6 of 12)",
         ),
         (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, has_explanation=False), "unresolved", "no explanation"),
         # as good as a list of tokens that tells nearly all
-        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=9), "supported", "as a list of tokens does"),
-        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=30), "supported", "as a list of tokens does"),
-        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=31), "unresolved", "token_lookup_30"),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=9), "supported", "as a list of words does"),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=30), "supported", "as a list of words does"),
+        (
+            Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=31),
+            "unresolved",
+            NOT_BETTER,
+        ),
         (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=40, lookup_words=40), "supported", "list"),
-        (Findings(score(0.94, 0.05), LEVEL, NOT, ALL_PASSED, words=9), "unresolved", "token_lookup_30"),
+        (
+            Findings(score(0.94, 0.05), LEVEL, NOT, ALL_PASSED, words=9),
+            "unresolved",
+            NOT_BETTER,
+        ),
         (
             Findings(score(0.99, 0.01), but(ABOVE, token_lookup_30=gain(-0.02, 0)), NOT, ALL_PASSED, words=9),
             "unresolved",
-            "token_lookup_30",
+            "list of 30 words, since a list of words predicts better",
         ),
-        (Findings(score(0.99, 0.01), but(LEVEL, null=NOT), NOT, ALL_PASSED, words=9), "unresolved", "null"),
+        (
+            Findings(score(0.99, 0.01), but(LEVEL, null=NOT), NOT, ALL_PASSED, words=9),
+            "unresolved",
+            "explanations of other neurons",
+        ),
         (Findings(score(0.99, 0.01), LEVEL, NOT, {}, words=9), "unresolved", "too few tests"),
         # several meanings
         (
@@ -210,26 +236,50 @@ PAIR_FAILED = MeaningTests(0.4, verdicts.Tests(9, 0), verdicts.Tests(1, 2))
             "split",
             "2 unrelated meanings (50%, 50%",
         ),
-        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=9, meanings=[HALF] * 2), "split", "list of tokens"),
-        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF]), "supported", "beats null"),
-        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, SMALL]), "supported", "beats null"),
-        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, FAILED]), "supported", "beats null"),
-        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, NO_PAIR]), "supported", "beats null"),
-        (Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, PAIR_FAILED]), "supported", "beats null"),
-        (Findings(score(0.5), LEVEL, NOT, ALL_PASSED, meanings=[HALF, HALF]), "unresolved", "token_lookup_30"),
+        (Findings(score(0.99, 0.01), LEVEL, NOT, ALL_PASSED, words=9, meanings=[HALF] * 2), "split", "list of words"),
+        (
+            Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF]),
+            "supported",
+            BEATS,
+        ),
+        (
+            Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, SMALL]),
+            "supported",
+            BEATS,
+        ),
+        (
+            Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, FAILED]),
+            "supported",
+            BEATS,
+        ),
+        (
+            Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, NO_PAIR]),
+            "supported",
+            BEATS,
+        ),
+        (
+            Findings(score(0.5), ABOVE, NOT, ALL_PASSED, meanings=[HALF, PAIR_FAILED]),
+            "supported",
+            BEATS,
+        ),
+        (
+            Findings(score(0.5), LEVEL, NOT, ALL_PASSED, meanings=[HALF, HALF]),
+            "unresolved",
+            NOT_BETTER,
+        ),
         # nothing to say
         (Findings(score(0.2, 0.06), ABOVE, gain(0.3, 0.4), ALL_PASSED), "unresolved", "explains nothing"),
         (Findings(score(0.12, 0.02), ABOVE, gain(0.0, 0.1), ALL_PASSED), "noise", "neither"),
         (Findings(score(0.05), Gains(), gain(0.0, 0.1), {}), "noise", "neither"),
         (Findings(NOT, Gains(), gain(0.0, 0.1), {}, has_explanation=False), "noise", "neither"),
-        (Findings(NOT, Gains(), gain(0.0, 0.1), {}), "unresolved", "constant; no comparison"),
-        (Findings(score(0.05), Gains(), gain(0.0, 0.2), {}), "unresolved", "no comparison"),
-        (Findings(score(0.2), Gains(), gain(0.0, 0.1), {}), "unresolved", "no comparison"),
-        (Findings(NOT, Gains(), NOT, {}), "unresolved", "constant; no comparison"),
+        (Findings(NOT, Gains(), gain(0.0, 0.1), {}), "unresolved", "constant; it could not be compared"),
+        (Findings(score(0.05), Gains(), gain(0.0, 0.2), {}), "unresolved", "it could not be compared"),
+        (Findings(score(0.2), Gains(), gain(0.0, 0.1), {}), "unresolved", "it could not be compared"),
+        (Findings(NOT, Gains(), NOT, {}), "unresolved", "constant; it could not be compared"),
         (
             Findings(NOT, ABOVE, gain(0.3, 0.4), {"predicted positive": verdicts.Tests(7, 1)}),
             "unresolved",
-            "constant; experiments alone speak on it (passed 7 of 8 predicted positives); ",
+            "constant; experiments alone speak on it (passed 7 of 8 where it should fire); ",
         ),
     ],
 )
@@ -237,6 +287,7 @@ def test_verdicts(found: Findings, expected: str, why: str) -> None:
     verdict_, said = verdict(found)
     assert verdict_ == expected
     assert why in said
+    assert not [name for name in ("null", "token", "lookup", *TEST_KINDS) if name in said.replace("all tokens", "")]
 
 
 def test_more_tests_are_needed_where_they_neither_bear_it_out_nor_refute_it() -> None:

@@ -40,9 +40,10 @@ FAMILIES = {
 def excerpts() -> list[list[str]]:
     """Excerpts of 64 tokens from 120 texts of mini's corpus."""
     from tools.evidence.texts.corpus import load_texts
-    from tools.subject.load import load_subject
+    from tools.subject.load import open_subject
+    from tools.subject.resolve import resolve
 
-    tokenizer = load_subject("mini").tokenizer
+    tokenizer = open_subject(resolve("mini")).tokenizer
     strings = tokenizer.token_strings()
     texts = [text[:3000] for _, text in load_texts(None, "mini").texts if len(text) > 3000][:120]
     out = []

@@ -29,13 +29,14 @@ from evals.readers.lineup import (
     make_lineup_key,
 )
 from evals.readers.made import written_texts
-from evals.readers.numbers import correlation, mean_over, rank_correlation, share
+from evals.readers.numbers import correlation, mean_over, rank_correlation
 from evals.readers.opened import endpoint_of
 from evals.readers.packets import Excerpt, Item, Key, Packet, levels_of, packet_text, read_key, task_of, write_packets
 from evals.readers.score import scores
 from evals.readers.sentences import Sentence, kinds_of, read_sentences
 from evals.readers.tables import choices_screen, scores_screen, triggers_screen
 from evals.readers.trigger import Tried, TriedText, Triggered, summed
+from evals.statistics import counted_share
 from tools.errors import BadInput, LLMNotAvailable
 from tools.prompts import lineup as lineup_prompt
 from tools.prompts import maker as maker_prompt
@@ -203,10 +204,10 @@ def test_numbers() -> None:
     assert correlation(np.zeros(4), did) == Unscored(reason="the answer is constant")
     assert correlation(did, np.ones(4)) == Unscored(reason="the neuron is constant on these tokens")
     assert rank_correlation(np.array([0.0, 1.0, 100.0, 0.0]), did) == pytest.approx(1.0)
-    half = share(5, 10)
+    half = counted_share(5, 10)
     assert isinstance(half, Interval)
     assert (half.low, half.high) == (pytest.approx(0.2366, abs=1e-3), pytest.approx(0.7634, abs=1e-3))
-    assert isinstance(share(0, 0), Unscored)
+    assert isinstance(counted_share(0, 0), Unscored)
     none = mean_over([], RNG(0))
     assert (none.n, none.value) == (0, None)
 

@@ -53,7 +53,7 @@ def test_a_refusal_says_what_there_is_and_what_to_do():
         placed([{"CPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}], 3, None, True)
     assert str(error.value) == (
         "the Ray cluster (machines: 2, processors: 6, GPUs: 1) has room for 1 of 3 workers, as each needs a GPU and "
-        "processors: 1. Give a smaller --workers, or join another machine with `ray start --address=HOST:PORT`."
+        "processors: 1. Lower `workers`, or join another machine with `ray start --address=HOST:PORT`."
     )
 
 
@@ -61,14 +61,14 @@ def test_where_ray_is_not_installed_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "tools.engine.ray", raising=False)
     with (
-        pytest.raises(BadInput, match=r"--engine ray needs Ray .*: pip install -e '.\[ray\]'\."),
+        pytest.raises(BadInput, match=r"`engine=ray` needs Ray .*: pip install -e '.\[ray\]'\."),
         open_engine("ray", 2),
     ):
         pass
 
 
 def test_an_address_is_for_ray():
-    with pytest.raises(BadInput, match="--ray-address is for --engine ray"), open_engine("local", 1, "auto"):
+    with pytest.raises(BadInput, match="`ray_address` is for `engine=ray`"), open_engine("local", 1, "auto"):
         pass
 
 

@@ -614,7 +614,7 @@ def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
     server = Server(in_turn(*[httpx2.ConnectError("All connection attempts failed")] * 9))
     with (
         endpoint(server, tmp_path) as llm,
-        pytest.raises(LLMNotAvailable, match=r"cannot be reached.*--explainer rules"),
+        pytest.raises(LLMNotAvailable, match=r"cannot be reached.*`explainer=rules`"),
     ):
         llm.ask([question()])
     assert len(server.bodies) == 2
@@ -798,7 +798,7 @@ def test_any_other_query_is_refused_and_not_repeated(query: str) -> None:
 
 
 def test_no_key_is_said_with_the_remedy() -> None:
-    with pytest.raises(LLMNotAvailable, match=r"OPENAI_API_KEY is not set.*--explainer rules") as error:
+    with pytest.raises(LLMNotAvailable, match=r"OPENAI_API_KEY is not set.*`explainer=rules`") as error:
         access(LLMSettings())
     assert error.value.exit_code == 4
     assert "\n" not in str(error.value)

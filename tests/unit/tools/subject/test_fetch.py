@@ -15,8 +15,9 @@ import pytest
 
 from tools.errors import BadInput, NotAvailable, StorageError
 from tools.subject.fetch import cached_folder, fetch_model
-from tools.subject.load import load_subject
+from tools.subject.load import open_subject
 from tools.subject.names import SMOLLM2_HUB_ID
+from tools.subject.resolve import resolve
 from tools.subject.smollm2 import describe
 
 pytestmark = pytest.mark.slow  # each test saves a model
@@ -137,14 +138,14 @@ def test_fetched_once_and_read_from_then_on(repo: str, hub: Hub) -> None:
     assert cached_folder("gpt2") == cached_folder("openai-community/gpt2") == folder
 
     hub.requests.clear()
-    subject = load_subject("gpt2")
+    subject = open_subject(resolve("gpt2"))
     assert (subject.name, subject.n_layers) == ("gpt2", 2)
     assert subject.mlp_input(np.array([[1, 2]], dtype=np.int32), np.array([2]), 1).any()
     assert hub.requests == []
 
 
 def test_naming_a_model_fetches_it(hub: Hub) -> None:
-    assert load_subject("gpt2").name == "gpt2"
+    assert open_subject(resolve("gpt2")).name == "gpt2"
 
 
 def test_a_second_fetch_downloads_nothing(hub: Hub) -> None:
@@ -195,7 +196,7 @@ def test_a_hub_that_dies_halfway_and_comes_back(hub: Hub) -> None:
         fetch_model("gpt2")
     assert cached_folder("gpt2") is None
     hub.cut, hub.is_dead = None, False
-    assert load_subject("gpt2").n_layers == 2
+    assert open_subject(resolve("gpt2")).n_layers == 2
 
 
 def test_a_hub_that_is_not_there(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,16 +211,16 @@ def test_a_damaged_file_is_named_and_replaced_by_the_next_fetch(hub: Hub) -> Non
         fetch_model("gpt2")
     hub.short = None
     fetch_model("gpt2")
-    assert load_subject("gpt2").n_layers == 2
+    assert open_subject(resolve("gpt2")).n_layers == 2
 
 
 def test_a_cache_file_damaged_on_disk_is_fetched_anew(hub: Hub) -> None:
     weights = fetch_model("gpt2") / "model.safetensors"
     weights.resolve().write_bytes(b"")
     with pytest.raises(BadInput, match="damaged or cut short"):
-        load_subject("gpt2")
+        open_subject(resolve("gpt2"))
     fetch_model("gpt2")
-    assert load_subject("gpt2").n_layers == 2
+    assert open_subject(resolve("gpt2")).n_layers == 2
 
 
 def test_a_cache_that_cannot_be_written(hub: Hub, tmp_path: Path) -> None:
@@ -233,7 +234,7 @@ def test_smollm2_is_the_base_model_where_the_hub_has_it(hub: Hub) -> None:
     folder = fetch_model("smollm2")
     assert cached_folder("smollm2") == cached_folder(SMOLLM2_HUB_ID) == folder
     assert describe(folder) == "this smollm2 is the base model HuggingFaceTB/SmolLM2-135M from the hub."
-    assert load_subject("smollm2").name == "smollm2"
+    assert open_subject(resolve("smollm2")).name == "smollm2"
 
 
 @pytest.mark.slow

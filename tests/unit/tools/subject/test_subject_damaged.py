@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from agent import read
 from tools.errors import BadInput
-from tools.subject.load import load_subject
+from tools.subject.load import open_subject
+from tools.subject.resolve import resolve
 
 
 def test_weights_that_are_not_numbers(tmp_path: Path, save_gpt2) -> None:
@@ -29,7 +30,7 @@ def test_weights_of_another_architecture(tmp_path: Path, save_gpt2) -> None:
     config |= {"model_type": "gpt_neox", "architectures": ["GPTNeoXForCausalLM"]}
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(BadInput, match="not of the architecture"):
-        load_subject(str(tmp_path))
+        open_subject(resolve(str(tmp_path)))
 
 
 def test_a_target_and_an_option_that_name_different_models() -> None:

@@ -67,8 +67,9 @@ def test_the_lean_reader_needs_no_transformer_lens(tiny: tuple[Any, Path]) -> No
     import sys
 
     code = (
-        "import sys, numpy as np; from tools.subject.load import load_subject\n"
-        f"whole = load_subject({str(tiny[1])!r}).interventions()\n"
+        "import sys, numpy as np; from tools.subject.load import open_subject\n"
+        "from tools.subject.resolve import resolve\n"
+        f"whole = open_subject(resolve({str(tiny[1])!r})).interventions()\n"
         "whole.ablate(np.array([[1, 2]], np.int32), np.array([2]), 1, 0, np.ones((1, 2), np.float32))\n"
         "whole.generate(['import'] * 1, 2, 1.0, np.random.default_rng(0)); whole.logit_effects(0, 0, 3)\n"
         "print([m for m in ('transformers', 'transformer_lens') if m in sys.modules])"

@@ -259,8 +259,9 @@ def test_the_lean_path_imports_neither_transformers_nor_transformer_lens(save_gp
 
     save_gpt2(tmp_path)
     code = (
-        "import sys, numpy as np; from tools.subject.load import load_subject\n"
-        f"s = load_subject({str(tmp_path)!r})\n"
+        "import sys, numpy as np; from tools.subject.load import open_subject\n"
+        "from tools.subject.resolve import resolve\n"
+        f"s = open_subject(resolve({str(tmp_path)!r}))\n"
         "s.neuron_values(s.mlp_input(np.array([[1, 2]], dtype=np.int32), np.array([2]), 1), 1, 0)\n"
         "print([m for m in ('transformers', 'transformer_lens', 'httpx2', 'torch') if m in sys.modules])"
     )

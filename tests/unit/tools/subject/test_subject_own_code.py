@@ -102,7 +102,7 @@ def test_a_tokenizer_that_needs_code_runs_it_only_where_it_is_trusted(
     assert load_tokenizer(folder).encode(["import os"]) == ids  # tokenizer.json says all
     shutil.move(folder / "tokenizer.json", folder / "own.json")
     (folder / "vocab.json").write_text("{}")
-    with pytest.raises(BadInput, match="--trust-remote-code"):
+    with pytest.raises(BadInput, match="`trust_remote_code`"):
         load_tokenizer(folder)
     assert not ran.exists()
     assert load_tokenizer(folder, trust_remote_code=True).encode(["import os"]) == ids

@@ -14,7 +14,7 @@ import pytest
 from tools.errors import BadInput, NotAvailable
 from tools.subject import resolve as resolve_module
 from tools.subject.folder import check_folder
-from tools.subject.load import load_subject
+from tools.subject.load import open_subject
 from tools.subject.names import hub_ids, is_hub_name, short_name
 from tools.subject.resolve import resolve
 
@@ -51,7 +51,7 @@ def test_mini_and_a_folder_are_themselves(mini: Path, tmp_path: Path, save_gpt2:
     save_gpt2(tmp_path / "mine")
     found = resolve(str(tmp_path / "mine"))
     assert (found.path, found.name, found.fell_back) == (tmp_path / "mine", "mine", False)
-    assert load_subject(str(tmp_path / "mine")).name == "mine"
+    assert open_subject(resolve(str(tmp_path / "mine"))).name == "mine"
 
 
 def test_nothing_in_a_folder_name_moves_the_cursor_or_ends_a_line(tmp_path: Path, save_gpt2: Any) -> None:

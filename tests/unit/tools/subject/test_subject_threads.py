@@ -13,9 +13,10 @@ import pytest
 THREADS = """
 import os, sys
 import numpy as np
-from tools.subject.load import load_subject
+from tools.subject.load import open_subject
+from tools.subject.resolve import resolve
 from tools.subject import threads
-subject = load_subject({folder!r})
+subject = open_subject(resolve({folder!r}))
 import torch
 torch.set_num_threads(2)
 seen = []

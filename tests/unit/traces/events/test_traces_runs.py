@@ -76,7 +76,7 @@ def test_a_run_is_found_by_a_part_of_its_id_and_by_last(tmp_path: Path) -> None:
     assert RunFolder.find(tmp_path, "aaaaaa").manifest() == {"seed": 1}
     path = RunFolder.find(tmp_path, "aaaaaa").path
     assert RunFolder.find(tmp_path, f"{path}/").path == path
-    with pytest.raises(BadInput, match=f"add --runs-dir {re.escape(str(tmp_path))}"):
+    with pytest.raises(BadInput, match=f"add `runs_dir={re.escape(str(tmp_path))}`"):
         RunFolder.find(tmp_path / "others", str(path))
     assert RunFolder.find(tmp_path, "20260102").run_id.endswith("bbbbbb")
     with pytest.raises(BadInput, match=r"fits 2 runs in .*: write more of the id"):
@@ -85,7 +85,7 @@ def test_a_run_is_found_by_a_part_of_its_id_and_by_last(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("run_id", ["20260101T000000Z-mini-L0N1-aaaaab", "..", "", "../x", "/"])
 def test_an_unknown_run_names_the_closest(tmp_path: Path, run_id: str) -> None:
-    with pytest.raises(BadInput, match=r"has no runs; name another folder with --runs-dir"):
+    with pytest.raises(BadInput, match=r"has no runs; choose another folder with `runs_dir`"):
         RunFolder.find(tmp_path / "none", run_id)
     RunFolder.create(tmp_path, "20260101T000000Z-mini-L0N1-aaaaaa", {})
     with pytest.raises(BadInput, match=r"the closest: 20260101T000000Z-mini-L0N1-aaaaaa\."):
@@ -111,7 +111,7 @@ def test_a_result_is_written_whole_and_read_back(tmp_path: Path) -> None:
 
 def test_places_where_no_run_can_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StorageError, match=r"cannot create .*--runs-dir"):
+    with pytest.raises(StorageError, match=r"cannot create .*`runs_dir`"):
         RunFolder.create(tmp_path / "file", "r1", {})
     with pytest.raises(StorageError, match=r"cannot create /proc/runs/r1"):
         RunFolder.create("/proc/runs", "r1", {})

@@ -4,8 +4,9 @@ import pytest
 from traces_samples import sample_result, sample_result_v1
 
 from agent.cli.summary import summary
-from agent.graph.verdict import LIST_IS_BETTER
-from tools.records.result import Example, PartialResult, Result
+from agent.graph.verdict import LIST_IS_BETTER, Findings
+from agent.graph.verdict import verdict as judged
+from tools.records.result import Example, Gains, PartialResult, Result, Unscored
 from traces.text.finding import Finding, Piece, finding_of, pieces_of
 
 NOT_FOR_A_PERSON = ("tokens nearer", "everywhere", "beyond doubt", "token_lookup", "null", "[", "predicted positive")
@@ -15,6 +16,8 @@ MEANING = {
     "sentence": "Fires on b.", "share": 0.5, "counterexamples": [],
     "predicted_positive": {"passed": 3, "failed": 0}, "minimal_pair": {"passed": 3, "failed": 0},
 }  # fmt: skip
+CONSTANT = Unscored(reason="constant")
+UNSETTLED = judged(Findings(CONSTANT, Gains(), CONSTANT, {}))[1]
 TEST = {"value": -0.1, "low": -0.2, "high": 0.0, "protocol": "p", "split": "sealed", "n_excerpts": 9, "ahead": 0.5}
 
 
@@ -44,6 +47,11 @@ def told(result, width=100, **how) -> str:
             {"verdict": "unresolved", "reason": "not surely above null; too few passed tests: minimal pair"},
             "unresolved: explanations of other neurons may do as well; too few passed tests: one word changed",
         ),
+        (
+            {"verdict": "unresolved", "reason": "constant; experiments alone (passed 7 of 8 minimal pairs)"},
+            "unresolved: constant; experiments alone (passed 7 of 8 one word changed)",
+        ),
+        ({"verdict": "unresolved", "reason": UNSETTLED}, f"unresolved: {UNSETTLED}"),
         ({"verdict": "noise"}, "noise: it fires, but nothing in the nearby text predicts when"),
         ({"verdict": "dead", "explanation": None}, "dead: it never fires on this text"),
         ({"verdict": "<odd>"}, "<odd>"),

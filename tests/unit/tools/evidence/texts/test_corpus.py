@@ -290,7 +290,7 @@ def test_a_bad_line_in_a_folder_is_not_passed_over(tmp_path):
 
 def test_a_named_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(BadInput, match="neither a file nor a folder: read from a pipe with `--corpus - <"):
+    with pytest.raises(BadInput, match="neither a file nor a folder: send it to standard input and give `corpus=-`"):
         load_texts(str(tmp_path / "pipe"), "gpt2")
 
 

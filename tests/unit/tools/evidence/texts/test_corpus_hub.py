@@ -86,7 +86,7 @@ def test_offline_the_default_corpus_says_what_to_do_at_once(offline):
     assert not hub.default_corpus_is_cached()
     with pytest.raises(NotAvailable, match="agent fetch gpt2"):
         load_texts(None, "gpt2")
-    with pytest.raises(NotAvailable, match="--corpus FILE"):
+    with pytest.raises(NotAvailable, match="`corpus=FILE`"):
         hub.fetch_corpus(NoProgress())
     assert time.monotonic() - began < 5
 
