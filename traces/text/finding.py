@@ -223,6 +223,9 @@ def _better(result: PartialResult) -> str:
     ruled = number_of(result.predictor.score if result.predictor else None)
     known = (("a list of 30 words", listed), ("a rule that only a machine can read", ruled))
     found = [(what, f"(r = {value:.2f})") for what, value in known if value is not None and value > (own or 0)]
+    if found and own is None and result.explanation:  # what has no score cannot be worse
+        listing = " and ".join(f"{what} {r}" for what, r in found)
+        return f"{listing[0].upper()}{listing[1:]} could be scored here."
     if not found:
         return ""
     (what, how), *others = found

@@ -91,6 +91,15 @@ def test_what_predicts_better_is_named(listed, ruled, better) -> None:
     assert found(result).better == better
 
 
+def test_nothing_is_better_than_an_explanation_without_a_score() -> None:
+    result = sample_result() | {"score": NONE}
+    result["baselines"]["token_lookup_30"] |= {"value": 0.07}
+    result["predictor"]["score"] |= {"value": 0.04}
+    assert found(result).better == (
+        "A list of 30 words (r = 0.07) and a rule that only a machine can read (r = 0.04) could be scored here."
+    )
+
+
 @pytest.mark.parametrize(
     ("output", "said"),
     [
