@@ -22,6 +22,9 @@ PLACES: tuple[Place, ...] = ("experiments", "confirm")
 
 ActionName = Literal["drop", "add", "test", "budget", "experiments", "finish", "go"]
 
+MOST_UNITS = 100_000
+"""Of budget that one action may add."""
+
 _TAKES: dict[str, str] = {"drop": "hypothesis", "add": "text", "test": "text", "budget": "units"}
 
 
@@ -41,7 +44,7 @@ class Action(BaseModel):
     action: ActionName
     hypothesis: str | None = None
     text: str | None = Field(default=None, max_length=4000)
-    units: int | None = Field(default=None, ge=1, le=100_000)
+    units: int | None = Field(default=None, ge=1, le=MOST_UNITS)
 
     @model_validator(mode="after")
     def _has_what_it_takes(self) -> Action:
@@ -195,6 +198,11 @@ class Pauses:
     def n_recorded(self) -> int:
         """Actions on record."""
         return sum(map(len, self.recorded.values()))
+
+    @property
+    def added(self) -> int:
+        """Units of budget that they add."""
+        return sum(done.units or 0 for pause in self.recorded.values() for done in pause)
 
     def on_record(self, pause: int, number: int) -> Action | None:
         """What was done as the `number`-th thing (from 0) at a pause, where that is on record."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.graph.state import Context, Investigation, LoopState
-from agent.graph.steering import Pause, Pauses, Person, Waiting
+from agent.graph.steering import MOST_UNITS, Pause, Pauses, Person, Waiting
 from agent.run.reopen import recorded_config
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_study
@@ -361,7 +361,10 @@ def _walk(run: Context, graph: Any) -> LoopState:
 
     person = run.steering.person
     where: dict[str, Any] = {}  # a part is called with the settings of the whole, or it would be none
-    if graph is None:
+    units = run.config.budget + run.steering.added
+    if graph is not None:
+        units += MOST_UNITS  # its person may answer while the loop is under way
+    else:
         # After a crash a run resumes from its trace; the checkpoint is needed only while a person thinks.
         graph = build_graph(InMemorySaver(serde=serializer()) if run.steering.before or person is not None else None)
         where = {"configurable": {"thread_id": run.run_id}}
@@ -369,7 +372,7 @@ def _walk(run: Context, graph: Any) -> LoopState:
     given: Any = state
     with person.listening() if person is not None else nullcontext():
         while True:
-            limit = recursion_limit(run.config.budget + state.added, run.steering.n_recorded)
+            limit = recursion_limit(units + state.added, run.steering.n_recorded)
             settings = where | {"recursion_limit": limit}
             asked: Sequence[Any] = ()
             try:

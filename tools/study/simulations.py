@@ -81,7 +81,8 @@ class Simulations:
         simulator: says for certain, and at no cost, what a sentence predicts that it can read.
         word_simulator: says what any other sentence predicts; None where there is no LLM.
         n_simulated: excerpts on which that simulates a sentence for a score.
-        claimants: sentences by whose claims some of the excerpts are drawn, where simulating costs something.
+        claimants: sentences by whose claims some of the excerpts are drawn, where simulating costs something; in a run
+            each node lays the state's here, and so it does with the next.
         part_read: explanations in free text that are simulated on the first development excerpts only: each with its
             lexical twin if that says nearly the same there, or with None if the explanation can hardly win.
     """

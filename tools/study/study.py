@@ -66,8 +66,8 @@ class Study:
         thinker: picks tools, where an LLM decides what to do; None elsewhere.
         meters: of the LLM calls of the run; None where there is no LLM.
         index: the activation index that evidence is from, where there is one.
-        log: the experiments so far.
-        conversation: with the thinker.
+        log: the experiments so far, for the tools; in a run each node lays its copy of the state's log here.
+        conversation: with the thinker, likewise.
         offered: functions that the thinker may call.
         other_results: what other runs found of other neurons of the layer by the explainer of a name, as (neuron,
             sentence); None where nobody knows of other runs.

@@ -109,12 +109,13 @@ def test_the_graph_has_a_place_to_step_in_before_every_experiment_and_the_sealed
 
 def test_what_is_on_record_is_served_by_its_place() -> None:
     acted = [
+        PersonActed(pause=0, before="experiments", round=1, action="budget", units=7),
         PersonActed(pause=1, before="experiments", round=1, action="drop", hypothesis="H2"),
         PersonActed(pause=1, before="experiments", round=1, action="go"),
     ]
     pauses = Pauses.of(["confirm"], Absent(["experiments"]), [Note(message="x"), *acted])
-    assert pauses.n_recorded == 2
-    assert pauses.on_record(0, 0) is None
+    assert (pauses.n_recorded, pauses.added) == (3, 7)
+    assert pauses.on_record(0, 1) is None
     assert pauses.on_record(1, 0) == Action(action="drop", hypothesis="H2")
     assert pauses.on_record(1, 1) == Action(action="go")
     assert pauses.on_record(1, 2) is None

@@ -3,12 +3,13 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 from traces_samples import sample_result
 
-from tools.records.result import Result
+from tools.records.result import Result, StopReason
 
 LONG = "Fires on " + ", ".join(f"`w{i}`" for i in range(30)) + " (5)."
 OLD = Path(__file__).parents[3] / "fixtures" / "trace_v3" / "events.jsonl"
@@ -53,3 +54,10 @@ def test_results_of_version_1_are_read_as_they_are() -> None:
     assert (result.label, result.reader, result.predictor, result.examples) == (None, None, None, [])
     long = {**sample_result(), "schema_version": 1, "explanation": LONG}
     assert Result.model_validate(long).explanation == LONG
+
+
+def test_a_loop_ends_for_one_of_the_reasons_that_exist() -> None:
+    for reason in get_args(StopReason):
+        assert Result.model_validate(sample_result() | {"stop_reason": reason}).to_json()["stop_reason"] == reason
+    with pytest.raises(ValidationError, match="stop_reason"):
+        Result.model_validate(sample_result() | {"stop_reason": "error"})
