@@ -72,6 +72,6 @@ class BudgetSpent(Exception):
     """Raised by the toolbox when a call would go past the budget or the deadline."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of another library's message, without its full stop; its type where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

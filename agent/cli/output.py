@@ -40,10 +40,13 @@ def say_json(value: Any) -> None:
 
 
 def with_options(error: AgentError) -> str:
-    """An error's message, with the options of the command line where it names settings."""
-    if not error.settings:
-        return str(error)
-    return re.sub(rf"`({'|'.join(error.settings)})(?:=([^`]*))?`", _option, str(error))
+    """An error's message, with the options of the command line where it, or the error behind it, names settings."""
+    settings: list[str] = []
+    behind: BaseException | None = error
+    while isinstance(behind, AgentError):
+        settings += behind.settings
+        behind = behind.__cause__
+    return re.sub(rf"`({'|'.join(settings)})(?:=([^`]*))?`", _option, str(error)) if settings else str(error)
 
 
 def _option(setting: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+from tools.records.coverage import Count, FoundMeaning
 from tools.records.hypothesis import TEST_KINDS, Hypothesis, TestKind
 from tools.records.result import Gains, Interval, ScoreValue, Unscored, Verdict
 from tools.scoring.shares import Z, wilson
@@ -35,6 +36,7 @@ NO_WORSE = 0.02
 
 LIST_IS_BETTER = "a list of words predicts better"
 
+_NONE = Count(passed=0, failed=0)
 _OTHERS = "explanations of other neurons"
 _LIST = "a list of 30 words"
 _IN_WORDS: dict[TestKind, str] = {
@@ -47,77 +49,44 @@ NOTHING = 0.15
 """A sealed correlation whose upper bound is below this is no explanation of anything."""
 
 
-@dataclass(frozen=True)
-class Tests:
-    """How the winner's registered predictions of one kind turned out, counted by carrier."""
-
-    passed: int
-    failed: int
-
-    @property
-    def total(self) -> int:
-        """How many there were."""
-        return self.passed + self.failed
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Bounds of the pass rate, Wilson's at 95 %; nothing is known without a test."""
-        return wilson(self.passed, self.total)
-
-    @property
-    def enough(self) -> bool:
-        """At least five, of which surely more than half passed."""
-        return self.total >= MIN_TESTS and self.interval[0] > DEMAND
-
-    @property
-    def refuting(self) -> bool:
-        """At least five, of which surely fewer than half passed."""
-        return self.total >= MIN_TESTS and self.interval[1] < DEMAND
-
-    def __str__(self) -> str:
-        return f"{self.passed} of {self.total}"
+def is_passed(tests: Count) -> bool:
+    """At least five, of which surely more than half passed, by Wilson's interval at 95 %."""
+    return tests.n >= MIN_TESTS and wilson(tests.passed, tests.n)[0] > DEMAND
 
 
-def tests_by_kind(hypothesis: Hypothesis) -> dict[TestKind, Tests]:
-    """Per kind, how many carriers bore its predictions out: a carrier passes when most of its texts do."""
-    out = {}
-    for kind, carriers in hypothesis.record.outcomes.items():
-        passed = sum(2 * sum(came_true) > len(came_true) for came_true in carriers.values())
-        out[kind] = Tests(passed, len(carriers) - passed)
-    return out
+def is_refuting(tests: Count) -> bool:
+    """At least five, of which surely fewer than half passed."""
+    return tests.n >= MIN_TESTS and wilson(tests.passed, tests.n)[1] < DEMAND
 
 
-def borne_out(tests: Mapping[TestKind, Tests]) -> dict[TestKind, bool]:
+def tests_by_kind(hypothesis: Hypothesis) -> dict[TestKind, Count]:
+    """Per kind, how many carriers bore its predictions out."""
+    return {kind: Count.of(carriers) for kind, carriers in hypothesis.record.outcomes.items()}
+
+
+def borne_out(tests: Mapping[TestKind, Count]) -> dict[TestKind, bool]:
     """The kinds of test that support the winner: those that do so alone, and undecided ones with five or more passed
     tests if all kinds together do. Each kind weighs the same there, however many tests it has."""
-    known = {kind: tests.get(kind, Tests(0, 0)) for kind in TEST_KINDS}
+    known = {kind: tests.get(kind, _NONE) for kind in TEST_KINDS}
     # One more passed and one more failed: with all passed, a variance of zero would say that we know for certain.
-    rates = [(t.passed + 1) / (t.total + 2) for t in known.values()]
-    variances = [rate * (1 - rate) / (t.total + 2) for rate, t in zip(rates, known.values(), strict=True)]
+    rates = [(t.passed + 1) / (t.n + 2) for t in known.values()]
+    variances = [rate * (1 - rate) / (t.n + 2) for rate, t in zip(rates, known.values(), strict=True)]
     together = (sum(rates) - Z * sqrt(sum(variances))) / len(known) > DEMAND
-    return {kind: t.enough or (together and t.passed >= MIN_TESTS and not t.refuting) for kind, t in known.items()}
+    return {
+        kind: is_passed(t) or (together and t.passed >= MIN_TESTS and not is_refuting(t)) for kind, t in known.items()
+    }
 
 
-def untested(tests: Mapping[TestKind, Tests]) -> list[TestKind]:
+def untested(tests: Mapping[TestKind, Count]) -> list[TestKind]:
     """Kinds of test of which more are needed: they do not bear the winner out yet, and do not refute it."""
-    return [kind for kind, is_borne_out in borne_out(tests).items() if not is_borne_out and not tests[kind].refuting]
+    return [kind for kind, holds in borne_out(tests).items() if not holds and not is_refuting(tests[kind])]
 
 
-@dataclass(frozen=True)
-class MeaningTests:
-    """One meaning of the winner: its share of the firing, and how its own predictions turned out, by carrier."""
-
-    share: float
-    positive: Tests
-    pair: Tests
-
-    @property
-    def enough(self) -> bool:
-        """Enough passed predicted positives and minimal pairs, and at least as many passed as failed."""
-        return (
-            self.positive.passed >= max(MIN_OWN_TESTS, self.positive.failed)
-            and self.pair.passed >= max(MIN_OWN_PAIRS, self.pair.failed)
-        )  # fmt: skip
+def stands(meaning: FoundMeaning) -> bool:
+    """Whether a meaning has passed enough tests of its own: predicted positives and minimal pairs, at least as many of
+    each as failed."""
+    positive, pair = meaning.predicted_positive, meaning.minimal_pair
+    return positive.passed >= max(MIN_OWN_TESTS, positive.failed) and pair.passed >= max(MIN_OWN_PAIRS, pair.failed)
 
 
 @dataclass(frozen=True)
@@ -138,11 +107,11 @@ class Findings:
     score: ScoreValue | Unscored
     gains: Gains
     lookup_full: Interval | Unscored
-    tests: Mapping[TestKind, Tests]
+    tests: Mapping[TestKind, Count]
     has_explanation: bool = True
     words: int = 0
     lookup_words: int | None = None
-    meanings: Sequence[MeaningTests] = ()
+    meanings: Sequence[FoundMeaning] = ()
 
 
 def verdict(found: Findings) -> tuple[Verdict, str]:
@@ -169,7 +138,7 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     beyond_lookup = _is_above(found.gains.token_lookup_30)
     if not beyond_lookup and not _is_as_good_as_a_list(found):
         missing.append(_not_above_list(found.gains.token_lookup_30))
-    tests = {kind: found.tests.get(kind, Tests(0, 0)) for kind in TEST_KINDS}
+    tests = {kind: found.tests.get(kind, _NONE) for kind in TEST_KINDS}
     missing += [_not_borne_out(kind, tests[kind]) for kind, holds in borne_out(tests).items() if not holds]
     if isinstance(found.score, ScoreValue) and found.has_explanation and not missing:
         why = (
@@ -178,7 +147,7 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
             f"no worse than {_LIST}, and passed every kind of test"
         )  # fmt: skip
         why += f" ({', '.join(f'{tests[kind]} {_IN_WORDS[kind]}' for kind in TEST_KINDS)})"
-        own = [meaning for meaning in found.meanings if meaning.share >= MIN_SHARE and meaning.enough]
+        own = [meaning for meaning in found.meanings if meaning.share >= MIN_SHARE and stands(meaning)]
         if len(own) > 1:
             shares = ", ".join(f"{meaning.share:.0%}" for meaning in own)
             return "split", f"{why}; {len(own)} unrelated meanings ({shares} of the firing) passed tests of their own"
@@ -187,7 +156,7 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     if weak and isinstance(found.lookup_full, Interval) and found.lookup_full.high < NOTHING:
         return "noise", "the neuron fires, and neither the explanation nor a table of all tokens predicts when"
     if isinstance(found.score, Unscored):
-        known = [f"{tests[kind]} {_IN_WORDS[kind]}" for kind in TEST_KINDS if tests[kind].total]
+        known = [f"{tests[kind]} {_IN_WORDS[kind]}" for kind in TEST_KINDS if tests[kind].n]
         alone = (
             f"; experiments alone speak on it (passed {', '.join(known)})" if found.has_explanation and known else ""
         )
@@ -195,11 +164,11 @@ def verdict(found: Findings) -> tuple[Verdict, str]:
     return "unresolved", "; ".join(missing) or "there is no explanation"
 
 
-def _not_borne_out(kind: TestKind, tests: Tests) -> str:
+def _not_borne_out(kind: TestKind, tests: Count) -> str:
     """Which tests are missing, and how many of how many passed."""
-    if tests.refuting:
+    if is_refuting(tests):
         return f"too many failed tests: {_IN_WORDS[kind]} (passed {tests})"
-    few = tests.total < MIN_TESTS
+    few = tests.n < MIN_TESTS
     what = "too few" if few else "too few passed" if tests.passed < MIN_TESTS else "undecided"
     return f"{what} tests: {_IN_WORDS[kind]} (passed {tests})"
 

@@ -141,7 +141,7 @@ def _tested(
         out.append(
             FoundMeaning(
                 sentence=reader.language.render(meaning.rule), share=meaning.share, words=list(meaning.words),
-                predicted_positive=_count(positive), minimal_pair=_count(pairs), counterexamples=counterexamples,
+                predicted_positive=Count.of(positive), minimal_pair=Count.of(pairs), counterexamples=counterexamples,
             )
         )  # fmt: skip
     return out
@@ -172,8 +172,3 @@ def _said(study: Study, reader: LexicalReader, found: list[Meaning], texts: list
         chances.append(np.where(lengths > 0, probabilities(table, levels), 0))
     most = np.stack(chances)
     return [int(k) if p >= 0.5 else -1 for k, p in zip(most.argmax(0), most.max(0), strict=True)]
-
-
-def _count(carriers: dict[str, list[bool]]) -> Count:
-    passed = sum(2 * sum(came_true) > len(came_true) for came_true in carriers.values())
-    return Count(passed=passed, failed=len(carriers) - passed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tools.records.scores import Record, if_known
@@ -18,10 +19,19 @@ class Count(Record):
     passed: int
     failed: int
 
+    @classmethod
+    def of(cls, carriers: Mapping[str, Sequence[bool]]) -> Count:
+        """From what came true of each carrier's texts: it passes when most of them did."""
+        passed = sum(2 * sum(came_true) > len(came_true) for came_true in carriers.values())
+        return cls(passed=passed, failed=len(carriers) - passed)
+
     @property
     def n(self) -> int:
         """All of them."""
         return self.passed + self.failed
+
+    def __str__(self) -> str:
+        return f"{self.passed} of {self.n}"
 
 
 class Claim(Record):

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tools.errors import AgentError, BadInput, NotAvailable, StorageError
+from tools.errors import AgentError, BadInput, NotAvailable, StorageError, first_line
 from tools.hub_cache import check_hub_cache, hub_cache_is_known
 from tools.subject.folder import check_folder, weight_files
 from tools.subject.names import SMOLLM2, hub_ids
@@ -83,15 +83,15 @@ def fetch_model(name: str, progress: Progress | None = None) -> Path:
             )
     except (httpx2.HTTPError, ConnectionError, RuntimeError) as error:  # RuntimeError: the hub's own Xet transport
         raise NotAvailable(
-            f"the download of {name} from {_host()} broke off ({_short(error)}): run `agent fetch {name}` again."
+            f"the download of {name} from {_host()} broke off ({first_line(error)}): run `agent fetch {name}` again."
         ) from error
     except OSError as error:
         if error.errno is None:
             raise NotAvailable(
-                f"the download of {name} from {_host()} failed ({_short(error)}): run `agent fetch {name}` again."
+                f"the download of {name} from {_host()} failed ({first_line(error)}): run `agent fetch {name}` again."
             ) from error
         raise StorageError(
-            f"the Hugging Face cache cannot be written ({_short(error)}): free space or set HF_HOME."
+            f"the Hugging Face cache cannot be written ({first_line(error)}): free space or set HF_HOME."
         ) from error
     finally:
         logging.set_verbosity(verbosity)
@@ -132,7 +132,9 @@ def _ask_hub(name: str) -> Any:
                 return
             except GatedRepoError as error:
                 outcome.append(
-                    NotAvailable(f"{repo} is gated: accept its terms on the hub and set HF_TOKEN. ({_short(error)})")
+                    NotAvailable(
+                        f"{repo} is gated: accept its terms on the hub and set HF_TOKEN. ({first_line(error)})"
+                    )
                 )
                 return
             except RepositoryNotFoundError:
@@ -148,7 +150,7 @@ def _ask_hub(name: str) -> Any:
                 outcome.append(_OutOfReach(socks))
                 return
             except Exception as error:  # whatever is in the way: names, proxies, certificates
-                outcome.append(_OutOfReach(f"{_host()} cannot be reached: {_short(error)}"))
+                outcome.append(_OutOfReach(f"{_host()} cannot be reached: {first_line(error)}"))
                 return
         outcome.append(BadInput(f"unknown model {name!r}: {_host()} has none called {' or '.join(hub_ids(name))}."))
 
@@ -193,10 +195,6 @@ def _is_damaged(folder: Path | None) -> bool:
 
 def _host() -> str:
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
-
-
-def _short(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _reporter(progress: Progress | None, total: int) -> type:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import Tokenizer as RawTokenizer
 
-from tools.errors import BadInput
+from tools.errors import BadInput, first_line
 from tools.subject.folder import check_tokenizer, read_json, refuse_own_code
 
 
@@ -40,7 +40,7 @@ def read_tokenizer(folder: Path, trust_remote_code: bool = False) -> Any:
     except BadInput:
         raise
     except Exception as error:  # both packages raise bare Exception, and much else, for faults of a file
-        first = next(iter(str(error).splitlines()), type(error).__name__)
+        first = first_line(error)
         if not trust_remote_code:
             refuse_own_code(folder, first)
         raise BadInput(f"the tokenizer in {folder} cannot be read ({first}): fetch or save the model again.") from error

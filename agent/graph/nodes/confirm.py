@@ -7,7 +7,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agent.graph import policy
-from agent.graph.nodes.meanings import meanings_of, tests_of
+from agent.graph.nodes.meanings import meanings_of
 from agent.graph.nodes.predictions import score_predictions
 from agent.graph.nodes.twins import read_finalists
 from agent.graph.state import BASE_RATE, PERSON, Context, Investigation, LoopState
@@ -19,7 +19,6 @@ from tools.catalogue.examples import ShowExamples, ShownExamples
 from tools.catalogue.null import Null, NullChoice
 from tools.llm.meter import null_share
 from tools.readable.label import label_of
-from tools.records.coverage import Count
 from tools.records.hypothesis import Hypothesis
 from tools.records.predictions import PredictionScores, RegisteredPredictions
 from tools.records.result import (
@@ -105,7 +104,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
             has_explanation=winner.name != BASE_RATE,
             words=n_words(winner.sentence),
             lookup_words=n_words(listed) if listed else None,
-            meanings=tests_of(found),
+            meanings=found,
         )
     )
     shown: ShownExamples = run.toolbox.call("examples", ShowExamples())
@@ -134,7 +133,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
         ),
         predictions=own,
         anytime=_anytime(run, dict(zip(led, final.leaders, strict=True))),
-        tests={kind: Count(passed=t.passed, failed=t.failed) for kind, t in tests.items()},
+        tests=dict(tests.items()),
         asked=LLMAccuracies(detection=asked.detection, fuzzing=asked.fuzzing) if asked else None,
         meanings=found if len(found) > 1 else None,
         previous=previous,

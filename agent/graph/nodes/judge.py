@@ -11,7 +11,7 @@ from agent.graph import policy
 from agent.graph.nodes.meanings import is_split, meanings_of, n_own_tests
 from agent.graph.nodes.propose import score
 from agent.graph.state import BASE_RATE, REFERENCES, Context, Investigation, LoopState
-from agent.graph.verdict import tests_by_kind, untested
+from agent.graph.verdict import is_refuting, tests_by_kind, untested
 from agent.setup.config import ROUND_COST, TEST_COST
 from tools.catalogue.meanings import Agreement, Agreements
 from tools.records.coverage import FoundMeaning
@@ -39,7 +39,7 @@ def judge(
     for name, reason in policy.to_drop(read, scores, untried):
         run.drop(name, reason, round_, reason.partition(":")[0])  # what follows may quote text
     best = run.note_leader()
-    refuted = any(tests.refuting for tests in tests_by_kind(best).values())
+    refuted = any(map(is_refuting, tests_by_kind(best).values()))
     standing = policy.Standing(
         best.score, run.gain, round_, run.config.patience, run.config.max_rounds, run.toolbox.left,
         ROUND_COST + TEST_COST, refuted,

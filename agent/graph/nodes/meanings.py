@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.graph.state import Investigation
-from agent.graph.verdict import MeaningTests, Tests
+from agent.graph.verdict import stands
 from tools.catalogue.meanings import FoundMeanings, Meanings, TriedExperiment
-from tools.records.coverage import Count, FoundMeaning
+from tools.records.coverage import FoundMeaning
 from tools.records.hypothesis import Hypothesis
 
 
@@ -25,18 +25,9 @@ def meanings_of(run: Investigation, hypothesis: Hypothesis) -> list[FoundMeaning
     return found.meanings
 
 
-def tests_of(found: Sequence[FoundMeaning]) -> list[MeaningTests]:
-    """What the policy needs to know of meanings."""
-
-    def tests(count: Count) -> Tests:
-        return Tests(count.passed, count.failed)
-
-    return [MeaningTests(m.share, tests(m.predicted_positive), tests(m.minimal_pair)) for m in found]
-
-
 def is_split(found: Sequence[FoundMeaning]) -> bool:
     """Whether all of several meanings have passed enough tests of their own."""
-    return len(found) > 1 and all(tests.enough for tests in tests_of(found))
+    return len(found) > 1 and all(map(stands, found))
 
 
 def n_own_tests(found: Sequence[FoundMeaning]) -> int:

@@ -497,6 +497,13 @@ def test_a_setting_that_an_error_names_is_an_option(message, settings, said):
     assert with_options(pickle.loads(pickle.dumps(error))) == said  # as it comes from another process
 
 
+def test_a_setting_that_the_error_behind_it_names_is_an_option_too():
+    behind = errors.LLMNotAvailable("use `explainer=rules`.", settings=["explainer"])
+    error = errors.LLMNotAvailable(f"{behind} It goes on.")
+    error.__cause__ = behind
+    assert with_options(error) == "use --explainer rules. It goes on."
+
+
 def test_an_error_on_the_command_line_names_the_option(tmp_path, capsys):
     assert main(["trace", "show", "last", "--runs-dir", str(tmp_path)]) == 2
     assert capsys.readouterr().err.endswith("has no runs; choose another folder with --runs-dir.\n")
