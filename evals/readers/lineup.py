@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from evals.readers.correlations import rank_correlation
 from evals.readers.dealing import dealt
-from evals.readers.numbers import rank_correlation
 from evals.readers.sentences import Sentence
 from evals.records import Outcome, Record
 from tools.errors import BadInput

@@ -18,7 +18,7 @@ OF_AN_LLM_READER = ("simulation", "excerpts_per_call")
 _NO_RUNS = "no agent runs on puzzles: a reader ranks given explanations"
 
 
-def refuse_idle_options(suite: Suite, given: Mapping[str, object]) -> None:
+def refuse_unused_options(suite: Suite, given: Mapping[str, object]) -> None:
     """Refuse options about agent runs in a suite without any.
 
     Args:
@@ -33,7 +33,7 @@ def refuse_idle_options(suite: Suite, given: Mapping[str, object]) -> None:
             raise BadInput(f"{name} has no effect in the suite {suite.name}: {_NO_RUNS}.")
 
 
-def refuse_idle(suite: Suite, variants: Sequence[Variant]) -> None:
+def refuse_unused_settings(suite: Suite, variants: Sequence[Variant]) -> None:
     """Refuse variants with settings that have no effect in a suite.
 
     Raises:
@@ -42,12 +42,12 @@ def refuse_idle(suite: Suite, variants: Sequence[Variant]) -> None:
     has_runs = _has_runs(suite)
     for variant in variants:
         config = variant.config(target="L0N0")
-        idle = dict(_idle_anywhere(config) if has_runs else _idle_on_puzzles(config, variant))
+        unused = dict(_unused_anywhere(config) if has_runs else _unused_on_puzzles(config, variant))
         for name in variant.settings:
-            if name in idle:
+            if name in unused:
                 raise BadInput(
                     f"the variant {variant.name} sets {name}, which has no effect in the suite {suite.name}: "
-                    f"{idle[name]}."
+                    f"{unused[name]}."
                 )
 
 
@@ -56,7 +56,7 @@ def _has_runs(suite: Suite) -> bool:
     return bool(sections.planted or sections.nothing or sections.sample or sections.neuron)
 
 
-def _idle_anywhere(config: RunConfig) -> Iterator[tuple[str, str]]:
+def _unused_anywhere(config: RunConfig) -> Iterator[tuple[str, str]]:
     if config.simulator_llm is None:
         why = "no LLM simulates, since it names none as simulator"
         yield from ((name, why) for name in (*OF_AN_LLM_READER, "simulated_excerpts"))
@@ -64,7 +64,7 @@ def _idle_anywhere(config: RunConfig) -> Iterator[tuple[str, str]]:
             yield from ((name, "it names no LLM") for name in OF_AN_LLM)
 
 
-def _idle_on_puzzles(config: RunConfig, variant: Variant) -> Iterator[tuple[str, str]]:
+def _unused_on_puzzles(config: RunConfig, variant: Variant) -> Iterator[tuple[str, str]]:
     reads = {"simulator", "concepts"} if config.simulator_llm is None else {"simulator", *OF_AN_LLM, *OF_AN_LLM_READER}
     if config.simulator == "auto" and config.simulator_llm is not None:
         reads.add("explainer")  # which is then the simulator

@@ -1,4 +1,4 @@
-"""The request behind an evaluation, and whether a folder that was begun may continue with the present one."""
+"""Checks an evaluation against the manifest of a folder that was begun: may it continue there?"""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _COMPUTING = ("numpy", "scikit-learn")
 _DECIDING = (
     "tools/**/*.py", "traces/**/*.py", "agent/**/*.py", "evals/planted/*.py",
     *(f"evals/{name}.py"
-      for name in ("applied", "ceiling", "measures", "puzzle_readers", "puzzles", "stability", "suite", "worker")),
-    *(f"evals/readers/{name}.py" for name in ("lineup", "numbers", "trigger")),
+      for name in ("ceiling", "ground_truth", "puzzle_readers", "puzzles", "stability", "suite", "trigger_and_lineup",
+                   "worker")),
+    *(f"evals/readers/{name}.py" for name in ("correlations", "lineup", "trigger")),
 )  # fmt: skip
 _SAME = {
     "suite": "its suite is {old}, not {new}",

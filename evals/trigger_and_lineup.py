@@ -12,7 +12,7 @@ import numpy as np
 
 from evals.readers.lineup import chosen_by, lineup_of
 from evals.readers.trigger import Tried, tried
-from evals.records import Applied
+from evals.records import TriggerAndLineup
 from tools.concepts.concepts import Concepts
 from tools.concepts.sentences import english_sentences
 from tools.making.maker import LexicalMaker
@@ -24,7 +24,9 @@ N_TEXTS = 10
 """Texts of each sort."""
 
 
-def applied(study: Study, explanation: str, concepts: Path | None, rng: np.random.Generator) -> Applied:
+def trigger_and_lineup(
+    study: Study, explanation: str, concepts: Path | None, rng: np.random.Generator
+) -> TriggerAndLineup:
     """Read the neuron on texts made from its explanation alone, and find it by that among nine others of its layer.
 
     Args:
@@ -38,7 +40,7 @@ def applied(study: Study, explanation: str, concepts: Path | None, rng: np.rando
     fire, near, chance = (tried(study, texts) for texts in (*made, random))
     lineup = lineup_of(study, rng)
     simulator = study.simulations.simulator
-    return Applied(
+    return TriggerAndLineup(
         n_positives=len(fire.texts), fire=_share(fire, fire.n_fire),
         n_near_misses=len(near.texts), silent=_share(near, len(near.texts) - near.n_fire),
         n_random=len(chance.texts), random=_share(chance, chance.n_fire),
