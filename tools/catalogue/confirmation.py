@@ -15,8 +15,8 @@ from tools.records.shown import ShownExcerpts
 from tools.rules.lookup import FULL_LOOKUP
 from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.panel import PROTOCOLS, Panel
-from tools.scoring.parts import Part
 from tools.scoring.sampling import only, sealed_sample, top_and_random_sample
+from tools.scoring.subsampling import SimulatedSample
 from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -69,7 +69,7 @@ class _Sealed:
         self.estimate = self._estimate(self.part)
 
     @staticmethod
-    def _estimate(part: Part | Unscored) -> Estimate | Unscored:
+    def _estimate(part: SimulatedSample | Unscored) -> Estimate | Unscored:
         return part if isinstance(part, Unscored) else part.sample.correlation(part.levels)
 
     def score(self) -> ScoreValue | Unscored:
@@ -96,7 +96,7 @@ class _Sealed:
             return part
         return score_value(self._estimate(part), part.sample, "sealed", PROTOCOL)
 
-    def _simulated(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
+    def _simulated(self, sentence: str, sample: StratifiedSample) -> SimulatedSample | Unscored:
         """On the excerpts on which the explanation was simulated, where that is free, else on the sentence's own."""
         own = self.part if sample is self.sample else self.study.simulations.on(self.sentence, sample)
         if sentence == self.sentence:

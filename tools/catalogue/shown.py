@@ -9,14 +9,14 @@ import numpy as np
 from tools.records.result import Unscored
 from tools.records.shown import ShownExcerpt, ShownExcerpts
 from tools.scoring.causal import calibration
-from tools.scoring.parts import Part
+from tools.scoring.subsampling import SimulatedSample
 from tools.study.study import Study
 
 N_SHOWN = 4
 """Excerpts of each stratum."""
 
 
-def shown_excerpts(study: Study, sentence: str, part: Part | Unscored) -> ShownExcerpts:
+def shown_excerpts(study: Study, sentence: str, part: SimulatedSample | Unscored) -> ShownExcerpts:
     """Of each stratum the excerpts at even steps through it, from its first to its last; none without a simulation.
 
     Args:

@@ -14,7 +14,7 @@ from tools.records.effects import OutputWeights
 from tools.records.result import PartialResult
 from tools.records.scores import Score, Unscored, as_far_as_readable
 from tools.records.shown import ShownExcerpts
-from tools.scoring.evidence import Order, earned, earned_by_order, order_of
+from tools.scoring.log_score import Order, earned, earned_by_order, order_of
 from traces.events.experiment import PlannedExperiment, TextChange
 from traces.events.kinds import (
     Decided,

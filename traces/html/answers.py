@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.records.result import Gains, Interval, ScoreValue
-from tools.scoring.evidence import order_chances
+from tools.scoring.log_score import order_chances
 from traces.analysis.refutations import Fate, losers, winner_of
 from traces.analysis.story import Story, Trial
 from traces.html.coverage import untested

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tools.scoring.evidence import MINIMAL_PAIR
+from tools.scoring.log_score import MINIMAL_PAIR
 from traces.analysis.refutations import Fate, losers, winner_of
 from traces.analysis.story import Round, Story, Trial
 from traces.events.experiment import TextChange

@@ -45,7 +45,7 @@ from tools.records.result import Interval, ScoreValue, Unscored
 from tools.roles import Revealed, Simulation
 from tools.rules.lookup import FULL_LOOKUP
 from tools.rules.vocabulary import Vocabulary
-from tools.scoring.claimed import EACH, Claimant
+from tools.scoring.claim_sampling import EACH, Claimant
 from tools.scoring.null import keep_explanation, kept_explanations
 from tools.scoring.panel import PROTOCOLS
 from tools.study.experiment_log import texts_sha256

@@ -35,7 +35,7 @@ from tools.records.excerpts import Activations, Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.roles import Revealed, Simulation, TriedRival
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import LEAST_SHARE, Part, part_of, simulated_part, thin_rows
+from tools.scoring.subsampling import LEAST_SHARE, SimulatedSample, part_of, simulated_part, thin_rows
 from tools.study.simulations import Simulations
 from tools.study.study import Study
 
@@ -687,7 +687,7 @@ def test_a_part_is_what_was_simulated(failed: set[int]) -> None:
         assert isinstance(found, Unscored)
         assert f"{len(failed)} of 30 excerpts could not be simulated, most often because: why" in found.reason
         return
-    assert isinstance(found, Part)
+    assert isinstance(found, SimulatedSample)
     assert len(found.sample) + found.n_unscored == 30
     assert set(found.rows.tolist()) == set(range(30)) - failed
     np.testing.assert_array_equal(found.levels, levels[found.rows])
@@ -750,10 +750,10 @@ def test_on_and_both_on_of_partly_simulated_sentences() -> None:
     one_study = study(reader)
     table, whole = one_study.simulations, one_study.development
     one = table.on("one", whole)
-    assert isinstance(one, Part)
+    assert isinstance(one, SimulatedSample)
     assert (len(one.rows), one.n_unscored) == (28, 2)
     exact = table.on("exact", whole)
-    assert isinstance(exact, Part)
+    assert isinstance(exact, SimulatedSample)
     assert (len(exact.rows), exact.n_unscored) == (len(whole), 0)
     both = table.both_on("one", "other", whole)
     assert isinstance(both, tuple)

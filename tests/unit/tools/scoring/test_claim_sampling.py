@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tools.records.excerpts import Activations, Excerpts
 from tools.records.result import Unscored
 from tools.scoring.chances import pareto_draw
-from tools.scoring.claimed import (
+from tools.scoring.claim_sampling import (
     EACH,
     Claimant,
     chances_of,
@@ -19,7 +19,7 @@ from tools.scoring.claimed import (
     rows_with_claimed,
 )
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import chances_of_excerpts, first_rows, part_of, thin_rows
+from tools.scoring.subsampling import chances_of_excerpts, first_rows, part_of, thin_rows
 
 N, WIDTH = 300, 8
 RARE = np.array([7, 111, 150, 205, 222, 251, 280, 299])

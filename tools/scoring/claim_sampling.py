@@ -5,7 +5,7 @@ are therefore drawn by what is claimed. The score still estimates what all of th
 known chance of being drawn, and counts as many times as there are excerpts that it stands for, one over its chance
 (Horvitz and Thompson). An excerpt is in
 
-- the part drawn by what happened, with chance b (see `tools.scoring.parts.chances_of_excerpts`);
+- the part drawn by what happened, with chance b (see `tools.scoring.subsampling.chances_of_excerpts`);
 - the part that each claimant draws, with chances c_1, c_2, ..., all independently: 1 - (1 - b) (1 - c_1) ... in all.
 
 A claimant draws a number of excerpts that is fixed and not left to chance, as far as it claims so many. There an
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from tools.concepts.words import words_of
 from tools.scoring.chances import of_fixed_size, pareto_draw
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import chances_of_excerpts, thin_rows
+from tools.scoring.subsampling import chances_of_excerpts, thin_rows
 
 Claims = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.graph.belief import log_scores, updated
-from tools.scoring.evidence import earned, earned_by_order, order_chances, order_of
+from tools.scoring.log_score import earned, earned_by_order, order_chances, order_of
 
 THETA = 0.3
 PAIRS = ((1.38, 0.60), (1.13, 0.67), (0.53, -0.05), (0.36, -0.05))

@@ -29,7 +29,7 @@ _SEED = 61
 
 
 @dataclass(frozen=True)
-class Part:
+class SimulatedSample:
     """A sentence simulated on excerpts of a sample.
 
     Attributes:
@@ -132,7 +132,7 @@ def simulated_part(
     rows: NDArray[np.int64],
     simulation: Simulation,
     importance: NDArray[np.float64] | None = None,
-) -> Part | Unscored:
+) -> SimulatedSample | Unscored:
     """What of `rows` was simulated.
 
     Args:
@@ -146,7 +146,7 @@ def simulated_part(
     if too_few(sample, rows, rows[known]):
         why, _ = Counter(simulation.unscored.values()).most_common(1)[0] if simulation.unscored else ("no excerpts", 0)
         return Unscored(reason=f"{failed} of {len(rows)} excerpts could not be simulated, most often because: {why}")
-    return Part(part_of(sample, rows[known], importance), simulation.levels[known], rows[known], failed)
+    return SimulatedSample(part_of(sample, rows[known], importance), simulation.levels[known], rows[known], failed)
 
 
 def too_few(sample: StratifiedSample, asked: NDArray[np.int64], known: NDArray[np.int64]) -> bool:
