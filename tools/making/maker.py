@@ -12,8 +12,8 @@ from tools.making.listed import ListedTexts
 from tools.making.readable import ReadableTexts
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.language import Language
-from tools.readable.places import PLACES
 from tools.readable.reader import NAME
+from tools.readable.structural_classes import STRUCTURAL_CLASSES
 from tools.records.result import Unscored
 from tools.roles import MadeText
 from tools.rules import language as machine
@@ -32,7 +32,7 @@ class LexicalMaker:
 
     def __init__(self, concepts: Concepts) -> None:
         knowledge = Knowledge(concepts, Vectors.load())
-        self._language = Language(concepts, (*SPECIAL, *PLACES))
+        self._language = Language(concepts, (*SPECIAL, *STRUCTURAL_CLASSES))
         bank = Bank(knowledge, "judging")
         self._readable = ReadableTexts(knowledge, bank)
         self._listed = ListedTexts(knowledge, bank)

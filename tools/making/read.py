@@ -13,7 +13,7 @@ from tools.concepts.concepts import Concepts
 from tools.making.carriers import Draft, Piece
 from tools.readable.knowledge import Knowledge
 from tools.readable.rule import Item, Rule
-from tools.readable.texts import WordTexts
+from tools.readable.word_texts import WordTexts
 
 Levels = NDArray[np.float32]
 

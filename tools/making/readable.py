@@ -22,8 +22,8 @@ from tools.making.read import Proofs
 from tools.making.speech import speech_of
 from tools.making.words import Words
 from tools.readable.knowledge import Knowledge
-from tools.readable.places import FIRST_TOKENS
 from tools.readable.rule import Again, AnyWord, Context, Everything, Item, Kind, Named, Quoted, Rule
+from tools.readable.structural_classes import FIRST_TOKENS
 from tools.roles import MadeText
 
 _ROUNDS = 8

@@ -24,7 +24,7 @@ from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
 from tools.experiments.sampled import N_TEXTS, PROMPT_TOKENS
 from tools.experiments.seen_words import SeenWords
-from tools.experiments.texts import CONTEXT, Texts, is_spelled
+from tools.experiments.text_edits import CONTEXT, Texts, is_spelled
 from tools.readable.reader import LexicalReader
 from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.hypothesis import WrittenText

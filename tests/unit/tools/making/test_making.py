@@ -24,9 +24,8 @@ from tools.making.speech import speech_of
 from tools.making.words import Words
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.language import Language
-from tools.readable.places import FIRST_TOKENS
-from tools.readable.places import PLACES as BY_READER
 from tools.readable.rule import Item, Like, Named, Quoted, Spelt
+from tools.readable.structural_classes import FIRST_TOKENS, STRUCTURAL_CLASSES
 from tools.records.result import Unscored
 from tools.roles import MadeText
 from tools.rules import language as machine
@@ -69,7 +68,7 @@ def test_every_class_that_is_found_in_running_text_can_be_made(knowledge: Knowle
 
 
 def test_every_place_is_where_it_should_be(knowledge: Knowledge) -> None:
-    names = [name for name in knowledge.over_text if name not in BY_READER]
+    names = [name for name in knowledge.over_text if name not in STRUCTURAL_CLASSES]
     by_context = {one.context: name for name in names if (one := knowledge.concepts.get(name)).context}
     for name, texts in INSIDE.items():
         held = Proofs(knowledge, [drafted(text, "house") for text in texts]).on_meant(
@@ -148,7 +147,7 @@ SENTENCES = [
     "sentence", [*SENTENCES[:3], *(pytest.param(one, marks=pytest.mark.slow) for one in SENTENCES[3:])]
 )
 def test_texts_say_what_they_were_made_to_say(knowledge: Knowledge, maker: LexicalMaker, sentence: str) -> None:
-    rule = Language(knowledge.concepts, (*SPECIAL, *BY_READER)).parse(sentence)
+    rule = Language(knowledge.concepts, (*SPECIAL, *STRUCTURAL_CLASSES)).parse(sentence)
     positives, near = made(maker.positives(sentence, 6, RNG(0))), made(maker.near_misses(sentence, 6, RNG(1)))
     assert len(positives) >= 2
     assert len(near) >= 2

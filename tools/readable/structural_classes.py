@@ -1,4 +1,4 @@
-"""Where a token may stand in a text beside what `tools.concepts` knows: by its line, its brackets and its beginning."""
+"""Structural classes: tokens by their line, their brackets and the beginning, beside what `tools.concepts` knows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _each(text: TokenText, char: str) -> list[Span]:
     return [(at, at + 1) for at, one in enumerate(text.text) if one == char]
 
 
-PLACES: dict[str, Callable[[TokenText], list[Span]]] = {
+STRUCTURAL_CLASSES: dict[str, Callable[[TokenText], list[Span]]] = {
     "deeply indented lines": _deep_lines,
     "nested parentheses": _nested,
     "opening parentheses": lambda text: _each(text, "("),

@@ -12,7 +12,7 @@ from scipy import sparse
 from tools.concepts.words import words_in
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.rule import Named, Relation
-from tools.readable.texts import Integers, WordTexts
+from tools.readable.word_texts import Integers, WordTexts
 
 _BACK = 24
 _LEAST_PHRASES = 8
@@ -22,7 +22,7 @@ _SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Around:
+class ContextFeatures:
     """A relation, and the keys that stand in it to each token, float32 [n_tokens, n_keys]."""
 
     relation: Relation

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class TokenTexts:
+class TokenStrings:
     """The subject model's tokens as strings, one per token id."""
 
     strings: Sequence[str]

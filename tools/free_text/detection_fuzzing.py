@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tools.free_text.asking import ask_each
 from tools.free_text.simulator import each_of, unless_all_unread
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import ChatModel, ChatReply, ChatRequest
 from tools.prompts import detection, fuzzing
 from tools.prompts.answers import MOST_EXCERPTS
@@ -17,15 +17,15 @@ T = TypeVar("T")
 Answers = list[bool | Unscored]
 
 
-class FreeTextAsker:
-    """Implements `tools.roles.Asker`.
+class FreeTextDetector:
+    """Implements `tools.roles.Detector`.
 
     Args:
         model: who is asked.
         texts: the subject model's tokens.
     """
 
-    def __init__(self, model: ChatModel, texts: TokenTexts) -> None:
+    def __init__(self, model: ChatModel, texts: TokenStrings) -> None:
         self.model = model
         self.texts = texts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tools.concepts.concepts import Concepts
-from tools.readable.texts import WordTexts
+from tools.readable.word_texts import WordTexts
 
 
 def test_a_token_that_ends_one_word_and_holds_another_is_of_the_last() -> None:

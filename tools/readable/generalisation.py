@@ -43,7 +43,7 @@ class Change:
     reason: str
 
 
-class Generalised:
+class Generalisation:
     """What experiments on classes said.
 
     Args:
@@ -103,7 +103,7 @@ class Generalised:
         return Change("widen" if is_wider else "narrow", f"{whose} {found}: {became}")
 
     def _width(self, item: Item) -> float:
-        texts = self._reader.shelf.texts(self._tokens)
+        texts = self._reader.text_cache.texts(self._tokens)
         return float(self._reader.knowledge.column(item, texts).sum())
 
 

@@ -356,7 +356,7 @@ def _times_before(where: Integers, what: Integers) -> Integers:
     return out
 
 
-class Shelf:
+class WordTextCache:
     """Texts that were cut before: the same are asked about for many sentences.
 
     Large ones, such as a whole split, have places of their own: hundreds of small ones would push them out.
