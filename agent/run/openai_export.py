@@ -26,7 +26,7 @@ from tools.formats.simulated import scored_explanation
 from tools.free_text.findings import Known, scale_of
 from tools.free_text.simulator import FreeTextSimulator
 from tools.free_text.token_strings import TokenStrings
-from tools.llm.kept import KeptReplies
+from tools.llm.cache_only import CachedReplies
 from tools.llm.settings import OPENAI_URL
 from tools.records.result import Result, ScoreValue, Unscored
 from tools.records.scores import Record, as_far_as_readable
@@ -173,7 +173,7 @@ def _confirmation(folder: NeuronFolder) -> tuple[ToolCall, SealedOpened]:
 def _serve_kept_replies(study: Study, config: RunConfig) -> None:
     """What an LLM simulated in the run is taken from its stored replies."""
     if (model := config.simulator_llm) is not None:
-        kept = KeptReplies.of(model, config.llm.url or OPENAI_URL)
+        kept = CachedReplies.of(model, config.llm.url or OPENAI_URL)
         texts = TokenStrings(study.vocabulary.strings)
         scale = scale_of(study.evidence.explore, Known(study.evidence.explore, study.evidence.theta))
         study.simulations.word_simulator = FreeTextSimulator(

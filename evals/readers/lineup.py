@@ -15,7 +15,7 @@ from evals.records import Outcome, Record
 from tools.errors import BadInput
 from tools.evidence.neurons.same_layer import development_activations, similar_firing_rate
 from tools.evidence.neurons.sample import stratified_rows
-from tools.prompts.evidence import marked
+from tools.prompts.quoting import marked
 from tools.records.excerpts import DevelopmentActivations
 from tools.records.result import Unscored
 from tools.roles import Simulator

@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from tools.catalogue.scores import PROTOCOL, correlated, score_value
-from tools.catalogue.shown import shown_excerpts
+from tools.catalogue.sealed_sample import simulated_excerpts
 from tools.records.excerpts import SealedActivations
 from tools.records.result import Baselines, Gains, Interval, PanelRow, ScoreValue, Unscored
-from tools.records.shown import ShownExcerpts
+from tools.records.simulated_excerpts import SimulatedExcerpts
 from tools.rules.lookup import FULL_LOOKUP
 from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.panel import PROTOCOLS, Panel
@@ -55,7 +55,7 @@ class Confirmation(Outcome):
     previous: ScoreValue | Unscored | None = None
     leaders: list[ScoreValue | Unscored] = Field(default_factory=list)
     scores: dict[str, PanelRow] = Field(default_factory=dict)
-    shown: ShownExcerpts = Field(default_factory=ShownExcerpts)
+    shown: SimulatedExcerpts = Field(default_factory=SimulatedExcerpts)
 
 
 class _Sealed:
@@ -174,7 +174,7 @@ def confirmation_tools(study: Study) -> list[Tool[Confirm, Confirmation]]:
             previous=sealed.reference(arguments.previous) if arguments.previous else None,
             leaders=[led(sealed, sentence) for sentence in arguments.leaders],
             scores={name: PanelRow(**{whose: panel[name] for whose, panel in panels.items()}) for name in PROTOCOLS},
-            shown=shown_excerpts(study, arguments.sentence, sealed.part),
+            shown=simulated_excerpts(study, arguments.sentence, sealed.part),
         )
 
     def led(sealed: _Sealed, sentence: str) -> ScoreValue | Unscored:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tools.evidence.neurons.neuron import threshold
 from tools.free_text.token_strings import TokenStrings
-from tools.prompts.evidence import WEAK_FROM, Shown
+from tools.prompts.quoting import WEAK_FROM, Shown
 from tools.records.excerpts import ExploreActivations
 
 N_TOP, N_WEAKER, N_WEAK, N_RANDOM, N_PAIRS = 20, 4, 2, 3, 6

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tools.experiments.real_sentences import REAL
 from tools.free_text.token_strings import TokenStrings
-from tools.prompts.evidence import Scale
+from tools.prompts.quoting import Scale
 from tools.prompts.revealed import RevealedText
 from tools.roles import Revealed
 

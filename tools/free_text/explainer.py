@@ -19,7 +19,7 @@ from tools.free_text.simulator import each_of, unless_all_unread
 from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import ChatModel, ChatReply, ChatRequest
 from tools.prompts import explainer, mender, reviser
-from tools.prompts.written import WrittenHypothesis
+from tools.prompts.hypothesis_format import WrittenHypothesis
 from tools.readable.contract import why_not_free
 from tools.records.excerpts import ExploreActivations
 from tools.records.hypothesis import Hypothesis

@@ -12,8 +12,8 @@ from tools.concepts.enriched import WordCounts, counted, enriched
 from tools.evidence.neurons.neuron import threshold
 from tools.free_text.excerpts import ShownExcerpts
 from tools.free_text.token_strings import TokenStrings
-from tools.prompts.evidence import Scale
 from tools.prompts.findings import ClassRow, Evidence, WordRow
+from tools.prompts.quoting import Scale
 from tools.records.excerpts import ExploreActivations
 
 N_WORDS, N_CLASSES = 16, 8

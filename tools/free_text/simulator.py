@@ -21,7 +21,7 @@ from tools.prompts import (
     simulator_rivals,
     simulator_token,
 )
-from tools.prompts.evidence import Scale, explanations_in, last_marked, listed_in, tokens_in
+from tools.prompts.quoting import Scale, explanations_in, last_marked, listed_in, tokens_in
 from tools.records.llm import LLMCall
 from tools.records.result import Unscored
 from tools.roles import Simulation

@@ -13,7 +13,7 @@ from tools.free_text.explainer import TEMPERATURE
 from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import ChatModel
 from tools.prompts import writer
-from tools.prompts.evidence import Scale
+from tools.prompts.quoting import Scale
 from tools.records.hypothesis import WrittenText
 from tools.records.result import Unscored
 from tools.roles import Revealed

@@ -37,7 +37,7 @@ from tools.free_text.excerpts import ShownExcerpts
 from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import FunctionCall, Message
 from tools.prompts import agent as prompt
-from tools.prompts.written import MAX_NAMED_WORDS, label, words
+from tools.prompts.hypothesis_format import MAX_NAMED_WORDS, label, words
 from tools.readable.contract import why_not_free
 from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue, StopReason

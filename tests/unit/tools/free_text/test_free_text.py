@@ -30,7 +30,7 @@ from tools.free_text.token_strings import TokenStrings
 from tools.free_text.writer import FreeTextWriter
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, TokenChoice, Usage
 from tools.llm.meter import Account, Metered
-from tools.prompts.evidence import READABLE_LANGUAGE, Scale, rows_in, unescape
+from tools.prompts.quoting import READABLE_LANGUAGE, Scale, rows_in, unescape
 from tools.records.excerpts import Activations, Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.roles import Revealed, Simulation, TriedRival

@@ -32,10 +32,10 @@ from tools.prompts import (
     simulator_token,
     writer,
 )
-from tools.prompts.evidence import CLOSED, OPENED, Scale, Shown, marked
 from tools.prompts.findings import ClassRow, Evidence, WordRow
+from tools.prompts.hypothesis_format import parse_hypotheses
+from tools.prompts.quoting import CLOSED, OPENED, Scale, Shown, marked
 from tools.prompts.revealed import RevealedText
-from tools.prompts.written import parse_hypotheses
 from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.roles import TriedRival

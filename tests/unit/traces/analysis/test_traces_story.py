@@ -10,7 +10,7 @@ import pytest
 from traces_samples import sample_result, sample_run
 
 from tools.records.effects import OutputWeights
-from tools.records.shown import ShownExcerpts
+from tools.records.simulated_excerpts import SimulatedExcerpts
 from traces.analysis.refutations import blows, fates, losers, winner_of
 from traces.analysis.story import Story, Trial, read_story
 from traces.events import kinds as e
@@ -118,7 +118,7 @@ def test_an_older_trace_says_no_change(tmp_path: Path) -> None:
         e.ReadingsRevealed(round=1, experiment_ids=["e1", "e2"], values=[1.0, 0.0], fired=[True, False]),
     )
     assert [trial.change for trial in story.rounds[1].experiments.values()] == [None, None]
-    assert (story.shown, story.output) == (ShownExcerpts(), None)
+    assert (story.shown, story.output) == (SimulatedExcerpts(), None)
 
 
 def test_readings_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_what_is_shown_of_the_end(tmp_path: Path) -> None:
         e.ToolCall(call_id="1", tool="confirm", arguments={}, outcome="ok", result={"shown": shown}),
         e.ToolCall(call_id="2", tool="claim_output", arguments={}, outcome="ok", result={"promoted": [["a", 1.0]]}),
     )
-    assert story.shown == ShownExcerpts(slope=0.5, intercept=0.0)
+    assert story.shown == SimulatedExcerpts(slope=0.5, intercept=0.0)
     assert story.output == OutputWeights(promoted=[("a", 1.0)])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tools.records.result import Unscored
-from tools.records.shown import ShownExcerpt, ShownExcerpts
+from tools.records.simulated_excerpts import SimulatedExcerpt, SimulatedExcerpts
 from tools.scoring.causal import calibration
 from tools.scoring.subsampling import SimulatedSample
 from tools.study.study import Study
@@ -16,7 +16,7 @@ N_SHOWN = 4
 """Excerpts of each stratum."""
 
 
-def shown_excerpts(study: Study, sentence: str, part: SimulatedSample | Unscored) -> ShownExcerpts:
+def simulated_excerpts(study: Study, sentence: str, part: SimulatedSample | Unscored) -> SimulatedExcerpts:
     """Of each stratum the excerpts at even steps through it, from its first to its last; none without a simulation.
 
     Args:
@@ -25,7 +25,7 @@ def shown_excerpts(study: Study, sentence: str, part: SimulatedSample | Unscored
         part: the sealed excerpts on which it was simulated, and its levels there.
     """
     if isinstance(part, Unscored):
-        return ShownExcerpts()
+        return SimulatedExcerpts()
     labels = np.array(part.sample.strata)
     rows = [
         int(row)
@@ -38,7 +38,7 @@ def shown_excerpts(study: Study, sentence: str, part: SimulatedSample | Unscored
         study.vocabulary.strings,
     )
     shown = [
-        ShownExcerpt(
+        SimulatedExcerpt(
             stratum=part.sample.strata[row],
             excerpt=int(excerpts.ids[row]),
             tokens=[strings[token] for token in excerpts.tokens[row, :length]],
@@ -49,7 +49,7 @@ def shown_excerpts(study: Study, sentence: str, part: SimulatedSample | Unscored
         for length in [int(excerpts.lengths[row])]
     ]
     slope, intercept = _line(study, sentence) or (None, None)
-    return ShownExcerpts(excerpts=shown, slope=slope, intercept=intercept)
+    return SimulatedExcerpts(excerpts=shown, slope=slope, intercept=intercept)
 
 
 def _spread(rows: Sequence[int]) -> list[int]:

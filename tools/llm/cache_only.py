@@ -12,7 +12,7 @@ from tools.llm.wire import unpacked
 
 
 @dataclass(frozen=True)
-class KeptReplies:
+class CachedReplies:
     """Implements `tools.llm.chat.ChatModel`; what was never asked, or is no longer kept, is a failure.
 
     Attributes:
@@ -26,7 +26,7 @@ class KeptReplies:
     replies: ReplyStore
 
     @classmethod
-    def of(cls, model: str, url: str) -> KeptReplies:
+    def of(cls, model: str, url: str) -> CachedReplies:
         """From where this program keeps replies."""
         return cls(model, url, ReplyStore(replies_path()))
 

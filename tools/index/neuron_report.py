@@ -29,7 +29,7 @@ class ReadExcerpt:
 
 
 @dataclass(frozen=True)
-class ShownNeuron:
+class NeuronReport:
     """A neuron of an index.
 
     Attributes:
@@ -66,7 +66,7 @@ def _record(excerpt: ReadExcerpt) -> ActivationRecord:
     return ActivationRecord(tokens=tuple(excerpt.tokens), activations=tuple(excerpt.values))
 
 
-def shown_neuron(index: ActivationIndex, subject: SubjectModel, neuron: NeuronId, n_top: int = TOP) -> ShownNeuron:
+def neuron_report(index: ActivationIndex, subject: SubjectModel, neuron: NeuronId, n_top: int = TOP) -> NeuronReport:
     """Look up a neuron, and read it again on what is to be shown.
 
     Raises:
@@ -94,7 +94,7 @@ def shown_neuron(index: ActivationIndex, subject: SubjectModel, neuron: NeuronId
 
     # what was bfloat16 may come in another order in float32
     best_first = sorted(best.tolist(), key=lambda row: (-largest(row), row))[: min(n_top, TOP)]
-    return ShownNeuron(
+    return NeuronReport(
         neuron,
         distribution(index, neuron),
         [read(row) for row in best_first],

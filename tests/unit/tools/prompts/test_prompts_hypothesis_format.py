@@ -9,8 +9,8 @@ from prompt_samples import FUNCTIONS, reply_of
 from tools.llm.chat import Function, FunctionCall, Message
 from tools.prompts import agent, detection, explainer, fuzzing, mender, reviser, writer
 from tools.prompts.agent import BadCall, Call
+from tools.prompts.hypothesis_format import Hypotheses, WrittenHypothesis, WrittenText
 from tools.prompts.structured import CUT_OFF
-from tools.prompts.written import Hypotheses, WrittenHypothesis, WrittenText
 from tools.records.result import Unscored
 
 GOOD = {

@@ -7,7 +7,7 @@ from pydantic import Field
 from tools.records.scores import Record
 
 
-class ShownExcerpt(Record):
+class SimulatedExcerpt(Record):
     """One excerpt: per token the raw value and the level (0-10) that the explanation predicts.
 
     `stratum` says how it was drawn: top, quantile or random.
@@ -20,14 +20,14 @@ class ShownExcerpt(Record):
     levels: list[float]
 
 
-class ShownExcerpts(Record):
+class SimulatedExcerpts(Record):
     """Excerpts of one sealed fold on which the explanation was scored, and how its levels become raw values.
 
     A level `l` stands for the raw value `intercept + slope * l`, the line that is closest on development text; None
     where there is no such line, because the levels are constant there.
     """
 
-    excerpts: list[ShownExcerpt] = Field(default_factory=list)
+    excerpts: list[SimulatedExcerpt] = Field(default_factory=list)
     slope: float | None = None
     intercept: float | None = None
 
