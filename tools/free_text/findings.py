@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.concepts.concepts import Concepts
-from tools.concepts.enriched import WordCounts, counted, enriched
+from tools.concepts.enrichment import WordCounts, counted, enriched
 from tools.evidence.neurons.neuron import threshold
 from tools.free_text.excerpts import ShownExcerpts
 from tools.free_text.token_strings import TokenStrings

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tools.concepts.sentences import Use, sentences_for
 from tools.concepts.words import words_in
 from tools.making.carriers import Draft, Piece
-from tools.making.read import CutTexts
+from tools.making.proofreading import CutTexts
 from tools.readable.knowledge import Knowledge
 from tools.readable.rule import AnyWord, Context, Everything, Item, Kind, Named, Quoted, Rule
 from tools.readable.structural_classes import STRUCTURAL_CLASSES

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 
 from tools.concepts.concepts import Concept
-from tools.making.examples import WORDS
-from tools.making.speech import speeches
+from tools.making.parts_of_speech import speeches
+from tools.making.templates import WORDS
 from tools.readable.knowledge import SPECIAL, Knowledge, is_over_text
 from tools.readable.rule import AnyWord, Everything, Kind, Like, Named, Quoted, Spelt
 from tools.readable.structural_classes import STRUCTURAL_CLASSES

@@ -10,8 +10,8 @@ from agent.cli.commands.trace_compare import diff, replay
 from agent.cli.options import add_quiet, runs_part
 from agent.cli.output import has_colours, say, width
 from agent.cli.parsing import Commands, Handler, command, group
-from tools.collector import without_collection
 from tools.errors import BadInput, StorageError
+from tools.garbage_collection import without_collection
 from traces.storage import replace_file
 from traces.text.formatting import visible
 

@@ -15,12 +15,12 @@ from tools.concepts.sentences import english_sentences
 from tools.concepts.vectors import Vectors
 from tools.making.bank import Find
 from tools.making.carriers import LEADS, TAILS, Piece, spaced
-from tools.making.examples import INSIDE, MARKS, PLACES, TEXTS, WORDS, drafted
-from tools.making.listed import ListedTexts, TokenLevels
 from tools.making.maker import LexicalMaker
+from tools.making.parts_of_speech import speech_of
 from tools.making.passages import LENGTH, Supply, joined, random_passages, text_of
-from tools.making.read import Proofs
-from tools.making.speech import speech_of
+from tools.making.proofreading import Proofs
+from tools.making.templates import INSIDE, MARKS, PLACES, TEXTS, WORDS, drafted
+from tools.making.token_list_passages import TokenLevels, TokenListPassages
 from tools.making.words import Words
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.language import Language
@@ -187,7 +187,7 @@ def test_where_everything_fires_there_is_no_near_miss(maker: LexicalMaker) -> No
 
 def test_a_list_says_levels_of_tokens() -> None:
     rule = machine.parse("Fires on `␣import` (7); on `ing` (2); everywhere (1).")
-    levels = ListedTexts.levels(rule)
+    levels = TokenListPassages.levels(rule)
     assert levels == TokenLevels({" import": 8, "ing": 3}, 1)
     assert isinstance(levels, TokenLevels)
     assert levels.high() == [(" import", 8)]

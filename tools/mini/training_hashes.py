@@ -1,6 +1,6 @@
 """Hashes of what `mini` trained on, by which text of another Python's standard library is known to be new.
 
-`python -m tools.training.seen` writes them; see `tools.evidence.splits.seen`.
+`python -m tools.training.seen` writes them; see `tools.evidence.splits.training_overlap`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SEEN_FILE = "seen.npy"
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def load_seen(folder: Path = WEIGHTS) -> NDArray[np.uint32]:
+def load_training_hashes(folder: Path = WEIGHTS) -> NDArray[np.uint32]:
     """The hashes that ship with `mini`.
 
     Raises:

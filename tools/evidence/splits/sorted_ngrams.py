@@ -1,4 +1,4 @@
-"""All runs of 12 tokens of a corpus in the order of their hashes, in memory that does not grow with the corpus."""
+"""All runs of 12 tokens (12-grams) of a corpus by their hashes, in memory that does not grow with the corpus."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.evidence.splits.runs import RUN_TOKENS, run_hashes
+from tools.evidence.splits.ngrams import NGRAM_TOKENS, ngram_hashes
 from tools.evidence.splits.token_file import Spans, TokenFile
 
-BUCKET_RUNS = 2**19
+BUCKET_NGRAMS = 2**19
 
-_RUN = np.dtype([("hash", "<u8"), ("span", "<i4")])
+_NGRAM = np.dtype([("hash", "<u8"), ("span", "<i4")])
 
 
-def sorted_runs(
+def sorted_ngrams(
     tokens: TokenFile, spans: Iterable[Spans], folder: Path
 ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int32]]]:
     """Give the runs inside the spans, bucket by bucket: hashes ascending, and the span that holds each, ascending too.
@@ -30,7 +30,7 @@ def sorted_runs(
         folder: a new folder to be, which takes 12 bytes a run; it is empty again when all buckets were given.
     """
     folder.mkdir()
-    n_buckets = 1 + len(tokens) // BUCKET_RUNS
+    n_buckets = 1 + len(tokens) // BUCKET_NGRAMS
     bounds = np.array([bucket * 2**64 // n_buckets for bucket in range(1, n_buckets)], dtype=np.uint64)
     for some in spans:
         runs = _distinct_runs(tokens, some)
@@ -39,7 +39,7 @@ def sorted_runs(
             with (folder / str(bucket)).open("ab") as file:
                 file.write(runs[ends[bucket] : ends[bucket + 1]].tobytes())
     for path in sorted(folder.iterdir(), key=lambda path: int(path.name)):
-        runs = np.fromfile(path, dtype=_RUN)
+        runs = np.fromfile(path, dtype=_NGRAM)
         path.unlink()
         order = _stable_order(np.ascontiguousarray(runs["hash"]))
         yield runs["hash"][order], runs["span"][order]
@@ -47,17 +47,17 @@ def sorted_runs(
 
 def _distinct_runs(tokens: TokenFile, spans: Spans) -> NDArray[np.void]:
     """(hash, span) of the runs of some spans, sorted, each once."""
-    n_each = np.maximum(0, spans.lengths - (RUN_TOKENS - 1))
+    n_each = np.maximum(0, spans.lengths - (NGRAM_TOKENS - 1))
     start = int(spans.starts[0])
     block = tokens.read(start, int(spans.starts[-1] + spans.lengths[-1]))
     within = np.arange(n_each.sum()) - np.repeat(np.cumsum(n_each) - n_each, n_each)
-    hashes = run_hashes(block)[np.repeat(spans.starts - start, n_each) + within]
+    hashes = ngram_hashes(block)[np.repeat(spans.starts - start, n_each) + within]
     holder = np.repeat(np.arange(len(n_each), dtype=np.int32), n_each)
     order = _stable_order(hashes)
     hashes, holder = hashes[order], holder[order]
     new = np.ones(len(hashes), dtype=bool)
     new[1:] = (hashes[1:] != hashes[:-1]) | (holder[1:] != holder[:-1])
-    runs = np.empty(int(new.sum()), dtype=_RUN)
+    runs = np.empty(int(new.sum()), dtype=_NGRAM)
     runs["hash"], runs["span"] = hashes[new], holder[new] + np.int32(spans.first)
     return runs
 

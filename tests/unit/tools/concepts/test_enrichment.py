@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tools.concepts.concepts import Concepts
-from tools.concepts.enriched import counted, enriched
+from tools.concepts.enrichment import counted, enriched
 
 MONTHS = ["January", "March", "April", "June", "July", "August", "October", "December"]
 OTHERS = ["table", "runs", "green", "slowly", "window", "because", "paper", "seven", "water", "old", "street", "cup"]

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import BadInput
-from tools.evidence.splits.seen import MAX_SHARE_SEEN, fingerprint_runs, share_seen
+from tools.evidence.splits.training_overlap import MAX_SHARE_SEEN, fingerprint_runs, share_seen
 from tools.mini.text import part_of
 
 Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Parts:
+class TrainSplit:
     """What a model is trained on and measured on: (name, text) of each.
 
     Attributes:
@@ -45,7 +45,7 @@ class Parts:
         (out / "used.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def split_texts(name: str, texts: list[tuple[str, str]], fingerprint: str) -> Parts:
+def split_texts(name: str, texts: list[tuple[str, str]], fingerprint: str) -> TrainSplit:
     """Part `texts` by the hash of each alone (see `tools.mini.text.part_of`).
 
     Raises:
@@ -55,10 +55,10 @@ def split_texts(name: str, texts: list[tuple[str, str]], fingerprint: str) -> Pa
     held_out = [text for text in texts if part_of(text[1]) == "corpus"]
     if not training or not held_out:
         raise BadInput(f"the corpus {name} has {len(texts)} texts, too few for two parts: give more, or smaller ones.")
-    return Parts(name, training, held_out, fingerprint)
+    return TrainSplit(name, training, held_out, fingerprint)
 
 
-def without_near_copies(parts: Parts, training: list[Ids], held_out: list[Ids]) -> tuple[Parts, list[Ids]]:
+def without_near_copies(parts: TrainSplit, training: list[Ids], held_out: list[Ids]) -> tuple[TrainSplit, list[Ids]]:
     """`parts` without the held-out texts of whose runs of 12 tokens too many are in the training part.
 
     Args:

@@ -16,10 +16,10 @@ import numpy as np
 
 from tools.making.bank import HELD, Bank
 from tools.making.carriers import ABOUT, BETWEEN, FAR, Draft, Piece, chosen, framed
-from tools.making.examples import CODE_LINES, INSIDE, MARKS, PLACES, TEXTS, drafted
+from tools.making.parts_of_speech import speech_of
 from tools.making.passages import LENGTH, Supply, is_code, joined, made, text_of
-from tools.making.read import Proofs
-from tools.making.speech import speech_of
+from tools.making.proofreading import Proofs
+from tools.making.templates import CODE_LINES, INSIDE, MARKS, PLACES, TEXTS, drafted
 from tools.making.words import Words
 from tools.readable.knowledge import Knowledge
 from tools.readable.rule import Again, AnyWord, Context, Everything, Item, Kind, Named, Quoted, Rule
@@ -72,7 +72,7 @@ class _Core(NamedTuple):
         return other.is_glued or not follows.isspace()
 
 
-class ReadableTexts:
+class RulePassages:
     """Makes texts from rules.
 
     Args:

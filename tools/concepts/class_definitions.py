@@ -38,7 +38,7 @@ _LONGEST_NAME = 4
 
 
 @dataclass
-class Written:
+class ClassDefinition:
     """The definition of a class: its members, each with whether it belongs by a rarer sense, or a pattern."""
 
     name: str
@@ -55,7 +55,7 @@ class Written:
     """Words that stand for all their forms, each with its part of speech; only `compile` knows the forms."""
 
 
-def read_classes(path: Path, *, source: str | None = None) -> list[Written]:
+def read_classes(path: Path, *, source: str | None = None) -> list[ClassDefinition]:
     """The classes of a file.
 
     Args:
@@ -86,7 +86,7 @@ def read_classes(path: Path, *, source: str | None = None) -> list[Written]:
     return classes
 
 
-def _class(table: dict[str, Any], where: str) -> Written:
+def _class(table: dict[str, Any], where: str) -> ClassDefinition:
     if unknown := sorted(table.keys() - _KEYS):
         raise BadInput(f"{where} has {unknown[0]!r}, which means nothing here: use {', '.join(sorted(_KEYS))}.")
     for key in sorted(table.keys() & (_KEYS - {"words", "phrases", "rare", "case", *LEMMAS})):
@@ -109,7 +109,7 @@ def _class(table: dict[str, Any], where: str) -> Written:
         raise BadInput(f"{where} names the context {table['context']!r}: use one of {', '.join(CONTEXTS)}.")
     if "pattern" in table:
         _check_pattern(table["pattern"], where)
-    return Written(
+    return ClassDefinition(
         name, kind, table.get("source", ""), table.get("about", ""), _members(table, where), table.get("pattern"),
         over, case, table.get("context"), tuple(table.get("wordnet", "").split()),
         tuple((word, pos) for key, pos in LEMMAS.items() for word in _words(table.get(key, []), key, where)),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tools.evidence.splits.documents import Documents
 from tools.evidence.splits.excerpt_cuts import ExcerptCuts
-from tools.evidence.splits.sorted_runs import sorted_runs
+from tools.evidence.splits.sorted_ngrams import sorted_ngrams
 
 
 def assign_parts(documents: Documents, clusters: NDArray[np.int32], shares: Sequence[float]) -> NDArray[np.int8]:
@@ -45,12 +45,12 @@ def without_shared_runs(
     Args:
         cuts: the excerpts.
         part_of: int8 [n_excerpts], the number of each one's part.
-        folder: a new folder to be; beside what `sorted_runs` puts there it takes 8 bytes for each run in dispute.
+        folder: a new folder to be; beside what `sorted_ngrams` puts there it takes 8 bytes for each run in dispute.
         advance: told the number of tokens as they are gone through.
     """
     folder.mkdir()
     disputed: list[Path] = []
-    for hashes, row in sorted_runs(cuts.documents.tokens, cuts.spans(advance), folder / "sorted"):
+    for hashes, row in sorted_ngrams(cuts.documents.tokens, cuts.spans(advance), folder / "sorted"):
         found = _disputed(hashes, row, part_of)
         if found.size:
             disputed.append(folder / f"{len(disputed)}.npy")

@@ -15,9 +15,9 @@ import numpy as np
 
 from tools.making.bank import Bank, Find
 from tools.making.carriers import TAILS, Draft, Piece, chosen, framed
-from tools.making.examples import MARKS, drafted
+from tools.making.parts_of_speech import speech_of
 from tools.making.passages import LENGTH, Supply, joined, made, text_of
-from tools.making.speech import speech_of
+from tools.making.templates import MARKS, drafted
 from tools.making.words import Words
 from tools.readable.knowledge import Knowledge
 from tools.readable.rule import Quoted
@@ -54,7 +54,7 @@ class TokenLevels:
         ]  # fmt: skip
 
 
-class ListedTexts:
+class TokenListPassages:
     """Makes texts from lists of tokens.
 
     Args:

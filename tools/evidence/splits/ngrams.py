@@ -1,4 +1,4 @@
-"""Hashes of runs of 12 tokens: what makes two texts near-duplicates, and what no two splits may share."""
+"""Hashes of runs of 12 tokens (12-grams): what makes two texts near-duplicates, and what no two splits may share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-RUN_TOKENS = 12
+NGRAM_TOKENS = 12
 
 _BASE = 0x9E3779B97F4A7C15
 _WORD = 1 << 64
@@ -25,9 +25,9 @@ def _joined(left: NDArray[np.uint64], right: NDArray[np.uint64], n_right: int) -
     return left * np.uint64(pow(_BASE, n_right, _WORD)) + right
 
 
-def run_hashes(tokens: NDArray[np.int32]) -> NDArray[np.uint64]:
+def ngram_hashes(tokens: NDArray[np.int32]) -> NDArray[np.uint64]:
     """Hash of the run of 12 tokens that starts at each position, uint64 [max(0, n - 11)]; equal runs, equal hashes."""
-    if len(tokens) < RUN_TOKENS:
+    if len(tokens) < NGRAM_TOKENS:
         return np.empty(0, dtype=np.uint64)
     one = _mixed(tokens.astype(np.uint64) + np.uint64(1))
     two = _joined(one[:-1], one[1:], 1)
