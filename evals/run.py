@@ -30,8 +30,8 @@ from tools.evidence.splits.split_corpus import N_FOLDS
 from tools.evidence.texts.corpus import check_rereadable
 from tools.records.neuron import NeuronId
 from tools.records.result import Unscored
-from traces.text.clock import Clock, duration
 from traces.text.console import Display
+from traces.text.remaining_time import RemainingTime, duration
 
 if TYPE_CHECKING:
     from evals.worker import Setting
@@ -181,7 +181,7 @@ def _run(
         first.setdefault(kind_of_work(task), task)
     # One of each kind first, so that the remaining time can soon be estimated.
     tasks = [*first.values(), *(task for task in tasks if first[kind_of_work(task)] is not task)]
-    clock, n_done = Clock([kind_of_work(task) for task in tasks], jobs), 0
+    clock, n_done = RemainingTime([kind_of_work(task) for task in tasks], jobs), 0
     display.start(len(tasks), "evaluating")
     try:
         work = [(worker, setting, task, n_folds) for task in tasks]

@@ -22,8 +22,8 @@ from evals.suite_neurons import SuiteNeuron
 from evals.tasks import plan
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
-from traces.text.clock import Clock, duration
 from traces.text.console import QuietDisplay
+from traces.text.remaining_time import RemainingTime, duration
 
 HERE = Path(__file__).parent
 A, B = Variant("a", settings={"patience": 3}), Variant("b")
@@ -258,7 +258,7 @@ def test_what_differs_is_said(change, said):
 
 
 def test_the_clock_tells_by_kind_once_one_of_each_is_done():
-    clock = Clock(["fast"] * 3 + ["slow"] * 3, 2)
+    clock = RemainingTime(["fast"] * 3 + ["slow"] * 3, 2)
     clock.done("fast", 1.0)
     assert clock.left() is None
     clock.done("slow", 9.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from agent.setup.config import RunConfig
 from agent.setup.llms import LLMs, metered_llms
 from tools.llm.prices import price_of
-from tools.llm.recorded import RecordedReplies, recorded_price
+from tools.llm.recorded_replies import RecordedReplies, recorded_price
 from tools.llm.settings import OPENAI_URL
 from tools.records.scores import as_far_as_readable
 from tools.toolbox import CallRecord
@@ -19,7 +19,7 @@ from traces.events.recorder import TraceRecorder, call_record
 from traces.events.store import TraceWriter
 
 
-class Parted(Exception):
+class ReplayDiverged(Exception):
     """The replay cannot go on, because its next step is not on record; `now` describes that step."""
 
     def __init__(self, message: str, now: str) -> None:
@@ -59,9 +59,11 @@ class RecordedFolds:
     ) -> Opening:
         """The recorded opening."""
         if self.opened is None:
-            raise Parted("the sealed split is to be opened, which the recorded run did not do", "sealed_opened")
+            raise ReplayDiverged("the sealed split is to be opened, which the recorded run did not do", "sealed_opened")
         if self.opened.fold >= n_folds:
-            raise Parted(f"there is no sealed fold {self.opened.fold} any more, only {n_folds}", "sealed_opened")
+            raise ReplayDiverged(
+                f"there is no sealed fold {self.opened.fold} any more, only {n_folds}", "sealed_opened"
+            )
         return Opening(self.opened.fold, self.opened.opening, self.opened.reused)
 
     def explanation_before(self, model: str, neuron: str, corpus: str, number: int) -> tuple[str, str] | None:
@@ -97,14 +99,16 @@ class Player(TraceRecorder):
         if call_id in self.taken:
             return call_record(self.calls[call_id])
         if self.only:
-            raise Parted(f"the tool call {call_id} is not on record", f"tool_call {call_id.partition('-')[2]}")
+            raise ReplayDiverged(f"the tool call {call_id} is not on record", f"tool_call {call_id.partition('-')[2]}")
         return None
 
     def record(self, call: CallRecord) -> None:
         """Record a call, after checking that a served result belongs to these arguments."""
         super().record(call)
         if call.call_id in self.taken and call.arguments != self.calls[call.call_id].arguments:
-            raise Parted(f"{call.tool} is called with other arguments than the recorded ones", f"tool_call {call.tool}")
+            raise ReplayDiverged(
+                f"{call.tool} is called with other arguments than the recorded ones", f"tool_call {call.tool}"
+            )
 
 
 def recorded_llms(config: RunConfig, calls: list[ToolCall]) -> LLMs:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 
-class Clock:
+class RemainingTime:
     """The remaining time, from the durations of finished tasks of each kind."""
 
     def __init__(self, kinds: Sequence[str], jobs: int) -> None:

@@ -10,7 +10,7 @@ from tools.llm.capabilities import ROOM_TO_THINK
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FunctionCall, Message, Usage
 from tools.llm.meter import Account, Metered
 from tools.llm.prices import Price
-from tools.llm.recorded import NotRecorded, RecordedReplies, recorded_price
+from tools.llm.recorded_replies import NotRecorded, RecordedReplies, recorded_price
 from tools.records.llm import LLMCall
 
 NAME = "openai:m"
