@@ -17,7 +17,7 @@ from agent.setup.evidence import open_study
 from agent.setup.settings import configured, llm_settings
 from tools.catalogue.scores import PROTOCOL, correlated, score_value
 from tools.concepts.concepts import Concepts
-from tools.concepts.enriched import Enriched, counted, enriched
+from tools.concepts.enrichment import Enriched, counted, enriched
 from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.readable import contract
@@ -103,7 +103,7 @@ def explain(
         rivals: your own explanations, which compete with the explainer's; free text needs a simulator.
         variant: a shipped variant or a file with one; its settings come after the arguments given here.
         planted: functions of text, `module:function`, served as neurons L0N0, L0N1, ... on top of the model.
-        concepts: a file with your own word classes, see `tools.concepts.written`; None for the variant's, if any.
+        concepts: a file with your own classes (see `tools.concepts.class_definitions`); None for the variant's, if any.
         explainer: `rules` or `openai:MODEL`; None for the variant's.
         simulator: `openai:MODEL`, which simulates explanations in free text; None for the explainer if that is an LLM.
         max_tokens: of all LLM calls, in and out; None for the variant's, which is no limit unless it says otherwise.

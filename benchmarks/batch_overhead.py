@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from agent.batch.plan import Plan
-from agent.batch.run import Where, begin, work_through
+from agent.batch.run import EngineChoice, begin, work_through
 from agent.run.runner import start_run
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_study
@@ -93,7 +93,7 @@ def in_a_batch(plan: Plan) -> Turn:
     cpu, began, stamps = cpu_seconds(), time.perf_counter(), Stamps()
     with tempfile.TemporaryDirectory() as folder:
         batch = begin(plan, {}, Path(folder))
-        work_through(batch, Path(folder), Where("local", 1), stamps, Resources())
+        work_through(batch, Path(folder), EngineChoice("local", 1), stamps, Resources())
         found = results_of(ResultsDatabase(folder), batch.batch_id)
     if len(found) != len(plan.entries):
         raise AgentError("a neuron failed")

@@ -19,7 +19,7 @@ from agent.setup.evidence import open_study
 from tools.rules.lookup import FULL_LOOKUP
 from tools.scoring.chances import pareto_draw
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import chances_of_excerpts
+from tools.scoring.subsampling import chances_of_excerpts
 from traces.text.console import QuietDisplay
 
 DRAWS = 300

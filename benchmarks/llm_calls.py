@@ -38,7 +38,7 @@ from llm_server import N_ALTERNATIVES, Server, running_server
 from numpy.typing import NDArray
 
 from tools.free_text.simulator import FreeTextSimulator
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import ChatFailure, ChatRequest
 from tools.llm.endpoint import Endpoint
 from tools.llm.exchange import Exchange
@@ -127,7 +127,7 @@ def timed_reading(server: Server, work: Callable[[], None], read: Callable[[], o
 def scoring(subject: SubjectModel) -> None:
     """Score two explanations, one after the other, on a first connection and on one that stands."""
     sample, tokens = excerpts_to_score(subject)
-    texts = TokenTexts(subject.tokenizer.token_strings())
+    texts = TokenStrings(subject.tokenizer.token_strings())
 
     def score(model: Endpoint, explanation: str) -> None:
         simulation = FreeTextSimulator(model, texts).simulate(explanation, tokens)
@@ -168,7 +168,7 @@ def simulated(tokens: Sequence[str]) -> bytes:
 def many(subject: SubjectModel, with_logprobs: bool) -> None:
     """Ask many questions at once, ask them again, and ask them while the subject model is read."""
     what, most = ("log probabilities", 1.25) if with_logprobs else ("small replies", 1.05)
-    texts = TokenTexts(subject.tokenizer.token_strings())
+    texts = TokenStrings(subject.tokenizer.token_strings())
     rng = np.random.default_rng(0)
     tokens = rng.integers(subject.tokenizer.d_vocab, size=(N_CALLS, EXCERPT_TOKENS)).astype(np.int32)
     started = time.perf_counter()

@@ -35,7 +35,7 @@ def pairs(subject: Any, n_carriers: int, longest: int, seed: int) -> list[tuple[
     from tools.experiments.carriers import draw_carriers
     from tools.experiments.minimal_pairs import minimal_pairs
     from tools.experiments.seen_words import SeenWords
-    from tools.experiments.texts import Texts
+    from tools.experiments.text_edits import Texts
     from tools.records.excerpts import EXCERPT_TOKENS, Excerpts, ExploreActivations
     from tools.rules.vocabulary import Vocabulary
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from evals.records import Applied, CellResult, Kind, NeuronRecord, Record
+from evals.records import CellResult, Kind, NeuronRecord, Record, TriggerAndLineup
 from evals.statistics import mean_by_cluster
 from tools.readable.contract import n_words, quoted
 from tools.records.result import Compared, Interval, ScoreValue, Unscored
@@ -113,7 +113,7 @@ def _reader_gap(cell: CellResult) -> float | Unscored | None:
     return cell.predictor
 
 
-def _of_applied(applied: Applied | None, metric: str) -> float | Unscored | None:
+def _of_applied(applied: TriggerAndLineup | None, metric: str) -> float | Unscored | None:
     if applied is None:
         return None
     match metric:

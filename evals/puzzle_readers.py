@@ -14,7 +14,7 @@ from agent.setup.config import RunConfig
 from tools.concepts.concepts import Concepts
 from tools.embedded import EmbeddedReader
 from tools.free_text.simulator import FreeTextSimulator
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.llm.endpoint import Endpoint
 from tools.llm.meter import LIMIT_REACHED, Account, Metered
 from tools.llm.prices import price_within
@@ -84,7 +84,7 @@ class LLMPuzzleReader:
     def __init__(self, model: Metered, strings: Sequence[str], config: RunConfig) -> None:
         self._model = model
         self._n_requests = 0
-        self._simulator = FreeTextSimulator(model, TokenTexts(strings), config.simulation, config.excerpts_per_call)
+        self._simulator = FreeTextSimulator(model, TokenStrings(strings), config.simulation, config.excerpts_per_call)
 
     @property
     def name(self) -> str:

@@ -98,7 +98,7 @@ class NeuronRecord(Record):
         return given if given.get("cluster") else given | {"cluster": given.get("name", "")}
 
 
-class Applied(Record):
+class TriggerAndLineup(Record):
     """What an explanation is worth without its excerpts, by the lexical maker and reader.
 
     Attributes:
@@ -169,7 +169,7 @@ class CellResult(Record):
     fold: int | None = None
     sealed_reused: bool = False
     budget: Budget
-    applied: Applied | None = None
+    applied: TriggerAndLineup | None = None
     ranking: ScorerCheck | None = None
     reader: str = ""
     requests: int = 0

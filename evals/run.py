@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.output import progress, say
 from agent.setup.variants.load import Variant, load_variant, shipped_variants
-from evals.asked import code_sha256, refuse_another
 from evals.folder import EvalFolder
-from evals.idle import refuse_idle, refuse_idle_options
+from evals.manifest_check import code_sha256, refuse_another
 from evals.puzzle_readers import check_reader
 from evals.records import CellResult, Manifest, NeuronRecord
 from evals.scorer import truth_first
 from evals.suite import Suite, load_suite, shipped_suites
 from evals.suite_neurons import SuiteNeuron, expand
 from evals.tasks import Task, came_to_nothing, kind_of_work, plan, work_on
+from evals.unused_settings import refuse_unused_options, refuse_unused_settings
 from tools.engine.local import LocalEngine
 from tools.errors import AgentError, BadInput, Interrupted, StorageError
 from tools.evidence.splits.split_corpus import N_FOLDS
 from tools.evidence.texts.corpus import check_rereadable
 from tools.records.neuron import NeuronId
 from tools.records.result import Unscored
-from traces.text.clock import Clock, duration
 from traces.text.console import Display
+from traces.text.remaining_time import RemainingTime, duration
 
 if TYPE_CHECKING:
     from evals.worker import Setting
@@ -70,8 +70,8 @@ def evaluate(
         Interrupted: stopped by Ctrl-C; what was done is in the folder.
         NotAvailable, StorageError: see `tools.errors`.
     """
-    refuse_idle_options(suite, {"--budget": budget, "--halves": halves, "--seeds": seeds if seeds > 1 else None})
-    refuse_idle(suite, variants)
+    refuse_unused_options(suite, {"--budget": budget, "--halves": halves, "--seeds": seeds if seeds > 1 else None})
+    refuse_unused_settings(suite, variants)
     names = [variant.name for variant in variants]
     for name in names:
         if names.count(name) > 1:
@@ -181,7 +181,7 @@ def _run(
         first.setdefault(kind_of_work(task), task)
     # One of each kind first, so that the remaining time can soon be estimated.
     tasks = [*first.values(), *(task for task in tasks if first[kind_of_work(task)] is not task)]
-    clock, n_done = Clock([kind_of_work(task) for task in tasks], jobs), 0
+    clock, n_done = RemainingTime([kind_of_work(task) for task in tasks], jobs), 0
     display.start(len(tasks), "evaluating")
     try:
         work = [(worker, setting, task, n_folds) for task in tasks]
@@ -216,7 +216,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     suite = load_suite(arguments.suite)
     given = {name: getattr(arguments, name) for name in ("model", "corpus", "corpus_tokens")}
     options = given | {"trust_remote_code": arguments.trust_remote_code}
-    refuse_idle_options(suite, {f"--{name.replace('_', '-')}": value for name, value in options.items()})
+    refuse_unused_options(suite, {f"--{name.replace('_', '-')}": value for name, value in options.items()})
     check_rereadable(given["corpus"])
     suite = replace(suite, **{name: value for name, value in given.items() if value is not None})
     suite = replace(suite, trust_remote_code=arguments.trust_remote_code)

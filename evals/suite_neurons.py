@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from agent.setup.variants.load import closest
+from evals.function_check import check_same
 from evals.planted.claims import Planted
 from evals.puzzles import Puzzle
 from evals.records import Difficulty, Kind, NeuronRecord
 from evals.suite import Suite
-from evals.trial import check_same
 from tools.errors import BadInput
 from tools.records.neuron import NeuronId, parse_target
 from tools.subject.planted import Function, planted_function

@@ -16,13 +16,13 @@ from agent.setup.llms import settled
 from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
 from agent.setup.variants.load import Variant
-from evals.applied import applied
 from evals.folder import folder_name
-from evals.measures import named, recovery, scorer_check
-from evals.records import Applied, CellError, CellResult, NeuronRecord
+from evals.function_check import check_scanned
+from evals.ground_truth import named, recovery, scorer_check
+from evals.records import CellError, CellResult, NeuronRecord, TriggerAndLineup
 from evals.stability import save_simulation
 from evals.suite_neurons import LIBRARY, Shape, SuiteNeuron
-from evals.trial import check_scanned
+from evals.trigger_and_lineup import trigger_and_lineup
 from tools.catalogue.scores import PROTOCOL, score_value
 from tools.errors import Interrupted
 from tools.evidence.neurons.neuron import neuron_evidence
@@ -189,7 +189,7 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
     result = _result(config, folder, subject.fingerprint, corpus.fingerprint)
     cell = _cell(setting, neuron, variant, half, _measured_by(config, result), folder)
     recovered: Measured | None = None
-    alone: Applied | None = None
+    alone: TriggerAndLineup | None = None
     true, _ = neuron.claim_functions()
     is_applied = neuron.kind != "nothing" and config.explainer not in BASELINE_EXPLAINERS
     has_truth = true is not None and cell.fold is not None
@@ -199,7 +199,7 @@ def _run_cell(setting: Setting, neuron: SuiteNeuron, variant: Variant, seed: int
         if study.meters is not None:
             study.meters.account.share = 1.0
     if is_applied and cell.explanation is not None:
-        alone = applied(study, cell.explanation, config.concepts, np.random.default_rng(seed))
+        alone = trigger_and_lineup(study, cell.explanation, config.concepts, np.random.default_rng(seed))
     if true is not None and cell.fold is not None:
         recovered = recovery(study, cell.explanation, PlantedFunction(neuron.name, true), cell.fold)
     if cell.explanation is not None:

@@ -206,7 +206,7 @@ class Writer(Protocol):
         """Texts that should and should not fire by the first of `best`, the leading sentence and its rivals."""
 
 
-class Asker(Protocol):
+class Detector(Protocol):
     """Asks whether a sentence picks out the excerpts on which the neuron fires, and the tokens within them.
 
     Both give one answer a case, `Unscored` where there is none.

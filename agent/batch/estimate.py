@@ -22,7 +22,7 @@ from traces.database.rows import ResultRow
 from traces.database.selection import Selection
 from traces.events.recorded import RecordedSettings
 from traces.events.runs import RunFolder
-from traces.text.clock import duration
+from traces.text.remaining_time import duration
 
 SECONDS_PER_UNIT = 1.0
 _GUESSED = f"a guess of {SECONDS_PER_UNIT:g} s for a unit of the budget, which fits a small model on two processors"

@@ -26,15 +26,15 @@ from tools.errors import AgentError, Interrupted, StorageError
 from traces.database.batches import LEASE_S, Batch, Entry, Queue, add_batch
 from traces.database.results import ResultsDatabase
 from traces.events.runs import RunFolder
-from traces.text.clock import Clock, duration
 from traces.text.console import Display
 from traces.text.formatting import runs_dir_option
+from traces.text.remaining_time import RemainingTime, duration
 
 _WAIT_S = 0.5
 
 
 @dataclass(frozen=True)
-class Where:
+class EngineChoice:
     """What computes: see `tools.engine.open.open_engine`."""
 
     engine: EngineName = "local"
@@ -53,7 +53,7 @@ def begin(plan: Plan, asked: dict[str, Any], runs_dir: Path) -> Batch:
 
 
 def work_through(
-    batch: Batch, runs_dir: Path, where: Where, display: Display, resources: Resources, lease_s: float = LEASE_S
+    batch: Batch, runs_dir: Path, where: EngineChoice, display: Display, resources: Resources, lease_s: float = LEASE_S
 ) -> None:
     """Run all neurons of a batch that are neither done nor failed; other processes may do the same at the same time.
 
@@ -77,7 +77,7 @@ def work_through(
 
 def _work_through(queue: Queue, engine: Engine, desk: _Desk, display: Display) -> None:
     n_open, n_done, is_waiting = queue.n_open(), 0, False
-    clock = Clock(["neuron"] * n_open, engine.n_workers)
+    clock = RemainingTime(["neuron"] * n_open, engine.n_workers)
     display.start(n_open, "explaining neurons")
     try:
         while left := queue.n_open():

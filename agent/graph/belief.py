@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tools.scoring.evidence import Order, earned, earned_by_order
+from tools.scoring.log_score import Order, earned, earned_by_order
 
 FLOOR = 0.01
 """Nobody is believed less than this, as long as there are fewer than a hundred: no text kills a hypothesis for good."""
@@ -29,7 +29,7 @@ def log_scores(
         fired: what the neuron did.
         carriers: the text that each one was cut from.
         before: by rival, what it said of the texts before a change.
-        orders: for texts that are scored by the order of the two, what came out; see `tools.scoring.evidence`.
+        orders: for texts that are scored by the order of the two, what came out; see `tools.scoring.log_score`.
     """
     names = {carrier: i for i, carrier in enumerate(dict.fromkeys(carriers))}
     unit = np.array([names[carrier] for carrier in carriers], dtype=np.int64)

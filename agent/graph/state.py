@@ -31,7 +31,7 @@ from tools.records.hypothesis import Hypothesis, TrackRecord, WrittenText
 from tools.records.predictions import Registered
 from tools.records.result import Interval, Result, ScoreValue, StopReason, Unscored
 from tools.roles import AsksAnLLM, Revealed
-from tools.scoring.claimed import Claimant
+from tools.scoring.claim_sampling import Claimant
 from tools.study.experiment_log import ExperimentLog
 from tools.study.study import Study
 from tools.toolbox import Recorder, Tool, Toolbox

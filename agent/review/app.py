@@ -25,7 +25,7 @@ from agent.review.histogram import draw
 from agent.review.listing import neighbours, read_listing
 from agent.review.pages import Pages
 from agent.review.paused_runs import Steerer
-from agent.review.runs import Seen, look
+from agent.review.runs import NeuronRun, look
 from agent.review.try_text import LONGEST_TEXT, LiveReader
 from agent.review.unfinished import PER_PAGE as UNFINISHED_PER_PAGE
 from agent.review.unfinished import read_unfinished, without_result
@@ -66,7 +66,7 @@ async def form_of(request: Request) -> Form:
 
 
 @dataclass(frozen=True)
-class Desk:
+class AppContext:
     """What all pages share."""
 
     runs_dir: Path
@@ -80,7 +80,7 @@ class Desk:
         option = where(self.runs_dir / "run" / "neurons" / "neuron" / "events.jsonl")
         return HTMLResponse(self.pages.render(template, runs_dir=str(self.runs_dir), where=option, **values), status)
 
-    def run_page(self, seen: Seen, query: Mapping[str, str], status: int = 200, **more: Any) -> HTMLResponse:
+    def run_page(self, seen: NeuronRun, query: Mapping[str, str], status: int = 200, **more: Any) -> HTMLResponse:
         """The page of one run; `more` has the fields of a form that was refused."""
         asked = Filters.read(query)
         before, after, number, n = neighbours(self.database, asked, seen.place)
@@ -102,23 +102,25 @@ class Desk:
 def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -> Guard:
     """The app for one folder of runs, behind its guard."""
     pages = Pages()
-    desk = Desk(runs_dir, ResultsDatabase(runs_dir, PATIENCE_S), pages, reader or LiveReader(), Steerer(runs_dir))
+    context = AppContext(
+        runs_dir, ResultsDatabase(runs_dir, PATIENCE_S), pages, reader or LiveReader(), Steerer(runs_dir)
+    )
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     @app.exception_handler(AgentError)
     def explained(request: Request, error: AgentError) -> Response:
         status = next((code for kind, code in _STATUSES.items() if isinstance(error, kind)), 503)
-        return desk.show("trouble.html", status, title="That did not work", sentence=str(error))
+        return context.show("trouble.html", status, title="That did not work", sentence=str(error))
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
-            return desk.show("trouble.html", 404, title="Not found", sentence="There is no such page here.")
-        return desk.show("trouble.html", error.status_code, title="That did not work", sentence=str(error.detail))
+            return context.show("trouble.html", 404, title="Not found", sentence="There is no such page here.")
+        return context.show("trouble.html", error.status_code, title="That did not work", sentence=str(error.detail))
 
     @app.exception_handler(RequestValidationError)
     def misread(request: Request, error: RequestValidationError) -> Response:
-        return desk.show("trouble.html", 400, title="That did not work", sentence="This address cannot be read.")
+        return context.show("trouble.html", 400, title="That did not work", sentence="This address cannot be read.")
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:
@@ -128,13 +130,13 @@ def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -
         sentence = f"unexpected {type(error).__name__}; the terminal in which `agent review` runs says more."
         return PlainTextResponse(f"That did not work: {sentence}\n", 500)
 
-    _add_lists(app, desk)
-    _add_runs(app, desk)
+    _add_lists(app, context)
+    _add_runs(app, context)
 
     @app.get("/static/{name}")
     def static(name: str) -> Response:
         """Styles and scripts."""
-        found = desk.pages.static.get(name)
+        found = context.pages.static.get(name)
         if found is None:
             raise HTTPException(404)
         return Response(found, media_type=_TYPES[name.rpartition(".")[2]], headers=_KEPT)
@@ -146,52 +148,52 @@ def create_app(runs_dir: Path, bound: Bound, reader: LiveReader | None = None) -
     return Guard(app, bound)
 
 
-def _add_lists(app: FastAPI, desk: Desk) -> None:
+def _add_lists(app: FastAPI, context: AppContext) -> None:
     @app.get("/")
     def results(request: Request) -> Response:
         """The list of results."""
-        listing = read_listing(desk.database, Filters.read(request.query_params))
-        n_unfinished = len(without_result(desk.database))
-        return desk.show(
+        listing = read_listing(context.database, Filters.read(request.query_params))
+        n_unfinished = len(without_result(context.database))
+        return context.show(
             "list.html", listing=listing, asked=listing.asked, histogram=draw(listing.found), verdicts=VERDICTS,
             opinions=OPINIONS, n_unfinished=n_unfinished, per_page=PER_PAGE,
         )  # fmt: skip
 
     @app.get("/batches")
     def batches() -> Response:
-        return desk.show("batches.html", batches=read_batches(desk.database))
+        return context.show("batches.html", batches=read_batches(context.database))
 
     @app.get("/unfinished")
     def unfinished(request: Request) -> Response:
-        run_ids = without_result(desk.database)
+        run_ids = without_result(context.database)
         given = request.query_params.get("page", "")
         n_pages = max(1, -(-len(run_ids) // UNFINISHED_PER_PAGE))
         page = min(int(given), n_pages) if given.isascii() and given.isdigit() and 0 < len(given) < 9 else 1
         start = max(0, page - 1) * UNFINISHED_PER_PAGE
-        shown = read_unfinished(desk.runs_dir, run_ids[start : start + UNFINISHED_PER_PAGE])
-        return desk.show("unfinished.html", shown=shown, n=len(run_ids), page=max(1, page), n_pages=n_pages)
+        shown = read_unfinished(context.runs_dir, run_ids[start : start + UNFINISHED_PER_PAGE])
+        return context.show("unfinished.html", shown=shown, n=len(run_ids), page=max(1, page), n_pages=n_pages)
 
     @app.get("/compare")
     def compare(request: Request) -> Response:
         """Two runs side by side, or the choice of a second one."""
-        a = look(desk.runs_dir, desk.database, Address.read(request.query_params.get("a", "")))
+        a = look(context.runs_dir, context.database, Address.read(request.query_params.get("a", "")))
         if a is None:
             raise HTTPException(404)
-        choices = others(desk.database, a.identity, a.neuron, a.place)
+        choices = others(context.database, a.identity, a.neuron, a.place)
         given = request.query_params.get("b", "")
-        b = look(desk.runs_dir, desk.database, Address.read(given)) if given else None
+        b = look(context.runs_dir, context.database, Address.read(given)) if given else None
         if given and b is None:
             raise HTTPException(404)
         found = differences(a.story, b.story, with_events=False) if a.story and b and b.story else None
-        return desk.show(
+        return context.show(
             "compare.html", a=a, b=b, choices=choices, found=found, outcomes=outcomes(found) if found else [],
             settings=settings(found) if found else [],
         )  # fmt: skip
 
 
-def _add_runs(app: FastAPI, desk: Desk) -> None:
-    def seen_at(run_id: str, folder: str) -> Seen:
-        seen = look(desk.runs_dir, desk.database, Address(run_id, folder))
+def _add_runs(app: FastAPI, context: AppContext) -> None:
+    def seen_at(run_id: str, folder: str) -> NeuronRun:
+        seen = look(context.runs_dir, context.database, Address(run_id, folder))
         if seen is None:
             raise HTTPException(404)
         return seen
@@ -199,7 +201,7 @@ def _add_runs(app: FastAPI, desk: Desk) -> None:
     @app.get("/runs/{run_id}/{folder}")
     def run(request: Request, run_id: str, folder: str) -> Response:
         """The story of a run, its reviews, and a box to try a text."""
-        return desk.run_page(seen_at(run_id, folder), request.query_params)
+        return context.run_page(seen_at(run_id, folder), request.query_params)
 
     @app.post("/runs/{run_id}/{folder}/review")
     def review(request: Request, run_id: str, folder: str, form: Annotated[Form, Depends(form_of)]) -> Response:
@@ -217,10 +219,10 @@ def _add_runs(app: FastAPI, desk: Desk) -> None:
                 seen.place.run_id, seen.model, seen.neuron, kept["opinion"], kept["note"], kept["reviewer"],
                 seen.explanation,
             )  # fmt: skip
-            add_review(desk.database, made)
+            add_review(context.database, made)
         except AgentError as error:  # what the person wrote must not be lost
             status = 400 if isinstance(error, BadInput) else 503
-            return desk.run_page(seen, request.query_params, status, not_saved=str(error), kept=kept)
+            return context.run_page(seen, request.query_params, status, not_saved=str(error), kept=kept)
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"{seen.place.url}{query}#review", 303)
 
@@ -229,13 +231,13 @@ def _add_runs(app: FastAPI, desk: Desk) -> None:
         """Do what a person wants with a paused run, and go back to its page."""
         seen = seen_at(run_id, folder)
         try:
-            if desk.steerer.look(seen) is None:
+            if context.steerer.look(seen) is None:
                 raise BadInput("this run is not paused.")
             given = {name: value for name, value in form.items() if name != "action" and value.strip()}
-            desk.steerer.act(seen, {"action": form["action"], **given} if form.get("action") else None)
+            context.steerer.act(seen, {"action": form["action"], **given} if form.get("action") else None)
         except AgentError as error:
             status = 400 if isinstance(error, BadInput) else 503
-            return desk.run_page(seen, request.query_params, status, not_done=str(error))
+            return context.run_page(seen, request.query_params, status, not_done=str(error))
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"{seen.place.url}{query}#steer", 303)
 
@@ -249,10 +251,10 @@ def _add_runs(app: FastAPI, desk: Desk) -> None:
         try:
             if seen.story is None:
                 raise BadInput("the trace of this run is gone, so there is no record of what it explained.")
-            found["tried"] = desk.reader.read(seen.story, seen.manifest, text)
+            found["tried"] = context.reader.read(seen.story, seen.manifest, text)
         except AgentError as error:
             found["refused"] = str(error)
             status = 400 if isinstance(error, BadInput) else 503
         if request.headers.get("x-part") == "1":
-            return desk.show("tried.html", status, **found)
-        return desk.run_page(seen, request.query_params, status, **found)
+            return context.show("tried.html", status, **found)
+        return context.run_page(seen, request.query_params, status, **found)

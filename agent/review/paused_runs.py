@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.graph.steering import PLACES, Absent, Action, Pause, Place, Waiting
-from agent.review.runs import Seen
+from agent.review.runs import NeuronRun
 from tools.errors import AgentError, BadInput
 from traces.text.console import QuietDisplay
 
@@ -43,7 +43,7 @@ class Steerer:
         self._known: dict[str, Steered] = {}
         self._resources: Any = None
 
-    def look(self, seen: Seen) -> Steered | None:
+    def look(self, seen: NeuronRun) -> Steered | None:
         """The state of a run; None if it is not paused."""
         known = self._known.get(seen.place.run_id)
         if known is not None and known.is_working:
@@ -51,7 +51,7 @@ class Steerer:
         is_left = seen.story is not None and seen.story.state in ("interrupted", "failed")
         return (known or Steered()) if is_left and _places(seen) else None
 
-    def act(self, seen: Seen, given: dict[str, Any] | None) -> None:
+    def act(self, seen: NeuronRun, given: dict[str, Any] | None) -> None:
         """Begin to do what a person wants; None is to find out what the run asks.
 
         Raises:
@@ -84,13 +84,13 @@ class Steerer:
             self._known[run_id] = stands
 
 
-def _places(seen: Seen) -> list[Place]:
+def _places(seen: NeuronRun) -> list[Place]:
     """Where the run was to pause when it began."""
     wanted = seen.manifest.get("pause_before") or ()
     return [place for place in PLACES if isinstance(wanted, list) and place in wanted]
 
 
-def _refuse(seen: Seen) -> None:
+def _refuse(seen: NeuronRun) -> None:
     """Refuse a run that would run foreign code or spend money: a folder of runs can come from anywhere.
 
     Raises:

@@ -15,7 +15,7 @@ from traces.database.rows import COLUMNS, ResultRow
 
 
 @dataclass(frozen=True)
-class Seen:
+class NeuronRun:
     """A run on a neuron.
 
     Attributes:
@@ -61,7 +61,7 @@ class Seen:
         return f"{self.model}/{self.neuron}" if self.model else self.place.folder
 
 
-def look(runs_dir: Path, database: ResultsDatabase, place: Address) -> Seen | None:
+def look(runs_dir: Path, database: ResultsDatabase, place: Address) -> NeuronRun | None:
     """What is known of a run on a neuron now; None if neither the folder nor the database has it.
 
     Raises:
@@ -73,7 +73,7 @@ def look(runs_dir: Path, database: ResultsDatabase, place: Address) -> Seen | No
         if row is None:
             return None
         gone = "The trace of this run is gone: only its row in the results database is left."
-        return Seen(place, row.model, row.neuron, None, {}, row, gone)
+        return NeuronRun(place, row.model, row.neuron, None, {}, row, gone)
     run, folder = found
     try:
         manifest = run.manifest()
@@ -92,7 +92,7 @@ def look(runs_dir: Path, database: ResultsDatabase, place: Address) -> Seen | No
     model, neuron = (row.model, row.neuron) if row else ("", "")
     if story is not None and story.started is not None and not row:
         model, neuron = story.started.model, story.started.neuron
-    return Seen(place, model, neuron, story, manifest, row, trouble)
+    return NeuronRun(place, model, neuron, story, manifest, row, trouble)
 
 
 def _row(database: ResultsDatabase, place: Address) -> ResultRow | None:

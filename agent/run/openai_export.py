@@ -25,14 +25,14 @@ from tools.formats.published import explanations_file, provenance_file
 from tools.formats.simulated import scored_explanation
 from tools.free_text.findings import Known, scale_of
 from tools.free_text.simulator import FreeTextSimulator
-from tools.free_text.texts import TokenTexts
-from tools.llm.kept import KeptReplies
+from tools.free_text.token_strings import TokenStrings
+from tools.llm.cache_only import CachedReplies
 from tools.llm.settings import OPENAI_URL
 from tools.records.result import Result, ScoreValue, Unscored
 from tools.records.scores import Record, as_far_as_readable
-from tools.scoring.parts import Part
 from tools.scoring.pearson import pearson
 from tools.scoring.sampling import top_and_random_sample
+from tools.scoring.subsampling import SimulatedSample
 from tools.study.study import Study
 from traces.database.models import Model
 from traces.database.rows import ResultRow
@@ -173,15 +173,15 @@ def _confirmation(folder: NeuronFolder) -> tuple[ToolCall, SealedOpened]:
 def _serve_kept_replies(study: Study, config: RunConfig) -> None:
     """What an LLM simulated in the run is taken from its stored replies."""
     if (model := config.simulator_llm) is not None:
-        kept = KeptReplies.of(model, config.llm.url or OPENAI_URL)
-        texts = TokenTexts(study.vocabulary.strings)
+        kept = CachedReplies.of(model, config.llm.url or OPENAI_URL)
+        texts = TokenStrings(study.vocabulary.strings)
         scale = scale_of(study.evidence.explore, Known(study.evidence.explore, study.evidence.theta))
         study.simulations.word_simulator = FreeTextSimulator(
             kept, texts, config.simulation, config.excerpts_per_call, scale
         )
 
 
-def _simulated(study: Study, sentence: str, call: ToolCall, fold: int) -> Part:
+def _simulated(study: Study, sentence: str, call: ToolCall, fold: int) -> SimulatedSample:
     """Simulate the explanation on the ten excerpts that the confirmation drew, with the generator of that call."""
     number = int(call.call_id.partition("-")[0])
     activations = study.evidence.sealed.open(fold, study.ledger)
@@ -192,7 +192,7 @@ def _simulated(study: Study, sentence: str, call: ToolCall, fold: int) -> Part:
     return part
 
 
-def _same_score(part: Part, result: Result) -> float | None:
+def _same_score(part: SimulatedSample, result: Result) -> float | None:
     """The recorded score of OpenAI's protocol, after checking that it comes out the same again."""
     if not isinstance(result.openai_top_random, ScoreValue):
         return None
@@ -208,7 +208,7 @@ def _same_score(part: Part, result: Result) -> float | None:
 
 
 def _provenance(
-    result: Result, study: Study, manifest: dict[str, Any], opened: SealedOpened, part: Part
+    result: Result, study: Study, manifest: dict[str, Any], opened: SealedOpened, part: SimulatedSample
 ) -> dict[str, Any]:
     def plain(record: Record | None) -> dict[str, Any] | None:
         return record.model_dump(mode="json") if record is not None else None

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.graph.steering import Pauses
-from agent.run.recorded import Parted, Player, RecordedFolds, recorded_llms
+from agent.run.replay_sources import Player, RecordedFolds, ReplayDiverged, recorded_llms
 from agent.setup.config import RunConfig, recorded_settings
 from agent.setup.evidence import open_study
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from tools.errors import BadInput, Interrupted
-from tools.llm.recorded import NotRecorded
+from tools.llm.recorded_replies import NotRecorded
 from tools.prompts import simulator_lines, simulator_token
 from tools.study.study import Study
 from traces.analysis.difference import Differences, differences
@@ -118,8 +118,8 @@ def replay(path: Path, display: Display, *, recorded: bool = False, resources: R
             _run(here, begun, config, study, openings, folds, display, Player.of(calls, taken, recorded), trace.events)
         except _AsFarAsRecorded:
             pass
-        except Parted as parted:
-            stopped, now = str(parted), parted.now
+        except ReplayDiverged as diverged:
+            stopped, now = str(diverged), diverged.now
         except NotRecorded as asked:
             stopped = f"{asked}, and a replay asks no LLM"
             now = f"an unrecorded question to the {asked.request.role}"

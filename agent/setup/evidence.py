@@ -17,11 +17,11 @@ from tools.evidence.neurons.gated import always_on, other_side, silences
 from tools.evidence.neurons.neuron import Ledger, NeuronEvidence, neuron_evidence
 from tools.evidence.neurons.scan import LayerScan, excerpts_of
 from tools.evidence.splits.split_corpus import PARTS, SplitCorpus
-from tools.free_text.asker import FreeTextAsker
+from tools.free_text.detection_fuzzing import FreeTextDetector
 from tools.free_text.explainer import FreeTextExplainer
 from tools.free_text.findings import Known, scale_of
 from tools.free_text.simulator import FreeTextSimulator
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.free_text.writer import FreeTextWriter
 from tools.index.neuron import sought_excerpts
 from tools.index.store import ActivationIndex
@@ -101,15 +101,15 @@ def open_study(
     if config.half is not None:
         evidence = _half_of(evidence, config.half)
     vocabulary = resources.vocabulary(subject)
-    texts = TokenTexts(vocabulary.strings)
-    word_simulator = writer = asker = known = None
+    texts = TokenStrings(vocabulary.strings)
+    word_simulator = writer = detector = known = None
     if llms.simulator is not None:
         scale = scale_of(evidence.explore, Known(evidence.explore, evidence.theta))
         word_simulator = FreeTextSimulator(
             llms.simulator, texts, config.simulation, config.excerpts_per_call, scale, config.rivals_per_call
         )
         llms.simulator.restored = word_simulator.restore
-        asker = FreeTextAsker(llms.simulator, texts)
+        detector = FreeTextDetector(llms.simulator, texts)
     if llms.explainer is not None:
         known = _known(scan, subject, evidence, texts)
         writer = FreeTextWriter(llms.explainer, texts, scale_of(evidence.explore, known))
@@ -128,7 +128,7 @@ def open_study(
         twin_writer=resources.explainer(subject, config.concepts) if word_simulator and has_twins(config) else None,
         writer=writer,
         thinker=llms.explainer if config.policy == "react" else None,
-        asker=asker,
+        detector=detector,
         meters=llms.meters,
         index=IndexUsed(str(index.folder.resolve()), index.fingerprint) if index else None,
     )
@@ -151,7 +151,7 @@ def _described(config: RunConfig, index: ActivationIndex | None, corpus: SplitCo
 
 
 def _explainers(
-    config: RunConfig, subject: SubjectModel, resources: Resources, llms: LLMs, texts: TokenTexts, known: Known | None
+    config: RunConfig, subject: SubjectModel, resources: Resources, llms: LLMs, texts: TokenStrings, known: Known | None
 ) -> tuple[Explainer, ...]:
     rules = resources.explainer(subject, config.concepts)
     if llms.explainer is not None:
@@ -169,7 +169,7 @@ def _explainers(
             return (rules,)
 
 
-def _known(scan: LayerScan, subject: SubjectModel, evidence: NeuronEvidence, texts: TokenTexts) -> Known:
+def _known(scan: LayerScan, subject: SubjectModel, evidence: NeuronEvidence, texts: TokenStrings) -> Known:
     """What an LLM is told besides explore text: how often the neuron is on, its other side, what it promotes."""
     neuron = evidence.neuron
     notes = []

@@ -16,7 +16,7 @@ from tools.evidence.splits.excerpt_cuts import excerpt_width
 from tools.evidence.splits.split_corpus import EVERYTHING, split_corpus
 from tools.evidence.texts.corpus import dataset_of, load_texts
 from tools.index.find import Source, check_source, index_folder
-from tools.index.shown import ShownNeuron, shown_neuron
+from tools.index.neuron_report import NeuronReport, neuron_report
 from tools.index.store import BUILDING, ActivationIndex
 from tools.subject.lean import LeanModel
 from traces.text.console import Display
@@ -127,7 +127,7 @@ def show(
     n_top: int,
     display: Display,
     trust_remote_code: bool = False,
-) -> tuple[ActivationIndex, str, ShownNeuron]:
+) -> tuple[ActivationIndex, str, NeuronReport]:
     """The index, the model's name, and what is to be shown of a neuron.
 
     Raises:
@@ -138,4 +138,4 @@ def show(
     if neuron.is_negative:
         raise BadInput(f"an index holds the largest values of neurons, so it has only {neuron.other_side()}.")
     found = opened(index, subject.name if model == "auto" else model, corpus, display, trust_remote_code)
-    return found, subject.name, shown_neuron(found, subject, neuron, n_top)
+    return found, subject.name, neuron_report(found, subject, neuron, n_top)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evals.readers.numbers import Floats
+from evals.readers.correlations import Floats
 from evals.readers.packets import Excerpt, Packet
 from tools.errors import BadInput
 from tools.records.result import Unscored

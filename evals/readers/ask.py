@@ -14,7 +14,7 @@ from evals.records import Record
 from tools.free_text.asking import ask_each
 from tools.llm.chat import ChatModel, ChatReply
 from tools.prompts import lineup, simulator
-from tools.prompts.evidence import marked
+from tools.prompts.quoting import marked
 from tools.records.result import Unscored
 
 

@@ -11,8 +11,8 @@ from agent.cli.output import progress, say, say_json, width
 from agent.setup.resources import Resources
 from evals.readers import tables
 from evals.readers.ask import ask
+from evals.readers.command_setup import llm_of, say_written
 from evals.readers.lineup import LineupKey
-from evals.readers.opened import llm_of, say_written
 from evals.readers.packets import Key, make_key, packet_text, read_key, task_of, write_packets
 from evals.readers.runs import finished_runs, study_of
 from evals.readers.score import scores

@@ -8,14 +8,14 @@ from typing import Literal
 
 import numpy as np
 
+from evals.readers.correlations import rank_correlation
 from evals.readers.dealing import dealt
-from evals.readers.numbers import rank_correlation
 from evals.readers.sentences import Sentence
 from evals.records import Outcome, Record
 from tools.errors import BadInput
 from tools.evidence.neurons.same_layer import development_activations, similar_firing_rate
 from tools.evidence.neurons.sample import stratified_rows
-from tools.prompts.evidence import marked
+from tools.prompts.quoting import marked
 from tools.records.excerpts import DevelopmentActivations
 from tools.records.result import Unscored
 from tools.roles import Simulator

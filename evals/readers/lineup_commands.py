@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.cli.output import progress, say, say_json, width
 from evals.readers import tables
 from evals.readers.ask import chosen_letters
+from evals.readers.command_setup import llm_of, say_written, studies
 from evals.readers.discriminate import Choice, answered, counted
 from evals.readers.lineup import (
     LineupItem,
@@ -19,7 +20,6 @@ from evals.readers.lineup import (
     lineup_text,
     make_lineup_key,
 )
-from evals.readers.opened import llm_of, say_written, studies
 from evals.readers.packets import read_key, write_packets
 from evals.readers.runs import finished_runs
 from evals.readers.sentences import kinds_of, read_sentences

@@ -14,7 +14,7 @@ from agent.setup.resources import Resources
 from tools.errors import BadInput
 from tools.records.result import Result
 from tools.records.scores import as_far_as_readable
-from tools.records.shown import ShownExcerpt
+from tools.records.simulated_excerpts import SimulatedExcerpt
 from tools.study.study import Study
 from traces.events.kinds import RunStarted, ToolCall
 from traces.events.recorded import ConfirmArguments, ConfirmResult
@@ -48,7 +48,7 @@ class FinishedRun:
     result: Result
     sentence: str
     begun: RunStarted
-    excerpts: tuple[ShownExcerpt, ...]
+    excerpts: tuple[SimulatedExcerpt, ...]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _read(path: Path) -> FinishedRun | str:
     return FinishedRun(name, path, result, result.explanation, begun, excerpts)
 
 
-def _excerpts(events: Sequence[object], sentence: str) -> tuple[ShownExcerpt, ...]:
+def _excerpts(events: Sequence[object], sentence: str) -> tuple[SimulatedExcerpt, ...]:
     confirmed = [event for event in events if isinstance(event, ToolCall) and event.tool == "confirm" and event.result]
     own = [one for one in confirmed if as_far_as_readable(ConfirmArguments, one.arguments).sentence == sentence]
     if not confirmed:

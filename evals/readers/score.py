@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from evals.readers.answers import Answer, levels_in, read_answers, said_on
-from evals.readers.numbers import CONSTANT, Floats, Mean, correlation, mean_over
+from evals.readers.correlations import CONSTANT, Floats, Mean, correlation, mean_over
 from evals.readers.packets import Excerpt, Item, Key
 from evals.records import Record
 from tools.records.result import Unscored

@@ -9,9 +9,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evals.readers.correlations import CONSTANT, Mean
 from evals.readers.discriminate import Choices
 from evals.readers.lineup import CHANCE
-from evals.readers.numbers import CONSTANT, Mean
 from evals.readers.score import Correlated, Scores
 from evals.readers.trigger import Tried, Triggers
 from tools.making.passages import LENGTH

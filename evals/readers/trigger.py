@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evals.readers.made import MadeTexts
-from evals.readers.numbers import Mean, mean_over
+from evals.readers.correlations import Mean, mean_over
+from evals.readers.text_sources import MadeTexts
 from evals.records import Record
 from evals.statistics import counted_share
 from tools.concepts.sentences import english_sentences

@@ -12,10 +12,10 @@ import numpy as np
 from agent.cli.output import progress, say, say_json, width
 from agent.setup.resources import Resources
 from evals.readers import tables
-from evals.readers.made import FromMaker, TextSource, write_for_writers, written_texts
-from evals.readers.opened import llm_of, studies
+from evals.readers.command_setup import llm_of, studies
 from evals.readers.runs import FinishedRun, finished_runs, study_of
 from evals.readers.sentences import read_sentences, sentences_on
+from evals.readers.text_sources import FromMaker, TextSource, write_for_writers, written_texts
 from evals.readers.trigger import summed, triggered
 from tools.concepts.concepts import Concepts
 from tools.free_text.maker import FreeTextMaker

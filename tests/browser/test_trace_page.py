@@ -117,7 +117,7 @@ def test_a_link_to_an_experiment_opens_its_round(page: Any, show: Show) -> None:
     show(events_of(3))
     for round_ in page.locator("details.s-round[open] > summary").all():
         round_.click()
-    link = page.locator(".s-blows a").first
+    link = page.locator(".s-lost a").first
     name = link.inner_text()
     link.click()
     row = page.locator(f"#e-{name}")
@@ -296,7 +296,7 @@ def test_nothing_in_a_trace_does_anything(page: Any, show: Show) -> None:
     assert "(10,000 characters)" in text
     assert LONG[:500] not in text
     assert overflow(page) <= 0
-    page.locator(".s-blows a").first.click()
+    page.locator(".s-lost a").first.click()
     assert page.locator("tr:target").is_visible()
 
 

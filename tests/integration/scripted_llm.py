@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import agent
-from tools.prompts.evidence import rows_in, unescape
+from tools.prompts.quoting import rows_in, unescape
 from tools.records.result import Result
 from traces.events.kinds import Event, ToolCall, without_clock
 

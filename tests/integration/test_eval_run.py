@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from agent.cli import main
 from agent.setup.variants.load import Variant, load_variant
-from evals import asked
-from evals.asked import code_sha256, refuse_another
+from evals import manifest_check
 from evals.folder import EvalFolder
+from evals.manifest_check import code_sha256, refuse_another
 from evals.records import Manifest
 from evals.run import evaluate
 from evals.suite import load_suite
@@ -22,8 +22,8 @@ from evals.suite_neurons import SuiteNeuron
 from evals.tasks import plan
 from tools.errors import BadInput, StorageError
 from tools.records.neuron import NeuronId
-from traces.text.clock import Clock, duration
 from traces.text.console import QuietDisplay
+from traces.text.remaining_time import RemainingTime, duration
 
 HERE = Path(__file__).parent
 A, B = Variant("a", settings={"patience": 3}), Variant("b")
@@ -258,7 +258,7 @@ def test_what_differs_is_said(change, said):
 
 
 def test_the_clock_tells_by_kind_once_one_of_each_is_done():
-    clock = Clock(["fast"] * 3 + ["slow"] * 3, 2)
+    clock = RemainingTime(["fast"] * 3 + ["slow"] * 3, 2)
     clock.done("fast", 1.0)
     assert clock.left() is None
     clock.done("slow", 9.0)
@@ -313,17 +313,17 @@ def test_a_planted_truth_that_never_fires_is_said(tmp_path, monkeypatch, capsys)
 
 
 def test_the_code_is_what_decides_numbers(monkeypatch):
-    assert any(path.match("evals/measures.py") for path in deciding())
+    assert any(path.match("evals/ground_truth.py") for path in deciding())
     assert any(path.match("evals/planted/shipped.py") for path in deciding())
-    assert {"applied.py", "lineup.py", "numbers.py", "trigger.py"} <= {path.name for path in deciding()}
+    assert {"trigger_and_lineup.py", "lineup.py", "correlations.py", "trigger.py"} <= {path.name for path in deciding()}
     before = code_sha256()
-    monkeypatch.setattr("evals.asked.version", lambda package: "0")
+    monkeypatch.setattr("evals.manifest_check.version", lambda package: "0")
     assert code_sha256() != before
 
 
 def deciding():
     root = Path(HERE).parents[1]
-    return [path for pattern in asked._DECIDING for path in root.glob(pattern)]
+    return [path for pattern in manifest_check._DECIDING for path in root.glob(pattern)]
 
 
 def test_the_command_on_a_real_model(world, tmp_path, capsys):

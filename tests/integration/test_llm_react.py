@@ -16,7 +16,7 @@ import agent
 from agent.run.replay import replay
 from tools.catalogue.thinking import OFFERED
 from tools.errors import LLMNotAvailable
-from tools.prompts.evidence import unescape
+from tools.prompts.quoting import unescape
 from tools.records.result import ScoreValue
 from tools.study.experiment_log import texts_sha256
 from traces.events.kinds import (

@@ -32,7 +32,7 @@ from agent.setup.evidence import open_study
 from tools.catalogue.experiments import N_ASKED
 from tools.concepts.words import words_of
 from tools.errors import BadInput
-from tools.prompts.evidence import tokens_in, unescape
+from tools.prompts.quoting import tokens_in, unescape
 from tools.records.excerpts import Excerpts
 from tools.records.result import ScoreValue, Unscored
 from tools.rules.clauses import MAX_LISTED_TOKENS

@@ -68,9 +68,9 @@ def test_a_run_is_steered_from_its_page(world: Any, tmp_path: Path) -> None:
 def test_what_is_not_done_from_a_page(setting: dict[str, Any]) -> None:
     from agent.review.addresses import Address
     from agent.review.paused_runs import Steerer
-    from agent.review.runs import Seen
+    from agent.review.runs import NeuronRun
     from tools.errors import BadInput
 
-    seen = Seen(Address("r", "mini.L0N0"), "mini", "L0N0", None, {"config": setting}, None, "")
+    seen = NeuronRun(Address("r", "mini.L0N0"), "mini", "L0N0", None, {"config": setting}, None, "")
     with pytest.raises(BadInput, match="which a page does not do: `agent resume r`"):
         Steerer(Path()).act(seen, {"action": "go"})

@@ -25,8 +25,8 @@ from tools.prompts import (
     simulator_token,
     writer,
 )
-from tools.prompts.evidence import Scale, Shown, marked
 from tools.prompts.findings import ClassRow, Evidence, WordRow
+from tools.prompts.quoting import Scale, Shown, marked
 from tools.prompts.revealed import RevealedText
 from tools.roles import TriedRival
 

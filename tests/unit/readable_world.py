@@ -10,7 +10,7 @@ import numpy as np
 
 from tools.concepts.concepts import Concepts
 from tools.readable.reader import LexicalReader
-from tools.readable.texts import WordTexts
+from tools.readable.word_texts import WordTexts
 from tools.records.excerpts import DevelopmentActivations, Excerpts, ExploreActivations
 
 _FILL = (

@@ -135,7 +135,12 @@ def options_of(parser: argparse.ArgumentParser) -> set[str]:
     return found.union(*(options_of(made) for action in below for made in action.choices.values()))
 
 
-COMMANDS_OF_THEIR_OWN = ("tools.training.", "tools.concepts.compile", "tools.concepts.vectors", "tools.mini.seen")
+COMMANDS_OF_THEIR_OWN = (
+    "tools.training.",
+    "tools.concepts.compile",
+    "tools.concepts.vectors",
+    "tools.mini.training_hashes",
+)
 
 
 @pytest.mark.parametrize("layer", ["tools", "traces"])

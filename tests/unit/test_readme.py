@@ -14,9 +14,9 @@ from tools.errors import AgentError, BadInput
 from tools.readable import contract
 from tools.readable.knowledge import SPECIAL
 from tools.readable.language import Language
-from tools.readable.places import PLACES
 from tools.readable.rule import Relation as Place
 from tools.readable.rule import Repeat
+from tools.readable.structural_classes import STRUCTURAL_CLASSES
 from tools.rules.clauses import Measure, Relation
 from tools.rules.language import parse, render
 from tools.rules.spelling import SPELLING, WORD_SPELLING
@@ -39,7 +39,7 @@ TABLES = re.findall(r"^\| to say \| write \|\n\|---\|---\|\n((?:\|.*\n)+)", READ
 
 @pytest.fixture(scope="module")
 def language():
-    return Language(Concepts.load(), (*SPECIAL, *PLACES))
+    return Language(Concepts.load(), (*SPECIAL, *STRUCTURAL_CLASSES))
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -68,7 +68,7 @@ def test_the_table_of_sentences_is_right_and_names_every_place(language):
         assert f"{place} " in table or f"`{place}`" in table
     for repeat in get_args(Repeat):
         assert f"when repeated {repeat}".rstrip() + "`" in table
-    for name in (*SPECIAL, *PLACES):
+    for name in (*SPECIAL, *STRUCTURAL_CLASSES):
         assert f"`on {name}`" in table
     for adverb in ("strongly", "moderately", "weakly", "faintly"):
         assert language.parse(f"Fires {adverb} on modals, and faintly on nouns.")

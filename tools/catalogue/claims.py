@@ -52,7 +52,7 @@ def claim_tools(study: Study) -> list[Tool[Any, Any]]:
             for t in arguments.tried
         ]
         tokens, lengths = padded(tried)
-        texts = reader.shelf.texts(tokens)
+        texts = reader.text_cache.texts(tokens)
         ends = np.cumsum(lengths) - 1
         came_true = np.array([t.came_true for t in arguments.tried], dtype=bool)
         found: list[Claim] = []

@@ -8,15 +8,15 @@ import numpy as np
 from pydantic import Field
 
 from tools.catalogue.scores import PROTOCOL, correlated, score_value
-from tools.catalogue.shown import shown_excerpts
+from tools.catalogue.sealed_sample import simulated_excerpts
 from tools.records.excerpts import SealedActivations
 from tools.records.result import Baselines, Gains, Interval, PanelRow, ScoreValue, Unscored
-from tools.records.shown import ShownExcerpts
+from tools.records.simulated_excerpts import SimulatedExcerpts
 from tools.rules.lookup import FULL_LOOKUP
 from tools.scoring.metrics import Estimate, StratifiedSample
 from tools.scoring.panel import PROTOCOLS, Panel
-from tools.scoring.parts import Part
 from tools.scoring.sampling import only, sealed_sample, top_and_random_sample
+from tools.scoring.subsampling import SimulatedSample
 from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -55,7 +55,7 @@ class Confirmation(Outcome):
     previous: ScoreValue | Unscored | None = None
     leaders: list[ScoreValue | Unscored] = Field(default_factory=list)
     scores: dict[str, PanelRow] = Field(default_factory=dict)
-    shown: ShownExcerpts = Field(default_factory=ShownExcerpts)
+    shown: SimulatedExcerpts = Field(default_factory=SimulatedExcerpts)
 
 
 class _Sealed:
@@ -69,7 +69,7 @@ class _Sealed:
         self.estimate = self._estimate(self.part)
 
     @staticmethod
-    def _estimate(part: Part | Unscored) -> Estimate | Unscored:
+    def _estimate(part: SimulatedSample | Unscored) -> Estimate | Unscored:
         return part if isinstance(part, Unscored) else part.sample.correlation(part.levels)
 
     def score(self) -> ScoreValue | Unscored:
@@ -96,7 +96,7 @@ class _Sealed:
             return part
         return score_value(self._estimate(part), part.sample, "sealed", PROTOCOL)
 
-    def _simulated(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
+    def _simulated(self, sentence: str, sample: StratifiedSample) -> SimulatedSample | Unscored:
         """On the excerpts on which the explanation was simulated, where that is free, else on the sentence's own."""
         own = self.part if sample is self.sample else self.study.simulations.on(self.sentence, sample)
         if sentence == self.sentence:
@@ -174,7 +174,7 @@ def confirmation_tools(study: Study) -> list[Tool[Confirm, Confirmation]]:
             previous=sealed.reference(arguments.previous) if arguments.previous else None,
             leaders=[led(sealed, sentence) for sentence in arguments.leaders],
             scores={name: PanelRow(**{whose: panel[name] for whose, panel in panels.items()}) for name in PROTOCOLS},
-            shown=shown_excerpts(study, arguments.sentence, sealed.part),
+            shown=simulated_excerpts(study, arguments.sentence, sealed.part),
         )
 
     def led(sealed: _Sealed, sentence: str) -> ScoreValue | Unscored:

@@ -46,8 +46,8 @@ def detection_tools(study: Study) -> list[Tool[Ask, DetectionScores]]:
     evidence = study.evidence
 
     def ask(arguments: Ask, rng: np.random.Generator) -> DetectionScores:
-        asker = study.asker
-        if asker is None:
+        detector = study.detector
+        if detector is None:
             raise BadInput("there is no LLM to ask.")
         neuron = evidence.neuron
         fold = evidence.sealed.open(arguments.fold, study.ledger)
@@ -59,7 +59,7 @@ def detection_tools(study: Study) -> list[Tool[Ask, DetectionScores]]:
 
         fires = np.asarray(((sample.activations.values > theta) & excerpts.mask).any(axis=1))
         rows = _balanced(np.flatnonzero(fires), np.flatnonzero(~fires), arguments.n, rng)
-        detected = asker.detect(arguments.sentence, [text(row) for row in rows])
+        detected = detector.detect(arguments.sentence, [text(row) for row in rows])
         marks = Marks.draw(sample, theta, rng)
         # An excerpt is marked rightly or wrongly, never both, so that no question answers another.
         of = rng.permutation(len(marks.rows))
@@ -69,7 +69,7 @@ def detection_tools(study: Study) -> list[Tool[Ask, DetectionScores]]:
         for k, right in zip(cases, rightly, strict=True):
             tokens = text(marks.rows[k])
             marked.append((tokens, (marks.firing if right else marks.others)[k, : len(tokens)].tolist()))
-        fuzzed = asker.fuzz(arguments.sentence, marked)
+        fuzzed = detector.fuzz(arguments.sentence, marked)
         return DetectionScores(
             detection=_accuracy(sample, rows, fires[rows], detected, DETECTION),
             fuzzing=_accuracy(sample, marks.rows[cases], rightly, fuzzed, FUZZING),

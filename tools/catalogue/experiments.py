@@ -17,7 +17,7 @@ from tools.experiments.round import Choice, Rounds
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
 from tools.records.result import Unscored
 from tools.scoring.calibration import fit_balanced, probabilities
-from tools.scoring.evidence import MINIMAL_PAIR
+from tools.scoring.log_score import MINIMAL_PAIR
 from tools.study.experiment_log import Tokens, texts_sha256
 from tools.study.study import Study
 from tools.toolbox import UNIT_TEXTS, Arguments, Outcome, Tool

@@ -152,7 +152,7 @@ def _last_words(reader: LexicalReader, texts: list[tuple[int, ...]]) -> list[str
     if not texts:
         return []
     tokens, lengths = padded(texts)
-    cut = reader.shelf.texts(tokens)
+    cut = reader.text_cache.texts(tokens)
     return [cut.keys[key].lower() for key in cut.key[cut.word_of[np.cumsum(lengths) - 1]]]
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from tools.catalogue.experiments import Planned, ProbeSet, Read, Values, balanced_chances, chances
 from tools.concepts.words import words_of
 from tools.errors import BadInput
-from tools.experiments.texts import Texts
+from tools.experiments.text_edits import Texts
 from tools.study.experiment_log import Tokens, texts_sha256
 from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool

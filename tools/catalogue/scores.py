@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.scoring.calibration import fit
 from tools.scoring.metrics import Estimate, Series, StratifiedSample
-from tools.scoring.parts import Part
+from tools.scoring.subsampling import SimulatedSample
 from tools.study.study import Study
 from tools.toolbox import Arguments, Outcome, Tool
 
@@ -142,7 +142,9 @@ def development_score(study: Study, sentence: str, reference: str | None = None)
     return _scored(study, sentence, part, *compared(study, sentence, reference))
 
 
-def _scored(study: Study, sentence: str, part: Part, gained: Interval | None, beside: float | None) -> DevelopmentScore:
+def _scored(
+    study: Study, sentence: str, part: SimulatedSample, gained: Interval | None, beside: float | None
+) -> DevelopmentScore:
     found = part.sample.correlation(part.levels)
     mask = part.sample.activations.excerpts.mask
     return DevelopmentScore(
@@ -274,7 +276,7 @@ def _settle(study: Study, sentence: str, twin: str | None) -> None:
 class _Gain:
     """What a sentence gains over another on the part of it that was read."""
 
-    part: Part
+    part: SimulatedSample
     own: Estimate
     other: Estimate
 
@@ -331,7 +333,7 @@ def _beside_twin(study: Study, found: DevelopmentScore, twin: str | None) -> Dev
     return _over_twin(study, found.model_copy(update={"agreement": agreement}), twin)
 
 
-def _agreement(study: Study, part: Part, twin: str) -> float | None:
+def _agreement(study: Study, part: SimulatedSample, twin: str) -> float | None:
     """The correlation of what was read and what a twin says on the same excerpts."""
     other = study.simulations.on_rows(twin, part, study.development)
     if isinstance(other, Unscored):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.concepts import sentences
+from tools.concepts.class_definitions import ClassDefinition, read_classes
 from tools.concepts.concepts import DATA
 from tools.concepts.english import English, Inflector, needed
 from tools.concepts.glosses import WholeSentences
@@ -24,7 +25,6 @@ from tools.concepts.meanings import Choices, Meanings
 from tools.concepts.packed import pack
 from tools.concepts.people_and_places import Places, nationalities, people, places
 from tools.concepts.wordnet import WordNet
-from tools.concepts.written import Written, read_classes
 from tools.errors import AgentError, BadInput
 
 HAND = Path(__file__).parent / "hand"
@@ -43,7 +43,7 @@ def compile_classes(
     hand: Path,
     known_places: Places | None = None,
     listed: tuple[Listed, Listed, Listed] | None = None,
-) -> list[Written]:
+) -> list[ClassDefinition]:
     """All classes.
 
     Args:
@@ -76,7 +76,7 @@ def compile_classes(
     return [*written, *(one for one in made if one.name.lower() not in taken)]
 
 
-def compile_sentences(wordnet: WordNet, classes: Sequence[Written]) -> list[str]:
+def compile_sentences(wordnet: WordNet, classes: Sequence[ClassDefinition]) -> list[str]:
     """The examples of all synsets that are whole sentences, each once, sorted; `classes` tell which words are verbs."""
     words = {one.name: [word for word, is_rare in one.members.items() if not is_rare] for one in classes}
     return WholeSentences(words).of(one for synset in wordnet.of("n", "v", "a", "r") for one in synset.examples)
@@ -111,7 +111,7 @@ def main() -> int:
     return 0
 
 
-def _choices(path: Path, by_hand: dict[str, Written], first_names: set[str]) -> Choices:
+def _choices(path: Path, by_hand: dict[str, ClassDefinition], first_names: set[str]) -> Choices:
     told = tomllib.loads(path.read_text(encoding="utf-8"))
     words = {w.lower() for name in _FUNCTION_CLASSES if name in by_hand for w in by_hand[name].members}
     return Choices(frozenset(told["drop"]), told["rename"], frozenset(words), frozenset(first_names))

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.concepts.class_definitions import ClassDefinition, Kind, read_classes
 from tools.concepts.contexts import spans_of
 from tools.concepts.packed import Packed, unpack
 from tools.concepts.words import TokenText, Word, words_in
-from tools.concepts.written import Kind, Written, read_classes
 from tools.errors import BadInput
 
 DATA = Path(__file__).parent / "concepts.npz"
@@ -61,7 +61,7 @@ class Concept:
 class Concepts:
     """All classes, and which of them a word or the tokens of a text belong to."""
 
-    def __init__(self, packed: Packed, own: Sequence[Written] = ()) -> None:
+    def __init__(self, packed: Packed, own: Sequence[ClassDefinition] = ()) -> None:
         self._packed = packed
         self._number = {word: n for n, word in enumerate(packed.words)}
         sizes = np.diff(packed.starts).tolist()

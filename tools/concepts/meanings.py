@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tools.concepts.class_definitions import ClassDefinition
 from tools.concepts.english import Inflector
 from tools.concepts.wordnet import Key, Synset, WordNet
-from tools.concepts.written import Written
 
 SOURCE = "WordNet 3.1"
 _FORMS_SOURCE = "WordNet 3.1 and LemmInflect"
@@ -86,7 +86,7 @@ class Meanings:
         """Words in small letters, and how often WordNet's texts had the most frequent reading of each."""
         return {word: self._top[word] for word in sorted(self._lower_words)}
 
-    def classes(self) -> list[Written]:
+    def classes(self) -> list[ClassDefinition]:
         """All classes: broad, chosen synsets, families of derived words, adjectives, topics, names, and grammar."""
         made = [*self._broad(), *self._nouns_and_verbs(), *self._adjectives(), *self._topics(), *self._named()]
         kept = [one for one in made if one.name not in self._choices.drop]
@@ -178,18 +178,20 @@ class Meanings:
 
     # Classes
 
-    def _broad(self) -> list[Written]:
+    def _broad(self) -> list[ClassDefinition]:
         by_file: dict[int, list[Key]] = defaultdict(list)
         for synset in self._wordnet.of("n", "v", "a"):
             is_instance = bool(self._wordnet.related(synset.key, "@i"))
             if synset.file in _FILES and not is_instance:
                 by_file[synset.file].append(synset.key)
         return [
-            Written(_FILES[file], "meaning", SOURCE, "a whole file of WordNet's", self._members(self._pairs(keys)))
+            ClassDefinition(
+                _FILES[file], "meaning", SOURCE, "a whole file of WordNet's", self._members(self._pairs(keys))
+            )
             for file, keys in sorted(by_file.items())
         ]
 
-    def _nouns_and_verbs(self) -> list[Written]:
+    def _nouns_and_verbs(self) -> list[ClassDefinition]:
         made = []
         for synset in self._wordnet.of("n", "v"):
             word = self._name_word(synset)
@@ -242,10 +244,10 @@ class Meanings:
             return word.removesuffix(last) + best
         return f"kinds of {word}"
 
-    def _made(self, name: str, synset: Synset, readings: Sequence[Reading]) -> Written:
-        return Written(name, "meaning", SOURCE, synset.gloss, self._members(readings))
+    def _made(self, name: str, synset: Synset, readings: Sequence[Reading]) -> ClassDefinition:
+        return ClassDefinition(name, "meaning", SOURCE, synset.gloss, self._members(readings))
 
-    def _adjectives(self) -> list[Written]:
+    def _adjectives(self) -> list[ClassDefinition]:
         made = []
         for synset in self._wordnet.of("n"):
             heads = self._wordnet.related(synset.key, "=")
@@ -260,7 +262,7 @@ class Meanings:
                 made.append(self._made(f"adjectives like {word}", synset, self._pairs(keys)))
         return made
 
-    def _topics(self) -> list[Written]:
+    def _topics(self) -> list[ClassDefinition]:
         made = []
         for key in sorted(self._wordnet.in_domain):
             topic = self._wordnet.synsets[key]
@@ -269,7 +271,7 @@ class Meanings:
                 made.append(self._made(f"words of {word}", topic, within))
         return made
 
-    def _named(self) -> list[Written]:
+    def _named(self) -> list[ClassDefinition]:
         """Names of single things, such as rivers and gods."""
         made = []
         for key in sorted(self._wordnet.instances):
@@ -280,10 +282,10 @@ class Meanings:
                 members = {w: w.lower() in self._lower_words for one in below for w in self._words[one]}
                 synset = self._wordnet.synsets[key]
                 plural = self._kinds(word, synset).removeprefix("kinds of ")
-                made.append(Written(f"names of {plural}", "name", SOURCE, f"names: {synset.gloss}", members))
+                made.append(ClassDefinition(f"names of {plural}", "name", SOURCE, f"names: {synset.gloss}", members))
         return made
 
-    def _grammar(self) -> list[Written]:
+    def _grammar(self) -> list[ClassDefinition]:
         classes: dict[str, dict[str, bool]] = defaultdict(dict)
         for synset in self._wordnet.of("n", "v", "a", "r"):
             pos = synset.key[0]
@@ -297,17 +299,17 @@ class Meanings:
                         extra = ["adverbs in -ly"] if pos == "r" and form.endswith("ly") else []
                         for name in [*names, *extra]:
                             classes[name][form] = classes[name].get(form, True) and is_rare
-        return [Written(name, "grammar", _FORMS_SOURCE, "", classes[name]) for name in sorted(classes)]
+        return [ClassDefinition(name, "grammar", _FORMS_SOURCE, "", classes[name]) for name in sorted(classes)]
 
 
-def _without_twins(classes: list[Written], english: Inflector) -> list[Written]:
+def _without_twins(classes: list[ClassDefinition], english: Inflector) -> list[ClassDefinition]:
     """Without those that say almost what another does: the one stays that is called by more frequent words."""
 
-    def rank(one: Written) -> tuple[bool, int, float, str]:
+    def rank(one: ClassDefinition) -> tuple[bool, int, float, str]:
         words = one.name.split()
         return one.about != "a whole file of WordNet's", len(words), -english.frequency(words[-1]), one.name
 
-    kept: list[Written] = []
+    kept: list[ClassDefinition] = []
     of_word: dict[str, list[int]] = defaultdict(list)
     names: set[str] = set()
     for one in sorted(classes, key=rank):

@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.concepts.written import Written
+from tools.concepts.class_definitions import ClassDefinition
 from tools.errors import StorageError
 
 _SAID = ("name", "kind", "source", "about", "pattern", "over", "case", "context")
@@ -36,7 +36,7 @@ class Packed:
     rare: NDArray[np.bool_]
 
 
-def pack(classes: Sequence[Written]) -> bytes:
+def pack(classes: Sequence[ClassDefinition]) -> bytes:
     """The bytes of the file; the same for the same classes in any order."""
     ordered = sorted(classes, key=lambda one: one.name)
     words = sorted({word for one in ordered for word in one.members})

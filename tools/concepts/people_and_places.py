@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tools.concepts.class_definitions import ClassDefinition
 from tools.concepts.english import Inflector
 from tools.concepts.meanings import KNOWN
 from tools.concepts.wordnet import Key, WordNet
-from tools.concepts.written import Written
 
 _CENSUS = "US Census Bureau, names of 1990"
 _GEONAMES = "GeoNames"
@@ -30,7 +30,7 @@ class Places:
 
 
 def people(men: Sequence[tuple[str, float]], women: Sequence[tuple[str, float]], last: Sequence[tuple[str, float]],
-           common: Mapping[str, int]) -> list[Written]:  # fmt: skip
+           common: Mapping[str, int]) -> list[ClassDefinition]:  # fmt: skip
     """Classes of names; each list has names in capitals with their share in percent, most frequent first."""
     of_men, of_women = dict(men[:_N_MEN]), dict(women[:_N_WOMEN])
     male = [name for name, share in of_men.items() if share >= 0.1 * of_women.get(name, 0)]
@@ -44,7 +44,7 @@ def people(men: Sequence[tuple[str, float]], women: Sequence[tuple[str, float]],
     ]
 
 
-def places(known: Places, common: Mapping[str, int]) -> list[Written]:
+def places(known: Places, common: Mapping[str, int]) -> list[ClassDefinition]:
     """Classes of places."""
     cities = [name for name, n in known.cities.items() if n >= _LARGE_CITY]
     return [
@@ -56,7 +56,7 @@ def places(known: Places, common: Mapping[str, int]) -> list[Written]:
     ]
 
 
-def nationalities(wordnet: WordNet, english: Inflector) -> Written:
+def nationalities(wordnet: WordNet, english: Inflector) -> ClassDefinition:
     """What belongs to a country: adjectives and nouns such as French, Dane and Danes."""
     members: dict[str, bool] = {}
     country = {key for name in ("country.n.2", "country.n.1", "nation.n.1") for key in _tree(wordnet, name)}
@@ -68,7 +68,9 @@ def nationalities(wordnet: WordNet, english: Inflector) -> Written:
             if word[0].isupper() and word.isalpha():
                 plurals = [f"{word}s", *([f"{word[:-3]}men"] if word.endswith("man") else [])]  # Germans, Frenchmen
                 members |= dict.fromkeys([word, *(one for one in plurals if english.frequency(one) >= _USED)], False)
-    return Written("nationalities", "name", "WordNet 3.1", "what or who is of a country, region or city", members)
+    return ClassDefinition(
+        "nationalities", "name", "WordNet 3.1", "what or who is of a country, region or city", members
+    )
 
 
 def _tree(wordnet: WordNet, name: str) -> list[Key]:
@@ -76,12 +78,12 @@ def _tree(wordnet: WordNet, name: str) -> list[Key]:
     return [*keys, *(one for key in keys for one in wordnet.instances.get(key, []))]
 
 
-def _names(name: str, listed: Sequence[str], source: str, common: Mapping[str, int]) -> Written:
+def _names(name: str, listed: Sequence[str], source: str, common: Mapping[str, int]) -> ClassDefinition:
     members = {}
     for one in listed:
         spelled = _spelled(one) if one.isupper() and len(one) > 2 else one
         members[spelled] = common.get(spelled.lower(), 0) >= KNOWN
-    return Written(name, "name", source, "", members)
+    return ClassDefinition(name, "name", source, "", members)
 
 
 def _spelled(name: str) -> str:

@@ -20,8 +20,8 @@ from tools.experiments.carriers import Carrier
 from tools.experiments.committee import Believed
 from tools.experiments.kinds import Claimed
 from tools.experiments.seen_words import SeenWords
-from tools.experiments.texts import CONTEXT, Text, Texts
-from tools.experiments.texts import Tokens as Tokens
+from tools.experiments.text_edits import CONTEXT, Text, Texts
+from tools.experiments.text_edits import Tokens as Tokens
 from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.hypothesis import WrittenText
 from tools.rules.vocabulary import Vocabulary

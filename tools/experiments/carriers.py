@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.experiments.texts import Text, Texts
+from tools.experiments.text_edits import Text, Texts
 from tools.records.excerpts import ExploreActivations
 
 N_CARRIERS = 32

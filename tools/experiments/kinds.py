@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from tools.concepts.concepts import Concept
 from tools.errors import BadInput
 from tools.experiments.carriers import Carrier, lot
-from tools.experiments.texts import Texts, is_word
+from tools.experiments.text_edits import Texts, is_word
 from tools.making.bank import Bank, Find
 from tools.readable.knowledge import RARE, is_over_text
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import AnyWord, Everything, Item, Kind, Like, Named, Quoted, Spelt
-from tools.readable.texts import WordTexts
+from tools.readable.word_texts import WordTexts
 from tools.records.excerpts import Excerpts, ExploreActivations
 
 Booleans = NDArray[np.bool_]
@@ -74,9 +74,9 @@ class Kinds:
         self._explore = explore
         self._theta = theta
         self._texts = texts
-        # Both are kept here: the reader's shelf forgets.
-        self._on_explore = reader.shelf.texts(explore.excerpts.tokens)
-        self._on_probe = reader.shelf.texts(probe.tokens)
+        # Both are kept here: the reader's cache forgets.
+        self._on_explore = reader.text_cache.texts(explore.excerpts.tokens)
+        self._on_probe = reader.text_cache.texts(probe.tokens)
         self._found: dict[tuple[Item, bool], Booleans] = {}
         self._borders: dict[Kind, list[Bordering]] = {}
         self._ends = texts.ends_words(explore.excerpts.tokens)
@@ -247,7 +247,7 @@ class Kinds:
         tokens = np.full((len(texts), max(map(len, texts))), -1, dtype=np.int32)
         for row, text in enumerate(texts):
             tokens[row, : len(text)] = text
-        cut = self._reader.shelf.texts(tokens)
+        cut = self._reader.text_cache.texts(tokens)
         found = cut.shown(self._reader.knowledge.column(item, cut)) >= _HOLDS
         return np.asarray(found[np.arange(len(texts)), (tokens >= 0).sum(1) - 1])
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tools.experiments.candidates import Candidate, Setting, edit
 from tools.experiments.carriers import Carrier, lot
 from tools.experiments.kinds import Claimed, written_like
-from tools.readable.generalised import SISTER_CLASS, UNSEEN_MEMBER
+from tools.readable.generalisation import SISTER_CLASS, UNSEEN_MEMBER
 from tools.readable.rule import Item
 from tools.rules.language import quote
 

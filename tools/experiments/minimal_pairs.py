@@ -7,7 +7,7 @@ import numpy as np
 from tools.experiments.candidates import Candidate, Setting
 from tools.experiments.carriers import Carrier
 from tools.rules.language import quote
-from tools.scoring.evidence import MINIMAL_PAIR
+from tools.scoring.log_score import MINIMAL_PAIR
 
 NEAR_BACK, N_FAR = 6, 4
 N_NEIGHBOURS = 12

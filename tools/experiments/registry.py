@@ -18,7 +18,7 @@ from tools.experiments.sampled import sampled
 from tools.experiments.truncation import truncation
 from tools.experiments.vocabulary_sweep import vocabulary_sweep
 from tools.experiments.written import written
-from tools.scoring.evidence import MINIMAL_PAIR
+from tools.scoring.log_score import MINIMAL_PAIR
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from tools.experiments.kinds import Claimed, Kinds
 from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
 from tools.experiments.seen_words import SeenWords
-from tools.experiments.texts import Texts, Tokens
+from tools.experiments.text_edits import Texts, Tokens
 from tools.study.simulations import padded
 from tools.study.study import Study
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tools.experiments.candidates import TIE, Candidate, Setting
 from tools.experiments.carriers import Carrier
-from tools.experiments.texts import Texts, Tokens
+from tools.experiments.text_edits import Texts, Tokens
 from tools.rules.language import quote
 from tools.study.simulations import padded
 

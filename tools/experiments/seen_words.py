@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.concepts.words import Word, words_of
-from tools.experiments.texts import is_spelled, is_word
+from tools.experiments.text_edits import is_spelled, is_word
 from tools.records.excerpts import ExploreActivations
 from tools.rules.vocabulary import Vocabulary
 

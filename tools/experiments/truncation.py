@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tools.experiments.candidates import Candidate, Setting, edit
-from tools.experiments.texts import Text
+from tools.experiments.text_edits import Text
 
 KEPT = (1, 2, 4, 8, 16, 32)
 """Words."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.experiments.candidates import Candidate, Setting
-from tools.experiments.texts import Text
+from tools.experiments.text_edits import Text
 
 _LEAST_WORDS = 2
 _SAME_LEVEL = 3

@@ -10,13 +10,13 @@ from tools.formats.neuron_explainer import (
     ScoredSimulation,
     SequenceSimulation,
 )
-from tools.scoring.parts import Part
 from tools.scoring.pearson import pearson
+from tools.scoring.subsampling import SimulatedSample
 
 
 def scored_explanation(
     explanation: str,
-    part: Part,
+    part: SimulatedSample,
     strings: Sequence[str],
     score: float | None,
     *,

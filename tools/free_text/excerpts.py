@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.evidence.neurons.neuron import threshold
-from tools.free_text.texts import TokenTexts
-from tools.prompts.evidence import WEAK_FROM, Shown
+from tools.free_text.token_strings import TokenStrings
+from tools.prompts.quoting import WEAK_FROM, Shown
 from tools.records.excerpts import ExploreActivations
 
 N_TOP, N_WEAKER, N_WEAK, N_RANDOM, N_PAIRS = 20, 4, 2, 3, 6
@@ -61,7 +61,7 @@ class ShownExcerpts:
 
     @classmethod
     def draw(
-        cls, explore: ExploreActivations, texts: TokenTexts, rng: np.random.Generator, theta: float | None = None
+        cls, explore: ExploreActivations, texts: TokenStrings, rng: np.random.Generator, theta: float | None = None
     ) -> ShownExcerpts:
         """Excerpts of every kind; `theta` is what the neuron fires above, found from these activations if not given."""
         drawn = explore.take(explore.drawn)
@@ -101,7 +101,7 @@ class ShownExcerpts:
 
 
 def unexplained(
-    explore: ExploreActivations, texts: TokenTexts, predicted: NDArray[np.bool_], theta: float
+    explore: ExploreActivations, texts: TokenStrings, predicted: NDArray[np.bool_], theta: float
 ) -> tuple[Shown, ...]:
     """The strongest firings at tokens of which nothing is predicted, cut around them; few of one token.
 
@@ -130,7 +130,7 @@ def _unlike(rows: NDArray[np.int64], tokens: NDArray[np.int32], order: NDArray[n
     return np.array([*first, *later][:N_TOP], dtype=np.int64)
 
 
-def _window(explore: ExploreActivations, texts: TokenTexts, row: int, at: int, before: int, after: int) -> Shown:
+def _window(explore: ExploreActivations, texts: TokenStrings, row: int, at: int, before: int, after: int) -> Shown:
     first, last = max(0, at - before), min(int(explore.excerpts.lengths[row]), at + 1 + after)
     strings = texts.of(explore.excerpts.tokens[row, :last])
     for start in range(first, min(first + _LONGEST_PIECE, at) if first else first):
@@ -141,7 +141,7 @@ def _window(explore: ExploreActivations, texts: TokenTexts, row: int, at: int, b
     return Shown(strings[first:], tuple(float(value) for value in explore.values[row, first:last]))
 
 
-def whole_words(explore: ExploreActivations, texts: TokenTexts) -> NDArray[np.bool_]:
+def whole_words(explore: ExploreActivations, texts: TokenStrings) -> NDArray[np.bool_]:
     """Which tokens are whole words or marks, [n, pos]: of pieces nobody can say that two are the same word."""
     begins = np.array([string[:1].isalnum() for string in texts.strings])
     ends = np.array([string[-1:].isalnum() for string in texts.strings])

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.experiments.real_sentences import REAL
-from tools.free_text.texts import TokenTexts
-from tools.prompts.evidence import Scale
+from tools.free_text.token_strings import TokenStrings
+from tools.prompts.quoting import Scale
 from tools.prompts.revealed import RevealedText
 from tools.roles import Revealed
 
@@ -39,7 +39,7 @@ _ALIKE = 0.6
 
 
 def most_informative(
-    revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenTexts
+    revealed: Sequence[Revealed], best: Sequence[str], scale: Scale, texts: TokenStrings
 ) -> list[RevealedText]:
     """At most 12 experiments, half of them silent if possible: those on which explanations in `best` disagreed or erred
     most, and those that fired most strongly, newest first.

@@ -16,10 +16,10 @@ from tools.free_text.excerpts import unexplained
 from tools.free_text.experiments import most_informative
 from tools.free_text.findings import Known, excerpts, findings, scale_of
 from tools.free_text.simulator import each_of, unless_all_unread
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import ChatModel, ChatReply, ChatRequest
 from tools.prompts import explainer, mender, reviser
-from tools.prompts.written import WrittenHypothesis
+from tools.prompts.hypothesis_format import WrittenHypothesis
 from tools.readable.contract import why_not_free
 from tools.records.excerpts import ExploreActivations
 from tools.records.hypothesis import Hypothesis
@@ -49,7 +49,7 @@ class FreeTextExplainer:
     def __init__(
         self,
         model: ChatModel,
-        texts: TokenTexts,
+        texts: TokenStrings,
         concepts: Concepts,
         seed: int,
         known: Known | None = None,

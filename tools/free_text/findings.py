@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.concepts.concepts import Concepts
-from tools.concepts.enriched import WordCounts, counted, enriched
+from tools.concepts.enrichment import WordCounts, counted, enriched
 from tools.evidence.neurons.neuron import threshold
 from tools.free_text.excerpts import ShownExcerpts
-from tools.free_text.texts import TokenTexts
-from tools.prompts.evidence import Scale
+from tools.free_text.token_strings import TokenStrings
 from tools.prompts.findings import ClassRow, Evidence, WordRow
+from tools.prompts.quoting import Scale
 from tools.records.excerpts import ExploreActivations
 
 N_WORDS, N_CLASSES = 16, 8
@@ -53,7 +53,7 @@ def scale_of(explore: ExploreActivations, known: Known | None) -> Scale:
 
 
 def findings(
-    explore: ExploreActivations, texts: TokenTexts, concepts: Concepts, rng: np.random.Generator, known: Known | None
+    explore: ExploreActivations, texts: TokenStrings, concepts: Concepts, rng: np.random.Generator, known: Known | None
 ) -> Evidence:
     """All that an explainer is told."""
     scale = scale_of(explore, known)
@@ -77,7 +77,7 @@ def findings(
     )
 
 
-def excerpts(explore: ExploreActivations, texts: TokenTexts, rng: np.random.Generator, scale: Scale) -> Evidence:
+def excerpts(explore: ExploreActivations, texts: TokenStrings, rng: np.random.Generator, scale: Scale) -> Evidence:
     """Excerpts alone."""
     shown = ShownExcerpts.draw(explore, texts, rng, scale.theta)
     pairs = tuple(zip(shown.firing, shown.near_misses, strict=True))

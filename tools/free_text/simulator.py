@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.free_text.asking import ask_each
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import ChatModel, ChatReply, ChatRequest, Usage
 from tools.llm.meter import LIMIT_REACHED
 from tools.prompts import (
@@ -21,7 +21,7 @@ from tools.prompts import (
     simulator_rivals,
     simulator_token,
 )
-from tools.prompts.evidence import Scale, explanations_in, last_marked, listed_in, tokens_in
+from tools.prompts.quoting import Scale, explanations_in, last_marked, listed_in, tokens_in
 from tools.records.llm import LLMCall
 from tools.records.result import Unscored
 from tools.roles import Simulation
@@ -64,7 +64,7 @@ class FreeTextSimulator:
     def __init__(
         self,
         model: ChatModel,
-        texts: TokenTexts,
+        texts: TokenStrings,
         way: Way = "excerpt",
         excerpts_a_call: int = 1,
         scale: Scale | None = None,

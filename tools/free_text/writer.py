@@ -10,10 +10,10 @@ import numpy as np
 from tools.free_text.asking import ask_each
 from tools.free_text.experiments import most_informative
 from tools.free_text.explainer import TEMPERATURE
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import ChatModel
 from tools.prompts import writer
-from tools.prompts.evidence import Scale
+from tools.prompts.quoting import Scale
 from tools.records.hypothesis import WrittenText
 from tools.records.result import Unscored
 from tools.roles import Revealed
@@ -28,7 +28,7 @@ class FreeTextWriter:
         scale: of the neuron's values, by which experiments are told.
     """
 
-    def __init__(self, model: ChatModel, texts: TokenTexts, scale: Scale) -> None:
+    def __init__(self, model: ChatModel, texts: TokenStrings, scale: Scale) -> None:
         self.model = model
         self.texts = texts
         self.scale = scale

@@ -26,10 +26,10 @@ from tools.index.find import Source
 from tools.index.keys import EMPTY, keep_lowest
 from tools.index.layout import TOKENS, Shard, shards_of
 from tools.index.neuron import top_entries
+from tools.index.neuron_report import bfloat16_error
 from tools.index.plan import PLAN, BuildOptions, batch_for, begun_texts, finished, is_whole, plan_of
 from tools.index.shape import PER_BIN, TOP, TOP_BFLOAT16, VALUE_BINS, IndexShape
 from tools.index.shard import ShardWork, index_shard
-from tools.index.shown import bfloat16_error
 from tools.index.store import BUILDING, ActivationIndex, layer_file
 from tools.records.neuron import NeuronId
 from tools.subject.lean import LeanModel

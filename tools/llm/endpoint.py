@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from tools.collector import without_collection
 from tools.errors import AgentError, LLMNotAvailable
 from tools.evidence.progress import NoProgress, Progress
+from tools.garbage_collection import without_collection
 from tools.llm.capabilities import Capabilities, Discovery, is_too_long
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, Usage
 from tools.llm.exchange import GRACE_S, Exchange, exchange, headers_of

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from tools.collector import without_collection
+from tools.garbage_collection import without_collection
 from tools.llm.capabilities import Capabilities
 from tools.llm.chat import (
     TOP_LOGPROBS,

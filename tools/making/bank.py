@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from tools.concepts.sentences import Use, sentences_for
 from tools.concepts.words import words_in
 from tools.making.carriers import Draft, Piece
-from tools.making.read import CutTexts
+from tools.making.proofreading import CutTexts
 from tools.readable.knowledge import Knowledge
-from tools.readable.places import PLACES
 from tools.readable.rule import AnyWord, Context, Everything, Item, Kind, Named, Quoted, Rule
-from tools.readable.texts import Integers, Keys
+from tools.readable.structural_classes import STRUCTURAL_CLASSES
+from tools.readable.word_texts import Integers, Keys
 
 HELD = 0.5
 """How far an item must hold on a word."""
@@ -176,7 +176,7 @@ class Bank:
         """The sentences in which the pattern of a class is found; of what has none, all."""
         concepts = self._knowledge.concepts
         name = kind.name if isinstance(kind, Named) else ""
-        if name not in self._knowledge.over_text or name in PLACES or concepts.get(name).pattern is None:
+        if name not in self._knowledge.over_text or name in STRUCTURAL_CLASSES or concepts.get(name).pattern is None:
             return np.arange(len(self.sentences))
         spans = concepts.spans_of_pattern(concepts.get(name), "\n".join(self.sentences))
         return np.unique(np.searchsorted(_ends(self._use), [start for start, _ in spans], side="right"))

@@ -8,12 +8,12 @@ from tools.concepts.concepts import Concepts
 from tools.concepts.vectors import Vectors
 from tools.errors import BadInput
 from tools.making.bank import Bank
-from tools.making.listed import ListedTexts
-from tools.making.readable import ReadableTexts
+from tools.making.rule_passages import RulePassages
+from tools.making.token_list_passages import TokenListPassages
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.language import Language
-from tools.readable.places import PLACES
 from tools.readable.reader import NAME
+from tools.readable.structural_classes import STRUCTURAL_CLASSES
 from tools.records.result import Unscored
 from tools.roles import MadeText
 from tools.rules import language as machine
@@ -32,10 +32,10 @@ class LexicalMaker:
 
     def __init__(self, concepts: Concepts) -> None:
         knowledge = Knowledge(concepts, Vectors.load())
-        self._language = Language(concepts, (*SPECIAL, *PLACES))
+        self._language = Language(concepts, (*SPECIAL, *STRUCTURAL_CLASSES))
         bank = Bank(knowledge, "judging")
-        self._readable = ReadableTexts(knowledge, bank)
-        self._listed = ListedTexts(knowledge, bank)
+        self._readable = RulePassages(knowledge, bank)
+        self._listed = TokenListPassages(knowledge, bank)
 
     def positives(self, sentence: str, n: int, rng: np.random.Generator) -> list[MadeText] | Unscored:
         """At most `n` texts in which the neuron must fire somewhere, if the sentence is right."""

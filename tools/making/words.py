@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 
 from tools.concepts.concepts import Concept
-from tools.making.examples import WORDS
-from tools.making.speech import speeches
+from tools.making.parts_of_speech import speeches
+from tools.making.templates import WORDS
 from tools.readable.knowledge import SPECIAL, Knowledge, is_over_text
-from tools.readable.places import PLACES
 from tools.readable.rule import AnyWord, Everything, Kind, Like, Named, Quoted, Spelt
+from tools.readable.structural_classes import STRUCTURAL_CLASSES
 
 _MOST = 60
 """Words of a kind that are used: the most frequent."""
@@ -46,14 +46,14 @@ class Words:
 
     def concept(self, kind: Kind) -> Concept | None:
         """The class that a kind names; None where it names none, or one that the lexical reader alone knows."""
-        if not isinstance(kind, Named) or kind.name in SPECIAL or kind.name in PLACES:
+        if not isinstance(kind, Named) or kind.name in SPECIAL or kind.name in STRUCTURAL_CLASSES:
             return None
         return self._concepts.get(kind.name)
 
     def is_over_text(self, kind: Kind) -> bool:
         """Whether a kind is found in running text, so that no word alone is of it."""
         concept = self.concept(kind)
-        is_place = isinstance(kind, Named) and kind.name in PLACES
+        is_place = isinstance(kind, Named) and kind.name in STRUCTURAL_CLASSES
         return is_place or (concept is not None and is_over_text(concept))
 
     def place(self, kind: Kind) -> str:

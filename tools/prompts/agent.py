@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tools.llm.chat import ChatReply, ChatRequest, Function, Message
-from tools.prompts.evidence import DATA_RULE, block, escaped, quoted
+from tools.prompts.quoting import DATA_RULE, block, escaped, quoted
 from tools.prompts.structured import CUT_OFF, brief, decoded, parsed
 from tools.records.result import Unscored
 

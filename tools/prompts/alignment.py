@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.prompts.evidence import unescape, unquoted
+from tools.prompts.quoting import unescape, unquoted
 from tools.prompts.structured import brief
 from tools.records.result import Unscored
 

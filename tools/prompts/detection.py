@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts.answers import ANSWERS_FORMAT, ANSWERS_SCHEMA, check_number, parse_answers
-from tools.prompts.evidence import DATA_RULE, listed, unmarked
+from tools.prompts.quoting import DATA_RULE, listed, unmarked
 from tools.prompts.simulator import question
 from tools.prompts.structured import bounded
 from tools.records.result import Unscored

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, MARKS
 from tools.prompts.findings import Evidence, paragraphs
-from tools.prompts.structured import bounded
-from tools.prompts.written import (
+from tools.prompts.hypothesis_format import (
     GUIDELINES,
     HYPOTHESES_FORMAT,
     HYPOTHESES_SCHEMA,
@@ -19,7 +17,9 @@ from tools.prompts.written import (
     WrittenHypothesis,
     parse_hypotheses,
 )
-from tools.prompts.written import parse_short as read_short
+from tools.prompts.hypothesis_format import parse_short as read_short
+from tools.prompts.quoting import DATA_RULE, MARKS
+from tools.prompts.structured import bounded
 from tools.records.result import Unscored
 
 PROMPT, SHORT_PROMPT = "explainer/6", "explainer-short/3"

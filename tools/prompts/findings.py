@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tools.prompts.evidence import Scale, Shown, block, quoted, with_levels
+from tools.prompts.quoting import Scale, Shown, block, quoted, with_levels
 
 
 @dataclass(frozen=True)

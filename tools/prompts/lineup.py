@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, block, explanation_block
+from tools.prompts.quoting import DATA_RULE, block, explanation_block
 from tools.prompts.structured import parsed, schema_of
 from tools.records.result import Unscored
 
@@ -30,7 +30,7 @@ def request(explanation: str, excerpts: Sequence[tuple[str, Sequence[str]]]) -> 
 
     Args:
         explanation: of one of them.
-        excerpts: a letter and marked, escaped excerpts (`tools.prompts.evidence.marked`) of each neuron.
+        excerpts: a letter and marked, escaped excerpts (`tools.prompts.quoting.marked`) of each neuron.
     """
     lines = [line for letter, shown in excerpts for line in (f"neuron {letter}", *shown)]
     return ChatRequest(

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, WithJsonSchema
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, explanation_block
 from tools.prompts.explainer import NEURON
+from tools.prompts.hypothesis_format import MAX_TEXT_CHARACTERS
+from tools.prompts.quoting import DATA_RULE, explanation_block
 from tools.prompts.structured import bounded, parsed, schema_of, validated
-from tools.prompts.written import MAX_TEXT_CHARACTERS
 from tools.records.result import Unscored
 from tools.roles import MadeText
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, WithJsonSchema
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, block, escaped, listed, quoted
+from tools.prompts.hypothesis_format import GUIDELINES, LENGTH, plain
 from tools.prompts.numbered import by_number
+from tools.prompts.quoting import DATA_RULE, block, escaped, listed, quoted
 from tools.prompts.structured import bounded, parsed, schema_of
-from tools.prompts.written import GUIDELINES, LENGTH, plain
 from tools.records.result import Unscored
 
 PROMPT = "mender/4"

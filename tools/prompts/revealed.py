@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.prompts.evidence import Outcome, block, listed, shown_level, unmarked
+from tools.prompts.quoting import Outcome, block, listed, shown_level, unmarked
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, MARKS, RANKS, block, escaped, how_to_read, listed, quoted
 from tools.prompts.explainer import NEURON
 from tools.prompts.findings import Evidence, pair_paragraphs, top_paragraphs, unexplained_paragraphs
-from tools.prompts.revealed import RevealedText, revealed_block, unasked
-from tools.prompts.structured import bounded
-from tools.prompts.written import (
+from tools.prompts.hypothesis_format import (
     GUIDELINES,
     HYPOTHESES_FORMAT,
     HYPOTHESES_SCHEMA,
@@ -18,6 +15,9 @@ from tools.prompts.written import (
     Hypotheses,
     parse_hypotheses,
 )
+from tools.prompts.quoting import DATA_RULE, MARKS, RANKS, block, escaped, how_to_read, listed, quoted
+from tools.prompts.revealed import RevealedText, revealed_block, unasked
+from tools.prompts.structured import bounded
 from tools.records.result import Unscored
 from tools.roles import NOT_SIMULATED, TriedRival
 

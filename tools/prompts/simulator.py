@@ -13,8 +13,8 @@ from pydantic import BaseModel, WithJsonSchema
 from tools.llm.chat import ChatReply, ChatRequest, Message
 from tools.prompts import examples
 from tools.prompts.alignment import placed, rows_of
-from tools.prompts.evidence import DATA_RULE, ROWS, Scale, explanation_block, numbered, row_lines, text_question
 from tools.prompts.numbered import by_number
+from tools.prompts.quoting import DATA_RULE, ROWS, Scale, explanation_block, numbered, row_lines, text_question
 from tools.prompts.structured import bounded, parsed, schema_of, validated
 from tools.records.result import Unscored
 

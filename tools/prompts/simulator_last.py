@@ -10,8 +10,8 @@ from pydantic import BaseModel, WithJsonSchema
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts import examples
 from tools.prompts.alignment import level_of, no_level
-from tools.prompts.evidence import DATA_RULE, Scale, last_marked, listed
 from tools.prompts.numbered import by_number
+from tools.prompts.quoting import DATA_RULE, Scale, last_marked, listed
 from tools.prompts.simulator import TASK, question
 from tools.prompts.structured import bounded, parsed, schema_of
 from tools.records.result import Unscored

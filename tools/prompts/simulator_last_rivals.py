@@ -10,8 +10,8 @@ from pydantic import BaseModel, WithJsonSchema
 
 from tools.llm.chat import ChatRequest, Message
 from tools.prompts import examples
-from tools.prompts.evidence import DATA_RULE, Scale, explanations_block, last_marked, listed, text_question
 from tools.prompts.numbered import by_number
+from tools.prompts.quoting import DATA_RULE, Scale, explanations_block, last_marked, listed, text_question
 from tools.prompts.simulator import ALONE, TASK
 from tools.prompts.simulator_last import PAIRS, levels_in
 from tools.prompts.structured import bounded, parsed, schema_of

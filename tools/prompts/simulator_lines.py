@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +13,8 @@ from numpy.typing import NDArray
 from tools.llm.chat import ChatReply, ChatRequest, Message
 from tools.prompts import examples
 from tools.prompts.alignment import aligned
-from tools.prompts.evidence import DATA_RULE, Scale, level_lines, token_lines
-from tools.prompts.expected import expected_level, starts_of, text_of
-from tools.prompts.lines import lines_in
+from tools.prompts.expected_level import expected_level, starts_of, text_of
+from tools.prompts.quoting import DATA_RULE, Scale, level_lines, token_lines
 from tools.prompts.simulator import TASK, question
 from tools.prompts.structured import CUT_OFF, brief
 from tools.records.result import Unscored
@@ -26,6 +26,17 @@ _SYSTEM = (
     "Reply with one line for every token, in order and spelled as shown: the token, a tab, its level. Nothing else."
     f"\n\n{DATA_RULE}"
 )
+_QUOTED = re.compile(r'\s*"(?:[^"\\]|\\.)*"\s*')
+_BLANKS = " \t\r"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A token as it was written, its level as it was written, and where in the reply the level begins."""
+
+    token: str
+    level: str
+    start: int
 
 
 @dataclass(frozen=True)
@@ -77,3 +88,25 @@ def parse(reply: ChatReply, tokens: Sequence[str]) -> Levels | Unscored:
     if not isinstance(values, Unscored):
         return Levels(values, choices is not None)
     return Unscored(reason=f"{CUT_OFF}: {values.reason}") if reply.finish == "length" else values
+
+
+def lines_in(text: str, finish: str) -> list[Line]:
+    """The lines of a reply that are a token, a tab and its level. Others are passed over, and a last one cut off.
+
+    Args:
+        text: of the reply.
+        finish: why the reply ended; after `length`, a last line that is not ended may lack the 0 of a 10.
+    """
+    if finish == "length":
+        text = text[: text.rfind("\n") + 1]
+    found = []
+    start = 0
+    for line in text.split("\n"):
+        content = line.rstrip(_BLANKS)
+        before = content[: 1 + max(map(content.rfind, _BLANKS))]
+        token = before.rstrip(_BLANKS)
+        # After a quoted token any blank will do; a bare token may hold blanks of its own, and only a tab ends it.
+        if "\t" in before[len(token) :] or (before and _QUOTED.fullmatch(before)):
+            found.append(Line(token, content[len(before) :], start + len(before)))
+        start += len(line) + 1
+    return found

@@ -14,8 +14,8 @@ from pydantic import BaseModel, WithJsonSchema
 from tools.llm.chat import ChatReply, ChatRequest, Message
 from tools.prompts import examples
 from tools.prompts.alignment import rows_of
-from tools.prompts.evidence import DATA_RULE, Scale, explanations_block, numbered, row_lines, text_question
 from tools.prompts.numbered import by_number
+from tools.prompts.quoting import DATA_RULE, Scale, explanations_block, numbered, row_lines, text_question
 from tools.prompts.simulator import ACTIVE, ALONE, TASK, Excerpt, answered, levels_of
 from tools.prompts.structured import bounded, parsed, schema_of, validated
 from tools.records.result import Unscored

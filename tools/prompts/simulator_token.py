@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from tools.llm.chat import ChatReply, ChatRequest, Message
 from tools.prompts import examples
 from tools.prompts.alignment import level_of, no_level
-from tools.prompts.evidence import DATA_RULE, Scale, token_lines
-from tools.prompts.expected import expected_level, starts_of, text_of
+from tools.prompts.expected_level import expected_level, starts_of, text_of
+from tools.prompts.quoting import DATA_RULE, Scale, token_lines
 from tools.prompts.simulator import TASK, question
 from tools.prompts.structured import CUT_OFF, brief
 from tools.records.result import Unscored

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tools.prompts.evidence import escaped
+from tools.prompts.quoting import escaped
 from tools.records.result import Unscored
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.llm.chat import ChatRequest, Message
-from tools.prompts.evidence import DATA_RULE, RANKS, Scale, block, how_to_read, listed, quoted
 from tools.prompts.explainer import NEURON
+from tools.prompts.hypothesis_format import TEXTS_FORMAT, TEXTS_SCHEMA, WrittenText, parse_texts
+from tools.prompts.quoting import DATA_RULE, RANKS, Scale, block, how_to_read, listed, quoted
 from tools.prompts.revealed import RevealedText, revealed_block, unasked
 from tools.prompts.reviser import EXPERIMENTS
 from tools.prompts.structured import bounded
-from tools.prompts.written import TEXTS_FORMAT, TEXTS_SCHEMA, WrittenText, parse_texts
 from tools.records.result import Unscored
 
 PROMPT = "writer/6"

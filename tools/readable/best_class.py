@@ -12,7 +12,7 @@ from tools.concepts import vectors
 from tools.readable.knowledge import Knowledge
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import PLAIN, Item, Named, Rule
-from tools.readable.texts import WordTexts
+from tools.readable.word_texts import WordTexts
 from tools.records.excerpts import ExploreActivations
 from tools.records.hypothesis import Hypothesis
 from tools.roles import Revealed
@@ -50,7 +50,7 @@ class BestClass:
     def propose_one(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Hypothesis | None:
         """The class; None where none goes with the neuron."""
         excerpts = explore.excerpts
-        texts = self._reader.shelf.texts(excerpts.tokens)
+        texts = self._reader.text_cache.texts(excerpts.tokens)
         weight = np.repeat(explore_weights(explore, size), excerpts.lengths).astype(np.float64)
         weight /= weight.sum()
         values = explore.values[excerpts.mask].astype(np.float64)

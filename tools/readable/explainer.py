@@ -17,17 +17,17 @@ from tools.concepts import concepts as classes
 from tools.concepts import vectors
 from tools.errors import BadInput
 from tools.evidence.neurons.neuron import threshold
-from tools.readable.bag import bag_of
+from tools.readable.bag_of_kinds import bag_of
 from tools.readable.contract import why_not
 from tools.readable.features import Features
 from tools.readable.learn import Learner, Learnt
 from tools.readable.merit import Merit
-from tools.readable.narrow import neighbours
+from tools.readable.neighbouring_items import neighbours
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import STRENGTHS, AnyWord, Everything, Item, Quoted, Rule
 from tools.readable.sample import Sample
 from tools.readable.screen import PRICE, Form
-from tools.readable.texts import Keys
+from tools.readable.word_texts import Keys
 from tools.records.excerpts import ExploreActivations
 from tools.records.hypothesis import Hypothesis
 from tools.roles import Revealed
@@ -170,7 +170,7 @@ class ReadableExplainer:
 
     def _learner(self, explore: ExploreActivations, size: int, rng: np.random.Generator) -> Learner:
         excerpts = explore.excerpts
-        texts = self._reader.shelf.texts(excerpts.tokens)
+        texts = self._reader.text_cache.texts(excerpts.tokens)
         if id(texts) not in self._features:
             self._features[id(texts)] = Features(texts, self._reader.knowledge)
             while len(self._features) > _KEPT:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tools.readable.context_features import ContextFeatures, classes_of_phrases, earlier_in, phrases_before
 from tools.readable.knowledge import SPECIAL, Knowledge
-from tools.readable.nearby import Around, classes_of_phrases, earlier_in, phrases_before
 from tools.readable.rule import Context, Kind, Named, Spelt
-from tools.readable.texts import WordTexts
+from tools.readable.word_texts import WordTexts
 
 MIN_MEMBERS = 3
 """Distinct words that a class must have in the text; with fewer it says no more than they do."""
@@ -37,8 +37,8 @@ class Features:
         self.befores = self._befores()
         self.topics, self.amid = self._amid(matrix)
         self.around = [
-            Around("on the same line after", earlier_in(texts, texts.line)),
-            Around("in the same sentence after", earlier_in(texts, texts.sentence)),
+            ContextFeatures("on the same line after", earlier_in(texts, texts.line)),
+            ContextFeatures("in the same sentence after", earlier_in(texts, texts.sentence)),
         ]
         self.phrases, self.after_phrase = phrases_before(texts)
         self.several, self.in_several = classes_of_phrases(texts, knowledge)

@@ -18,9 +18,9 @@ from tools.concepts.concepts import Concept, Concepts
 from tools.concepts.contexts import spans_of
 from tools.concepts.vectors import Vectors
 from tools.concepts.words import words_in
-from tools.readable.places import PLACES
 from tools.readable.rule import Again, AnyWord, Context, Everything, Item, Kind, Like, Named, Quoted, Rule, Spelt
-from tools.readable.texts import Booleans, Keys, WordTexts
+from tools.readable.structural_classes import STRUCTURAL_CLASSES
+from tools.readable.word_texts import Booleans, Keys, WordTexts
 
 Column = NDArray[np.float32]
 
@@ -72,7 +72,7 @@ class Knowledge:
         self.concepts = concepts
         self.vectors = vectors
         everything = [concepts.get(name) for name in concepts.names()]
-        self.over_text = [*PLACES, *(one.name for one in everything if is_over_text(one))]
+        self.over_text = [*STRUCTURAL_CLASSES, *(one.name for one in everything if is_over_text(one))]
         self.over_words = [*SPECIAL, *(one.name for one in everything if not is_over_text(one))]
         self._number = {name: n for n, name in enumerate(self.over_words)}
         self._matrices: WeakKeyDictionary[Keys, sparse.csr_matrix] = WeakKeyDictionary()
@@ -96,7 +96,7 @@ class Knowledge:
 
     def is_meaning(self, name: str) -> bool:
         """Whether a class holds words by what they mean, and not by grammar, spelling or what they are in code."""
-        return name not in SPECIAL and name not in PLACES and self.concepts.get(name).kind == "meaning"
+        return name not in SPECIAL and name not in STRUCTURAL_CLASSES and self.concepts.get(name).kind == "meaning"
 
     def classes_of(self, key: str) -> list[str]:
         """The classes over words that a word belongs to."""
@@ -133,7 +133,7 @@ class Knowledge:
                 if name in self._number:
                     row = self.matrix(texts)[self._number[name]]
                     out[row.indices] = 1
-                elif name not in PLACES:
+                elif name not in STRUCTURAL_CLASSES:
                     self.concepts.get(name)  # refuses what is no class at all
             case Quoted(words):
                 out[[at for one in words for at in texts.written_as(one)]] = 1
@@ -265,8 +265,8 @@ class Knowledge:
     def _stretch(self, name: str, texts: WordTexts) -> Booleans:
         held = self._stretches.setdefault(texts, {})
         if name not in held:
-            if name in PLACES:
-                held[name] = texts.tokens_in([PLACES[name](text) for text in texts.texts])
+            if name in STRUCTURAL_CLASSES:
+                held[name] = texts.tokens_in([STRUCTURAL_CLASSES[name](text) for text in texts.texts])
                 return held[name]
             concept = self.concepts.get(name)
             if concept.context is not None:

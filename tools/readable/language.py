@@ -17,7 +17,6 @@ from typing import get_args
 
 from tools.concepts.concepts import Concept, Concepts
 from tools.errors import BadInput
-from tools.readable.places import LATER_PIECES
 from tools.readable.rule import (
     PLAIN,
     Again,
@@ -35,6 +34,7 @@ from tools.readable.rule import (
     Spelt,
     Strength,
 )
+from tools.readable.structural_classes import LATER_PIECES
 
 _SILENT = "Never fires."
 _ADVERBS: dict[Strength, str] = {10: "strongly", 6: "moderately", 3: "weakly", 1: "faintly"}

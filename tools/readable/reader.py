@@ -15,9 +15,9 @@ from tools.concepts.vectors import Vectors
 from tools.errors import BadInput
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.language import Language
-from tools.readable.places import PLACES
 from tools.readable.rule import Rule
-from tools.readable.texts import Shelf
+from tools.readable.structural_classes import STRUCTURAL_CLASSES
+from tools.readable.word_texts import WordTextCache
 from tools.records.result import Unscored
 
 NAME = "lexical"
@@ -36,8 +36,8 @@ class LexicalReader:
 
     def __init__(self, strings: Sequence[str], concepts: Concepts, vectors: Vectors | None = None) -> None:
         self.knowledge = Knowledge(concepts, vectors or Vectors.load())
-        self.language = Language(concepts, (*SPECIAL, *PLACES))
-        self.shelf = Shelf(strings, concepts)
+        self.language = Language(concepts, (*SPECIAL, *STRUCTURAL_CLASSES))
+        self.text_cache = WordTextCache(strings, concepts)
 
     def understands(self, sentence: str) -> bool:
         """Whether the sentence is one that it can parse."""
@@ -57,5 +57,5 @@ class LexicalReader:
 
     def levels(self, rule: Rule, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
         """Levels 0 to 10 of a rule, float32 [n, pos]; 0 past the end."""
-        texts = self.shelf.texts(tokens)
+        texts = self.text_cache.texts(tokens)
         return texts.shown(self.knowledge.levels(rule, texts))

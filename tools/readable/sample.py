@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tools.readable.texts import WordTexts
+from tools.readable.word_texts import WordTexts
 
 N_FOLDS = 5
 SHRINKAGE = 20.0

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tools.readable.knowledge import Knowledge
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import Item, Quoted, Rule
-from tools.readable.texts import WordTexts
+from tools.readable.word_texts import WordTexts
 from tools.records.excerpts import Activations
 from tools.scoring.calibration import probabilities
 
@@ -106,7 +106,7 @@ def meanings(
     if not len(rows) or not rule.items:
         return []
     tokens = activations.excerpts.tokens[rows]
-    texts = reader.shelf.texts(tokens)
+    texts = reader.text_cache.texts(tokens)
     fired = np.flatnonzero(fires[rows][tokens >= 0])
     said = probabilities(table, reader.knowledge.levels(rule, texts)[fired]) >= 0.5
     atoms = _atoms(rule, reader.knowledge, texts, fired, said)

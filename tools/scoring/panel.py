@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tools.records.result import Unscored
 from tools.scoring import detection
-from tools.scoring.explained import Line, explained
+from tools.scoring.explained_variance import Line, explained
 from tools.scoring.metrics import Estimate, StratifiedSample
 
 Levels = NDArray[np.float32]

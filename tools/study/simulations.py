@@ -17,9 +17,9 @@ from tools.records.result import Unscored
 from tools.roles import Simulator, WordSimulator
 from tools.rules.lookup import FULL_LOOKUP, TokenMeans
 from tools.rules.vocabulary import Vocabulary
-from tools.scoring.claimed import Claimant, claims_of_levels, claims_of_words, rows_with_claimed
+from tools.scoring.claim_sampling import Claimant, claims_of_levels, claims_of_words, rows_with_claimed
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import Part, first_rows, part_of, simulated_part, too_few
+from tools.scoring.subsampling import SimulatedSample, first_rows, part_of, simulated_part, too_few
 from tools.study.experiment_log import Tokens
 
 if TYPE_CHECKING:
@@ -158,12 +158,12 @@ class Simulations:
             return Unscored(reason=f"{n} of {len(tokens)} texts could not be simulated; number {row + 1}: {why}")
         return found.levels
 
-    def on(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
+    def on(self, sentence: str, sample: StratifiedSample) -> SimulatedSample | Unscored:
         """A sentence simulated on a sample: on all of it where that is free, else on about `n_simulated` of its
         excerpts."""
         if self.word_simulator is None or self.is_exact(sentence):
             levels = self._exact_levels(sentence, sample.activations.excerpts.tokens)
-            return levels if isinstance(levels, Unscored) else Part(sample, levels, np.arange(len(sample)))
+            return levels if isinstance(levels, Unscored) else SimulatedSample(sample, levels, np.arange(len(sample)))
         if self._is_read_in_part(sentence, sample):
             return self.on_first(sentence, sample)
         rows, importance = self._rows_of(sample)
@@ -210,7 +210,7 @@ class Simulations:
                 [(sentence, sample.activations.excerpts.tokens[rows]) for sentence, rows in wanted]
             )
 
-    def on_first(self, sentence: str, sample: StratifiedSample) -> Part | Unscored:
+    def on_first(self, sentence: str, sample: StratifiedSample) -> SimulatedSample | Unscored:
         """What `on` says, of the first of the excerpts alone: a share of each stratum, by which one sees early what a
         sentence that costs something is worth."""
         if self.word_simulator is None or self.is_exact(sentence):
@@ -240,12 +240,12 @@ class Simulations:
             return False
         return not part.levels[part.sample.activations.excerpts.mask].any() and claimed[part.rows].sum() >= _ENOUGH
 
-    def on_part(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
+    def on_part(self, sentence: str, part: SimulatedSample, whole: StratifiedSample) -> SimulatedSample | Unscored:
         """An exact sentence simulated on the excerpts of a part of a sample, to be compared with what was there."""
         levels = self._exact_levels(sentence, whole.activations.excerpts.tokens[part.rows])
-        return levels if isinstance(levels, Unscored) else Part(part.sample, levels, part.rows)
+        return levels if isinstance(levels, Unscored) else SimulatedSample(part.sample, levels, part.rows)
 
-    def shared_part(self, sentence: str, others: Sequence[str], sample: StratifiedSample) -> Part | Unscored:
+    def shared_part(self, sentence: str, others: Sequence[str], sample: StratifiedSample) -> SimulatedSample | Unscored:
         """Simulate a sentence on the excerpts on which the others could be simulated too, so that all are compared on
         the same excerpts. One that could be simulated on too few is passed over."""
         own = self.on(sentence, sample)
@@ -260,10 +260,10 @@ class Simulations:
                 continue
             failed = own.n_unscored + len(own.rows) - len(rows)
             levels = own.levels[np.searchsorted(own.rows, rows)]
-            own = Part(part_of(sample, rows, self._rows_of(sample)[1]), levels, rows, failed)
+            own = SimulatedSample(part_of(sample, rows, self._rows_of(sample)[1]), levels, rows, failed)
         return own
 
-    def on_rows(self, sentence: str, part: Part, whole: StratifiedSample) -> Part | Unscored:
+    def on_rows(self, sentence: str, part: SimulatedSample, whole: StratifiedSample) -> SimulatedSample | Unscored:
         """A sentence simulated on just the excerpts of a part of a sample; Unscored where one of them is missing."""
         if self.word_simulator is None or self.is_exact(sentence):
             return self.on_part(sentence, part, whole)
@@ -272,9 +272,11 @@ class Simulations:
         found = self.word_simulator.simulate(sentence, whole.activations.excerpts.tokens[part.rows])
         if found.unscored:
             return Unscored(reason="there are too few excerpts on which both could be simulated")
-        return Part(part.sample, found.levels, part.rows)
+        return SimulatedSample(part.sample, found.levels, part.rows)
 
-    def both_on(self, one: str, other: str, sample: StratifiedSample) -> tuple[Part, Part] | Unscored:
+    def both_on(
+        self, one: str, other: str, sample: StratifiedSample
+    ) -> tuple[SimulatedSample, SimulatedSample] | Unscored:
         """Two sentences simulated on the same excerpts of a sample: all that both could be simulated on."""
         first, second = self.on(one, sample), self.on(other, sample)
         if isinstance(first, Unscored):
@@ -288,8 +290,8 @@ class Simulations:
         in_part = any(self._is_read_in_part(sentence, sample) for sentence in (one, other))
         common = part_of(sample, rows, self._first(sample)[1] if in_part else self._rows_of(sample)[1])
 
-        def cut(part: Part) -> Part:
-            return Part(common, part.levels[np.searchsorted(part.rows, rows)], rows, part.n_unscored)
+        def cut(part: SimulatedSample) -> SimulatedSample:
+            return SimulatedSample(common, part.levels[np.searchsorted(part.rows, rows)], rows, part.n_unscored)
 
         return cut(first), cut(second)
 

@@ -20,7 +20,7 @@ from tools.readable import contract
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import Rule
 from tools.records.result import Cost
-from tools.roles import Asker, Explainer, TwinWriter, Writer
+from tools.roles import Detector, Explainer, TwinWriter, Writer
 from tools.rules.language import render
 from tools.rules.lookup import FULL_LOOKUP
 from tools.rules.vocabulary import Vocabulary
@@ -62,7 +62,7 @@ class Study:
         lexical: takes readable sentences apart; None where nobody can.
         twin_writer: makes exact rules of what sentences in free words speak of; None where they get no twins.
         writer: writes texts to be read; None where there is no LLM.
-        asker: asks an LLM for detection and fuzzing; None where there is no LLM.
+        detector: asks an LLM for detection and fuzzing; None where there is no LLM.
         thinker: picks tools, where an LLM decides what to do; None elsewhere.
         meters: of the LLM calls of the run; None where there is no LLM.
         index: the activation index that evidence is from, where there is one.
@@ -85,7 +85,7 @@ class Study:
     lexical: LexicalReader | None = None
     twin_writer: TwinWriter | None = None
     writer: Writer | None = None
-    asker: Asker | None = None
+    detector: Detector | None = None
     thinker: ChatModel | None = None
     meters: Meters | None = None
     index: IndexUsed | None = None

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.evidence.splits.seen import fingerprint_runs
-from tools.mini.seen import SEEN_FILE, WEIGHTS
+from tools.evidence.splits.training_overlap import fingerprint_runs
 from tools.mini.text import texts_of
+from tools.mini.training_hashes import SEEN_FILE, WEIGHTS
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from tools.evidence.texts.corpus import load_texts
 from tools.mini.text import texts_of
-from tools.training.parts import Parts, split_texts, without_near_copies, write_texts
+from tools.training.train_split import TrainSplit, split_texts, without_near_copies, write_texts
 
 BOS = "<|endoftext|>"
 VOCAB, N_POSITIONS, D_MODEL, N_LAYERS, N_HEADS = 4096, 256, 192, 6, 6
@@ -211,7 +211,7 @@ def main() -> None:
         corpus = load_texts(args.corpus, "")
         used = split_texts(corpus.name, list(corpus.texts), corpus.fingerprint)
     else:
-        used = Parts("standard library", list(texts_of("training")), list(texts_of("corpus")))
+        used = TrainSplit("standard library", list(texts_of("training")), list(texts_of("corpus")))
     training_texts = [text for _, text in used.training]
     tokenizer = train_tokenizer(training_texts, args.out)
     train = encode(tokenizer, training_texts)

@@ -12,7 +12,7 @@ BASE_RATE, LOOKUP = "base-rate", "token-lookup-30"
 
 
 @dataclass(frozen=True)
-class Blow:
+class LostExperiment:
     """An experiment on which one rival did worse than another by `nats` of evidence, and its round."""
 
     trial: Trial
@@ -28,8 +28,8 @@ class Fate:
         how: winner, survived, dropped, merged or competing.
         reason: why it was dropped or merged; empty elsewhere.
         score: on development text; None without one.
-        blows: experiments that favoured the winner over it, the heaviest first; empty for the winner.
-        for_it: experiments that favoured it over the winner, the heaviest first.
+        lost: experiments that favoured the winner over it, the heaviest first; empty for the winner.
+        won: experiments that favoured it over the winner, the heaviest first.
         n_right: how many of its `n_predicted` registered predictions came true.
     """
 
@@ -37,29 +37,29 @@ class Fate:
     how: str
     reason: str
     score: Score | None
-    blows: list[Blow]
-    for_it: list[Blow]
+    lost: list[LostExperiment]
+    won: list[LostExperiment]
     n_right: int
     n_predicted: int
 
     @property
     def nats_against(self) -> float:
         """The evidence of the experiments against it, in nats."""
-        return sum(blow.nats for blow in self.blows)
+        return sum(one.nats for one in self.lost)
 
     @property
     def nats_for(self) -> float:
         """The evidence of the experiments for it, in nats."""
-        return sum(blow.nats for blow in self.for_it)
+        return sum(one.nats for one in self.won)
 
     @property
     def was_refuted(self) -> bool:
         """Whether all experiments together spoke against it; otherwise it lost on something else."""
-        return bool(self.blows) and self.nats_against > self.nats_for
+        return bool(self.lost) and self.nats_against > self.nats_for
 
     def in_sum(self, winner: str) -> str:
         """The sum of all experiments that separated it from the winner, in words."""
-        n, m = len(self.blows), len(self.for_it)
+        n, m = len(self.lost), len(self.won)
         balance = self.nats_against - self.nats_for
         ahead = winner if balance > 0 else self.name
         return (
@@ -74,7 +74,7 @@ def winner_of(story: Story) -> str | None:
     return next((name for name, h in story.hypotheses.items() if explanation and h.sentence == explanation), None)
 
 
-def blows(story: Story, loser: str, winner: str) -> list[Blow]:
+def lost_experiments(story: Story, loser: str, winner: str) -> list[LostExperiment]:
     """The experiments, predicted by both, that moved belief from `loser` to `winner`, the heaviest first.
 
     The fixed probe set moves no belief and is left out.
@@ -88,8 +88,8 @@ def blows(story: Story, loser: str, winner: str) -> list[Blow]:
                 continue  # of a long run that is most of them
             own, other = trial.log_score(loser), trial.log_score(winner)
             if own is not None and other is not None and other > own:
-                found.append(Blow(trial, number, round(other - own, 4)))
-    return sorted(found, key=lambda blow: (-blow.nats, blow.round, blow.trial.experiment.id))
+                found.append(LostExperiment(trial, number, round(other - own, 4)))
+    return sorted(found, key=lambda one: (-one.nats, one.round, one.trial.experiment.id))
 
 
 def fates(story: Story) -> list[Fate]:
@@ -116,8 +116,8 @@ def fates(story: Story) -> list[Fate]:
                 how,
                 story.dropped.get(name) or merged.get(name) or "",
                 story.scores.get((name, "development")),
-                blows(story, name, winner) if winner and winner != name else [],
-                blows(story, winner, name) if winner and winner != name else [],
+                lost_experiments(story, name, winner) if winner and winner != name else [],
+                lost_experiments(story, winner, name) if winner and winner != name else [],
                 sum(not trial.was_wrong(name) for trial in read),
                 len(read),
             )

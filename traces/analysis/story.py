@@ -13,8 +13,8 @@ from tools.errors import StorageError
 from tools.records.effects import OutputWeights
 from tools.records.result import PartialResult
 from tools.records.scores import Score, Unscored, as_far_as_readable
-from tools.records.shown import ShownExcerpts
-from tools.scoring.evidence import Order, earned, earned_by_order, order_of
+from tools.records.simulated_excerpts import SimulatedExcerpts
+from tools.scoring.log_score import Order, earned, earned_by_order, order_of
 from traces.events.experiment import PlannedExperiment, TextChange
 from traces.events.kinds import (
     Decided,
@@ -140,7 +140,7 @@ class Story:
     calls: list[ToolCall] = field(default_factory=list)
     acted: list[PersonActed] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
-    shown: ShownExcerpts = field(default_factory=ShownExcerpts)
+    shown: SimulatedExcerpts = field(default_factory=SimulatedExcerpts)
     output: OutputWeights | None = None
     _last_read: list[list[float]] = field(default_factory=list)
     _wanted: dict[str, int] = field(default_factory=dict)

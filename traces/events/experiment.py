@@ -22,7 +22,7 @@ class Expectations(Record):
     Attributes:
         before_the_change: of an edit, the raw activation at the end of the original text.
         about: the rule item that it tests.
-        scored_by: `order` if the evidence is whether the value fell, stayed or rose (`tools.scoring.evidence`).
+        scored_by: `order` if the evidence is whether the value fell, stayed or rose (`tools.scoring.log_score`).
         change: of an edit, how it was made; older traces do not say.
     """
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from tools.records.scores import Interval, ReadScore, Record, Score, Unscored, as_far_as_readable, read_score
-from tools.records.shown import ShownExcerpts
+from tools.records.simulated_excerpts import SimulatedExcerpts
 
 
 class RecordedSettings(Record):
@@ -150,7 +150,7 @@ class ConfirmArguments(Record):
 class ConfirmResult(Record):
     """The result of `confirm`, as far as no other event has it: sealed excerpts token by token."""
 
-    shown: ShownExcerpts = Field(default_factory=ShownExcerpts)
+    shown: SimulatedExcerpts = Field(default_factory=SimulatedExcerpts)
 
 
 class SentenceTable(Record):

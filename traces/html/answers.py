@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.records.result import Gains, Interval, ScoreValue
-from tools.scoring.evidence import order_chances
+from tools.scoring.log_score import order_chances
 from traces.analysis.refutations import Fate, losers, winner_of
 from traces.analysis.story import Story, Trial
 from traces.html.coverage import untested
@@ -102,7 +102,7 @@ def _who_killed(story: Story, lost: list[Fate]) -> str:
         for trial in this.experiments.values()
     )
     why = f"predicted no worse than {winner}" if was_tried else "entered after the last experiment"
-    if second.for_it:
+    if second.won:
         why = f"was favoured by experiments ({second.in_sum(winner)})"
     told = f"None: {second.name} ({_development(second)}) {why}, and lost on that score alone."
     others = [fate for fate in lost if fate.was_refuted]
@@ -111,11 +111,11 @@ def _who_killed(story: Story, lost: list[Fate]) -> str:
 
 def _lost(fate: Fate, winner: str) -> str:
     """The experiment that did most to refute a rival, in words."""
-    blow = fate.blows[0]
-    trial = blow.trial
+    heaviest = fate.lost[0]
+    trial = heaviest.trial
     text = ("".join(trial.experiment.tokens[-_N_LAST:]) or trial.experiment.text)[-_N_CHARACTERS:]
     return (
-        f"{fate.name} ({_development(fate)}) lost most on {trial.experiment.id} in round {blow.round}: at the end "
+        f"{fate.name} ({_development(fate)}) lost most on {trial.experiment.id} in round {heaviest.round}: at the end "
         f"of “…{text}” the neuron {_came_out(trial)}, for which {fate.name} had given "
         f"{_chance(trial, fate.name)} and {winner} {_chance(trial, winner)}. "
         f"{fate.in_sum(winner)}."

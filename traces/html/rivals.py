@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from traces.analysis.refutations import Blow, Fate
+from traces.analysis.refutations import Fate, LostExperiment
 from traces.analysis.story import Story
 from traces.events.kinds import HypothesisProposed
 from traces.html import drawing
 
-_N_BLOWS = 5
+_N_LOST = 5
 _MOST_ROUNDS = 60
 
 
@@ -27,7 +27,7 @@ class RivalSection:
     proposed: HypothesisProposed
     belief: float | None
     fate: Fate
-    blows: list[Blow]
+    lost: list[LostExperiment]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Beliefs:
 def rivals_of(story: Story, fates: Sequence[Fate]) -> list[RivalSection]:
     """The winner, the runner-up, and so on."""
     return [
-        RivalSection(story.hypotheses[fate.name], story.beliefs.get(fate.name), fate, fate.blows[:_N_BLOWS])
+        RivalSection(story.hypotheses[fate.name], story.beliefs.get(fate.name), fate, fate.lost[:_N_LOST])
         for fate in fates
     ]
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TextIO
 from tools.records.scores import Interval
 from tools.sizes import size_text
 from traces.events.kinds import Event
-from traces.text.clock import duration
 from traces.text.formatting import budget_text, one_line, printable, score_text
 from traces.text.people import person_text
+from traces.text.remaining_time import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tools.scoring.evidence import MINIMAL_PAIR
+from tools.scoring.log_score import MINIMAL_PAIR
 from traces.analysis.refutations import Fate, losers, winner_of
 from traces.analysis.story import Round, Story, Trial
 from traces.events.experiment import TextChange
@@ -148,13 +148,13 @@ def _runner_up(story: Story, width: int) -> Iterator[str | Line]:
 
 
 def _not_refuted(fate: Fate, winner: str) -> str:
-    if not fate.blows:
+    if not fate.lost:
         return f"no experiment favoured {winner} over it"
     return f"experiments did not refute it: {fate.in_sum(winner)}; it lost on its development score"
 
 
 def _beaten(fate: Fate, winner: str, story: Story, width: int) -> Iterator[str | Line]:
-    heaviest = fate.blows[0]
+    heaviest = fate.lost[0]
     yield from wrapped(
         f"{fate.name} lost to {winner}: {fate.in_sum(winner)}; the heaviest for {winner}, {heaviest.nats:.2f} nats, "
         f"in round {heaviest.round}:",

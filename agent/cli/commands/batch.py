@@ -233,10 +233,10 @@ def _told(asked: dict[str, Any]) -> str:
 
 
 def _work(batch: Batch, arguments: argparse.Namespace, display: Display, resources: Resources) -> None:
-    from agent.batch.run import Where, work_through
+    from agent.batch.run import EngineChoice, work_through
 
     display.note(f"batch {batch.batch_id}")
-    where = Where(arguments.engine, arguments.workers, arguments.ray_address)
+    where = EngineChoice(arguments.engine, arguments.workers, arguments.ray_address)
     work_through(batch, Path(arguments.runs_dir), where, display, resources)
 
 

@@ -12,7 +12,7 @@ from agent.cli.output import progress, say, say_json
 from agent.cli.parsing import Commands, command, group
 
 if TYPE_CHECKING:
-    from tools.index.shown import ReadExcerpt, ShownNeuron
+    from tools.index.neuron_report import NeuronReport, ReadExcerpt
     from tools.index.store import ActivationIndex
 
 
@@ -159,7 +159,7 @@ def _described(index: ActivationIndex) -> str:
     return "\n".join(lines)
 
 
-def _lines(shown: ShownNeuron) -> list[str]:
+def _lines(shown: NeuronReport) -> list[str]:
     about = shown.distribution
     moments = [f"mean {about.mean:.4g}", f"variance {about.variance:.4g}"]
     if about.skewness is not None and about.kurtosis is not None:

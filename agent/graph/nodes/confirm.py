@@ -91,7 +91,7 @@ def confirm(state: LoopState, runtime: Runtime[Context]) -> dict[str, Any]:
     run.trace.emit(Confirmed(scores=final.model_dump(mode="json", exclude={"shown"})))
     asked: DetectionScores | None = None
     # What the lexical reader understands it detects and fuzzes itself, in the panel: an LLM's answers change nothing.
-    if run.study.asker is not None and run.config.judged and not run.study.simulations.is_exact(winner.sentence):
+    if run.study.detector is not None and run.config.judged and not run.study.simulations.is_exact(winner.sentence):
         asked = run.toolbox.call("ask_llm", Ask(sentence=winner.sentence, fold=opening.fold, n=run.config.judged))
     tests = tests_by_kind(winner)
     listed = run.study.lookup_sentence

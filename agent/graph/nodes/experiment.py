@@ -20,7 +20,7 @@ from tools.records.hypothesis import Hypothesis, TestKind
 from tools.records.predictions import Registered
 from tools.records.result import StopReason
 from tools.roles import Revealed
-from tools.scoring.evidence import MINIMAL_PAIR, order_of
+from tools.scoring.log_score import MINIMAL_PAIR, order_of
 from tools.study.experiment_log import Tokens
 from traces.events.experiment import Expectations, PlannedExperiment, TextChange
 from traces.events.kinds import (

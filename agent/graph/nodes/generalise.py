@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from agent.graph.state import REFERENCES, Investigation
 from tools.embedded import EmbeddedReader
-from tools.readable.generalised import Generalised
+from tools.readable.generalisation import Generalisation
 from tools.records.hypothesis import Hypothesis
 from traces.events.kinds import Decided
 
 
 def too_wide(run: Investigation) -> list[str]:
     """Sentences that name a class whose unseen members were silent and that nobody has changed yet."""
-    found = _generalised(run)
+    found = _generalisation(run)
     if found is None:
         return []
     rivals = [h.sentence for h in run.competing() if h.name not in REFERENCES and h.sentence not in run.narrowed]
@@ -23,7 +23,7 @@ def too_wide(run: Investigation) -> list[str]:
 def tell_changes(run: Investigation, proposals: Sequence[Hypothesis], round_: int) -> None:
     """Put on record how the classes of a rival were narrowed or widened in those that were made from it, new or not,
     with what experiments on unseen members had said."""
-    found, simulator = _generalised(run), run.study.simulations.simulator
+    found, simulator = _generalisation(run), run.study.simulations.simulator
     if found is None or not isinstance(simulator, EmbeddedReader):
         return
     reader = simulator.lexical
@@ -42,8 +42,8 @@ def tell_changes(run: Investigation, proposals: Sequence[Hypothesis], round_: in
             run.trace.emit(Decided(action=change.action, reason=change.reason, hypothesis=name, round=round_))
 
 
-def _generalised(run: Investigation) -> Generalised | None:
+def _generalisation(run: Investigation) -> Generalisation | None:
     study = run.study
     if not isinstance(study.simulations.simulator, EmbeddedReader):
         return None
-    return Generalised(study.simulations.simulator.lexical, run.log.revealed, study.evidence.explore.excerpts.tokens)
+    return Generalisation(study.simulations.simulator.lexical, run.log.revealed, study.evidence.explore.excerpts.tokens)

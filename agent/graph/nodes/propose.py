@@ -23,7 +23,7 @@ from tools.records.result import ScoreValue, Unscored
 from tools.roles import NOT_SIMULATED, TriedRival
 from tools.rules.clauses import Rule
 from tools.rules.language import render
-from tools.scoring.claimed import Claimant
+from tools.scoring.claim_sampling import Claimant
 from traces.events.kinds import Decided, Note, Stage
 
 _START_COST = 2

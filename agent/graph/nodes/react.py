@@ -34,10 +34,10 @@ from tools.catalogue.thinking import (
 from tools.errors import BudgetSpent
 from tools.experiments.sampled import SAMPLED_TEXTS, SAMPLED_TOKENS
 from tools.free_text.excerpts import ShownExcerpts
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import FunctionCall, Message
 from tools.prompts import agent as prompt
-from tools.prompts.written import MAX_NAMED_WORDS, label, words
+from tools.prompts.hypothesis_format import MAX_NAMED_WORDS, label, words
 from tools.readable.contract import why_not_free
 from tools.records.hypothesis import Hypothesis
 from tools.records.result import ScoreValue, StopReason
@@ -194,7 +194,7 @@ def excerpts_shown(run: Investigation) -> str:
     """What is known at the start: the threshold and excerpts of explore text, each token with its raw value."""
     study = run.study
     drawn = ShownExcerpts.draw(
-        study.evidence.explore, TokenTexts(study.vocabulary.strings), np.random.default_rng(run.config.seed)
+        study.evidence.explore, TokenStrings(study.vocabulary.strings), np.random.default_rng(run.config.seed)
     )
     lines = [f"It fires at raw values above {run.theta:.3g}. Texts below, token by token with raw values:"]
     for kind, group in vars(drawn).items():

@@ -17,7 +17,7 @@ from tools.catalogue.twins import FindTwins, FoundTwins, InFreeWords
 from tools.readable import explainer as rules
 from tools.records.hypothesis import NOT_READ, Hypothesis, TrackRecord
 from tools.records.result import ScoreValue
-from tools.scoring.claimed import Claimant
+from tools.scoring.claim_sampling import Claimant
 from traces.events.kinds import Note
 
 _ASKED_FOR = ("user", PERSON)

@@ -16,7 +16,7 @@ from evals.differences import compare
 from evals.folder import EvalFolder
 from evals.metrics import value_of
 from evals.power import power_command
-from evals.records import Applied, CellResult, NeuronRecord, ScoredClaim, ScorerCheck
+from evals.records import CellResult, NeuronRecord, ScoredClaim, ScorerCheck, TriggerAndLineup
 from evals.scorer import ScorerTally, scorer_tally, truth_first
 from evals.stability import save_simulation
 from evals.statistics import counted_share
@@ -55,8 +55,12 @@ def test_pairs_are_of_the_same_neuron_and_seed() -> None:
 
 def test_what_an_explanation_is_worth_alone() -> None:
     none = Unscored(reason="no text can be made")
-    told = Applied(n_positives=10, fire=0.8, n_near_misses=10, silent=0.9, n_random=10, random=0.2, chosen="right")
-    tied = Applied(n_positives=0, fire=none, n_near_misses=0, silent=none, n_random=10, random=0.4, chosen="tied")
+    told = TriggerAndLineup(
+        n_positives=10, fire=0.8, n_near_misses=10, silent=0.9, n_random=10, random=0.2, chosen="right"
+    )
+    tied = TriggerAndLineup(
+        n_positives=0, fire=none, n_near_misses=0, silent=none, n_random=10, random=0.4, chosen="tied"
+    )
     cells = [cell("a", f"L0N{i}", 0.5, applied=told if i % 2 else tied) for i in range(12)]
     cells += [cell("b", "L0N0", 0.5)]
     one, other = summarise(cells, rng())

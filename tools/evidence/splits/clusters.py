@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.evidence.splits.documents import Documents
-from tools.evidence.splits.sorted_runs import sorted_runs
+from tools.evidence.splits.sorted_ngrams import sorted_ngrams
 from tools.evidence.splits.token_file import Spans, ranges
 
 BOILERPLATE_DOCUMENTS = 20
@@ -34,7 +34,7 @@ def cluster_documents(
     of the corpus.
 
     In memory are, beside one bucket of runs, some 40 bytes a document and 50 a pair of documents that share a run.
-    `folder` is a new one to be, for `sorted_runs`. `advance` is told the number of tokens as they are gone through.
+    `folder` is a new one to be, for `sorted_ngrams`. `advance` is told the number of tokens as they are gone through.
     """
     clusters = _Clusters(documents.lengths, max_size=MAX_CLUSTER_SHARE * documents.lengths.sum())
     whole = documents.text_tokens <= min(LONG_TEXT_TOKENS, LONG_TEXT_SHARE * documents.text_tokens.sum())
@@ -86,7 +86,7 @@ def _edges(documents: Documents, folder: Path, advance: Callable[[int], None]) -
             yield Spans(first, starts[:-1], np.diff(starts))
             advance(int(starts[-1] - starts[0]))
 
-    for hashes, document in sorted_runs(documents.tokens, spans(), folder):
+    for hashes, document in sorted_ngrams(documents.tokens, spans(), folder):
         np.add.at(n_runs, document, 1)
         pairs.add(_pairs(hashes, document, n))
     pair, strength = pairs.counted()

@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.evidence.splits.seen import MAX_SHARE_SEEN, share_seen
 from tools.evidence.splits.token_file import TokenFile
+from tools.evidence.splits.training_overlap import MAX_SHARE_SEEN, share_seen
 from tools.evidence.texts.corpus import Corpus
 from tools.evidence.texts.names import NameWriter
 from tools.subject.protocol import Tokenizer

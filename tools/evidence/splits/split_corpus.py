@@ -26,8 +26,8 @@ from tools.evidence.splits.clusters import (
 from tools.evidence.splits.documents import GAP_TOKENS, MIN_DOCUMENT_TOKENS, SECTION_TOKENS, read_documents
 from tools.evidence.splits.excerpt_cuts import MIN_TAIL_TOKENS, ExcerptCuts
 from tools.evidence.splits.files import PartWriter, load, seal
-from tools.evidence.splits.parts import assign_parts, without_shared_runs
-from tools.evidence.splits.runs import RUN_TOKENS
+from tools.evidence.splits.ngrams import NGRAM_TOKENS
+from tools.evidence.splits.part_assignment import assign_parts, without_shared_runs
 from tools.evidence.splits.token_file import TokenFile
 from tools.evidence.texts.corpus import Corpus
 from tools.evidence.texts.names import NameWriter
@@ -53,7 +53,7 @@ def _settings(width: int) -> str:
             "shares": SHARES,
             "excerpt": [width, MIN_TAIL_TOKENS],
             "documents": [SECTION_TOKENS, GAP_TOKENS, MIN_DOCUMENT_TOKENS],
-            "clusters": [RUN_TOKENS, BOILERPLATE_DOCUMENTS, MAX_CLUSTER_SHARE, SAME_CONTAINMENT, LONG_TEXT_TOKENS],
+            "clusters": [NGRAM_TOKENS, BOILERPLATE_DOCUMENTS, MAX_CLUSTER_SHARE, SAME_CONTAINMENT, LONG_TEXT_TOKENS],
         }
     )
 
@@ -268,7 +268,7 @@ def _check_enough(
     n_left = sum(int(excerpts.lengths.sum()) for excerpts in cuts.kept(keep, lambda n: None))
     raise BadInput(
         f"the corpus {name} repeats itself too much to split: of its {counts.n_tokens:,} tokens{seen} only "
-        f"{n_left:,} are left where no two splits share a run of {RUN_TOKENS} tokens; give other text."
+        f"{n_left:,} are left where no two splits share a run of {NGRAM_TOKENS} tokens; give other text."
     )
 
 

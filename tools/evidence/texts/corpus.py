@@ -19,8 +19,8 @@ from tools.evidence.texts.hub import dataset_texts, looks_like_dataset, sample_t
 from tools.evidence.texts.repairs import Repairs
 from tools.evidence.texts.sorted_texts import Spool, Texts
 from tools.evidence.texts.sources import FileTexts, piped_texts
-from tools.mini.seen import load_seen
 from tools.mini.text import texts_of
+from tools.mini.training_hashes import load_training_hashes
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Corpus:
         name: what a result calls this corpus.
         texts: (name, text) of each; no two texts are equal; sorted by the SHA-256 of the text. They are read when asked
             for: in memory are about 90 bytes a text, however long it is.
-        seen: hashed runs of what the subject model trained on, uint32, sorted (see `tools.mini.seen`); texts that
-            share too much with it are left out when the corpus is split. None when that is not known.
+        seen: hashed runs of what the subject model trained on, uint32, sorted (see `tools.mini.training_hashes`); texts
+            that share too much with it are left out when the corpus is split. None when that is not known.
         notes: what was read, passed over and repaired, in one line; none where there is nothing to tell.
     """
 
@@ -105,7 +105,7 @@ def load_texts(spec: str | None, model_name: str, max_tokens: int = 0) -> Corpus
     if spec is None:
         if model_name == "mini":
             name = f"standard library of Python {platform.python_version()}"
-            return _corpus(name, texts_of("corpus"), seen=load_seen())
+            return _corpus(name, texts_of("corpus"), seen=load_training_hashes())
         return _corpus("openwebtext-10k", sample_texts())
     if not spec:
         raise BadInput("`corpus` is empty: give a file, a folder, or a dataset as hf:owner/name.", settings=("corpus",))

@@ -15,7 +15,7 @@ from tools.catalogue import all_tools
 from tools.catalogue.claims import Claims, Try, WhichTested
 from tools.catalogue.confirmation import Confirm
 from tools.catalogue.meanings import FoundMeanings, Meanings, TriedExperiment
-from tools.catalogue.shown import N_SHOWN
+from tools.catalogue.sealed_sample import N_SHOWN
 from tools.errors import BadInput
 from tools.readable.reader import LexicalReader
 from tools.records.coverage import Count

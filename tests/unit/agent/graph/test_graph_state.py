@@ -21,7 +21,7 @@ from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.predictions import Registered
 from tools.records.result import Interval, ScoreValue, Unscored
 from tools.roles import Revealed
-from tools.scoring.claimed import Claimant
+from tools.scoring.claim_sampling import Claimant
 from tools.study.experiment_log import ExperimentLog
 from traces.events.kinds import Note, PersonActed
 

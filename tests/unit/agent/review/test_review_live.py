@@ -13,7 +13,7 @@ from agent.setup.activations import read
 from agent.setup.subjects import open_model
 from tools.errors import BadInput, NotAvailable
 from tools.records.result import PartialResult
-from tools.records.shown import ShownExcerpts
+from tools.records.simulated_excerpts import SimulatedExcerpts
 from tools.subject.planted import PlantedModel
 from traces.analysis.story import Story
 from traces.text.console import QuietDisplay
@@ -38,7 +38,7 @@ def manifest() -> dict[str, Any]:
 def story(explanation: str | None = "Fires on `␣import`, `import` (10); everywhere (-1).", **changes: Any) -> Story:
     made = Story(Path("none"), "finished", theta=0.5)
     made.result = PartialResult(explanation=explanation, simulator="rules")
-    made.shown = ShownExcerpts(slope=0.25, intercept=-0.1)
+    made.shown = SimulatedExcerpts(slope=0.25, intercept=-0.1)
     for name, value in changes.items():
         setattr(made, name, value)
     return made
@@ -76,7 +76,7 @@ def test_what_is_missing_is_said_and_not_made_up(reader: LiveReader, manifest: d
         assert all(token.predicted is None for token in tried.tokens)
         return " ".join(tried.notes)
 
-    assert "which raw value a level stands for" in notes(story(shown=ShownExcerpts()))
+    assert "which raw value a level stands for" in notes(story(shown=SimulatedExcerpts()))
     assert "no explanation, so nothing is predicted" in notes(story(None))
     assert "no result yet" in notes(story(None, state="running", result=PartialResult()))
     assert "only an LLM can simulate" in notes(story("Words about imports in Python."))

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.readers.answers import answers_path, levels_in, read_answers, said_on, write_answers
+from evals.readers.command_setup import endpoint_of
+from evals.readers.correlations import correlation, mean_over, rank_correlation
 from evals.readers.dealing import dealt
 from evals.readers.discriminate import Choice, answered, counted
 from evals.readers.lineup import (
@@ -28,13 +30,11 @@ from evals.readers.lineup import (
     lineup_text,
     make_lineup_key,
 )
-from evals.readers.made import written_texts
-from evals.readers.numbers import correlation, mean_over, rank_correlation
-from evals.readers.opened import endpoint_of
 from evals.readers.packets import Excerpt, Item, Key, Packet, levels_of, packet_text, read_key, task_of, write_packets
 from evals.readers.score import scores
 from evals.readers.sentences import Sentence, kinds_of, read_sentences
 from evals.readers.tables import choices_screen, scores_screen, triggers_screen
+from evals.readers.text_sources import written_texts
 from evals.readers.trigger import Tried, TriedText, Triggered, summed
 from evals.statistics import counted_share
 from tools.errors import BadInput, LLMNotAvailable

@@ -33,7 +33,7 @@ from tools.embedded import EmbeddedReader
 from tools.errors import BadInput
 from tools.evidence.neurons.neuron import neuron_evidence
 from tools.evidence.splits.fresh import runs_of
-from tools.evidence.splits.runs import run_hashes
+from tools.evidence.splits.ngrams import ngram_hashes
 from tools.experiments.candidates import Candidate
 from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
@@ -45,7 +45,7 @@ from tools.records.result import Interval, ScoreValue, Unscored
 from tools.roles import Revealed, Simulation
 from tools.rules.lookup import FULL_LOOKUP
 from tools.rules.vocabulary import Vocabulary
-from tools.scoring.claimed import EACH, Claimant
+from tools.scoring.claim_sampling import EACH, Claimant
 from tools.scoring.null import keep_explanation, kept_explanations
 from tools.scoring.panel import PROTOCOLS
 from tools.study.experiment_log import texts_sha256
@@ -221,7 +221,7 @@ def test_sampled_text_repeats_nothing_of_the_corpus(box, study):
     runs = runs_of(corpus)
     assert designed.experiments
     for experiment in designed.experiments:
-        assert not np.isin(run_hashes(np.array(experiment.tokens, np.int32)), runs).any()
+        assert not np.isin(ngram_hashes(np.array(experiment.tokens, np.int32)), runs).any()
 
 
 def test_a_model_that_cannot_be_sampled_from_is_asked_about_other_texts(box, study):

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from agent.cli import main, make_parser
 from tools.concepts import sentences
+from tools.concepts.class_definitions import KINDS, ClassDefinition, read_classes
 from tools.concepts.compile import compile_classes, compile_sentences
 from tools.concepts.concepts import DATA, Concepts, Reading
 from tools.concepts.glosses import WholeSentences
 from tools.concepts.packed import pack
 from tools.concepts.wordnet import WordNet
 from tools.concepts.words import words_of
-from tools.concepts.written import KINDS, Written, read_classes
 from tools.errors import BadInput, StorageError
 
 
@@ -519,7 +519,9 @@ def test_the_sentences_of_wordnet_are_compiled_and_read_again(tiny_wordnet, tmp_
     with (folder / "data.verb").open("a") as file:
         file.write('00000900 29 v 01 bark 0 000 00 | make a noise; "the dog barked all night long"; "a bark"; ')
         file.write('"they barked all night at him"- Somebody Else\n')
-    classes = [Written(name, "grammar", "us", members=dict.fromkeys(words, False)) for name, words in VERBS.items()]
+    classes = [
+        ClassDefinition(name, "grammar", "us", members=dict.fromkeys(words, False)) for name, words in VERBS.items()
+    ]
     found = compile_sentences(WordNet(folder), classes)
     assert found == ["The dog barked all night long."]
     path = tmp_path / "sentences.npz"

@@ -14,7 +14,7 @@ from agent.setup.config import Quotas
 from tools.concepts.concepts import Concepts
 from tools.concepts.words import words_of
 from tools.evidence.splits.fresh import fresh, runs_of
-from tools.evidence.splits.runs import run_hashes
+from tools.evidence.splits.ngrams import ngram_hashes
 from tools.experiments.candidates import Candidate, Setting, nearest
 from tools.experiments.carriers import MIN_CARRIERS, N_CARRIERS, draw_carriers
 from tools.experiments.choose import FIXED_COST, MAX_PER_CARRIER, choose
@@ -24,7 +24,7 @@ from tools.experiments.neighbours import named_words
 from tools.experiments.registry import GENERATORS
 from tools.experiments.sampled import N_TEXTS, PROMPT_TOKENS
 from tools.experiments.seen_words import SeenWords
-from tools.experiments.texts import CONTEXT, Texts, is_spelled
+from tools.experiments.text_edits import CONTEXT, Texts, is_spelled
 from tools.readable.reader import LexicalReader
 from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.hypothesis import WrittenText
@@ -539,7 +539,7 @@ def test_what_repeats_the_corpus(world):
     )
     runs = runs_of(corpus)
     known = other.tokens[0, :20].tolist()
-    assert np.isin(run_hashes(np.array(known, np.int32)), runs).all()
+    assert np.isin(ngram_hashes(np.array(known, np.int32)), runs).all()
     assert fresh(tuple(known), runs) == 11
     assert fresh((1, 1, 1, *known), runs) == 14
     assert fresh((1, 1, *known[:11], 1, 1), runs) == 15

@@ -16,8 +16,8 @@ from tools.experiments.members import MOST_OFTEN, N_EACH, other_contexts, sister
 from tools.experiments.real_sentences import real_sentences
 from tools.experiments.registry import GENERATORS, QUOTAS_WITH_WRITER
 from tools.experiments.seen_words import SeenWords
-from tools.experiments.texts import Texts
-from tools.readable.generalised import Generalised
+from tools.experiments.text_edits import Texts
+from tools.readable.generalisation import Generalisation
 from tools.readable.language import Language
 from tools.readable.reader import LexicalReader
 from tools.records.excerpts import Excerpts, ExploreActivations
@@ -232,7 +232,7 @@ def outcomes(about: str, generator: str, fired: int, n: int) -> list[Revealed]:
 def test_a_class_whose_unseen_members_were_silent_is_too_wide(world):
     def is_too_wide(fired: int, n: int) -> bool:
         revealed = outcomes("verbs of motion", "unseen_member", fired, n)
-        return Generalised(world.reader, revealed, world.explore.tokens).is_too_wide(MOTION)
+        return Generalisation(world.reader, revealed, world.explore.tokens).is_too_wide(MOTION)
 
     assert [is_too_wide(*one) for one in ((0, 2), (2, 9), (5, 9), (0, 3))] == [False, True, False, True]
 
@@ -242,7 +242,7 @@ def test_what_became_of_a_class_is_told_with_what_experiments_said(world, langua
         *outcomes("verbs of motion", "unseen_member", 2, 9), *outcomes("verbs of motion", "sister_class", 4, 5),
         *outcomes("verbs", "unseen_member", 0, 4),
     ]  # fmt: skip
-    found = Generalised(world.reader, revealed, world.explore.tokens)
+    found = Generalisation(world.reader, revealed, world.explore.tokens)
 
     def told(parent: str, child: str) -> list[tuple[str, str]]:
         changes = found.changes("H2", language.parse(parent), language.parse(child))

@@ -20,27 +20,27 @@ from agent.graph.belief import log_scores
 from tools.catalogue.experiments import N_PROBED, balanced_chances, chances
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
-from tools.free_text.asker import FreeTextAsker
+from tools.free_text.detection_fuzzing import FreeTextDetector
 from tools.free_text.excerpts import N_TOP, N_UNEXPLAINED, ShownExcerpts, whole_words
 from tools.free_text.experiments import N_SHOWN, most_informative
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
 from tools.free_text.findings import Known
 from tools.free_text.simulator import TEXTS_A_CALL, FreeTextSimulator, Way
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.free_text.writer import FreeTextWriter
 from tools.llm.chat import ChatFailure, ChatReply, ChatRequest, TokenChoice, Usage
 from tools.llm.meter import Account, Metered
-from tools.prompts.evidence import READABLE_LANGUAGE, Scale, rows_in, unescape
+from tools.prompts.quoting import READABLE_LANGUAGE, Scale, rows_in, unescape
 from tools.records.excerpts import Activations, Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.roles import Revealed, Simulation, TriedRival
 from tools.scoring.metrics import StratifiedSample
-from tools.scoring.parts import LEAST_SHARE, Part, part_of, simulated_part, thin_rows
+from tools.scoring.subsampling import LEAST_SHARE, SimulatedSample, part_of, simulated_part, thin_rows
 from tools.study.simulations import Simulations
 from tools.study.study import Study
 
 STRINGS = [" a", " b", " c", "1", "2", "<d>", "\n", '"']
-TEXTS = TokenTexts(STRINGS)
+TEXTS = TokenStrings(STRINGS)
 CONCEPTS = Concepts.load()
 SCALE = Scale(3.0, 1.0)
 USAGE = Usage(10, 5)
@@ -438,7 +438,7 @@ def experiment(tokens: tuple[int, ...], fired: bool, *levels: float | None, by: 
 class TestShownExperiments:
     """An LLM is shown those outcomes that tell rivals apart, first and few."""
 
-    TEXTS = TokenTexts((*(f" w{i}" for i in range(60)), ".", " a", "b"))
+    TEXTS = TokenStrings((*(f" w{i}" for i in range(60)), ".", " a", "b"))
     SCALE = Scale(largest=10.0, theta=1.0)
 
     def shown(self, *revealed: Revealed, best: tuple[str, ...] = ("a", "b")) -> list[str]:
@@ -577,7 +577,7 @@ def test_the_strongest_firings_are_shown_with_more_before_them_from_the_beginnin
     values = np.zeros((12, 60), dtype=np.float32)
     values[:, 50] = np.arange(12, 0, -1)
     explore = ExploreActivations(replace(own.excerpts, tokens=tokens), values)
-    found = ShownExcerpts.draw(explore, TokenTexts([" a", "b", "c"]), np.random.default_rng(0), 0.5)
+    found = ShownExcerpts.draw(explore, TokenStrings([" a", "b", "c"]), np.random.default_rng(0), 0.5)
     assert {shown.tokens[0] for shown in found.top} == {" a"}
     lengths = [len(shown.tokens) for shown in found.top]
     assert set(lengths[:6]) == {50 - 21 + 1 + 3}
@@ -589,7 +589,7 @@ def test_text_without_spaces_is_cut_where_its_window_begins() -> None:
     values = np.zeros((12, 60), dtype=np.float32)
     values[:, 50] = 1
     explore = ExploreActivations(replace(own.excerpts, tokens=np.zeros((12, 60), dtype=np.int32)), values)
-    found = ShownExcerpts.draw(explore, TokenTexts(["字"]), np.random.default_rng(0), 0.5)
+    found = ShownExcerpts.draw(explore, TokenStrings(["字"]), np.random.default_rng(0), 0.5)
     assert len(found.top[0].tokens) == 30 + 1 + 3
 
 
@@ -599,7 +599,7 @@ def test_pieces_of_words_are_no_same_word() -> None:
     tokens = np.array([[3, 2, 3, 2, 3, 2, 3], [3, 2, 1, 3, 3, 0, 1], [3, 3, 3, 3, 3, 0, 3]], dtype=np.int32)
     own = activations(3, 7)
     explore = ExploreActivations(replace(own.excerpts, tokens=tokens), own.values)
-    whole = whole_words(explore, TokenTexts(strings))
+    whole = whole_words(explore, TokenStrings(strings))
     assert whole.tolist() == [
         [True] * 7, [True, False, False, True, True, False, False], [True] * 7,
     ]  # fmt: skip
@@ -641,20 +641,23 @@ def test_the_writer() -> None:
     assert isinstance(nothing.write(["digits"], [], 4, np.random.default_rng(0)), Unscored)
 
 
-def test_the_asker_asks_five_a_call() -> None:
+def test_detection_asks_five_a_call() -> None:
     def yes(request: ChatRequest) -> str:
         n = len(re.findall(r"^\d+\. ", question(request), re.MULTILINE))
         return json.dumps({"answers": [{"number": i, "fires": i % 2 == 1} for i in range(1, n + 1)]})
 
     llm = Fake(yes)
-    asker = FreeTextAsker(llm, TEXTS)
-    assert asker.detect("digits", [(0, 3)] * 12) == [True, False] * 2 + [True] + [True, False] * 2 + [True, True, False]
+    detector = FreeTextDetector(llm, TEXTS)
+    once = [True, False] * 2 + [True]
+    assert detector.detect("digits", [(0, 3)] * 12) == once + once + [True, False]
     assert llm.bursts == [3]
     assert {request.role for request in llm.asked} == {"detector"}
-    assert asker.fuzz("digits", [((0, 3), [False, True])] * 2) == [True, False]
+    assert detector.fuzz("digits", [((0, 3), [False, True])] * 2) == [True, False]
     assert "<<1>>" in question(llm.asked[-1])
     assert llm.asked[-1].role == "fuzzer"
-    assert all(isinstance(one, Unscored) for one in FreeTextAsker(Fake(lambda _: "?"), TEXTS).detect("d", [(0,)] * 7))
+    assert all(
+        isinstance(one, Unscored) for one in FreeTextDetector(Fake(lambda _: "?"), TEXTS).detect("d", [(0,)] * 7)
+    )
 
 
 def sample(n_each: int = 20) -> StratifiedSample:
@@ -687,7 +690,7 @@ def test_a_part_is_what_was_simulated(failed: set[int]) -> None:
         assert isinstance(found, Unscored)
         assert f"{len(failed)} of 30 excerpts could not be simulated, most often because: why" in found.reason
         return
-    assert isinstance(found, Part)
+    assert isinstance(found, SimulatedSample)
     assert len(found.sample) + found.n_unscored == 30
     assert set(found.rows.tolist()) == set(range(30)) - failed
     np.testing.assert_array_equal(found.levels, levels[found.rows])
@@ -750,10 +753,10 @@ def test_on_and_both_on_of_partly_simulated_sentences() -> None:
     one_study = study(reader)
     table, whole = one_study.simulations, one_study.development
     one = table.on("one", whole)
-    assert isinstance(one, Part)
+    assert isinstance(one, SimulatedSample)
     assert (len(one.rows), one.n_unscored) == (28, 2)
     exact = table.on("exact", whole)
-    assert isinstance(exact, Part)
+    assert isinstance(exact, SimulatedSample)
     assert (len(exact.rows), exact.n_unscored) == (len(whole), 0)
     both = table.both_on("one", "other", whole)
     assert isinstance(both, tuple)

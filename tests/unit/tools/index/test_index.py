@@ -35,9 +35,9 @@ from tools.index.keys import (
 )
 from tools.index.layout import rows_by_length, shards_of
 from tools.index.neuron import distribution, quantile_entries, sought_excerpts, top_entries
+from tools.index.neuron_report import neuron_report, read_excerpts
 from tools.index.plan import BuildOptions
 from tools.index.shape import FIRST_VALUE_OCTAVE, PER_BIN, VALUE_BINS
-from tools.index.shown import read_excerpts, shown_neuron
 from tools.index.store import ActivationIndex, layer_file
 from tools.records.neuron import NeuronId
 from tools.subject.folder import ModelFolder
@@ -388,7 +388,7 @@ def test_a_model_that_reads_little_at_once_has_an_index_of_shorter_excerpts(worl
     )  # fmt: skip
     index.check_all()
     assert index.sampled_corpus().width == corpus.width == 31
-    shown = shown_neuron(index, subject, NeuronId(1, 0))
+    shown = neuron_report(index, subject, NeuronId(1, 0))
     assert max(len(excerpt.tokens) for excerpt in shown.top) == 31
     everything = read_excerpts(subject, corpus.explore, NeuronId(1, 0))
     best = [max(excerpt.values) for excerpt in shown.top]
@@ -410,7 +410,7 @@ def test_a_flipped_bit_is_found_and_the_file_named(world, index, tmp_path, name)
     content[-20] ^= 4
     (folder / name).write_bytes(content)
     with pytest.raises(StorageError, match=rf"{name} is damaged .*agent index build"):
-        shown_neuron(ActivationIndex(folder), world[1], NeuronId(1, 0))
+        neuron_report(ActivationIndex(folder), world[1], NeuronId(1, 0))
     with pytest.raises(StorageError, match=f"{name} is damaged"):
         ActivationIndex(folder).check_all()
 
@@ -472,14 +472,14 @@ def test_bfloat16_keeps_twice_as_many_and_says_how_far_it_is_off(world, index, t
     for neuron in range(0, 128, 8):
         exact = top_entries(index, NeuronId(1, neuron), "explore").rows[:5]
         missed += len(np.setdiff1d(exact, top_entries(rough, NeuronId(1, neuron), "explore").rows))
-        shown = shown_neuron(rough, world[1], NeuronId(1, neuron)).top
+        shown = neuron_report(rough, world[1], NeuronId(1, neuron)).top
         assert [max(excerpt.values) for excerpt in shown] == sorted((max(e.values) for e in shown), reverse=True)
     assert missed <= 5  # of 80; neurons that tie everywhere have no top
 
 
 def test_what_is_shown_is_explore_text_read_again(world, index):
     neuron = NeuronId(1, 9)
-    shown = shown_neuron(index, world[1], neuron, 5)
+    shown = neuron_report(index, world[1], neuron, 5)
     entries = top_entries(index, neuron, "explore")
     assert [max(excerpt.values) for excerpt in shown.top] == pytest.approx(entries.values[:5].tolist(), abs=1e-5)
     explore = index.excerpts(np.array(index.part_of("explore")))

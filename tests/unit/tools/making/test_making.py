@@ -15,18 +15,17 @@ from tools.concepts.sentences import english_sentences
 from tools.concepts.vectors import Vectors
 from tools.making.bank import Find
 from tools.making.carriers import LEADS, TAILS, Piece, spaced
-from tools.making.examples import INSIDE, MARKS, PLACES, TEXTS, WORDS, drafted
-from tools.making.listed import ListedTexts, TokenLevels
 from tools.making.maker import LexicalMaker
+from tools.making.parts_of_speech import speech_of
 from tools.making.passages import LENGTH, Supply, joined, random_passages, text_of
-from tools.making.read import Proofs
-from tools.making.speech import speech_of
+from tools.making.proofreading import Proofs
+from tools.making.templates import INSIDE, MARKS, PLACES, TEXTS, WORDS, drafted
+from tools.making.token_list_passages import TokenLevels, TokenListPassages
 from tools.making.words import Words
 from tools.readable.knowledge import SPECIAL, Knowledge
 from tools.readable.language import Language
-from tools.readable.places import FIRST_TOKENS
-from tools.readable.places import PLACES as BY_READER
 from tools.readable.rule import Item, Like, Named, Quoted, Spelt
+from tools.readable.structural_classes import FIRST_TOKENS, STRUCTURAL_CLASSES
 from tools.records.result import Unscored
 from tools.roles import MadeText
 from tools.rules import language as machine
@@ -69,7 +68,7 @@ def test_every_class_that_is_found_in_running_text_can_be_made(knowledge: Knowle
 
 
 def test_every_place_is_where_it_should_be(knowledge: Knowledge) -> None:
-    names = [name for name in knowledge.over_text if name not in BY_READER]
+    names = [name for name in knowledge.over_text if name not in STRUCTURAL_CLASSES]
     by_context = {one.context: name for name in names if (one := knowledge.concepts.get(name)).context}
     for name, texts in INSIDE.items():
         held = Proofs(knowledge, [drafted(text, "house") for text in texts]).on_meant(
@@ -148,7 +147,7 @@ SENTENCES = [
     "sentence", [*SENTENCES[:3], *(pytest.param(one, marks=pytest.mark.slow) for one in SENTENCES[3:])]
 )
 def test_texts_say_what_they_were_made_to_say(knowledge: Knowledge, maker: LexicalMaker, sentence: str) -> None:
-    rule = Language(knowledge.concepts, (*SPECIAL, *BY_READER)).parse(sentence)
+    rule = Language(knowledge.concepts, (*SPECIAL, *STRUCTURAL_CLASSES)).parse(sentence)
     positives, near = made(maker.positives(sentence, 6, RNG(0))), made(maker.near_misses(sentence, 6, RNG(1)))
     assert len(positives) >= 2
     assert len(near) >= 2
@@ -188,7 +187,7 @@ def test_where_everything_fires_there_is_no_near_miss(maker: LexicalMaker) -> No
 
 def test_a_list_says_levels_of_tokens() -> None:
     rule = machine.parse("Fires on `␣import` (7); on `ing` (2); everywhere (1).")
-    levels = ListedTexts.levels(rule)
+    levels = TokenListPassages.levels(rule)
     assert levels == TokenLevels({" import": 8, "ing": 3}, 1)
     assert isinstance(levels, TokenLevels)
     assert levels.high() == [(" import", 8)]

@@ -13,7 +13,7 @@ from prompt_samples import FUNCTIONS
 from tools.concepts.concepts import Concepts
 from tools.free_text.excerpts import ShownExcerpts
 from tools.free_text.explainer import FreeTextExplainer
-from tools.free_text.texts import TokenTexts
+from tools.free_text.token_strings import TokenStrings
 from tools.llm.chat import ChatReply, ChatRequest, FunctionCall, Message, Usage
 from tools.prompts import (
     agent,
@@ -32,10 +32,10 @@ from tools.prompts import (
     simulator_token,
     writer,
 )
-from tools.prompts.evidence import CLOSED, OPENED, Scale, Shown, marked
 from tools.prompts.findings import ClassRow, Evidence, WordRow
+from tools.prompts.hypothesis_format import parse_hypotheses
+from tools.prompts.quoting import CLOSED, OPENED, Scale, Shown, marked
 from tools.prompts.revealed import RevealedText
-from tools.prompts.written import parse_hypotheses
 from tools.records.excerpts import Excerpts, ExploreActivations
 from tools.records.result import Unscored
 from tools.roles import TriedRival
@@ -183,7 +183,7 @@ def test_what_was_not_offered_is_a_bad_call(name: str, arguments: str) -> None:
 
 def test_hostile_text_of_a_corpus_reaches_an_explainer_as_data() -> None:
     strings = [*ORDERS, " a", " b"]
-    texts = TokenTexts(strings)
+    texts = TokenStrings(strings)
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, len(strings), (60, 8)).astype(np.int32)
     numbers = np.arange(60, dtype=np.int32)

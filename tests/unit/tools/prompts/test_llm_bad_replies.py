@@ -29,7 +29,7 @@ from tools.prompts import (
     simulator_token,
     writer,
 )
-from tools.prompts.written import Hypotheses
+from tools.prompts.hypothesis_format import Hypotheses
 from tools.records.result import Unscored
 
 N = 10_000

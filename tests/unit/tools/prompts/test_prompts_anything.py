@@ -23,7 +23,7 @@ from tools.prompts import (
     simulator_token,
     writer,
 )
-from tools.prompts.written import Hypotheses, WrittenText
+from tools.prompts.hypothesis_format import Hypotheses, WrittenText
 from tools.records.result import Unscored
 
 TOKENS = ("a", "\n", " May")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from prompt_samples import EXPLANATION, FUNCTIONS, INNOCUOUS, rendered, requests, unhurried
 
 from tools.llm.chat import Function
-from tools.prompts import agent, evidence, simulator_token
-from tools.prompts.evidence import CLOSED, OPENED, Scale, Shown, escaped, quoted, tokens_in, unescape, with_levels
+from tools.prompts import agent, quoting, simulator_token
+from tools.prompts.quoting import CLOSED, OPENED, Scale, Shown, escaped, quoted, tokens_in, unescape, with_levels
 from tools.prompts.revealed import RevealedText
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
@@ -38,7 +38,7 @@ def test_each_prompt_has_a_name_and_a_version_of_its_own() -> None:
 def test_every_prompt_says_what_data_is() -> None:
     for request in requests().values():
         assert request.messages[0].role == "system"
-        assert request.messages[0].content.endswith(evidence.DATA_RULE)
+        assert request.messages[0].content.endswith(quoting.DATA_RULE)
 
 
 class TestEscaping:
@@ -48,7 +48,7 @@ class TestEscaping:
     @example("\ud83d\ude00")  # two halves are not the character that they would make
     def test_there_and_back(self, text: str) -> None:
         assert unescape(escaped(text)) == text
-        assert evidence.unquoted(quoted(text)) == text
+        assert quoting.unquoted(quoted(text)) == text
 
     @unhurried
     @given(anything)
@@ -99,7 +99,7 @@ class TestInjection:
     @unhurried
     @given(four, st.lists(st.booleans(), min_size=4, max_size=4))
     def test_marks_can_be_read_back(self, tokens: tuple[str, str, str, str], marks: list[bool]) -> None:
-        shown = evidence.marked(tokens, marks)
+        shown = quoting.marked(tokens, marks)
         found = [unescape(token) for token in re.findall(r"<<(.*?)>>", shown)]
         assert found == [token for token, mark in zip(tokens, marks, strict=True) if mark]
 
@@ -142,11 +142,11 @@ class TestScale:
     def test_a_mark_says_what_the_threshold_says(self, values: list[float], theta: float) -> None:
         """No token that fires is shown as weak or silent, and none that does not as firing."""
         scale = Scale(max(max(values), theta), theta)
-        line = evidence.with_levels(Shown(("x",) * len(values), tuple(values)), scale)
+        line = quoting.with_levels(Shown(("x",) * len(values), tuple(values)), scale)
         marks = re.findall(r"<<[0-9.]+\|x>>|<[0-9.]+\|x>|x", line)
         told = ["fired" if mark.startswith("<<") else "weak" if mark.startswith("<") else "silent" for mark in marks]
         assert told == [
-            "fired" if value > theta else "weak" if value > evidence.WEAK_FROM * theta else "silent" for value in values
+            "fired" if value > theta else "weak" if value > quoting.WEAK_FROM * theta else "silent" for value in values
         ]
 
 
@@ -155,7 +155,7 @@ class TestRulesInPrompts:
 
     @pytest.mark.parametrize("name", ["reviser", "writer"])
     def test_beside_levels_that_were_read_it_is_said_what_those_of_rules_mean(self, name: str) -> None:
-        assert evidence.RANKS in requests(explanation="Fires strongly on modals.")[name].messages[-1].content
+        assert quoting.RANKS in requests(explanation="Fires strongly on modals.")[name].messages[-1].content
 
     @pytest.mark.parametrize(
         "name",
@@ -166,15 +166,15 @@ class TestRulesInPrompts:
     )  # fmt: skip
     def test_one_line_on_each_language(self, name: str) -> None:
         for sentence, line in (
-            ('Fires strongly on modals and weakly on "not".', evidence.READABLE_LANGUAGE),
-            ("Fires on `␣not` (9).", evidence.MACHINE_LANGUAGE),
-            ("Never fires.", evidence.READABLE_LANGUAGE),
+            ('Fires strongly on modals and weakly on "not".', quoting.READABLE_LANGUAGE),
+            ("Fires on `␣not` (9).", quoting.MACHINE_LANGUAGE),
+            ("Never fires.", quoting.READABLE_LANGUAGE),
         ):
             assert requests(explanation=sentence)[name].messages[-1].content.count(line) == 1
         free = requests()[name].messages[-1].content
-        assert evidence.READABLE_LANGUAGE not in free
-        assert evidence.RANKS not in free
-        assert evidence.MACHINE_LANGUAGE not in free
+        assert quoting.READABLE_LANGUAGE not in free
+        assert quoting.RANKS not in free
+        assert quoting.MACHINE_LANGUAGE not in free
 
 
 class TestRefusals:

@@ -19,8 +19,8 @@ from tools.prompts import (
     simulator_token,
 )
 from tools.prompts.alignment import rows_of
-from tools.prompts.evidence import MACHINE_LANGUAGE, READABLE_LANGUAGE, how_to_read
-from tools.prompts.lines import Line, lines_in
+from tools.prompts.quoting import MACHINE_LANGUAGE, READABLE_LANGUAGE, how_to_read
+from tools.prompts.simulator_lines import Line, lines_in
 from tools.prompts.structured import CUT_OFF
 from tools.records.result import Unscored
 

@@ -8,8 +8,8 @@ from prompt_samples import unhurried
 from pydantic import BaseModel
 
 from tools.prompts.alignment import aligned, level_of
-from tools.prompts.evidence import escaped, quoted
 from tools.prompts.numbered import by_number
+from tools.prompts.quoting import escaped, quoted
 from tools.prompts.structured import CUT_OFF, brief, decoded, parsed, schema_of, validated
 from tools.records.result import Unscored
 

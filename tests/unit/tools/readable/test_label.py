@@ -7,7 +7,7 @@ from tools.readable.contract import MAX_LABEL_WORDS
 from tools.readable.knowledge import SPECIAL
 from tools.readable.label import label_of
 from tools.readable.language import Language
-from tools.readable.places import PLACES
+from tools.readable.structural_classes import STRUCTURAL_CLASSES
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from tools.readable.places import PLACES
     ],
 )
 def test_of_free_text_it_is_what_stands_before_any_context(sentence, label) -> None:
-    language = Language(concepts(), (*SPECIAL, *PLACES))
+    language = Language(concepts(), (*SPECIAL, *STRUCTURAL_CLASSES))
     assert label_of(sentence) == label_of(sentence, language) == label
     assert 1 <= len(label.split()) <= MAX_LABEL_WORDS
 
@@ -75,7 +75,7 @@ def test_of_free_text_it_is_what_stands_before_any_context(sentence, label) -> N
     ],
 )
 def test_of_a_rule_it_is_the_strongest_kind_of_words(sentence, label) -> None:
-    language = Language(concepts(), (*SPECIAL, *PLACES))
+    language = Language(concepts(), (*SPECIAL, *STRUCTURAL_CLASSES))
     language.parse(sentence)
     assert label_of(sentence, language) == label
     assert 1 <= len(label.split()) <= MAX_LABEL_WORDS

@@ -13,7 +13,6 @@ from tools.readable.contract import MAX_LABEL_WORDS, MAX_QUOTED, MAX_WORDS, n_wo
 from tools.readable.knowledge import SPECIAL
 from tools.readable.label import label_of
 from tools.readable.language import Language, said
-from tools.readable.places import PLACES
 from tools.readable.rule import (
     STRENGTHS,
     Again,
@@ -27,9 +26,10 @@ from tools.readable.rule import (
     Rule,
     Spelt,
 )
+from tools.readable.structural_classes import STRUCTURAL_CLASSES
 
-LANGUAGE = Language(concepts(), (*SPECIAL, *PLACES))
-NAMES = [*SPECIAL, *PLACES, *concepts().names()]
+LANGUAGE = Language(concepts(), (*SPECIAL, *STRUCTURAL_CLASSES))
+NAMES = [*SPECIAL, *STRUCTURAL_CLASSES, *concepts().names()]
 
 
 def test_a_sentence_within_the_contract() -> None:
@@ -149,7 +149,7 @@ def test_every_class_is_read_as_it_is_written() -> None:
 def test_a_class_of_ones_own_is_read_too(tmp_path) -> None:
     own = tmp_path / "own.toml"
     own.write_text('[[concept]]\nname = "chess pieces"\nwords = ["pawn", "rook"]\n')
-    language = Language(Concepts.load(own), (*SPECIAL, *PLACES))
+    language = Language(Concepts.load(own), (*SPECIAL, *STRUCTURAL_CLASSES))
     sentence = "Fires on words for chess pieces."
     assert language.render(language.parse(sentence)) == sentence
     with pytest.raises(BadInput, match="found 'for'"):

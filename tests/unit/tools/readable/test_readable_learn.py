@@ -12,7 +12,7 @@ from tools.readable.explainer import ReadableExplainer
 from tools.readable.features import Features
 from tools.readable.learn import Learner
 from tools.readable.merit import Merit
-from tools.readable.narrow import neighbours
+from tools.readable.neighbouring_items import neighbours
 from tools.readable.rule import Context, Item, Named, Quoted, Rule
 from tools.readable.sample import N_FOLDS, Gram, Sample, doubted
 from tools.readable.screen import Screen
@@ -50,7 +50,7 @@ def explore(world: World, texts: Sequence[str], value: Value) -> ExploreActivati
 
 
 def learner(world: World, activations: ExploreActivations, seed: int = 0) -> Learner:
-    texts = world.reader.shelf.texts(activations.excerpts.tokens)
+    texts = world.reader.text_cache.texts(activations.excerpts.tokens)
     documents = np.repeat(activations.excerpts.documents, activations.excerpts.lengths)
     values = activations.values[activations.excerpts.mask]
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ from tools.concepts.vectors import Vectors
 from tools.readable.knowledge import COMMON, RARE, share_known
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import Item, Like, Named, Quoted, Rule, Spelt
-from tools.readable.texts import Shelf
+from tools.readable.word_texts import WordTextCache
 from tools.records.result import Unscored
 
 
@@ -42,7 +42,7 @@ def test_the_word_before_passes_over_line_ends_and_never_leaves_the_text(world) 
 def test_texts_of_unequal_length_and_an_empty_one(world) -> None:
     tokens = world.tokens(["one two three", "four"])
     tokens = np.vstack([tokens, np.full((1, tokens.shape[1]), -1, dtype=np.int32)])
-    texts = Shelf(world.strings, concepts()).texts(tokens)
+    texts = WordTextCache(world.strings, concepts()).texts(tokens)
     assert (texts.n_tokens, texts.n_words) == (4, 4)
     assert texts.shown(np.arange(1, 5, dtype=np.float32)).tolist() == [[1, 2, 3], [4, 0, 0], [0, 0, 0]]
 
@@ -84,10 +84,10 @@ def test_amid_takes_enough_words_within_the_window_of_the_text(world) -> None:
     assert [word for word, holds in zip(words, amid, strict=True) if holds] == ["y", "z"]
 
 
-def test_a_shelf_cuts_the_same_texts_once(world) -> None:
-    shelf, tokens = Shelf(world.strings, concepts()), world.tokens(["one two", "three"])
-    assert shelf.texts(tokens) is shelf.texts(tokens.copy())
-    assert shelf.texts(tokens) is not shelf.texts(tokens[:1])
+def test_a_cache_cuts_the_same_texts_once(world) -> None:
+    text_cache, tokens = WordTextCache(world.strings, concepts()), world.tokens(["one two", "three"])
+    assert text_cache.texts(tokens) is text_cache.texts(tokens.copy())
+    assert text_cache.texts(tokens) is not text_cache.texts(tokens[:1])
 
 
 # What sentences mean
@@ -221,8 +221,8 @@ def test_how_much_of_a_text_is_english() -> None:
 def test_small_texts_never_push_a_large_one_out() -> None:
     world = World()
     large, small = world.tokens([["one ", "two "] * 6_000]), [world.tokens([f"three {n}"]) for n in range(20)]
-    shelf = Shelf(world.strings, concepts())
-    kept = shelf.texts(large)
+    text_cache = WordTextCache(world.strings, concepts())
+    kept = text_cache.texts(large)
     for tokens in small:
-        shelf.texts(tokens)
-    assert shelf.texts(large) is kept
+        text_cache.texts(tokens)
+    assert text_cache.texts(large) is kept

@@ -7,7 +7,6 @@ import pytest
 from readable_world import World
 
 from tools.concepts.concepts import Concepts
-from tools.readable.places import LATER_PIECES
 from tools.readable.reader import LexicalReader
 from tools.readable.rule import (
     Again,
@@ -20,6 +19,7 @@ from tools.readable.rule import (
     Rule,
     Spelt,
 )
+from tools.readable.structural_classes import LATER_PIECES
 
 STRINGS = [
     " return", " ret", "urn", "code", "ing", " open", " of", " the", " man", "\n", " self", ".", "_", "name", "(", ")",

@@ -7,7 +7,7 @@ import pytest
 from readable_world import World, concepts, filler
 
 from tools.concepts.vectors import Vectors
-from tools.readable.bag import MOST_CLASSES, bag_of
+from tools.readable.bag_of_kinds import MOST_CLASSES, bag_of
 from tools.readable.contract import why_not
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.knowledge import Knowledge

@@ -22,7 +22,7 @@ from tools.scoring.calibration import (
     probabilities,
     shipped,
 )
-from tools.scoring.explained import Line, explained
+from tools.scoring.explained_variance import Line, explained
 from tools.scoring.metrics import MIN_TEXTS, N_RESAMPLES, Estimate, StratifiedSample
 from tools.scoring.sampling import learning_sample, only, scoring_sample, stratum_size, top_and_random_sample
 

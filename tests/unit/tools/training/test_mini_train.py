@@ -12,7 +12,7 @@ from tools.errors import BadInput
 from tools.evidence.texts.corpus import load_texts
 from tools.mini.text import part_of
 from tools.training import train
-from tools.training.parts import Parts, split_texts, without_near_copies, write_texts
+from tools.training.train_split import TrainSplit, split_texts, without_near_copies, write_texts
 
 WEIGHTS = Path(tools.mini.__file__).parent / "weights"
 
@@ -34,7 +34,7 @@ def test_near_copies_of_the_training_part_are_in_neither_part():
     rng = np.random.default_rng(0)
     learnt, fresh = rng.integers(1, 1000, size=(2, 2000))
     copied = np.concatenate([learnt[:1000], fresh[:1000]])
-    parts = Parts("texts", [("a", "A")], [("b", "B"), ("c", "C")])
+    parts = TrainSplit("texts", [("a", "A")], [("b", "B"), ("c", "C")])
     left, ids = without_near_copies(parts, [learnt], [copied, fresh])
     assert (left.held_out, left.near_copies) == ([("c", "C")], ("b",))
     assert [x.tolist() for x in ids] == [fresh.tolist()]

@@ -10,8 +10,8 @@ import pytest
 from traces_samples import sample_result, sample_run
 
 from tools.records.effects import OutputWeights
-from tools.records.shown import ShownExcerpts
-from traces.analysis.refutations import blows, fates, losers, winner_of
+from tools.records.simulated_excerpts import SimulatedExcerpts
+from traces.analysis.refutations import fates, losers, lost_experiments, winner_of
 from traces.analysis.story import Story, Trial, read_story
 from traces.events import kinds as e
 from traces.events.experiment import PlannedExperiment, TextChange
@@ -118,7 +118,7 @@ def test_an_older_trace_says_no_change(tmp_path: Path) -> None:
         e.ReadingsRevealed(round=1, experiment_ids=["e1", "e2"], values=[1.0, 0.0], fired=[True, False]),
     )
     assert [trial.change for trial in story.rounds[1].experiments.values()] == [None, None]
-    assert (story.shown, story.output) == (ShownExcerpts(), None)
+    assert (story.shown, story.output) == (SimulatedExcerpts(), None)
 
 
 def test_readings_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
@@ -140,18 +140,18 @@ def test_what_is_shown_of_the_end(tmp_path: Path) -> None:
         e.ToolCall(call_id="1", tool="confirm", arguments={}, outcome="ok", result={"shown": shown}),
         e.ToolCall(call_id="2", tool="claim_output", arguments={}, outcome="ok", result={"promoted": [["a", 1.0]]}),
     )
-    assert story.shown == ShownExcerpts(slope=0.5, intercept=0.0)
+    assert story.shown == SimulatedExcerpts(slope=0.5, intercept=0.0)
     assert story.output == OutputWeights(promoted=[("a", 1.0)])
 
 
 def test_what_spoke_against_a_rival(story: Story) -> None:
     """The heaviest first; not what only one had predicted, and not the fixed probe set."""
-    found = blows(story, "h2", "h1")
-    assert [(blow.trial.experiment.id, blow.round) for blow in found] == [("e1", 1), ("e2", 1)]
-    assert [blow.nats for blow in found] == [
+    found = lost_experiments(story, "h2", "h1")
+    assert [(one.trial.experiment.id, one.round) for one in found] == [("e1", 1), ("e2", 1)]
+    assert [one.nats for one in found] == [
         pytest.approx(0.5 * math.log(0.8 / 0.2), abs=1e-4), pytest.approx(0.5 * math.log(0.8 / 0.4), abs=1e-4),
     ]  # fmt: skip
-    assert blows(story, "h1", "h2") == blows(story, "h3", "h1") == []
+    assert lost_experiments(story, "h1", "h2") == lost_experiments(story, "h3", "h1") == []
 
 
 def test_how_rivals_ended(story: Story) -> None:
@@ -159,7 +159,7 @@ def test_how_rivals_ended(story: Story) -> None:
     found = {fate.name: fate for fate in fates(story)}
     assert list(found) == ["h1", "h2", "h3"]  # the winner, then by score
     assert [fate.how for fate in found.values()] == ["winner", "survived", "survived"]
-    assert found["h1"].blows == []
+    assert found["h1"].lost == []
     assert (found["h2"].n_right, found["h2"].n_predicted) == (0, 3)
     assert (found["h1"].n_right, found["h1"].n_predicted) == (4, 4)
     second = next(iter(losers(story)), None)
@@ -184,7 +184,7 @@ def test_without_an_explanation_nobody_won(tmp_path: Path) -> None:
     result = sample_result() | {"explanation": None, "rivals": []}
     story = told(tmp_path, end=[e.Finished(result=result)])
     assert winner_of(story) is None
-    assert [fate.blows for fate in fates(story)] == [[], [], []]
+    assert [fate.lost for fate in fates(story)] == [[], [], []]
     assert all(fate.how == "competing" for fate in fates(story))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tools.records.scores import Interval, ScoreValue, Unscored, as_far_as_readable
-from tools.records.shown import ShownExcerpts
+from tools.records.simulated_excerpts import SimulatedExcerpts
 from traces.events.kinds import Confirmed, Finished, RunStarted, Scored
 from traces.events.recorded import ConfirmResult, FinalScores, RecordedRun, RecordedSettings, SentenceTable
 from traces.events.store import load_trace
@@ -67,5 +67,5 @@ def test_an_event_is_written_as_it_was_read_once_its_parts_were_looked_at() -> N
 
 def test_what_is_no_result_of_a_tool_has_nothing() -> None:
     for odd in (None, [], {"shown": 3}, {"shown": {"excerpts": [{"tokens": ["a"]}]}}):
-        assert as_far_as_readable(ConfirmResult, odd).shown == ShownExcerpts()
+        assert as_far_as_readable(ConfirmResult, odd).shown == SimulatedExcerpts()
     assert as_far_as_readable(SentenceTable, {"sentence": "s", "table": [0.5] * 10}) == SentenceTable(sentence="s")

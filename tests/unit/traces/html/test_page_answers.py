@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from traces_samples import sample_result, sample_run
 
-from tools.scoring.evidence import earned_by_order
+from tools.scoring.log_score import earned_by_order
 from traces.analysis.story import Story, read_story
 from traces.events import kinds as e
 from traces.events.experiment import Expectations

@@ -15,14 +15,14 @@ from tools.errors import BadInput, StorageError
 from tools.evidence.progress import NoProgress
 from tools.evidence.splits import clusters as clusters_module
 from tools.evidence.splits import documents as documents_module
-from tools.evidence.splits import sorted_runs, token_file
+from tools.evidence.splits import sorted_ngrams, token_file
 from tools.evidence.splits import split_corpus as splits_module
 from tools.evidence.splits.clusters import cluster_documents
 from tools.evidence.splits.documents import GAP_TOKENS, SECTION_TOKENS, read_documents
 from tools.evidence.splits.excerpt_cuts import excerpt_width
-from tools.evidence.splits.runs import RUN_TOKENS, run_hashes
-from tools.evidence.splits.seen import fingerprint_runs
+from tools.evidence.splits.ngrams import NGRAM_TOKENS, ngram_hashes
 from tools.evidence.splits.split_corpus import PARTS, SplitCorpus, split_corpus
+from tools.evidence.splits.training_overlap import fingerprint_runs
 from tools.evidence.texts.corpus import Corpus, _corpus
 from tools.evidence.texts.names import Names, NameWriter
 from tools.records.excerpts import Excerpts
@@ -70,7 +70,7 @@ def by_part(corpus: SplitCorpus) -> dict[str, Excerpts]:
 
 def runs(excerpts: Excerpts) -> set[tuple[int, ...]]:
     rows = [row[:n].tolist() for row, n in zip(excerpts.tokens, excerpts.lengths, strict=True)]
-    return {tuple(row[i : i + RUN_TOKENS]) for row in rows for i in range(len(row) - RUN_TOKENS + 1)}
+    return {tuple(row[i : i + NGRAM_TOKENS]) for row in rows for i in range(len(row) - NGRAM_TOKENS + 1)}
 
 
 def assert_disjoint(corpus: SplitCorpus) -> None:
@@ -89,11 +89,11 @@ def random_texts(rng, n, length, n_tokens=4000):
 def test_equal_runs_have_equal_hashes_and_others_do_not():
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, 3, size=3000).astype(np.int32)
-    hashes = run_hashes(tokens)
-    spelled = [tuple(tokens[i : i + RUN_TOKENS].tolist()) for i in range(len(hashes))]
-    assert len(hashes) == 3000 - RUN_TOKENS + 1
+    hashes = ngram_hashes(tokens)
+    spelled = [tuple(tokens[i : i + NGRAM_TOKENS].tolist()) for i in range(len(hashes))]
+    assert len(hashes) == 3000 - NGRAM_TOKENS + 1
     assert len(set(spelled)) == len(np.unique(hashes)) == len(set(zip(spelled, hashes.tolist(), strict=True)))
-    assert len(run_hashes(tokens[:11])) == 0
+    assert len(ngram_hashes(tokens[:11])) == 0
 
 
 # few tokens, copied pieces and common headers make every kind of overlap likely
@@ -123,7 +123,7 @@ def test_no_document_and_no_run_stands_in_two_splits(tmp_path_factory, seed, n_t
 
 
 MINI_TOKENIZER = load_tokenizer(Path(mini.__file__).parent / "weights")
-SMALL = [(sorted_runs, "BUCKET_RUNS", 700), (token_file, "SPAN_TOKENS", 900), (clusters_module, "_MERGE_PAIRS", 20),
+SMALL = [(sorted_ngrams, "BUCKET_NGRAMS", 700), (token_file, "SPAN_TOKENS", 900), (clusters_module, "_MERGE_PAIRS", 20),
          (clusters_module, "_EDGES", 7), (documents_module, "_ENCODE_CHARACTERS", 400)]  # fmt: skip
 
 
@@ -212,14 +212,14 @@ def test_runs_come_in_the_order_of_their_hashes_each_once_for_each_holder(tmp_pa
     lengths = rng.integers(0, 40, size=200)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     content = rng.integers(0, 2, size=starts[-1]).astype(np.int32)
-    monkeypatch.setattr(sorted_runs, "BUCKET_RUNS", len(content) // n_buckets + 1)
+    monkeypatch.setattr(sorted_ngrams, "BUCKET_NGRAMS", len(content) // n_buckets + 1)
     with token_file.TokenFile(tmp_path / "tokens") as tokens:
         tokens.append(content)
         spans = [token_file.Spans(i, starts[i : i + 10], lengths[i : i + 10]) for i in range(0, 200, 10)]
-        buckets = list(sorted_runs.sorted_runs(tokens, spans, tmp_path / "runs"))
+        buckets = list(sorted_ngrams.sorted_ngrams(tokens, spans, tmp_path / "runs"))
     assert len(buckets) == n_buckets
     found = [pair for hashes, span in buckets for pair in zip(hashes.tolist(), span.tolist(), strict=True)]
-    pieces = [run_hashes(content[start : start + n]).tolist() for start, n in zip(starts[:-1], lengths, strict=True)]
+    pieces = [ngram_hashes(content[start : start + n]).tolist() for start, n in zip(starts[:-1], lengths, strict=True)]
     assert found == sorted({(run, span) for span, piece in enumerate(pieces) for run in piece})
     assert len(found) < sum(map(len, pieces))
     assert not list((tmp_path / "runs").iterdir())

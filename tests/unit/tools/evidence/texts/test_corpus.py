@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from tools.errors import BadInput, NotAvailable, StorageError
-from tools.evidence.splits.seen import fingerprint_runs, share_seen
+from tools.evidence.splits.training_overlap import fingerprint_runs, share_seen
 from tools.evidence.texts import corpus as corpus_module
 from tools.evidence.texts import sorted_texts as texts_module
 from tools.evidence.texts.corpus import _corpus, load_texts
 from tools.evidence.texts.sorted_texts import Spool, Texts
-from tools.mini.seen import load_seen
+from tools.mini.training_hashes import load_training_hashes
 
 
 def test_a_text_file_is_one_text(tmp_path):
@@ -437,7 +437,7 @@ def test_the_fingerprint_depends_on_the_texts_and_not_on_their_names(tmp_path):
 
 def test_the_default_corpus_of_mini_is_the_part_it_did_not_train_on(monkeypatch):
     seen = np.array([1, 2], dtype=np.uint32)
-    monkeypatch.setattr(corpus_module, "load_seen", lambda: seen)
+    monkeypatch.setattr(corpus_module, "load_training_hashes", lambda: seen)
     monkeypatch.setattr(corpus_module, "texts_of", lambda part: iter([("a", f"the {part} part")]))
     corpus = load_texts(None, "mini")
     assert corpus.name.startswith("standard library of Python 3.")
@@ -459,4 +459,4 @@ def test_share_seen_tells_trained_text_from_other_text():
 
 def test_missing_hashes_say_how_to_make_them(tmp_path):
     with pytest.raises(NotAvailable, match=r"python -m tools\.training\.seen"):
-        load_seen(tmp_path)
+        load_training_hashes(tmp_path)
