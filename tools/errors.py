@@ -10,7 +10,7 @@
     BudgetSpent                       control flow of the loop, never shown: the next call would cost too much
 
 A message is one sentence that says what happened, to what, and what to do. It names a setting as Python does, in
-backquotes: `corpus_tokens`, or `explainer=rules`; `agent.cli.output.with_options` makes options of those that
+backquotes: `corpus_tokens`, or `explainer=rules`; `agent.setup.option_names.with_options` makes options of those that
 `settings` lists. The number is the process's exit code.
 """
 

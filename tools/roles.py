@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -121,10 +121,10 @@ class AsksAnLLM(Protocol):
         revealed: Sequence[Revealed],
         best: Sequence[TriedRival],
         others: Sequence[TriedRival],
-        predicted: NDArray[np.bool_] | None = None,
+        predicted: Mapping[str, NDArray[np.bool_]] | None = None,
     ) -> list[Hypothesis]:
-        """What `revise` does, knowing how good the best are, and whatever else was tried; and at which tokens of
-        explore text, [n, pos], one of the best predicts firing, where that is known."""
+        """What `revise` does, knowing how good the best are, and whatever else was tried; and of those of the best of
+        which it is known, at which tokens of explore text, [n, pos], they predict firing."""
 
     def drain_left_out(self) -> list[str]:
         """Why hypotheses cannot be used that were written for the run's neuron since this was last asked."""

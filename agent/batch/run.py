@@ -19,6 +19,7 @@ from agent.batch.plan import Plan
 from agent.batch.work import Done, Job, RunCopy, check_model, work
 from agent.batch.worker_files import history_of, pack, unpack
 from agent.setup.config import RunConfig
+from agent.setup.option_names import with_options
 from agent.setup.resources import Resources
 from tools.engine.open import open_engine
 from tools.engine.protocol import Engine, EngineName
@@ -150,7 +151,7 @@ class _Desk:
         try:
             return replace(job, copied=self._copy_of(entry, entry.run_id, RunConfig.checked(**settings)))
         except AgentError as error:  # its corpus may be gone, and the others' are there
-            return replace(job, refused=str(error))
+            return replace(job, refused=with_options(error))
 
     def _copy_of(self, entry: Entry, run_id: str, config: RunConfig) -> RunCopy:
         """The job with a sealed fold reserved: a worker does not know which ones were opened."""

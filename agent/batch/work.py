@@ -16,6 +16,7 @@ from agent.batch.worker_files import History, moved, moved_files, pack, put_hist
 from agent.run.runner import resume_run, start_run
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_study
+from agent.setup.option_names import with_options
 from agent.setup.resources import Resources
 from agent.setup.subjects import Subject
 from tools.cache import default_cache_dir
@@ -103,7 +104,7 @@ def _attempt(job: Job, runs_dir: Path) -> Done:
         result = _explain(job, runs_dir)
         said, has_failed = f"{result.verdict}, {score_text(result.score)}", False
     except AgentError as error:
-        said, has_failed = str(error), True
+        said, has_failed = with_options(error), True
     except Exception as error:  # whatever went wrong, the other neurons go on
         said, has_failed = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}", True
     return Done(said, has_failed, time.monotonic() - began)

@@ -30,8 +30,9 @@ from agent.cli.commands import (
     trace,
 )  # fmt: skip
 from agent.cli.interrupts import EXIT_CODE, Interrupts
-from agent.cli.output import printing, with_options
+from agent.cli.output import printing
 from agent.cli.parsing import Parser, Version
+from agent.setup.option_names import with_options
 from tools.errors import AgentError, Interrupted
 from traces.text.formatting import one_line
 
@@ -72,6 +73,10 @@ environment:
 """
 
 
+_OF_LANGGRAPH = "During task with name"
+"""How the note begins that LangGraph adds to an error that leaves a node."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `argv` is without the program's name, `sys.argv` unless given."""
     for name, value in _ENVIRONMENT.items():
@@ -95,7 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except (Exception, KeyboardInterrupt) as error:
         interrupts.forget()
-        how = "".join(f" {note}" for note in getattr(error, "__notes__", ()))  # how to resume, if a run had begun
+        notes = (note for note in getattr(error, "__notes__", ()) if not note.startswith(_OF_LANGGRAPH))
+        how = "".join(f" {note}" for note in notes)  # how to resume, if a run had begun
         if isinstance(error, AgentError) and (isinstance(error, Interrupted) or not interrupts.was_asked):
             return _failed(f"{with_options(error)}{how}", error.exit_code)
         if isinstance(error, KeyboardInterrupt) or interrupts.was_asked:

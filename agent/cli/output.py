@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.errors import AgentError, StorageError
+from tools.errors import StorageError
 from traces.storage import storage_error
 from traces.text.formatting import printable
 
@@ -37,21 +36,6 @@ def say_json(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     say(text if printable(text, encoding) == text else json.dumps(value, allow_nan=False, indent=2))
-
-
-def with_options(error: AgentError) -> str:
-    """An error's message, with the options of the command line where it, or the error behind it, names settings."""
-    settings: list[str] = []
-    behind: BaseException | None = error
-    while isinstance(behind, AgentError):
-        settings += behind.settings
-        behind = behind.__cause__
-    return re.sub(rf"`({'|'.join(settings)})(?:=([^`]*))?`", _option, str(error)) if settings else str(error)
-
-
-def _option(setting: re.Match[str]) -> str:
-    name, value = setting.groups()
-    return f"--{name.replace('_', '-')}{f' {value}' if value else ''}"
 
 
 def unwritable(error: OSError) -> StorageError:

@@ -16,6 +16,7 @@ import numpy as np
 
 from agent.run.reopen import reopen
 from agent.setup.config import RunConfig
+from agent.setup.option_names import with_options
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings
 from tools.errors import AgentError, LLMNotAvailable
@@ -114,7 +115,7 @@ def simulate_again(
         except LLMNotAvailable:
             raise
         except AgentError as error:
-            yield LeftOut(row, str(error))
+            yield LeftOut(row, with_options(error))
 
 
 def _exported(row: ResultRow, runs_dir: Path, resources: Resources, display: Display, ask_llm: bool) -> Exported:

@@ -17,12 +17,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from agent.graph.state import Context, Investigation, LoopState
 from agent.graph.steering import MOST_UNITS, Pause, Pauses, Person, Waiting
 from agent.run.reopen import recorded_config
 from agent.setup.config import RunConfig
 from agent.setup.evidence import open_study
 from agent.setup.llms import llm_notes, llm_report, prices_of, settled
+from agent.setup.option_names import with_options
 from agent.setup.resources import Resources
 from agent.setup.sealed_folds import CountedOpenings, SealedFolds
 from tools.catalogue import all_tools
@@ -219,7 +222,7 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"stopped; everything so far is saved. {command}") from error
         if isinstance(error, LLMNotAvailable) and folder.path.is_dir():
-            raise LLMNotAvailable(f"{error} {command}") from error
+            raise LLMNotAvailable(f"{error} {command}", settings=error.settings) from error
         is_of_a_disk = isinstance(error, StorageError) and (
             not folder.traced() or isinstance(error.__cause__, (OSError, sqlite3.Error))
         )  # not if the trace is damaged, or from another program
@@ -236,7 +239,11 @@ def _finished(folder: RunFolder) -> Result | None:
             return done
         events = load_trace(neuron.events).events if neuron.events.is_file() else []
         if events and isinstance(events[-1], Finished):
-            done = Result.model_validate(events[-1].result, extra="ignore")
+            try:
+                done = Result.model_validate(events[-1].result, extra="ignore")
+            except ValidationError as error:
+                what = f"the result in {neuron.events} cannot be read"
+                raise StorageError(f"{what}: it is damaged or of another version.") from error
             neuron.write_result(done)
             ResultsDatabase(folder.path.parent).add_result(done)
             return done
@@ -271,7 +278,7 @@ def _run(
             try:
                 results.add_result(result)
             except StorageError as error:  # the index can be rebuilt; the result is safe and is shown
-                display.note(str(error))
+                display.note(with_options(error))
             return result
         except KeyboardInterrupt:
             trace.emit(InterruptedEvent(reason="stopped by the user"))

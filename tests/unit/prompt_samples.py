@@ -86,7 +86,7 @@ def requests(tokens: Sequence[str] = INNOCUOUS, explanation: str = EXPLANATION) 
             [TriedRival(sentence=explanation, score=0.434), TriedRival(sentence="a rival")],
             [TriedRival(sentence=explanation, score=0.1, fate="dropped: refuted")],
             revealed,
-            replace(evidence, unexplained=evidence.weaker),
+            replace(evidence, unexplained=(Shown((" on", " June"), (0.0, 3.0)),), checked=(1, 2)),
             2,
         ),
         "simulator": simulator.request(explanation, [texts, texts[:2]], scale),

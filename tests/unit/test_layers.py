@@ -145,7 +145,7 @@ COMMANDS_OF_THEIR_OWN = (
 
 @pytest.mark.parametrize("layer", ["tools", "traces"])
 def test_lower_rooms_do_not_speak_of_the_command_line(layer: str) -> None:
-    """They name settings, which `agent.cli.output.with_options` turns into options."""
+    """They name settings, which `agent.setup.option_names.with_options` turns into options."""
     options = {option for option in options_of(make_parser()) if option.startswith("--")}
     assert {"--runs-dir", "--corpus-tokens", "--explainer"} <= options
     named = {

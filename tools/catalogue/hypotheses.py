@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,15 +64,15 @@ class Propose(Arguments):
 class Revise(Arguments):
     """`best`: the best sentences so far, best first; `n_revealed`: how many experiments are known; `too_wide`: others
     that name a class whose unseen members were silent, for an explainer that learns rules; `told`: the best by their
-    scores, `tried`: other rivals and what became of them, and `twins`: exact rules that say nearly what the best in
-    free words say, for one that asks an LLM."""
+    scores, `tried`: other rivals and what became of them, and `stand_ins`: of some of the best in free words the exact
+    rules that say nearly the same, for one that asks an LLM."""
 
     best: list[str]
     n_revealed: int
     too_wide: list[str] = Field(default_factory=list)
     told: list[TriedRival] = Field(default_factory=list)
     tried: list[TriedRival] = Field(default_factory=list)
-    twins: list[str] = Field(default_factory=list)
+    stand_ins: dict[str, str] = Field(default_factory=dict)
 
 
 class Proposals(Outcome):
@@ -177,7 +177,7 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
 
         def ask(explainer: Explainer) -> list[Hypothesis]:
             if isinstance(explainer, AsksAnLLM):
-                predicted = predicted_by([*filter(study.simulations.is_exact, arguments.best), *arguments.twins])
+                predicted = predicted_by(arguments.best, arguments.stand_ins)
                 return explainer.revise_among(
                     evidence.explore, rng, revealed, arguments.told, arguments.tried, predicted
                 )
@@ -185,16 +185,16 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
 
         return collected(ask)
 
-    def predicted_by(exact: Sequence[str]) -> NDArray[np.bool_] | None:
-        """Where on explore text one of some exact explanations says that the neuron is more than faintly active."""
-        if not exact:
-            return None
+    def predicted_by(best: Sequence[str], stand_ins: Mapping[str, str]) -> dict[str, NDArray[np.bool_]]:
+        """Where on explore text explanations say that the neuron is more than faintly active, where that is certain or
+        a rule stands in."""
         tokens = evidence.explore.excerpts.tokens
-        found = np.zeros(tokens.shape, dtype=bool)
-        for sentence in exact:
-            levels = study.simulations.levels(sentence, tokens)
-            if not isinstance(levels, Unscored):
-                found |= levels >= _PREDICTED
+        found = {}
+        for sentence in best:
+            read = sentence if study.simulations.is_exact(sentence) else stand_ins.get(sentence)
+            levels = None if read is None else study.simulations.levels(read, tokens)
+            if levels is not None and not isinstance(levels, Unscored):
+                found[sentence] = levels >= _PREDICTED
         return found
 
     def write(arguments: WriteTexts, rng: np.random.Generator) -> Written:

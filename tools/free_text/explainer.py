@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -125,10 +125,10 @@ class FreeTextExplainer:
         revealed: Sequence[Revealed],
         best: Sequence[TriedRival],
         others: Sequence[TriedRival],
-        predicted: NDArray[np.bool_] | None = None,
+        predicted: Mapping[str, NDArray[np.bool_]] | None = None,
     ) -> list[Hypothesis]:
         """Hypotheses in the light of what was found out, what tells rivals apart first, of whatever was tried, and of
-        the firings of explore text that are not among those `predicted`.
+        the firings of explore text that none of the best predicts of which `predicted` tells.
 
         Raises:
             NothingWritten: there was no reply, or none that could be read.
@@ -136,8 +136,13 @@ class FreeTextExplainer:
         scale = scale_of(explore, self.known)
         shown = most_informative(revealed, [one.sentence for one in best], scale, self.texts)
         evidence = excerpts(explore, self.texts, rng, scale)
-        if predicted is not None:
-            evidence = replace(evidence, unexplained=unexplained(explore, self.texts, predicted, scale.theta))
+        if predicted:
+            anywhere = np.logical_or.reduce(list(predicted.values()))
+            evidence = replace(
+                evidence,
+                unexplained=unexplained(explore, self.texts, anywhere, scale.theta),
+                checked=tuple(i for i, one in enumerate(best, 1) if one.sentence in predicted),
+            )
         request = self._seeded(reviser.request(best, others, shown, evidence, N_REVISED))
         (found,) = ask_each(self.model, [request], lambda _, reply: reviser.parse(reply.text), least_read=0)
         if isinstance(found, Unscored):

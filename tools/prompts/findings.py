@@ -42,7 +42,8 @@ class Evidence:
         words: those that tell most.
         classes: kinds of words that it prefers, by a search.
         notes: what else is known, a line each.
-        unexplained: contexts of strong firings that no explanation so far predicts, cut around them.
+        unexplained: contexts of strong firings that some explanations do not predict, cut around them.
+        checked: the numbers of those explanations.
     """
 
     scale: Scale
@@ -55,6 +56,7 @@ class Evidence:
     classes: tuple[ClassRow, ...] = ()
     notes: tuple[str, ...] = ()
     unexplained: tuple[Shown, ...] = ()
+    checked: tuple[int, ...] = ()
 
 
 def paragraphs(evidence: Evidence) -> list[str]:
@@ -94,10 +96,12 @@ def top_paragraphs(evidence: Evidence, most: int | None = None) -> list[str]:
     return _texts("Where it fires most, each text cut shortly after:", evidence.top[:most], evidence.scale)
 
 
-def unexplained_paragraphs(evidence: Evidence) -> list[str]:
-    """Where it fires strongly although no explanation so far says so."""
-    heading = "Strong firings that none of the explanations above predicts, as far as a search by their words can tell:"
-    return _texts(heading, evidence.unexplained, evidence.scale)
+def unexplained_paragraphs(evidence: Evidence, beside: int) -> list[str]:
+    """Where it fires strongly although explanations do not say so, without the first `beside` top contexts."""
+    met = {max(one.values) for one in evidence.top[:beside]}
+    new = [one for one in evidence.unexplained if max(one.values) not in met]
+    checked = ", ".join(map(str, evidence.checked))
+    return _texts(f"Strong firings that no. {checked} of the explanations above does not predict:", new, evidence.scale)
 
 
 def _kinds(evidence: Evidence) -> Iterable[str]:

@@ -79,7 +79,7 @@ def request(
         parts.append(f"Experiments:\n{unasked(revealed, len(best))}{revealed_block(revealed)}")
     parts += [
         *top_paragraphs(evidence, _TOP_BESIDE if evidence.unexplained else _TOP),
-        *unexplained_paragraphs(evidence),
+        *unexplained_paragraphs(evidence, _TOP_BESIDE),
         *pair_paragraphs(evidence, _PAIRS),
         f"Hypotheses to write: {n}.",
     ]

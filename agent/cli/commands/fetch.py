@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.options import add_quiet
-from agent.cli.output import progress, say, with_options
+from agent.cli.output import progress, say
 from agent.cli.parsing import Commands, command
+from agent.setup.option_names import with_options
 from tools.errors import BadInput, NotAvailable
 from tools.subject.names import OWN_NAMES, SMOLLM2, is_hub_name
 

@@ -13,6 +13,7 @@ from agent.cli.option_types import score, whole
 from agent.cli.options import add_json, add_quiet, runs_part
 from agent.cli.output import progress, say, say_json, width
 from agent.cli.parsing import Commands, command
+from agent.setup.option_names import with_options
 from tools.errors import BadInput
 from tools.sizes import counted
 from tools.subject.names import short_name
@@ -133,7 +134,7 @@ def rebuild(arguments: argparse.Namespace) -> None:
 
     database = ResultsDatabase(arguments.runs_dir)
     unreadable = database.rebuild_index()
-    lines = [f"left out: {one_line(str(error))}" for error in unreadable]
+    lines = [f"left out: {one_line(with_options(error))}" for error in unreadable]
     say("\n".join([*lines, f"{counted(len(database.select()), 'result')} in {database.path}."]))
 
 

@@ -17,6 +17,7 @@ from agent.graph.state import PERSON, REFERENCES, Context, Investigation, LoopSt
 from agent.graph.steering import Action, Pause, Place, RivalShown
 from agent.graph.verdict import tests_by_kind
 from agent.setup.config import TEST_COST
+from agent.setup.option_names import with_options
 from tools.catalogue.experiments import Designed
 from tools.catalogue.thinking import Predict
 from tools.errors import BadInput, BudgetSpent
@@ -53,7 +54,7 @@ def _held_up(run: Investigation, place: Place, onwards: str) -> Command[Any]:
             action = Action.parsed(interrupt(_pause(run, place).model_dump(mode="json")))
             _refuse(run, place, action)
         except BadInput as error:  # nothing was done, so there is nothing to put on record
-            return Command(goto=here, update=run.update(answer=f"not done: {error}"))
+            return Command(goto=here, update=run.update(answer=f"not done: {with_options(error)}"))
     run.trace.emit(
         PersonActed(
             pause=run.pauses, before=place, round=run.round, **action.model_dump(mode="json")

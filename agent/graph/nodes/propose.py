@@ -98,7 +98,11 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
                 too_wide=too_wide(run)[:_WIDE],
                 told=told(run, best) if run.study.writer is not None else [],
                 tried=tried(run, best) if run.study.writer is not None else [],
-                twins=[twin for one in best if (twin := run.twins.get(one)) is not None],
+                stand_ins={
+                    h.sentence: run.hypotheses[h.stand_in].sentence
+                    for h in run.hypotheses.values()
+                    if h.sentence in best and h.stand_in in run.hypotheses
+                },
             )
             revised: Proposals = run.toolbox.call("revise", asked)
             written = [replace(one, origin="revised") for one in revised.proposals]

@@ -16,8 +16,8 @@ from importlib import import_module
 import pytest
 
 from agent.cli import main, make_parser
-from agent.cli.output import with_options
 from agent.cli.parsing import Elsewhere
+from agent.setup.option_names import with_options
 from tools import errors
 from tools.errors import AgentError
 
@@ -279,7 +279,6 @@ def broken(*_):
         raise ImportError("a module is half imported")
 traces.text.show.list_runs = broken
 from agent.cli import main, make_parser
-from agent.cli.output import with_options
 sys.argv = ["agent", "trace", "list"]
 sys.exit(main())
 """
@@ -295,7 +294,6 @@ import os, signal, sys
 import traces.text.show
 traces.text.show.list_runs = lambda *_: exec("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
 from agent.cli import main, make_parser
-from agent.cli.output import with_options
 sys.argv = ["agent", "trace", "list"]
 sys.exit(main())
 """
@@ -310,7 +308,6 @@ def test_ctrl_c_that_the_shell_has_switched_off_stays_off(tmp_path):
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 from agent.cli import main, make_parser
-from agent.cli.output import with_options
 sys.argv = ["agent", "trace", "list"]
 main()
 assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -472,7 +469,6 @@ class Last:
         Last.kill(Last.pid, Last.number)
 sys.last = Last()
 from agent.cli import main, make_parser
-from agent.cli.output import with_options
 sys.argv = ["agent", "trace", "list"]
 sys.exit(main())
 """

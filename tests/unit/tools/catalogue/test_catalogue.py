@@ -630,14 +630,15 @@ class AskedForTheNull:
         return []
 
 
-def test_an_author_is_told_what_exact_explanations_and_twins_predict(box, study):
+def test_an_author_is_told_what_exact_explanations_and_stand_ins_predict(box, study):
     author = AskedForTheNull()
     study.explainers = (author,)
-    twin = 'Fires strongly on "w4" and faintly on "w5".'  # faint is no account of a firing
-    box.call("revise", Revise(best=['Fires strongly on "w3".', "in words"], n_revealed=0, twins=[twin]))
-    assert (author.predicted == np.isin(study.evidence.explore.excerpts.tokens, [3, 4])).all()
-    box.call("revise", Revise(best=["in words"], n_revealed=0))
-    assert author.predicted is None
+    exact, words, twin = 'Fires strongly on "w3".', "in words", 'Fires strongly on "w4" and faintly on "w5".'
+    box.call("revise", Revise(best=[exact, words, "others"], n_revealed=0, stand_ins={words: twin}))
+    tokens = study.evidence.explore.excerpts.tokens
+    assert author.predicted.keys() == {exact, words}
+    assert (author.predicted[exact] == (tokens == 3)).all()
+    assert (author.predicted[words] == (tokens == 4)).all()  # faint is no account of a firing
 
 
 def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, study):
