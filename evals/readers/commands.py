@@ -60,7 +60,7 @@ def ask_llm(arguments: argparse.Namespace) -> None:
     """Have an LLM answer packets; answers by other readers are kept.
 
     Args:
-        arguments: `folder`, `reader`, the options of `evals.readers.endpoints.endpoint_of`, `json`, `quiet`.
+        arguments: `folder`, `reader`, the options of `evals.readers.command_setup.endpoint_of`, `json`, `quiet`.
     """
     folder = Path(arguments.folder)
     key = read_key(folder, LineupKey) if task_of(folder) == "lineups" else read_key(folder, Key)

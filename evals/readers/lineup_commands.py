@@ -32,7 +32,7 @@ def discriminate(arguments: argparse.Namespace) -> None:
 
     Args:
         arguments: `runs`, `runs_dir`, `reader`, `also`, `sentences`, `seed`, the options of
-            `evals.readers.endpoints.endpoint_of`, `json`, `quiet`.
+            `evals.readers.command_setup.endpoint_of`, `json`, `quiet`.
     """
     found = finished_runs(arguments.runs, arguments.runs_dir)
     left_out = Counter(found.left_out)

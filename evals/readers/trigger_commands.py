@@ -29,7 +29,7 @@ def trigger(arguments: argparse.Namespace) -> None:
 
     Args:
         arguments: `runs`, `runs_dir`, `maker`, `texts`, `also`, `sentences`, `seed`, the options of
-            `evals.readers.endpoints.endpoint_of`, `json`, `quiet`.
+            `evals.readers.command_setup.endpoint_of`, `json`, `quiet`.
     """
     found = finished_runs(arguments.runs, arguments.runs_dir)
     sentences = []
