@@ -433,9 +433,14 @@ def test_a_killed_process_loses_no_reply_that_had_come(tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_what_is_on_its_way_and_sends_nothing_more(tmp_path: Path) -> None:
     server = Server(lambda _: ok(), delay_s=0.4)
+
+    def interrupt() -> None:  # once all that may be on its way at a time has arrived
+        while len(server.bodies) < 4:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
     with endpoint(server, tmp_path, 4) as llm:
-        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
+        threading.Thread(target=interrupt).start()
         with pytest.raises(KeyboardInterrupt):
             llm.ask([question(str(i)) for i in range(40)])
     assert len(server.bodies) == 4
