@@ -213,6 +213,7 @@ KINDS = ("some", "never", "everywhere", "flipped")
 ABOUT_ANIMALS = "Fires on animals."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", GENERATORS)
 def test_an_experiment_is_a_text_of_whole_words(any_world, name, kind):

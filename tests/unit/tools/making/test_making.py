@@ -143,6 +143,7 @@ SENTENCES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sentence", [*SENTENCES[:3], *(pytest.param(one, marks=pytest.mark.slow) for one in SENTENCES[3:])]
 )

@@ -109,6 +109,7 @@ def test_lean_honours_what_a_folder_says(config: dict[str, Any], save_gpt2: Any,
     np.testing.assert_array_equal(subject.embeddings(), model.transformer.wte.weight.detach().numpy())
 
 
+@pytest.mark.slow
 def test_unpacked_linear_maps_agree_too(save_gpt2: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tools.subject import packed
 

@@ -50,6 +50,7 @@ def own_config(folder: Path, model_type: str) -> Path:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_folder_that_needs_its_own_code_is_refused_without_running_it(
     tmp_path: Path, save_gpt2: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
