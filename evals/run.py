@@ -96,7 +96,7 @@ def _told(out: Path) -> Iterator[None]:
             f"stopped; every finished result is in {out}. The same command goes on where it was."
         ) from stopped
     except StorageError as error:
-        raise StorageError(str(error).replace("`runs_dir`", "`out`"), settings=(*error.settings, "out")) from error
+        raise StorageError(str(error).replace("`runs_dir`", "`out`"), settings=("out",)) from error
 
 
 def _work_through(

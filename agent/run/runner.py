@@ -222,7 +222,7 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"stopped; everything so far is saved. {command}") from error
         if isinstance(error, LLMNotAvailable) and folder.path.is_dir():
-            raise LLMNotAvailable(f"{error} {command}", settings=error.settings) from error
+            raise LLMNotAvailable(f"{error} {command}") from error
         is_of_a_disk = isinstance(error, StorageError) and (
             not folder.traced() or isinstance(error.__cause__, (OSError, sqlite3.Error))
         )  # not if the trace is damaged, or from another program
@@ -243,7 +243,7 @@ def _finished(folder: RunFolder) -> Result | None:
                 done = Result.model_validate(events[-1].result, extra="ignore")
             except ValidationError as error:
                 what = f"the result in {neuron.events} cannot be read"
-                raise StorageError(f"{what}: it is damaged or of another version.") from error
+                raise StorageError(f"{what}: mend it, or use the version that wrote it.") from error
             neuron.write_result(done)
             ResultsDatabase(folder.path.parent).add_result(done)
             return done

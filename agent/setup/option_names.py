@@ -14,9 +14,13 @@ def with_options(error: AgentError) -> str:
     while isinstance(behind, AgentError):
         settings += behind.settings
         behind = behind.__cause__
-    return re.sub(rf"`({'|'.join(settings)})(?:=([^`]*))?`", _option, str(error)) if settings else str(error)
+    return (
+        re.sub(rf"`({'|'.join(map(re.escape, settings))})(?:=([^`]*))?`", _option, str(error))
+        if settings
+        else str(error)
+    )
 
 
 def _option(setting: re.Match[str]) -> str:
     name, value = setting.groups()
-    return f"--{name.replace('_', '-')}{f' {value}' if value else ''}"
+    return f"--{re.sub('[._]', '-', name)}{f' {value}' if value else ''}"

@@ -19,9 +19,10 @@ import pytest
 
 import agent
 from agent.batch.run import _Desk
-from agent.batch.work import Job, work
+from agent.batch.work import Job, _attempt, work
 from agent.cli import main
 from agent.setup.resources import Resources
+from tools.errors import LLMNotAvailable
 from tools.records.result import Result
 from traces.database.batches import Entry, Queue, add_batch, all_batches, entries_of
 from traces.database.results import ResultsDatabase
@@ -295,6 +296,15 @@ def test_what_is_foreign_in_a_failure_does_nothing_to_the_terminal(tmp_path: Pat
     assert said.err.endswith("…. All others have results.\n")
     assert len(said.err) < 600
     assert not {"\x1b", "\u202e", "\r"} & set(said.out + said.err)
+
+
+def test_a_failure_is_told_with_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise LLMNotAvailable("use `explainer=rules`.", settings=("explainer",))
+
+    monkeypatch.setattr("agent.batch.work._explain", fail)
+    job = Job({}, "run", tmp_path, "f" * 64)
+    assert _attempt(job, tmp_path).said == "use --explainer rules."
 
 
 def test_a_corpus_that_is_gone_costs_its_neuron_on_a_cluster_too(batches: Batches, tmp_path: Path) -> None:

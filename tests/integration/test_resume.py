@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -244,6 +245,32 @@ def test_an_unexpected_error_names_the_command_that_goes_on(runs: World, tmp_pat
     assert capsys.readouterr().err == (
         "agent: unexpected ZeroDivisionError: division by zero (AGENT_DEBUG=1 shows the traceback). "
         f"`agent resume {run.parent.name} --runs-dir {tmp_path / 'r'}` goes on where it was.\n"
+    )
+
+
+def test_an_error_in_a_node_is_told_without_langgraphs_words(runs: World, tmp_path: Path, capsys: Any) -> None:
+    def broken(study: Study) -> list[Tool[Any, Any]]:
+        def fail(*_: Any) -> Any:
+            raise NotAvailable("the texts are gone: bring them back.")
+
+        return [replace(t, run=fail) if t.name == "read_activations" else t for t in all_tools(study)]
+
+    words = ["explain", TARGET, "--model", runs.settings["model"], "--corpus", runs.settings["corpus"], "--quiet",
+             "--runs-dir", str(tmp_path / "r")]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(agent.run.runner, "all_tools", broken)
+        assert main(words) == NotAvailable.exit_code
+    assert capsys.readouterr().err == "agent: the texts are gone: bring them back.\n"
+
+
+def test_a_result_of_another_version_in_a_trace_is_refused_by_name(runs: World, tmp_path: Path, capsys: Any) -> None:
+    path = runs.cut(len(runs.lines), tmp_path / "r")
+    written, n = re.subn(r'"stop_reason": ?"[a-z ]+"', '"stop_reason": "patience"', path.read_text())
+    assert n > 0
+    path.write_text(written)
+    assert main(["resume", "last", "--runs-dir", str(tmp_path / "r")]) == StorageError.exit_code
+    assert capsys.readouterr().err == (
+        f"agent: the result in {path} cannot be read: mend it, or use the version that wrote it.\n"
     )
 
 

@@ -177,10 +177,9 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
 
         def ask(explainer: Explainer) -> list[Hypothesis]:
             if isinstance(explainer, AsksAnLLM):
+                known = with_known_predictions(study.simulations, revealed, arguments.best, arguments.told)
                 predicted = predicted_by(arguments.best, arguments.stand_ins)
-                return explainer.revise_among(
-                    evidence.explore, rng, revealed, arguments.told, arguments.tried, predicted
-                )
+                return explainer.revise_among(evidence.explore, rng, known, arguments.told, arguments.tried, predicted)
             return explainer.revise(evidence.explore, size, rng, revealed, exact)
 
         return collected(ask)
@@ -201,8 +200,8 @@ def hypothesis_tools(study: Study) -> list[Tool[Any, Any]]:
         if study.writer is None:
             return Written(texts=[], reason="there is no LLM to write texts")
         revealed = study.log.revealed[: arguments.n_revealed]
-        told = with_known_predictions(study.simulations, revealed, arguments.best)
-        found = study.writer.write(arguments.best, told, arguments.n, rng)
+        known = with_known_predictions(study.simulations, revealed, arguments.best)
+        found = study.writer.write(arguments.best, known, arguments.n, rng)
         return Written(texts=[], reason=found.reason) if isinstance(found, Unscored) else Written(texts=found)
 
     return [

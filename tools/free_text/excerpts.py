@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,11 @@ class ShownExcerpts:
 
 
 def unexplained(
-    explore: ExploreActivations, texts: TokenStrings, predicted: NDArray[np.bool_], theta: float
+    explore: ExploreActivations,
+    texts: TokenStrings,
+    predicted: NDArray[np.bool_],
+    theta: float,
+    beside: Sequence[Shown] = (),
 ) -> tuple[Shown, ...]:
     """The strongest firings at tokens of which nothing is predicted, cut around them; few of one token.
 
@@ -110,12 +115,19 @@ def unexplained(
         texts: the tokens as strings.
         predicted: at which tokens explanations say that it fires, [n, pos].
         theta: what the neuron fires above.
+        beside: contexts that are shown anyway.
     """
     left = np.where(explore.excerpts.mask & ~predicted, explore.values, -np.inf)
     peaks, at = left.max(axis=1, initial=-np.inf), left.argmax(axis=1)
     order = np.argsort(-peaks, kind="stable")
     rows = _unlike(order[peaks[order] > theta][:_POOL], explore.excerpts.tokens[order, at[order]], order)
-    return tuple(_window(explore, texts, int(row), int(at[row]), _BEFORE, _AFTER) for row in rows[:N_UNEXPLAINED])
+    windows = (_window(explore, texts, int(row), int(at[row]), _BEFORE, _AFTER) for row in rows)
+    return tuple(islice((one for one in windows if not any(_is_end_of(one, other) for other in beside)), N_UNEXPLAINED))
+
+
+def _is_end_of(one: Shown, other: Shown) -> bool:
+    n = len(one.tokens)
+    return (other.tokens[-n:], other.values[-n:]) == (one.tokens, one.values)
 
 
 def _unlike(rows: NDArray[np.int64], tokens: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -140,7 +140,7 @@ class FreeTextExplainer:
             anywhere = np.logical_or.reduce(list(predicted.values()))
             evidence = replace(
                 evidence,
-                unexplained=unexplained(explore, self.texts, anywhere, scale.theta),
+                unexplained=unexplained(explore, self.texts, anywhere, scale.theta, evidence.top[: reviser.TOP_BESIDE]),
                 checked=tuple(i for i, one in enumerate(best, 1) if one.sentence in predicted),
             )
         request = self._seeded(reviser.request(best, others, shown, evidence, N_REVISED))

@@ -286,9 +286,9 @@ class Endpoint:
         what = f"the LLM endpoint {self.where.url}"
         if not self._has_answered and failure.kind == "connection":
             raise LLMNotAvailable(
-                f"{what} cannot be reached ({failure.message}): start it, or name another one with `llm_url`, or use "
+                f"{what} cannot be reached ({failure.message}): start it, or name another one with `llm.url`, or use "
                 "`explainer=rules`, which needs none.",
-                settings=("llm_url", "explainer"),
+                settings=("llm.url", "explainer"),
             )
         if self._failed_in_a_row >= GIVE_UP_AFTER:
             raise LLMNotAvailable(

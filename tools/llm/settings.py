@@ -116,8 +116,8 @@ def access(settings: LLMSettings) -> Access:
     if not found.key and found.is_openai:
         raise LLMNotAvailable(
             "no LLM: OPENAI_API_KEY is not set; set it, or name another endpoint with "
-            "`llm_url=http://localhost:11434/v1`, or use `explainer=rules`, which needs no key and no network.",
-            settings=("llm_url", "explainer"),
+            "`llm.url=http://localhost:11434/v1`, or use `explainer=rules`, which needs no key and no network.",
+            settings=("llm.url", "explainer"),
         )
     return found
 

@@ -96,12 +96,10 @@ def top_paragraphs(evidence: Evidence, most: int | None = None) -> list[str]:
     return _texts("Where it fires most, each text cut shortly after:", evidence.top[:most], evidence.scale)
 
 
-def unexplained_paragraphs(evidence: Evidence, beside: int) -> list[str]:
-    """Where it fires strongly although explanations do not say so, without the first `beside` top contexts."""
-    met = {max(one.values) for one in evidence.top[:beside]}
-    new = [one for one in evidence.unexplained if max(one.values) not in met]
+def unexplained_paragraphs(evidence: Evidence) -> list[str]:
+    """Where it fires strongly although explanations do not say so."""
     checked = ", ".join(map(str, evidence.checked))
-    return _texts(f"Strong firings that no. {checked} of the explanations above does not predict:", new, evidence.scale)
+    return _texts(f"Strong firings not predicted by no. {checked} above:", evidence.unexplained, evidence.scale)
 
 
 def _kinds(evidence: Evidence) -> Iterable[str]:

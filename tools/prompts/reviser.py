@@ -45,7 +45,7 @@ _SYSTEM = (
 
 _BEST = "Explanations so far, each with its correlation with the neuron on text that you do not see, highest first."
 _UNSCORED = ' "No score": that text has hardly anything that it claims, so that only experiments can tell.'
-_TOP, _TOP_BESIDE, _PAIRS = 6, 2, 3
+_TOP, TOP_BESIDE, _PAIRS = 6, 2, 3
 """Contexts of the strongest firings, fewer beside those that are unexplained, and pairs that are shown again: the
 experiments say more."""
 
@@ -78,8 +78,8 @@ def request(
     if revealed:
         parts.append(f"Experiments:\n{unasked(revealed, len(best))}{revealed_block(revealed)}")
     parts += [
-        *top_paragraphs(evidence, _TOP_BESIDE if evidence.unexplained else _TOP),
-        *unexplained_paragraphs(evidence, _TOP_BESIDE),
+        *top_paragraphs(evidence, TOP_BESIDE if evidence.unexplained else _TOP),
+        *unexplained_paragraphs(evidence),
         *pair_paragraphs(evidence, _PAIRS),
         f"Hypotheses to write: {n}.",
     ]

@@ -155,8 +155,8 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def show_schema(arguments: argparse.Namespace) -> None:
-    """Print the JSON Schema of an event, or of a result. An event is a line of events.jsonl, a result the content of "
-    "result.json."""
+    """Print the JSON Schema of an event, or of a result. An event is a line of events.jsonl, a result the content
+    of result.json."""
     from traces.events.schema import event_schema_text, result_schema_text
 
     say(result_schema_text() if arguments.result else event_schema_text())

@@ -116,8 +116,10 @@ def refine(state: LoopState, runtime: Runtime[Context]) -> Command[Literal["judg
 
 
 def told(run: Investigation, best: list[str]) -> list[TriedRival]:
-    """The best as an LLM is told of them, by their scores; those without one last."""
-    shown = [_as_told(run, h) for h in run.hypotheses.values() if h.sentence in best]
+    """The best as an LLM is told of them, with their authors' texts, by their scores; those without one last."""
+    shown = [
+        _as_told(run, h).model_copy(update={"texts": h.texts}) for h in run.hypotheses.values() if h.sentence in best
+    ]
     return sorted(shown, key=lambda one: -inf if one.score is None else one.score, reverse=True)
 
 
@@ -137,9 +139,9 @@ def tried(run: Investigation, best: list[str]) -> list[TriedRival]:
 def _as_told(run: Investigation, h: Hypothesis) -> TriedRival:
     """Without the reason why it has no score, which may quote text that no author may see."""
     if h.name in run.unread:  # its twin's score says little of it
-        return TriedRival(sentence=h.sentence, fate=NOT_SIMULATED, texts=h.texts)
+        return TriedRival(sentence=h.sentence, fate=NOT_SIMULATED)
     score = round(h.score.value, 2) if isinstance(h.score, ScoreValue) else None
-    return TriedRival(sentence=h.sentence, score=score, fate=h.fate, texts=h.texts)
+    return TriedRival(sentence=h.sentence, score=score, fate=h.fate)
 
 
 def take_texts(run: Investigation, written: Proposals) -> None:

@@ -480,7 +480,7 @@ sys.exit(main())
     ("message", "settings", "said"),
     [
         ("lower `corpus_tokens`, or wait", ["corpus_tokens"], "lower --corpus-tokens, or wait"),
-        ("give `llm_url` or `explainer=rules`.", ["llm_url", "explainer"], "give --llm-url or --explainer rules."),
+        ("give `llm.url` or `explainer=rules`.", ["llm.url", "explainer"], "give --llm-url or --explainer rules."),
         ("add `runs_dir=/my runs`.", ["runs_dir"], "add --runs-dir /my runs."),
         ("Fires on `model`.", [], "Fires on `model`."),
         ("Fires on `model` needs `simulator=openai:MODEL`", ["simulator"],

@@ -39,10 +39,10 @@ from tools.experiments.registry import GENERATORS
 from tools.experiments.round import Rounds
 from tools.readable.explainer import ReadableExplainer
 from tools.readable.rule import PLAIN
-from tools.records.hypothesis import Hypothesis
+from tools.records.hypothesis import Hypothesis, WrittenText
 from tools.records.neuron import NeuronId
 from tools.records.result import Interval, ScoreValue, Unscored
-from tools.roles import Revealed, Simulation
+from tools.roles import Revealed, Simulation, TriedRival
 from tools.rules.lookup import FULL_LOOKUP
 from tools.rules.vocabulary import Vocabulary
 from tools.scoring.claim_sampling import EACH, Claimant
@@ -623,7 +623,7 @@ class AskedForTheNull:
         return [Hypothesis("token", f"tokens {10 + i} {20 + i}", words=(f"w{10 + i}",)) for i in range(len(neurons))]
 
     def revise_among(self, explore, rng, revealed, best, others, predicted=None):
-        self.predicted = predicted
+        self.predicted, self.revealed = predicted, list(revealed)
         return []
 
     def drain_left_out(self):
@@ -639,6 +639,16 @@ def test_an_author_is_told_what_exact_explanations_and_stand_ins_predict(box, st
     assert author.predicted.keys() == {exact, words}
     assert (author.predicted[exact] == (tokens == 3)).all()
     assert (author.predicted[words] == (tokens == 4)).all()  # faint is no account of a firing
+
+
+def test_an_author_is_told_what_was_predicted_of_experiments_beside_what_was_registered(box, study):
+    author, exact, words = AskedForTheNull(), 'Fires strongly on "w3".', "in words"
+    study.explainers = (author,)
+    study.log.revealed = [Revealed((9, 3), 2.0, True, levels=((words, None),)), Revealed((9, 4), 0.0)]
+    text = "".join(study.vocabulary.strings[token] for token in (9, 4)).strip()
+    told = [TriedRival(sentence=words, texts=(WrittenText(text=text, level=7),)), TriedRival(sentence=exact)]
+    box.call("revise", Revise(best=[words, exact], n_revealed=2, told=told))
+    assert [dict(one.levels) for one in author.revealed] == [{exact: 6.0}, {exact: 0.0, words: 7.0}]
 
 
 def test_a_reading_is_not_bought_where_a_twin_is_clearly_below_what_leads(box, study):

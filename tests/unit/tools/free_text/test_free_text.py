@@ -21,7 +21,7 @@ from tools.catalogue.experiments import N_PROBED, balanced_chances, chances
 from tools.concepts.concepts import Concepts
 from tools.errors import NothingWritten
 from tools.free_text.detection_fuzzing import FreeTextDetector
-from tools.free_text.excerpts import N_TOP, N_UNEXPLAINED, ShownExcerpts, whole_words
+from tools.free_text.excerpts import N_TOP, N_UNEXPLAINED, ShownExcerpts, unexplained, whole_words
 from tools.free_text.experiments import N_SHOWN, most_informative
 from tools.free_text.explainer import N_REVISED, TEMPERATURE, FreeTextExplainer
 from tools.free_text.findings import Known
@@ -420,10 +420,20 @@ def test_a_revision_is_shown_the_strong_firings_that_no_explanation_predicts() -
     explainer.revise_among(explore, np.random.default_rng(0), [], told, [], {"digits": values > 0})
     explainer.revise_among(explore, np.random.default_rng(0), [], told, [])
     some, none, unknown = map(question, llm.asked)
-    left = some.partition("Strong firings that no. 1 of")[2].partition("</data>")[0]
-    assert left.count("<<6.7|") >= N_UNEXPLAINED - 2  # one that stands among the top is not shown twice
-    assert N_UNEXPLAINED <= len(left.splitlines()) <= 2 + N_UNEXPLAINED
-    assert "Strong firings that" not in none + unknown
+    left = some.partition("Strong firings not predicted by no. 1 above:")[2].partition("</data>")[0]
+    assert left.count("<<6.7|") >= N_UNEXPLAINED
+    assert len(left.splitlines()) == 2 + N_UNEXPLAINED
+    assert "Strong firings" not in none + unknown
+
+
+def test_a_firing_that_is_shown_anyway_is_not_shown_as_unexplained_too() -> None:
+    own = activations(12, 60)
+    values = np.zeros((12, 60), dtype=np.float32)
+    values[:, 50] = np.arange(12, 0, -1)
+    explore, nothing = ExploreActivations(own.excerpts, values), np.zeros((12, 60), dtype=bool)
+    top = ShownExcerpts.draw(explore, TEXTS, np.random.default_rng(0), 0.5).top[:2]
+    assert [max(one.values) for one in unexplained(explore, TEXTS, nothing, 0.5)][:2] == [12, 11]
+    assert 12 not in [max(one.values) for one in unexplained(explore, TEXTS, nothing, 0.5, top)]
 
 
 def experiment(tokens: tuple[int, ...], fired: bool, *levels: float | None, by: str = "written") -> Revealed:
